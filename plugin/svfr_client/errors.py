@@ -1,0 +1,87 @@
+"""The one exception base of SVFR Studio, and the form in which errors cross the wire.
+
+Every package derives its own sentence-named errors from :class:`SvfrError`. This module is the lowest of
+the tree: it imports nothing of ours, only the standard library, and runs on Python 3.9 inside hosts.
+"""
+
+from typing import Any, Dict, List, Optional, Sequence
+
+
+class SvfrError(Exception):
+    """A failure a user can act on: what happened, where, and what to do about it.
+
+    ``code`` is the stable machine-readable name that crosses the wire and maps to an exit code;
+    ``frame`` is an absolute frame number of the plate; ``path`` is the file concerned; ``remedy`` is one
+    plain sentence that tells the user what to do.
+    """
+
+    code = "INTERNAL"
+
+    def __init__(
+        self, message: str, *, frame: Optional[int] = None, path: Optional[object] = None, remedy: str = ""
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.frame = frame
+        self.path = None if path is None else str(path)
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        where = [] if self.frame is None else ["frame {}".format(self.frame)]
+        where += [] if self.path is None or self.path in self.message else [self.path]
+        text = "{} ({})".format(self.message, ", ".join(where)) if where else self.message
+        return "{} {}".format(text, self.remedy) if self.remedy else text
+
+    def to_dict(self) -> Dict[str, Any]:
+        """Return the JSON form: code, message, frame, path, remedy and, for several problems, ``problems``."""
+        return {
+            "code": self.code,
+            "message": self.message,
+            "frame": self.frame,
+            "path": self.path,
+            "remedy": self.remedy,
+        }
+
+
+class SeveralProblems(SvfrError):
+    """Everything that is wrong with a job, found together before anything expensive starts."""
+
+    code = "PROBLEMS"
+
+    def __init__(self, problems: Sequence[SvfrError]) -> None:
+        self.problems: List[SvfrError] = list(problems)
+        lines = "".join("\n  [{}] {}".format(p.code, p) for p in self.problems)
+        super().__init__("{} problems must be mended first:{}".format(len(self.problems), lines))
+
+    def to_dict(self) -> Dict[str, Any]:
+        """Return the JSON form with every single problem under ``problems``."""
+        return dict(super().to_dict(), problems=[p.to_dict() for p in self.problems])
+
+
+class ReportedError(SvfrError):
+    """An error that another process reported; it keeps that process's code."""
+
+    def __init__(self, code: str, message: str, **where: Any) -> None:
+        super().__init__(message, **where)
+        self.code = code
+
+
+def error_from_dict(body: Dict[str, Any]) -> SvfrError:
+    """Rebuild an error from :meth:`SvfrError.to_dict`; unknown codes are kept as they are."""
+    if body.get("problems"):
+        return SeveralProblems([error_from_dict(p) for p in body["problems"]])
+    return ReportedError(
+        str(body.get("code", "INTERNAL")),
+        str(body.get("message", "")),
+        frame=body.get("frame"),
+        path=body.get("path"),
+        remedy=str(body.get("remedy", "") or ""),
+    )
+
+
+def raise_problems(problems: Sequence[SvfrError]) -> None:
+    """Raise nothing for none, the problem itself for one, :class:`SeveralProblems` for more."""
+    if len(problems) == 1:
+        raise problems[0]
+    if problems:
+        raise SeveralProblems(problems)

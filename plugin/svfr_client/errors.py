@@ -85,3 +85,21 @@ def raise_problems(problems: Sequence[SvfrError]) -> None:
         raise problems[0]
     if problems:
         raise SeveralProblems(problems)
+
+
+class BadFrameRange(SvfrError):
+    """A frame range is not written as frames and first-last[xstep] parts, or is too long."""
+
+    code = "BAD_FRAME_RANGE"
+
+
+class EmptyFrameRange(SvfrError):
+    """A frame range holds no frame."""
+
+    code = "EMPTY_FRAME_RANGE"
+
+
+class BadMask(SvfrError):
+    """A mask's shapes are incomplete, hold unknown keys, or hold values out of range."""
+
+    code = "BAD_MASK"

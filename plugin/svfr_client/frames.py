@@ -1,0 +1,134 @@
+"""Frame ranges as artists write them: ``1001-1050``, ``1001-1050x2``, ``1001,1005-1010``.
+
+A range is a set of absolute plate frame numbers, kept ascending. Negative frames are allowed: ``-5--1``.
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Iterable, Iterator, List, Tuple
+
+from .errors import BadFrameRange, EmptyFrameRange
+
+MOST_FRAMES = 1_000_000
+_REMEDY = 'Write it like "1001-1050", "1001-1050x2" or "1001,1005-1010".'
+_PART = re.compile(r"^(-?\d{1,9})(?:-(-?\d{1,9})(?:x(\d{1,9}))?)?$")
+
+
+@dataclass(frozen=True)
+class FrameRange:
+    """Absolute frame numbers, ascending, each once, at least one."""
+
+    frames: Tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        if not self.frames:
+            raise EmptyFrameRange("The frame range holds no frame.", remedy=_REMEDY)
+        if any(self.frames[i] >= self.frames[i + 1] for i in range(len(self.frames) - 1)):
+            raise BadFrameRange(
+                "The frames of a range must ascend, each once.", remedy="Use FrameRange.of()."
+            )
+
+    @classmethod
+    def parse(cls, text: str) -> "FrameRange":
+        """Return the range that ``text`` writes; overlapping parts are merged.
+
+        Raises EmptyFrameRange for blank text and BadFrameRange for text that is no range, for a range that
+        runs backwards, for a step of 0 and for more than ``MOST_FRAMES`` frames.
+        """
+        compact = re.sub(r"\s+", "", text)
+        if not compact:
+            raise EmptyFrameRange("The frame range is empty.", remedy=_REMEDY)
+        frames: List[int] = []
+        for part in compact.split(","):
+            span = _parse_part(part, text)
+            if len(frames) + len(span) > MOST_FRAMES:
+                raise BadFrameRange(
+                    f'The frame range "{text}" holds more than {MOST_FRAMES} frames.',
+                    remedy="Split it into several jobs.",
+                )
+            frames.extend(span)
+        return cls.of(frames)
+
+    @classmethod
+    def of(cls, frames: Iterable[int]) -> "FrameRange":
+        """Return the range of these frames in any order, repeats merged."""
+        return cls(tuple(sorted(set(frames))))
+
+    @property
+    def first(self) -> int:
+        """The lowest frame."""
+        return self.frames[0]
+
+    @property
+    def last(self) -> int:
+        """The highest frame."""
+        return self.frames[-1]
+
+    def with_handles(self, count: int) -> "FrameRange":
+        """Return this range with ``count`` consecutive frames added before its first and after its last."""
+        if count < 0:
+            raise BadFrameRange(f"Handles of {count} frames make no sense.", remedy="Give 0 or more frames.")
+        before = range(self.first - count, self.first)
+        after = range(self.last + 1, self.last + 1 + count)
+        return FrameRange((*before, *self.frames, *after))
+
+    def runs(self) -> Tuple[Tuple[int, int], ...]:
+        """Return the (first, last) of every stretch of consecutive frames."""
+        runs: List[Tuple[int, int]] = []
+        for frame in self.frames:
+            if runs and frame == runs[-1][1] + 1:
+                runs[-1] = (runs[-1][0], frame)
+            else:
+                runs.append((frame, frame))
+        return tuple(runs)
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self.frames)
+
+    def __len__(self) -> int:
+        return len(self.frames)
+
+    def __contains__(self, frame: object) -> bool:
+        return frame in self.frames
+
+    def __str__(self) -> str:
+        """Return the canonical text: equal sets of frames give equal text."""
+        parts: List[str] = []
+        start = 0
+        while start < len(self.frames):
+            stop = _end_of_progression(self.frames, start)
+            parts.append(_write_part(self.frames[start:stop]))
+            start = stop
+        return ",".join(parts)
+
+
+def _parse_part(part: str, text: str) -> range:
+    match = _PART.match(part)
+    if match is None:
+        raise BadFrameRange(f'"{part}" in "{text}" is no frame or range.', remedy=_REMEDY)
+    first = int(match.group(1))
+    last = first if match.group(2) is None else int(match.group(2))
+    step = 1 if match.group(3) is None else int(match.group(3))
+    if last < first:
+        raise BadFrameRange(f'The range "{part}" runs backwards.', remedy=f"Write {last}-{first}.")
+    if step == 0:
+        raise BadFrameRange(f'The range "{part}" has a step of 0.', remedy="Use a step of 1 or more.")
+    return range(first, last + 1, step)
+
+
+def _end_of_progression(frames: Tuple[int, ...], start: int) -> int:
+    """Return the index after the longest even progression from ``start``; a lone odd pair is cut to one."""
+    if start + 1 == len(frames):
+        return start + 1
+    step = frames[start + 1] - frames[start]
+    stop = start + 2
+    while stop < len(frames) and frames[stop] - frames[stop - 1] == step:
+        stop += 1
+    return stop if step == 1 or stop - start > 2 else start + 1
+
+
+def _write_part(frames: Tuple[int, ...]) -> str:
+    if len(frames) == 1:
+        return str(frames[0])
+    step = frames[1] - frames[0]
+    return f"{frames[0]}-{frames[-1]}" + ("" if step == 1 else f"x{step}")

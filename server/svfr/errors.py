@@ -1,0 +1,99 @@
+"""The errors of the method: every bad model, input or configuration has a name, a place and a remedy."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from svfr_client.errors import SvfrError
+
+
+class ModelMissing(SvfrError):
+    """No model folder has the asked name or path."""
+
+    code = "MODEL_MISSING"
+
+
+class ModelSpecInvalid(SvfrError):
+    """A model.json that cannot be read; ``problems`` holds one sentence for each thing wrong with it."""
+
+    code = "MODEL_SPEC_INVALID"
+
+    def __init__(self, problems: Sequence[str], *, path: object = None) -> None:
+        self.problems = tuple(problems)
+        super().__init__(
+            "The model description is not valid: " + "; ".join(self.problems) + ".",
+            path=path,
+            remedy="Mend model.json, or import or install the model again.",
+        )
+
+
+class ModelHasNoNetwork(SvfrError):
+    """A built-in model without weights was asked for its network."""
+
+    code = "MODEL_HAS_NO_NETWORK"
+
+
+class ModelFileMissing(SvfrError):
+    """A file that a model needs is not in its folder."""
+
+    code = "MODEL_FILE_MISSING"
+
+
+class ModelFileCorrupted(SvfrError):
+    """A file of a model folder differs from what was written there."""
+
+    code = "MODEL_FILE_CORRUPTED"
+
+
+class TensorsMissing(SvfrError):
+    """A weight file lacks tensors that the architecture has."""
+
+    code = "MODEL_TENSORS_MISSING"
+
+
+class TensorsUnexpected(SvfrError):
+    """A weight file holds tensors that the architecture does not have."""
+
+    code = "MODEL_TENSORS_UNEXPECTED"
+
+
+class TensorShapesWrong(SvfrError):
+    """A weight file's tensors are not of the architecture's shapes."""
+
+    code = "MODEL_SHAPES_WRONG"
+
+
+class CheckpointUnreadable(SvfrError):
+    """A weight file is truncated, or of no known format."""
+
+    code = "CHECKPOINT_UNREADABLE"
+
+
+class CheckpointHoldsCode(SvfrError):
+    """A .pth file would run code when loaded, and was refused."""
+
+    code = "CHECKPOINT_HOLDS_CODE"
+
+
+class OfficialConfigUnsupported(SvfrError):
+    """A configuration beside the official weights describes something this sampler does not do."""
+
+    code = "MODEL_CONFIG_UNSUPPORTED"
+
+
+class LicenceNotAccepted(SvfrError):
+    """Weights are imported only once their licence is accepted."""
+
+    code = "LICENCE_NOT_ACCEPTED"
+
+
+class FolderExists(SvfrError):
+    """A folder that would be written is already there; nothing is overwritten."""
+
+    code = "FOLDER_EXISTS"
+
+
+class FacePointsNeeded(SvfrError):
+    """The identity encoder cuts the face by five points, and none were given."""
+
+    code = "FACE_POINTS_NEEDED"

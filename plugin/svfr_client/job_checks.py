@@ -1,0 +1,145 @@
+"""The checks of a job that need no file: known words, limits, and fields that contradict each other.
+
+Client and server both run them, so that a host complains before anything is sent and nothing unchecked is
+accepted. Everything wrong is found together.
+"""
+
+import math
+from typing import TYPE_CHECKING, List, Tuple
+
+from .errors import SvfrError
+from .frames import FrameRange
+
+if TYPE_CHECKING:
+    from .messages import JobSpec
+
+TASKS = ("bfr", "colorize", "inpaint")
+FACE_MODES = ("largest", "all", "index", "box", "mask", "frame")
+SAMPLERS = ("studio", "official")
+MISSING_POLICIES = ("error", "hold", "skip")
+EXISTING_POLICIES = ("error", "overwrite", "version_up")
+LAYERS = ("delta", "matte", "crop", "diff", "st")
+MAX_FRAMES = 100_000
+MAX_HANDLES = 1000
+MAX_TEXT = 4096
+PRIORITIES = (-100, 100)
+
+
+class BadJob(SvfrError):
+    """A field of the job has a value the service cannot accept."""
+
+    code = "BAD_REQUEST"
+
+
+def job_problems(spec: "JobSpec") -> List[SvfrError]:
+    """Return everything wrong with the job's values that can be seen without opening a file."""
+    found = _text_problems(spec) + _set_problems(spec) + _number_problems(spec)
+    found += _frame_problems(spec) + _face_problems(spec) + _reference_problems(spec)
+    if "inpaint" in spec.tasks and spec.mask_path is None and spec.mask_splines is None:
+        found.append(BadJob("The task inpaint needs a mask.", remedy="Give one or drop inpaint."))
+    if spec.mask_path is not None and spec.mask_splines is not None:
+        found.append(BadJob("The job has a matte sequence and splines.", remedy="Give only one mask."))
+    return found
+
+
+def _text_problems(spec: "JobSpec") -> List[SvfrError]:
+    texts = {"plate": spec.plate, "output": spec.output, "model": spec.model, "preset": spec.preset}
+    optional = {
+        "mask_path": spec.mask_path,
+        "crop_tracks": spec.crop_tracks,
+        "colour.config": spec.colour.config,
+        "colour.space": spec.colour.space,
+    }
+    texts.update({name: text for name, text in optional.items() if text is not None})
+    for index, reference in enumerate(spec.references):
+        if reference.photo is not None:
+            texts[f"references[{index}].photo"] = reference.photo
+    found: List[SvfrError] = []
+    for name, text in texts.items():
+        if not text.strip():
+            found.append(BadJob(f"{name} is empty.", remedy=f"Give {name}."))
+        elif len(text) > MAX_TEXT or "\0" in text:
+            found.append(BadJob(f"{name} is longer than {MAX_TEXT} characters or holds a null."))
+    return found
+
+
+def _set_problems(spec: "JobSpec") -> List[SvfrError]:
+    found: List[SvfrError] = []
+    for name, given, known in (("tasks", spec.tasks, TASKS), ("layers", spec.layers, LAYERS)):
+        for value in given:
+            if value not in known:
+                found.append(_unknown(name, value, known))
+        if len(set(given)) != len(given):
+            found.append(BadJob("{} names a value twice: {}.".format(name, ", ".join(given))))
+    if not spec.tasks:
+        found.append(BadJob("The job has no task.", remedy="Choose from {}.".format(", ".join(TASKS))))
+    choices = (
+        ("faces.mode", spec.faces.mode, FACE_MODES),
+        ("sampler", spec.sampler, SAMPLERS),
+        ("missing", spec.missing, MISSING_POLICIES),
+        ("existing", spec.existing, EXISTING_POLICIES),
+    )
+    found += [_unknown(name, value, known) for name, value, known in choices if value not in known]
+    return found
+
+
+def _unknown(name: str, value: str, known: Tuple[str, ...]) -> SvfrError:
+    return BadJob(f"{name} cannot be {value[:60]!r}.", remedy="Choose from {}.".format(", ".join(known)))
+
+
+def _number_problems(spec: "JobSpec") -> List[SvfrError]:
+    limits = (
+        ("seed", spec.seed, 0, 2**63 - 1),
+        ("handles", spec.handles, 0, MAX_HANDLES),
+        ("feather", spec.feather, 0.0, 0.5),
+        ("priority", spec.priority, PRIORITIES[0], PRIORITIES[1]),
+        ("colour.exposure_stops", spec.colour.exposure_stops or 0.0, -20.0, 20.0),
+    )
+    return [
+        BadJob(f"{name} is {value}, outside {low} to {high}.")
+        for name, value, low, high in limits
+        if not low <= value <= high
+    ]
+
+
+def _frame_problems(spec: "JobSpec") -> List[SvfrError]:
+    try:
+        count = len(FrameRange.parse(spec.frames))
+    except SvfrError as problem:
+        return [problem]
+    if count > MAX_FRAMES:
+        text = f"The job asks for {count} frames, more than {MAX_FRAMES}."
+        return [BadJob(text, remedy="Split it into several jobs.")]
+    return []
+
+
+def _face_problems(spec: "JobSpec") -> List[SvfrError]:
+    faces = spec.faces
+    found: List[SvfrError] = []
+    if faces.mode == "index" and not faces.indices:
+        found.append(
+            BadJob("Faces are chosen by index, but none is given.", remedy="Give the track numbers.")
+        )
+    if faces.mode == "box" and not faces.boxes:
+        found.append(BadJob("Faces are chosen by box, but none is given.", remedy="Give a rectangle."))
+    if faces.mode == "mask" and spec.mask_path is None and spec.mask_splines is None:
+        found.append(BadJob("Faces are chosen by mask, but the job has none.", remedy="Give a mask."))
+    found += [BadJob(f"Face index {i} is negative.") for i in faces.indices if i < 0]
+    for box in faces.boxes:
+        numbers = (box.x, box.y, box.width, box.height)
+        if not all(math.isfinite(n) and abs(n) <= 1e6 for n in numbers) or box.width <= 0 or box.height <= 0:
+            found.append(BadJob(f"The box {numbers} is not a rectangle of the plate."))
+    return found
+
+
+def _reference_problems(spec: "JobSpec") -> List[SvfrError]:
+    found: List[SvfrError] = []
+    seen = set()
+    for reference in spec.references:
+        if (reference.frame is None) == (reference.photo is None):
+            text = "A reference is either a plate frame or a photo."
+            found.append(BadJob(text, remedy="Give exactly one of them for each track."))
+        if reference.track in seen:
+            found.append(BadJob(f"Track {reference.track} has two references."))
+        seen.add(reference.track)
+    return found

@@ -1,0 +1,297 @@
+"""What is said between a host, the service and its worker: the job, its states, its events, the requests.
+
+Every class is a frozen dataclass of the standard library, so that a host with nothing but Python 3.9 can
+build one; the server validates the same classes with pydantic. ``svfr_client/wire.py`` carries them,
+``plugin/PROTOCOL.md`` specifies them. Adding an optional field is a minor version of the protocol; renaming
+or removing one, or making one required, is a major version.
+"""
+
+import enum
+import re
+from dataclasses import dataclass, field, replace
+from typing import Any, Dict, List, Mapping, Optional, Tuple
+
+from .errors import SvfrError
+from .job_checks import job_problems
+from .masks import SplineMask
+from .records import Record, from_plain, sha256_of, to_plain
+
+_JOB_ID = re.compile(r"[0-9a-f]{32}\Z")
+
+
+class BadJobId(SvfrError):
+    """A job id is not 32 lower-case hexadecimal digits."""
+
+    code = "BAD_REQUEST"
+
+
+@dataclass(frozen=True)
+class Box(Record):
+    """A rectangle in EXR pixel space: x right, y down, pixel (i, j) covers [i, i+1) x [j, j+1)."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+
+
+@dataclass(frozen=True)
+class FaceChoice(Record):
+    """Which faces a job restores.
+
+    ``mode``: "largest" face of each shot, "all" faces, the tracks with the given "index" numbers (as
+    ``svfr faces`` shows them), the given "box" rectangles, the bounds of the "mask", or the whole "frame".
+    """
+
+    mode: str = "largest"
+    indices: Tuple[int, ...] = ()
+    boxes: Tuple[Box, ...] = ()
+
+
+@dataclass(frozen=True)
+class Reference(Record):
+    """The user's own reference in place of pass 1: a plate ``frame`` or a ``photo``, exactly one of them.
+
+    ``track`` is the face track it is for; None means every track.
+    """
+
+    track: Optional[int] = None
+    frame: Optional[int] = None
+    photo: Optional[str] = None
+
+
+@dataclass(frozen=True)
+class ColourClaim(Record):
+    """What the sender says the plate's colour is; the service checks it and refuses a mismatch.
+
+    ``space``: name, alias or interop id in the config; None: what the file itself says. ``config``: path or
+    ``ocio://`` URI; None: the built-in studio config. ``config_sha256``: hash of the config's raw bytes.
+    ``probe``: numbers in and out computed by the host's own OCIO, which decide. ``exposure_stops``: gain
+    into the model domain; None chooses it from the plate.
+    """
+
+    space: Optional[str] = None
+    config: Optional[str] = None
+    interop_id: Optional[str] = None
+    config_sha256: Optional[str] = None
+    probe: Optional[Mapping[str, Any]] = None
+    exposure_stops: Optional[float] = None
+
+
+@dataclass(frozen=True)
+class JobSpec(Record):
+    """One job: everything that decides its pixels, and where they go.
+
+    ``plate``: sequence pattern (``%04d`` or ``####``), still or movie. ``frames``: see ``frames.py``.
+    ``tasks``: a set of "bfr", "colorize", "inpaint". ``output``: pattern of the written frames.
+    ``feather``: fraction of the crop's side, 0 to 0.5. ``crop_tracks``: path of an edited crop-track JSON.
+    """
+
+    plate: str
+    frames: str
+    tasks: Tuple[str, ...]
+    output: str
+    mask_path: Optional[str] = None
+    mask_splines: Optional[SplineMask] = None
+    faces: FaceChoice = field(default_factory=FaceChoice)
+    references: Tuple[Reference, ...] = ()
+    colour: ColourClaim = field(default_factory=ColourClaim)
+    model: str = "mini"
+    preset: str = "standard"
+    seed: int = 77
+    sampler: str = "studio"
+    missing: str = "error"
+    existing: str = "error"
+    handles: int = 0
+    write_handles: bool = False
+    layers: Tuple[str, ...] = ("delta", "matte")
+    feather: float = 0.08
+    crop_tracks: Optional[str] = None
+    priority: int = 0
+
+    def to_json(self) -> Dict[str, Any]:
+        """Return the job as plain JSON values."""
+        plain: Dict[str, Any] = to_plain(self)
+        return plain
+
+    @classmethod
+    def from_json(cls, data: Any) -> "JobSpec":
+        """Read a job; raises :class:`~svfr_client.records.BadRecord` naming every bad key together."""
+        return from_plain(cls, data, "job")
+
+    def content_key(self) -> str:
+        """Return the SHA-256 of the job's canonical JSON, the same whatever order its sets are given in."""
+        same = replace(self, tasks=tuple(sorted(self.tasks)), layers=tuple(sorted(self.layers)))
+        return sha256_of(same.to_json())
+
+    def problems(self) -> List[SvfrError]:
+        """Return everything wrong with the values that can be seen without opening a file."""
+        return job_problems(self)
+
+
+class JobState(str, enum.Enum):  # noqa: UP042 - enum.StrEnum is younger than Python 3.9
+    """Where a job is. Only ``queued`` and ``running`` change; the other three are final."""
+
+    QUEUED = "queued"
+    """Committed and waiting for a worker; cancel takes effect at once."""
+    RUNNING = "running"
+    """A worker has it; cancel takes effect at the next window."""
+    DONE = "done"
+    """Every frame is written."""
+    FAILED = "failed"
+    """It ended with an error; the last event holds it."""
+    CANCELLED = "cancelled"
+    """It ended because somebody cancelled it."""
+
+    @property
+    def is_final(self) -> bool:
+        """Return whether nothing can happen to the job any more."""
+        return self in (JobState.DONE, JobState.FAILED, JobState.CANCELLED)
+
+
+@dataclass(frozen=True)
+class Event(Record):
+    """Something that happened to a job. ``seq`` starts at 1 and has no gaps within a job.
+
+    ``kind`` is a state's name ("queued", "running", "done", "failed", "cancelled") or "progress", "frame",
+    "warning", "retry". ``body`` by kind is laid down in PROTOCOL.md; a reader skips kinds it does not know.
+    """
+
+    job: str
+    seq: int
+    kind: str
+    body: Mapping[str, Any]
+
+    @property
+    def is_last(self) -> bool:
+        """Return whether no event follows this one."""
+        return self.kind in (JobState.DONE.value, JobState.FAILED.value, JobState.CANCELLED.value)
+
+
+@dataclass(frozen=True)
+class Progress(Record):
+    """Body of a "progress" event: ``done`` of ``total`` steps of ``stage``; ``eta_s`` of the whole job."""
+
+    stage: str
+    done: int
+    total: int
+    frame: Optional[int] = None
+    eta_s: Optional[float] = None
+
+
+@dataclass(frozen=True)
+class JobStatus(Record):
+    """One job as the service sees it now. Times are Unix seconds; ``last_seq`` is its newest event."""
+
+    job: str
+    state: JobState
+    plate: str
+    frames: str
+    output: str
+    priority: int
+    attempts: int
+    last_seq: int
+    created: float
+    updated: float
+    cancel_requested: bool = False
+    progress: Optional[Progress] = None
+    error: Optional[Mapping[str, Any]] = None
+
+
+@dataclass(frozen=True)
+class Hello(Record):
+    """First request of a client: the minor versions it speaks and who it is (for the log)."""
+
+    min_minor: int
+    max_minor: int
+    client: str
+
+
+@dataclass(frozen=True)
+class Welcome(Record):
+    """Answer to :class:`Hello`: the chosen minor version, the server's identity and its limits."""
+
+    minor: int
+    server: str
+    boot: str
+    pid: int
+    devices: Tuple[str, ...]
+    read_roots: Tuple[str, ...]
+    write_roots: Tuple[str, ...]
+    limits: Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class Submit(Record):
+    """Ask for a job. The client makes the id, so that sending it again cannot make a second job."""
+
+    job: str
+    spec: JobSpec
+
+
+@dataclass(frozen=True)
+class Accepted(Record):
+    """The job is committed. ``is_new`` is false when this id had been accepted before."""
+
+    job: str
+    content_key: str
+    is_new: bool
+
+
+@dataclass(frozen=True)
+class Follow(Record):
+    """Ask for a job's events after ``after_seq``; asking again moves the stream there."""
+
+    job: str
+    after_seq: int = 0
+
+
+@dataclass(frozen=True)
+class Ack(Record):
+    """Tell the service that every event up to ``seq`` has arrived, so that it may send more."""
+
+    job: str
+    seq: int
+
+
+@dataclass(frozen=True)
+class JobRequest(Record):
+    """A request about one job: ``status``, ``cancel`` and ``unfollow`` take it."""
+
+    job: str
+
+
+@dataclass(frozen=True)
+class ListJobs(Record):
+    """Ask for the newest jobs, at most ``limit``; ``active_only`` leaves finished ones out."""
+
+    limit: int = 100
+    active_only: bool = False
+
+
+@dataclass(frozen=True)
+class JobList(Record):
+    """Answer to :class:`ListJobs`, newest first."""
+
+    jobs: Tuple[JobStatus, ...]
+
+
+@dataclass(frozen=True)
+class Nothing(Record):
+    """The empty body: ``ping``, ``shutdown`` and plain acknowledgements."""
+
+
+@dataclass(frozen=True)
+class Pong(Record):
+    """Answer to ``ping``: ``boot`` changes when the service was restarted."""
+
+    boot: str
+    queued: int
+    running: int
+
+
+def check_job_id(job: str) -> str:
+    """Return ``job`` if it is 32 lower-case hexadecimal digits, else raise :class:`BadJobId`."""
+    if not _JOB_ID.match(job):
+        raise BadJobId(f"{job[:60]!r} is not a job id.", remedy="Ids are 32 hexadecimal digits.")
+    return job

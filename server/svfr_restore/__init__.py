@@ -1,0 +1,1 @@
+"""One restoration job without sockets: plate, shots, faces, crops, model, delta, and the plate again."""

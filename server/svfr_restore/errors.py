@@ -1,0 +1,120 @@
+"""Everything that can be wrong with the pictures and choices of one job, named as the sentence that failed.
+
+Each class is a :class:`svfr_client.errors.SvfrError` with its own stable ``code``. Raise them with ``frame=``,
+``path=`` and ``remedy=`` wherever these are known: the same text reaches the artist in the host.
+"""
+
+from svfr_client.errors import SvfrError
+
+# --- plates ---------------------------------------------------------------------------------------------
+
+
+class BadPathPattern(SvfrError):
+    """A path pattern has no frame number where one is needed, or more than one."""
+
+    code = "BAD_PATH_PATTERN"
+
+
+class PlateNotFound(SvfrError):
+    """No file lies at the plate's path or matches its pattern."""
+
+    code = "PLATE_NOT_FOUND"
+
+
+class PlateFormatNotSupported(SvfrError):
+    """The plate's file type is none that can be read."""
+
+    code = "PLATE_FORMAT_NOT_SUPPORTED"
+
+
+class NoFramesAsked(SvfrError):
+    """The frame range is empty."""
+
+    code = "EMPTY_RANGE"
+
+
+class FrameIsMissing(SvfrError):
+    """The plate has no picture for a frame of the range."""
+
+    code = "FRAME_MISSING"
+
+
+class FrameIsTruncated(SvfrError):
+    """A picture file is empty or ends before its last pixel."""
+
+    code = "FRAME_TRUNCATED"
+
+
+class FrameCannotBeRead(SvfrError):
+    """A picture file is not what its name says, or is damaged."""
+
+    code = "FRAME_UNREADABLE"
+
+
+class FrameIsDeep(SvfrError):
+    """The picture's RGB is deep data, which has no single value per pixel."""
+
+    code = "DEEP_EXR"
+
+
+class FrameHasNoRgb(SvfrError):
+    """The picture has no red, green and blue channels to restore."""
+
+    code = "NO_RGB"
+
+
+class FrameIsSubsampled(SvfrError):
+    """The RGB part holds channels that are stored at a lower resolution than the picture."""
+
+    code = "SUBSAMPLED_EXR"
+
+
+class FrameSizeDiffers(SvfrError):
+    """A frame has another resolution or pixel aspect than the first frame of its sequence."""
+
+    code = "FRAME_SIZE_DIFFERS"
+
+
+class MovieCannotBeRead(SvfrError):
+    """The movie file cannot be opened or decoded."""
+
+    code = "MOVIE_UNREADABLE"
+
+
+# --- output ---------------------------------------------------------------------------------------------
+
+
+class OutputExists(SvfrError):
+    """An output file is already there and the job may not replace it."""
+
+    code = "OUTPUT_EXISTS"
+
+
+class OutputIsNotWritable(SvfrError):
+    """The output folder cannot be created or written."""
+
+    code = "OUTPUT_NOT_WRITABLE"
+
+
+class OutputEqualsPlate(SvfrError):
+    """An output file would be the plate's own file."""
+
+    code = "OUTPUT_EQUALS_PLATE"
+
+
+class DiskSpaceIsShort(SvfrError):
+    """The estimated output does not fit on the disk."""
+
+    code = "DISK_SPACE_SHORT"
+
+
+class RestoredPixelsAreNotFinite(SvfrError):
+    """The restored picture holds NaN or infinity where the plate does not."""
+
+    code = "RESTORED_NOT_FINITE"
+
+
+class PictureCannotBeWritten(SvfrError):
+    """Writing a picture or preview failed; no partial file is left behind."""
+
+    code = "WRITE_FAILED"

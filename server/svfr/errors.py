@@ -97,3 +97,45 @@ class FacePointsNeeded(SvfrError):
     """The identity encoder cuts the face by five points, and none were given."""
 
     code = "FACE_POINTS_NEEDED"
+
+
+class UnknownTask(SvfrError):
+    """A task name that is none of bfr, colorize, inpaint, or no task at all."""
+
+    code = "UNKNOWN_TASK"
+
+
+class SeedOutOfRange(SvfrError):
+    """A seed that does not fit the 64-bit key of the noise generator."""
+
+    code = "SEED_OUT_OF_RANGE"
+
+
+class ShotTooShort(SvfrError):
+    """Official mode was asked for fewer frames than the published sampler can handle."""
+
+    code = "SHOT_TOO_SHORT"
+
+
+class CropShapeMismatch(SvfrError):
+    """Crops, a reference, tokens or a checkpoint do not have the shape the model works on."""
+
+    code = "CROP_SHAPE_MISMATCH"
+
+
+class NotFinite(SvfrError):
+    """Crops hold NaN or infinity, which one window would spread over the whole shot."""
+
+    code = "NOT_FINITE"
+
+
+class Cancelled(SvfrError):
+    """The observer asked the sampler to stop; every finished denoise step is saved."""
+
+    code = "CANCELLED"
+
+
+class VectorsInvalid(SvfrError):
+    """A folder of reference vectors lacks a file, or a file lacks a tensor."""
+
+    code = "VECTORS_INVALID"

@@ -118,3 +118,65 @@ class PictureCannotBeWritten(SvfrError):
     """Writing a picture or preview failed; no partial file is left behind."""
 
     code = "WRITE_FAILED"
+
+# --- faces, crops and mattes ----------------------------------------------------------------------------
+
+
+class NoFaceFound(SvfrError):
+    """No face was detected in any frame of the range."""
+
+    code = "NO_FACE"
+
+
+class FaceTrackNotFound(SvfrError):
+    """The job names a face track that the shot does not have."""
+
+    code = "FACE_TRACK_NOT_FOUND"
+
+
+class CropTrackFileIsBad(SvfrError):
+    """A crop-track file lacks fields, has unknown ones, or holds values that make no crop."""
+
+    code = "BAD_CROP_TRACK"
+
+
+class CropTrackHasNoFrame(SvfrError):
+    """A crop track was asked for a frame that it does not cover."""
+
+    code = "CROP_TRACK_FRAME"
+
+
+class BoxIsEmpty(SvfrError):
+    """A crop box has no area or holds a value that is no number."""
+
+    code = "EMPTY_BOX"
+
+
+class MaskIsEmpty(SvfrError):
+    """The mask is zero in every frame, so it marks no region."""
+
+    code = "EMPTY_MASK"
+
+
+class MaskSizeDiffers(SvfrError):
+    """A mask picture or shape was made for another size than the plate's."""
+
+    code = "MASK_SIZE_DIFFERS"
+
+
+class MaskFramesMissing(SvfrError):
+    """A mask sequence has no picture for some frames of the range."""
+
+    code = "MASK_FRAMES_MISSING"
+
+
+class MaskCannotBeRead(SvfrError):
+    """A mask picture is missing, damaged, or has no channel that can be a matte."""
+
+    code = "MASK_UNREADABLE"
+
+
+class PictureArrayDoesNotFit(SvfrError):
+    """An array has another shape or type than the window or crop that it is said to cover."""
+
+    code = "ARRAY_SHAPE"

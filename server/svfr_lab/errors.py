@@ -1,0 +1,33 @@
+"""What can go wrong in the laboratory, each with the sentence that mends it."""
+
+from svfr_client.errors import SvfrError
+
+
+class HeadAssetsDoNotMatch(SvfrError):
+    """The wheel or the head file is not the one whose contents this package was written for."""
+
+    code = "LAB_HEAD_ASSETS_DO_NOT_MATCH"
+
+
+class OffscreenGraphicsUnavailable(SvfrError):
+    """No EGL context could be made, so nothing can be rendered on this machine."""
+
+    code = "LAB_OFFSCREEN_GRAPHICS_UNAVAILABLE"
+
+
+class RenderedFolderIsUnusable(SvfrError):
+    """A folder of rendered clips is missing, unfinished, or was made with other settings."""
+
+    code = "LAB_RENDERED_FOLDER_IS_UNUSABLE"
+
+
+class EvaluationSplitDiffers(SvfrError):
+    """Clips or degraded inputs are not the frozen ones, so figures would not be comparable."""
+
+    code = "LAB_EVALUATION_SPLIT_DIFFERS"
+
+
+class ArgumentOutOfRange(SvfrError):
+    """A caller passed a shape, a task name or a number that the laboratory cannot work with."""
+
+    code = "LAB_ARGUMENT_OUT_OF_RANGE"

@@ -1,0 +1,230 @@
+"""Renders seeded clips of talking heads with OpenGL, off screen, on a GPU or on Mesa's software rasteriser.
+
+The only module of the laboratory that touches a graphics context, and it makes one only when a
+:class:`FaceRenderer` is constructed. Everything random comes from the clip's seed: the same seed gives the
+same pixels on the same OpenGL driver; another driver may round single pixels differently.
+"""
+
+from dataclasses import dataclass, fields
+from typing import Any
+
+import cv2
+import moderngl
+import numpy as np
+from numpy.typing import NDArray
+
+from svfr_lab.errors import ArgumentOutOfRange, OffscreenGraphicsUnavailable
+from svfr_lab.face_appearance import (
+    Backdrop,
+    FaceAppearance,
+    Wall,
+    draw_appearance,
+    draw_backdrop,
+    draw_wall,
+)
+from svfr_lab.head_model import (
+    HeadModel,
+    Motion,
+    draw_identity,
+    draw_motion,
+    five_points,
+    load_head_model,
+    posed_vertices,
+    project,
+    rotation_matrix,
+    vertex_normals,
+    view_matrix,
+)
+from svfr_lab.head_shader import (
+    HEAD_FRAGMENT_SHADER,
+    HEAD_VERTEX_SHADER,
+    WALL_FRAGMENT_SHADER,
+    WALL_VERTEX_SHADER,
+)
+
+_SUPERSAMPLING = 2
+_BACKDROP_SHARE = 0.7
+
+
+@dataclass(frozen=True)
+class RenderedClip:
+    """``frames`` (F, S, S, 3) uint8 display-coded RGB · ``landmarks_px`` (F, 5, 2) float32.
+
+    Landmarks are in ``svfr_lab.head_model.LANDMARK_NAMES`` order, x right, y down, in pixels with the first
+    pixel's centre at (0.5, 0.5). They are exact projections, also where a lid or a cheek hides the point.
+    """
+
+    frames: NDArray[np.uint8]
+    landmarks_px: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class ClipScene:
+    """All that is drawn from a seed for one clip, before any pixel.
+
+    ``identity`` (V, 3) neutral vertices; behind the head stands ``backdrop``, or ``wall`` where that is None.
+    """
+
+    identity: NDArray[np.float32]
+    motion: Motion
+    appearance: FaceAppearance
+    wall: Wall
+    backdrop: Backdrop | None
+
+
+def draw_scene(model: HeadModel, seed: int, frame_count: int, bank_count: int) -> ClipScene:
+    """Return the scene of ``seed``: a person, a motion, a look, a place. No graphics needed."""
+    rng = np.random.default_rng(seed)
+    return ClipScene(
+        identity=draw_identity(model, rng),
+        motion=draw_motion(model, rng, frame_count),
+        appearance=draw_appearance(rng),
+        wall=draw_wall(rng),
+        backdrop=draw_backdrop(rng, bank_count) if rng.random() < _BACKDROP_SHARE else None,
+    )
+
+
+class FaceRenderer:
+    """Square frames of ``size_px`` with 2 x 2 supersampling, over images of ``bank``.
+
+    ``bank`` (N, B, B, 3) uint8 RGB as :func:`svfr_lab.backgrounds.background_bank` returns it. Raises
+    :class:`OffscreenGraphicsUnavailable` when EGL gives no context.
+    """
+
+    def __init__(self, size_px: int, bank: NDArray[np.uint8]) -> None:
+        if size_px < 16 or len(bank) == 0:
+            raise ArgumentOutOfRange(
+                f"Cannot render {size_px} px frames over {len(bank)} backgrounds.",
+                remedy="Use at least 16 px and one background.",
+            )
+        self.size_px = size_px
+        self.model = load_head_model()
+        self._bank = bank
+        self._context = _offscreen_context()
+        self._build_pipeline()
+
+    def render_clip(self, seed: int, frame_count: int = 8) -> RenderedClip:
+        """Render the clip of ``seed``; see :class:`RenderedClip`."""
+        return self.render_scene(draw_scene(self.model, seed, frame_count, len(self._bank)))
+
+    def render_scene(self, scene: ClipScene) -> RenderedClip:
+        """Render every frame of ``scene``."""
+        self._set_uniforms(scene)
+        model, motion = self.model, scene.motion
+        frames = np.empty((motion.frame_count, self.size_px, self.size_px, 3), np.uint8)
+        landmarks_px = np.empty((motion.frame_count, 5, 2), np.float32)
+        for frame, vertices in enumerate(posed_vertices(model, scene.identity, motion)):
+            matrix = view_matrix(model, motion, frame)
+            rgba = self._draw_frame(vertices, matrix, scene, frame)
+            frames[frame] = self._compose(rgba, scene.backdrop, frame)
+            landmarks_px[frame] = project(five_points(model, vertices), matrix, self.size_px)
+        return RenderedClip(frames, landmarks_px)
+
+    def close(self) -> None:
+        """Release the graphics context and everything in it."""
+        self._context.release()
+
+    def _build_pipeline(self) -> None:
+        context, model = self._context, self.model
+        side = self.size_px * _SUPERSAMPLING
+        self._head_program = context.program(
+            vertex_shader=HEAD_VERTEX_SHADER, fragment_shader=HEAD_FRAGMENT_SHADER
+        )
+        self._wall_program = context.program(
+            vertex_shader=WALL_VERTEX_SHADER, fragment_shader=WALL_FRAGMENT_SHADER
+        )
+        self._target = context.framebuffer(
+            [context.texture((side, side), 4)], context.depth_renderbuffer((side, side))
+        )
+        rest = model.assets.rest_vertices
+        regions = np.stack([model.lips, model.scalp, model.parts], axis=1)
+        self._posed = context.buffer(reserve=rest.nbytes * 2)
+        self._head = context.vertex_array(
+            self._head_program,
+            [
+                (self._posed, "3f 3f", "position", "normal"),
+                (context.buffer(_float_bytes(rest)), "3f", "rest_position"),
+                (context.buffer(_float_bytes(regions)), "3f", "region"),
+            ],
+            context.buffer(model.assets.triangles.astype("i4").tobytes()),
+        )
+        one_big_triangle = np.array([-1, -1, 3, -1, -1, 3])
+        self._wall = context.vertex_array(
+            self._wall_program, [(context.buffer(_float_bytes(one_big_triangle)), "2f", "corner")]
+        )
+        context.enable(moderngl.DEPTH_TEST)
+
+    def _set_uniforms(self, scene: ClipScene) -> None:
+        for program, values in ((self._head_program, scene.appearance), (self._wall_program, scene.wall)):
+            for field in fields(values):
+                _uniform(program, field.name).value = getattr(values, field.name)
+        image_left, image_right = self.model.eye_centres
+        _uniform(self._head_program, "eye_image_left").value = tuple(image_left)
+        _uniform(self._head_program, "eye_image_right").value = tuple(image_right)
+
+    def _draw_frame(
+        self, vertices: NDArray[np.float32], matrix: NDArray[np.float64], scene: ClipScene, frame: int
+    ) -> NDArray[np.float32]:
+        """Return RGBA (S, S, 4) float32 in 0..255, averaged down; colour is premultiplied over a backdrop."""
+        normals = vertex_normals(self.model, vertices)
+        self._posed.write(_float_bytes(np.concatenate([vertices, normals], axis=1)))
+        program = self._head_program
+        # OpenGL wants columns first
+        _uniform(program, "view").write(_float_bytes(matrix.T))
+        _uniform(program, "rotation").write(
+            _float_bytes(rotation_matrix(*scene.motion.rotation_rad[frame]).T)
+        )
+        gaze_x, gaze_y = scene.motion.gaze[frame]
+        _uniform(program, "gaze").value = (float(gaze_x), float(gaze_y), 1.0)
+        self._target.use()
+        self._target.clear(depth=1.0)
+        if scene.backdrop is None:
+            self._wall.render()
+        self._head.render()
+        side = self._target.width
+        rgba = np.frombuffer(self._target.read(components=4), np.uint8).reshape(side, side, 4)[::-1]
+        size = (self.size_px, self.size_px)
+        return np.asarray(cv2.resize(rgba.astype(np.float32), size, interpolation=cv2.INTER_AREA), np.float32)
+
+    def _compose(self, rgba: NDArray[np.float32], backdrop: Backdrop | None, frame: int) -> NDArray[np.uint8]:
+        rgb: NDArray[Any] = rgba[..., :3]
+        if backdrop is not None:
+            rgb = rgb + self._backdrop_frame(backdrop, frame) * (1 - rgba[..., 3:] / 255)
+        return np.clip(np.rint(rgb), 0, 255).astype(np.uint8)
+
+    def _backdrop_frame(self, backdrop: Backdrop, frame: int) -> NDArray[np.float32]:
+        image = self._bank[backdrop.image]
+        zoom = backdrop.crop * len(image) / self.size_px
+        free_px = len(image) * (1 - backdrop.crop)
+        x, y = np.clip(backdrop.origin + backdrop.drift * frame, 0, 1) * free_px
+        inverse = np.array([[zoom, 0, x], [0, zoom, y]], np.float32)
+        warped = cv2.warpAffine(
+            image,
+            inverse,
+            (self.size_px, self.size_px),
+            flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+            borderMode=cv2.BORDER_REFLECT_101,
+        )
+        return warped.astype(np.float32) * np.float32(backdrop.gain)
+
+
+def _offscreen_context() -> moderngl.Context:
+    # moderngl annotates its keyword settings as dictionaries, which no backend takes
+    settings: dict[str, Any] = {"backend": "egl"}
+    try:
+        return moderngl.create_context(standalone=True, **settings)
+    except Exception as problem:  # moderngl raises bare Exception for every failure of EGL
+        raise OffscreenGraphicsUnavailable(
+            f"No off-screen OpenGL context: {problem}.",
+            remedy="Install EGL and Mesa (Debian: libegl1 libgl1-mesa-dri); without a GPU also set"
+            " LIBGL_ALWAYS_SOFTWARE=1.",
+        ) from problem
+
+
+def _uniform(program: moderngl.Program, name: str) -> Any:
+    """Return the uniform ``name``; the stubs cannot tell it from attributes and blocks."""
+    return program[name]
+
+
+def _float_bytes(values: NDArray[Any]) -> bytes:
+    return np.ascontiguousarray(values, dtype="f4").tobytes()

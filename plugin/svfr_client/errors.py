@@ -27,13 +27,13 @@ class SvfrError(Exception):
         self.remedy = remedy
 
     def __str__(self) -> str:
-        where = [] if self.frame is None else ["frame {}".format(self.frame)]
+        where = [] if self.frame is None else [f"frame {self.frame}"]
         where += [] if self.path is None or self.path in self.message else [self.path]
         text = "{} ({})".format(self.message, ", ".join(where)) if where else self.message
-        return "{} {}".format(text, self.remedy) if self.remedy else text
+        return f"{text} {self.remedy}" if self.remedy else text
 
     def to_dict(self) -> Dict[str, Any]:
-        """Return the JSON form: code, message, frame, path, remedy and, for several problems, ``problems``."""
+        """Return the JSON form: code, message, frame, path, remedy and, for several, ``problems``."""
         return {
             "code": self.code,
             "message": self.message,
@@ -50,8 +50,8 @@ class SeveralProblems(SvfrError):
 
     def __init__(self, problems: Sequence[SvfrError]) -> None:
         self.problems: List[SvfrError] = list(problems)
-        lines = "".join("\n  [{}] {}".format(p.code, p) for p in self.problems)
-        super().__init__("{} problems must be mended first:{}".format(len(self.problems), lines))
+        lines = "".join(f"\n  [{p.code}] {p}" for p in self.problems)
+        super().__init__(f"{len(self.problems)} problems must be mended first:{lines}")
 
     def to_dict(self) -> Dict[str, Any]:
         """Return the JSON form with every single problem under ``problems``."""
@@ -103,3 +103,86 @@ class BadMask(SvfrError):
     """A mask's shapes are incomplete, hold unknown keys, or hold values out of range."""
 
     code = "BAD_MASK"
+
+
+class BadRecord(SvfrError):
+    """Data that was read from outside does not have the form it should have."""
+
+    code = "BAD_REQUEST"
+
+
+class NotCanonical(SvfrError):
+    """A value has no canonical JSON form: it is NaN, infinite or not a JSON type."""
+
+    code = "BAD_REQUEST"
+
+
+class BadJob(SvfrError):
+    """A field of the job has a value the service cannot accept."""
+
+    code = "BAD_REQUEST"
+
+
+class BadJobId(SvfrError):
+    """A job id is not 32 lower-case hexadecimal digits."""
+
+    code = "BAD_REQUEST"
+
+
+class WireError(SvfrError):
+    """A message does not follow the protocol; ``request_id`` is its id, once that was readable."""
+
+    code = "BAD_REQUEST"
+    request_id: Optional[str] = None
+
+
+class BadMessage(WireError):
+    """A message is not framed or written as the protocol says."""
+
+
+class MessageTooLarge(WireError):
+    """A message is over a limit of the protocol."""
+
+    code = "TOO_LARGE"
+
+
+class WrongVersion(WireError):
+    """The two sides speak different major versions of the protocol."""
+
+    code = "VERSION"
+
+
+class NoServer(SvfrError):
+    """No service is running for this user on this machine."""
+
+    code = "NO_SERVER"
+
+
+class ServerDoesNotAnswer(SvfrError):
+    """The service did not answer in time, though the same request was sent again."""
+
+    code = "NO_ANSWER"
+
+
+class NotAuthorised(SvfrError):
+    """The service refused this client's key, or is not the service this client expects."""
+
+    code = "AUTH"
+
+
+class FolderIsNotPrivate(SvfrError):
+    """A folder or file with keys can be read or changed by somebody else."""
+
+    code = "NOT_PRIVATE"
+
+
+class BadConnectionFile(SvfrError):
+    """A connection file is not what a service writes."""
+
+    code = "BAD_CONNECTION_FILE"
+
+
+class UsedInAnotherThread(SvfrError):
+    """A client is used outside the thread that made it; ZeroMQ sockets belong to one thread."""
+
+    code = "INTERNAL"

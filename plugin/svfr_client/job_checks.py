@@ -7,7 +7,7 @@ accepted. Everything wrong is found together.
 import math
 from typing import TYPE_CHECKING, List, Tuple
 
-from .errors import SvfrError
+from .errors import BadJob, SvfrError
 from .frames import FrameRange
 
 if TYPE_CHECKING:
@@ -23,12 +23,6 @@ MAX_FRAMES = 100_000
 MAX_HANDLES = 1000
 MAX_TEXT = 4096
 PRIORITIES = (-100, 100)
-
-
-class BadJob(SvfrError):
-    """A field of the job has a value the service cannot accept."""
-
-    code = "BAD_REQUEST"
 
 
 def job_problems(spec: "JobSpec") -> List[SvfrError]:

@@ -11,18 +11,12 @@ import re
 from dataclasses import dataclass, field, replace
 from typing import Any, Dict, List, Mapping, Optional, Tuple
 
-from .errors import SvfrError
+from .errors import BadJobId, SvfrError
 from .job_checks import job_problems
 from .masks import SplineMask
 from .records import Record, from_plain, sha256_of, to_plain
 
 _JOB_ID = re.compile(r"[0-9a-f]{32}\Z")
-
-
-class BadJobId(SvfrError):
-    """A job id is not 32 lower-case hexadecimal digits."""
-
-    code = "BAD_REQUEST"
 
 
 @dataclass(frozen=True)
@@ -244,6 +238,14 @@ class Follow(Record):
 
     job: str
     after_seq: int = 0
+
+
+@dataclass(frozen=True)
+class Following(Record):
+    """Answer to :class:`Follow`: the newest event's number, and whether it is the job's last."""
+
+    last_seq: int
+    is_final: bool
 
 
 @dataclass(frozen=True)

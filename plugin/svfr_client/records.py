@@ -26,21 +26,9 @@ from typing import (
     get_type_hints,
 )
 
-from .errors import SvfrError
+from .errors import BadRecord, NotCanonical, SvfrError
 
 T = TypeVar("T")
-
-
-class BadRecord(SvfrError):
-    """Data that was read from outside does not have the form it should have."""
-
-    code = "BAD_REQUEST"
-
-
-class NotCanonical(SvfrError):
-    """A value has no canonical JSON form: it is NaN, infinite or not a JSON type."""
-
-    code = "BAD_REQUEST"
 
 
 def to_plain(value: Any) -> Any:

@@ -1,0 +1,271 @@
+"""The client every host, the command line and the farm use: submit, follow, cancel, ask.
+
+Requests are sent again under the same id until an answer comes or the last deadline passes; the service
+treats a repeated request as the same one. Events of a job arrive in order and without gaps: the client
+counts sequence numbers, asks again where a number is missing, and survives a restart of the service by
+reading the connection file anew. All methods belong to the thread that made the client and block it; a
+host calls them from a worker thread and takes the results to its own main thread.
+"""
+
+import contextlib
+import time
+from collections import deque
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Deque, Dict, Iterator, Mapping, Optional, Tuple, Type
+
+from .bulk import split_bulk
+from .connection import Connection, find_connection
+from .errors import NotAuthorised, ServerDoesNotAnswer, SvfrError, WireError, error_from_dict, raise_problems
+from .link import Link
+from .messages import (
+    Accepted,
+    Ack,
+    Event,
+    Follow,
+    Following,
+    Hello,
+    JobList,
+    JobRequest,
+    JobSpec,
+    JobStatus,
+    ListJobs,
+    Pong,
+    Welcome,
+    check_job_id,
+)
+from .records import from_plain, known_part, to_plain
+from .wire import MINOR, Buffer, Message, new_id, pack, unpack
+
+REPLY_SECONDS = 5.0
+ATTEMPTS = 3
+QUIET_SECONDS = 5.0
+ACK_EVERY = 16
+
+
+@dataclass
+class _Stream:
+    """Events of one follow request not yet handed out; ``ends_at``: last number of an ended job."""
+
+    waiting: Deque[Event]
+    ends_at: Optional[int] = None
+
+    def is_read_to(self, seq: int) -> bool:
+        """Return whether the job had ended and ``seq`` is its last event."""
+        return self.ends_at is not None and seq >= self.ends_at
+
+
+class Client:
+    """A conversation with one service. Use it as a context manager, or call :meth:`close`.
+
+    ``connection``: where to go; None finds this user's own service in ``folder`` (default: the usual
+    place), again after each silence, so that a restarted service is found. ``name`` is for its log.
+    """
+
+    def __init__(
+        self,
+        connection: Optional[Connection] = None,
+        *,
+        folder: Optional[Path] = None,
+        name: str = "svfr_client",
+        reply_seconds: float = REPLY_SECONDS,
+        attempts: int = ATTEMPTS,
+    ) -> None:
+        self._fixed = connection
+        self._folder = folder
+        self._name = name
+        self._reply_seconds = reply_seconds
+        self._attempts = attempts
+        self._replies: Dict[str, Optional[Message]] = {}
+        self._streams: Dict[str, _Stream] = {}
+        self._link = Link(connection or find_connection(folder))
+        self._welcome: Optional[Welcome] = None
+
+    def hello(self) -> Welcome:
+        """Return who the service is and what it allows; raises code VERSION if it speaks another version."""
+        body = to_plain(Hello(MINOR, MINOR, self._name))
+        self._welcome = from_plain(Welcome, known_part(Welcome, self._request("hello", body)), "reply")
+        return self._welcome
+
+    def submit(self, spec: JobSpec, job: Optional[str] = None) -> Accepted:
+        """Hand in a job and return once it is committed.
+
+        ``job``: its id, 32 hexadecimal digits; None makes a fresh one. Handing in the same id and job
+        again returns the job that is there; the same id with another job raises code CONFLICT. Everything
+        that is wrong with the job and can be seen without its files is raised before anything is sent.
+        """
+        raise_problems(spec.problems())
+        plain, buffers = split_bulk(spec)
+        body = {"job": new_id() if job is None else check_job_id(job), "spec": plain}
+        return from_plain(Accepted, known_part(Accepted, self._request("submit", body, buffers)), "reply")
+
+    def follow(self, job: str, after_seq: int = 0) -> Iterator[Event]:
+        """Yield the job's events after ``after_seq``, each once, in order, to the last.
+
+        Slow readers are fine: the service sends no more than its window ahead of what was taken. Raises
+        :class:`ServerDoesNotAnswer` when the service stays silent, code NOT_FOUND for an unknown job.
+        """
+        seq = acked = after_seq
+        stream = self._open_stream(job, seq)
+        try:
+            while not self._streams[stream].is_read_to(seq):
+                events = self._streams[stream].waiting
+                if not events and seq > acked:
+                    self._tell("ack", to_plain(Ack(job, seq)))
+                    acked = seq
+                if not events and not self._receive_one(time.monotonic() + QUIET_SECONDS):
+                    stream = self._open_stream(job, seq, stream)
+                    continue
+                while events:
+                    event = events.popleft()
+                    if event.seq <= seq:
+                        continue
+                    if event.seq > seq + 1:
+                        stream = self._open_stream(job, seq, stream)
+                        break
+                    seq = event.seq
+                    yield event
+                    if event.is_last:
+                        return
+                    if seq - acked >= ACK_EVERY:
+                        self._tell("ack", to_plain(Ack(job, seq)))
+                        acked = seq
+        finally:
+            self._streams.pop(stream, None)
+            # Best effort: a service that is gone forgets the stream by itself.
+            with contextlib.suppress(SvfrError):
+                self._tell("unfollow", to_plain(JobRequest(job)))
+
+    def cancel(self, job: str) -> JobStatus:
+        """Ask for the job's end and return its status; a job that has ended stays as it is."""
+        return self._status_of("cancel", job)
+
+    def status(self, job: str) -> JobStatus:
+        """Return the job's state, newest progress and error."""
+        return self._status_of("status", job)
+
+    def jobs(self, limit: int = 100, active_only: bool = False) -> Tuple[JobStatus, ...]:
+        """Return the newest jobs, newest first."""
+        body = self._request("list", to_plain(ListJobs(limit, active_only)))
+        return from_plain(JobList, known_part(JobList, body), "reply").jobs
+
+    def ping(self) -> Pong:
+        """Return at once if the service lives."""
+        return from_plain(Pong, known_part(Pong, self._request("ping", {})), "reply")
+
+    def shutdown(self) -> None:
+        """Ask the service to stop; what runs is parked and goes on after the next start."""
+        self._request("shutdown", {})
+
+    def close(self) -> None:
+        """Close the socket at once. Jobs belong to the service and go on."""
+        self._link.close()
+
+    def __enter__(self) -> "Client":
+        return self
+
+    def __exit__(
+        self,
+        kind: Optional[Type[BaseException]],
+        problem: Optional[BaseException],
+        trace: Optional[TracebackType],
+    ) -> None:
+        self.close()
+
+    def _status_of(self, op: str, job: str) -> JobStatus:
+        body = self._request(op, to_plain(JobRequest(check_job_id(job))))
+        return from_plain(JobStatus, known_part(JobStatus, body), "reply")
+
+    def _open_stream(self, job: str, after_seq: int, former: Optional[str] = None) -> str:
+        """Ask for the events after ``after_seq`` and return the new stream's id; the former is forgotten."""
+        if former is not None:
+            self._streams.pop(former, None)
+        message = Message("follow", to_plain(Follow(check_job_id(job), after_seq)))
+        self._streams[message.id] = _Stream(deque())
+        try:
+            reply = self._exchange(message)
+        except BaseException:
+            self._streams.pop(message.id, None)
+            raise
+        following = from_plain(Following, known_part(Following, reply.body), "reply")
+        if following.is_final:
+            self._streams[message.id].ends_at = following.last_seq
+        return message.id
+
+    def _request(
+        self, op: str, body: Mapping[str, Any], buffers: Optional[Mapping[str, Buffer]] = None
+    ) -> Mapping[str, Any]:
+        if self._welcome is None and op != "hello":
+            self.hello()
+        return self._exchange(Message(op, body, buffers=buffers or {})).body
+
+    def _exchange(self, message: Message) -> Message:
+        """Send ``message`` until its answer comes; raises the error that the service answered."""
+        frames = pack(message)
+        self._replies[message.id] = None
+        try:
+            for _ in range(self._attempts):
+                deadline = time.monotonic() + self._reply_seconds
+                try:
+                    sent = self._link.send(frames, deadline)
+                    reply = self._wait_for(message.id, deadline) if sent else None
+                except NotAuthorised:
+                    # Another program may have got the port of a service that was started anew elsewhere.
+                    if not self._find_again():
+                        raise
+                    continue
+                if reply is not None:
+                    return reply
+                self._find_again()
+        finally:
+            self._replies.pop(message.id, None)
+        waited = self._attempts * self._reply_seconds
+        raise ServerDoesNotAnswer(
+            f"The service at {self._link.connection.endpoint} did not answer for {waited:g} s.",
+            remedy="See whether it still runs with `svfr doctor`, or start one with `svfr serve`.",
+        )
+
+    def _wait_for(self, request: str, deadline: float) -> Optional[Message]:
+        while self._replies[request] is None:
+            if not self._receive_one(deadline):
+                return None
+        reply = self._replies[request]
+        if reply is not None and reply.op == "error":
+            raise error_from_dict(dict(reply.body))
+        return reply
+
+    def _tell(self, op: str, body: Mapping[str, Any]) -> None:
+        """Send what needs no answer; if it is lost, the silence that follows mends it."""
+        self._link.send(pack(Message(op, body)), time.monotonic() + 1.0)
+
+    def _receive_one(self, deadline: float) -> bool:
+        """Take in one message and sort it; False if none came before ``deadline``."""
+        frames = self._link.receive(deadline)
+        if frames is None:
+            return False
+        try:
+            message = unpack(frames)
+        except WireError:
+            return True  # not from a service of this version; the missing answer is what gets reported
+        if message.op == "event" and message.re in self._streams:
+            event = from_plain(Event, known_part(Event, message.body), "event")
+            self._streams[message.re].waiting.append(event)
+        elif message.re in self._replies:
+            self._replies[message.re] = message
+        return True
+
+    def _find_again(self) -> bool:
+        """Go where the service now is; returns whether that is elsewhere than before."""
+        if self._fixed is not None:
+            return False
+        try:
+            found = find_connection(self._folder)
+        except SvfrError:
+            return False  # it is gone or being started; the caller's deadlines decide
+        if found == self._link.connection:
+            return False
+        self._link.close()
+        self._link = Link(found)
+        self._welcome = None
+        return True

@@ -1,0 +1,134 @@
+"""One encrypted DEALER socket and the watch over its handshake.
+
+ZeroMQ hides connections: a client with a wrong key would wait for ever. The link therefore listens to the
+socket's monitor and turns a refused handshake into an error within seconds. Sockets belong to one thread;
+the link refuses to be used from another.
+"""
+
+import os
+import threading
+import time
+from typing import Any, List, Optional
+
+import zmq
+from zmq.utils.monitor import recv_monitor_message
+
+from .connection import Connection
+from .errors import NotAuthorised, UsedInAnotherThread
+from .wire import MAX_FRAME_BYTES
+
+RECONNECT_MS = 50
+RECONNECT_MAX_MS = 2000
+HIGH_WATER_MESSAGES = 256
+HEARTBEAT_MS = 2000
+HEARTBEAT_TIMEOUT_MS = 6000
+_WATCHED = (
+    zmq.EVENT_HANDSHAKE_SUCCEEDED
+    | zmq.EVENT_HANDSHAKE_FAILED_AUTH
+    | zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL
+    | zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL
+)
+_context: Optional["zmq.Context[Any]"] = None
+_context_owner = 0
+_context_lock = threading.Lock()
+
+
+def process_context() -> "zmq.Context[Any]":
+    """Return this process's one ZeroMQ context, made on first use and never terminated.
+
+    CURVE and repeated context creation in one process have crashed hosts (libzmq issue 4241). A forked
+    child gets its own, because a context does not survive a fork.
+    """
+    global _context, _context_owner
+    with _context_lock:
+        if _context is None or _context_owner != os.getpid():
+            _context = zmq.Context()
+            _context_owner = os.getpid()
+        return _context
+
+
+class Link:
+    """A connection to one service; make, use and close it in one thread."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+        self._thread = threading.get_ident()
+        self._failed_handshakes = 0
+        self._socket = process_context().socket(zmq.DEALER)
+        self._socket.linger = 0
+        self._socket.setsockopt(zmq.IMMEDIATE, 1)
+        self._socket.setsockopt(zmq.RECONNECT_IVL, RECONNECT_MS)
+        self._socket.setsockopt(zmq.RECONNECT_IVL_MAX, RECONNECT_MAX_MS)
+        self._socket.setsockopt(zmq.SNDHWM, HIGH_WATER_MESSAGES)
+        self._socket.setsockopt(zmq.RCVHWM, HIGH_WATER_MESSAGES)
+        self._socket.setsockopt(zmq.MAXMSGSIZE, MAX_FRAME_BYTES)
+        self._socket.setsockopt(zmq.HEARTBEAT_IVL, HEARTBEAT_MS)
+        self._socket.setsockopt(zmq.HEARTBEAT_TIMEOUT, HEARTBEAT_TIMEOUT_MS)
+        self._socket.curve_serverkey = connection.server_key.encode("ascii")
+        self._socket.curve_publickey = connection.keys.public.encode("ascii")
+        self._socket.curve_secretkey = connection.keys.secret.encode("ascii")
+        self._monitor = self._socket.get_monitor_socket(_WATCHED)
+        self._socket.connect(connection.endpoint)
+
+    def send(self, frames: List[bytes], deadline: float) -> bool:
+        """Send one message; False if no connection came up before ``deadline`` (``time.monotonic``)."""
+        self._check_thread()
+        while True:
+            if self._socket.poll(0, zmq.POLLOUT):
+                self._socket.send_multipart(frames)
+                return True
+            if not self._wait(zmq.POLLOUT, deadline):
+                return False
+
+    def receive(self, deadline: float) -> Optional[List[bytes]]:
+        """Return the next message's frames, or None if none came before ``deadline``."""
+        self._check_thread()
+        while not self._socket.poll(0, zmq.POLLIN):
+            if not self._wait(zmq.POLLIN, deadline):
+                return None
+        return self._socket.recv_multipart()
+
+    def close(self) -> None:
+        """Close the socket at once; what was not sent yet is dropped."""
+        self._socket.disable_monitor()
+        self._monitor.close(linger=0)
+        self._socket.close(linger=0)
+
+    def _wait(self, direction: int, deadline: float) -> bool:
+        """Wait for the socket or its monitor; False once the deadline has passed."""
+        poller = zmq.Poller()
+        poller.register(self._socket, direction)
+        poller.register(self._monitor, zmq.POLLIN)
+        left_ms = max(0, int((deadline - time.monotonic()) * 1000 + 0.999))
+        ready = dict(poller.poll(left_ms))
+        if self._monitor in ready:
+            self._watch_handshake()
+        return bool(ready) or time.monotonic() < deadline
+
+    def _watch_handshake(self) -> None:
+        report = recv_monitor_message(self._monitor)
+        kind = report["event"]
+        if kind == zmq.EVENT_HANDSHAKE_SUCCEEDED:
+            self._failed_handshakes = 0
+        elif kind == zmq.EVENT_HANDSHAKE_FAILED_AUTH:
+            raise NotAuthorised(
+                "The service does not know this client's key.",
+                remedy="Ask for it to be authorised with `svfr key authorize`.",
+            )
+        elif kind == zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL:
+            raise NotAuthorised(
+                f"What listens at {self.connection.endpoint} does not speak the service's encryption.",
+                remedy="Restart the service, so that it writes its connection file anew.",
+            )
+        elif kind == zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL:
+            # A service that dies during one handshake looks the same; a wrong key fails every time.
+            self._failed_handshakes += 1
+            if self._failed_handshakes >= 2:
+                raise NotAuthorised(
+                    f"The service at {self.connection.endpoint} has another key than expected.",
+                    remedy="Use the connection file that this service wrote.",
+                )
+
+    def _check_thread(self) -> None:
+        if threading.get_ident() != self._thread:
+            raise UsedInAnotherThread("This client belongs to another thread.", remedy="Make one per thread.")

@@ -1,0 +1,67 @@
+"""The file of crop tracks that a job writes, an artist may edit, and another job may start from.
+
+::
+
+    {"format": 1, "tracks": [{"index": 0, "first_frame": 1001,
+                              "centre_x": [960.5, ...], "centre_y": [412.0, ...], "side_px": 540.0}]}
+
+Positions are EXR pixels; a series may be a single number. The same index may come several times for
+different stretches of frames (shots).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from svfr_restore.crops.crop_track import CropTrack, tracks_faults
+from svfr_restore.errors import CropTrackFileIsBad
+
+FORMAT = 1
+
+
+def tracks_to_json(tracks: Sequence[CropTrack]) -> dict[str, Any]:
+    """Return the file's JSON object."""
+    return {"format": FORMAT, "tracks": [track.to_json() for track in tracks]}
+
+
+def tracks_from_json(body: Any) -> list[CropTrack]:
+    """Read :func:`tracks_to_json`; raises CropTrackFileIsBad that names the fields that are bad."""
+    if not isinstance(body, Mapping) or set(body) != {"format", "tracks"}:
+        raise CropTrackFileIsBad(
+            "A crop-track file is an object with the keys format and tracks.", remedy="Mend the file."
+        )
+    if body["format"] != FORMAT or not isinstance(body["tracks"], list) or not body["tracks"]:
+        raise CropTrackFileIsBad(
+            f"The crop-track file has format {body['format']!r} or holds no list of tracks.",
+            remedy=f"This version reads format {FORMAT} with at least one track.",
+        )
+    tracks = [CropTrack.from_json(item, f"tracks[{i}]") for i, item in enumerate(body["tracks"])]
+    faults = tracks_faults(tracks)
+    if faults:
+        raise CropTrackFileIsBad(f"{'; '.join(faults)}.".capitalize(), remedy="Keep one of them.")
+    return tracks
+
+
+def write_tracks(path: Path, tracks: Sequence[CropTrack]) -> None:
+    """Write the file, one series a line so that it can be compared and edited."""
+    text = json.dumps(tracks_to_json(tracks), indent=1, allow_nan=False)
+    part = path.with_name(path.name + ".part")
+    part.write_text(text + "\n", encoding="utf-8")
+    part.replace(path)
+
+
+def read_tracks(path: Path) -> list[CropTrack]:
+    """Read the file; raises CropTrackFileIsBad with its path for anything that makes no crops."""
+    try:
+        body = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise CropTrackFileIsBad(
+            f"The crop-track file cannot be read: {error}.", path=path, remedy="Check the path and the JSON."
+        ) from error
+    try:
+        return tracks_from_json(body)
+    except CropTrackFileIsBad as error:
+        raise CropTrackFileIsBad(error.message, path=path, remedy=error.remedy) from error

@@ -1,0 +1,1 @@
+"""Finding faces, following them through a shot, and choosing among them."""

@@ -1,0 +1,88 @@
+"""``svfr model list | check | import | export``: the model folders on this machine."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from ..output import speaking
+from .options import AsJson
+
+app = typer.Typer(help="Model folders: list, check, import and export weights.", no_args_is_help=True)
+
+
+@app.command("list")
+def list_command(as_json: AsJson = False) -> None:
+    """List the models that jobs can name."""
+    with speaking(as_json) as output:
+        from svfr.model_folder import list_models
+
+        rows: list[dict[str, Any]] = []
+        for found in list_models():
+            row: dict[str, Any] = {"name": found.name, "folder": str(found.folder)}
+            if found.spec is None:
+                row["note"] = str(found.problem)
+            else:
+                row["crop_px"] = found.spec.crop_px
+                row["note"] = "preview" if found.spec.preview else ""
+            rows.append(row)
+        output.table("model", rows, ("name", "crop_px", "note", "folder"))
+
+
+@app.command("check")
+def check(
+    model: Annotated[str, typer.Argument(help="Model name or folder.")], as_json: AsJson = False
+) -> None:
+    """Check every file, key and shape of a model."""
+    with speaking(as_json) as output:
+        from svfr.model_folder import find_model, verify
+        from svfr_client.errors import raise_problems
+
+        folder = find_model(model)
+        raise_problems(verify(folder))
+        output.result("model", {"name": model, "folder": str(folder)}, f"{model} is sound ({folder}).")
+
+
+@app.command("import")
+def import_command(
+    svd: Annotated[Path, typer.Option("--svd", help="Folder of SVD-xt with vae/ and scheduler/.")],
+    svfr: Annotated[Path, typer.Option("--svfr", help="Folder with unet.pth, id_linear.pth, ...")],
+    name: Annotated[str, typer.Option("--name", help="Name of the new model.")],
+    accept_licence: Annotated[
+        bool, typer.Option("--accept-licence", help="Accept the licence without being asked.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Convert the official weights into a model folder, once.
+
+    The weights are for non-commercial research; the licence is shown and must be accepted.
+    """
+    with speaking(as_json) as output:
+        from platformdirs import user_data_path
+
+        from svfr.convert import OFFICIAL_LICENCE, import_official
+
+        accepted = accept_licence or (not as_json and _ask(OFFICIAL_LICENCE))
+        folder = user_data_path("svfr", False) / "models" / name
+        import_official(svd, svfr, folder, accept_licence=accepted)
+        output.result("model", {"name": name, "folder": str(folder)}, f"{name} is imported into {folder}.")
+
+
+@app.command("export")
+def export(
+    model: Annotated[str, typer.Argument(help="Model name or folder.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="New folder for the official files.")],
+    as_json: AsJson = False,
+) -> None:
+    """Write a model back under the official file names."""
+    with speaking(as_json) as output:
+        from svfr.convert import export_official
+        from svfr.model_folder import find_model
+
+        export_official(find_model(model), out)
+        output.result("export", {"folder": str(out)}, f"Written to {out}.")
+
+
+def _ask(licence: str) -> bool:
+    typer.echo(licence)
+    return typer.confirm("Do you accept this licence?")

@@ -1,0 +1,31 @@
+"""Options that several commands share, spelled once."""
+
+from typing import Annotated
+
+import typer
+
+AsJson = Annotated[
+    bool, typer.Option("--json", help="Print one JSON object per line instead of text and progress.")
+]
+Frames = Annotated[
+    str | None,
+    typer.Option(
+        "--frames", "-f", help='Frames, like "1001-1050" or "1001-1050x2,1060". Default: all of the plate.'
+    ),
+]
+ColourSpace = Annotated[
+    str | None,
+    typer.Option(
+        "--colorspace",
+        help="Colour space of the plate: name, alias or interop id. Default: what the file says.",
+    ),
+]
+Ocio = Annotated[
+    str | None,
+    typer.Option(
+        "--ocio", help="OCIO config: a path or an ocio:// address. Default: the built-in studio config."
+    ),
+]
+Plate = Annotated[
+    str, typer.Argument(help="The plate: shot.%04d.exr, shot.####.exr, one picture, or a movie.")
+]

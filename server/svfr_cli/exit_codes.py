@@ -1,0 +1,78 @@
+"""What the ``svfr`` command tells the shell. These numbers are stable: scripts and farms rely on them.
+
+====  =============  =====================================================================================
+code  name           meaning
+====  =============  =====================================================================================
+0     OK             everything that was asked for is done
+1     FAILED         the work itself failed, or a check (parity, doctor, model check) found a fault
+2     USAGE          the command line is wrong; nothing was started
+3     BAD_INPUT      the plate, mask, colour, frame range, reference or output is not usable
+4     NO_SERVER      no server answers, it could not be started, or it refuses this client
+5     CANCELLED      the job was cancelled, by this command or by somebody else
+6     MODEL          the model is missing, damaged, of an unknown form, or its licence was not accepted
+7     NO_RESOURCES   memory, disk or the GPU gave out while the job ran
+====  =============  =====================================================================================
+
+An error that holds several problems exits with the code they share, and with BAD_INPUT if they differ.
+"""
+
+from collections.abc import Mapping
+from enum import IntEnum
+from types import MappingProxyType
+
+from svfr_client.errors import SeveralProblems, SvfrError
+
+
+class ExitCode(IntEnum):
+    """The exit statuses of the ``svfr`` command."""
+
+    OK = 0
+    FAILED = 1
+    USAGE = 2
+    BAD_INPUT = 3
+    NO_SERVER = 4
+    CANCELLED = 5
+    MODEL = 6
+    NO_RESOURCES = 7
+
+
+_GROUPS: dict[ExitCode, str] = {
+    ExitCode.FAILED: """
+        INTERNAL PARITY_FAILED VECTORS_INVALID MODEL_NOT_FINITE NOT_FINITE RESTORED_NOT_FINITE ARRAY_SHAPE
+        COLOUR_TRANSFORM_FAILED CROP_SHAPE_MISMATCH NOT_AN_RGB_IMAGE
+        LAB_ARGUMENT_OUT_OF_RANGE LAB_EVALUATION_SPLIT_DIFFERS LAB_HEAD_ASSETS_DO_NOT_MATCH
+        LAB_OFFSCREEN_GRAPHICS_UNAVAILABLE LAB_RENDERED_FOLDER_IS_UNUSABLE
+    """,
+    ExitCode.BAD_INPUT: """
+        BAD_COLOUR_PROBE BAD_CROP_TRACK BAD_EXPOSURE BAD_FRAME_RANGE BAD_MASK BAD_PATH_PATTERN BAD_REQUEST
+        COLOUR_MISMATCH COLOUR_SPACE_WITHOUT_PRIMARIES CONFIG_CHANGED CONFIG_MISSING CONFIG_TOO_NEW
+        CONFIG_UNREADABLE CROP_TRACK_FRAME DATA_IS_NOT_COLOUR DEEP_EXR EMPTY_BOX EMPTY_FRAME_RANGE EMPTY_MASK
+        EMPTY_RANGE FACE_POINTS_NEEDED FACE_TRACK_NOT_FOUND FOLDER_EXISTS FRAME_MISSING FRAME_SIZE_DIFFERS
+        FRAME_TRUNCATED FRAME_UNREADABLE MASK_FRAMES_MISSING MASK_SIZE_DIFFERS MASK_UNREADABLE
+        MOVIE_UNREADABLE NOTHING_TO_METER NO_FACE NO_RGB OUTPUT_EQUALS_PLATE OUTPUT_EXISTS
+        OUTPUT_NOT_WRITABLE PLATE_FORMAT_NOT_SUPPORTED PLATE_NOT_FOUND PROBLEMS SEED_OUT_OF_RANGE
+        SHOT_TOO_SHORT SUBSAMPLED_EXR TOO_LARGE UNKNOWN_BUILTIN_CONFIG UNKNOWN_COLOUR_SPACE UNKNOWN_TASK
+    """,
+    ExitCode.NO_SERVER: """
+        AUTH BAD_CONNECTION_FILE NOT_PRIVATE NO_ANSWER NO_SERVER VERSION
+    """,
+    ExitCode.CANCELLED: "CANCELLED",
+    ExitCode.MODEL: """
+        CHECKPOINT_HOLDS_CODE CHECKPOINT_UNREADABLE LICENCE_NOT_ACCEPTED MODEL_BROKEN MODEL_CONFIG_UNSUPPORTED
+        MODEL_FILE_CORRUPTED MODEL_FILE_MISSING MODEL_HAS_NO_NETWORK MODEL_MISSING MODEL_SHAPES_WRONG
+        MODEL_SPEC_INVALID MODEL_TENSORS_MISSING MODEL_TENSORS_UNEXPECTED
+    """,
+    ExitCode.NO_RESOURCES: "DISK_SPACE_SHORT OOM WORKER_CRASHED WRITE_FAILED",
+}
+
+CODE_TO_EXIT: Mapping[str, ExitCode] = MappingProxyType(
+    {code: exit_code for exit_code, codes in _GROUPS.items() for code in codes.split()}
+)
+
+
+def exit_code_of(error: SvfrError) -> ExitCode:
+    """Return the exit status for an error; codes of newer servers that are not listed here are FAILED."""
+    if isinstance(error, SeveralProblems):
+        codes = {exit_code_of(problem) for problem in error.problems}
+        return codes.pop() if len(codes) == 1 else ExitCode.BAD_INPUT
+    return CODE_TO_EXIT.get(error.code, ExitCode.FAILED)

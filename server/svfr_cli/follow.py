@@ -1,0 +1,184 @@
+"""Follow one job to its end: progress for the eye or for a program, and Ctrl-C as a polite cancel."""
+
+import sys
+import time
+from collections.abc import Iterator
+from typing import Any, Protocol
+
+from svfr_client.errors import SvfrError, error_from_dict
+from svfr_client.messages import Event, JobState
+
+from .output import JsonOutput, Output
+
+STAGES = {
+    "check": "Checking the plate",
+    "load": "Loading the model",
+    "detect": "Finding faces",
+    "crop": "Cutting crops",
+    "encode": "Encoding",
+    "reference": "Pass 1: reference",
+    "denoise": "Pass 2: restoring",
+    "decode": "Decoding",
+    "write": "Writing frames",
+}
+
+
+class JobWasCancelled(SvfrError):
+    """The job ended because somebody cancelled it."""
+
+    code = "CANCELLED"
+
+
+class FollowsJobs(Protocol):
+    """The part of :class:`svfr_client.client.Client` that following needs."""
+
+    def follow(self, job: str, after_seq: int = 0) -> Iterator[Event]:
+        """Yield the job's events after ``after_seq``, in order and without gaps, to its last."""
+
+    def cancel(self, job: str) -> Any:
+        """Ask for the job to end at its next window."""
+
+
+class Progress(Protocol):
+    """Where progress events go."""
+
+    def show(self, body: dict[str, Any]) -> None:
+        """Take the body of one progress event."""
+
+    def close(self) -> None:
+        """Take the display away."""
+
+
+class Silent:
+    """No progress display: in JSON form the events themselves are printed."""
+
+    def show(self, body: dict[str, Any]) -> None:
+        """Show nothing."""
+
+    def close(self) -> None:
+        """Nothing to take away."""
+
+
+class Bar:
+    """A live bar on a terminal: stage, window, share done, remaining time."""
+
+    def __init__(self) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
+        from rich.progress import Progress as RichProgress
+
+        self._bar = RichProgress(
+            TextColumn("{task.description:<20}"),
+            BarColumn(bar_width=32),
+            TextColumn("{task.fields[count]:>11}"),
+            TimeElapsedColumn(),
+            TextColumn("{task.fields[left]}"),
+            console=Console(stderr=True),
+            transient=True,
+        )
+        self._task = self._bar.add_task("Waiting for the worker", total=None, count="", left="")
+        self._bar.start()
+
+    def show(self, body: dict[str, Any]) -> None:
+        """Draw the stage, ``done`` of ``total`` and the remaining time."""
+        done, total = int(body.get("done", 0)), int(body.get("total", 0))
+        self._bar.update(
+            self._task,
+            description=_stage(body),
+            completed=done,
+            total=total or None,
+            count=f"{done}/{total}" if total else "",
+            left=_left(body),
+        )
+
+    def close(self) -> None:
+        """Remove the bar."""
+        self._bar.stop()
+
+
+class Lines:
+    """Progress in a log file: a line when the stage changes and every few seconds."""
+
+    def __init__(self, every_seconds: float = 5.0) -> None:
+        self._every_seconds = every_seconds
+        self._stage = ""
+        self._last = 0.0
+
+    def show(self, body: dict[str, Any]) -> None:
+        """Print a line unless the last one of this stage is too recent."""
+        now = time.monotonic()
+        if _stage(body) == self._stage and now - self._last < self._every_seconds:
+            return
+        self._stage, self._last = _stage(body), now
+        count = f" {body['done']}/{body['total']}" if body.get("total") else ""
+        print(f"{self._stage}{count}  {_left(body)}".rstrip(), file=sys.stderr, flush=True)
+
+    def close(self) -> None:
+        """Nothing to take away."""
+
+
+def _stage(body: dict[str, Any]) -> str:
+    return STAGES.get(str(body.get("stage")), str(body.get("stage")))
+
+
+def _left(body: dict[str, Any]) -> str:
+    seconds = body.get("eta_s")
+    if seconds is None:
+        return ""
+    minutes, rest = divmod(round(float(seconds)), 60)
+    return f"{minutes} min {rest:02d} s left" if minutes else f"{rest} s left"
+
+
+def progress_for(output: Output) -> Progress:
+    """Choose the display: none for programs, a bar on a terminal, lines elsewhere."""
+    if isinstance(output, JsonOutput):
+        return Silent()
+    return Bar() if sys.stderr.isatty() else Lines()
+
+
+def follow(client: FollowsJobs, job: str, output: Output) -> Event:
+    """Show a job's events until its last one and return that, which is always ``done``.
+
+    The first Ctrl-C cancels the job, which ends at its next window; the second leaves at once.
+
+    Raises:
+        JobWasCancelled: the job was cancelled, from here or elsewhere.
+        SvfrError: the job failed; the error is the worker's own, with its code, frame and path.
+    """
+    progress = progress_for(output)
+    seen, cancelled = 0, False
+    try:
+        while True:
+            try:
+                for event in client.follow(job, seen):
+                    seen = event.seq
+                    _show(event, output, progress)
+                    if event.is_last:
+                        return _ended(event)
+            except KeyboardInterrupt:
+                if cancelled:
+                    raise
+                cancelled = True
+                output.note("Cancelling at the next window; Ctrl-C again leaves at once.")
+                client.cancel(job)
+    finally:
+        progress.close()
+
+
+def _show(event: Event, output: Output, progress: Progress) -> None:
+    body = dict(event.body)
+    if isinstance(output, JsonOutput):
+        output.result(event.kind, {"job": event.job, "seq": event.seq, **body}, "")
+    elif event.kind == "progress":
+        progress.show(body)
+    elif event.kind in ("warning", "retry"):
+        output.note(f"Warning: {body.get('message', event.kind)}")
+
+
+def _ended(event: Event) -> Event:
+    if event.kind == JobState.CANCELLED.value:
+        raise JobWasCancelled(f"Job {event.job} was cancelled.", remedy="Submit it again to go on.")
+    if event.kind == JobState.FAILED.value:
+        error = event.body.get("error", event.body)
+        raise error_from_dict(dict(error))
+    return event

@@ -1,0 +1,136 @@
+"""What a job needs on this machine, one check each: the findings that ``svfr doctor`` prints.
+
+A check returns one finding and never raises for a fault that it looks for. ``fault`` means that jobs cannot
+run, ``note`` that they run with less.
+"""
+
+import importlib
+import importlib.metadata
+import os
+import platform
+import shutil
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from svfr_client.errors import SvfrError
+
+OK, NOTE, FAULT = "ok", "note", "fault"
+INSTALL = "Run installer/bootstrap.py install."
+LEAST_FREE_GIB = 2.0
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of the doctor: what was looked at, how it stands, and what to do when it is not ok."""
+
+    what: str
+    state: str
+    detail: str
+    remedy: str = ""
+
+
+def examine() -> list[Finding]:
+    """Run every check, cheap ones first."""
+    return [check() for check in CHECKS]
+
+
+def python_version() -> Finding:
+    """The interpreter is 3.11 or newer."""
+    good = sys.version_info[:2] >= (3, 11)
+    return Finding("python", OK if good else FAULT, platform.python_version(), "" if good else INSTALL)
+
+
+def libraries() -> Finding:
+    """Every library of the server imports."""
+    missing: list[str] = []
+    for module in ("numpy", "cv2", "av", "dlib", "OpenImageIO", "PyOpenColorIO", "diffusers", "pydantic"):
+        try:
+            importlib.import_module(module)
+        except ImportError as error:
+            missing.append(f"{module} ({error})")
+    if missing:
+        return Finding("libraries", FAULT, "missing: " + ", ".join(missing), INSTALL)
+    shown = ("diffusers", "opencolorio", "openimageio", "av")
+    return Finding("libraries", OK, ", ".join(f"{n} {importlib.metadata.version(n)}" for n in shown))
+
+
+def torch_device() -> Finding:
+    """PyTorch is there; whether it has a GPU decides the speed, not the result."""
+    try:
+        import torch
+    except ImportError as error:
+        return Finding("torch", FAULT, str(error), INSTALL)
+    if torch.cuda.is_available():
+        return Finding("torch", OK, f"{torch.__version__} on {torch.cuda.get_device_name(0)}")
+    detail = f"{torch.__version__} on the CPU, {torch.get_num_threads()} threads"
+    return Finding("torch", NOTE, detail, "An NVIDIA GPU makes large models usable.")
+
+
+def colour() -> Finding:
+    """The built-in colour config opens."""
+    from svfr_ocio.config import open_config
+
+    try:
+        config = open_config(None)
+    except SvfrError as error:
+        return Finding("colour", FAULT, error.message, error.remedy)
+    return Finding("colour", OK, f"built-in config {config.uri}")
+
+
+def models() -> Finding:
+    """At least one model is there, and every file of each is what was written."""
+    from svfr.model_folder import list_models, verify
+
+    found = list_models()
+    if not found:
+        remedy = "Run svfr model import, or point SVFR_MODELS at a folder of models."
+        return Finding("models", FAULT, "none found", remedy)
+    faults = [f"{m.name}: {p.message}" for m in found for p in verify(m.folder)]
+    if faults:
+        return Finding("models", FAULT, "; ".join(faults), "Import or copy the model again.")
+    return Finding("models", OK, ", ".join(m.name for m in found))
+
+
+def server() -> Finding:
+    """Whether a local server answers; none is no fault, for ``svfr restore`` starts one."""
+    from svfr_client.client import connect
+
+    try:
+        with connect() as client:
+            welcome = client.welcome
+    except SvfrError as error:
+        return Finding("server", NOTE, error.message, "svfr restore starts one when it is needed.")
+    return Finding("server", OK, f"process {welcome.pid} on {', '.join(welcome.devices)}")
+
+
+def home() -> Finding:
+    """The folder of keys and jobs belongs to this user alone."""
+    from svfr_client.connection import home_folder
+
+    folder = home_folder()
+    if not folder.exists():
+        return Finding("home", OK, f"{folder} (made when first needed)")
+    if os.name != "nt" and folder.stat().st_mode & 0o077:
+        return Finding("home", FAULT, f"{folder} is open to others", f'Run: chmod 700 "{folder}"')
+    return Finding("home", OK, str(folder))
+
+
+def disk() -> Finding:
+    """The current folder's disk has room for results."""
+    free_gib = shutil.disk_usage(Path.cwd()).free / 2**30
+    state = OK if free_gib >= LEAST_FREE_GIB else NOTE
+    return Finding("disk", state, f"{free_gib:.1f} GiB free here", "" if state == OK else "Free some space.")
+
+
+CHECKS: tuple[Callable[[], Finding], ...] = (
+    python_version,
+    disk,
+    home,
+    libraries,
+    torch_device,
+    colour,
+    models,
+    server,
+)

@@ -1,0 +1,112 @@
+"""From the words of a command line to the parts of a job: faces, boxes, references, masks, absolute paths.
+
+The service runs in another folder, so every path of a job is made absolute here.
+"""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import typer
+
+from svfr_client.errors import BadMask
+from svfr_client.masks import SplineMask
+from svfr_client.messages import Box, ColourClaim, FaceChoice, Reference
+
+FACE_WORDS = ("largest", "all", "mask", "frame")
+
+
+def absolute(path: str) -> str:
+    """Return the path made absolute against the current folder; patterns keep their ``%04d``."""
+    return str(Path(path).expanduser().absolute())
+
+
+def parse_box(text: str) -> Box:
+    """Read ``x,y,w,h`` in pixels, x right and y down from the display window's top left.
+
+    Raises typer.BadParameter for anything else.
+    """
+    try:
+        x, y, width, height = (float(part) for part in text.split(","))
+    except ValueError as error:
+        raise typer.BadParameter(f'--box "{text}" is not x,y,w,h, like 220,80,300,300') from error
+    return Box(x, y, width, height)
+
+
+def parse_faces(text: str, boxes: Sequence[str]) -> FaceChoice:
+    """Read ``--faces`` and ``--box`` together; raises typer.BadParameter when they contradict each other."""
+    if boxes:
+        if text != "largest":
+            raise typer.BadParameter("--box takes the place of detection: leave --faces out")
+        return FaceChoice(mode="box", boxes=tuple(parse_box(box) for box in boxes))
+    if text in FACE_WORDS:
+        return FaceChoice(mode=text)
+    try:
+        return FaceChoice(mode="index", indices=tuple(int(part) for part in text.split(",")))
+    except ValueError as error:
+        words = ", ".join(FACE_WORDS)
+        raise typer.BadParameter(f'--faces "{text}" is none of {words} or track numbers like 0,2') from error
+
+
+def parse_reference(text: str) -> Reference:
+    """Read ``[TRACK=]FRAME|PHOTO``: ``1010``, ``2=1010``, ``actor.png``, ``0=actor.png``."""
+    before, equals, after = text.partition("=")
+    track, what = (int(before), after) if equals and before.isdigit() else (None, text)
+    if not what:
+        raise typer.BadParameter(f'--reference "{text}" names neither a frame nor a photo')
+    if what.lstrip("-").isdigit():
+        return Reference(track=track, frame=int(what))
+    return Reference(track=track, photo=absolute(what))
+
+
+def read_mask(text: str | None) -> tuple[str | None, SplineMask | None]:
+    """Return a matte sequence's path, or the splines of a ``.json`` file.
+
+    Raises:
+        BadMask: the file is missing, or no mask in the form of ``svfr_client.masks``.
+    """
+    if text is None:
+        return None, None
+    if not text.lower().endswith(".json"):
+        return absolute(text), None
+    try:
+        body = json.loads(Path(text).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        remedy = "Give a matte sequence, or a JSON file of splines."
+        raise BadMask(f"The mask cannot be read: {error}.", path=text, remedy=remedy) from error
+    return None, SplineMask.from_json(body)
+
+
+def colour_claim(space: str | None, config: str | None, exposure_stops: float | None) -> ColourClaim:
+    """Build the colour claim; a config is a path or an ``ocio://`` address of a built-in one."""
+    if config is not None and not config.startswith("ocio://"):
+        config = absolute(config)
+    return ColourClaim(space=space, config=config, exposure_stops=exposure_stops)
+
+
+def model_reference(text: str) -> str:
+    """Return a model's name as it is and a model folder's path made absolute."""
+    return absolute(text) if Path(text).expanduser().is_dir() else text
+
+
+def default_output(plate: str) -> str:
+    """Return where results go unless the user says so: a folder ``NAME_svfr`` beside the plate.
+
+    The frame number of a sequence keeps its place and width; stills and movies get ``.%04d``.
+    """
+    path = Path(absolute(plate))
+    name, pattern = _split_pattern(path.name)
+    return str(path.parent / f"{name}_svfr" / f"{name}.{pattern}.exr")
+
+
+def _split_pattern(name: str) -> tuple[str, str]:
+    """Split ``shot.%04d.exr`` or ``shot.####.exr`` into ``shot`` and ``%04d``."""
+    stem = name.rsplit(".", 1)[0]
+    hashes = stem.count("#")
+    if hashes:
+        return stem.replace("#", "").strip("._-") or "plate", f"%0{hashes}d"
+    start = stem.find("%0")
+    if start >= 0:
+        end = stem.find("d", start) + 1
+        return (stem[:start] + stem[end:]).strip("._-") or "plate", stem[start:end]
+    return stem, "%04d"

@@ -1,0 +1,36 @@
+"""The ``svfr`` command: ``svfr restore | faces | serve | status | jobs | cancel | model | parity | doctor``.
+
+Each command lives in a module of ``commands/``, which imports its heavy libraries when it runs and not
+before. Exit statuses are those of :mod:`svfr_cli.exit_codes`.
+"""
+
+import typer
+
+from .commands import doctor, faces, models, parity, restore, service
+
+app = typer.Typer(
+    name="svfr",
+    help="Video face restoration for compositors: blind face restoration, colorization and inpainting.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("restore")(restore.restore)
+app.command("faces")(faces.faces)
+app.command("serve")(service.serve)
+app.command("status")(service.status)
+app.command("jobs")(service.jobs)
+app.command("cancel")(service.cancel)
+app.add_typer(models.app, name="model")
+app.command("parity")(parity.parity)
+app.command("doctor")(doctor.doctor)
+
+
+def main() -> None:
+    """Run the command line and exit with its status."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,119 @@
+"""The two ways a command speaks: to a person at a terminal, or to a program, one JSON object per line.
+
+Results go to standard output; progress and errors of the human form go to standard error, so that the
+output of a command can be piped. In JSON form everything goes to standard output, in order.
+"""
+
+import json
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, Protocol
+
+import typer
+
+from svfr_client.errors import SeveralProblems, SvfrError
+
+from .exit_codes import ExitCode, exit_code_of
+
+
+class Output(Protocol):
+    """What a command says; every method exists in both forms."""
+
+    def result(self, kind: str, body: Mapping[str, Any], text: str) -> None:
+        """Say one result: ``body`` for programs, ``text`` for people (empty: nothing is shown)."""
+
+    def table(self, kind: str, rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> None:
+        """Say several results of one kind; people see only ``columns``, in that order."""
+
+    def note(self, text: str) -> None:
+        """Say something that only a person wants to know."""
+
+    def error(self, error: SvfrError) -> None:
+        """Say what went wrong, where, and what to do about it; several problems as a list."""
+
+
+class JsonOutput:
+    """One JSON object per line on standard output, each with its ``kind``."""
+
+    def result(self, kind: str, body: Mapping[str, Any], text: str) -> None:
+        """Print ``body`` with its kind."""
+        print(json.dumps({"kind": kind, **body}, allow_nan=False), flush=True)
+
+    def table(self, kind: str, rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> None:
+        """Print every row whole."""
+        for row in rows:
+            self.result(kind, row, "")
+
+    def note(self, text: str) -> None:
+        """Leave it out: notes are for people."""
+
+    def error(self, error: SvfrError) -> None:
+        """Print the error's JSON form and the exit status that will follow."""
+        self.result("error", {**error.to_dict(), "exit_code": int(exit_code_of(error))}, "")
+
+
+class HumanOutput:
+    """Plain lines and tables; rich draws them when there is a terminal."""
+
+    def result(self, kind: str, body: Mapping[str, Any], text: str) -> None:
+        """Print ``text``."""
+        if text:
+            print(text, flush=True)
+
+    def table(self, kind: str, rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> None:
+        """Print a table with the given columns."""
+        from rich.console import Console
+        from rich.table import Table
+
+        table = Table(box=None, pad_edge=False, header_style="bold")
+        for name in columns:
+            table.add_column(name.replace("_", " "), overflow="fold")
+        for row in rows:
+            table.add_row(*(_cell(row.get(name)) for name in columns))
+        Console(soft_wrap=not sys.stdout.isatty()).print(table)
+
+    def note(self, text: str) -> None:
+        """Print ``text`` on standard error."""
+        print(text, file=sys.stderr, flush=True)
+
+    def error(self, error: SvfrError) -> None:
+        """Print message, place and remedy of every problem on standard error."""
+        problems = error.problems if isinstance(error, SeveralProblems) else [error]
+        head = f"{len(problems)} problems must be mended first:" if len(problems) > 1 else "Error:"
+        print("\n".join([head, *(_problem_text(p) for p in problems)]), file=sys.stderr, flush=True)
+
+
+def _cell(value: Any) -> str:
+    from rich.markup import escape
+
+    return "" if value is None else escape(str(value))
+
+
+def _problem_text(problem: SvfrError) -> str:
+    lines = [f"  {problem.message}  [{problem.code}]"]
+    if problem.frame is not None:
+        lines.append(f"    frame: {problem.frame}")
+    if problem.path is not None and problem.path not in problem.message:
+        lines.append(f"    path:  {problem.path}")
+    if problem.remedy:
+        lines.append(f"    to do: {problem.remedy}")
+    return "\n".join(lines)
+
+
+@contextmanager
+def speaking(as_json: bool) -> Iterator[Output]:
+    """Give a command its output, and turn an error into its message and exit status.
+
+    Raises typer.Exit with :func:`~svfr_cli.exit_codes.exit_code_of` after an SvfrError and with CANCELLED
+    after Ctrl-C; anything else is a bug and passes through with its traceback.
+    """
+    output: Output = JsonOutput() if as_json else HumanOutput()
+    try:
+        yield output
+    except SvfrError as error:
+        output.error(error)
+        raise typer.Exit(int(exit_code_of(error))) from error
+    except KeyboardInterrupt as interrupt:
+        output.note("Interrupted.")
+        raise typer.Exit(int(ExitCode.CANCELLED)) from interrupt

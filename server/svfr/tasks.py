@@ -26,7 +26,9 @@ class TaskSet:
 
     def __post_init__(self) -> None:
         if not (self.bfr or self.colorize or self.inpaint):
-            raise UnknownTask("No task was chosen.", remedy=f"Choose at least one of {', '.join(TASK_NAMES)}.")
+            raise UnknownTask(
+                "No task was chosen.", remedy=f"Choose at least one of {', '.join(TASK_NAMES)}."
+            )
 
     @classmethod
     def of(cls, names: Iterable[str]) -> TaskSet:

@@ -1,0 +1,54 @@
+"""How a sampling run reports, stops and resumes, without knowing who watches it."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import torch
+
+from svfr.errors import Cancelled
+
+
+class Observer(Protocol):
+    """What the caller of the sampler may want to know or decide.
+
+    ``progress``: stage is "encode", "reference", "denoise" or "decode"; done and total count windows.
+    ``cancelled`` is asked before every window. ``save`` is given every value worth keeping, under a name
+    that is unique within the run, such as "pass1/step0003"; ``load`` returns it in a later run, or None.
+    """
+
+    def progress(self, stage: str, done: int, total: int) -> None:
+        """Take note of ``done`` of ``total`` windows of a stage."""
+
+    def cancelled(self) -> bool:
+        """Say whether to stop before the next window."""
+
+    def load(self, name: str) -> torch.Tensor | None:
+        """Return what an earlier run saved under this name."""
+
+    def save(self, name: str, value: torch.Tensor) -> None:
+        """Keep a float32 CPU tensor under this name."""
+
+
+class NullObserver:
+    """Watches nothing, never stops, keeps nothing."""
+
+    def progress(self, stage: str, done: int, total: int) -> None:
+        """Ignore the progress."""
+
+    def cancelled(self) -> bool:
+        """Never stop."""
+        return False
+
+    def load(self, name: str) -> torch.Tensor | None:
+        """Return nothing: there was no earlier run."""
+        return None
+
+    def save(self, name: str, value: torch.Tensor) -> None:
+        """Keep nothing."""
+
+
+def stop_if_cancelled(observer: Observer) -> None:
+    """Raise Cancelled when the observer says so."""
+    if observer.cancelled():
+        raise Cancelled("The restoration was cancelled.", remedy="Submit the job again to go on from here.")

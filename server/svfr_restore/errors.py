@@ -119,6 +119,7 @@ class PictureCannotBeWritten(SvfrError):
 
     code = "WRITE_FAILED"
 
+
 # --- faces, crops and mattes ----------------------------------------------------------------------------
 
 
@@ -180,3 +181,12 @@ class PictureArrayDoesNotFit(SvfrError):
     """An array has another shape or type than the window or crop that it is said to cover."""
 
     code = "ARRAY_SHAPE"
+
+
+# --- preparing crops for the network ---------------------------------------------------------------------
+
+
+class UnknownHoleFill(SvfrError):
+    """The model's description asks for a hole fill that does not exist."""
+
+    code = "MODEL_BROKEN"

@@ -1,0 +1,1 @@
+"""Training the method: initialisation, losses and the training loop. Data comes from outside."""

@@ -89,10 +89,14 @@ def prepare_crop(
 
 
 def _resize_bicubic(picture: np.ndarray, side_px: int) -> np.ndarray:
-    """Resize as Pillow's BICUBIC does (a = -0.5, kernel widened when shrinking), within one code value."""
+    """Resize as Pillow's BICUBIC does (a = -0.5, kernel widened when shrinking), within one code value.
+
+    Pillow resizes across, rounds and clips to whole code values, then resizes down.
+    """
     planes = torch.from_numpy(np.ascontiguousarray(picture)).permute(2, 0, 1)[None].float()
-    resized = functional.interpolate(planes, (side_px, side_px), mode="bicubic", antialias=True)
-    return resized[0].permute(1, 2, 0).round().clamp(0, 255).to(torch.uint8).numpy()
+    for size in ((planes.shape[2], side_px), (side_px, side_px)):
+        planes = functional.interpolate(planes, size, mode="bicubic", antialias=True).round().clamp(0, 255)
+    return planes[0].permute(1, 2, 0).to(torch.uint8).numpy()
 
 
 def network_input(crop: np.ndarray) -> torch.Tensor:

@@ -6,6 +6,8 @@ its tokens enter the UNet's cross-attention. It is trained together with the UNe
 
 from __future__ import annotations
 
+import itertools
+
 import torch
 from torch import nn
 
@@ -17,7 +19,7 @@ class ConvIdentity(nn.Module):
         super().__init__()
         sizes = (3, *widths, channels)
         layers: list[nn.Module] = []
-        for inner, outer in zip(sizes[:-1], sizes[1:], strict=True):
+        for inner, outer in itertools.pairwise(sizes):
             layers += [nn.Conv2d(inner, outer, 3, stride=2, padding=1), nn.SiLU()]
         self.body = nn.Sequential(*layers[:-1])
         self.final_norm = nn.LayerNorm(channels)

@@ -6,6 +6,7 @@ The temporal parts start as an exact identity, so that single pictures can teach
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -70,23 +71,28 @@ def build_preview_unet(config: dict[str, Any]) -> UNetSpatioTemporalConditionMod
 
 
 def _spatial_res_block(
-    block: SpatioTemporalResBlock, hidden: torch.Tensor, temb: torch.Tensor, _indicator: torch.Tensor
+    block: SpatioTemporalResBlock,
+    hidden: torch.Tensor,
+    temb: torch.Tensor | None = None,
+    image_only_indicator: torch.Tensor | None = None,
 ) -> torch.Tensor:
     return block.spatial_res_block(hidden, temb)
 
 
 def _spatial_transformer(
     model: TransformerSpatioTemporalModel,
-    hidden: torch.Tensor,
-    tokens: torch.Tensor,
+    hidden_states: torch.Tensor,
+    encoder_hidden_states: torch.Tensor,
+    image_only_indicator: torch.Tensor | None = None,
+    return_dict: bool = True,
 ) -> tuple[torch.Tensor]:
-    batch, channels, height, width = hidden.shape
-    x = model.norm(hidden).permute(0, 2, 3, 1).reshape(batch, height * width, channels)
+    batch, channels, height, width = hidden_states.shape
+    x = model.norm(hidden_states).permute(0, 2, 3, 1).reshape(batch, height * width, channels)
     x = model.proj_in(x)
     for block in model.transformer_blocks:
-        x = block(x, encoder_hidden_states=tokens)
+        x = block(x, encoder_hidden_states=encoder_hidden_states)
     x = model.proj_out(x).reshape(batch, height, width, channels).permute(0, 3, 1, 2)
-    return (x + hidden,)
+    return (x + hidden_states,)
 
 
 @contextmanager
@@ -98,18 +104,10 @@ def spatial_parts_only(unet: nn.Module) -> Iterator[None]:
     changed: list[nn.Module] = []
     for module in unet.modules():
         if isinstance(module, SpatioTemporalResBlock):
-            module.forward = (  # type: ignore[method-assign]
-                lambda hidden, temb=None, image_only_indicator=None, block=module: _spatial_res_block(
-                    block, hidden, temb, image_only_indicator
-                )
-            )
+            module.forward = functools.partial(_spatial_res_block, module)  # type: ignore[method-assign]
             changed.append(module)
         elif isinstance(module, TransformerSpatioTemporalModel):
-            module.forward = (  # type: ignore[method-assign]
-                lambda hidden_states, encoder_hidden_states=None, image_only_indicator=None, return_dict=True, model=module: (
-                    _spatial_transformer(model, hidden_states, encoder_hidden_states)
-                )
-            )
+            module.forward = functools.partial(_spatial_transformer, module)  # type: ignore[method-assign]
             changed.append(module)
     try:
         yield

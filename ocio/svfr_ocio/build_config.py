@@ -1,0 +1,89 @@
+"""Write ``config.ocio``: the studio config of the ASWF plus the spaces this project works in.
+
+Run ``python -m svfr_ocio.build_config`` after changing this file; a test checks that the stored file is what
+this script writes. The profile stays at 2.3, which every supported host can read: Blender, Nuke, and hosts
+that carry OpenColorIO 2.3 or newer. A config of a later generation cannot be written at a lower version.
+"""
+
+from __future__ import annotations
+
+from importlib import resources
+from pathlib import Path
+
+import PyOpenColorIO as Ocio
+
+from svfr_ocio.names import (
+    CONFIG_NAME,
+    DISPLAY_LINEAR_REC709,
+    LINEAR_REC709,
+    MODEL_SRGB,
+    MODEL_SRGB_ALIASES,
+    STUDIO_URI,
+)
+
+# CIE XYZ (D65 white = 1) to linear Rec.709, from the chromaticities of ITU-R BT.709-6 table 1.
+_REC709_TO_XYZ = (
+    (0.4123907992659595, 0.3575843393838780, 0.1804807884018343, 0.0),
+    (0.2126390058715104, 0.7151686787677559, 0.0721923153607337, 0.0),
+    (0.0193308187155918, 0.1191947797946259, 0.9505321522496608, 0.0),
+    (0.0, 0.0, 0.0, 1.0),
+)
+
+
+def build_config_text() -> str:
+    """Return the text of ``config.ocio``; the same OpenColorIO version always gives the same bytes."""
+    config = Ocio.Config.CreateFromFile(STUDIO_URI)
+    config.setName(CONFIG_NAME)
+    config.setDescription(
+        "The ASWF studio config (ACES 1.3, OCIO 2.3) with the spaces of SVFR Studio. Written by a script."
+    )
+    config.addColorSpace(_model_srgb())
+    config.addColorSpace(_display_linear_rec709())
+    config.validate()
+    return str(config.serialize())
+
+
+def _model_srgb() -> Ocio.ColorSpace:
+    space = Ocio.ColorSpace(
+        referenceSpace=Ocio.REFERENCE_SPACE_SCENE,
+        name=MODEL_SRGB,
+        aliases=list(MODEL_SRGB_ALIASES),
+        family="SVFR",
+        encoding="sdr-video",
+        description=(
+            "Code values the model works in: Rec.709 primaries, the sRGB curve (gamma 2.4, offset 0.055) "
+            "mirrored for negative values, no tone mapping."
+        ),
+    )
+    to_linear = Ocio.ColorSpaceTransform(src="ACES2065-1", dst=LINEAR_REC709)
+    encode = Ocio.ExponentWithLinearTransform(
+        gamma=[2.4, 2.4, 2.4, 1.0],
+        offset=[0.055, 0.055, 0.055, 0.0],
+        negativeStyle=Ocio.NEGATIVE_MIRROR,
+        direction=Ocio.TRANSFORM_DIR_INVERSE,
+    )
+    space.setTransform(Ocio.GroupTransform([to_linear, encode]), Ocio.COLORSPACE_DIR_FROM_REFERENCE)
+    return space
+
+
+def _display_linear_rec709() -> Ocio.ColorSpace:
+    space = Ocio.ColorSpace(
+        referenceSpace=Ocio.REFERENCE_SPACE_DISPLAY,
+        name=DISPLAY_LINEAR_REC709,
+        family="SVFR",
+        encoding="display-linear",
+        description="Display light with Rec.709 primaries: the linear side of display-referred plates.",
+    )
+    flat = [value for row in _REC709_TO_XYZ for value in row]
+    space.setTransform(Ocio.MatrixTransform(flat), Ocio.COLORSPACE_DIR_TO_REFERENCE)
+    return space
+
+
+def main() -> None:
+    """Write the config into the package."""
+    with resources.as_file(resources.files("svfr_ocio")) as folder:
+        Path(folder, "config.ocio").write_text(build_config_text(), encoding="utf-8", newline="\n")
+
+
+if __name__ == "__main__":
+    main()

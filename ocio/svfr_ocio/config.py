@@ -1,0 +1,220 @@
+"""Open an OCIO config and say exactly which one it is.
+
+A config is named by a built-in address (``ocio://...``), by the path of a ``config.ocio`` or ``.ocioz``
+file, or not at all, which means the built-in studio config. ``$OCIO`` is never consulted: what the
+environment of a service holds says nothing about the job. The identity of a config is its resolved built-in
+address, or the sha256 of its raw bytes and of every LUT it refers to; OpenColorIO's own ``getCacheID`` and
+``serialize`` differ between folders, archives and library versions.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cache
+from importlib import resources
+from pathlib import Path
+from typing import Literal
+
+import PyOpenColorIO as Ocio
+
+from svfr_ocio import errors
+from svfr_ocio.names import STUDIO_URI
+from svfr_ocio.spaces import Space, resolve_space
+
+_BUILTIN_SCHEME = "ocio://"
+_CHUNK_BYTES = 1 << 20
+
+
+@dataclass(frozen=True, eq=False)
+class ColourConfig:
+    """An opened OCIO config together with its identity.
+
+    ``uri`` is the fixed built-in address (kind "builtin"), otherwise ``path`` and ``sha256`` are set;
+    ``profile`` is the config's profile version such as "2.3".
+    """
+
+    kind: Literal["builtin", "file", "archive"]
+    name: str
+    profile: str
+    uri: str | None
+    path: Path | None
+    sha256: str | None
+    ocio: Ocio.Config = field(repr=False)
+
+    @property
+    def identity(self) -> str:
+        """The text two machines compare: the built-in address, or ``sha256:`` and the hash."""
+        return self.uri if self.uri is not None else f"sha256:{self.sha256}"
+
+    def resolve(self, name: str, interop_id: str | None = None) -> Space:
+        """Return the space that ``name`` means: a name, role, alias or interop ID.
+
+        ``interop_id`` says what the space is when the config itself cannot. Raises
+        :class:`~svfr_ocio.errors.UnknownColourSpace` or
+        :class:`~svfr_ocio.errors.SpaceHasNoKnownPrimaries`.
+        """
+        return resolve_space(self.ocio, self.name, studio_config(), name, interop_id)
+
+    def require_unchanged(self) -> None:
+        """Raise :class:`~svfr_ocio.errors.ConfigChanged` when the files are no longer those that were
+        opened."""
+        if self.path is None:
+            return
+        if not self.path.is_file() or _hash_config(self.path, self.ocio) != self.sha256:
+            raise errors.ConfigChanged(
+                f"The OCIO config {self.path} or one of its LUTs changed after it was opened.",
+                path=self.path,
+                remedy="Send the job again, so that every frame is made with one config.",
+            )
+
+
+@cache
+def studio_config() -> Ocio.Config:
+    """Return the built-in studio config that gives standard names their meaning."""
+    return Ocio.Config.CreateFromFile(STUDIO_URI)
+
+
+@cache
+def package_config() -> Ocio.Config:
+    """Return this project's own config (``config.ocio`` beside this module)."""
+    text = resources.files("svfr_ocio").joinpath("config.ocio").read_text(encoding="utf-8")
+    return Ocio.Config.CreateFromStream(text)
+
+
+def open_config(claim: str | None) -> ColourConfig:
+    """Open the config that ``claim`` names: an ``ocio://`` address, a path, or None for the studio config.
+
+    Raises :class:`~svfr_ocio.errors.ConfigIsMissing`, :class:`~svfr_ocio.errors.UnknownBuiltinConfig`,
+    :class:`~svfr_ocio.errors.ConfigIsTooNew` or :class:`~svfr_ocio.errors.ConfigIsUnreadable`.
+    """
+    if claim is None or claim.startswith(_BUILTIN_SCHEME):
+        return _open_builtin(STUDIO_URI if claim is None else claim)
+    return _open_file(Path(claim))
+
+
+def _open_builtin(address: str) -> ColourConfig:
+    uri = Ocio.ResolveConfigPath(address)
+    names = [row[0] for row in Ocio.BuiltinConfigRegistry().getBuiltinConfigs()]
+    if uri.removeprefix(_BUILTIN_SCHEME) not in names:
+        raise errors.UnknownBuiltinConfig(
+            f"OpenColorIO {Ocio.__version__} has no built-in config {address!r}.",
+            remedy="Use one of: " + ", ".join(_BUILTIN_SCHEME + name for name in names) + ".",
+        )
+    return _describe("builtin", Ocio.Config.CreateFromFile(uri), uri=uri, path=None, sha256=None)
+
+
+def _open_file(path: Path) -> ColourConfig:
+    if not path.exists():
+        raise errors.ConfigIsMissing(
+            f"The OCIO config {path} does not exist.",
+            path=path,
+            remedy="Check the path, and that this machine sees the folder it lies in.",
+        )
+    if not path.is_file():
+        raise errors.ConfigIsUnreadable(
+            f"{path} is not a file.", path=path, remedy="Name the config.ocio or .ocioz file itself."
+        )
+    # OpenColorIO keeps LUTs by path for the life of the process: a rewritten one would go unseen.
+    Ocio.ClearAllCaches()
+    try:
+        config = Ocio.Config.CreateFromFile(str(path))
+    except Ocio.Exception as error:
+        raise _loading_error(path, str(error)) from error
+    kind: Literal["file", "archive"] = "archive" if zipfile.is_zipfile(path) else "file"
+    return _describe(kind, config, uri=None, path=path, sha256=_hash_config(path, config))
+
+
+def _loading_error(path: Path, reason: str) -> errors.SvfrError:
+    if re.search(r"not able to load that config version|version \S+ is not supported", reason):
+        return errors.ConfigIsTooNew(
+            f"The OCIO config {path} is newer than OpenColorIO {Ocio.__version__}: {reason}",
+            path=path,
+            remedy="Save the config with an older profile version, or update opencolorio on this machine.",
+        )
+    return errors.ConfigIsUnreadable(
+        f"The OCIO config {path} cannot be read: {reason}",
+        path=path,
+        remedy="Check the file with ociocheck.",
+    )
+
+
+def _describe(
+    kind: Literal["builtin", "file", "archive"],
+    config: Ocio.Config,
+    *,
+    uri: str | None,
+    path: Path | None,
+    sha256: str | None,
+) -> ColourConfig:
+    fallback = uri.removeprefix(_BUILTIN_SCHEME) if uri is not None else path.name if path is not None else ""
+    profile = f"{config.getMajorVersion()}.{config.getMinorVersion()}"
+    return ColourConfig(kind, config.getName() or fallback, profile, uri, path, sha256, config)
+
+
+def _hash_config(path: Path, config: Ocio.Config) -> str:
+    """Return the sha256 over the config's bytes and, sorted by name, every LUT's name and bytes."""
+    if zipfile.is_zipfile(path):
+        parts = _archive_parts(path)
+    else:
+        parts = _folder_parts(path, config)
+    total = hashlib.sha256()
+    for name, digest in sorted(parts.items()):
+        total.update(f"{name}\0{digest}\n".encode())
+    return total.hexdigest()
+
+
+def _archive_parts(path: Path) -> dict[str, str]:
+    # The bytes of a zip differ from one packing to the next (dates, order), so its members are what counts.
+    with zipfile.ZipFile(path) as archive:
+        members = [name for name in archive.namelist() if not name.endswith("/")]
+        return {name: hashlib.sha256(archive.read(name)).hexdigest() for name in members}
+
+
+def _folder_parts(path: Path, config: Ocio.Config) -> dict[str, str]:
+    parts = {"config.ocio": _hash_file(path)}
+    context = config.getCurrentContext()
+    for source in sorted(set(_file_sources(config))):
+        try:
+            found = Path(context.resolveFileLocation(source))
+        except Ocio.Exception:
+            parts[source] = "missing"  # a conversion that needs it raises; the others may go on
+        else:
+            parts[source] = _hash_file(found)
+    return parts
+
+
+def _hash_file(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as stream:
+        while block := stream.read(_CHUNK_BYTES):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def _file_sources(config: Ocio.Config) -> Iterator[str]:
+    """Yield the ``src`` of every file transform in the config, as written."""
+    directions = (Ocio.COLORSPACE_DIR_TO_REFERENCE, Ocio.COLORSPACE_DIR_FROM_REFERENCE)
+    for space in config.getColorSpaces(Ocio.SEARCH_REFERENCE_SPACE_ALL, Ocio.COLORSPACE_ALL):
+        for direction in directions:
+            yield from _sources_in(space.getTransform(direction))
+    for view in config.getViewTransforms():
+        for direction in (Ocio.VIEWTRANSFORM_DIR_TO_REFERENCE, Ocio.VIEWTRANSFORM_DIR_FROM_REFERENCE):
+            yield from _sources_in(view.getTransform(direction))
+    for look in config.getLooks():
+        yield from _sources_in(look.getTransform())
+        yield from _sources_in(look.getInverseTransform())
+    for named in config.getNamedTransforms(Ocio.NAMEDTRANSFORM_ALL):
+        for transform_direction in (Ocio.TRANSFORM_DIR_FORWARD, Ocio.TRANSFORM_DIR_INVERSE):
+            yield from _sources_in(named.getTransform(transform_direction))
+
+
+def _sources_in(transform: Ocio.Transform | None) -> Iterator[str]:
+    if isinstance(transform, Ocio.GroupTransform):
+        for child in transform:
+            yield from _sources_in(child)
+    elif isinstance(transform, Ocio.FileTransform):
+        yield transform.getSrc()

@@ -1,0 +1,200 @@
+"""Mattes that an artist rendered: a numbered sequence or one still, in the plate's own geometry.
+
+Values are data: they are never colour-managed, and soft values stay soft.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import OpenImageIO as oiio
+from numpy.typing import NDArray
+
+from svfr_client.errors import SvfrError
+from svfr_client.frames import FrameRange
+from svfr_restore.errors import MaskCannotBeRead, MaskFramesMissing, MaskSizeDiffers
+from svfr_restore.media.sequence import PathPattern, has_frame_field
+from svfr_restore.media.window import Window
+
+# The project's own matte layer comes first: where it is there, a plain A is the plate's alpha.
+CHANNELS = ("svfr.matte.A", "A", "Y", "R")
+
+Float32 = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class MatteSequence:
+    """Files of one channel each frame; ``pattern`` None means that ``still`` holds for every frame."""
+
+    display: Window
+    channel: str
+    pattern: PathPattern | None
+    still: Path
+
+    @classmethod
+    def open(cls, path: str | Path, display: Window) -> MatteSequence:
+        """Open ``mask.%04d.exr``, ``mask.####.png`` or a single picture for a plate's display window.
+
+        The channel is chosen on the first file and is the same for all: the first present of svfr.matte.A,
+        A, Y and R, else the first channel. An A that is 1 everywhere beside colour channels that are not
+        is passed over: hosts write a solid alpha with black-and-white masks.
+        Raises MaskCannotBeRead when there is no such file, BadPathPattern for two frame fields.
+        """
+        if not has_frame_field(path):
+            still = Path(path)
+            return cls(display, _choose_channel(still), None, still)
+        pattern = PathPattern.parse(path)
+        frames = pattern.frames()
+        if not frames:
+            raise MaskCannotBeRead("The mask sequence has no file.", path=path, remedy="Check the path.")
+        first = pattern.path(frames[0])
+        return cls(display, _choose_channel(first), pattern, first)
+
+    def path(self, frame: int) -> Path:
+        """Return the file that holds the matte of an absolute frame."""
+        return self.still if self.pattern is None else self.pattern.path(frame)
+
+    def check(self, frames: Iterable[int]) -> list[SvfrError]:
+        """Return what is wrong for these frames, from the headers alone: gaps (one error that names them
+        all), files that cannot be opened, files of another size.
+        """
+        wanted = sorted(set(frames))
+        problems: list[SvfrError] = []
+        if self.pattern is not None:
+            there = set(self.pattern.frames())
+            missing = [frame for frame in wanted if frame not in there]
+            wanted = [frame for frame in wanted if frame in there]
+            if missing:
+                problems.append(_gap(missing, str(self.pattern)))
+        elif wanted:
+            wanted = wanted[:1]
+        for frame in wanted:
+            try:
+                _Layout.of(self.path(frame), self.channel, self.display, frame)
+            except SvfrError as error:
+                problems.append(error)
+        return problems
+
+    def read(self, frame: int, window: Window) -> Float32:
+        """Return the matte (h, w) of a frame over plate pixels, limited to 0..1; 0 where the file has none.
+
+        NaN counts as 0. Raises MaskFramesMissing, MaskSizeDiffers or MaskCannotBeRead with the frame.
+        """
+        path = self.path(frame)
+        if self.pattern is not None and not path.is_file():
+            raise _gap([frame], str(self.pattern))
+        layout = _Layout.of(path, self.channel, self.display, frame)
+        values = layout.read()
+        matte = np.zeros(window.shape, np.float32)
+        both = layout.data.intersect(window)
+        if not both.is_empty:
+            matte[both.slices_in(window)] = values[both.slices_in(layout.data)]
+        return np.clip(np.nan_to_num(matte, nan=0.0), 0.0, 1.0)
+
+
+@dataclass(frozen=True)
+class _Layout:
+    """Where the channel lies in one file, and which plate pixels it covers."""
+
+    path: Path
+    frame: int | None
+    part: int
+    channel: int
+    data: Window
+
+    @classmethod
+    def of(cls, path: Path, channel: str, display: Window, frame: int) -> _Layout:
+        picture = _open(path, frame)
+        try:
+            for part, spec in enumerate(_specs(picture)):
+                if channel not in spec.channelnames:
+                    continue
+                if (spec.full_width, spec.full_height) != (display.width, display.height):
+                    raise MaskSizeDiffers(
+                        f"The mask has {spec.full_width} x {spec.full_height} pixels, "
+                        f"the plate {display.width} x {display.height}.",
+                        frame=frame,
+                        path=path,
+                        remedy="Render the mask at the plate's full resolution.",
+                    )
+                x, y = display.x + spec.x - spec.full_x, display.y + spec.y - spec.full_y
+                data = Window(x, y, spec.width, spec.height)
+                return cls(path, frame, part, spec.channelnames.index(channel), data)
+        finally:
+            picture.close()
+        raise MaskCannotBeRead(
+            f"The mask has no channel {channel}, which the first file has.",
+            frame=frame,
+            path=path,
+            remedy="Render all frames of the mask with the same channels.",
+        )
+
+    def read(self) -> Float32:
+        picture = _open(self.path, self.frame)
+        try:
+            pixels = picture.read_image(self.part, 0, self.channel, self.channel + 1, "float")
+            if pixels is None:
+                raise _unreadable(self.path, self.frame, picture.geterror())
+        finally:
+            picture.close()
+        return np.asarray(pixels, np.float32).reshape(self.data.shape)
+
+
+def _choose_channel(path: Path) -> str:
+    picture = _open(path, None)
+    try:
+        specs = _specs(picture)
+        names = [name for spec in specs for name in spec.channelnames]
+        found = [name for name in CHANNELS if name in names] or list(specs[0].channelnames[:1])
+        if not found:
+            raise _unreadable(path, None, "it has no channels")
+        if found[0] == "A" and len(found) > 1 and _is_solid(picture, specs, "A"):
+            return found[1] if not _is_solid(picture, specs, found[1]) else "A"
+        return found[0]
+    finally:
+        picture.close()
+
+
+def _is_solid(picture: oiio.ImageInput, specs: Sequence[oiio.ImageSpec], name: str) -> bool:
+    part = next(i for i, spec in enumerate(specs) if name in spec.channelnames)
+    channel = specs[part].channelnames.index(name)
+    pixels = picture.read_image(part, 0, channel, channel + 1, "float")
+    return pixels is not None and bool(np.all(np.asarray(pixels) == 1.0))
+
+
+def _specs(picture: oiio.ImageInput) -> list[oiio.ImageSpec]:
+    specs: list[oiio.ImageSpec] = []
+    while picture.seek_subimage(len(specs), 0):
+        specs.append(picture.spec())
+    picture.geterror()  # running past the last part is no error
+    return specs
+
+
+def _open(path: Path, frame: int | None) -> oiio.ImageInput:
+    picture = oiio.ImageInput.open(str(path))
+    if picture is None:
+        raise _unreadable(path, frame, oiio.geterror())
+    return picture
+
+
+def _unreadable(path: Path, frame: int | None, why: str) -> MaskCannotBeRead:
+    reason = " ".join(why.split()) or "the file is damaged or of an unknown type"
+    return MaskCannotBeRead(
+        f"The mask cannot be read: {reason}.",
+        frame=frame,
+        path=path,
+        remedy="Render it again as EXR, PNG or TIFF.",
+    )
+
+
+def _gap(missing: Sequence[int], pattern: str) -> MaskFramesMissing:
+    one = len(missing) == 1
+    return MaskFramesMissing(
+        f"The mask sequence lacks frame{'' if one else 's'} {FrameRange.of(missing)}.",
+        frame=missing[0],
+        path=pattern,
+        remedy="Render the missing frames, or use a single still that holds for all.",
+    )

@@ -83,9 +83,14 @@ def find_python() -> List[str]:
     )
 
 
+def venv_program(name: str, windows: bool = os.name == "nt") -> Path:
+    """Return the path of a program inside ``.venv`` (Windows keeps them in ``Scripts``)."""
+    return VENV / "Scripts" / (name + ".exe") if windows else VENV / "bin" / name
+
+
 def venv_python() -> Path:
-    """Return the interpreter inside ``.venv`` (Windows keeps it in ``Scripts``)."""
-    return VENV / "Scripts" / "python.exe" if os.name == "nt" else VENV / "bin" / "python"
+    """Return the interpreter inside ``.venv``."""
+    return venv_program("python")
 
 
 def make_venv() -> None:
@@ -275,9 +280,8 @@ def ensure_installed() -> None:
 
 def run(command: Sequence[str], env: Optional[Dict[str, str]] = None) -> int:
     """Run a program of the environment (``python`` or one of its scripts) and return its exit status."""
-    program = venv_python().with_name(command[0] + (".exe" if os.name == "nt" else ""))
     try:
-        return subprocess.call([str(program), *command[1:]], env=env)
+        return subprocess.call([str(venv_program(command[0])), *command[1:]], env=env)
     except KeyboardInterrupt:  # the child got the same signal and has said what it did about it
         return 130
 

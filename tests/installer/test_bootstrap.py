@@ -1,0 +1,160 @@
+"""The bootstrap runs on a bare Python 3.9, installs once, and says what to do when it cannot."""
+
+import ast
+import functools
+import http.server
+import importlib.util
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+SCRIPT = Path(__file__).parents[2] / "installer" / "bootstrap.py"
+
+
+def load(path: Path) -> ModuleType:
+    spec = importlib.util.spec_from_file_location("bootstrap_" + path.parent.parent.name, path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """A checkout of its own: the script, a project file, one package, an environment without pip."""
+    (tmp_path / "installer").mkdir()
+    shutil.copy(SCRIPT, tmp_path / "installer")
+    (tmp_path / "pyproject.toml").write_text("[project]\nname = 'nothing'\n", encoding="utf-8")
+    (tmp_path / "server" / "svfr_one").mkdir(parents=True)
+    (tmp_path / "server" / "svfr_one" / "__init__.py").touch()
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(tmp_path / ".venv")], check=True)
+    return tmp_path
+
+
+def call(checkout: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, str(checkout / "installer" / "bootstrap.py"), *arguments]
+    env = dict(os.environ, SVFR_TORCH_INDEX="http://127.0.0.1:9/none")
+    return subprocess.run(command, capture_output=True, text=True, env=env)
+
+
+def test_it_reads_as_python_3_9_and_needs_only_the_standard_library() -> None:
+    tree = ast.parse(SCRIPT.read_text(encoding="utf-8"), feature_version=(3, 9))
+    names = {
+        (alias.name if isinstance(node, ast.Import) else str(node.module)).split(".")[0]
+        for node in ast.walk(tree)
+        if isinstance(node, (ast.Import, ast.ImportFrom))
+        for alias in node.names
+    }
+    assert names <= set(sys.stdlib_module_names)
+
+
+def test_a_second_run_does_nothing_and_says_nothing(checkout: Path) -> None:
+    module = load(checkout / "installer" / "bootstrap.py")
+    module.STAMP.write_text(module.fingerprint() + "\n", encoding="utf-8")
+    done = call(checkout, "install")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+@pytest.mark.parametrize("change", ["pyproject", "script", "package"])
+def test_a_changed_project_is_installed_again(checkout: Path, change: str) -> None:
+    module = load(checkout / "installer" / "bootstrap.py")
+    before = module.fingerprint()
+    if change == "package":
+        (checkout / "server" / "svfr_two").mkdir()
+        (checkout / "server" / "svfr_two" / "__init__.py").touch()
+    else:
+        name = {"pyproject": "pyproject.toml", "script": "installer/bootstrap.py"}[change]
+        (checkout / name).write_text((checkout / name).read_text(encoding="utf-8") + "# more\n", "utf-8")
+    assert module.fingerprint() != before
+
+
+def test_a_failing_pip_ends_with_its_words_and_a_remedy(checkout: Path) -> None:
+    done = call(checkout, "install")
+    assert done.returncode == 1
+    assert "No module named pip" in done.stdout
+    assert "What to do: " in done.stdout
+    assert not (checkout / ".venv" / "svfr-installed.txt").exists()
+
+
+@pytest.mark.parametrize(
+    ("said", "remedy"),
+    [
+        ("OSError: [Errno 28] No space left on device", "disk space"),
+        ("SSLError(SSLCertVerificationError: CERTIFICATE_VERIFY_FAILED)", "PIP_CERT"),
+        ("NewConnectionError: Temporary failure in name resolution", "No network"),
+        ("ERROR: No matching distribution found for torch", "Python 3.11"),
+        ("something never seen", "Removing the folder .venv"),
+    ],
+)
+def test_pips_failures_are_explained(said: str, remedy: str) -> None:
+    assert remedy in load(SCRIPT)._explain(said)
+
+
+def test_a_full_disk_is_noticed_before_anything_is_fetched(monkeypatch: pytest.MonkeyPatch) -> None:
+    module = load(SCRIPT)
+    monkeypatch.setattr(module, "FREE_GIB_CPU", 10**9)
+    with pytest.raises(module.CannotInstall, match="GiB free") as caught:
+        module.check_disk(gpu=False)
+    assert "Free some space" in caught.value.remedy
+
+
+def test_windows_keeps_programs_in_scripts() -> None:
+    module = load(SCRIPT)
+    assert module.venv_program("python", windows=True).parts[-2:] == ("Scripts", "python.exe")
+    assert module.venv_program("ruff", windows=False).parts[-2:] == ("bin", "ruff")
+
+
+def test_an_interpreter_that_does_not_start_has_no_version(tmp_path: Path) -> None:
+    module = load(SCRIPT)
+    assert module._version_of([str(tmp_path / "no-python")]) is None
+    assert module._version_of([sys.executable]) == sys.version_info[:2]
+
+
+@pytest.fixture
+def web_server(tmp_path: Path) -> Iterator[str]:
+    (tmp_path / "torch").mkdir()
+    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(tmp_path))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+def test_an_index_that_answers_is_used_and_one_that_does_not_is_left(web_server: str) -> None:
+    module = load(SCRIPT)
+    assert module.answers(web_server)
+    assert not module.answers(web_server + "/elsewhere")
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        assert not module.answers(f"http://127.0.0.1:{closed.getsockname()[1]}")
+
+
+def test_the_user_may_name_the_index(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SVFR_TORCH_INDEX", "https://mirror.example/whl")
+    assert load(SCRIPT).torch_index(gpu=False) == "https://mirror.example/whl"
+
+
+def test_a_gpu_on_linux_takes_the_usual_index(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SVFR_TORCH_INDEX", raising=False)
+    assert load(SCRIPT).torch_index(gpu=True) is None
+
+
+@pytest.mark.parametrize("arguments", [(), ("fly",), ("test", "--nope"), ("install", "more")])
+def test_a_wrong_command_line_starts_nothing(checkout: Path, arguments: tuple[str, ...]) -> None:
+    done = call(checkout, *arguments)
+    assert done.returncode == 2
+    assert "usage" in done.stderr
+
+
+def test_what_follows_run_and_demo_is_handed_on_unread() -> None:
+    module = load(SCRIPT)
+    assert module.parse(["run", "restore", "--help", "-t", "bfr"]).rest == ["restore", "--help", "-t", "bfr"]
+    assert module.parse(["demo", "--out", "x"]).rest == ["--out", "x"]

@@ -1,0 +1,69 @@
+"""The house rules that no linter knows: floors, no traces of one machine, one place for each thing."""
+
+import re
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PACKAGES = sorted(
+    path.parent for top in ("plugin", "server", "ocio") for path in ROOT.glob(f"{top}/svfr*/__init__.py")
+)
+MACHINE_PATHS = re.compile(r"(?<![\w.~-])/(?:work|farm|root|home|tmp|Users)/[\w.-]")
+REGISTRIES = re.compile(r"\b(?:pypi|pythonhosted|npmjs|crates|rubygems|anaconda)\.(?:org|com|io)\b")
+
+
+def tracked() -> list[Path]:
+    names = subprocess.run(
+        ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.split("\0")
+    return [ROOT / name for name in names if name and (ROOT / name).is_file()]
+
+
+def texts() -> list[tuple[Path, str]]:
+    found = []
+    for path in tracked():
+        data = path.read_bytes()
+        if b"\0" not in data[:8000] and path != Path(__file__):
+            found.append((path.relative_to(ROOT), data.decode("utf-8")))
+    return found
+
+
+@pytest.mark.parametrize("pattern", [MACHINE_PATHS, REGISTRIES], ids=["machine paths", "registry hosts"])
+def test_no_tracked_file_tells_where_it_was_written(pattern: re.Pattern[str]) -> None:
+    found = [
+        f"{path}:{number}: {line.strip()[:100]}"
+        for path, text in texts()
+        for number, line in enumerate(text.splitlines(), 1)
+        if pattern.search(line)
+    ]
+    assert found == []
+
+
+def test_the_floors_hold() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", "from importlinter.cli import lint_imports_command; lint_imports_command()"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout
+
+
+def test_every_package_is_typed() -> None:
+    assert [str(p.relative_to(ROOT)) for p in PACKAGES if not (p / "py.typed").is_file()] == []
+
+
+def test_test_files_have_names_of_their_own() -> None:
+    counts = Counter(path.name for path in (ROOT / "tests").rglob("test_*.py"))
+    assert [name for name, count in counts.items() if count > 1] == []
+
+
+def test_nothing_heavy_is_imported_by_the_command_line_or_the_supervisor() -> None:
+    heavy = "{'torch', 'diffusers', 'cv2', 'av', 'OpenImageIO', 'PyOpenColorIO'}"
+    code = f"import sys, svfr_cli.main, svfr_server.supervisor; print(sorted({heavy} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (done.stdout.strip(), done.stderr) == ("[]", "")

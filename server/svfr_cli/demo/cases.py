@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from svfr_lab.baselines import BASELINES_PATH, ColourFit, DenoiseAndEnlarge, Denoiser, baseline_methods
-from svfr_lab.degradations import HOLE_CODE, Degraded, DegradationParameters, degrade, luma_601
+from svfr_lab.degradations import HOLE_CODE, DegradationParameters, Degraded, degrade, luma_601
 
 from . import roto
 from .clip import Clip, Footage
@@ -87,7 +87,7 @@ CASES: tuple[Case, ...] = (
 
 
 def baselines(case: Case, degraded: Degraded) -> dict[str, Clip]:
-    """Return what simple methods make of the damaged frames, by name; tuned as ``svfr_lab.baselines`` says."""
+    """Return what simple methods make of the damaged frames, by name, tuned by ``svfr_lab.baselines``."""
     tuned = json.loads(Path(BASELINES_PATH).read_text(encoding="utf-8"))
     bfr = DenoiseAndEnlarge(Denoiser(**tuned["bfr"]["denoiser"]), tuned["bfr"]["neighbour_weight"])
     colour = ColourFit(tuple(tuned["colour"]["tint"]), tuple(map(tuple, tuned["colour"]["cubic"])))

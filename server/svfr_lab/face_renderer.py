@@ -101,7 +101,8 @@ class FaceRenderer:
         self.model = load_head_model()
         self._bank = bank
         self._context = _offscreen_context()
-        self._build_pipeline()
+        with self._context:
+            self._build_pipeline()
 
     def render_clip(self, seed: int, frame_count: int = 8) -> RenderedClip:
         """Render the clip of ``seed``; see :class:`RenderedClip`."""
@@ -109,6 +110,15 @@ class FaceRenderer:
 
     def render_scene(self, scene: ClipScene) -> RenderedClip:
         """Render every frame of ``scene``."""
+        # OpenGL draws into the thread's current context, which another renderer may have changed
+        with self._context:
+            return self._render_scene(scene)
+
+    def close(self) -> None:
+        """Release the graphics context and everything in it."""
+        self._context.release()
+
+    def _render_scene(self, scene: ClipScene) -> RenderedClip:
         self._set_uniforms(scene)
         model, motion = self.model, scene.motion
         frames = np.empty((motion.frame_count, self.size_px, self.size_px, 3), np.uint8)
@@ -119,10 +129,6 @@ class FaceRenderer:
             frames[frame] = self._compose(rgba, scene.backdrop, frame)
             landmarks_px[frame] = project(five_points(model, vertices), matrix, self.size_px)
         return RenderedClip(frames, landmarks_px)
-
-    def close(self) -> None:
-        """Release the graphics context and everything in it."""
-        self._context.release()
 
     def _build_pipeline(self) -> None:
         context, model = self._context, self.model

@@ -95,7 +95,7 @@ def load_head_assets(path: Path = HEAD_ASSETS_PATH) -> HeadAssets:
                 offsets=stored["offsets"].astype(np.float32),
                 target_names=tuple(str(name) for name in stored["target_names"]),
             )
-    except (OSError, KeyError, ValueError, zipfile.BadZipFile) as problem:
+    except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile) as problem:
         raise HeadAssetsDoNotMatch(
             f"The head shapes cannot be read: {problem}.",
             path=path,

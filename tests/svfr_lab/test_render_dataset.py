@@ -1,0 +1,64 @@
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from svfr_lab.errors import ArgumentOutOfRange, RenderedFolderIsUnusable
+from svfr_lab.render_dataset import file_sha256, open_rendered_folder, render_dataset
+
+
+def copied(source: Path, target: Path) -> Path:
+    target.mkdir()
+    for entry in source.iterdir():
+        (target / entry.name).write_bytes(entry.read_bytes())
+    return target
+
+
+def test_a_finished_folder_holds_clips_landmarks_and_its_record(small_folder, small_settings):
+    rendered = open_rendered_folder(small_folder)
+    assert rendered.clips.shape == (4, 3, 48, 48, 3) and rendered.clips.dtype == np.uint8
+    assert rendered.landmarks_px.shape == (4, 3, 5, 2)
+    assert rendered.settings == small_settings
+    assert rendered.clips_sha256 == file_sha256(small_folder / "clips.npy")
+    assert {"numpy", "opencv", "moderngl"} <= set(
+        json.loads((small_folder / "dataset.json").read_text())["versions"]
+    )
+
+
+def test_rendering_continues_where_it_was_interrupted(small_folder, tmp_path, small_settings):
+    interrupted = copied(small_folder, tmp_path / "interrupted")
+    clips = np.load(interrupted / "clips.npy", mmap_mode="r+")
+    clips[2:] = 0
+    clips.flush()
+    (interrupted / "done").write_text("2\n")
+    assert len(open_rendered_folder(interrupted).clips) == 2
+    render_dataset(interrupted, small_settings)
+    assert file_sha256(interrupted / "clips.npy") == file_sha256(small_folder / "clips.npy")
+
+
+def test_other_settings_in_a_begun_folder_are_refused_and_nothing_is_lost(small_folder, small_settings):
+    before = file_sha256(small_folder / "clips.npy")
+    with pytest.raises(RenderedFolderIsUnusable, match="was begun with"):
+        render_dataset(small_folder, replace(small_settings, first_seed=71))
+    assert file_sha256(small_folder / "clips.npy") == before
+
+
+def test_a_folder_without_clips_is_refused(tmp_path):
+    with pytest.raises(RenderedFolderIsUnusable, match="render_dataset"):
+        open_rendered_folder(tmp_path)
+
+
+def test_a_folder_whose_first_clip_is_not_ready_is_refused(small_folder, tmp_path):
+    waiting = copied(small_folder, tmp_path / "waiting")
+    (waiting / "done").write_text("0\n")
+    with pytest.raises(RenderedFolderIsUnusable, match="Wait for the renderer"):
+        open_rendered_folder(waiting)
+
+
+@pytest.mark.parametrize("field", ["clips", "frames", "bank"])
+def test_nothing_to_render_is_refused_before_a_folder_is_made(tmp_path, field, small_settings):
+    with pytest.raises(ArgumentOutOfRange):
+        render_dataset(tmp_path / "new", replace(small_settings, **{field: 0}))
+    assert not (tmp_path / "new").exists()

@@ -47,10 +47,10 @@ def load_model(folder: Path, device: str | torch.device = "cpu", dtype: torch.dt
     raise_problems(check_files(folder, spec))
     for name, network in networks.by_file().items():
         load_weights(network, folder / name, device, dtype if name == UNET_FILE else torch.float32)
+    codec = _codec(spec, networks).to(device).eval().requires_grad_(False)
+    identity = _identity(spec, networks).to(device).eval().requires_grad_(False)
     assert spec.objective
-    return Model(
-        spec, networks.unet, _codec(spec, networks).to(device), spec.objective, _identity(spec, networks)
-    )
+    return Model(spec, networks.unet, codec, spec.objective, identity)
 
 
 def _codec(spec: ModelSpec, networks: Networks) -> Codec:

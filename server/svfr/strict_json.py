@@ -102,7 +102,8 @@ class ObjectReader:
     def _list_of(self, key: str, accepts: tuple[type, ...], what: str) -> list[Any]:
         values: list[Any] = self._typed(key, (list,), f"a list of {what}", [])
         for value in values:
-            if isinstance(value, bool) or not isinstance(value, accepts) or not math.isfinite(float(value)):
+            finite = isinstance(value, (int, float)) and math.isfinite(value)
+            if isinstance(value, bool) or not finite or not isinstance(value, accepts):
                 self.problems.append(f"{self.name(key)} must be a list of finite {what}, not with {value!r}")
                 return []
         return list(values)

@@ -190,3 +190,24 @@ class UnknownHoleFill(SvfrError):
     """The model's description asks for a hole fill that does not exist."""
 
     code = "MODEL_BROKEN"
+
+
+# --- the job ---------------------------------------------------------------------------------------------
+
+
+class JobWasCancelled(SvfrError):
+    """Somebody cancelled the job."""
+
+    code = "CANCELLED"
+
+
+class UnknownPreset(SvfrError):
+    """The model has no preset of that name."""
+
+    code = "UNKNOWN_PRESET"
+
+
+class ReferenceCannotBeUsed(SvfrError):
+    """The frame or photo given as reference does not show the face it is for."""
+
+    code = "BAD_REFERENCE"

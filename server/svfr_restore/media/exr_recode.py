@@ -115,15 +115,16 @@ def _shape(part: PartHeader) -> tuple[str, list[tuple[str, int]]]:
 
 def _write_scratch(scratch: Path, part: PartHeader, rows: Window, lines: Lines) -> bool:
     layout = LineLayout(part.channels, part.data_window.width)
-    types = {c.pixel_type for c in part.channels}
-    dtype: np.dtype[Any] = _DTYPES[types.pop()] if len(types) == 1 else np.dtype("<f4")
-    spec = oiio.ImageSpec(rows.width, rows.height, len(part.channels), _OIIO_TYPES[FLOAT])
+    kinds = {c.pixel_type for c in part.channels}
+    kind = FLOAT if len(kinds) > 1 else part.channels[0].pixel_type
+    spec = oiio.ImageSpec(rows.width, rows.height, len(part.channels), _OIIO_TYPES[kind])
     spec.x, spec.y = rows.x, rows.y
     spec.channelnames = [c.name for c in part.channels]
-    spec.channelformats = [oiio.TypeDesc(_OIIO_TYPES[c.pixel_type]) for c in part.channels]
+    if len(kinds) > 1:
+        spec.channelformats = [oiio.TypeDesc(_OIIO_TYPES[c.pixel_type]) for c in part.channels]
     spec.attribute("compression", part.compression)
     with np.errstate(invalid="ignore"):  # widening a signalling NaN; the comparison afterwards finds it
-        planes = [layout.get(lines, c.name).astype(dtype) for c in part.channels]
+        planes = [layout.get(lines, c.name).astype(_DTYPES[kind]) for c in part.channels]
     output = oiio.ImageOutput.create(str(scratch))
     if output is None or not output.open(str(scratch), spec):
         log.debug("OpenImageIO opens no %s scratch file: %s", part.compression, oiio.geterror())

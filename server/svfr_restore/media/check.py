@@ -1,0 +1,64 @@
+"""Everything that is wrong with a plate, found together before anything expensive starts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from svfr_client.errors import SvfrError
+from svfr_restore.errors import FrameIsMissing, FrameSizeDiffers, NoFramesAsked
+from svfr_restore.media.plate import FrameShape, Plate
+from svfr_restore.media.sequence import MissingPolicy, source_frames
+
+
+def check_plate(plate: Plate, frames: Iterable[int], missing_policy: MissingPolicy) -> list[SvfrError]:
+    """Return every problem of these frames: missing, truncated, deep, without RGB, of another size.
+
+    Only headers and the ends of files are looked at. Under the policies hold and skip a missing frame is no
+    problem, except when no frame of the range is left. The size that the others must have is that of the
+    first frame of the range that can be read.
+    """
+    wanted = list(dict.fromkeys(frames))
+    if not wanted:
+        return [
+            NoFramesAsked(
+                "The frame range is empty.",
+                path=plate.pattern,
+                remedy="Give at least one frame, e.g. 1001-1050.",
+            )
+        ]
+    problems: list[SvfrError] = []
+    to_read = wanted
+    if missing_policy != "error":
+        to_read = sorted(set(source_frames(plate.frames, wanted, missing_policy).values()))
+        if not to_read:
+            problems.append(_nothing_left(plate, wanted))
+    expected: FrameShape | None = None
+    for frame in to_read:
+        try:
+            shape = plate.probe(frame)
+        except SvfrError as error:
+            problems.append(error)
+            continue
+        expected = expected or shape
+        if shape != expected:
+            problems.append(_other_size(plate, frame, shape, expected))
+    return problems
+
+
+def _nothing_left(plate: Plate, wanted: list[int]) -> FrameIsMissing:
+    return FrameIsMissing(
+        f"The plate has none of the frames {wanted[0]} to {wanted[-1]};"
+        f" it runs from {plate.frames[0]} to {plate.frames[-1]}.",
+        frame=wanted[0],
+        path=plate.pattern,
+        remedy="Choose a range that the plate covers.",
+    )
+
+
+def _other_size(plate: Plate, frame: int, shape: FrameShape, expected: FrameShape) -> FrameSizeDiffers:
+    return FrameSizeDiffers(
+        f"The frame is {shape}, the others are {expected}.",
+        frame=frame,
+        path=plate.path(frame),
+        remedy="Bring all frames to one size, or restore them as separate jobs.",
+    )

@@ -1,0 +1,118 @@
+"""Exact random access to the frames of a movie.
+
+The packets are listed once, without decoding: their presentation times in order are the frames. A frame is
+then found by its time, never by counting from a seek, so B-frames, open groups of pictures and edit lists
+do not shift it.
+"""
+
+from __future__ import annotations
+
+import bisect
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import av
+
+_READ_ON_FRAMES = 16  # decoding this far ahead is cheaper than a seek
+
+
+@dataclass(frozen=True)
+class MovieIndex:
+    """Presentation times of all frames in order, and those of the frames where decoding can start.
+
+    ``times`` is None when the file does not give every frame its own time (old AVI): frames are then
+    counted from the beginning. ``count`` is the number of frames.
+    """
+
+    times: tuple[int, ...] | None
+    starts: tuple[int, ...]
+    count: int
+
+
+def list_frames(path: Path) -> MovieIndex:
+    """Read all packets of the first video stream. Raises av.error.FFmpegError, ValueError without a stream."""
+    times: list[int | None] = []
+    starts: list[int] = []
+    with av.open(str(path)) as container:
+        if not container.streams.video:
+            raise ValueError("there is no video stream")
+        for packet in container.demux(container.streams.video[0]):
+            if packet.size == 0 or packet.is_discard:  # the final flush; frames cut off by an edit list
+                continue
+            times.append(packet.pts)
+            if packet.is_keyframe and packet.pts is not None:
+                starts.append(packet.pts)
+    known = [time for time in times if time is not None]
+    if len(set(known)) != len(times):
+        return MovieIndex(None, (), len(times))
+    return MovieIndex(tuple(sorted(known)), tuple(sorted(starts)), len(times))
+
+
+class MovieReader:
+    """An open movie that decodes any frame by its position (0 first). Not safe for several threads."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self.index = list_frames(path)
+        self._open()
+
+    def _open(self) -> None:
+        self._container = av.open(str(self._path))
+        self.stream = self._container.streams.video[0]
+        self.stream.thread_type = "AUTO"
+        self._frames = self._decoding()
+        self._next: int | None = 0  # position of the frame that decoding yields next; None after a seek
+
+    def _decoding(self) -> Iterator[av.VideoFrame]:
+        yield from self._container.decode(self.stream)
+
+    def frame(self, position: int) -> av.VideoFrame:
+        """Return a decoded frame. Raises av.error.FFmpegError, and ValueError when the movie lacks it."""
+        found = self._counted(position) if self.index.times is None else self._timed(position)
+        if found is None:
+            raise ValueError(f"frame {position + 1} of {self.index.count} does not come out of the decoder")
+        self._next = position + 1
+        return found
+
+    def close(self) -> None:
+        """Close the file."""
+        self._container.close()
+
+    def _counted(self, position: int) -> av.VideoFrame | None:
+        if self._next is None or position < self._next:
+            self.close()
+            self._open()
+        for found in self._frames:
+            here, self._next = self._next or 0, (self._next or 0) + 1
+            if here == position:
+                return found
+        return None
+
+    def _timed(self, position: int) -> av.VideoFrame | None:
+        assert self.index.times is not None
+        target = self.index.times[position]
+        if self._next is not None and 0 <= position - self._next < _READ_ON_FRAMES:
+            found = self._read_until(target)
+            if found is not None:
+                return found
+        earlier = bisect.bisect_right(self.index.starts, target)
+        for start in reversed(self.index.starts[max(0, earlier - 2) : earlier]):
+            self._container.seek(start, stream=self.stream, backward=True, any_frame=False)
+            self._frames = self._decoding()
+            found = self._read_until(target)
+            if found is not None:
+                return found
+        self.close()
+        self._open()
+        return self._read_until(target)
+
+    def _read_until(self, target: int) -> av.VideoFrame | None:
+        """Decode on to the frame of that time; None when decoding is already past it or ends before."""
+        self._next = None
+        for found in self._frames:
+            if found.pts == target:
+                return found
+            if found.pts is not None and found.pts > target:
+                return None
+        return None

@@ -1,0 +1,34 @@
+"""Open whatever an artist points at as a plate."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from svfr_restore.errors import PlateFormatNotSupported
+from svfr_restore.media.exr_plate import ExrPlate
+from svfr_restore.media.movie_plate import MOVIE_SUFFIXES, MoviePlate
+from svfr_restore.media.plate import Plate
+from svfr_restore.media.still_plate import STILL_SUFFIXES, StillPlate
+
+
+def open_plate(pattern_or_path: str | os.PathLike[str]) -> Plate:
+    """Open ``shot.%04d.exr``, ``shot.####.png``, one picture or one movie, by the ending of its name.
+
+    Raises PlateFormatNotSupported, PlateNotFound, BadPathPattern, and the first frame's own error when no
+    frame can be read.
+    """
+    text = os.fspath(pattern_or_path)
+    suffix = Path(text).suffix.lower()
+    if suffix == ".exr":
+        return ExrPlate(text)
+    if suffix in STILL_SUFFIXES:
+        return StillPlate(text)
+    if suffix in MOVIE_SUFFIXES:
+        return MoviePlate(text)
+    known = ", ".join((".exr", *STILL_SUFFIXES, *MOVIE_SUFFIXES))
+    raise PlateFormatNotSupported(
+        f"A plate cannot be a {suffix or 'file without an ending'} file.",
+        path=text,
+        remedy=f"Use one of {known}.",
+    )

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from svfr_client.errors import SvfrError
 from svfr_restore.errors import FrameIsMissing, FrameSizeDiffers, NoFramesAsked
-from svfr_restore.media.plate import FrameShape, Plate
+from svfr_restore.media.plate_base import FrameShape, Plate
 from svfr_restore.media.sequence import MissingPolicy, source_frames
 
 

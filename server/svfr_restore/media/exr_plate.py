@@ -13,7 +13,7 @@ from svfr_restore.errors import FrameCannotBeRead
 from svfr_restore.media.exr_file import ChunkReader, ExrHeader, read_header
 from svfr_restore.media.exr_header import PIXEL_BYTES
 from svfr_restore.media.exr_select import RgbChannels, find_rgb
-from svfr_restore.media.plate import FilePlate, Float32, FrameShape, PlateFrame
+from svfr_restore.media.plate_base import FilePlate, Float32, FrameShape, PlateFrame
 
 _AP0_INTEROP_ID = "lin_ap0_scene"
 

@@ -29,7 +29,7 @@ from svfr_restore.media.exr_layers import Layers, NewPart, layer_parts, new_part
 from svfr_restore.media.exr_recode import decode_rows
 from svfr_restore.media.exr_restored import RestoredPart, restore_part
 from svfr_restore.media.exr_select import OWN_PARTS, find_rgb
-from svfr_restore.media.plate import PlateFrame
+from svfr_restore.media.plate_base import PlateFrame
 from svfr_restore.media.window import Window
 
 log = logging.getLogger(__name__)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import Any
 
 import av
 import numpy as np
@@ -86,10 +87,10 @@ def _rgb_planes(frame: av.VideoFrame, is_limited: bool) -> Float32:
     return stacked.astype(np.float32) / np.float32((1 << bits) - 1)
 
 
-def _plane(frame: av.VideoFrame, index: int) -> NDArray[np.generic]:
+def _plane(frame: av.VideoFrame, index: int) -> NDArray[Any]:
     """Return one plane (h, w) in its own integer or float type, without row padding."""
     plane = frame.planes[index]
     bits = frame_bits(frame)
-    dtype = np.dtype(np.uint8 if bits <= 8 else "<f4" if bits == 32 else "<u2")
-    rows = np.frombuffer(plane, dtype).reshape(-1, plane.line_size // dtype.itemsize)
+    dtype: np.dtype[Any] = np.dtype("u1" if bits <= 8 else "<f4" if bits == 32 else "<u2")
+    rows = np.frombuffer(memoryview(plane), dtype).reshape(-1, plane.line_size // dtype.itemsize)
     return rows[: plane.height, : plane.width]

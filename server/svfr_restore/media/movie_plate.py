@@ -13,7 +13,7 @@ import av.error
 from svfr_restore.errors import FrameSizeDiffers, MovieCannotBeRead, PlateNotFound
 from svfr_restore.media.movie_frame import MovieTags, frame_bits, frame_rgb
 from svfr_restore.media.movie_reader import MovieReader
-from svfr_restore.media.plate import FrameShape, Plate, PlateFrame
+from svfr_restore.media.plate_base import FrameShape, Plate, PlateFrame
 from svfr_restore.media.window import Window
 
 MOVIE_SUFFIXES = (".mov", ".mp4", ".m4v", ".mkv", ".avi", ".mxf", ".webm", ".mpg", ".mpeg", ".ts")

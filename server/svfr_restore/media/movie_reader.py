@@ -31,7 +31,7 @@ class MovieIndex:
 
 
 def list_frames(path: Path) -> MovieIndex:
-    """Read all packets of the first video stream. Raises av.error.FFmpegError, ValueError without a stream."""
+    """Read all packets of the first video stream. Raises FFmpegError; ValueError without one."""
     times: list[int | None] = []
     starts: list[int] = []
     with av.open(str(path)) as container:

@@ -12,7 +12,7 @@ import numpy as np
 import OpenImageIO as oiio  # noqa: N813 - the name its documentation uses
 
 from svfr_restore.errors import FrameCannotBeRead, FrameHasNoRgb, FrameIsTruncated
-from svfr_restore.media.plate import FilePlate, FrameShape, PlateFrame
+from svfr_restore.media.plate_base import FilePlate, FrameShape, PlateFrame
 from svfr_restore.media.window import Window
 
 STILL_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".dpx")

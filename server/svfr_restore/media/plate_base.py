@@ -1,0 +1,132 @@
+"""What every plate is: numbered pictures of one resolution, whatever files they come from.
+
+Pixels come as float32 RGB exactly as stored: EXR values as they
+are, stills and movies as code values 0..1. A movie's first frame is number 1; a single file's number is the
+one at the end of its name (``shot.1001.exr``), else 1.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from svfr_restore.errors import FrameIsMissing, PlateNotFound
+from svfr_restore.media.sequence import PathPattern, frame_number_in_name, has_frame_field
+from svfr_restore.media.window import Window
+
+Float32 = NDArray[np.float32]
+PlateKind = Literal["exr", "still", "movie"]
+
+
+@dataclass(frozen=True)
+class PlateFrame:
+    """One picture of a plate.
+
+    ``rgb`` (h, w, 3) and ``alpha`` (h, w) or None are float32 over ``data_window``; ``pixel_aspect`` is the
+    width of a pixel on screen over its height; ``sample_bits`` is the source's precision per channel.
+    """
+
+    frame: int
+    path: Path
+    kind: PlateKind
+    rgb: Float32
+    alpha: Float32 | None
+    data_window: Window
+    display_window: Window
+    pixel_aspect: float
+    sample_bits: int
+    fps: Fraction | None = None
+
+
+@dataclass(frozen=True)
+class FrameShape:
+    """What all frames of a plate must share: resolution on screen and pixel aspect."""
+
+    width: int
+    height: int
+    pixel_aspect: float
+
+    def __str__(self) -> str:
+        return f"{self.width}x{self.height} with pixel aspect {self.pixel_aspect:g}"
+
+
+class Plate(ABC):
+    """Numbered pictures of one resolution; see :func:`svfr_restore.media.plate.open_plate`. Reading is safe from several threads."""
+
+    kind: PlateKind
+    pattern: str
+    frames: tuple[int, ...]
+    display: Window
+    data_window: Window
+    pixel_aspect: float
+    fps: Fraction | None
+    colour_hint: str | None
+    """Color Interop ID that the file itself states, None when it says nothing."""
+
+    @abstractmethod
+    def path(self, frame: int) -> Path:
+        """Return the file that holds, or would hold, a frame."""
+
+    @abstractmethod
+    def read(self, frame: int) -> PlateFrame:
+        """Return one picture. Raises FrameIsMissing and the errors of a damaged or unsuitable file."""
+
+    @abstractmethod
+    def probe(self, frame: int) -> FrameShape:
+        """Check that a frame is there and whole without decoding it; raises what :meth:`read` would."""
+
+    def shape(self) -> FrameShape:
+        """Return the resolution and pixel aspect of the first frame."""
+        return FrameShape(self.display.width, self.display.height, self.pixel_aspect)
+
+    def _missing(self, frame: int) -> FrameIsMissing:
+        first, last = self.frames[0], self.frames[-1]
+        return FrameIsMissing(
+            f"The plate has no frame {frame}; it runs from {first} to {last}.",
+            frame=frame,
+            path=self.path(frame),
+            remedy="Render the frame, shorten the range, or choose to hold or skip missing frames.",
+        )
+
+
+class FilePlate(Plate):
+    """A plate with one file per frame: a numbered sequence, or one single file."""
+
+    def __init__(self, pattern: str) -> None:
+        self.pattern = pattern
+        self.fps = None
+        if has_frame_field(pattern):
+            numbered = PathPattern.parse(pattern)
+            self._files = {frame: numbered.path(frame) for frame in numbered.frames()}
+            self._numbered: PathPattern | None = numbered
+        else:
+            single = Path(pattern)
+            self._files = {frame_number_in_name(single): single} if single.is_file() else {}
+            self._numbered = None
+        if not self._files:
+            raise PlateNotFound(
+                "No file matches the plate's path.",
+                path=pattern,
+                remedy="Check the path and its frame field.",
+            )
+        self.frames = tuple(sorted(self._files))
+
+    def path(self, frame: int) -> Path:
+        """Return the frame's file; for a single file, that file."""
+        if frame in self._files:
+            return self._files[frame]
+        return self._numbered.path(frame) if self._numbered else Path(self.pattern)
+
+    def _existing(self, frame: int) -> Path:
+        if frame not in self._files:
+            raise self._missing(frame)
+        path = self._files[frame]
+        if not path.is_file():
+            raise self._missing(frame)
+        return path

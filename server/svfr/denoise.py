@@ -62,6 +62,11 @@ class Walk:
         return len(self.sigmas) - 1
 
 
+def start_latents(lq_scaled: torch.Tensor, unit_noise: torch.Tensor | None, sigma: float) -> torch.Tensor:
+    """Return where a pass starts: the low-quality latents under noise of ``sigma``; None is no noise."""
+    return lq_scaled if unit_noise is None else lq_scaled + sigma * unit_noise.to(lq_scaled)
+
+
 def denoise(
     network: FastUNet,
     objective: Objective,

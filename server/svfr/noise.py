@@ -33,7 +33,7 @@ class OfficialNoise:
     def __init__(self, seed: int) -> None:
         self._generator = torch.Generator("cpu").manual_seed(_checked_seed(seed))
 
-    def next_pass(self, frame_count: int, crop_px: int, latent_shape: tuple[int, int, int]) -> torch.Tensor:
+    def next_pass(self, frame_count: int, crop_px: int, latent_shape: tuple[int, ...]) -> torch.Tensor:
         """Return the unit noise of the next pass, (frame_count, C, h, w) float32.
 
         The unused picture draw goes frame by frame: torch fills normal numbers in groups of 16, which
@@ -44,15 +44,13 @@ class OfficialNoise:
         return torch.randn((1, frame_count, *latent_shape), generator=self._generator)[0]
 
 
-def studio_noise(
-    seed: int, sampling_pass: int, frames: range, latent_shape: tuple[int, int, int]
-) -> torch.Tensor:
+def studio_noise(seed: int, sampling_pass: int, frames: range, latent_shape: tuple[int, ...]) -> torch.Tensor:
     """Return the unit noise of absolute ``frames``, (len(frames), C, h, w) float32."""
     _checked_seed(seed)
     return torch.stack([_frame_noise(seed, sampling_pass, frame, latent_shape) for frame in frames])
 
 
-def _frame_noise(seed: int, sampling_pass: int, frame: int, shape: tuple[int, int, int]) -> torch.Tensor:
+def _frame_noise(seed: int, sampling_pass: int, frame: int, shape: tuple[int, ...]) -> torch.Tensor:
     """Philox4x64 keyed (seed, pass) with the frame in the counter's third word, then Box-Muller in float64.
 
     Only the raw words are numpy's, whose bit streams are stable between versions; its normal distribution

@@ -20,7 +20,7 @@ from typing import Literal
 import torch
 
 from svfr.decode import decode_stream
-from svfr.denoise import Conditioning, Walk, denoise
+from svfr.denoise import Conditioning, Walk, denoise, start_latents
 from svfr.encoded_shot import CropSource, EncodedShot
 from svfr.errors import CropShapeMismatch, NotFinite, ShotTooShort
 from svfr.model import Model
@@ -158,10 +158,10 @@ def pass_latents(
         added_time_ids=plan.tasks.added_time_ids().to(lq.device),
         guidance=plan.preset.guidance,
     )
-    start = conditioning.lq_scaled
-    if plan.preset.initial_noise > 0.0:
-        unit = _noise(plan, sampling_pass, shot, model.spec, lq) if noise is None else noise
-        start = start + plan.preset.initial_noise * walk.sigmas[0] * unit.to(lq)
+    unit = noise
+    if unit is None and plan.preset.initial_noise > 0.0:
+        unit = _noise(plan, sampling_pass, shot, model.spec, lq)
+    start = start_latents(conditioning.lq_scaled, unit, plan.preset.initial_noise * walk.sigmas[0])
     return denoise(network, model.objective, start, conditioning, walk, observer)
 
 
@@ -194,7 +194,7 @@ def _noise(
     plan: SamplePlan, sampling_pass: int, shot: EncodedShot, spec: ModelSpec, lq: torch.Tensor
 ) -> torch.Tensor:
     """Return the plan's unit noise for the frames of ``lq``, in its shape."""
-    shape = (lq.shape[1], lq.shape[2], lq.shape[3])
+    shape = tuple(lq.shape[1:])
     if plan.mode == "studio":
         return studio_noise(plan.seed, sampling_pass, shot.frames[: lq.shape[0]], shape)
     stream = OfficialNoise(plan.seed)

@@ -24,6 +24,8 @@ MAX_HEADER_BYTES = 64 * KIB
 MAX_FRAME_BYTES = 8 * MIB
 MAX_MESSAGE_BYTES = 64 * MIB
 MAX_BUFFERS = 16
+BODY_BUFFER = "body"
+LONG_BODY_BYTES = 48 * KIB
 MAX_FRAMES = 2 + MAX_BUFFERS + MAX_MESSAGE_BYTES // MAX_FRAME_BYTES
 MAX_DEPTH = 64
 ITEM_BYTES = {"|u1": 1, "<u2": 2, "<i4": 4, "<f2": 2, "<f4": 4}
@@ -81,34 +83,35 @@ def new_id() -> str:
 def pack(message: Message) -> List[bytes]:
     """Return the frames of ``message``.
 
-    Buffers longer than ``MAX_FRAME_BYTES`` take several consecutive frames. Raises
-    :class:`MessageTooLarge` before anything is sent: an oversized frame would be dropped by the peer
-    together with the connection, without an error on this side.
+    A body over ``LONG_BODY_BYTES`` travels as the first buffer, named "body"; buffers longer than
+    ``MAX_FRAME_BYTES`` take several consecutive frames. Raises :class:`MessageTooLarge` before anything is
+    sent: an oversized frame would be dropped by the peer together with the connection, without an error
+    on this side.
     """
+    body: Mapping[str, Any] = message.body
+    buffers = dict(message.buffers)
+    written = _dump(body)
+    if len(written) > LONG_BODY_BYTES:
+        body, buffers = {}, {BODY_BUFFER: Buffer(written), **buffers}
     header = _dump(
         {
             "v": [MAJOR, message.minor],
             "id": message.id,
             "re": message.re,
             "op": message.op,
-            "body": message.body,
-            "bufs": [_describe(name, buffer) for name, buffer in message.buffers.items()],
+            "body": body,
+            "bufs": [_describe(name, buffer) for name, buffer in buffers.items()],
         }
     )
-    if len(header) > MAX_HEADER_BYTES:
+    total = sum(len(buffer.data) for buffer in buffers.values())
+    if total > MAX_MESSAGE_BYTES or len(buffers) > MAX_BUFFERS or len(header) > MAX_HEADER_BYTES:
         raise MessageTooLarge(
-            f"The header has {len(header)} bytes, more than {MAX_HEADER_BYTES}.",
-            remedy="Put bulk data into named buffers.",
-        )
-    total = sum(len(buffer.data) for buffer in message.buffers.values())
-    if total > MAX_MESSAGE_BYTES or len(message.buffers) > MAX_BUFFERS:
-        raise MessageTooLarge(
-            f"{len(message.buffers)} buffers with {total} bytes are more than {MAX_BUFFERS} buffers "
-            f"or {MAX_MESSAGE_BYTES} bytes.",
+            f"A header of {len(header)} bytes with {len(buffers)} buffers of {total} bytes is over the limit "
+            f"of {MAX_HEADER_BYTES} bytes, {MAX_BUFFERS} buffers, {MAX_MESSAGE_BYTES} bytes.",
             remedy="Send paths in place of pixels, or simpler masks.",
         )
     frames = [MAGIC, header]
-    for buffer in message.buffers.values():
+    for buffer in buffers.values():
         starts = range(0, max(len(buffer.data), 1), MAX_FRAME_BYTES)
         frames += [buffer.data[start : start + MAX_FRAME_BYTES] for start in starts]
     return frames
@@ -131,10 +134,11 @@ def unpack(frames: Sequence[bytes]) -> Message:
     try:
         _check_header(header)
         buffers = _join_buffers(header["bufs"], frames[2:])
+        body = _take_body(header["body"], buffers)
     except (BadMessage, WrongVersion, MessageTooLarge) as problem:
         problem.request_id = request_id
         raise
-    return Message(header["op"], header["body"], request_id, header["re"], buffers, header["v"][1])
+    return Message(header["op"], body, request_id, header["re"], buffers, header["v"][1])
 
 
 def strict_json(data: bytes) -> Any:
@@ -244,6 +248,15 @@ def _join_buffers(described: List[Any], frames: Sequence[bytes]) -> Dict[str, Bu
     if next_frame != len(frames):
         raise BadMessage(f"The message has {len(frames)} buffer frames, its header describes {next_frame}.")
     return buffers
+
+
+def _take_body(body: Dict[str, Any], buffers: Dict[str, Buffer]) -> Dict[str, Any]:
+    if BODY_BUFFER not in buffers:
+        return body
+    long_body = buffers.pop(BODY_BUFFER).json()
+    if body or not isinstance(long_body, dict):
+        raise BadMessage("The buffer body is not an object, or the header has a body as well.")
+    return long_body
 
 
 def _check_buffer(entry: Any) -> Tuple[str, int]:

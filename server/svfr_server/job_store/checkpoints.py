@@ -1,0 +1,114 @@
+"""Tensors and notes a job keeps on disk, so that a crash costs at most one denoise step.
+
+A checkpoint lies under a content key: the hash of everything that decides its value. Whoever computes the
+same thing again, in this job or another, finds it; whoever changes an input finds nothing and needs no
+invalidation. Files appear whole or not at all, and carry the hash of their data, so that a damaged one is
+treated as absent.
+"""
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+from svfr_server.errors import CheckpointNameRefused
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*(/[A-Za-z0-9][A-Za-z0-9_.-]*)*\Z")
+_VALUE = "value"
+
+
+class CheckpointStore:
+    """The checkpoints below one folder. Several processes may use the same folder.
+
+    ``journal`` is the folder of the running job alone: what it has already written, for example. It is
+    removed when the job ends, while checkpoints under content keys stay for other jobs.
+    """
+
+    def __init__(self, folder: Path, journal: Path | None = None) -> None:
+        self._folder = folder
+        self._journal = journal
+
+    def under(self, content_key: str) -> "CheckpointStore":
+        """Return the store of everything that depends on exactly what ``content_key`` hashes."""
+        return CheckpointStore(self._folder / _checked(content_key), self._journal)
+
+    @property
+    def journal(self) -> "CheckpointStore":
+        """Return the store of this job's own notes, kept from one attempt to the next."""
+        return CheckpointStore(self._journal if self._journal is not None else self._folder / "journal")
+
+    def load(self, name: str) -> torch.Tensor | None:
+        """Return the tensor saved as ``name`` ("pass1/step0003") on the CPU, or None."""
+        path = self._path(name, ".safetensors")
+        try:
+            with safe_open(path, framework="pt") as file:
+                value: torch.Tensor = file.get_tensor(_VALUE)
+                expected = (file.metadata() or {}).get("sha256")
+        except (FileNotFoundError, SafetensorError):
+            return None
+        return value if _digest(value) == expected else None
+
+    def save(self, name: str, value: torch.Tensor) -> None:
+        """Keep ``value`` as ``name``; a reader sees the former value or this one, never a part."""
+        path = self._path(name, ".safetensors")
+        kept = value.detach().cpu().contiguous()
+        with _replacing(path) as temporary:
+            save_file({_VALUE: kept}, temporary, metadata={"sha256": _digest(kept)})
+
+    def load_note(self, name: str) -> Any:
+        """Return the JSON value saved as ``name``, or None."""
+        try:
+            return json.loads(self._path(name, ".json").read_text(encoding="utf-8"))
+        except (FileNotFoundError, ValueError):
+            return None
+
+    def save_note(self, name: str, value: Any) -> None:
+        """Keep a JSON value as ``name``."""
+        with _replacing(self._path(name, ".json")) as temporary:
+            Path(temporary).write_text(json.dumps(value), encoding="utf-8")
+
+    def clear(self) -> None:
+        """Remove everything below this store's folder."""
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _path(self, name: str, ending: str) -> Path:
+        return self._folder / (_checked(name) + ending)
+
+
+class _replacing:  # noqa: N801 - reads as a verb in a with statement
+    """Give a temporary name beside ``path`` and put it in its place if the block succeeds."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def __enter__(self) -> str:
+        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        handle, self._temporary = tempfile.mkstemp(prefix=self._path.name + ".", dir=self._path.parent)
+        os.close(handle)
+        return self._temporary
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is None:
+            Path(self._temporary).replace(self._path)
+        else:
+            Path(self._temporary).unlink(missing_ok=True)
+
+
+def _checked(name: str) -> str:
+    if not _NAME.match(name):
+        raise CheckpointNameRefused(f"{name!r} is no name for a checkpoint.")
+    return name
+
+
+def _digest(value: torch.Tensor) -> str:
+    described = f"{value.dtype} {tuple(value.shape)} ".encode("ascii")
+    data = value.contiguous().flatten().view(torch.uint8).numpy().tobytes()
+    return hashlib.sha256(described + data).hexdigest()

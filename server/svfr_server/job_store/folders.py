@@ -1,0 +1,13 @@
+"""Where in the service's folder the job store keeps what."""
+
+from pathlib import Path
+
+
+def checkpoint_folder(home: Path) -> Path:
+    """Return the folder of checkpoints under content keys, shared by all jobs."""
+    return home / "checkpoints"
+
+
+def journal_folder(home: Path, job: str) -> Path:
+    """Return the folder of one job's own notes; it goes when the job ends."""
+    return home / "journal" / job

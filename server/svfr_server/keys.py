@@ -1,0 +1,120 @@
+"""Who may talk to the service: its own key pair, the local client's, and the folder of authorised keys.
+
+``server.key`` and ``local.key`` hold secrets (mode 0600). ``authorised/<name>.pub`` holds one public key
+each; removing the file revokes it. The folder is looked at for every handshake, so that neither
+needs a restart.
+"""
+
+import json
+import re
+from pathlib import Path
+
+import zmq
+from zmq.utils import z85
+
+from svfr_client.connection import KeyPair, make_private_folder, read_private, write_private
+from svfr_client.errors import SvfrError
+from svfr_client.records import from_plain, to_plain
+from svfr_server.errors import BadKeyFile
+
+LOCAL_CLIENT = "local"
+CLIENT_DOMAIN = "clients"
+WORKER_DOMAIN = "workers"
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}\Z")
+
+
+class KeyRing:
+    """The keys of one service folder."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = make_private_folder(home)
+        self.folder = make_private_folder(home / "authorised")
+
+    def server_keys(self) -> KeyPair:
+        """Return the service's own pair, made on first use and kept: clients recognise it by this."""
+        return _load_or_make(self.home / "server.key")
+
+    def local_keys(self) -> KeyPair:
+        """Return the pair that local clients of this user share, made and authorised on first use."""
+        pair = _load_or_make(self.home / "local.key")
+        if self.authorised().get(pair.public) != LOCAL_CLIENT:
+            self.authorise(LOCAL_CLIENT, pair.public)
+        return pair
+
+    def authorise(self, name: str, public: str) -> None:
+        """Let the owner of ``public`` (Z85, 40 characters) in under ``name``; replaces that name's key."""
+        write_private(self._file_of(name), check_public_key(public) + "\n")
+
+    def revoke(self, name: str) -> None:
+        """Shut ``name`` out at its next connection; raises :class:`BadKeyFile` if there is no such key."""
+        file = self._file_of(name)
+        if not file.exists():
+            raise BadKeyFile(f"No key is authorised as {name}.", path=file)
+        file.unlink()
+
+    def authorised(self) -> dict[str, str]:
+        """Return the authorised public keys and their names."""
+        found = {}
+        for file in sorted(self.folder.glob("*.pub")):
+            found[file.read_text(encoding="ascii", errors="replace").strip()] = file.stem
+        return found
+
+    def _file_of(self, name: str) -> Path:
+        if not _NAME.match(name):
+            raise BadKeyFile(f"{name!r} is no name for a key.", remedy="Use letters, digits, dot, dash.")
+        return self.folder / f"{name}.pub"
+
+
+def check_public_key(public: str) -> str:
+    """Return ``public`` if it is a Z85 key of 40 characters, else raise :class:`BadKeyFile`."""
+    try:
+        good = len(public) == 40 and len(z85.decode(public.encode("ascii"))) == 32
+    except (ValueError, KeyError, UnicodeEncodeError):
+        good = False
+    if not good:
+        raise BadKeyFile("A public key has 40 characters of Z85.", remedy="Make one with `svfr key new`.")
+    return public
+
+
+def _load_or_make(path: Path) -> KeyPair:
+    try:
+        return from_plain(KeyPair, json.loads(read_private(path)), "key")
+    except FileNotFoundError:
+        pair = KeyPair.new()
+        write_private(path, json.dumps(to_plain(pair)) + "\n")
+        return pair
+    except (ValueError, SvfrError) as problem:
+        raise BadKeyFile(
+            f"The key file is not usable: {problem}", path=path, remedy="Remove it."
+        ) from problem
+
+
+class Gatekeeper:
+    """Answers ZeroMQ's authentication requests (RFC 27, ZAP) from the supervisor's own loop.
+
+    Without a ZAP handler libzmq would let any CURVE client in. ``worker_keys`` changes as workers come
+    and go; a worker's key opens only the workers' endpoint and a client's only the clients'.
+    """
+
+    def __init__(self, context: "zmq.Context[zmq.Socket[bytes]]", ring: KeyRing) -> None:
+        self.worker_keys: set[str] = set()
+        self._ring = ring
+        self.socket = context.socket(zmq.REP)
+        self.socket.linger = 0
+        self.socket.bind("inproc://zeromq.zap.01")
+
+    def answer(self) -> None:
+        """Answer one waiting request; the user id of an accepted peer is its public key."""
+        frames = self.socket.recv_multipart()
+        version, request, domain, _address, _identity, mechanism, *credentials = frames
+        public = z85.encode(credentials[0]).decode("ascii") if mechanism == b"CURVE" else ""
+        if public and self._is_allowed(domain.decode("ascii", "replace"), public):
+            reply = [version, request, b"200", b"OK", public.encode("ascii"), b""]
+        else:
+            reply = [version, request, b"400", b"Unknown key", b"", b""]
+        self.socket.send_multipart(reply)
+
+    def _is_allowed(self, domain: str, public: str) -> bool:
+        if domain == WORKER_DOMAIN:
+            return public in self.worker_keys
+        return domain == CLIENT_DOMAIN and public in self._ring.authorised()

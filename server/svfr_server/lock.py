@@ -1,0 +1,82 @@
+"""The lock that keeps a second service out of the same folder.
+
+The operating system drops it when its holder dies, however that happens; a pid file would not do, and on
+some systems a second bind to the same endpoint silently takes it over.
+"""
+
+import json
+import os
+import sys
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import IO
+
+from svfr_server.errors import AnotherServerRuns
+
+if sys.platform == "win32":
+    import msvcrt
+else:
+    import fcntl
+
+# Windows locks bytes against reading too; a byte far behind the text leaves the text readable.
+_LOCKED_BYTE = 1 << 20
+
+
+class InstanceLock:
+    """Held from construction until :meth:`release` or the end of the process.
+
+    Raises :class:`AnotherServerRuns`, naming the holder, if another process has it.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._file = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+", encoding="utf-8")
+        if not _try_lock(self._file):
+            held = self._file.read()
+            self._file.close()
+            raise AnotherServerRuns(
+                f"A service already runs in this folder: {_describe(held)}.",
+                path=path,
+                remedy="Use that one, end that process, or set SVFR_HOME.",
+            )
+        self._file.seek(0)
+        self._file.truncate()
+        json.dump({"pid": os.getpid(), "since": time.strftime("%Y-%m-%d %H:%M:%S")}, self._file)
+        self._file.flush()
+
+    def release(self) -> None:
+        """Let the next one in."""
+        self._file.close()
+
+    def __enter__(self) -> "InstanceLock":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        problem: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.release()
+
+
+def _try_lock(file: IO[str]) -> bool:
+    try:
+        if sys.platform == "win32":
+            file.seek(_LOCKED_BYTE)
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+        else:
+            fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        file.seek(0)
+        return False
+    return True
+
+
+def _describe(held: str) -> str:
+    try:
+        holder = json.loads(held)
+        return f"process {holder['pid']}, since {holder['since']}"
+    except (ValueError, KeyError, TypeError):
+        return "a process that is just starting"

@@ -1,0 +1,94 @@
+"""Requests as they arrive to the dataclasses they should be; every mistake is named, all at once.
+
+pydantic checks the very classes that clients build, in strict mode: no text where a number belongs, no
+unknown field anywhere.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from svfr_client.bulk import join_bulk
+from svfr_client.errors import SvfrError, raise_problems
+from svfr_client.masks import SplineMask
+from svfr_client.messages import Ack, Follow, Hello, JobRequest, ListJobs, Nothing, Submit, check_job_id
+from svfr_client.records import Record, canonical_json
+from svfr_client.wire import Message
+from svfr_server.errors import BadRequest, UnknownOperation
+
+REQUESTS: dict[str, type[Record]] = {
+    "hello": Hello,
+    "submit": Submit,
+    "follow": Follow,
+    "unfollow": JobRequest,
+    "ack": Ack,
+    "status": JobRequest,
+    "cancel": JobRequest,
+    "list": ListJobs,
+    "ping": Nothing,
+    "shutdown": Nothing,
+}
+MOST_PROBLEMS = 50
+MOST_JOBS_LISTED = 1000
+_ADAPTERS: dict[str, TypeAdapter[Any]] = {op: TypeAdapter(kind) for op, kind in REQUESTS.items()}
+
+
+def read_request(message: Message) -> Any:
+    """Return the dataclass of ``message``'s operation.
+
+    Raises :class:`UnknownOperation`, :class:`BadRequest` for a body of the wrong form (several together as
+    SeveralProblems), and whatever is wrong with the values of a job.
+    """
+    if message.op not in _ADAPTERS:
+        raise UnknownOperation(
+            f"There is no operation {message.op!r}.", remedy=f"Known: {', '.join(REQUESTS)}."
+        )
+    if message.op == "submit":
+        return _read_submit(message)
+    if message.buffers:
+        raise BadRequest(f"The operation {message.op} takes no buffers.")
+    request = _validate(message.op, message.body)
+    _check_numbers(request)
+    return request
+
+
+def _read_submit(message: Message) -> Submit:
+    body = dict(message.body)
+    mask: SplineMask | None = None
+    if isinstance(body.get("spec"), dict):
+        plain = join_bulk(body["spec"], message.buffers)
+        if plain.get("mask_splines") is not None:
+            mask = SplineMask.from_json(plain["mask_splines"])
+            plain["mask_splines"] = None
+        body["spec"] = plain
+    submit: Submit = _validate("submit", body)
+    check_job_id(submit.job)
+    spec = replace(submit.spec, mask_splines=mask)
+    raise_problems(spec.problems()[:MOST_PROBLEMS])
+    return Submit(submit.job, spec)
+
+
+def _validate(op: str, body: Mapping[str, Any]) -> Any:
+    try:
+        return _ADAPTERS[op].validate_json(canonical_json(body), strict=True)
+    except ValidationError as problem:
+        details = problem.errors(include_url=False, include_input=False, include_context=False)
+        problems: list[SvfrError] = [
+            BadRequest(f"{'.'.join(str(part) for part in detail['loc'])[:200] or op}: {detail['msg']}.")
+            for detail in details[:MOST_PROBLEMS]
+        ]
+        raise_problems(problems)
+        raise
+
+
+def _check_numbers(request: Any) -> None:
+    if isinstance(request, Follow | Ack | JobRequest):
+        check_job_id(request.job)
+    counts = {name: value for name, value in vars(request).items() if type(value) is int}
+    low = {name: value for name, value in counts.items() if value < 0}
+    if low:
+        raise BadRequest(f"{', '.join(low)} cannot be negative.")
+    if isinstance(request, ListJobs) and not 1 <= request.limit <= MOST_JOBS_LISTED:
+        raise BadRequest(f"limit is {request.limit}, outside 1 to {MOST_JOBS_LISTED}.")

@@ -1,0 +1,71 @@
+"""How one service is set up: its folder, where it listens, what it may touch, its limits."""
+
+import subprocess
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from svfr_client.connection import service_folder
+from svfr_server.errors import BadSettings
+
+RESTORE_PIPELINE = "svfr_restore.job:run_job"
+LOOPBACK = "127.0.0.1"
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one service accepts at most; told to every client in its welcome."""
+
+    queued_jobs: int = 1000
+    streams_per_client: int = 32
+    events_ahead: int = 64
+
+    def to_json(self) -> dict[str, int]:
+        """Return the limits by name."""
+        return dict(vars(self))
+
+
+@dataclass(frozen=True)
+class ServerSettings:
+    """Everything the command line decides.
+
+    ``read_roots`` empty: whatever the service's user may read. ``write_roots`` empty: wherever that user
+    may write; a job writes only inside the folder of its own output pattern in either case.
+    ``idle_exit_s``: end after so long without jobs and requests; None: never. ``idle_unload_s``: end a
+    worker, and free its device, after so long without a job. ``pipeline``: "module:function" with the
+    signature of ``svfr_restore.job.run_job``; studios may wrap it, tests give small ones.
+    """
+
+    home: Path = field(default_factory=service_folder)
+    listen: str = LOOPBACK
+    port: int = 0
+    read_roots: tuple[Path, ...] = ()
+    write_roots: tuple[Path, ...] = ()
+    devices: tuple[str, ...] = ("cpu",)
+    idle_exit_s: float | None = None
+    idle_unload_s: float = 600.0
+    cancel_grace_s: float = 10.0
+    pipeline: str = RESTORE_PIPELINE
+    limits: Limits = field(default_factory=Limits)
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.port <= 65535:
+            raise BadSettings(f"{self.port} is not a TCP port.", remedy="0 takes a free one.")
+        if not self.devices:
+            raise BadSettings("The service has no device.", remedy="Give --device cpu.")
+        for root in self.read_roots + self.write_roots:
+            if not root.is_dir():
+                raise BadSettings("A root is not a folder.", path=root, remedy="Create it or leave it out.")
+
+
+def find_devices() -> tuple[str, ...]:
+    """Return one "cuda:<uuid>" per NVIDIA GPU, or ("cpu",).
+
+    Asks ``nvidia-smi``, because loading torch here would cost the supervisor seconds and memory.
+    """
+    command = ["nvidia-smi", "--query-gpu=uuid", "--format=csv,noheader"]
+    try:
+        answer = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return ("cpu",)
+    uuids = [line.strip() for line in answer.stdout.splitlines() if line.strip()]
+    return tuple(f"cuda:{uuid}" for uuid in uuids) or ("cpu",)

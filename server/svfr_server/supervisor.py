@@ -1,0 +1,224 @@
+"""The process that owns the jobs: sockets, authentication, and the loop that joins everything.
+
+It never loads torch, so it starts in a moment, stays small and survives whatever the workers do. One
+thread, no step of the loop blocks: a client that sends rubbish, reads nothing or dies costs the others
+nothing. The endpoints are ROUTER sockets with CURVE; one for clients, one on loopback for workers.
+"""
+
+import logging
+import os
+import signal
+import socket
+import time
+import uuid
+from typing import Any
+
+import zmq
+
+from svfr_client.connection import CONNECTION_FILE, Connection, KeyPair
+from svfr_client.messages import JobState
+from svfr_client.wire import MAX_FRAME_BYTES, Message, pack, unpack
+from svfr_server.errors import BadSettings
+from svfr_server.front import Front
+from svfr_server.job_store.store import JobStore
+from svfr_server.keys import CLIENT_DOMAIN, LOCAL_CLIENT, WORKER_DOMAIN, Gatekeeper, KeyRing
+from svfr_server.lock import InstanceLock
+from svfr_server.scheduler import Scheduler
+from svfr_server.settings import LOOPBACK, ServerSettings
+from svfr_server.streams import Streams
+from svfr_server.worker_process import DEATHS, WorkerProcess
+
+TICK_SECONDS = 0.5
+MOST_MESSAGES_A_TURN = 200
+_log = logging.getLogger(__name__)
+
+
+class Supervisor:
+    """One service. Construct it, then :meth:`run` until it is asked to stop.
+
+    Raises :class:`~svfr_server.errors.AnotherServerRuns` if the folder is taken.
+    """
+
+    def __init__(self, settings: ServerSettings) -> None:
+        self._settings = settings
+        self._ring = KeyRing(settings.home)
+        self._lock = InstanceLock(settings.home / "server.lock")
+        self.boot = uuid.uuid4().hex
+        self._server_keys = self._ring.server_keys()
+        self._local_keys = self._ring.local_keys()
+        if settings.listen != LOOPBACK and set(self._ring.authorised().values()) == {LOCAL_CLIENT}:
+            raise BadSettings(
+                f"Listening at {settings.listen} needs clients with keys of their own.",
+                remedy="Authorise one with `svfr key authorize`.",
+            )
+        self._store = JobStore(settings.home / "jobs.sqlite")
+        self._worker_server_keys = KeyPair.new()
+        self._context: zmq.Context[Any] = zmq.Context()
+        self._context.set(zmq.MAX_SOCKETS, 4096)
+        self._gate = Gatekeeper(self._context, self._ring)
+        self._clients = self._bind(settings.listen, settings.port, self._server_keys, CLIENT_DOMAIN)
+        self._inner = self._bind(LOOPBACK, 0, self._worker_server_keys, WORKER_DOMAIN)
+        self._deaths = self._context.socket(zmq.PULL)
+        self._deaths.bind(DEATHS)
+        self._poller = zmq.Poller()
+        for each in (self._gate.socket, self._clients, self._inner, self._deaths):
+            self._poller.register(each, zmq.POLLIN)
+        self._streams = Streams(self._store, settings.limits, self._send)
+        self._scheduler = Scheduler(self._store, settings, self._spawn, self._tell, self._streams.pump)
+        self._front = Front(
+            self._store, self._scheduler, self._streams, settings, self.boot, self._send, self.stop
+        )
+        self._stopping = False
+        self._busy_at = self._next_tick = time.monotonic()
+
+    def run(self) -> None:
+        """Serve until a shutdown request, SIGTERM, SIGINT or the idle limit; then park and tidy up."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: self.stop())
+        for job in self._store.requeue_interrupted():
+            _log.info("job was interrupted and is taken up again", extra={"job": job})
+        self._write_connection()
+        try:
+            while not self._stopping:
+                self._turn()
+        finally:
+            self._close()
+
+    def stop(self) -> None:
+        """End :meth:`run` after the current turn."""
+        self._stopping = True
+
+    def _bind(self, address: str, port: int, keys: KeyPair, domain: str) -> "zmq.Socket[bytes]":
+        router = self._context.socket(zmq.ROUTER)
+        router.linger = 0
+        router.curve_server = True
+        router.curve_publickey = keys.public.encode("ascii")
+        router.curve_secretkey = keys.secret.encode("ascii")
+        router.zap_domain = domain.encode("ascii")
+        options = {
+            zmq.ROUTER_MANDATORY: 1,
+            zmq.MAXMSGSIZE: MAX_FRAME_BYTES,
+            zmq.SNDHWM: 256,
+            zmq.RCVHWM: 256,
+            zmq.HANDSHAKE_IVL: 3000,
+            zmq.HEARTBEAT_IVL: 2000,
+            zmq.HEARTBEAT_TIMEOUT: 6000,
+            zmq.HEARTBEAT_TTL: 6000,
+            zmq.BACKLOG: 512,
+        }
+        for option, value in options.items():
+            router.setsockopt(option, value)
+        try:
+            router.bind(f"tcp://{address}:{port or '*'}")
+        except zmq.ZMQError as problem:
+            raise BadSettings(f"Cannot listen at {address}:{port}: {problem}.") from problem
+        return router
+
+    def _write_connection(self) -> None:
+        endpoint = _endpoint(self._clients)
+        host = socket.gethostname()
+        connection = Connection(
+            endpoint, self._server_keys.public, self._local_keys, self.boot, os.getpid(), host
+        )
+        connection.save(self._settings.home / CONNECTION_FILE)
+        _log.info("listening at %s, folder %s", endpoint, self._settings.home)
+
+    def _turn(self) -> None:
+        ready = dict(self._poller.poll(int(TICK_SECONDS * 1000)))
+        if self._gate.socket in ready:
+            self._gate.answer()
+        if self._inner in ready:
+            self._hear_workers()
+        if self._deaths in ready:
+            self._bury(int(self._deaths.recv()))
+        if self._clients in ready:
+            self._hear_clients()
+        self._scheduler.assign()
+        if time.monotonic() >= self._next_tick:
+            self._next_tick = time.monotonic() + TICK_SECONDS
+            self._scheduler.tend()
+            self._streams.tend()
+            self._watch_idleness()
+
+    def _hear_clients(self) -> None:
+        for _ in range(MOST_MESSAGES_A_TURN):
+            try:
+                route, *frames = self._clients.recv_multipart(zmq.NOBLOCK, copy=False)
+            except zmq.Again:
+                return
+            self._busy_at = time.monotonic()
+            client = str(route.get("User-Id"))
+            self._front.answer(route.bytes, client, [frame.bytes for frame in frames])
+
+    def _hear_workers(self) -> None:
+        while True:
+            try:
+                route, *frames = self._inner.recv_multipart(zmq.NOBLOCK, copy=False)
+            except zmq.Again:
+                return
+            key = str(route.get("User-Id"))
+            worker = next((w for w in self._scheduler.workers if w.keys.public == key), None)
+            if worker is None:
+                continue  # it was buried, or is stopping after an error
+            worker.route = route.bytes
+            try:
+                self._scheduler.heard(worker, unpack([frame.bytes for frame in frames]))
+            except Exception:
+                _log.exception("process %d sent something that could not be handled", worker.pid)
+
+    def _bury(self, serial: int) -> None:
+        self._hear_workers()  # what it said before it died comes first
+        gone = next((w for w in self._scheduler.workers if w.serial == serial), None)
+        if gone is not None:
+            self._gate.worker_keys.discard(gone.keys.public)
+        self._scheduler.died(serial)
+
+    def _spawn(self, device: str) -> WorkerProcess:
+        endpoint = _endpoint(self._inner)
+        worker = WorkerProcess(
+            device, self._settings, endpoint, self._worker_server_keys.public, self._context
+        )
+        self._gate.worker_keys.add(worker.keys.public)
+        return worker
+
+    def _tell(self, worker: WorkerProcess, message: Message) -> None:
+        if worker.route is None:
+            return
+        try:
+            self._inner.send_multipart([worker.route, *pack(message)], zmq.NOBLOCK)
+        except zmq.ZMQError as problem:
+            _log.warning("process %d cannot be told %s: %s", worker.pid, message.op, problem)
+
+    def _send(self, route: bytes, message: Message) -> bool:
+        try:
+            self._clients.send_multipart([route, *pack(message)], zmq.NOBLOCK)
+        except zmq.Again:
+            return False
+        except zmq.ZMQError:
+            self._streams.forget(route)
+            return False
+        return True
+
+    def _watch_idleness(self) -> None:
+        active = self._store.count(JobState.QUEUED) + self._store.count(JobState.RUNNING)
+        now = time.monotonic()
+        if active:
+            self._busy_at = now
+        limit = self._settings.idle_exit_s
+        if limit is not None and now - self._busy_at > limit:
+            _log.info("idle for %g s, stopping", limit)
+            self.stop()
+
+    def _close(self) -> None:
+        self._scheduler.park()
+        (self._settings.home / CONNECTION_FILE).unlink(missing_ok=True)
+        for each in (self._clients, self._inner, self._deaths, self._gate.socket):
+            each.close()
+        self._context.term()
+        self._store.close()
+        self._lock.release()
+        _log.info("stopped")
+
+
+def _endpoint(router: "zmq.Socket[bytes]") -> str:
+    return bytes(router.getsockopt(zmq.LAST_ENDPOINT)).decode("ascii").rstrip("\0")

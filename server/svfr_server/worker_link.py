@@ -1,0 +1,96 @@
+"""The worker's side of the talk with its supervisor: orders in, reports out."""
+
+import threading
+import time
+from collections import deque
+from typing import Any
+
+import zmq
+
+from svfr_client.connection import KeyPair
+from svfr_client.wire import Message, pack, unpack
+
+PROGRESS_SECONDS = 0.1
+LINGER_MS = 3000
+
+
+class WorkerLink:
+    """One DEALER to the supervisor. A lock makes it safe to report from writer threads too."""
+
+    def __init__(self, endpoint: str, server_key: str, keys: KeyPair) -> None:
+        self._lock = threading.Lock()
+        self._orders: deque[Message] = deque()
+        self._cancelled: set[str] = set()
+        self._context: zmq.Context[Any] = zmq.Context()
+        self._socket = self._context.socket(zmq.DEALER)
+        self._socket.linger = LINGER_MS
+        self._socket.curve_serverkey = server_key.encode("ascii")
+        self._socket.curve_publickey = keys.public.encode("ascii")
+        self._socket.curve_secretkey = keys.secret.encode("ascii")
+        self._socket.connect(endpoint)
+
+    def send(self, message: Message) -> None:
+        """Send ``message``; waits while the supervisor is too busy to take more."""
+        with self._lock:
+            self._socket.send_multipart(pack(message))
+
+    def next_order(self) -> Message:
+        """Wait for what to do next: "run" or "stop". Called between jobs, when nobody else reports."""
+        while not self._orders:
+            with self._lock:
+                self._take(unpack(self._socket.recv_multipart()))
+        return self._orders.popleft()
+
+    def is_cancelled(self, job: str) -> bool:
+        """Return whether the job should end now: it was cancelled, or the service stops."""
+        with self._lock:
+            while self._socket.poll(0):
+                self._take(unpack(self._socket.recv_multipart()))
+        return job in self._cancelled or any(order.op == "stop" for order in self._orders)
+
+    def close(self) -> None:
+        """Send what is left and close."""
+        self._socket.close()
+        self._context.term()
+
+    def _take(self, message: Message) -> None:
+        if message.op == "cancel":
+            self._cancelled.add(str(message.body["job"]))
+        else:
+            self._orders.append(message)
+
+
+class JobReporter:
+    """Turns the pipeline's reports into messages; thins out progress and estimates the time left."""
+
+    def __init__(self, job: str, link: WorkerLink) -> None:
+        self._job = job
+        self._link = link
+        self._stage = ""
+        self._stage_began = 0.0
+        self._last_sent = 0.0
+
+    def report(self, report: Any) -> None:
+        """Send a ``svfr_restore.job.Report``; safe from any thread of the worker."""
+        if report.kind == "progress":
+            self._progress(report)
+        elif report.kind == "frame":
+            self._send("frame", {"frame": report.frame, "path": str(report.path)})
+        else:
+            path = None if report.path is None else str(report.path)
+            self._send("warning", {"message": report.message, "frame": report.frame, "path": path})
+
+    def _progress(self, report: Any) -> None:
+        now = time.monotonic()
+        if report.stage != self._stage:
+            self._stage, self._stage_began = report.stage, now
+        elif now - self._last_sent < PROGRESS_SECONDS and report.done < report.total:
+            return
+        self._last_sent = now
+        left = report.total - report.done
+        eta_s = round((now - self._stage_began) * left / report.done, 1) if report.done else None
+        body = {"stage": report.stage, "done": report.done, "total": report.total}
+        self._send("progress", {**body, "frame": report.frame, "eta_s": eta_s})
+
+    def _send(self, kind: str, body: dict[str, Any]) -> None:
+        self._link.send(Message("report", {"job": self._job, "kind": kind, "body": body}))

@@ -6,7 +6,6 @@ run, ``note`` that they run with less.
 
 import importlib
 import importlib.metadata
-import os
 import platform
 import shutil
 import sys
@@ -95,11 +94,11 @@ def models() -> Finding:
 
 def server() -> Finding:
     """Whether a local server answers; none is no fault, for ``svfr restore`` starts one."""
-    from svfr_client.client import connect
+    from svfr_client.client import Client
 
     try:
-        with connect() as client:
-            welcome = client.welcome
+        with Client() as client:
+            welcome = client.hello()
     except SvfrError as error:
         return Finding("server", NOTE, error.message, "svfr restore starts one when it is needed.")
     return Finding("server", OK, f"process {welcome.pid} on {', '.join(welcome.devices)}")
@@ -107,13 +106,15 @@ def server() -> Finding:
 
 def home() -> Finding:
     """The folder of keys and jobs belongs to this user alone."""
-    from svfr_client.connection import home_folder
+    from svfr_client.connection import check_private, service_folder
 
-    folder = home_folder()
+    folder = service_folder()
     if not folder.exists():
         return Finding("home", OK, f"{folder} (made when first needed)")
-    if os.name != "nt" and folder.stat().st_mode & 0o077:
-        return Finding("home", FAULT, f"{folder} is open to others", f'Run: chmod 700 "{folder}"')
+    try:
+        check_private(folder)
+    except SvfrError as error:
+        return Finding("home", FAULT, f"{folder}: {error.message}", error.remedy)
     return Finding("home", OK, str(folder))
 
 

@@ -60,11 +60,10 @@ def import_command(
     with speaking(as_json) as output:
         from platformdirs import user_data_path
 
-        from svfr.convert import OFFICIAL_LICENCE, import_official
+        from svfr.convert import import_official
 
-        accepted = accept_licence or (not as_json and _ask(OFFICIAL_LICENCE))
         folder = user_data_path("svfr", False) / "models" / name
-        import_official(svd, svfr, folder, accept_licence=accepted)
+        import_official(svd, svfr, folder, lambda licence: _accepts(licence, accept_licence, as_json))
         output.result("model", {"name": name, "folder": str(folder)}, f"{name} is imported into {folder}.")
 
 
@@ -79,10 +78,13 @@ def export(
         from svfr.convert import export_official
         from svfr.model_folder import find_model
 
-        export_official(find_model(model), out)
-        output.result("export", {"folder": str(out)}, f"Written to {out}.")
+        files = [str(path) for path in export_official(find_model(model), out)]
+        output.result("export", {"files": files}, "\n".join(files))
 
 
-def _ask(licence: str) -> bool:
+def _accepts(licence: str, already: bool, as_json: bool) -> bool:
+    """Show the licence and ask, unless the command line accepted it; a program is never asked."""
+    if already or as_json:
+        return already
     typer.echo(licence)
     return typer.confirm("Do you accept this licence?")

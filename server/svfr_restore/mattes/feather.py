@@ -69,13 +69,14 @@ def soften(outline: Outline, window: Window, wanted: NDArray[np.bool_]) -> Softn
 class _Samples:
     """Points in order along an outline, and the feather at each."""
 
-    points: Float64
+    x: Float64
+    y: Float64
     feather: Float64
     closed: bool
 
     def beside(self, index: NDArray[np.intp], step: int) -> NDArray[np.intp]:
         """Return the samples ``step`` further on: around a closed outline, up to the ends of an open one."""
-        count = len(self.points)
+        count = len(self.x)
         return (index + step) % count if self.closed else np.clip(index + step, 0, count - 1)
 
 
@@ -92,15 +93,15 @@ def _sample(outline: Outline) -> _Samples:
     if not outline.closed:
         points = np.vstack([points, outline.points[-1:]])
         feather = np.append(feather, outline.feather_px[-1])
-    return _Samples(points, feather, outline.closed)
+    return _Samples(points[:, 0], points[:, 1], feather, outline.closed)
 
 
 def _nearest_samples(
     samples: _Samples, grid: Window, asked: NDArray[np.bool_], reach: float
 ) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp]]:
-    """Return (rows, columns, sample) of the grid's pixels that are asked for and that the feather may reach."""
-    column = np.floor(samples.points[:, 0]).astype(np.intp) - grid.x
-    row = np.floor(samples.points[:, 1]).astype(np.intp) - grid.y
+    """Return (rows, columns, sample) of the pixels asked for that the feather may reach."""
+    column = np.floor(samples.x).astype(np.intp) - grid.x
+    row = np.floor(samples.y).astype(np.intp) - grid.y
     inside = (column >= 0) & (column < grid.width) & (row >= 0) & (row < grid.height)
     empty = np.zeros(0, np.intp)
     if not inside.any():
@@ -122,27 +123,29 @@ def _distance(
     samples: _Samples, nearest: NDArray[np.intp], x: NDArray[np.floating], y: NDArray[np.floating]
 ) -> tuple[Float64, Float64]:
     """Return the distance to the outline near a sample, and the feather at the nearest place of it."""
-    position = np.stack([x, y], axis=1)
-    nearest = _climb(samples, nearest, position)
+    nearest = _climb(samples, nearest, x, y)
+    start_x, start_y = samples.x[nearest], samples.y[nearest]
     best = np.full(len(nearest), np.inf)
     feather = np.zeros(len(nearest))
     for other in (samples.beside(nearest, -1), samples.beside(nearest, 1)):
-        start, along = samples.points[nearest], samples.points[other] - samples.points[nearest]
-        length = np.maximum(np.einsum("ij,ij->i", along, along), 1e-12)
-        part = np.clip(np.einsum("ij,ij->i", position - start, along) / length, 0.0, 1.0)
-        away = np.hypot(*(position - start - part[:, None] * along).T)
+        along_x, along_y = samples.x[other] - start_x, samples.y[other] - start_y
+        length = np.maximum(along_x * along_x + along_y * along_y, 1e-12)
+        part = np.clip(((x - start_x) * along_x + (y - start_y) * along_y) / length, 0.0, 1.0)
+        away = np.hypot(x - start_x - part * along_x, y - start_y - part * along_y)
         there = samples.feather[nearest] * (1.0 - part) + samples.feather[other] * part
         feather = np.where(away < best, there, feather)
         best = np.minimum(best, away)
     return best, feather
 
 
-def _climb(samples: _Samples, nearest: NDArray[np.intp], position: Float64) -> NDArray[np.intp]:
+def _climb(
+    samples: _Samples, nearest: NDArray[np.intp], x: NDArray[np.floating], y: NDArray[np.floating]
+) -> NDArray[np.intp]:
     """Return the samples after walking from each along the outline, ever nearer to its pixel."""
-    best = np.sum((samples.points[nearest] - position) ** 2, axis=1)
+    best = (samples.x[nearest] - x) ** 2 + (samples.y[nearest] - y) ** 2
     for step in _CLIMB:
         for other in (samples.beside(nearest, -step), samples.beside(nearest, step)):
-            away = np.sum((samples.points[other] - position) ** 2, axis=1)
+            away = (samples.x[other] - x) ** 2 + (samples.y[other] - y) ** 2
             nearer = away < best
             nearest, best = np.where(nearer, other, nearest), np.where(nearer, away, best)
     return nearest

@@ -63,7 +63,12 @@ def matte_box(matte: Float32, window: Window) -> FaceBox | None:
 
 
 def _side_profile(
-    centres: Float64, start: float, length: float, feather: float, plate_start: float, plate_stop: float
+    centres: NDArray[np.floating],
+    start: float,
+    length: float,
+    feather: float,
+    plate_start: float,
+    plate_stop: float,
 ) -> Float64:
     """Return 0..1 along one axis: pixel centres against a square's two sides, all in plate pixels."""
     stop = start + length
@@ -73,7 +78,7 @@ def _side_profile(
     return np.where(inside, rise * fall, 0.0)
 
 
-def _ramp(depth: Float64, width: float) -> Float64:
+def _ramp(depth: NDArray[np.floating], width: float) -> Float64:
     return smoothstep(depth / width).astype(np.float64) if width > 0 else np.ones_like(depth)
 
 

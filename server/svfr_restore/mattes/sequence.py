@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import OpenImageIO as oiio
+import OpenImageIO as oiio  # noqa: N813 (its own documentation calls it so)
 from numpy.typing import NDArray
 
 from svfr_client.errors import SvfrError

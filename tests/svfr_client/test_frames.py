@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from svfr_client.errors import BadFrameRange, EmptyFrameRange
 from svfr_client.frames import MOST_FRAMES, FrameRange
 

@@ -4,6 +4,7 @@ import json
 import pickle
 
 import pytest
+
 from svfr_client.errors import BadMask
 from svfr_client.masks import MaskLayer, MaskPoint, MaskShape, MaskSpline, SplineMask
 

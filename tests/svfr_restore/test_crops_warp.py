@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+
 from svfr_restore.crops.transform import CropTransform
 from svfr_restore.crops.warp import cut, lift
 from svfr_restore.errors import PictureArrayDoesNotFit

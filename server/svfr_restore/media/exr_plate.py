@@ -33,6 +33,7 @@ class ExrPlate(FilePlate):
         self.display = part.display_window
         self.data_window = part.data_window
         self.pixel_aspect = part.pixel_aspect
+        self.sample_bits = _sample_bits(header, choice)
         self.colour_hint = colour_hint(header, choice)
 
     def _first_readable(self) -> tuple[ExrHeader, RgbChannels]:
@@ -58,7 +59,7 @@ class ExrPlate(FilePlate):
             error.frame = frame
             raise
         part = header.parts[choice.part]
-        bits = max(8 * PIXEL_BYTES[c.pixel_type] for c in part.channels if c.name in choice.rgb)
+        bits = _sample_bits(header, choice)
         return PlateFrame(
             frame, path, "exr", rgb, alpha, part.data_window, part.display_window, part.pixel_aspect, bits
         )
@@ -90,6 +91,11 @@ def colour_hint(header: ExrHeader, choice: RgbChannels) -> str | None:
         return _AP0_INTEROP_ID
     stated = part.text("colorInteropID")
     return stated if stated and stated != "unknown" else None
+
+
+def _sample_bits(header: ExrHeader, choice: RgbChannels) -> int:
+    channels = header.parts[choice.part].channels
+    return max(8 * PIXEL_BYTES[c.pixel_type] for c in channels if c.name in choice.rgb)
 
 
 def _read_channels(path: Path, choice: RgbChannels) -> tuple[Float32, Float32 | None]:

@@ -55,6 +55,7 @@ class MoviePlate(Plate):
         aspect = stream.sample_aspect_ratio or context.sample_aspect_ratio
         self.pixel_aspect = float(aspect) if aspect else 1.0
         rate = stream.average_rate or stream.guessed_rate
+        self.sample_bits = frame_bits(first)
         self.fps = Fraction(rate) if rate else None
         self.colour_hint = _INTEROP_IDS.get(int(first.color_trc or context.color_trc or _UNTAGGED))
 

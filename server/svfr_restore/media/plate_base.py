@@ -57,7 +57,10 @@ class FrameShape:
 
 
 class Plate(ABC):
-    """Numbered pictures of one resolution; see :func:`svfr_restore.media.plate.open_plate`. Reading is safe from several threads."""
+    """Numbered pictures of one resolution, opened by :func:`svfr_restore.media.plate.open_plate`.
+
+    Reading is safe from several threads. Attributes are those of the first frame that can be read.
+    """
 
     kind: PlateKind
     pattern: str
@@ -66,6 +69,7 @@ class Plate(ABC):
     data_window: Window
     pixel_aspect: float
     fps: Fraction | None
+    sample_bits: int
     colour_hint: str | None
     """Color Interop ID that the file itself states, None when it says nothing."""
 

@@ -9,23 +9,19 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from svfr_restore.errors import BadPathPattern
 
-MissingPolicy = Literal["error", "hold", "skip"]
-
-_FIELD = re.compile(r"%0?(\d*)d|(#+)")
+FRAME_FIELD = re.compile(r"%0?(\d*)d|(#+)")
 _NUMBER_AT_THE_END = re.compile(r"[._](-?\d+)$")
 _REMEDY = "Write one frame field in the file name, for example shot.%04d.exr or shot.####.exr."
 
 
 def has_frame_field(text: str | os.PathLike[str]) -> bool:
     """Return whether the file name holds a frame field (``%04d``, ``####``, ...)."""
-    return bool(_FIELD.search(Path(text).name))
+    return bool(FRAME_FIELD.search(Path(text).name))
 
 
 def frame_number_in_name(path: Path) -> int:
@@ -50,11 +46,11 @@ class PathPattern:
         Raises BadPathPattern without a frame field, with two, or with one in a folder's name.
         """
         path = Path(text)
-        fields = list(_FIELD.finditer(path.name))
+        fields = list(FRAME_FIELD.finditer(path.name))
         if len(fields) != 1:
             said = "no frame field" if not fields else f"{len(fields)} frame fields"
             raise BadPathPattern(f"The path has {said}.", path=path, remedy=_REMEDY)
-        if any(_FIELD.search(part) for part in path.parent.parts):
+        if any(FRAME_FIELD.search(part) for part in path.parent.parts):
             raise BadPathPattern("A folder of the path holds a frame field.", path=path, remedy=_REMEDY)
         printf, hashes = fields[0].group(1), fields[0].group(2)
         digits = len(hashes) if hashes else int(printf or 1)
@@ -78,22 +74,3 @@ class PathPattern:
     def __str__(self) -> str:
         field = f"%0{self.digits}d" if self.digits > 1 else "%d"
         return str(self.folder / f"{self.prefix}{field}{self.suffix}")
-
-
-def source_frames(
-    available: Iterable[int], wanted: Iterable[int], missing: MissingPolicy
-) -> Mapping[int, int]:
-    """Say from which plate frame each wanted frame is read, under a policy for missing ones.
-
-    ``hold`` repeats the nearest earlier frame, or the first one before any; ``skip`` leaves the frame
-    out; ``error`` leaves it out too, because the check before the job has already refused it.
-    """
-    there = sorted(available)
-    present = set(there)
-    sources: dict[int, int] = {}
-    for frame in wanted:
-        if frame in present:
-            sources[frame] = frame
-        elif missing == "hold" and there:
-            sources[frame] = max((f for f in there if f < frame), default=there[0])
-    return sources

@@ -33,6 +33,7 @@ class StillPlate(FilePlate):
         self.display = _window(spec)
         self.data_window = self.display
         self.pixel_aspect = _pixel_aspect(spec)
+        self.sample_bits = _bits(spec)
         is_code = self.path(self.frames[0]).suffix.lower() != ".dpx" and spec.format.basetype != oiio.FLOAT
         self.colour_hint = _SRGB_INTEROP_ID if is_code else None
 
@@ -62,10 +63,9 @@ class StillPlate(FilePlate):
         planes = np.asarray(pixels, np.float32).reshape(spec.height, spec.width, spec.nchannels)
         colour = planes[..., :3] if spec.nchannels >= 3 else np.repeat(planes[..., :1], 3, axis=-1)
         alpha = planes[..., spec.alpha_channel].copy() if spec.alpha_channel >= 0 else None
-        bits = spec.get_int_attribute("oiio:BitsPerSample", 8 * spec.format.size())
         window = _window(spec)
         rgb = np.ascontiguousarray(colour)
-        return PlateFrame(frame, path, "still", rgb, alpha, window, window, _pixel_aspect(spec), bits)
+        return PlateFrame(frame, path, "still", rgb, alpha, window, window, _pixel_aspect(spec), _bits(spec))
 
     def probe(self, frame: int) -> FrameShape:
         """Read the header; look for the end mark of PNG and JPEG, decode the last line of the others."""
@@ -110,6 +110,10 @@ def _is_complete(path: Path, spec: oiio.ImageSpec) -> bool:
         return source.read_scanlines(0, 0, last, last + 1, 0, 0, spec.nchannels, oiio.UINT8) is not None
     finally:
         source.close()
+
+
+def _bits(spec: oiio.ImageSpec) -> int:
+    return int(spec.get_int_attribute("oiio:BitsPerSample", 8 * spec.format.size()))
 
 
 def _window(spec: oiio.ImageSpec) -> Window:

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import Literal
 
 from svfr_client.errors import SvfrError
 from svfr_restore.errors import FrameIsMissing, FrameSizeDiffers, NoFramesAsked
 from svfr_restore.media.plate_base import FrameShape, Plate
-from svfr_restore.media.sequence import MissingPolicy, source_frames
+
+MissingPolicy = Literal["error", "hold", "skip"]
 
 
 def check_plate(plate: Plate, frames: Iterable[int], missing_policy: MissingPolicy) -> list[SvfrError]:
     """Return every problem of these frames: missing, truncated, deep, without RGB, of another size.
 
     Only headers and the ends of files are looked at. Under the policies hold and skip a missing frame is no
-    problem, except when no frame of the range is left. The size that the others must have is that of the
+    problem, except when the plate has none of the range at all. The size that the others must have is that of the
     first frame of the range that can be read.
     """
     wanted = list(dict.fromkeys(frames))
@@ -29,9 +31,9 @@ def check_plate(plate: Plate, frames: Iterable[int], missing_policy: MissingPoli
     problems: list[SvfrError] = []
     to_read = wanted
     if missing_policy != "error":
-        to_read = sorted(set(source_frames(plate.frames, wanted, missing_policy).values()))
+        to_read = _present(plate, wanted)
         if not to_read:
-            problems.append(_nothing_left(plate, wanted))
+            return [_nothing_left(plate, wanted)]
     expected: FrameShape | None = None
     for frame in to_read:
         try:
@@ -43,6 +45,11 @@ def check_plate(plate: Plate, frames: Iterable[int], missing_policy: MissingPoli
         if shape != expected:
             problems.append(_other_size(plate, frame, shape, expected))
     return problems
+
+
+def _present(plate: Plate, wanted: Sequence[int]) -> list[int]:
+    present = set(plate.frames)
+    return [frame for frame in wanted if frame in present]
 
 
 def _nothing_left(plate: Plate, wanted: list[int]) -> FrameIsMissing:

@@ -1,0 +1,86 @@
+"""A labelled grid of pictures as one PNG, for people to look at."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from svfr_restore.errors import PictureCannotBeWritten
+from svfr_restore.media.atomic import whole_file
+
+Float32 = NDArray[np.float32]
+Bytes = NDArray[np.uint8]
+
+_FONT = cv2.FONT_HERSHEY_SIMPLEX
+_SMALLEST_LABEL_PX, _LABEL_SHARE = 14, 0.06
+_BACKGROUND, _TEXT = 24, (235, 235, 235)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One picture (h, w, 3) of code values, clipped to 0..1 for showing, and the line of text above it."""
+
+    codes: Float32
+    label: str
+
+
+def write_contact_sheet(path: Path, rows: Sequence[Sequence[Cell]], cell_width_px: int = 320) -> None:
+    """Write a PNG with one line of cells per row, each picture scaled to ``cell_width_px`` wide.
+
+    Labels are as tall as 6 % of the cell's width, at least 14 px, shrunk only to fit it. Raises
+    PictureCannotBeWritten; ValueError when there is no cell at all.
+    """
+    if not any(rows):
+        raise ValueError("a contact sheet needs at least one picture")
+    lines = [_line([_cell(cell, cell_width_px) for cell in row]) for row in rows if row]
+    width = max(line.shape[1] for line in lines)
+    sheet = np.concatenate([_padded(line, line.shape[0], width) for line in lines])
+    done, png = cv2.imencode(".png", sheet[..., ::-1])
+    if not done:
+        raise PictureCannotBeWritten("The contact sheet cannot be encoded as PNG.", path=path)
+    with whole_file(path) as scratch:
+        scratch.write_bytes(png.tobytes())
+
+
+def _line(cells: Sequence[Bytes]) -> Bytes:
+    height = max(cell.shape[0] for cell in cells)
+    return np.concatenate([_padded(cell, height, cell.shape[1]) for cell in cells], axis=1)
+
+
+def _cell(cell: Cell, width: int) -> Bytes:
+    height = max(1, round(cell.codes.shape[0] * width / cell.codes.shape[1]))
+    bytes_ = np.rint(np.clip(np.nan_to_num(cell.codes), 0, 1) * 255).astype(np.uint8)
+    smaller = width < cell.codes.shape[1]
+    picture = cv2.resize(
+        bytes_, (width, height), interpolation=cv2.INTER_AREA if smaller else cv2.INTER_CUBIC
+    )
+    gap = max(2, width // 80)
+    stacked = np.concatenate([_label(cell.label, width), np.asarray(picture, np.uint8)])
+    return _padded(stacked, stacked.shape[0] + gap, width + gap)
+
+
+def _label(text: str, width: int) -> Bytes:
+    letter_px = max(_SMALLEST_LABEL_PX, round(width * _LABEL_SHARE))
+    strip = np.full((round(letter_px * 1.9), width, 3), _BACKGROUND, np.uint8)
+    if not text:
+        return strip
+    thickness = max(1, letter_px // 12)
+    scale = cv2.getFontScaleFromHeight(_FONT, letter_px, thickness)
+    (text_width, _), _ = cv2.getTextSize(text, _FONT, scale, thickness)
+    margin = letter_px // 3
+    scale *= min(1.0, (width - 2 * margin) / text_width)
+    baseline = strip.shape[0] - math.ceil(letter_px * 0.5)
+    cv2.putText(strip, text, (margin, baseline), _FONT, scale, _TEXT, thickness, cv2.LINE_AA)
+    return strip
+
+
+def _padded(picture: Bytes, height: int, width: int) -> Bytes:
+    """Grow a picture with background below and to the right."""
+    below, right = height - picture.shape[0], width - picture.shape[1]
+    return np.pad(picture, ((0, below), (0, right), (0, 0)), constant_values=_BACKGROUND)

@@ -1,0 +1,105 @@
+"""Preview movies: H.264 in MP4 from code-value pictures, tagged so that players show the same colours.
+
+The pictures are Rec.709 primaries with the sRGB curve; they are coded with the Rec.709 matrix in limited
+range, 8 bit 4:2:0, which every browser plays. Previews only: restored pixels are delivered as EXR.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+
+import av
+import av.error
+import numpy as np
+from av.video.reformatter import ColorRange, Colorspace, Interpolation
+from numpy.typing import NDArray
+
+from svfr_restore.errors import PictureCannotBeWritten
+from svfr_restore.media.atomic import whole_file
+
+Float32 = NDArray[np.float32]
+
+_BT709, _SRGB_CURVE, _LIMITED = 1, 13, 1
+_QUALITY = {"crf": "14", "preset": "fast"}
+
+
+class MovieWriter:
+    """Writes one MP4; use it in a ``with`` block. The file appears when the block ends without an error.
+
+    All pictures must have the size of the first; odd sizes gain a repeated row or column, as 4:2:0 needs
+    even ones.
+    """
+
+    def __init__(self, path: Path, fps: Fraction | int = 24) -> None:
+        self._path = path
+        self._fps = Fraction(fps)
+        self._file = whole_file(path)
+        self._container: av.container.OutputContainer | None = None
+        self._stream: av.VideoStream | None = None
+        self._shape: tuple[int, int] | None = None
+
+    def __enter__(self) -> MovieWriter:
+        try:
+            self._container = av.open(str(self._file.__enter__()), "w", format="mp4")
+        except (av.error.FFmpegError, OSError) as error:
+            raise self._failed(error) from error
+        return self
+
+    def write(self, codes: Float32) -> None:
+        """Append one picture (h, w, 3) of code values; values outside 0..1 are clipped.
+
+        Raises PictureCannotBeWritten when encoding fails, ValueError for a picture of another shape.
+        """
+        if codes.ndim != 3 or codes.shape[2] != 3 or self._shape not in (None, codes.shape[:2]):
+            raise ValueError(f"a picture is {codes.shape}, the movie's are {self._shape}")
+        if self._container is None:
+            raise RuntimeError("the movie is not open: use the writer in a with block")
+        height, width = codes.shape[:2]
+        self._shape = (height, width)
+        even = np.pad(codes, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
+        bytes_ = np.rint(np.clip(np.nan_to_num(even), 0.0, 1.0) * 255).astype(np.uint8)
+        try:
+            if self._stream is None:
+                self._stream = self._new_stream(even.shape[1], even.shape[0])
+            frame = av.VideoFrame.from_ndarray(bytes_, format="rgb24").reformat(
+                format="yuv420p",
+                dst_colorspace=Colorspace.ITU709,
+                src_color_range=ColorRange.JPEG,
+                dst_color_range=ColorRange.MPEG,
+                interpolation=Interpolation.BICUBIC | Interpolation.ACCURATE_RND,
+            )
+            self._container.mux(self._stream.encode(frame))
+        except av.error.FFmpegError as error:
+            raise self._failed(error) from error
+
+    def _new_stream(self, width: int, height: int) -> av.VideoStream:
+        assert self._container is not None
+        stream = self._container.add_stream("libx264", rate=self._fps)
+        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+        stream.options = dict(_QUALITY)
+        context = stream.codec_context
+        context.colorspace = context.color_primaries = _BT709
+        context.color_trc, context.color_range = _SRGB_CURVE, _LIMITED
+        return stream
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            if self._container is not None:
+                if self._stream is not None and error is None:
+                    self._container.mux(self._stream.encode(None))
+                self._container.close()
+        except av.error.FFmpegError as failure:
+            self._file.__exit__(type(failure), failure, None)
+            raise self._failed(failure) from failure
+        self._file.__exit__(kind, error, trace)
+
+    def _failed(self, error: Exception) -> PictureCannotBeWritten:
+        return PictureCannotBeWritten(
+            f"The movie cannot be written: {error}.",
+            path=self._path,
+            remedy="Check the folder and free space.",
+        )

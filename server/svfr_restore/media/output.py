@@ -1,0 +1,213 @@
+"""Where restored frames go: path patterns, what happens to existing files, and checks before the job starts.
+
+Policies for existing outputs: ``error`` refuses; ``overwrite`` replaces frame by frame, each atomically;
+``version_up`` leaves them and writes a new version. The version is the last ``v001``-like name part of the
+path, in folder or file name; every part with the same number is raised together, to one more than the
+highest version on disk: ``sh010_v001/sh010_v001.%04d.exr`` -> ``sh010_v002/sh010_v002.%04d.exr``. A path
+without a version gains ``_v002`` before the frame field: ``shot.%04d.exr`` -> ``shot_v002.%04d.exr``.
+"""
+
+from __future__ import annotations
+
+import glob
+import os
+import re
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from svfr_client.errors import SvfrError, raise_problems
+from svfr_restore.errors import (
+    BadPathPattern,
+    DiskSpaceIsShort,
+    OutputEqualsPlate,
+    OutputExists,
+    OutputIsNotWritable,
+)
+from svfr_restore.media.plate_base import Plate
+from svfr_restore.media.sequence import FRAME_FIELD, PathPattern, has_frame_field
+
+ExistingPolicy = Literal["error", "overwrite", "version_up"]
+
+_VERSION = re.compile(r"(?<![A-Za-z0-9])([vV])(\d+)(?![A-Za-z0-9])")
+_FIRST_NEW_VERSION = "v002"
+# Bytes per RGB sample of a new EXR after ZIP, and what cropped layers add: generous round figures.
+_BYTES_PER_SAMPLE = {8: 1.5, 16: 3.5}
+_LAYERS_SHARE = 1.4
+
+
+@dataclass(frozen=True)
+class OutputPlan:
+    """The output files of one job. ``estimated_bytes`` is a generous guess of what they need on disk."""
+
+    pattern: str
+    frames: tuple[int, ...]
+    estimated_bytes: int
+
+    def path(self, frame: int) -> Path:
+        """Return the file of one frame."""
+        return output_path(self.pattern, frame)
+
+    def make_folders(self) -> None:
+        """Create the output folders. Raises OutputIsNotWritable."""
+        for folder in {self.path(frame).parent for frame in self.frames}:
+            try:
+                folder.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise _not_writable(folder, error.strerror or str(error)) from error
+
+
+def output_path(pattern: str, frame: int) -> Path:
+    """Return the file of a frame; a path without a frame field is the file itself."""
+    return PathPattern.parse(pattern).path(frame) if has_frame_field(pattern) else Path(pattern)
+
+
+def plan_output(
+    pattern: str | os.PathLike[str], frames: Sequence[int], existing: ExistingPolicy, plate: Plate
+) -> OutputPlan:
+    """Decide the output files and check them; nothing is created or changed.
+
+    Raises BadPathPattern (no EXR, no frame field for several frames), OutputEqualsPlate, OutputExists,
+    OutputIsNotWritable, DiskSpaceIsShort; SeveralProblems when more than one is wrong.
+    """
+    text = os.fspath(pattern)
+    _check_pattern(text, len(frames))
+    problems: list[SvfrError] = []
+    same = _first_equal_to_plate(text, frames, plate)
+    if same:
+        problems.append(same)
+    there = [frame for frame in frames if output_path(text, frame).exists()]
+    if there and existing == "version_up":
+        text = next_version(text)
+    elif there and existing == "error" and not same:
+        problems.append(_exists(text, there))
+    plan = OutputPlan(text, tuple(frames), estimate_bytes(plate, len(frames)))
+    problems += _folder_problems(plan)
+    raise_problems(problems)
+    return plan
+
+
+def estimate_bytes(plate: Plate, frame_count: int) -> int:
+    """Return a generous guess of the disk space for that many restored frames with default layers."""
+    if plate.kind == "exr":
+        one = float(plate.path(plate.frames[0]).stat().st_size)
+    else:
+        bits = 8 if plate.sample_bits <= 8 else 16
+        one = plate.display.width * plate.display.height * 3 * _BYTES_PER_SAMPLE[bits]
+    return int(one * _LAYERS_SHARE * frame_count)
+
+
+def next_version(pattern: str) -> str:
+    """Return the pattern of the next version: one more than the highest that has any file on disk."""
+    tokens = list(_VERSION.finditer(pattern))
+    if not tokens:
+        return _first_versions(pattern)
+    digits = tokens[-1].group(2)
+    pieces = re.split(rf"(?<![A-Za-z0-9])[vV]{digits}(?![A-Za-z0-9])", pattern)
+    wild = "v*".join(FRAME_FIELD.sub("*", glob.escape(piece)) for piece in pieces)
+    wild = wild.replace("v*", "[vV]*")
+    matcher = r"[vV](\d+)".join(FRAME_FIELD.sub(r"-?\\d+", re.escape(piece)) for piece in pieces)
+    numbers = [int(digits)]
+    for path in glob.glob(wild):
+        found = re.fullmatch(matcher, path)
+        if found and len({int(number) for number in found.groups()}) == 1:
+            numbers.append(int(found.group(1)))
+    new = f"{max(numbers) + 1:0{len(digits)}d}"
+    return _VERSION.sub(
+        lambda token: token.group(1) + new if token.group(2) == digits else token.group(0), pattern
+    )
+
+
+def _first_versions(pattern: str) -> str:
+    """Put the first new version before the frame field, or before the ending of a single file."""
+    path = Path(pattern)
+    field = FRAME_FIELD.search(path.name)
+    stem, rest = (
+        (path.name[: field.start()], path.name[field.start() :]) if field else (path.stem, path.suffix)
+    )
+    bare = stem.rstrip("._-")
+    separator = stem[len(bare) :] or ("." if field else "")
+    versioned = f"{bare}_{_FIRST_NEW_VERSION}" if bare else _FIRST_NEW_VERSION
+    new = str(path.with_name(versioned + separator + rest))
+    taken = glob.glob(FRAME_FIELD.sub("*", glob.escape(new)))
+    return next_version(new) if taken else new
+
+
+def _check_pattern(text: str, frame_count: int) -> None:
+    if Path(text).suffix.lower() != ".exr":
+        raise BadPathPattern(
+            "The output must be EXR files.", path=text, remedy="End the path in .exr, e.g. out/shot.%04d.exr."
+        )
+    if has_frame_field(text):
+        PathPattern.parse(text)
+    elif frame_count > 1:
+        raise BadPathPattern(
+            f"{frame_count} frames cannot all be written to one file.",
+            path=text,
+            remedy="Write a frame field in the file name, for example shot.%04d.exr.",
+        )
+
+
+def _first_equal_to_plate(text: str, frames: Sequence[int], plate: Plate) -> OutputEqualsPlate | None:
+    """Compare both by resolved name, for frames the plate lacks, and by file identity, for links."""
+    plate_files = [plate.path(frame) for frame in {*plate.frames, *frames}]
+    folders = {path.parent: path.parent.resolve() for path in plate_files}
+    names = {folders[path.parent] / path.name for path in plate_files}
+    stats = [path.stat() for path in {plate.path(frame) for frame in plate.frames} if path.exists()]
+    identities = {(stat.st_dev, stat.st_ino) for stat in stats}
+    for frame in frames:
+        path = output_path(text, frame)
+        stat = path.stat() if path.exists() else None
+        is_file = stat is not None and (stat.st_dev, stat.st_ino) in identities
+        if is_file or path.parent.resolve() / path.name in names:
+            return OutputEqualsPlate(
+                "The output files are the plate's own files.",
+                frame=frame,
+                path=path,
+                remedy="Choose another output folder or name.",
+            )
+    return None
+
+
+def _exists(text: str, there: list[int]) -> OutputExists:
+    some = ", ".join(map(str, there[:5])) + (", ..." if len(there) > 5 else "")
+    return OutputExists(
+        f"{len(there)} output files are already there (frames {some}).",
+        frame=there[0],
+        path=output_path(text, there[0]),
+        remedy="Choose to overwrite, to write a new version, or another output path.",
+    )
+
+
+def _folder_problems(plan: OutputPlan) -> list[SvfrError]:
+    folder = plan.path(plan.frames[0]).parent
+    parent = folder.absolute()
+    while not parent.exists() and not parent.is_symlink():
+        parent = parent.parent
+    if not parent.is_dir():
+        return [_not_writable(folder, f"{parent} is not a folder")]
+    if not os.access(parent, os.W_OK | os.X_OK):
+        return [_not_writable(folder, f"no permission to write in {parent}")]
+    taken = [plan.path(frame) for frame in plan.frames if plan.path(frame).is_dir()]
+    if taken:
+        return [_not_writable(taken[0], "a folder of that name is in the way")]
+    free = shutil.disk_usage(parent).free
+    if plan.estimated_bytes > free:
+        return [
+            DiskSpaceIsShort(
+                f"The output needs about {plan.estimated_bytes / 1e9:.1f} GB; {free / 1e9:.1f} GB are free.",
+                path=folder,
+                remedy="Free space, choose another disk, or restore fewer frames.",
+            )
+        ]
+    return []
+
+
+def _not_writable(folder: Path, why: str) -> OutputIsNotWritable:
+    return OutputIsNotWritable(
+        f"The output cannot be written: {why}.",
+        path=folder,
+        remedy="Choose another folder or mend its permissions.",
+    )

@@ -1,0 +1,84 @@
+"""Writing beside the restoration: a few threads, a short queue, and no error lost.
+
+Compression releases Python's lock, so threads are enough. The queue is bounded because frames are large: a
+submitter that is faster than the disk waits.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable
+from types import TracebackType
+
+_STOP = None
+
+
+class WriterPool:
+    """Runs writing jobs on ``threads`` threads with at most ``waiting`` more in the queue.
+
+    The first error stops the pool: queued jobs are dropped, and the error is raised by every later
+    :meth:`submit` and by :meth:`close`. Use it in a ``with`` block; leaving it waits for all writes. When the
+    block itself fails, jobs not yet begun are dropped and the block's error is the one that goes on.
+    """
+
+    def __init__(self, threads: int = 2, waiting: int = 4) -> None:
+        if threads < 1 or waiting < 1:
+            raise ValueError("a pool needs at least one thread and one place in its queue")
+        self._jobs: queue.Queue[Callable[[], object] | None] = queue.Queue(waiting)
+        self._error: BaseException | None = None
+        self._dropping = threading.Event()
+        self._closed = False
+        self._threads = [
+            threading.Thread(target=self._work, name=f"svfr-writer-{number}", daemon=True)
+            for number in range(threads)
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def submit(self, job: Callable[[], object]) -> None:
+        """Queue a job; waits while the queue is full. Raises the first error of any earlier job."""
+        if self._closed:
+            raise RuntimeError("the writer pool is closed")
+        self._raise_first_error()
+        self._jobs.put(job)
+
+    def close(self) -> None:
+        """Wait until everything is written and end the threads. Raises the first error of any job."""
+        if not self._closed:
+            self._closed = True
+            for _ in self._threads:
+                self._jobs.put(_STOP)
+            for thread in self._threads:
+                thread.join()
+        self._raise_first_error()
+
+    def __enter__(self) -> WriterPool:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is None:
+            self.close()
+            return
+        self._dropping.set()
+        try:
+            self.close()
+        except BaseException as other:
+            if other is not error:
+                error.add_note(f"a write failed too: {other}")
+
+    def _work(self) -> None:
+        while (job := self._jobs.get()) is not _STOP:
+            if self._dropping.is_set():
+                continue
+            try:
+                job()
+            except BaseException as error:
+                self._error = self._error or error
+                self._dropping.set()
+
+    def _raise_first_error(self) -> None:
+        if self._error is not None:
+            raise self._error

@@ -19,7 +19,7 @@ from svfr_ocio.names import (
     DISPLAY_LINEAR_REC709,
     LINEAR_REC709,
 )
-from svfr_ocio.processors import LosslessProcessor
+from svfr_ocio.processors import OCIO_ERRORS, LosslessProcessor
 from svfr_ocio.spaces import Space, require_colour
 
 _LINEAR = {"scene": LINEAR_REC709, "display": DISPLAY_LINEAR_REC709}
@@ -56,7 +56,7 @@ def _processor(
         else:
             processor = Ocio.Config.GetProcessorFromConfigs(ours, common, own, name)
         return LosslessProcessor(processor, f"{space.name} {direction} {common}")
-    except Ocio.Exception as error:
+    except OCIO_ERRORS as error:
         raise errors.ColourTransformFailed(
             f"OpenColorIO cannot convert the space {space.name!r} of the config {config.name!r} "
             f"{direction} {common!r}: {error}",

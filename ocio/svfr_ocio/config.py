@@ -23,6 +23,7 @@ import PyOpenColorIO as Ocio
 
 from svfr_ocio import errors
 from svfr_ocio.names import STUDIO_URI
+from svfr_ocio.processors import OCIO_ERRORS
 from svfr_ocio.spaces import Space, resolve_space
 
 _BUILTIN_SCHEME = "ocio://"
@@ -122,7 +123,7 @@ def _open_file(path: Path) -> ColourConfig:
     Ocio.ClearAllCaches()
     try:
         config = Ocio.Config.CreateFromFile(str(path))
-    except Ocio.Exception as error:
+    except OCIO_ERRORS as error:
         raise _loading_error(path, str(error)) from error
     kind: Literal["file", "archive"] = "archive" if zipfile.is_zipfile(path) else "file"
     return _describe(kind, config, uri=None, path=path, sha256=_hash_config(path, config))
@@ -180,7 +181,7 @@ def _folder_parts(path: Path, config: Ocio.Config) -> dict[str, str]:
     for source in sorted(set(_file_sources(config))):
         try:
             found = Path(context.resolveFileLocation(source))
-        except Ocio.Exception:
+        except OCIO_ERRORS:
             parts[source] = "missing"  # a conversion that needs it raises; the others may go on
         else:
             parts[source] = _hash_file(found)

@@ -17,6 +17,9 @@ from svfr_ocio.errors import NotAnRgbImage
 
 Rgb = NDArray[np.float32]
 
+OCIO_ERRORS = (Ocio.Exception, Ocio.ExceptionMissingFile)
+"""What OpenColorIO raises; the second is not a subclass of the first in Python."""
+
 
 def require_rgb(image: Rgb, what: str) -> None:
     """Raise :class:`NotAnRgbImage` unless ``image`` is a float32 array of shape (H, W, 3)."""

@@ -20,6 +20,7 @@ import PyOpenColorIO as Ocio
 
 from svfr_ocio import errors
 from svfr_ocio.names import DISPLAY_INTERCHANGE_ROLE, SCENE_INTERCHANGE_ROLE
+from svfr_ocio.processors import OCIO_ERRORS
 
 _ROLE_OF_REFERENCE = {"scene": SCENE_INTERCHANGE_ROLE, "display": DISPLAY_INTERCHANGE_ROLE}
 
@@ -49,7 +50,9 @@ def resolve_space(
 
     ``config_name`` is for messages; ``studio`` is the config that gives interop IDs their meaning.
     """
-    found = config.getColorSpace(wanted) or _find_by_id(config, studio, wanted)
+    found = None  # OpenColorIO answers an empty name with some space of its own choice
+    if wanted:
+        found = config.getColorSpace(wanted) or _find_by_id(config, studio, wanted)
     if found is None:
         raise _unknown(config, config_name, wanted)
     known_id = interop_id or _id_of(config, studio, found)
@@ -90,9 +93,9 @@ def _through_studio(space: Space, config_name: str, studio: Ocio.Config) -> Spac
 
 def _find_by_id(config: Ocio.Config, studio: Ocio.Config, interop_id: str) -> Ocio.ColorSpace | None:
     for space in _all_spaces(config):
-        if space.getInteropID().casefold() == interop_id.casefold():
+        if space.getInteropID() and _bare(space.getInteropID()) == _bare(interop_id):
             return space
-    if interop_id not in _interop_names():
+    if not _table_names(interop_id):
         return None
     standard = _find_in_table(studio, interop_id)
     equal = None if standard is None else _equal_to_standard(config, studio, standard.getName())
@@ -102,7 +105,7 @@ def _find_by_id(config: Ocio.Config, studio: Ocio.Config, interop_id: str) -> Oc
 
 
 def _find_in_table(config: Ocio.Config, interop_id: str) -> Ocio.ColorSpace | None:
-    for name in _interop_names().get(interop_id, ()):
+    for name in _table_names(interop_id):
         space = config.getColorSpace(name)
         if space is not None:
             return space
@@ -113,7 +116,7 @@ def _find_by_nuke_name(config: Ocio.Config, interop_id: str) -> Ocio.ColorSpace 
     if config.hasRole(SCENE_INTERCHANGE_ROLE):
         return None
     for name, identifier in _nuke_default_ids().items():
-        if identifier == interop_id and config.getColorSpace(name) is not None:
+        if _bare(identifier) == _bare(interop_id) and config.getColorSpace(name) is not None:
             return config.getColorSpace(name)
     return None
 
@@ -146,7 +149,7 @@ def _equal_to_standard(config: Ocio.Config, studio: Ocio.Config, standard_name: 
     """Return the space of ``config`` with the numbers of a studio space, or None."""
     try:
         name: str = Ocio.Config.IdentifyBuiltinColorSpace(config, studio, standard_name)
-    except Ocio.Exception:
+    except OCIO_ERRORS:
         return None
     return name
 
@@ -169,6 +172,16 @@ def _unknown(config: Ocio.Config, config_name: str, wanted: str) -> errors.Unkno
 
 def _all_spaces(config: Ocio.Config) -> list[Ocio.ColorSpace]:
     return list(config.getColorSpaces(Ocio.SEARCH_REFERENCE_SPACE_ALL, Ocio.COLORSPACE_ALL))
+
+
+def _bare(interop_id: str) -> str:
+    """Return the ID without OpenColorIO's namespace: IDs lose it when the forum adopts them."""
+    return interop_id.casefold().removeprefix("ocio:")
+
+
+def _table_names(interop_id: str) -> list[str]:
+    wanted = _bare(interop_id)
+    return next((names for known, names in _interop_names().items() if _bare(known) == wanted), [])
 
 
 @cache

@@ -8,7 +8,7 @@ smoothly where the model painted something else:
     gate = 1                                        where the plate was inside 0..1
            smoothstep((t - HIGH) / (1 - HIGH))      where it was above 1
            smoothstep((LOW - t) / LOW)              where it was below 0
-    D    = decode(t) - clip(light) - (1 - gate) r   and exactly 0 where t == c
+    D    = decode(t) - clip(light) - (1 - gate) r   and exactly 0 where |t - c| <= SAME_CODES
 
 D is added to the plate through a matte. So a model that returns its input returns the plate bit for bit,
 and a blown-out patch that the model paints over is gone. Inside the hole of an inpainting task the plate is
@@ -31,6 +31,9 @@ from svfr_ocio.sanitise import HALF_MAX
 
 HIGH = 0.90
 LOW = 0.02
+SAME_CODES = 2.0**-23
+"""Codes this close are one code: what a float32 value in 0..1 may lose on its way through -1..1 and back."""
+
 TASKS = frozenset({"bfr", "colorize", "inpaint"})
 _LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)
 
@@ -86,8 +89,7 @@ def crop_transfer(domain: ModelDomain, x: Rgb, t: Rgb, hole: Mask | None = None)
 
     ``x`` (h, w, 3) is the crop in the plate's own values, before any preparation for the model; ``t`` the
     target in code values; ``hole`` (h, w) the pixels an inpainting task replaces (None without that task).
-    The target must come from the same ``x``: ``t == c`` is compared bit for bit with
-    ``clip(domain.to_codes(x), 0, 1)``.
+    The target must come from the same ``x``: it is compared with ``clip(domain.to_codes(x), 0, 1)``.
     """
     require_rgb(t, "The target")
     if t.shape != x.shape:
@@ -97,7 +99,7 @@ def crop_transfer(domain: ModelDomain, x: Rgb, t: Rgb, hole: Mask | None = None)
         )
     transfer = domain.to_transfer(x)
     light = domain.to_light(transfer)
-    changed = t != np.clip(domain.encode(light), 0.0, 1.0)
+    changed = np.abs(t - np.clip(domain.encode(light), 0.0, 1.0)) > SAME_CODES
     wanted = domain.decode(t)
     delta = domain.from_light(_gated_difference(light, wanted, t, changed))
     if hole is None:

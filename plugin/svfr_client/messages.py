@@ -164,11 +164,15 @@ class Event(Record):
 
 @dataclass(frozen=True)
 class Progress(Record):
-    """Body of a "progress" event: ``done`` of ``total`` steps of ``stage``; ``eta_s`` of the whole job."""
+    """Body of a "progress" event: ``done`` of ``total`` steps of ``stage``, for face ``track`` if it has one.
+
+    ``eta_s``: seconds until this stage ends, once it can be told.
+    """
 
     stage: str
     done: int
     total: int
+    track: Optional[int] = None
     frame: Optional[int] = None
     eta_s: Optional[float] = None
 

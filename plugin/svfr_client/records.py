@@ -11,6 +11,7 @@ import dataclasses
 import enum
 import hashlib
 import json
+import os
 from typing import (
     Any,
     ClassVar,
@@ -41,7 +42,7 @@ def to_plain(value: Any) -> Any:
         return {str(key): _nested(item) for key, item in value.items()}
     if isinstance(value, (tuple, list)):
         return [_nested(item) for item in value]
-    return value
+    return str(value) if isinstance(value, os.PathLike) else value
 
 
 def _nested(value: Any) -> Any:

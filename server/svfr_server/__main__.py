@@ -1,66 +1,51 @@
 """``python -m svfr_server``: run the service in this process until it is stopped."""
 
 import argparse
-import logging
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-from svfr_client.connection import service_folder
 from svfr_client.errors import SvfrError
 from svfr_server.errors import AnotherServerRuns
-from svfr_server.logs import log_to_folder, log_to_stderr
-from svfr_server.settings import LOOPBACK, RESTORE_PIPELINE, ServerSettings, find_devices
+from svfr_server.settings import LOOPBACK, RESTORE_PIPELINE, find_devices
 from svfr_server.start import ANOTHER_RUNS
-from svfr_server.supervisor import Supervisor
+from svfr_server.supervisor import run
 
 
-def parse(arguments: Sequence[str] | None = None) -> ServerSettings:
-    """Return the settings that the command line asks for."""
+def parse(arguments: Sequence[str] | None = None) -> dict[str, Any]:
+    """Return the fields of ServerSettings that the command line gives."""
     parser = argparse.ArgumentParser(prog="python -m svfr_server", description=__doc__)
     parser.add_argument("--listen", default=LOOPBACK, help="address to listen at; others need client keys")
     parser.add_argument("--port", type=int, default=0, help="TCP port; 0 takes a free one")
     parser.add_argument("--read-root", type=Path, action="append", default=[], help="jobs read only below")
     parser.add_argument("--write-root", type=Path, action="append", default=[], help="jobs write only below")
-    parser.add_argument(
-        "--device", action="append", default=[], help="cpu or cuda:<uuid>; default: all found"
-    )
+    parser.add_argument("--device", action="append", default=[], help="cpu or cuda:<uuid>; default: all")
     parser.add_argument("--idle-exit", type=float, default=None, help="end after so many idle seconds")
-    parser.add_argument("--idle-unload", type=float, default=600.0, help="free the device after idle seconds")
-    parser.add_argument(
-        "--cancel-grace", type=float, default=10.0, help="kill a worker that ignores a cancel"
-    )
+    parser.add_argument("--idle-unload", type=float, default=600.0, help="free the device when idle, seconds")
+    parser.add_argument("--cancel-grace", type=float, default=10.0, help="then kill what ignores a cancel")
     parser.add_argument("--pipeline", default=RESTORE_PIPELINE, help="module:function that runs a job")
     given = parser.parse_args(arguments)
-    return ServerSettings(
-        home=service_folder(),
-        listen=given.listen,
-        port=given.port,
-        read_roots=tuple(given.read_root),
-        write_roots=tuple(given.write_root),
-        devices=tuple(given.device) or find_devices(),
-        idle_exit_s=given.idle_exit,
-        idle_unload_s=given.idle_unload,
-        cancel_grace_s=given.cancel_grace,
-        pipeline=given.pipeline,
-    )
+    return {
+        "listen": given.listen,
+        "port": given.port,
+        "read_roots": tuple(given.read_root),
+        "write_roots": tuple(given.write_root),
+        "devices": tuple(given.device) or find_devices(),
+        "idle_exit_s": given.idle_exit,
+        "idle_unload_s": given.idle_unload,
+        "cancel_grace_s": given.cancel_grace,
+        "pipeline": given.pipeline,
+    }
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the service; returns 0 after a clean stop, 2 if another one runs, 1 for other errors."""
-    log_to_stderr()
     try:
-        settings = parse(arguments)
-        supervisor = Supervisor(settings)
-    except AnotherServerRuns as problem:
-        print(f"[{problem.code}] {problem}", file=sys.stderr)
-        return ANOTHER_RUNS
+        run(**parse(arguments))
     except SvfrError as problem:
         print(f"[{problem.code}] {problem}", file=sys.stderr)
-        return 1
-    log_to_folder(settings.home / "logs")
-    logging.getLogger("svfr_server").info("service starts, devices %s", ", ".join(settings.devices))
-    supervisor.run()
+        return ANOTHER_RUNS if isinstance(problem, AnotherServerRuns) else 1
     return 0
 
 

@@ -38,7 +38,7 @@ class InstanceLock:
             raise AnotherServerRuns(
                 f"A service already runs in this folder: {_describe(held)}.",
                 path=path,
-                remedy="Use that one, end that process, or set SVFR_HOME.",
+                remedy="Use that one, stop it with `svfr serve --stop`, or set SVFR_HOME.",
             )
         self._file.seek(0)
         self._file.truncate()

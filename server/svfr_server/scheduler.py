@@ -96,7 +96,7 @@ class Scheduler:
         elif message.op == "report":
             self._report(worker.job, str(body["kind"]), body["body"])
         elif message.op == "done":
-            self._end(worker, JobState.DONE, {"result": body["result"]})
+            self._end(worker, JobState.DONE, body["result"])
         elif message.op == "cancelled":
             self._end(worker, JobState.CANCELLED, {})
         elif message.op == "failed":

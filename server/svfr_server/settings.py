@@ -11,6 +11,20 @@ RESTORE_PIPELINE = "svfr_restore.job:run_job"
 LOOPBACK = "127.0.0.1"
 
 
+def find_devices() -> tuple[str, ...]:
+    """Return one "cuda:<uuid>" per NVIDIA GPU, or ("cpu",).
+
+    Asks ``nvidia-smi``, because loading torch here would cost the supervisor seconds and memory.
+    """
+    command = ["nvidia-smi", "--query-gpu=uuid", "--format=csv,noheader"]
+    try:
+        answer = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return ("cpu",)
+    uuids = [line.strip() for line in answer.stdout.splitlines() if line.strip()]
+    return tuple(f"cuda:{uuid}" for uuid in uuids) or ("cpu",)
+
+
 @dataclass(frozen=True)
 class Limits:
     """What one service accepts at most; told to every client in its welcome."""
@@ -40,7 +54,7 @@ class ServerSettings:
     port: int = 0
     read_roots: tuple[Path, ...] = ()
     write_roots: tuple[Path, ...] = ()
-    devices: tuple[str, ...] = ("cpu",)
+    devices: tuple[str, ...] = field(default_factory=find_devices)
     idle_exit_s: float | None = None
     idle_unload_s: float = 600.0
     cancel_grace_s: float = 10.0
@@ -55,17 +69,3 @@ class ServerSettings:
         for root in self.read_roots + self.write_roots:
             if not root.is_dir():
                 raise BadSettings("A root is not a folder.", path=root, remedy="Create it or leave it out.")
-
-
-def find_devices() -> tuple[str, ...]:
-    """Return one "cuda:<uuid>" per NVIDIA GPU, or ("cpu",).
-
-    Asks ``nvidia-smi``, because loading torch here would cost the supervisor seconds and memory.
-    """
-    command = ["nvidia-smi", "--query-gpu=uuid", "--format=csv,noheader"]
-    try:
-        answer = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True)
-    except (OSError, subprocess.SubprocessError):
-        return ("cpu",)
-    uuids = [line.strip() for line in answer.stdout.splitlines() if line.strip()]
-    return tuple(f"cuda:{uuid}" for uuid in uuids) or ("cpu",)

@@ -38,8 +38,8 @@ def start_local_server(
     idle_exit_s: float | None = None,
     arguments: Sequence[str] = (),
     timeout_s: float = START_SECONDS,
-) -> Connection:
-    """Return the connection of the running service, after starting one if there is none.
+) -> Client:
+    """Return a client of the running service, after starting one if there is none; close it after use.
 
     The service is detached: it survives this process, and ends by itself after ``idle_exit_s`` seconds
     without work, if given. ``arguments`` are further options of ``python -m svfr_server``. Raises
@@ -47,16 +47,14 @@ def start_local_server(
     ``timeout_s``.
     """
     folder = service_folder() if folder is None else folder
-    found = find_server(folder)
-    if found is not None:
-        return found
+    if find_server(folder) is not None:
+        return Client(folder=folder)
     make_private_folder(folder)
     process, log = _spawn(folder, idle_exit_s, arguments)
     deadline = time.monotonic() + timeout_s
     while time.monotonic() < deadline:
-        found = find_server(folder)
-        if found is not None:
-            return found
+        if find_server(folder) is not None:
+            return Client(folder=folder)
         if process.poll() not in (None, ANOTHER_RUNS):
             break
         time.sleep(POLL_SECONDS)

@@ -23,12 +23,14 @@ from svfr_server.front import Front
 from svfr_server.job_store.store import JobStore
 from svfr_server.keys import CLIENT_DOMAIN, LOCAL_CLIENT, WORKER_DOMAIN, Gatekeeper, KeyRing
 from svfr_server.lock import InstanceLock
+from svfr_server.logs import log_to_folder, log_to_stderr
 from svfr_server.scheduler import Scheduler
 from svfr_server.settings import LOOPBACK, ServerSettings
 from svfr_server.streams import Streams
 from svfr_server.worker_process import DEATHS, WorkerProcess
 
 TICK_SECONDS = 0.5
+CLOSING_MS = 1000
 MOST_MESSAGES_A_TURN = 200
 _log = logging.getLogger(__name__)
 
@@ -212,7 +214,8 @@ class Supervisor:
     def _close(self) -> None:
         self._scheduler.park()
         (self._settings.home / CONNECTION_FILE).unlink(missing_ok=True)
-        for each in (self._clients, self._inner, self._deaths, self._gate.socket):
+        self._clients.close(linger=CLOSING_MS)  # the answer to a shutdown request still goes out
+        for each in (self._inner, self._deaths, self._gate.socket):
             each.close()
         self._context.term()
         self._store.close()
@@ -222,3 +225,17 @@ class Supervisor:
 
 def _endpoint(router: "zmq.Socket[bytes]") -> str:
     return bytes(router.getsockopt(zmq.LAST_ENDPOINT)).decode("ascii").rstrip("\0")
+
+
+def run(**choices: Any) -> None:
+    """Run a service in this process until it is stopped; ``choices`` are fields of ServerSettings.
+
+    Logs to standard error and to ``logs/server.log`` in the service's folder. Raises BadSettings and
+    AnotherServerRuns before anything is served.
+    """
+    settings = ServerSettings(**choices)
+    log_to_stderr()
+    supervisor = Supervisor(settings)
+    log_to_folder(settings.home / "logs")
+    _log.info("service starts, devices %s", ", ".join(settings.devices))
+    supervisor.run()

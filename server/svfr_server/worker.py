@@ -2,8 +2,8 @@
 
 It reads one line of JSON from its standard input (where to connect, with which keys, on which device),
 says that it is ready and then runs one job at a time. The input stays open as a lifeline: when it ends,
-the supervisor is gone and the worker ends too. torch and the pipeline are loaded after the first
-connection, so that the supervisor hears of the worker at once.
+the supervisor is gone and the worker ends too. torch and the pipeline are loaded with the first job, so
+that the supervisor hears of the worker at once.
 """
 
 import importlib
@@ -24,9 +24,10 @@ from svfr_client.messages import JobSpec
 from svfr_client.records import from_plain, to_plain
 from svfr_client.wire import Message
 from svfr_server.errors import InternalFailure, OutOfDeviceMemory
+from svfr_server.job_store.checkpoints import CheckpointStore
 from svfr_server.job_store.folders import checkpoint_folder, journal_folder
+from svfr_server.late_models import LateModels
 from svfr_server.logs import log_to_stderr
-from svfr_server.model_cache import ModelCache
 from svfr_server.roots import PathRoots
 from svfr_server.worker_link import JobReporter, WorkerLink
 
@@ -48,7 +49,7 @@ class Worker:
         self._pipeline = str(start["pipeline"])
         keys = from_plain(KeyPair, start["keys"], "keys")
         self._link = WorkerLink(str(start["endpoint"]), str(start["server_key"]), keys)
-        self._models = ModelCache(str(start["device"]))
+        self._models = LateModels(str(start["device"]))
 
     def serve(self) -> None:
         """Take jobs until "stop"."""
@@ -73,7 +74,7 @@ class Worker:
             spec = JobSpec.from_json(join_bulk(message.body["spec"], message.buffers))
             raise_problems(self._roots.problems(spec))
             result = self._compute(job, spec)
-            return Message("done", {"job": job, "result": to_plain(result) or {}})
+            return Message("done", {"job": job, "result": _summary(result)})
         except SvfrError as problem:
             if problem.code == CANCELLED:
                 return Message("cancelled", {"job": job})
@@ -89,8 +90,6 @@ class Worker:
             return _failed(job, InternalFailure(text, remedy="See the server's log."))
 
     def _compute(self, job: str, spec: JobSpec) -> Any:
-        from svfr_server.job_store.checkpoints import CheckpointStore
-
         run_job = load_pipeline(self._pipeline)
         store = CheckpointStore(checkpoint_folder(self._home), journal_folder(self._home, job))
         reporter = JobReporter(job, self._link)
@@ -110,13 +109,21 @@ def load_pipeline(name: str) -> Callable[..., Any]:
     return found
 
 
+def _summary(result: Any) -> dict[str, Any]:
+    """Return what the last event says; the written frames were reported one by one."""
+    summary: dict[str, Any] = to_plain(result)
+    summary["frames_written"] = len(summary.pop("outputs"))
+    return summary
+
+
 def _failed(job: str, problem: SvfrError, is_last: bool = False) -> Message:
     return Message("failed", {"job": job, "error": problem.to_dict(), "is_last": is_last})
 
 
 def _watch_lifeline() -> None:
     """End the process when the supervisor is gone, whatever it is computing."""
-    while sys.stdin.buffer.read(4096):
+    lifeline = sys.stdin.fileno()  # not the buffered reader: its lock would block the interpreter's exit
+    while os.read(lifeline, 4096):
         pass
     os._exit(SUPERVISOR_GONE)
 

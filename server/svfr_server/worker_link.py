@@ -66,31 +66,31 @@ class JobReporter:
     def __init__(self, job: str, link: WorkerLink) -> None:
         self._job = job
         self._link = link
-        self._stage = ""
+        self._stage: tuple[str, int | None] | None = None
         self._stage_began = 0.0
         self._last_sent = 0.0
 
     def report(self, report: Any) -> None:
-        """Send a ``svfr_restore.job.Report``; safe from any thread of the worker."""
+        """Send a ``svfr_restore.reports.Report``; safe from any thread of the worker."""
         if report.kind == "progress":
             self._progress(report)
         elif report.kind == "frame":
             self._send("frame", {"frame": report.frame, "path": str(report.path)})
         else:
-            path = None if report.path is None else str(report.path)
-            self._send("warning", {"message": report.message, "frame": report.frame, "path": path})
+            self._send("warning", {"message": report.message, "frame": report.frame, "path": report.path})
 
     def _progress(self, report: Any) -> None:
         now = time.monotonic()
-        if report.stage != self._stage:
-            self._stage, self._stage_began = report.stage, now
+        stage = (report.stage, report.track)
+        if stage != self._stage:
+            self._stage, self._stage_began = stage, now
         elif now - self._last_sent < PROGRESS_SECONDS and report.done < report.total:
             return
         self._last_sent = now
         left = report.total - report.done
         eta_s = round((now - self._stage_began) * left / report.done, 1) if report.done else None
-        body = {"stage": report.stage, "done": report.done, "total": report.total}
-        self._send("progress", {**body, "frame": report.frame, "eta_s": eta_s})
+        steps = {"stage": report.stage, "done": report.done, "total": report.total}
+        self._send("progress", {**steps, "track": report.track, "frame": report.frame, "eta_s": eta_s})
 
     def _send(self, kind: str, body: dict[str, Any]) -> None:
         self._link.send(Message("report", {"job": self._job, "kind": kind, "body": body}))

@@ -3,7 +3,7 @@
 A checkpoint lies under a content key: the hash of everything that decides its value. Whoever computes the
 same thing again, in this job or another, finds it; whoever changes an input finds nothing and needs no
 invalidation. Files appear whole or not at all, and carry the hash of their data, so that a damaged one is
-treated as absent.
+treated as absent. torch is loaded with the first tensor.
 """
 
 import hashlib
@@ -13,13 +13,12 @@ import re
 import shutil
 import tempfile
 from pathlib import Path
-from typing import Any
-
-import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from typing import TYPE_CHECKING, Any
 
 from svfr_server.errors import CheckpointNameRefused
+
+if TYPE_CHECKING:
+    import torch
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*(/[A-Za-z0-9][A-Za-z0-9_.-]*)*\Z")
 _VALUE = "value"
@@ -45,8 +44,10 @@ class CheckpointStore:
         """Return the store of this job's own notes, kept from one attempt to the next."""
         return CheckpointStore(self._journal if self._journal is not None else self._folder / "journal")
 
-    def load(self, name: str) -> torch.Tensor | None:
+    def load(self, name: str) -> "torch.Tensor | None":
         """Return the tensor saved as ``name`` ("pass1/step0003") on the CPU, or None."""
+        from safetensors import SafetensorError, safe_open
+
         path = self._path(name, ".safetensors")
         try:
             with safe_open(path, framework="pt") as file:
@@ -56,8 +57,10 @@ class CheckpointStore:
             return None
         return value if _digest(value) == expected else None
 
-    def save(self, name: str, value: torch.Tensor) -> None:
+    def save(self, name: str, value: "torch.Tensor") -> None:
         """Keep ``value`` as ``name``; a reader sees the former value or this one, never a part."""
+        from safetensors.torch import save_file
+
         path = self._path(name, ".safetensors")
         kept = value.detach().cpu().contiguous()
         with _replacing(path) as temporary:
@@ -108,7 +111,9 @@ def _checked(name: str) -> str:
     return name
 
 
-def _digest(value: torch.Tensor) -> str:
+def _digest(value: "torch.Tensor") -> str:
+    import torch
+
     described = f"{value.dtype} {tuple(value.shape)} ".encode("ascii")
     data = value.contiguous().flatten().view(torch.uint8).numpy().tobytes()
     return hashlib.sha256(described + data).hexdigest()

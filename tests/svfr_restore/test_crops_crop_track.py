@@ -1,7 +1,6 @@
 """Crop tracks: what is smoothed, what is held, what leaves the plate, and the JSON an artist may edit."""
 
 import json
-import math
 from types import SimpleNamespace
 
 import numpy as np
@@ -11,9 +10,10 @@ from hypothesis import strategies as st
 
 from svfr_restore.crops.crop_file import read_tracks, tracks_from_json, tracks_to_json, write_tracks
 from svfr_restore.crops.crop_track import CropTrack, track_of_box, track_of_frame
-from svfr_restore.crops.smoothing import EXPAND, smooth_track, track_of_roto
-from svfr_restore.errors import BoxIsEmpty, CropTrackFileIsBad, CropTrackHasNoFrame, MaskIsEmpty
+from svfr_restore.crops.smoothing import EXPAND, smooth_track
+from svfr_restore.errors import BoxIsEmpty, CropTrackFileIsBad, CropTrackHasNoFrame
 from svfr_restore.faces.box import FaceBox
+from svfr_restore.faces.tracks import filled_track
 from svfr_restore.media.window import Window
 
 HD = Window(0, 0, 1920, 1080)
@@ -152,16 +152,11 @@ def test_a_whole_frame_is_inside_its_crop(width, height, aspect):
 
 def test_a_roto_is_followed_and_its_empty_frames_are_bridged():
     bounds = {f: FaceBox(100.0 + 10 * f, 300.0, 100.0, 120.0) for f in range(1, 41)}
-    gaps = {f: None if f in (1, 2, 17, 18, 40) else box for f, box in bounds.items()}
-    track = track_of_roto(2, range(1, 41), gaps, HD, 1.0)
+    seen = {f: box for f, box in bounds.items() if f not in (1, 2, 17, 18, 40)}
+    track = smooth_track(filled_track(2, seen, range(1, 41)), HD, 1.0)
     assert track.frames == range(1, 41)
     assert not track.is_static
     assert np.abs(track.centre_x - [bounds[f].centre_x for f in range(1, 41)])[10:-10].max() < 1
-
-
-def test_a_roto_that_is_empty_everywhere_is_refused():
-    with pytest.raises(MaskIsEmpty, match="1 to 3"):
-        track_of_roto(0, range(1, 4), {1: None, 2: None}, HD, 1.0)
 
 
 def test_a_frame_outside_the_track_is_named():

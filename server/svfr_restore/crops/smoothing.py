@@ -14,9 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from svfr_restore.crops.crop_track import CropTrack
-from svfr_restore.errors import MaskIsEmpty
 from svfr_restore.faces.box import FaceBox
-from svfr_restore.faces.tracks import filled_track
 from svfr_restore.media.window import Window
 
 # Each side of the box grows by this part of the box, as in SVFR: the crop is 1.8 times the face.
@@ -76,27 +74,6 @@ def smooth_track(
     x = _pushed_inside(x, side, size, display.x * aspect, display.right * aspect)
     y = _pushed_inside(y, side, size, display.y, display.bottom)
     return CropTrack(track.index, frames[0], x / aspect, y, side)
-
-
-def track_of_roto(
-    index: int,
-    frames: range,
-    boxes: Mapping[int, FaceBox | None],
-    display: Window,
-    pixel_aspect: float,
-) -> CropTrack:
-    """Return the crop that follows a roto over consecutive ``frames``, smoothed as a face's would be.
-
-    ``boxes`` are the bounds of the mask by absolute frame, None where it is empty; frames without bounds are
-    interpolated. Raises MaskIsEmpty when no frame has any.
-    """
-    seen = {frame: box for frame, box in boxes.items() if box is not None and frame in frames}
-    if not seen:
-        raise MaskIsEmpty(
-            f"The mask is empty in all frames from {frames[0]} to {frames[-1]}.",
-            remedy="Draw the mask over the face, or let faces be detected.",
-        )
-    return smooth_track(filled_track(index, seen, frames), display, pixel_aspect)
 
 
 def _without_outliers(values: Float64) -> Float64:

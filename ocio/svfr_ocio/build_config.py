@@ -21,17 +21,18 @@ from svfr_ocio.names import (
     STUDIO_URI,
 )
 
-# CIE XYZ (D65 white = 1) to linear Rec.709, from the chromaticities of ITU-R BT.709-6 table 1.
+# Linear Rec.709 to CIE XYZ (D65 white has Y = 1), from the chromaticities of ITU-R BT.709-6. Twelve digits,
+# because OpenColorIO 2.5 and 2.6 write the last digits of a double differently.
 _REC709_TO_XYZ = (
-    (0.4123907992659595, 0.3575843393838780, 0.1804807884018343, 0.0),
-    (0.2126390058715104, 0.7151686787677559, 0.0721923153607337, 0.0),
-    (0.0193308187155918, 0.1191947797946259, 0.9505321522496608, 0.0),
+    (0.412390799266, 0.357584339384, 0.180480788402, 0.0),
+    (0.212639005872, 0.715168678768, 0.072192315361, 0.0),
+    (0.019330818716, 0.119194779795, 0.950532152250, 0.0),
     (0.0, 0.0, 0.0, 1.0),
 )
 
 
 def build_config_text() -> str:
-    """Return the text of ``config.ocio``; the same OpenColorIO version always gives the same bytes."""
+    """Return the text of ``config.ocio``; OpenColorIO 2.5 and 2.6 give the same bytes."""
     config = Ocio.Config.CreateFromFile(STUDIO_URI)
     config.setName(CONFIG_NAME)
     config.setDescription(

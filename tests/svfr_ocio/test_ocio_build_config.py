@@ -37,9 +37,10 @@ def interop_names() -> dict[str, list[str]]:
 
 def test_the_table_of_interop_ids_is_that_of_opencolorio(interop_names):
     newest = Ocio.Config.CreateFromFile("ocio://studio-config-latest")
+    table = {interop_id.removeprefix("ocio:"): names for interop_id, names in interop_names.items()}
     for space in newest.getColorSpaces(Ocio.SEARCH_REFERENCE_SPACE_ALL, Ocio.COLORSPACE_ALL):
         if space.getInteropID():
-            assert space.getName() in interop_names[space.getInteropID()]
+            assert space.getName() in table[space.getInteropID().removeprefix("ocio:")]
 
 
 def test_a_name_in_the_table_belongs_to_one_id(interop_names):

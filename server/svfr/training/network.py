@@ -12,10 +12,10 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
-from diffusers import UNetSpatioTemporalConditionModel
 from diffusers.models.attention import TemporalBasicTransformerBlock
 from diffusers.models.resnet import SpatioTemporalResBlock, TemporalResnetBlock
 from diffusers.models.transformers.transformer_temporal import TransformerSpatioTemporalModel
+from diffusers.models.unets.unet_spatio_temporal_condition import UNetSpatioTemporalConditionModel
 from torch import nn
 
 from svfr.temporal_conv import use_fast_temporal_convolutions

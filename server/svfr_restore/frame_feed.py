@@ -1,0 +1,75 @@
+"""Which frames a job reads, writes and looks at for context; reading them with the missing policy."""
+
+from __future__ import annotations
+
+import bisect
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from svfr_client.frames import FrameRange
+from svfr_restore.media.plate import Plate, PlateFrame
+from svfr_restore.media.plate_check import MissingPolicy
+
+# Frames left out between two asked ones are still restored, for context, when the gap is no longer than this.
+BRIDGED_GAP_FRAMES = 8
+
+
+@dataclass(frozen=True)
+class JobFrames:
+    """The frames of one job.
+
+    ``runs`` are stretches of consecutive frames that are looked at and restored together; ``written`` those
+    that become files. Frames of a run that are not written are context: handles and short gaps.
+    """
+
+    runs: tuple[range, ...]
+    written: tuple[int, ...]
+
+    @property
+    def read(self) -> tuple[int, ...]:
+        """Every frame that is looked at, in order."""
+        return tuple(frame for run in self.runs for frame in run)
+
+
+def plan_frames(
+    asked: FrameRange, available: Sequence[int], handles: int, write_handles: bool, missing: MissingPolicy
+) -> JobFrames:
+    """Decide what is read and written.
+
+    Handles reach only as far as the plate does: there is nothing to see beyond it. With ``missing`` "skip"
+    frames that the plate lacks are context (held from their neighbour) and not written.
+    """
+    present = set(available)
+    wanted = list(asked)
+    if missing == "skip":
+        wanted = [frame for frame in wanted if frame in present]
+    if not wanted:
+        return JobFrames((), ())
+    before = [f for f in range(wanted[0] - handles, wanted[0]) if f in present]
+    after = [f for f in range(wanted[-1] + 1, wanted[-1] + handles + 1) if f in present]
+    seen = [*before, *wanted, *after]
+    runs: list[range] = [range(seen[0], seen[0] + 1)]
+    for frame in seen[1:]:
+        if frame - runs[-1].stop <= BRIDGED_GAP_FRAMES:
+            runs[-1] = range(runs[-1].start, frame + 1)
+        else:
+            runs.append(range(frame, frame + 1))
+    return JobFrames(tuple(runs), tuple(seen if write_handles else wanted))
+
+
+class FrameFeed:
+    """Reads a plate's frames; a missing one is the nearest before it, else the first."""
+
+    def __init__(self, plate: Plate) -> None:
+        self._plate = plate
+
+    def source_of(self, frame: int) -> int:
+        """Return the frame whose pixels stand for ``frame``."""
+        frames = self._plate.frames
+        position = bisect.bisect_right(frames, frame) - 1
+        return frames[max(position, 0)]
+
+    def read(self, frame: int) -> PlateFrame:
+        """Return the picture of ``frame``, numbered as asked also when it is held from another."""
+        return dataclasses.replace(self._plate.read(self.source_of(frame)), frame=frame)

@@ -1,0 +1,76 @@
+"""Lets a job watch the sampler: progress, cancel, checkpoints under names that change with their inputs."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from functools import cache
+from importlib import metadata, resources
+from typing import Any, cast
+
+import torch
+
+from svfr_restore.reports import CancelCheck, CheckpointStore, Report, Reporter, Stage
+
+
+def content_key(*parts: Any) -> str:
+    """Return a sha256 over JSON values and bytes; equal inputs give equal keys on every machine."""
+    digest = hashlib.sha256()
+    for part in parts:
+        data = part if isinstance(part, bytes) else json.dumps(part, sort_keys=True).encode()
+        digest.update(len(data).to_bytes(8, "little"))
+        digest.update(data)
+    return digest.hexdigest()
+
+
+@cache
+def code_key() -> str:
+    """Return the key of the code that computes: the method's sources and the libraries under it."""
+    sources = sorted(
+        (entry.name, entry.read_bytes())
+        for entry in resources.files("svfr").iterdir()
+        if entry.name.endswith(".py")
+    )
+    versions = [metadata.version(name) for name in ("torch", "diffusers", "numpy")]
+    return content_key(versions, *(data for _, data in sources))
+
+
+class SamplingWatch:
+    """The sampler's observer for one track: reports, counts, and keeps values under ``key``."""
+
+    def __init__(
+        self,
+        track: int,
+        key: str,
+        store: CheckpointStore,
+        report: Reporter,
+        cancelled: CancelCheck,
+        counts: Counter[str],
+    ) -> None:
+        self._track, self._key, self._store = track, key, store
+        self._report, self._cancelled, self._counts = report, cancelled, counts
+        self._last: tuple[str, int] = ("", 0)
+
+    def progress(self, stage: str, done: int, total: int) -> None:
+        """Pass progress on; every further window is one UNet call of its pass."""
+        before = self._last[1] if self._last[0] == stage else 0
+        if done > before and self._last[0] == stage:
+            self._counts[f"{stage}_windows"] += done - before
+        self._last = (stage, done)
+        self._report(Report("progress", cast(Stage, stage), done, total, track=self._track))
+
+    def cancelled(self) -> bool:
+        """Ask the job."""
+        return self._cancelled()
+
+    def load(self, name: str) -> torch.Tensor | None:
+        """Return what an earlier run of the same inputs kept."""
+        value = self._store.load(f"{self._key}/{name}")
+        if value is not None:
+            self._counts["checkpoints_reused"] += 1
+        return value
+
+    def save(self, name: str, value: torch.Tensor) -> None:
+        """Keep a value for a later run of the same inputs."""
+        self._store.save(f"{self._key}/{name}", value)

@@ -1,0 +1,60 @@
+"""Crops of one face track on disk: a shot's pixels are never in memory together."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+FloatImage = npt.NDArray[np.float32]
+
+
+class CropSpool:
+    """Square float32 RGB crops (S, S, 3) of consecutive frames in one file, written and read by frame.
+
+    Plain file reads, not a memory map: mapped pages would count as the process's memory.
+    """
+
+    def __init__(self, path: Path, frames: range, crop_px: int) -> None:
+        self.path, self.frames, self.crop_px = path, frames, crop_px
+        self._bytes = crop_px * crop_px * 3 * 4
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+
+    def write(self, frame: int, crop: FloatImage) -> None:
+        """Store one frame's crop."""
+        with self.path.open("r+b") as file:
+            file.seek(self.frames.index(frame) * self._bytes)
+            file.write(np.ascontiguousarray(crop, np.float32).tobytes())
+
+    def crops(self, start: int, stop: int) -> FloatImage:
+        """Return crops (stop - start, S, S, 3); indices count from the first frame."""
+        with self.path.open("rb") as file:
+            file.seek(start * self._bytes)
+            data = file.read((stop - start) * self._bytes)
+        return np.frombuffer(data, np.float32).reshape(-1, self.crop_px, self.crop_px, 3)
+
+    def crop(self, frame: int) -> FloatImage:
+        """Return one frame's crop (S, S, 3)."""
+        index = self.frames.index(frame)
+        return self.crops(index, index + 1)[0]
+
+    def read(self, start: int, stop: int) -> torch.Tensor:
+        """Return crops as the network takes them, (stop - start, 3, S, S) in [-1, 1]."""
+        return to_network(self.crops(start, stop))
+
+    def remove(self) -> None:
+        """Delete the file."""
+        self.path.unlink(missing_ok=True)
+
+
+def to_network(codes: FloatImage) -> torch.Tensor:
+    """Turn code values (N, S, S, 3) in 0..1 into pictures (N, 3, S, S) in [-1, 1]."""
+    return torch.from_numpy(np.ascontiguousarray(codes)).permute(0, 3, 1, 2) * 2.0 - 1.0
+
+
+def from_network(picture: torch.Tensor) -> FloatImage:
+    """Turn a picture (3, S, S) in [-1, 1] into code values (S, S, 3); not clipped."""
+    return np.ascontiguousarray((picture.float() * 0.5 + 0.5).permute(1, 2, 0).numpy())

@@ -3,6 +3,7 @@
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from svfr_client.errors import SvfrError, error_from_dict
@@ -11,9 +12,7 @@ from svfr_client.messages import Event, JobState
 from .output import JsonOutput, Output
 
 STAGES = {
-    "check": "Checking the plate",
-    "load": "Loading the model",
-    "detect": "Finding faces",
+    "survey": "Looking at the plate",
     "crop": "Cutting crops",
     "encode": "Encoding",
     "reference": "Pass 1: reference",
@@ -27,6 +26,14 @@ class JobWasCancelled(SvfrError):
     """The job ended because somebody cancelled it."""
 
     code = "CANCELLED"
+
+
+@dataclass(frozen=True)
+class Followed:
+    """A job that is done: how many frames it wrote, and the path of the last of them."""
+
+    frames_written: int
+    last_path: str | None
 
 
 class FollowsJobs(Protocol):
@@ -136,8 +143,8 @@ def progress_for(output: Output) -> Progress:
     return Bar() if sys.stderr.isatty() else Lines()
 
 
-def follow(client: FollowsJobs, job: str, output: Output) -> Event:
-    """Show a job's events until its last one and return that, which is always ``done``.
+def follow(client: FollowsJobs, job: str, output: Output) -> Followed:
+    """Show a job's events until it is done.
 
     The first Ctrl-C cancels the job, which ends at its next window; the second leaves at once.
 
@@ -146,15 +153,18 @@ def follow(client: FollowsJobs, job: str, output: Output) -> Event:
         SvfrError: the job failed; the error is the worker's own, with its code, frame and path.
     """
     progress = progress_for(output)
-    seen, cancelled = 0, False
+    seen, cancelled, written = 0, False, list[str]()
     try:
         while True:
             try:
                 for event in client.follow(job, seen):
                     seen = event.seq
                     _show(event, output, progress)
+                    if event.kind == "frame":
+                        written.append(str(event.body.get("path")))
                     if event.is_last:
-                        return _ended(event)
+                        _raise_unless_done(event)
+                        return Followed(len(written), written[-1] if written else None)
             except KeyboardInterrupt:
                 if cancelled:
                     raise
@@ -175,10 +185,8 @@ def _show(event: Event, output: Output, progress: Progress) -> None:
         output.note(f"Warning: {body.get('message', event.kind)}")
 
 
-def _ended(event: Event) -> Event:
+def _raise_unless_done(event: Event) -> None:
     if event.kind == JobState.CANCELLED.value:
         raise JobWasCancelled(f"Job {event.job} was cancelled.", remedy="Submit it again to go on.")
     if event.kind == JobState.FAILED.value:
-        error = event.body.get("error", event.body)
-        raise error_from_dict(dict(error))
-    return event
+        raise error_from_dict(dict(event.body.get("error", event.body)))

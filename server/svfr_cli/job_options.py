@@ -4,6 +4,7 @@ The service runs in another folder, so every path of a job is made absolute here
 """
 
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from svfr_client.errors import BadMask
 from svfr_client.masks import SplineMask
 from svfr_client.messages import Box, ColourClaim, FaceChoice, Reference
 
+FRAME_FIELD = re.compile(r"%0?(\d*)d|#+")
 FACE_WORDS = ("largest", "all", "mask", "frame")
 
 
@@ -92,21 +94,22 @@ def model_reference(text: str) -> str:
 def default_output(plate: str) -> str:
     """Return where results go unless the user says so: a folder ``NAME_svfr`` beside the plate.
 
-    The frame number of a sequence keeps its place and width; stills and movies get ``.%04d``.
+    The frame number of a sequence keeps its width; stills and movies get ``.%04d``.
     """
-    path = Path(absolute(plate))
-    name, pattern = _split_pattern(path.name)
-    return str(path.parent / f"{name}_svfr" / f"{name}.{pattern}.exr")
+    name, field = _split_name(plate)
+    return str(Path(absolute(plate)).parent / f"{name}_svfr" / f"{name}.{field}.exr")
 
 
-def _split_pattern(name: str) -> tuple[str, str]:
-    """Split ``shot.%04d.exr`` or ``shot.####.exr`` into ``shot`` and ``%04d``."""
-    stem = name.rsplit(".", 1)[0]
-    hashes = stem.count("#")
-    if hashes:
-        return stem.replace("#", "").strip("._-") or "plate", f"%0{hashes}d"
-    start = stem.find("%0")
-    if start >= 0:
-        end = stem.find("d", start) + 1
-        return (stem[:start] + stem[end:]).strip("._-") or "plate", stem[start:end]
-    return stem, "%04d"
+def plate_name(plate: str) -> str:
+    """Return a plate's name without folder, frame number and suffix: ``shot`` for ``a/shot.%04d.exr``."""
+    return _split_name(plate)[0]
+
+
+def _split_name(plate: str) -> tuple[str, str]:
+    stem = Path(plate).stem
+    field = FRAME_FIELD.search(stem)
+    if field is None:
+        return stem, "%04d"
+    digits = len(field[0]) if field[0].startswith("#") else int(field[1] or 1)
+    name = (stem[: field.start()] + stem[field.end() :]).strip("._-")
+    return name or "plate", f"%0{digits}d"

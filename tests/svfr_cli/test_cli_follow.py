@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from svfr_cli.exit_codes import ExitCode, exit_code_of
-from svfr_cli.follow import JobWasCancelled, follow
+from svfr_cli.follow import Followed, JobWasCancelled, follow
 from svfr_cli.output import HumanOutput, JsonOutput
 from svfr_client.errors import ReportedError, SeveralProblems, SvfrError
 from svfr_client.messages import Event
@@ -39,14 +39,16 @@ class Recorded:
         self.cancelled.append(job)
 
 
-def test_a_done_job_returns_its_last_event(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_done_job_returns_what_was_written(capsys: pytest.CaptureFixture[str]) -> None:
     events = [
         event(1, "running"),
         event(2, "progress", stage="denoise", done=3, total=9, eta_s=75.0),
         event(3, "warning", message="face lost in 3 frames"),
-        event(4, "done"),
+        event(4, "frame", frame=1001, path="out.1001.exr"),
+        event(5, "frame", frame=1002, path="out.1002.exr"),
+        event(6, "done"),
     ]
-    assert follow(Recorded(events), JOB, HumanOutput()) == events[-1]
+    assert follow(Recorded(events), JOB, HumanOutput()) == Followed(2, "out.1002.exr")
     said = capsys.readouterr()
     assert said.out == ""
     assert "Pass 2: restoring 3/9  1 min 15 s left" in said.err

@@ -90,6 +90,7 @@ def test_a_missing_or_damaged_json_mask_is_a_typed_error(tmp_path: Path, content
         ("shot.%04d.exr", "shot_svfr/shot.%04d.exr"),
         ("shot_%05d.exr", "shot_svfr/shot.%05d.exr"),
         ("shot.####.exr", "shot_svfr/shot.%04d.exr"),
+        ("shot.%d.exr", "shot_svfr/shot.%01d.exr"),
         ("take2.mov", "take2_svfr/take2.%04d.exr"),
         ("%04d.exr", "plate_svfr/plate.%04d.exr"),
     ],

@@ -1,6 +1,7 @@
 """The demo damages seeded, measures inside the matte, and refuses footage that is not the right file."""
 
 import math
+from fractions import Fraction
 from pathlib import Path
 
 import cv2
@@ -19,7 +20,7 @@ def footage() -> clip.Footage:
     still = (still - still.min()) / (still.max() - still.min())
     film = np.stack([np.roll(still, frame, axis=1) for frame in range(120)])
     blurred = np.stack([cv2.GaussianBlur(frame, (0, 0), 3) for frame in film])
-    return clip.Footage(film, blurred, 30.0)
+    return clip.Footage(film, blurred, Fraction(30))
 
 
 def test_every_case_has_enough_frames_of_the_film() -> None:
@@ -92,9 +93,8 @@ def test_figures_are_those_of_the_pixels_inside_the_matte() -> None:
     mattes = np.zeros((2, 4, 4), np.float32)
     mattes[:, 1:3, 1:3] = 1.0
     restored[:, 0] = damaged[:, 0]
-    result = score.compare(
-        damaged, restored, truth, mattes, {"poor": damaged, "fair": truth + np.float32(0.05)}
-    )
+    fair = score.paste(truth + np.float32(0.05), damaged, mattes)
+    result = score.compare(damaged, restored, truth, mattes, {"poor": damaged, "fair": fair})
     assert result.damaged.inside_db == pytest.approx(20.0, abs=1e-3)
     assert result.restored.inside_db == pytest.approx(40.0, abs=1e-3)
     assert result.restored.frame_db < 30.0

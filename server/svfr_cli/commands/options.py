@@ -29,3 +29,11 @@ Ocio = Annotated[
 Plate = Annotated[
     str, typer.Argument(help="The plate: shot.%04d.exr, shot.####.exr, one picture, or a movie.")
 ]
+
+
+def all_frames(plate: str) -> str:
+    """Return the range of all frames of a plate, which must exist."""
+    from svfr_client.frames import FrameRange
+    from svfr_restore.media.plate import open_plate
+
+    return str(FrameRange.of(open_plate(plate).frames))

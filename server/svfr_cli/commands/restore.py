@@ -9,7 +9,10 @@ from svfr_client.messages import JobSpec
 
 from .. import job_options
 from ..output import Output, speaking
-from .options import AsJson, ColourSpace, Frames, Ocio, Plate
+from .options import AsJson, ColourSpace, Frames, Ocio, Plate, all_frames
+
+# A server that was started for a job and then forgotten ends by itself after half an hour without work.
+IDLE_EXIT_SECONDS = 1800.0
 
 
 def restore(
@@ -38,9 +41,7 @@ def restore(
     ] = None,
     out: Annotated[
         str | None,
-        typer.Option(
-            "--out", "-o", help="Output pattern. Default: NAME_svfr/NAME.%04d.exr beside the plate."
-        ),
+        typer.Option("--out", "-o", help="Output. Default: NAME_svfr/NAME.%04d.exr beside the plate."),
     ] = None,
     model: Annotated[str, typer.Option("--model", help="Model name or folder.")] = "mini",
     preset: Annotated[str, typer.Option("--preset", help="draft, standard or final.")] = "standard",
@@ -85,7 +86,7 @@ def restore(
         mask_path, mask_splines = job_options.read_mask(mask)
         spec = JobSpec(
             plate=job_options.absolute(plate),
-            frames=frames or _all_frames(plate),
+            frames=frames or all_frames(plate),
             tasks=tuple(task),
             output=job_options.absolute(out) if out else job_options.default_output(plate),
             mask_path=mask_path,
@@ -113,13 +114,6 @@ def restore(
             _run(spec, output, wait)
 
 
-def _all_frames(plate: str) -> str:
-    from svfr_client.frames import FrameRange
-    from svfr_restore.media.plate import open_plate
-
-    return str(FrameRange.of(open_plate(plate).frames))
-
-
 def _estimate(spec: JobSpec, output: Output) -> None:
     from svfr_restore.estimate import estimate
 
@@ -128,17 +122,18 @@ def _estimate(spec: JobSpec, output: Output) -> None:
 
 
 def _run(spec: JobSpec, output: Output, wait: bool) -> None:
+    from svfr_client.client import Client
     from svfr_server.start import start_local_server
 
     from ..follow import follow
 
-    with start_local_server() as client:
-        accepted = client.submit(spec)
-        output.result("submitted", {"job": accepted.job, "output": spec.output}, "")
+    start_local_server(idle_exit_s=IDLE_EXIT_SECONDS)
+    with Client(name="svfr restore") as client:
+        job = client.submit(spec).job
+        output.result("submitted", {"job": job, "output": spec.output}, "")
         if not wait:
-            output.note(f"Job {accepted.job} is accepted; svfr status {accepted.job} tells how it goes.")
+            output.note(f"Job {job} is accepted; svfr status {job} tells how it goes.")
             return
-        last = follow(client, accepted.job, output)
-        written = last.body.get("frames_written")
-        count = f"{written} frames" if written is not None else "All frames"
-        output.note(f"{count} written to {last.body.get('output', spec.output)}")
+        followed = follow(client, job, output)
+    where = f", the last one to {followed.last_path}" if followed.last_path else ""
+    output.note(f"{followed.frames_written} frames written{where}")

@@ -7,6 +7,7 @@ import typer
 from svfr_client.messages import JobStatus
 from svfr_client.records import to_plain
 
+from ..exit_codes import ExitCode
 from ..output import speaking
 from .options import AsJson
 
@@ -15,10 +16,18 @@ JobArgument = Annotated[str, typer.Argument(metavar="JOB", help="The job's id, a
 
 def serve(
     read_root: Annotated[
-        list[str] | None, typer.Option("--read-root", help="Folder that jobs may read. Default: any.")
+        list[str] | None, typer.Option("--read-root", help="Jobs read only below. Default: anywhere.")
     ] = None,
     write_root: Annotated[
-        list[str] | None, typer.Option("--write-root", help="Folder that jobs may write. Default: any.")
+        list[str] | None, typer.Option("--write-root", help="Jobs write only below. Default: anywhere.")
+    ] = None,
+    device: Annotated[
+        list[str] | None, typer.Option("--device", help="cpu or cuda:<uuid>. Default: all that are found.")
+    ] = None,
+    listen: Annotated[str, typer.Option("--listen", help="Address to listen at.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option("--port", help="TCP port; 0 takes a free one.")] = 0,
+    idle_exit: Annotated[
+        float | None, typer.Option("--idle-exit", help="End after so many seconds without work.")
     ] = None,
     stop: Annotated[bool, typer.Option("--stop", help="Stop the running server instead.")] = False,
     as_json: AsJson = False,
@@ -28,13 +37,19 @@ def serve(
         if stop:
             from svfr_client.client import Client
 
-            with Client() as client:
+            with Client(name="svfr serve") as client:
                 client.shutdown()
             output.result("stopped", {}, "The server stops.")
             return
-        from svfr_server.supervisor import run
+        from svfr_server.__main__ import ANOTHER_RUNS, main
 
-        run(read_roots=tuple(read_root or ()), write_roots=tuple(write_root or ()))
+        options = [f"--listen={listen}", f"--port={port}"]
+        options += [f"--read-root={root}" for root in read_root or ()]
+        options += [f"--write-root={root}" for root in write_root or ()]
+        options += [f"--device={name}" for name in device or ()]
+        options += [] if idle_exit is None else [f"--idle-exit={idle_exit}"]
+        code = main(options)
+        raise typer.Exit(int(ExitCode.NO_SERVER) if code == ANOTHER_RUNS else code)
 
 
 def status(

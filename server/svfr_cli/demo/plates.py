@@ -63,6 +63,8 @@ def _read_matte(path: str, frame: int) -> NDArray[np.float32]:
                 whole = np.zeros((spec.full_height, spec.full_width), np.float32)
                 channel = spec.channelindex(MATTE_CHANNEL)
                 pixels = image.read_image(number, 0, channel, channel + 1, "float")
+                if pixels is None:
+                    break
                 top, left = spec.y - spec.full_y, spec.x - spec.full_x
                 whole[top : top + spec.height, left : left + spec.width] = pixels[..., 0]
                 return whole

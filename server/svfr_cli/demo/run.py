@@ -20,7 +20,7 @@ from . import roto, show
 from .cases import CASES, Case, baselines
 from .clip import Footage, load_footage
 from .plates import COLOUR_SPACE, read_codes, read_mattes, write_plate
-from .score import CaseScores, compare
+from .score import CaseScores, Score, compare, paste
 
 
 @dataclass(frozen=True)
@@ -86,10 +86,17 @@ def run_case(case: Case, footage: Footage, plan: DemoPlan, number: int, count: i
     seconds = time.monotonic() - started
     damaged, result = read_codes(plate, case.frames), read_codes(restored, case.frames)
     mattes = read_mattes(restored, case.frames)
-    simple = baselines(case, degraded)
+    simple = {name: paste(clip, damaged, mattes) for name, clip in baselines(case, degraded).items()}
     scores = compare(damaged, result, truth, mattes, simple)
     pictures = show.CasePictures(
-        case.name, case.title, damaged, simple[scores.baseline_name], result, truth, mattes
+        case.name,
+        case.title,
+        damaged,
+        simple[scores.baseline_name],
+        scores.baseline_name,
+        result,
+        truth,
+        mattes,
     )
     return CaseResult(case, scores, seconds, pictures)
 
@@ -144,15 +151,19 @@ def figures(results: Sequence[CaseResult], plan: DemoPlan) -> dict[str, object]:
 
 def print_table(results: Sequence[CaseResult]) -> None:
     """Print PSNR in dB against the truth, inside the matte and over the whole frame."""
-    say("PSNR in dB against the truth: inside the matte / over the frame")
-    say(f"  {'case':<10}{'input':>16}{'best simple method':>34}{'restored':>16}{'job':>8}")
+    say("PSNR in dB against the truth, inside the matte / over the frame")
+    say(f"  {'case':<10}{'input':>15}{'restored':>15}{'job':>8}  best simple method")
     for result in results:
         s = result.scores
-        simple = f"{s.baseline_name} {s.baseline.inside_db:.2f} / {s.baseline.frame_db:.2f}"
         say(
-            f"  {result.case.name:<10}{s.damaged.inside_db:>8.2f} / {s.damaged.frame_db:.2f}"
-            f"{simple:>34}{s.restored.inside_db:>8.2f} / {s.restored.frame_db:.2f}{result.job_seconds:>6.0f} s"
+            f"  {result.case.name:<10}{pair(s.damaged):>15}{pair(s.restored):>15}"
+            f"{result.job_seconds:>6.0f} s  {pair(s.baseline)} ({s.baseline_name})"
         )
+
+
+def pair(score: Score) -> str:
+    """Write a score as two numbers."""
+    return f"{score.inside_db:.2f} / {score.frame_db:.2f}"
 
 
 def say(text: str) -> None:

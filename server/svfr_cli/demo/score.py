@@ -52,10 +52,15 @@ def _psnr(squared: NDArray[np.float64]) -> float:
     return -10.0 * math.log10(max(float(squared.mean()), LEAST_SQUARED_ERROR))
 
 
+def paste(clip: Clip, damaged: Clip, mattes: NDArray[np.float32]) -> Clip:
+    """Return the damaged frames (F, H, W, 3) with ``clip`` pasted through the mattes (F, H, W)."""
+    return np.asarray(damaged + mattes[..., None] * (clip - damaged), np.float32)
+
+
 def compare(
     damaged: Clip, restored: Clip, truth: Clip, mattes: NDArray[np.float32], simple: dict[str, Clip]
 ) -> CaseScores:
-    """Score input, result and the best simple method against the truth.
+    """Score input, result and the best simple method, pasted like the result, against the truth.
 
     Raises:
         NothingWasRestored: no matte reaches one half anywhere.
@@ -63,9 +68,6 @@ def compare(
     inside = mattes >= INSIDE
     if not inside.any():
         raise NothingWasRestored("The job changed nothing.", remedy="See whether it found the face.")
-    weight = mattes[..., None]
-    scores = {
-        name: score(damaged + weight * (clip - damaged), truth, inside) for name, clip in simple.items()
-    }
+    scores = {name: score(clip, truth, inside) for name, clip in simple.items()}
     best = max(scores, key=lambda name: scores[name].inside_db)
     return CaseScores(score(damaged, truth, inside), best, scores[best], score(restored, truth, inside))

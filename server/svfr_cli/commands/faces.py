@@ -1,0 +1,60 @@
+"""``svfr faces``: find the face tracks of a plate, number them as a job would, and draw them."""
+
+import tempfile
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .. import job_options
+from ..output import speaking
+from .options import AsJson, ColourSpace, Frames, Ocio, Plate, all_frames
+
+
+def faces(
+    plate: Plate,
+    frames: Frames = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="The sheet, a PNG. Default: NAME_faces.png here.")
+    ] = None,
+    tracks: Annotated[
+        Path | None, typer.Option("--tracks", help="Also write the crop tracks, for editing, to this JSON.")
+    ] = None,
+    colorspace: ColourSpace = None,
+    ocio: Ocio = None,
+    missing: Annotated[
+        str, typer.Option("--missing", help="Frames missing in the plate: error, hold or skip.")
+    ] = "error",
+    as_json: AsJson = False,
+) -> None:
+    """Find the faces of PLATE and draw a numbered contact sheet.
+
+    The numbers are those that ``svfr restore --faces`` takes for the same frames.
+    """
+    with speaking(as_json) as output:
+        from svfr_client.messages import FaceChoice, JobSpec
+
+        from ..face_sheet import find_faces, write_face_sheet
+
+        sheet = out or Path(f"{job_options.plate_name(plate)}_faces.png")
+        with tempfile.TemporaryDirectory(prefix="svfr-faces-") as scratch:
+            spec = JobSpec(
+                plate=job_options.absolute(plate),
+                frames=frames or all_frames(plate),
+                tasks=("bfr",),
+                output=str(Path(scratch) / "unused.%04d.exr"),
+                faces=FaceChoice(mode="all"),
+                colour=job_options.colour_claim(colorspace, ocio, None),
+                model="identity",
+                missing=missing,
+            )
+            found = find_faces(spec)
+        write_face_sheet(sheet, found)
+        rows = [face.to_json() for face in found.faces]
+        output.table("face", rows, ("face", "first_frame", "last_frame", "seen_frames", "side_px"))
+        output.result("sheet", {"path": str(sheet.absolute())}, f"Sheet: {sheet}")
+        if tracks is not None:
+            from svfr_restore.crops.crop_file import write_tracks
+
+            write_tracks(tracks, [face.plan.crop for face in found.faces])
+            output.result("tracks", {"path": str(tracks.absolute())}, f"Crop tracks: {tracks}")

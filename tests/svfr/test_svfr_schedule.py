@@ -1,3 +1,4 @@
+import itertools
 import math
 
 import pytest
@@ -16,7 +17,7 @@ def test_karras_levels_fall_from_the_largest_to_the_smallest(steps: int, a: floa
     sigmas = karras_sigmas(steps, low, high)
     assert len(sigmas) == steps
     assert math.isclose(sigmas[0], high, rel_tol=1e-9)
-    assert all(x > y for x, y in zip(sigmas, sigmas[1:], strict=False))
+    assert all(x > y for x, y in itertools.pairwise(sigmas))
     assert steps == 1 or math.isclose(sigmas[-1], low, rel_tol=1e-6)
 
 

@@ -1,3 +1,5 @@
+import itertools
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -113,7 +115,7 @@ def test_reflection_does_not_repeat_the_mirror_frame() -> None:
 def test_decode_windows_cover_the_shot_in_order(count: int, length: int) -> None:
     for windows in (official_decode_windows(count, length), studio_decode_windows(count, length)):
         assert windows[0].start == 0 and windows[0].blend == 0 and windows[-1].stop == count
-        for before, after in zip(windows, windows[1:], strict=False):
+        for before, after in itertools.pairwise(windows):
             assert after.start == before.stop - after.blend
             assert before.start < after.start and before.stop < after.stop
             assert after.stop - after.start > after.blend

@@ -33,6 +33,7 @@ ExistingPolicy = Literal["error", "overwrite", "version_up"]
 
 _VERSION = re.compile(r"(?<![A-Za-z0-9])([vV])(\d+)(?![A-Za-z0-9])")
 _FIRST_NEW_VERSION = "v002"
+_ANY_FRAME, _ANY_VERSION = "\0", "\1"  # stand for the fields while the rest is escaped
 # Bytes per RGB sample of a new EXR after ZIP, and what cropped layers add: generous round figures.
 _BYTES_PER_SAMPLE = {8: 1.5, 16: 3.5}
 _LAYERS_SHARE = 1.4
@@ -105,12 +106,12 @@ def next_version(pattern: str) -> str:
     if not tokens:
         return _first_versions(pattern)
     digits = tokens[-1].group(2)
-    pieces = re.split(rf"(?<![A-Za-z0-9])[vV]{digits}(?![A-Za-z0-9])", pattern)
-    wild = "v*".join(FRAME_FIELD.sub("*", glob.escape(piece)) for piece in pieces)
-    wild = wild.replace("v*", "[vV]*")
-    matcher = r"[vV](\d+)".join(FRAME_FIELD.sub(r"-?\\d+", re.escape(piece)) for piece in pieces)
+    this_version = rf"(?<![A-Za-z0-9])[vV]{digits}(?![A-Za-z0-9])"
+    general = re.sub(this_version, _ANY_VERSION, FRAME_FIELD.sub(_ANY_FRAME, pattern))
+    wild = glob.escape(general).replace(_ANY_FRAME, "*").replace(_ANY_VERSION, "[vV]*")
+    matcher = re.escape(general).replace(_ANY_FRAME, r"-?\d+").replace(_ANY_VERSION, r"[vV](\d+)")
     numbers = [int(digits)]
-    for path in glob.glob(wild):
+    for path in glob.glob(wild):  # noqa: PTH207 - Path.glob takes no absolute pattern
         found = re.fullmatch(matcher, path)
         if found and len({int(number) for number in found.groups()}) == 1:
             numbers.append(int(found.group(1)))
@@ -131,8 +132,8 @@ def _first_versions(pattern: str) -> str:
     separator = stem[len(bare) :] or ("." if field else "")
     versioned = f"{bare}_{_FIRST_NEW_VERSION}" if bare else _FIRST_NEW_VERSION
     new = str(path.with_name(versioned + separator + rest))
-    taken = glob.glob(FRAME_FIELD.sub("*", glob.escape(new)))
-    return next_version(new) if taken else new
+    files = FRAME_FIELD.sub("*", glob.escape(Path(new).name))
+    return next_version(new) if any(path.parent.glob(files)) else new
 
 
 def _check_pattern(text: str, frame_count: int) -> None:

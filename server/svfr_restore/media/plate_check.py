@@ -16,8 +16,8 @@ def check_plate(plate: Plate, frames: Iterable[int], missing_policy: MissingPoli
     """Return every problem of these frames: missing, truncated, deep, without RGB, of another size.
 
     Only headers and the ends of files are looked at. Under the policies hold and skip a missing frame is no
-    problem, except when the plate has none of the range at all. The size that the others must have is that of the
-    first frame of the range that can be read.
+    problem, except when the plate has none of the range at all. All must have the size of the first frame of
+    the range that can be read.
     """
     wanted = list(dict.fromkeys(frames))
     if not wanted:

@@ -64,12 +64,12 @@ class PathPattern:
         """Return the numbers of the files on disk, in order; empty when the folder is missing."""
         number = re.compile(re.escape(self.prefix) + r"(-?\d+)" + re.escape(self.suffix))
         try:
-            names = [entry.name for entry in self.folder.iterdir()]
+            names = {entry.name for entry in self.folder.iterdir()}
         except (FileNotFoundError, NotADirectoryError):
             return ()
         matches = (number.fullmatch(name) for name in names)
-        found = {int(match.group(1)): match.group(0) for match in matches if match}
-        return tuple(sorted(frame for frame, name in found.items() if self.path(frame).name == name))
+        found = {int(match.group(1)) for match in matches if match}
+        return tuple(sorted(frame for frame in found if self.path(frame).name in names))
 
     def __str__(self) -> str:
         field = f"%0{self.digits}d" if self.digits > 1 else "%d"

@@ -20,7 +20,8 @@ from svfr_server.errors import JobIdTaken, QueueFull, UnknownJob
 from svfr_server.job_store.schema import migrate
 
 _STATUS_COLUMNS = (
-    "job, state, spec, priority, attempts, last_seq, created, updated, cancel_requested, progress, error"
+    "job, state, plate, frames, output, priority, attempts, last_seq, created, updated, cancel_requested, "
+    "progress, error"
 )
 
 
@@ -55,9 +56,9 @@ class JobStore:
         self._database.execute("PRAGMA synchronous = FULL")
         with self._transaction():
             self._database.execute(
-                "INSERT INTO jobs (job, content_key, spec, owner, state, priority, created, updated) "
-                "VALUES (?, ?, ?, ?, 'queued', ?, ?, ?)",
-                (job, key, text, owner, spec.priority, now, now),
+                "INSERT INTO jobs (job, content_key, spec, plate, frames, output, owner, state, priority, "
+                "created, updated) VALUES (?, ?, ?, ?, ?, ?, ?, 'queued', ?, ?, ?)",
+                (job, key, text, spec.plate, spec.frames, spec.output, owner, spec.priority, now, now),
             )
             self._append(job, JobState.QUEUED.value, {"attempt": 1})
         self._database.execute("PRAGMA synchronous = NORMAL")
@@ -200,14 +201,14 @@ class JobStore:
 
 
 def _status(row: tuple[Any, ...]) -> JobStatus:
-    job, state, spec, priority, attempts, last_seq, created, updated, cancelled, progress, error = row
-    plain = json.loads(spec)
+    job, state, plate, frames, output, priority, attempts, last_seq = row[:8]
+    created, updated, cancelled, progress, error = row[8:]
     return JobStatus(
         job=job,
         state=JobState(state),
-        plate=plain["plate"],
-        frames=plain["frames"],
-        output=plain["output"],
+        plate=plate,
+        frames=frames,
+        output=output,
         priority=priority,
         attempts=attempts,
         last_seq=last_seq,

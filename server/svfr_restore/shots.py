@@ -20,7 +20,7 @@ CHROMA_BINS = 16
 # A frame pair must differ by this much in all (0..1, mean of histogram and picture distance) ...
 LEAST_CHANGE = 0.22
 # ... and by this factor more than its neighbours do.
-TIMES_NEIGHBOURS = 2.5
+TIMES_NEIGHBOURS = 2.0
 NEIGHBOURS = 3
 # Frames that last this long or less between two changes, with the same picture around, are a flash.
 FLASH_FRAMES = 3
@@ -97,11 +97,13 @@ def _cuts(looks: list[Look]) -> list[int]:
 
 
 def _usual_change(change: Float32, i: int) -> float:
-    """Return the median change of the neighbours, so that one more cut or flash nearby does not count."""
-    before = change[max(1, i - NEIGHBOURS) : i]
-    after = change[i + 1 : i + 1 + NEIGHBOURS]
-    around = np.concatenate([before, after])
-    return float(np.median(around)) if len(around) else 0.0
+    """Return how much the picture changes on the livelier side of ``i``.
+
+    Medians, so that one more cut or flash nearby does not count; the livelier side, so that motion that
+    begins or ends is compared with itself.
+    """
+    sides = change[max(1, i - NEIGHBOURS) : i], change[i + 1 : i + 1 + NEIGHBOURS]
+    return max((float(np.median(side)) for side in sides if len(side) > 0), default=0.0)
 
 
 def _is_flash(looks: list[Look], change: Float32, i: int) -> bool:

@@ -21,6 +21,9 @@ MOST_REACH = 1.5
 SIZE_RATIO = 1.8
 # Tracks seen less often than this are taken for false detections.
 LEAST_DETECTIONS = 3
+# False detections of HOG score up to about 0.15, again and again on the same pattern of a jacket or a
+# wall; a real face, however degraded, scores more than this somewhere in its shot.
+SURE_SCORE = 0.25
 # Detections over which a track's speed is taken.
 SPEED_DETECTIONS = 5
 
@@ -60,10 +63,11 @@ def build_tracks(
     ``detections`` gives the boxes of every frame that was looked at, in absolute frames; frames that were
     not looked at are left out of it and interpolated. Gaps up to ``gap_frames`` are bridged, and a track
     that begins or ends within that many frames of the shot's ends is held to them. Tracks with fewer than
-    three detections (or than there were frames to look at) are dropped as false unless nothing else is
-    left; then the one with the highest score stays. The result depends on the frames given: a job over
-    another range of the same shot may number and box faces differently, which is why jobs can be given a
-    saved crop track.
+    three detections (or than there were frames to look at) and tracks without one sure detection are dropped
+    as false; if that leaves nothing, the strongest that is long or sure stays.
+
+    The result depends on the frames given: a job over another range of the same shot may number and box
+    faces differently, which is why jobs can be given a saved crop track.
     """
     looked = sorted(frame for frame in detections if shot.first <= frame <= shot.last)
     open_tracks: list[_Growing] = []
@@ -89,7 +93,7 @@ def filled_track(index: int, seen: Mapping[int, FaceBox], frames: range) -> Face
     return FaceTrack(index, MappingProxyType(covered), frozenset(frame for frame in order if frame in frames))
 
 
-@dataclass
+@dataclass(eq=False)
 class _Growing:
     """A track while it is being built: what was seen so far."""
 
@@ -157,7 +161,10 @@ def _extend(tracks: list[_Growing], frame: int, boxes: list[FaceBox], gap_frames
 
 
 def _without_false(tracks: list[_Growing], looked: int) -> list[_Growing]:
-    kept = [track for track in tracks if len(track.seen) >= min(LEAST_DETECTIONS, looked)]
-    if kept or not tracks:
-        return kept
-    return [max(tracks, key=lambda track: track.score)]
+    """Return the tracks that are both sure and long, else the strongest of those that are either."""
+    sure = [track for track in tracks if max(box.score for box in track.seen.values()) >= SURE_SCORE]
+    long = [track for track in tracks if len(track.seen) >= min(LEAST_DETECTIONS, looked)]
+    both = [track for track in sure if track in long]
+    if both or not (sure or long):
+        return both
+    return [max(sure or long, key=lambda track: track.score)]

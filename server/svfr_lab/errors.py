@@ -31,3 +31,9 @@ class ArgumentOutOfRange(SvfrError):
     """A caller passed a shape, a task name or a number that the laboratory cannot work with."""
 
     code = "LAB_ARGUMENT_OUT_OF_RANGE"
+
+
+class EvaluationPlateFailed(SvfrError):
+    """The plate of an evaluation clip could not be written, or did not come back as it was."""
+
+    code = "LAB_EVALUATION_PLATE_FAILED"

@@ -1,0 +1,118 @@
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+import svfr
+from svfr.linear_patch import measure_spec
+from svfr.training.config import read_config
+from svfr.training.export import TrainedNet, export_preview
+from svfr.training.preview_net import PreviewNet
+from svfr_lab.degradations import EVALUATION, degrade
+from svfr_lab.errors import ArgumentOutOfRange, EvaluationPlateFailed
+from svfr_lab.evaluate_preview import check_path, evaluate
+from svfr_lab.evaluate_preview_runs import run_alone, run_as_job, run_with_exact_hole
+from svfr_lab.evaluation_split import FROZEN_TASKS, EvaluationSample, EvaluationSplit
+from svfr_lab.render_dataset import RenderedFolder, RenderSettings
+from svfr_restore.models import ModelCache
+
+FRAMES = 3
+
+
+def smooth_clip(seed: int) -> np.ndarray:
+    """FRAMES drifting, smooth 96 px pictures, uint8."""
+    rng = np.random.default_rng(seed)
+    coarse = rng.integers(30, 220, (8, 8, 3)).astype(np.float32)
+    picture = cv2.resize(coarse, (110, 110), interpolation=cv2.INTER_CUBIC)
+    return np.clip(np.stack([picture[i : i + 96, i : i + 96] for i in range(FRAMES)]), 0, 255).astype(
+        np.uint8
+    )
+
+
+def sample_of(task: str, clip: int = 0) -> EvaluationSample:
+    truth = smooth_clip(clip).astype(np.float32) / np.float32(255)
+    return EvaluationSample(
+        clip, truth, degrade(truth, frozenset({task}), np.random.default_rng(4), EVALUATION)
+    )
+
+
+@pytest.fixture(scope="module")
+def untrained(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The recipe's network as it starts: its residual is zero."""
+    config = read_config(Path(svfr.__file__).parent / "training" / "configs" / "mini.toml")
+    pictures = torch.from_numpy(smooth_clip(9)).permute(0, 3, 1, 2).float() / 127.5 - 1.0
+    net = PreviewNet(config.network, measure_spec(config.network.coefficients, pictures), torch.ones(16))
+    folder = tmp_path_factory.mktemp("models") / "mini"
+    export_preview(TrainedNet(net, 0), config, folder, {})
+    return str(folder)
+
+
+@pytest.mark.parametrize("task", FROZEN_TASKS)
+def test_a_model_that_changes_nothing_returns_every_bit(task: str) -> None:
+    check_path(run_as_job(ModelCache(), "identity", "standard"), sample_of(task), task)
+
+
+def test_a_path_that_changes_pixels_is_refused() -> None:
+    with pytest.raises(EvaluationPlateFailed, match="changes 1 values"):
+
+        def brighter(sample: EvaluationSample, task: str) -> np.ndarray:
+            returned = sample.degraded.lq.copy()
+            returned[0, 0, 0, 0] += 0.01
+            return returned
+
+        check_path(brighter, sample_of("bfr"), "bfr")
+
+
+@pytest.mark.parametrize("task", FROZEN_TASKS)
+def test_the_job_and_the_sampler_alone_agree_where_references_change_nothing(
+    task: str, untrained: str
+) -> None:
+    models = ModelCache()
+    model = models.get(untrained)
+    sample = sample_of(task)
+    as_job = run_as_job(models, untrained, "standard")(sample, task)
+    alone = run_alone(model, model.spec.presets["standard"])(sample, task)
+    np.testing.assert_allclose(as_job, alone, atol=2e-6)
+
+
+def test_only_the_hole_changes_and_the_job_grows_it(untrained: str) -> None:
+    model = ModelCache().get(untrained)
+    sample = sample_of("inpaint")
+    hole = sample.degraded.hole
+    assert hole is not None
+    grown = run_alone(model, model.spec.presets["standard"])(sample, "inpaint")
+    exact = run_with_exact_hole(model, model.spec.presets["standard"])(sample, "inpaint")
+    for restored in (grown, exact):
+        np.testing.assert_array_equal(restored[:, ~hole], sample.degraded.lq[:, ~hole])
+    assert not np.array_equal(grown[:, hole], exact[:, hole])
+
+
+@pytest.fixture
+def two_clips(tmp_path: Path) -> EvaluationSplit:
+    clips = np.stack([smooth_clip(0), smooth_clip(1)])
+    settings = RenderSettings(clips=2, first_seed=0, size_px=96, frames=FRAMES)
+    points = np.zeros((2, FRAMES, 5, 2), np.float32)
+    return EvaluationSplit(RenderedFolder(clips, points, settings, "of these two clips"), exact=False)
+
+
+def test_clips_of_another_driver_get_fresh_baselines(two_clips: EvaluationSplit, untrained: str) -> None:
+    shown: list[str] = []
+    measured = evaluate(untrained, two_clips, ["standard", "alone_exact_hole"], 2, shown.append)
+    assert set(measured["tasks"]) == set(FROZEN_TASKS) and len(shown) == 3
+    inpaint, bfr = measured["tasks"]["inpaint"], measured["tasks"]["bfr"]
+    assert "alone_exact_hole" in inpaint["runs"] and "alone_exact_hole" not in bfr["runs"]
+    # Untrained, the model returns what it is given: the input without what the codec leaves out.
+    assert abs(bfr["runs"]["standard"]["over"]["bicubic"]["mean_db"]) < 1.0
+    assert inpaint["runs"]["standard"]["over"]["input"]["mean_db"] > 1.0
+    assert measured["exact_split"] is False
+    assert len(measured["weights_sha256"]) == 2
+
+
+def test_a_run_that_does_not_exist_is_named_with_those_that_do(
+    two_clips: EvaluationSplit, untrained: str
+) -> None:
+    with pytest.raises(ArgumentOutOfRange, match="'best'") as caught:
+        evaluate(untrained, two_clips, ["best"], 2, print)
+    assert "standard" in caught.value.remedy and "alone" in caught.value.remedy

@@ -13,8 +13,11 @@ from typing import Any, Protocol
 import typer
 
 from svfr_client.errors import SeveralProblems, SvfrError
+from svfr_client.frames import FrameRange
 
 from .exit_codes import ExitCode, exit_code_of
+
+PIPE_COLUMNS = 200
 
 
 class Output(Protocol):
@@ -67,33 +70,47 @@ class HumanOutput:
         from rich.table import Table
 
         table = Table(box=None, pad_edge=False, header_style="bold")
-        for name in columns:
-            table.add_column(name.replace("_", " "), overflow="fold")
+        for number, name in enumerate(columns):
+            table.add_column(name.replace("_", " "), overflow="fold", no_wrap=number == 0)
         for row in rows:
             table.add_row(*(_cell(row.get(name)) for name in columns))
-        Console(soft_wrap=not sys.stdout.isatty()).print(table)
+        Console(width=None if sys.stdout.isatty() else PIPE_COLUMNS).print(table)
 
     def note(self, text: str) -> None:
         """Print ``text`` on standard error."""
         print(text, file=sys.stderr, flush=True)
 
     def error(self, error: SvfrError) -> None:
-        """Print message, place and remedy of every problem on standard error."""
+        """Print message, place and remedy of every kind of problem on standard error."""
         problems = error.problems if isinstance(error, SeveralProblems) else [error]
         head = f"{len(problems)} problems must be mended first:" if len(problems) > 1 else "Error:"
-        print("\n".join([head, *(_problem_text(p) for p in problems)]), file=sys.stderr, flush=True)
+        texts = [_problem_text(group) for group in _grouped(problems)]
+        print("\n".join([head, *texts]), file=sys.stderr, flush=True)
 
 
 def _cell(value: Any) -> str:
     from rich.markup import escape
 
+    if isinstance(value, float):
+        return f"{value:.3g}"
     return "" if value is None else escape(str(value))
 
 
-def _problem_text(problem: SvfrError) -> str:
+def _grouped(problems: Sequence[SvfrError]) -> list[list[SvfrError]]:
+    """Put problems of one kind with one remedy together: a hundred missing frames are one line."""
+    groups: dict[tuple[str, str], list[SvfrError]] = {}
+    for problem in problems:
+        key = (problem.code, problem.remedy if problem.frame is not None else f"alone {id(problem)}")
+        groups.setdefault(key, []).append(problem)
+    return list(groups.values())
+
+
+def _problem_text(group: Sequence[SvfrError]) -> str:
+    problem = group[0]
     lines = [f"  {problem.message}  [{problem.code}]"]
-    if problem.frame is not None:
-        lines.append(f"    frame: {problem.frame}")
+    frames = [p.frame for p in group if p.frame is not None]
+    if frames:
+        lines.append(f"    frame: {FrameRange.of(frames)}")
     if problem.path is not None and problem.path not in problem.message:
         lines.append(f"    path:  {problem.path}")
     if problem.remedy:

@@ -11,6 +11,7 @@ from svfr_cli.follow import Followed, JobWasCancelled, follow
 from svfr_cli.output import HumanOutput, JsonOutput
 from svfr_client.errors import ReportedError, SeveralProblems, SvfrError
 from svfr_client.messages import Event
+from svfr_restore.errors import FrameIsMissing
 
 JOB = "0" * 32
 
@@ -111,3 +112,13 @@ def test_several_problems_are_listed_each_with_its_remedy(capsys: pytest.Capture
     said = capsys.readouterr().err
     for part in ("2 problems", "frame: 1002", "p.1002.exr", "Copy it again.", "Run svfr model list."):
         assert part in said
+
+
+def test_frames_with_the_same_problem_are_named_as_a_range(capsys: pytest.CaptureFixture[str]) -> None:
+    remedy = "Render the frame."
+    missing = [FrameIsMissing("The plate has no such frame.", frame=f, remedy=remedy) for f in (3, 4, 5, 9)]
+    HumanOutput().error(SeveralProblems([*missing, SvfrError("No such model.")]))
+    said = capsys.readouterr().err
+    assert "frame: 3-5,9" in said
+    assert said.count(remedy) == 1
+    assert "5 problems" in said and "No such model." in said

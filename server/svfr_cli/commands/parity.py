@@ -1,5 +1,6 @@
 """``svfr parity``: recompute recorded cases of the published method and compare."""
 
+import math
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -28,8 +29,8 @@ def parity(
         rows: list[dict[str, Any]] = [
             {
                 "case": row.case,
-                "largest_error": f"{row.error:.3g}",
-                "tolerance": f"{row.tolerance:.3g}",
+                "largest_error": row.error if math.isfinite(row.error) else None,
+                "tolerance": row.tolerance,
                 "verdict": "ok" if row.ok else "TOO FAR",
             }
             for row in check_folder(folder)

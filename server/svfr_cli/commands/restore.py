@@ -115,10 +115,10 @@ def restore(
 
 
 def _estimate(spec: JobSpec, output: Output) -> None:
-    from svfr_restore.estimate import estimate
+    from .. import dry_run
 
-    guess = estimate(spec)
-    output.result("estimate", guess.to_json(), str(guess))
+    estimate = dry_run.dry_run(spec)
+    output.result("estimate", dry_run.to_json(estimate), dry_run.to_text(estimate))
 
 
 def _run(spec: JobSpec, output: Output, wait: bool) -> None:

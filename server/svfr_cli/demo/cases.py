@@ -92,7 +92,7 @@ def baselines(case: Case, degraded: Degraded) -> dict[str, Clip]:
     bfr = DenoiseAndEnlarge(Denoiser(**tuned["bfr"]["denoiser"]), tuned["bfr"]["neighbour_weight"])
     colour = ColourFit(tuple(tuned["colour"]["tint"]), tuple(map(tuple, tuned["colour"]["cubic"])))
     methods = baseline_methods(bfr, colour)[case.task]
-    names = [name for name in methods if name not in ("input", "bicubic")]
+    names = [name for name in methods if name != "input"]
     if not case.has_roto:
         return {name: methods[name](degraded) for name in names}
     height, width = degraded.lq.shape[1:3]

@@ -90,7 +90,6 @@ def run_case(case: Case, footage: Footage, plan: DemoPlan, number: int, count: i
     scores = compare(damaged, result, truth, mattes, simple)
     pictures = show.CasePictures(
         case.name,
-        case.title,
         damaged,
         simple[scores.baseline_name],
         scores.baseline_name,

@@ -29,7 +29,6 @@ class CasePictures:
     """Everything a case has to show, as code values (F, H, W, 3); ``mattes`` (F, H, W) is what was pasted."""
 
     name: str
-    title: str
     damaged: Clip
     simple: Clip
     simple_name: str
@@ -56,12 +55,12 @@ def write_sheet(path: Path, cases: Sequence[CasePictures]) -> Path:
         middle = len(case.truth) // 2
         columns = {
             "before": case.damaged,
-            f"simple: {case.simple_name}": case.simple,
+            case.simple_name.replace("_", " "): case.simple,
             "after": case.restored,
             "truth": case.truth,
         }
         frames = [clip[middle] for clip in columns.values()]
-        rows.append([Cell(f, f"{case.title}: {t}") for f, t in zip(frames, columns, strict=True)])
+        rows.append([Cell(f, f"{case.name}: {t}") for f, t in zip(frames, columns, strict=True)])
         window = _closeup(case.mattes[middle])
         rows.append([Cell(frame[window], "") for frame in frames])
     write_contact_sheet(path, rows, CELL_PX)

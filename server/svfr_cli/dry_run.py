@@ -1,0 +1,61 @@
+"""``svfr restore --dry-run``: check a job, find its faces, and say what it will cost. Nothing is written."""
+
+from dataclasses import asdict
+from typing import Any
+
+import torch
+
+from svfr.model_spec import ModelSpec
+from svfr.networks import UNET_FILE, empty_networks
+from svfr_client.messages import JobSpec
+from svfr_restore.estimate import Estimate, estimate_job
+from svfr_restore.job import survey_job
+from svfr_restore.job_plan import plan_job
+from svfr_restore.models import ModelCache
+from svfr_restore.track_plan import plan_tracks
+
+
+def dry_run(spec: JobSpec) -> Estimate:
+    """Check and look at everything the job names, on this machine, and estimate its cost.
+
+    Raises every problem that the job itself would raise before its model runs.
+    """
+    plan = plan_job(spec, ModelCache())
+    tracks = plan_tracks(plan, survey_job(plan, lambda report: None))
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    return estimate_job(plan, tracks, unet_parameters(plan.model), device)
+
+
+def unet_parameters(model: ModelSpec) -> int:
+    """Return how many numbers the model's UNet has; 0 for the built-in models without a network."""
+    if model.kind != "diffusion":
+        return 0
+    return sum(parameter.numel() for parameter in empty_networks(model).by_file()[UNET_FILE].parameters())
+
+
+def to_json(estimate: Estimate) -> dict[str, Any]:
+    """Return the estimate as JSON values, times in seconds, sizes in bytes."""
+    return asdict(estimate)
+
+
+def to_text(estimate: Estimate) -> str:
+    """Write the estimate for people."""
+    lines = (
+        ("Frames", f"{estimate.frames_read} read, {estimate.frames_written} written"),
+        ("Faces", f"{estimate.tracks} tracks"),
+        ("Model", f"{estimate.unet_calls} evaluations of the UNet"),
+        ("Time", f"about {_duration(estimate.seconds)}, within a factor of two or three"),
+        ("Memory", f"about {_size(estimate.memory_bytes)}"),
+        ("Disk", f"{_size(estimate.output_bytes)} for results, {_size(estimate.spool_bytes)} while it runs"),
+    )
+    return "\n".join(f"{name:<8}{text}" for name, text in lines)
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{max(1, round(seconds))} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def _size(count: int) -> str:
+    return f"{count / 2**20:.0f} MiB" if count < 2**30 else f"{count / 2**30:.1f} GiB"

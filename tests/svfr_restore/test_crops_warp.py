@@ -110,6 +110,19 @@ def test_zeros_beside_a_spike_stay_positive_zero_out_of_its_reach():
     assert lifted.min() < -0.5
 
 
+@pytest.mark.parametrize(("side", "crop_px", "aspect"), CASES)
+def test_a_highlight_throws_no_dark_ring_into_the_crop_nor_a_bright_one_onto_the_plate(side, crop_px, aspect):
+    transform = CropTransform.of_square(330.3, 240.7, side, crop_px, aspect)
+    plate = np.full((*PLATE.shape, 3), 0.18, np.float32)
+    plate[248:252, 348:352] = [2000.0, 20.0, 2.0]
+    crop = cut(plate, PLATE, transform, crop_px)
+    assert crop.min() >= np.float32(0.18)
+    assert crop.max() <= 2000.0
+    lifted = lift(np.float32(0.18) - crop, transform, PLATE)
+    assert lifted.max() <= 0.0
+    assert lifted.min() < -1.0
+
+
 def test_nothing_is_lifted_outside_the_crop():
     transform = CropTransform.of_square(330.3, 240.7, 200.5, 96, 2.0)
     lifted = lift(np.ones((96, 96), np.float32), transform, PLATE)

@@ -2,8 +2,8 @@
 
 Both directions use one resampler: separable Keys cubic (a = -1/2, IEEE ASSP 29(6), 1981), whose kernel is
 stretched to the area of a destination pixel when shrinking, and whose result stays within the range of the
-pixels it reads: a plate holds highlights a hundred times its greys. Weights are computed per row and column in
-float64 from the exact positions (OpenCV's remap and warpAffine round positions to 1/32 px, which is more
+pixels it reads: a plate holds highlights a hundred times its greys. Weights are computed per row and column
+in float64 from the exact positions (OpenCV's remap and warpAffine round positions to 1/32 px, which is more
 than the two directions may disagree by); pixels are float32.
 """
 

@@ -19,6 +19,7 @@ Bytes = NDArray[np.uint8]
 
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
 _SMALLEST_LABEL_PX, _LABEL_SHARE = 14, 0.06
+_CAPITALS_PX = 21  # height of Hershey capitals at scale 1; getFontScaleFromHeight differs between versions
 _BACKGROUND, _TEXT = 24, (235, 235, 235)
 
 
@@ -67,17 +68,26 @@ def _cell(cell: Cell, width: int) -> Bytes:
 
 def _label(text: str, width: int) -> Bytes:
     letter_px = max(_SMALLEST_LABEL_PX, round(width * _LABEL_SHARE))
-    strip = np.full((round(letter_px * 1.9), width, 3), _BACKGROUND, np.uint8)
-    if not text:
-        return strip
-    thickness = max(1, letter_px // 12)
-    scale = cv2.getFontScaleFromHeight(_FONT, letter_px, thickness)
-    (text_width, _), _ = cv2.getTextSize(text, _FONT, scale, thickness)
-    margin = letter_px // 3
-    scale *= min(1.0, (width - 2 * margin) / text_width)
-    baseline = strip.shape[0] - math.ceil(letter_px * 0.5)
-    cv2.putText(strip, text, (margin, baseline), _FONT, scale, _TEXT, thickness, cv2.LINE_AA)
+    height, margin = round(letter_px * 1.9), letter_px // 3
+    strip = np.full((height, width, 3), _BACKGROUND, np.uint8)
+    letters = _letters(text, letter_px, height)
+    room = width - 2 * margin
+    if letters.shape[1] > room:
+        lower = max(1, round(height * room / letters.shape[1]))
+        letters = np.asarray(cv2.resize(letters, (room, lower), interpolation=cv2.INTER_AREA), np.uint8)
+    top = (height - letters.shape[0]) // 2
+    strip[top : top + letters.shape[0], margin : margin + letters.shape[1]] = letters
     return strip
+
+
+def _letters(text: str, letter_px: int, height: int) -> Bytes:
+    """Draw the text and cut it to the width it really has; getTextSize is wrong in some versions."""
+    canvas = np.full((height, (len(text) + 2) * 2 * letter_px, 3), _BACKGROUND, np.uint8)
+    place = (0, height - math.ceil(letter_px * 0.5))
+    scale, thickness = letter_px / _CAPITALS_PX, max(1, letter_px // 12)
+    cv2.putText(canvas, text, place, _FONT, scale, _TEXT, thickness, cv2.LINE_AA)
+    drawn = np.flatnonzero((canvas != _BACKGROUND).any(axis=(0, 2)))
+    return canvas[:, : drawn.max() + 1 if drawn.size else 0]
 
 
 def _padded(picture: Bytes, height: int, width: int) -> Bytes:

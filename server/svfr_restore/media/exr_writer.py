@@ -11,7 +11,6 @@ finer than half a step there), float32 for deeper ones (half would merge neighbo
 from __future__ import annotations
 
 import logging
-import os
 import struct
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack
@@ -211,8 +210,6 @@ def _write(path: Path, new: _NewFile) -> None:
         for chunk in new.chunks:
             writer.write(chunk)
         writer.finish()
-        file.flush()
-        os.fsync(file.fileno())
 
 
 def _check_written(path: Path) -> None:

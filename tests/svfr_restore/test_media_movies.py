@@ -10,7 +10,7 @@ import numpy as np
 import OpenImageIO as oiio
 import pytest
 
-from svfr_restore.errors import FrameIsMissing, FrameSizeDiffers, MovieCannotBeRead
+from svfr_restore.errors import FrameIsMissing, FrameSizeDiffers, MovieCannotBeRead, PictureCannotBeWritten
 from svfr_restore.media.exr_writer import write_restored
 from svfr_restore.media.movie_frame import MovieTags, frame_rgb
 from svfr_restore.media.movie_writer import MovieWriter
@@ -373,8 +373,20 @@ def test_previews_of_odd_size_play_and_other_sizes_are_refused(tmp_path: Path) -
     assert open_plate(tmp_path / "preview.mp4").display == Window(0, 0, 66, 34)
 
 
-def test_a_preview_that_fails_leaves_no_file(tmp_path: Path) -> None:
-    with pytest.raises(KeyError), MovieWriter(tmp_path / "preview.mp4") as movie:
+@pytest.mark.parametrize("error", [KeyError("stopped"), FileNotFoundError("another file")])
+def test_a_preview_whose_block_fails_leaves_no_file_and_the_blocks_error(
+    tmp_path: Path, error: Exception
+) -> None:
+    with pytest.raises(type(error)), MovieWriter(tmp_path / "preview.mp4") as movie:
         movie.write(np.zeros((16, 16, 3), np.float32))
-        raise KeyError("stopped")
+        raise error
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_preview_of_nothing_or_in_a_missing_folder_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="at least one picture"), MovieWriter(tmp_path / "preview.mp4"):
+        pass
+    with pytest.raises(PictureCannotBeWritten), MovieWriter(tmp_path / "nowhere" / "preview.mp4") as movie:
+        for _ in range(40):
+            movie.write(np.zeros((16, 16, 3), np.float32))
     assert list(tmp_path.iterdir()) == []

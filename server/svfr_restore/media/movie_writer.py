@@ -6,6 +6,7 @@ range, 8 bit 4:2:0, which every browser plays. Previews only: restored pixels ar
 
 from __future__ import annotations
 
+import contextlib
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -26,7 +27,8 @@ _QUALITY = {"crf": "14", "preset": "fast"}
 
 
 class MovieWriter:
-    """Writes one MP4; use it in a ``with`` block. The file appears when the block ends without an error.
+    """Writes one MP4; use it in a ``with`` block. The file appears when the block ends without an error;
+    a block that wrote no picture raises ValueError.
 
     All pictures must have the size of the first; odd sizes gain a repeated row or column, as 4:2:0 needs
     even ones.
@@ -87,15 +89,32 @@ class MovieWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if error is None:
+            try:
+                self._finish()
+            except Exception as failure:
+                self._give_up(failure)
+                raise
+            self._file.__exit__(None, None, None)
+        else:
+            self._give_up(error)
+
+    def _finish(self) -> None:
+        if self._container is None or self._stream is None:
+            raise ValueError("a movie needs at least one picture")
         try:
+            self._container.mux(self._stream.encode(None))
+            self._container.close()
+        except av.error.FFmpegError as error:
+            raise self._failed(error) from error
+
+    def _give_up(self, error: BaseException) -> None:
+        """Remove the unfinished file; the error that stopped the movie is the one that goes on."""
+        with contextlib.suppress(av.error.FFmpegError):
             if self._container is not None:
-                if self._stream is not None and error is None:
-                    self._container.mux(self._stream.encode(None))
                 self._container.close()
-        except av.error.FFmpegError as failure:
-            self._file.__exit__(type(failure), failure, None)
-            raise self._failed(failure) from failure
-        self._file.__exit__(kind, error, trace)
+        with contextlib.suppress(PictureCannotBeWritten):
+            self._file.__exit__(type(error), error, error.__traceback__)
 
     def _failed(self, error: Exception) -> PictureCannotBeWritten:
         return PictureCannotBeWritten(

@@ -75,7 +75,7 @@ class Bar:
         from rich.progress import Progress as RichProgress
 
         self._bar = RichProgress(
-            TextColumn("{task.description:<20}"),
+            TextColumn("{task.description:<26}"),
             BarColumn(bar_width=32),
             TextColumn("{task.fields[count]:>11}"),
             TimeElapsedColumn(),
@@ -125,7 +125,8 @@ class Lines:
 
 
 def _stage(body: dict[str, Any]) -> str:
-    return STAGES.get(str(body.get("stage")), str(body.get("stage")))
+    name = STAGES.get(str(body.get("stage")), str(body.get("stage")))
+    return name if body.get("track") is None else f"{name}, face {body['track']}"
 
 
 def _left(body: dict[str, Any]) -> str:

@@ -43,7 +43,7 @@ class Recorded:
 def test_a_done_job_returns_what_was_written(capsys: pytest.CaptureFixture[str]) -> None:
     events = [
         event(1, "running"),
-        event(2, "progress", stage="denoise", done=3, total=9, eta_s=75.0),
+        event(2, "progress", stage="denoise", track=1, done=3, total=9, eta_s=75.0),
         event(3, "warning", message="face lost in 3 frames"),
         event(4, "frame", frame=1001, path="out.1001.exr"),
         event(5, "frame", frame=1002, path="out.1002.exr"),
@@ -52,7 +52,7 @@ def test_a_done_job_returns_what_was_written(capsys: pytest.CaptureFixture[str])
     assert follow(Recorded(events), JOB, HumanOutput()) == Followed(2, "out.1002.exr")
     said = capsys.readouterr()
     assert said.out == ""
-    assert "Pass 2: restoring 3/9  1 min 15 s left" in said.err
+    assert "Pass 2: restoring, face 1 3/9  1 min 15 s left" in said.err
     assert "Warning: face lost in 3 frames" in said.err
 
 

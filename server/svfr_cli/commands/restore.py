@@ -37,7 +37,7 @@ def restore(
     ] = "largest",
     box: Annotated[
         list[str] | None,
-        typer.Option("--box", metavar="X,Y,W,H", help="Face rectangle in pixels, in place of detection."),
+        typer.Option("--box", metavar="X,Y,W,H", help="Square to restore, in pixels, in place of detection."),
     ] = None,
     out: Annotated[
         str | None,
@@ -122,13 +122,11 @@ def _estimate(spec: JobSpec, output: Output) -> None:
 
 
 def _run(spec: JobSpec, output: Output, wait: bool) -> None:
-    from svfr_client.client import Client
     from svfr_server.start import start_local_server
 
     from ..follow import follow
 
-    start_local_server(idle_exit_s=IDLE_EXIT_SECONDS)
-    with Client(name="svfr restore") as client:
+    with start_local_server(idle_exit_s=IDLE_EXIT_SECONDS) as client:
         job = client.submit(spec).job
         output.result("submitted", {"job": job, "output": spec.output}, "")
         if not wait:

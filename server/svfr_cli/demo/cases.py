@@ -22,7 +22,8 @@ SEED = 20250123
 BFR = DegradationParameters(
     blur_sigma_px=(0.5, 0.5), usual_scale=2.5, noise_sd_code=(2 / 255, 2 / 255), jpeg_quality=(85, 86)
 )
-HARD_BOX = "46,40,54,54"
+# The square that the crop of a face found here would be; as wide as the preview model's crop.
+HARD_BOX = "29,18,96,96"
 
 
 @dataclass(frozen=True)

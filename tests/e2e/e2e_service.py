@@ -1,0 +1,33 @@
+"""A real server in a process of its own, and jobs run through it to their end."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from svfr_client.client import Client
+from svfr_client.errors import error_from_dict
+from svfr_client.messages import Event, JobSpec
+
+
+@dataclass(frozen=True)
+class Service:
+    """A running server with the real pipeline."""
+
+    home: Path
+
+    def client(self) -> Client:
+        return Client(folder=self.home)
+
+    def run(self, spec: JobSpec) -> list[Event]:
+        """Submit a job and return all its events; raises the job's own error."""
+        with self.client() as client:
+            events = list(client.follow(client.submit(spec).job))
+        if events[-1].kind == "failed":
+            raise error_from_dict(events[-1].body["error"])
+        return events
+
+    def result(self, spec: JobSpec) -> dict[str, Any]:
+        """Run a job and return its result: frames_written, tracks, counts."""
+        last = self.run(spec)[-1]
+        assert last.kind == "done", last
+        return dict(last.body)

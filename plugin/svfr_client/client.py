@@ -13,11 +13,19 @@ from collections import deque
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Deque, Dict, Iterator, Mapping, Optional, Tuple, Type
+from typing import Any, Deque, Dict, Iterator, List, Mapping, Optional, Tuple, Type
 
 from .bulk import split_bulk
 from .connection import Connection, find_connection
-from .errors import NotAuthorised, ServerDoesNotAnswer, SvfrError, WireError, error_from_dict, raise_problems
+from .errors import (
+    NoServer,
+    NotAuthorised,
+    ServerDoesNotAnswer,
+    SvfrError,
+    WireError,
+    error_from_dict,
+    raise_problems,
+)
 from .link import Link
 from .messages import (
     Accepted,
@@ -40,6 +48,7 @@ from .wire import MINOR, Buffer, Message, new_id, pack, unpack
 
 REPLY_SECONDS = 5.0
 ATTEMPTS = 3
+LOOK_AGAIN_SECONDS = 0.2
 QUIET_SECONDS = 5.0
 ACK_EVERY = 16
 
@@ -204,27 +213,36 @@ class Client:
         """Send ``message`` until its answer comes; raises the error that the service answered."""
         frames = pack(message)
         self._replies[message.id] = None
+        give_up = time.monotonic() + self._attempts * self._reply_seconds
         try:
-            for _ in range(self._attempts):
-                deadline = time.monotonic() + self._reply_seconds
-                try:
-                    sent = self._link.send(frames, deadline)
-                    reply = self._wait_for(message.id, deadline) if sent else None
-                except NotAuthorised:
-                    # Another program may have got the port of a service that was started anew elsewhere.
-                    if not self._find_again():
-                        raise
-                    continue
+            while time.monotonic() < give_up:
+                reply = self._try_once(message.id, frames)
                 if reply is not None:
                     return reply
-                self._find_again()
+                if not self._find_again() and self._link.is_refused:
+                    break
+                self._link.rest(min(give_up, time.monotonic() + LOOK_AGAIN_SECONDS))
         finally:
             self._replies.pop(message.id, None)
+        if self._link.is_refused:
+            text = f"Nothing listens at {self._link.connection.endpoint} any more."
+            raise NoServer(text, remedy="Start a service with `svfr serve`.")
         waited = self._attempts * self._reply_seconds
         raise ServerDoesNotAnswer(
             f"The service at {self._link.connection.endpoint} did not answer for {waited:g} s.",
             remedy="See whether it still runs with `svfr doctor`, or start one with `svfr serve`.",
         )
+
+    def _try_once(self, request: str, frames: List[bytes]) -> Optional[Message]:
+        """Send the request and wait for its answer; None if it could not be sent or none came."""
+        deadline = time.monotonic() + self._reply_seconds
+        try:
+            return self._wait_for(request, deadline) if self._link.send(frames, deadline) else None
+        except NotAuthorised:
+            # Another program may have got the port of a service that was started anew elsewhere.
+            if not self._find_again():
+                raise
+            return None
 
     def _wait_for(self, request: str, deadline: float) -> Optional[Message]:
         while self._replies[request] is None:

@@ -27,6 +27,8 @@ _WATCHED = (
     | zmq.EVENT_HANDSHAKE_FAILED_AUTH
     | zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL
     | zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL
+    | zmq.EVENT_DISCONNECTED
+    | zmq.EVENT_CLOSED
 )
 _context: Optional["zmq.Context[Any]"] = None
 _context_owner = 0
@@ -48,12 +50,19 @@ def process_context() -> "zmq.Context[Any]":
 
 
 class Link:
-    """A connection to one service; make, use and close it in one thread."""
+    """A connection to one service; make, use and close it in one thread.
+
+    ``is_down``: there is no connection now, though ZeroMQ keeps trying; False until something is known.
+    ``is_refused``: there never was one, because nothing listens there.
+    """
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
         self._thread = threading.get_ident()
         self._failed_handshakes = 0
+        self._refusals = 0
+        self._was_up = False
+        self.is_down = False
         self._socket = process_context().socket(zmq.DEALER)
         self._socket.linger = 0
         self._socket.setsockopt(zmq.IMMEDIATE, 1)
@@ -70,23 +79,37 @@ class Link:
         self._monitor = self._socket.get_monitor_socket(_WATCHED)
         self._socket.connect(connection.endpoint)
 
+    @property
+    def is_refused(self) -> bool:
+        """Return whether nothing listens at the endpoint and nothing ever did."""
+        return not self._was_up and self._refusals >= 2
+
     def send(self, frames: List[bytes], deadline: float) -> bool:
-        """Send one message; False if no connection came up before ``deadline`` (``time.monotonic``)."""
+        """Send one message; False if the link is down or does not come up before ``deadline``.
+
+        Deadlines are on the clock of ``time.monotonic``.
+        """
         self._check_thread()
         while True:
             if self._socket.poll(0, zmq.POLLOUT):
                 self._socket.send_multipart(frames)
                 return True
-            if not self._wait(zmq.POLLOUT, deadline):
+            if self.is_down or not self._wait(zmq.POLLOUT, deadline):
                 return False
 
     def receive(self, deadline: float) -> Optional[List[bytes]]:
-        """Return the next message's frames, or None if none came before ``deadline``."""
+        """Return the next message's frames; None if the link is down or none came before ``deadline``."""
         self._check_thread()
         while not self._socket.poll(0, zmq.POLLIN):
-            if not self._wait(zmq.POLLIN, deadline):
+            if self.is_down or not self._wait(zmq.POLLIN, deadline):
                 return None
         return self._socket.recv_multipart()
+
+    def rest(self, deadline: float) -> None:
+        """Wait until the link is up again or ``deadline`` has passed."""
+        self._check_thread()
+        while self.is_down and self._wait(0, deadline):
+            pass
 
     def close(self) -> None:
         """Close the socket at once; what was not sent yet is dropped."""
@@ -97,19 +120,26 @@ class Link:
     def _wait(self, direction: int, deadline: float) -> bool:
         """Wait for the socket or its monitor; False once the deadline has passed."""
         poller = zmq.Poller()
-        poller.register(self._socket, direction)
+        if direction:
+            poller.register(self._socket, direction)
         poller.register(self._monitor, zmq.POLLIN)
         left_ms = max(0, int((deadline - time.monotonic()) * 1000 + 0.999))
         ready = dict(poller.poll(left_ms))
         if self._monitor in ready:
-            self._watch_handshake()
+            self._watch()
         return bool(ready) or time.monotonic() < deadline
 
-    def _watch_handshake(self) -> None:
+    def _watch(self) -> None:
         report = recv_monitor_message(self._monitor)
         kind = report["event"]
         if kind == zmq.EVENT_HANDSHAKE_SUCCEEDED:
             self._failed_handshakes = 0
+            self._was_up, self.is_down = True, False
+        elif kind == zmq.EVENT_DISCONNECTED:
+            self.is_down = self._was_up
+        elif kind == zmq.EVENT_CLOSED:
+            self._refusals += 1
+            self.is_down = self._was_up or self.is_refused
         elif kind == zmq.EVENT_HANDSHAKE_FAILED_AUTH:
             raise NotAuthorised(
                 "The service does not know this client's key.",

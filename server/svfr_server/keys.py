@@ -13,7 +13,7 @@ import zmq
 from zmq.utils import z85
 
 from svfr_client.connection import KeyPair, make_private_folder, read_private, write_private
-from svfr_client.errors import SvfrError
+from svfr_client.errors import BadRecord
 from svfr_client.records import from_plain, to_plain
 from svfr_server.errors import BadKeyFile
 
@@ -83,7 +83,7 @@ def _load_or_make(path: Path) -> KeyPair:
         pair = KeyPair.new()
         write_private(path, json.dumps(to_plain(pair)) + "\n")
         return pair
-    except (ValueError, SvfrError) as problem:
+    except (ValueError, BadRecord) as problem:
         raise BadKeyFile(
             f"The key file is not usable: {problem}", path=path, remedy="Remove it."
         ) from problem

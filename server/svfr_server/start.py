@@ -55,9 +55,12 @@ def start_local_server(
     while time.monotonic() < deadline:
         if find_server(folder) is not None:
             return Client(folder=folder)
-        if process.poll() not in (None, ANOTHER_RUNS):
-            break
         time.sleep(POLL_SECONDS)
+        ended = process.poll()
+        if ended == ANOTHER_RUNS:  # one that was started at the same moment, or is just stopping
+            process, log = _spawn(folder, idle_exit_s, arguments)
+        elif ended is not None:
+            break
     tail = log.read_text(encoding="utf-8", errors="replace")[-TAIL_CHARACTERS:].strip()
     raise ServerDidNotStart(
         f"The service did not answer within {timeout_s:g} s. It said: {tail or 'nothing'}",

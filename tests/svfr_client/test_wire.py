@@ -191,8 +191,8 @@ def test_a_missing_an_extra_and_a_doubled_buffer_are_refused() -> None:
     "text",
     [
         b"NaN", b"Infinity", b"-Infinity", b"1e999", b"[1e400]", b'{"a":1,"a":2}', b'{"x":{"a":1,"a":1}}',
-        b'"\\ud800"', b'{"\\udfff":1}', b"9223372036854775808", b"-9223372036854775809", b"[" * 100 + b"]" * 100,
-        b"", b"{", b"[1,]", b"'a'", b"\xff", b"\xef\xbb\xbf{}", b"nul",
+        b'"\\ud800"', b'{"\\udfff":1}', b"9223372036854775808", b"-9223372036854775809",
+        b"[" * 100 + b"]" * 100, b"", b"{", b"[1,]", b"'a'", b"\xff", b"\xef\xbb\xbf{}", b"nul",
     ],
 )  # fmt: skip
 def test_json_is_read_strictly(text: bytes) -> None:

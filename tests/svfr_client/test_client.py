@@ -1,0 +1,276 @@
+"""The client against services that stumble: lost answers, gaps in the events, foreign messages."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+import zmq
+
+from svfr_client.client import Client
+from svfr_client.connection import Connection, KeyPair
+from svfr_client.errors import BadJobId, ReportedError, ServerDoesNotAnswer, SvfrError, UsedInAnotherThread
+from svfr_client.link import process_context
+from svfr_client.messages import JobSpec
+from svfr_client.wire import Message, new_id, pack, unpack
+
+JOB = "5d2c7a9e0b1f4e6a8c3d2b1a09f8e7d6"
+WELCOME = {
+    "minor": 0, "server": "s", "boot": "b", "pid": 1, "devices": [], "read_roots": [], "write_roots": [],
+    "limits": {},
+}  # fmt: skip
+Answer = Callable[["Stumbling", Message], None]
+
+
+class Stumbling:
+    """A service that answers as a test says; it runs in its own thread and keeps what it was asked."""
+
+    def __init__(self, answer: Answer) -> None:
+        self.asked: list[Message] = []
+        self._answer = answer
+        self._route = b""
+        self._stop = threading.Event()
+        self._router = process_context().socket(zmq.ROUTER)
+        self._router.linger = 0
+        keys = KeyPair.new()
+        self._router.curve_server = True
+        self._router.curve_publickey, self._router.curve_secretkey = (
+            keys.public.encode(),
+            keys.secret.encode(),
+        )
+        port = self._router.bind_to_random_port("tcp://127.0.0.1")
+        here = f"tcp://127.0.0.1:{port}"
+        self.connection = Connection(here, keys.public, KeyPair.new(), "b" * 32, 1, "here")
+        self._thread = threading.Thread(target=self._serve)
+        self._thread.start()
+
+    def reply(self, message: Message) -> None:
+        self._router.send_multipart([self._route, *pack(message)])
+
+    def send_raw(self, frames: list[bytes]) -> None:
+        self._router.send_multipart([self._route, *frames])
+
+    def event(self, re: Message, seq: int, kind: str = "warning", body: Any = None) -> None:
+        whole = {"job": JOB, "seq": seq, "kind": kind, "body": body or {}}
+        self.reply(Message("event", whole, re=re.id))
+
+    def close(self) -> None:
+        self._stop.set()
+        self._thread.join()
+        self._router.close()
+
+    def _serve(self) -> None:
+        while not self._stop.is_set():
+            if self._router.poll(20):
+                self._route, *frames = self._router.recv_multipart()
+                message = unpack(frames)
+                self.asked.append(message)
+                if message.op == "hello":
+                    self.reply(Message("ok", WELCOME, re=message.id))
+                else:
+                    self._answer(self, message)
+
+
+@contextmanager
+def stumbling(answer: Answer, **settings: Any) -> Iterator[tuple[Stumbling, Client]]:
+    service = Stumbling(answer)
+    try:
+        with Client(service.connection, **{"reply_seconds": 0.3, **settings}) as client:
+            yield service, client
+    finally:
+        service.close()
+
+
+def pong(service: Stumbling, message: Message) -> None:
+    service.reply(Message("ok", {"boot": "b", "queued": 0, "running": 0}, re=message.id))
+
+
+def test_a_lost_answer_is_asked_for_again_under_the_same_id() -> None:
+    def answer(service: Stumbling, message: Message) -> None:
+        if sum(asked.op == "ping" for asked in service.asked) == 2:
+            pong(service, message)
+
+    with stumbling(answer) as (service, client):
+        assert client.ping().boot == "b"
+        pings = [message.id for message in service.asked if message.op == "ping"]
+        assert len(pings) == 2 and pings[0] == pings[1]
+
+
+def test_a_silent_service_is_given_up_after_the_last_deadline() -> None:
+    with stumbling(lambda service, message: None, attempts=2) as (service, client):
+        with pytest.raises(ServerDoesNotAnswer, match=r"did not answer for 0\.6 s"):
+            client.ping()
+        assert sum(asked.op == "ping" for asked in service.asked) == 2
+
+
+def test_damaged_and_foreign_messages_are_passed_over() -> None:
+    def answer(service: Stumbling, message: Message) -> None:
+        service.send_raw([b"noise"])
+        service.send_raw([b"SVFR/9", b"{}"])
+        service.reply(Message("ok", {"boot": "other"}, re=new_id()))
+        pong(service, message)
+
+    with stumbling(answer) as (_, client):
+        assert client.ping().boot == "b"
+
+
+def test_fields_of_a_newer_service_are_passed_over() -> None:
+    def answer(service: Stumbling, message: Message) -> None:
+        body = {"boot": "b", "queued": 0, "running": 0, "weather": "fine"}
+        service.reply(Message("ok", body, re=message.id, minor=7))
+
+    with stumbling(answer) as (_, client):
+        assert client.ping().running == 0
+
+
+def test_a_reply_that_lacks_a_field_is_a_typed_error() -> None:
+    def answer(service: Stumbling, message: Message) -> None:
+        service.reply(Message("ok", {}, re=message.id))
+
+    with stumbling(answer) as (_, client), pytest.raises(SvfrError, match=r"reply\.boot is missing"):
+        client.ping()
+
+
+def test_an_error_keeps_its_code_and_its_remedy() -> None:
+    body = {"code": "FROM_TOMORROW", "message": "No.", "frame": 7, "path": "/p", "remedy": "Wait."}
+
+    with stumbling(lambda service, message: service.reply(Message("error", body, re=message.id))) as (
+        _,
+        client,
+    ):
+        with pytest.raises(ReportedError) as caught:
+            client.ping()
+        assert caught.value.to_dict() == body
+
+
+def test_a_gap_in_the_events_is_filled_by_asking_again() -> None:
+    def answer(service: Stumbling, message: Message) -> None:
+        if message.op != "follow":
+            return
+        service.reply(Message("ok", {"last_seq": 6, "is_final": False}, re=message.id))
+        after = message.body["after_seq"]
+        numbers = (1, 2, 4, 5) if after == 0 else range(after + 1, 7)
+        for seq in numbers:
+            service.event(message, seq, "done" if seq == 6 else "warning")
+
+    with stumbling(answer) as (service, client):
+        assert [event.seq for event in client.follow(JOB)] == [1, 2, 3, 4, 5, 6]
+        follows = [message.body["after_seq"] for message in service.asked if message.op == "follow"]
+        assert follows == [0, 2]
+
+
+def test_an_event_that_comes_twice_is_handed_out_once() -> None:
+    def answer(service: Stumbling, message: Message) -> None:
+        if message.op == "follow":
+            service.reply(Message("ok", {"last_seq": 3, "is_final": True}, re=message.id))
+            for seq in (1, 1, 2, 1, 2, 3):
+                service.event(message, seq, "done" if seq == 3 else "warning")
+
+    with stumbling(answer) as (_, client):
+        assert [event.seq for event in client.follow(JOB)] == [1, 2, 3]
+
+
+def test_events_are_acknowledged_as_they_are_taken() -> None:
+    def answer(service: Stumbling, message: Message) -> None:
+        if message.op == "follow":
+            service.reply(Message("ok", {"last_seq": 40, "is_final": True}, re=message.id))
+            for seq in range(1, 41):
+                service.event(message, seq, "done" if seq == 40 else "warning")
+
+    with stumbling(answer) as (service, client):
+        assert len(list(client.follow(JOB))) == 40
+        client_acks = [message.body["seq"] for message in service.asked if message.op == "ack"]
+        assert client_acks and client_acks == sorted(client_acks)
+        assert all(
+            later - sooner <= 16 for sooner, later in zip([0, *client_acks], client_acks, strict=False)
+        )
+
+
+def test_other_requests_can_be_made_while_a_job_is_followed() -> None:
+    def answer(service: Stumbling, message: Message) -> None:
+        if message.op == "follow":
+            service.reply(Message("ok", {"last_seq": 3, "is_final": True}, re=message.id))
+            service.event(message, 1)
+        elif message.op == "ping":
+            follow = next(asked for asked in service.asked if asked.op == "follow")
+            service.event(follow, 2)
+            pong(service, message)
+            service.event(follow, 3, "done")
+
+    with stumbling(answer) as (_, client):
+        events = client.follow(JOB)
+        assert next(events).seq == 1
+        assert client.ping().boot == "b"
+        assert [event.seq for event in events] == [2, 3]
+
+
+def test_a_job_that_has_ended_yields_what_is_left_and_stops() -> None:
+    def answer(service: Stumbling, message: Message) -> None:
+        if message.op == "follow":
+            service.reply(Message("ok", {"last_seq": 9, "is_final": True}, re=message.id))
+
+    with stumbling(answer) as (_, client):
+        assert list(client.follow(JOB, after_seq=9)) == []
+
+
+def test_leaving_a_stream_early_tells_the_service() -> None:
+    def answer(service: Stumbling, message: Message) -> None:
+        if message.op == "follow":
+            service.reply(Message("ok", {"last_seq": 3, "is_final": False}, re=message.id))
+            service.event(message, 1)
+        elif message.op == "ping":
+            pong(service, message)
+
+    with stumbling(answer) as (service, client):
+        events = client.follow(JOB)
+        next(events)
+        events.close()  # type: ignore[attr-defined]
+        client.ping()
+        assert "unfollow" in [message.op for message in service.asked]
+
+
+def test_a_client_refuses_another_thread() -> None:
+    caught: list[BaseException] = []
+
+    def misuse(client: Client) -> None:
+        try:
+            client.ping()
+        except SvfrError as problem:
+            caught.append(problem)
+
+    with stumbling(pong) as (_, client):
+        client.ping()
+        thread = threading.Thread(target=misuse, args=(client,))
+        thread.start()
+        thread.join()
+    assert [type(problem) for problem in caught] == [UsedInAnotherThread]
+
+
+@pytest.mark.parametrize("job", ["", "latest", JOB.upper(), JOB + "0"])
+def test_what_is_no_job_id_is_refused_before_it_is_sent(job: str) -> None:
+    with stumbling(pong) as (service, client):
+        for refused in (client.status, client.cancel, lambda one: next(client.follow(one))):
+            with pytest.raises(BadJobId):
+                refused(job)
+        with pytest.raises(BadJobId):
+            client.submit(JobSpec("/a.exr", "1", ("bfr",), "/o.exr"), job)
+        assert {message.op for message in service.asked} <= {"hello"}
+
+
+def test_closing_does_not_wait_for_an_unreachable_service() -> None:
+    keys = KeyPair.new()
+    nowhere = Connection("tcp://127.0.0.1:9", keys.public, KeyPair.new(), "b" * 32, 1, "here")
+    client = Client(nowhere)
+    began = time.monotonic()
+    client.close()
+    assert time.monotonic() - began < 5
+
+
+def test_many_clients_in_one_process_share_one_context() -> None:
+    with stumbling(pong) as (service, _):
+        for _ in range(20):
+            with Client(service.connection) as one:
+                one.ping()
+    assert process_context() is process_context()

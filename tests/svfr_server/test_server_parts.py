@@ -1,0 +1,198 @@
+"""Keys, roots, settings, lock, streams and logs of the service, each by itself."""
+
+import json
+import logging
+import os
+import stat
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from conftest import job
+
+from svfr_client.connection import KeyPair
+from svfr_client.errors import FolderIsNotPrivate
+from svfr_client.messages import Ack, ColourClaim, Follow, Reference
+from svfr_client.wire import Message, new_id
+from svfr_server.__main__ import parse
+from svfr_server.errors import AnotherServerRuns, BadKeyFile, BadSettings, InternalFailure, QueueFull
+from svfr_server.job_store.store import JobStore
+from svfr_server.keys import KeyRing
+from svfr_server.lock import InstanceLock
+from svfr_server.logs import log_to_folder
+from svfr_server.roots import PathRoots
+from svfr_server.settings import Limits, ServerSettings, find_devices
+from svfr_server.streams import Streams
+from svfr_server.worker import load_pipeline
+from svfr_server.worker_process import worker_environment
+
+
+def test_the_servers_keys_are_kept_private_and_stay_the_same(tmp_path: Path) -> None:
+    ring = KeyRing(tmp_path / "home")
+    assert ring.server_keys() == KeyRing(tmp_path / "home").server_keys()
+    assert ring.local_keys() == ring.local_keys() != ring.server_keys()
+    assert ring.authorised() == {ring.local_keys().public: "local"}
+    for name in ("server.key", "local.key"):
+        assert stat.S_IMODE((tmp_path / "home" / name).stat().st_mode) == 0o600
+
+
+def test_a_key_file_that_others_can_read_is_refused(tmp_path: Path) -> None:
+    KeyRing(tmp_path / "home").server_keys()
+    (tmp_path / "home" / "server.key").chmod(0o644)
+    with pytest.raises(FolderIsNotPrivate):
+        KeyRing(tmp_path / "home").server_keys()
+
+
+@pytest.mark.parametrize("text", ["", "{}", '{"public": "a"}', "[1]"])
+def test_a_damaged_key_file_is_named(tmp_path: Path, text: str) -> None:
+    ring = KeyRing(tmp_path / "home")
+    ring.server_keys()
+    (tmp_path / "home" / "server.key").write_text(text)
+    with pytest.raises(BadKeyFile, match=r"server\.key"):
+        ring.server_keys()
+
+
+@pytest.mark.parametrize("public", ["", "x" * 39, "x" * 41, "ü" * 40, " " * 40])
+def test_what_is_no_public_key_is_not_authorised(tmp_path: Path, public: str) -> None:
+    with pytest.raises(BadKeyFile):
+        KeyRing(tmp_path / "home").authorise("guest", public)
+
+
+@pytest.mark.parametrize("name", ["", "../x", "a/b", ".hidden", "a\n", "x" * 65])
+def test_a_key_name_that_leads_elsewhere_is_refused(tmp_path: Path, name: str) -> None:
+    ring = KeyRing(tmp_path / "home")
+    with pytest.raises(BadKeyFile, match="is no name"):
+        ring.authorise(name, KeyPair.new().public)
+    with pytest.raises(BadKeyFile):
+        ring.revoke(name)
+
+
+def test_a_name_without_a_key_cannot_be_revoked(tmp_path: Path) -> None:
+    with pytest.raises(BadKeyFile, match="No key is authorised as guest"):
+        KeyRing(tmp_path / "home").revoke("guest")
+
+
+def test_the_folder_can_be_held_once(tmp_path: Path) -> None:
+    holder = f"process {os.getpid()}, since"
+    with InstanceLock(tmp_path / "server.lock"), pytest.raises(AnotherServerRuns, match=holder):
+        InstanceLock(tmp_path / "server.lock")
+    InstanceLock(tmp_path / "server.lock").release()
+
+
+def test_every_path_of_a_job_is_checked(tmp_path: Path) -> None:
+    spec = replace(
+        job("quick"),
+        mask_path="m.exr",
+        crop_tracks="c.json",
+        references=(Reference(0, photo="r.png"), Reference(1, 7)),
+        colour=ColourClaim(config="x.ocio"),
+        model="folder/mini",
+    )
+    complained = [problem.path for problem in PathRoots().problems(spec)]
+    assert complained == ["m.exr", "c.json", "r.png", "x.ocio", "folder/mini"]
+
+
+def test_a_builtin_config_and_a_model_name_are_no_paths() -> None:
+    spec = replace(job("quick"), colour=ColourClaim(config="ocio://default"), model="mini")
+    assert PathRoots().problems(spec) == []
+
+
+@pytest.mark.parametrize(
+    "name", ["NUL", "con.exr", "/p/com1.exr", "/p/aux/a.exr", "//./pipe/a.exr", "//?/C:/a.exr"]
+)
+def test_device_names_are_refused(name: str) -> None:
+    assert PathRoots().problems(replace(job("quick"), output=name))
+
+
+def test_a_settings_mistake_is_named(tmp_path: Path) -> None:
+    with pytest.raises(BadSettings, match="not a TCP port"):
+        ServerSettings(tmp_path, port=70000)
+    with pytest.raises(BadSettings, match="no device"):
+        ServerSettings(tmp_path, devices=())
+    with pytest.raises(BadSettings, match="not a folder"):
+        ServerSettings(tmp_path, write_roots=(tmp_path / "gone",))
+
+
+def test_the_command_line_gives_the_settings(tmp_path: Path) -> None:
+    given = parse(["--read-root", str(tmp_path), "--port", "0", "--idle-exit", "5", "--device", "cpu"])
+    settings = ServerSettings(home=tmp_path, **given)
+    assert (settings.read_roots, settings.idle_exit_s, settings.devices) == ((tmp_path,), 5.0, ("cpu",))
+
+
+def test_each_gpu_is_a_device(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tool = tmp_path / "nvidia-smi"
+    tool.write_text("#!/bin/sh\necho GPU-aaaa\necho GPU-bbbb\n")
+    tool.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    assert find_devices() == ("cuda:GPU-aaaa", "cuda:GPU-bbbb")
+    tool.write_text("#!/bin/sh\nexit 9\n")
+    assert find_devices() == ("cpu",)
+
+
+def test_a_worker_sees_its_gpu_and_no_ocio(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OCIO", "/show/config.ocio")
+    environment = worker_environment("cuda:GPU-aaaa")
+    assert "OCIO" not in environment
+    assert environment["CUDA_VISIBLE_DEVICES"] == "GPU-aaaa"
+
+
+@pytest.mark.parametrize("name", ["", "json", "json:", ":dumps", "json:no_such", "no.such.module:run"])
+def test_a_pipeline_that_is_not_there_is_named(name: str) -> None:
+    with pytest.raises(InternalFailure, match="cannot be loaded"):
+        load_pipeline(name)
+
+
+def test_a_stream_waits_for_its_reader_and_never_for_another(tmp_path: Path) -> None:
+    store = JobStore(tmp_path / "jobs.sqlite")
+    one = new_id()
+    store.add(one, job("quick"), "me", 9)
+    for number in range(30):
+        store.append(one, "warning", {"n": number})
+    sent: list[tuple[bytes, int]] = []
+    full: set[bytes] = set()
+
+    def send(client: bytes, message: Message) -> bool:
+        if client in full:
+            return False
+        sent.append((client, message.body["seq"]))
+        return True
+
+    streams = Streams(store, Limits(streams_per_client=1, events_ahead=10), send)
+    streams.follow(b"slow", new_id(), Follow(one))
+    streams.follow(b"quick", new_id(), Follow(one, 20))
+    streams.pump(one)
+    assert sent == [(b"slow", seq) for seq in range(1, 11)] + [(b"quick", seq) for seq in range(21, 31)]
+    sent.clear()
+    full.add(b"slow")
+    streams.acknowledge(b"slow", Ack(one, 4))
+    streams.acknowledge(b"quick", Ack(one, 99))
+    assert sent == [(b"quick", 31)]
+    full.clear()
+    streams.tend()
+    assert sent[1:] == [(b"slow", seq) for seq in range(11, 15)]
+    with pytest.raises(QueueFull):
+        streams.follow(b"slow", new_id(), Follow(new_id()))
+    streams.forget(b"slow")
+    streams.unfollow(b"quick", one)
+    assert len(streams) == 0
+    store.close()
+
+
+def test_the_log_is_json_lines_with_the_job_and_private(tmp_path: Path) -> None:
+    path = log_to_folder(tmp_path / "logs")
+    handler = logging.getLogger().handlers[-1]
+    try:
+        log = logging.getLogger("svfr_server.test")
+        log.setLevel(logging.INFO)
+        log.info("job is %s", "queued", extra={"job": "abc"})
+        try:
+            raise ValueError("bad")
+        except ValueError:
+            log.exception("it failed")
+    finally:
+        logging.getLogger().removeHandler(handler)
+        handler.close()
+    first, second = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    assert (first["message"], first["job"], first["level"]) == ("job is queued", "abc", "info")
+    assert "ValueError: bad" in second["traceback"]
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600

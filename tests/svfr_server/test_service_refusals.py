@@ -1,0 +1,419 @@
+"""Who and what the service refuses; it lives on, and whoever is refused learns it within seconds."""
+
+import json
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import zmq
+from conftest import Service, StartService, job
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from zmq.utils.monitor import recv_monitor_message
+
+from svfr_client.bulk import split_bulk
+from svfr_client.client import Client
+from svfr_client.connection import Connection, KeyPair, find_connection
+from svfr_client.errors import NoServer, NotAuthorised, ReportedError, SeveralProblems, SvfrError
+from svfr_client.link import process_context
+from svfr_client.messages import JobSpec
+from svfr_client.wire import MAGIC, Message, new_id, pack, unpack
+from svfr_server.keys import KeyRing
+from svfr_server.worker_process import package_environment
+
+
+@contextmanager
+def raw_socket(connection: Connection) -> Iterator["zmq.Socket[bytes]"]:
+    """An authorised socket that sends whatever it likes."""
+    with process_context().socket(zmq.DEALER) as dealer:
+        dealer.linger = 0
+        dealer.curve_serverkey = connection.server_key.encode()
+        dealer.curve_publickey = connection.keys.public.encode()
+        dealer.curve_secretkey = connection.keys.secret.encode()
+        dealer.connect(connection.endpoint)
+        yield dealer
+
+
+def ask(dealer: "zmq.Socket[bytes]", frames: list[bytes]) -> Message:
+    dealer.send_multipart(frames)
+    assert dealer.poll(5000), "the service did not answer"
+    return unpack(dealer.recv_multipart())
+
+
+def header(**changes: Any) -> bytes:
+    plain = {"v": [1, 0], "id": new_id(), "re": None, "op": "ping", "body": {}, "bufs": [], **changes}
+    return json.dumps(plain).encode()
+
+
+JOB_ID = "0" * 32
+MALFORMED: list[tuple[list[bytes], str]] = [
+    ([b""], "BAD_REQUEST"),
+    ([b"GET / HTTP/1.1"], "BAD_REQUEST"),
+    ([b"SVFR/9", header()], "VERSION"),
+    ([MAGIC], "BAD_REQUEST"),
+    ([MAGIC, b"{"], "BAD_REQUEST"),
+    ([MAGIC, b"[" * 60000], "BAD_REQUEST"),
+    ([MAGIC, b"9" * 5000], "BAD_REQUEST"),
+    ([MAGIC, b"{" + b" " * 70000 + b"}"], "TOO_LARGE"),
+    ([MAGIC, header(), *[b"x"] * 60], "TOO_LARGE"),
+    ([MAGIC, header(), b"x"], "BAD_REQUEST"),
+    ([MAGIC, header(v=[2, 0])], "VERSION"),
+    ([MAGIC, header(op="open_sesame")], "BAD_REQUEST"),
+    ([MAGIC, header(body={"verbose": True})], "BAD_REQUEST"),
+    ([MAGIC, header().replace(b"{}", b'{"a":NaN}')], "BAD_REQUEST"),
+    ([MAGIC, header().replace(b"{}", b'{"a":1,"a":2}')], "BAD_REQUEST"),
+    ([MAGIC, header(bufs=[{"name": "a", "kind": "json", "bytes": 5}]), b"{}"], "BAD_REQUEST"),
+    ([MAGIC, header(bufs=[{"name": "a", "kind": "json", "bytes": 2}]), b"{}"], "BAD_REQUEST"),
+    ([MAGIC, header(op="status", body={"job": "../../etc/passwd"})], "BAD_REQUEST"),
+    ([MAGIC, header(op="status", body={"job": JOB_ID})], "NOT_FOUND"),
+    ([MAGIC, header(op="cancel", body={"job": JOB_ID})], "NOT_FOUND"),
+    ([MAGIC, header(op="follow", body={"job": JOB_ID, "after_seq": 0})], "NOT_FOUND"),
+    ([MAGIC, header(op="follow", body={"job": JOB_ID, "after_seq": -1})], "BAD_REQUEST"),
+    ([MAGIC, header(op="list", body={"limit": 10**9, "active_only": False})], "BAD_REQUEST"),
+    ([MAGIC, header(op="list", body={"limit": "5"})], "BAD_REQUEST"),
+    ([MAGIC, header(op="submit", body={})], "PROBLEMS"),
+    ([MAGIC, header(op="submit", body={"job": JOB_ID, "spec": None})], "BAD_REQUEST"),
+    ([MAGIC, header(op="hello", body={"min_minor": 5, "max_minor": 9, "client": "tomorrow"})], "VERSION"),
+    ([MAGIC, header(op="ack", body={"job": 5, "seq": 1})], "BAD_REQUEST"),
+]
+
+
+@pytest.mark.parametrize(("frames", "code"), MALFORMED)
+def test_a_malformed_message_gets_a_typed_error_and_the_service_lives(
+    service: Service, frames: list[bytes], code: str
+) -> None:
+    with raw_socket(find_connection(service.home)) as dealer:
+        answer = ask(dealer, frames)
+        assert (answer.op, answer.body["code"]) == ("error", code)
+        assert ask(dealer, pack(Message("ping"))).op == "ok"
+
+
+def mutations(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """The path of every field inside ``value``."""
+    if isinstance(value, dict | list):
+        for key in value if isinstance(value, dict) else range(len(value)):
+            yield (*path, key)
+            yield from mutations(value[key], (*path, key))
+
+
+PLAIN = split_bulk(replace(job("quick", "1"), model="mini"))[0]
+FIELDS = sorted(mutations(PLAIN), key=str)
+VALUES = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(-(2**63), 2**63 - 1),
+    st.floats(allow_nan=False, allow_infinity=False),
+    st.text(st.characters(exclude_categories=["Cs"]), max_size=20),
+    st.sampled_from(
+        [[], {}, [{}], "/etc/passwd", "..\\x.exr", "\\\\srv\\x.exr", "/dev/zero", "//?/x.exr", "\0"]
+    ),
+)
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.sampled_from(FIELDS), VALUES)
+def test_a_job_with_one_field_changed_is_accepted_or_refused_with_a_code(
+    service: Service, field: tuple[Any, ...], value: Any
+) -> None:
+    spec = json.loads(json.dumps(PLAIN))
+    holder = spec
+    for key in field[:-1]:
+        holder = holder[key]
+    holder[field[-1]] = value
+    with raw_socket(find_connection(service.home)) as dealer:
+        one = new_id()
+        answer = ask(dealer, pack(Message("submit", {"job": one, "spec": spec})))
+        assert answer.op == "ok" or answer.body["code"] not in ("", "INTERNAL"), answer.body
+        if answer.op == "ok":
+            assert ask(dealer, pack(Message("cancel", {"job": one}))).op == "ok"
+
+
+def test_every_mistake_of_a_job_is_named_at_once(service: Service) -> None:
+    spec = {**PLAIN, "seed": "77", "tasks": [1], "frame": "1001", "faces": {"mode": "box", "size": 1}}
+    with raw_socket(find_connection(service.home)) as dealer:
+        answer = ask(dealer, pack(Message("submit", {"job": new_id(), "spec": spec})))
+    named = [problem["message"].split(":")[0] for problem in answer.body["problems"]]
+    assert sorted(named) == ["spec.faces.size", "spec.frame", "spec.seed", "spec.tasks.0"]
+
+
+def test_the_client_refuses_a_bad_job_before_it_is_sent(client: Client) -> None:
+    with pytest.raises(SeveralProblems) as caught:
+        client.submit(replace(job("quick"), tasks=(), seed=-1))
+    assert len(caught.value.problems) == 2
+
+
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        ({"plate": "a.%04d.exr"}, "not absolute"),
+        ({"plate": "/dev/sda"}, "system folder"),
+        ({"plate": "/p/../proc/self/environ"}, "system folder"),
+        ({"output": "/p/out/a.%04d.png"}, "only .exr"),
+        ({"output": "\\\\server\\share\\a.exr"}, "not absolute"),
+        ({"mask_path": "../m.%04d.exr"}, "not absolute"),
+        ({"model": "../models/mine"}, "not absolute"),
+    ],
+)
+def test_a_forbidden_path_is_named(client: Client, change: dict[str, str], text: str) -> None:
+    with pytest.raises(ReportedError, match=text) as caught:
+        client.submit(replace(job("quick"), **change))  # type: ignore[arg-type]
+    assert caught.value.code == "FORBIDDEN_PATH"
+
+
+def test_a_job_may_not_write_into_the_services_folder(service: Service, client: Client) -> None:
+    with pytest.raises(ReportedError, match="its own files"):
+        client.submit(replace(job("quick"), output=str(service.home / "authorised" / "me.exr")))
+
+
+def test_roots_hold_against_links(start_service: StartService, tmp_path: Path) -> None:
+    inside, outside = tmp_path / "inside", tmp_path / "outside"
+    inside.mkdir()
+    outside.mkdir()
+    (inside / "way_out").symlink_to(outside)
+    roots = ["--read-root", str(inside), "--write-root", str(inside)]
+    with start_service(*roots).client() as client:
+        assert client.hello().read_roots == (str(inside),)
+        good = replace(job("quick"), plate=f"{inside}/a.%04d.exr", output=f"{inside}/o.%04d.exr")
+        assert list(client.follow(client.submit(good).job))[-1].kind == "done"
+        for change in (
+            {"plate": f"{inside}/way_out/a.%04d.exr"},
+            {"plate": f"{inside}/../outside/a.%04d.exr"},
+            {"output": f"{inside}/way_out/o.%04d.exr"},
+            {"output": f"{outside}/o.%04d.exr"},
+        ):
+            with pytest.raises(ReportedError, match="may not") as caught:
+                client.submit(replace(good, **change))
+            assert caught.value.code == "FORBIDDEN_PATH"
+
+
+def test_a_link_swapped_in_after_submitting_is_noticed_by_the_worker(
+    start_service: StartService, tmp_path: Path
+) -> None:
+    inside, outside = tmp_path / "inside", tmp_path / "outside"
+    inside.mkdir()
+    outside.mkdir()
+    (inside / "shot").mkdir()
+    with start_service("--read-root", str(inside)).client() as client:
+        first = client.submit(replace(job("until_cancelled"), plate=f"{inside}/a.exr")).job
+        next(event for event in client.follow(first) if event.kind == "progress")
+        second = client.submit(replace(job("quick"), plate=f"{inside}/shot/a.exr")).job
+        (inside / "shot").rmdir()
+        (inside / "shot").symlink_to(outside)
+        client.cancel(first)
+        last = list(client.follow(second))[-1]
+        assert (last.kind, last.body["error"]["code"]) == ("failed", "FORBIDDEN_PATH")
+
+
+def test_an_unknown_client_key_is_told_within_seconds(service: Service) -> None:
+    stranger = replace(find_connection(service.home), keys=KeyPair.new())
+    with Client(stranger) as client, pytest.raises(NotAuthorised, match="does not know this client's key"):
+        client.ping()
+
+
+def test_a_wrong_server_key_is_told_within_seconds(service: Service) -> None:
+    other = replace(find_connection(service.home), server_key=KeyPair.new().public)
+    with Client(other) as client, pytest.raises(NotAuthorised, match="another key than expected"):
+        client.ping()
+
+
+def test_a_peer_without_encryption_is_told_within_seconds(service: Service) -> None:
+    connection = find_connection(service.home)
+    with process_context().socket(zmq.ROUTER) as plain:
+        port = plain.bind_to_random_port("tcp://127.0.0.1")
+        here = replace(connection, endpoint=f"tcp://127.0.0.1:{port}")
+        with Client(here) as client, pytest.raises(NotAuthorised, match="does not speak"):
+            client.ping()
+
+
+def test_a_client_without_encryption_gets_no_answer(service: Service) -> None:
+    with process_context().socket(zmq.DEALER) as plain:
+        plain.linger = 0
+        monitor = plain.get_monitor_socket(
+            zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL | zmq.EVENT_HANDSHAKE_SUCCEEDED
+        )
+        plain.connect(find_connection(service.home).endpoint)
+        plain.send_multipart(pack(Message("ping")))
+        assert monitor.poll(5000)
+        assert recv_monitor_message(monitor)["event"] == zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL
+        assert not plain.poll(100)
+        plain.disable_monitor()
+
+
+def test_nothing_listening_is_told_within_seconds(service: Service) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    nowhere = replace(find_connection(service.home), endpoint=f"tcp://127.0.0.1:{port}")
+    with Client(nowhere) as client, pytest.raises(NoServer, match="Nothing listens"):
+        client.ping()
+
+
+def test_a_worker_key_does_not_open_the_clients_door_nor_a_client_key_the_workers(service: Service) -> None:
+    log = (service.home / "logs" / "server.log").read_text(encoding="utf-8")
+    assert "listening at" in log
+    connection = find_connection(service.home)
+    inner = [port for port in listening_ports(connection.pid) if not connection.endpoint.endswith(str(port))]
+    assert len(inner) == 1
+    here = replace(connection, endpoint=f"tcp://127.0.0.1:{inner[0]}")
+    with Client(here) as client, pytest.raises(NotAuthorised):
+        client.ping()
+
+
+def listening_ports(pid: int) -> list[int]:
+    import psutil
+
+    return [
+        c.laddr.port for c in psutil.Process(pid).net_connections("tcp") if c.status == psutil.CONN_LISTEN
+    ]
+
+
+def test_a_key_is_authorised_and_revoked_while_the_service_runs(service: Service) -> None:
+    guest = replace(find_connection(service.home), keys=KeyPair.new())
+    ring = KeyRing(service.home)
+    ring.authorise("guest", guest.keys.public)
+    with Client(guest) as client:
+        assert client.ping().running == 0
+    ring.revoke("guest")
+    with Client(guest) as client, pytest.raises(NotAuthorised):
+        client.ping()
+
+
+def test_raw_rubbish_on_the_port_harms_nobody(service: Service, client: Client) -> None:
+    host, port = find_connection(service.home).endpoint.removeprefix("tcp://").split(":")
+    for rubbish in (b"GET / HTTP/1.1\r\n\r\n", b"\xff" * 200, bytes(64), b"\xff\0\0\0\0\0\0\0\1\x7f\3\0NULL"):
+        for _ in range(5):
+            with socket.create_connection((host, int(port)), timeout=5) as stranger:
+                stranger.sendall(rubbish)
+    assert client.ping().boot
+
+
+def test_half_open_connections_hold_up_nobody(service: Service, client: Client) -> None:
+    host, port = find_connection(service.home).endpoint.removeprefix("tcp://").split(":")
+    strangers = [socket.create_connection((host, int(port)), timeout=5) for _ in range(50)]
+    try:
+        assert client.ping().boot
+    finally:
+        for stranger in strangers:
+            stranger.close()
+
+
+def test_a_reader_that_never_reads_holds_up_nobody(service: Service, client: Client) -> None:
+    finished = client.submit(job("quick", "1-600")).job
+    events = list(client.follow(finished))
+    with raw_socket(find_connection(service.home)) as deaf:
+        for _ in range(20):
+            deaf.send_multipart(pack(Message("follow", {"job": finished, "after_seq": 0})))
+        assert list(client.follow(finished)) == events
+        assert deaf.poll(2000)
+
+
+def test_no_more_than_a_window_of_events_is_sent_ahead(service: Service, client: Client) -> None:
+    finished = client.submit(job("quick", "1-200")).job
+    list(client.follow(finished))
+    with raw_socket(find_connection(service.home)) as dealer:
+        ask(dealer, pack(Message("follow", {"job": finished})))
+        for count in (64, 64, 72):
+            got = []
+            while dealer.poll(700):
+                got.append(unpack(dealer.recv_multipart()).body["seq"])
+            assert got and len(got) <= 64
+            dealer.send_multipart(pack(Message("ack", {"job": finished, "seq": got[-1]})))
+            if count == 64:
+                assert len(got) == 64
+
+
+def test_too_many_streams_of_one_client_are_refused(service: Service, client: Client) -> None:
+    jobs = [client.submit(job("quick", "1")).job for _ in range(33)]
+    with raw_socket(find_connection(service.home)) as dealer:
+        running = client.submit(job("until_cancelled")).job
+        answers = []
+        for one in jobs:
+            dealer.send_multipart(pack(Message("follow", {"job": one, "after_seq": 100})))
+        while len(answers) < 33:
+            assert dealer.poll(5000)
+            message = unpack(dealer.recv_multipart())
+            answers += [message] if message.op in ("ok", "error") else []
+        assert [answer.op for answer in answers] == ["ok"] * 32 + ["error"]
+        assert answers[-1].body["code"] == "QUEUE_FULL"
+    client.cancel(running)
+
+
+def test_a_second_service_says_who_holds_the_folder(service: Service) -> None:
+    environment = dict(package_environment(), SVFR_HOME=str(service.home))
+    command = [sys.executable, "-m", "svfr_server", "--device", "cpu"]
+    second = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=30, check=False)
+    assert second.returncode == 2
+    assert f"process {find_connection(service.home).pid}, since" in second.stderr
+    with service.client() as client:
+        assert client.ping().boot
+
+
+def test_another_address_needs_client_keys(tmp_path: Path) -> None:
+    environment = dict(package_environment(), SVFR_HOME=str(tmp_path / "home"))
+    command = [sys.executable, "-m", "svfr_server", "--device", "cpu", "--listen", "0.0.0.0"]
+    refused = subprocess.run(
+        command, env=environment, capture_output=True, text=True, timeout=30, check=False
+    )
+    assert refused.returncode == 1
+    assert "svfr key authorize" in refused.stderr
+
+
+def test_two_starters_at_once_end_up_with_one_service(tmp_path: Path) -> None:
+    code = (
+        "import sys; from pathlib import Path; from svfr_server.start import start_local_server\n"
+        "with start_local_server(Path(sys.argv[1]), arguments=['--device', 'cpu']) as client:\n"
+        "    print(client.ping().boot)"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path / "home")]
+    starters = [
+        subprocess.Popen(command, env=package_environment(), stdout=subprocess.PIPE, text=True)
+        for _ in range(3)
+    ]
+    boots = {one.communicate(timeout=60)[0].strip() for one in starters}
+    assert len(boots) == 1 and "" not in boots
+    with Client(folder=tmp_path / "home") as client:
+        client.shutdown()
+
+
+def test_a_service_that_cannot_start_says_why(tmp_path: Path) -> None:
+    from svfr_server.start import start_local_server
+
+    with pytest.raises(SvfrError, match="A root is not a folder"):
+        start_local_server(tmp_path / "home", arguments=["--read-root", str(tmp_path / "gone")])
+
+
+def test_the_supervisor_side_loads_neither_torch_nor_numpy() -> None:
+    code = (
+        "import sys, time; import svfr_server.supervisor, svfr_server.start, svfr_server.__main__\n"
+        "heavy = {'torch', 'numpy', 'diffusers', 'cv2', 'av', 'OpenImageIO', 'PyOpenColorIO'}\n"
+        "assert not heavy & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], env=package_environment(), check=True, timeout=30)
+
+
+def test_queue_full_is_answered_when_too_many_jobs_wait(tmp_path: Path) -> None:
+    from svfr_server.errors import QueueFull
+    from svfr_server.job_store.store import JobStore
+
+    store = JobStore(tmp_path / "jobs.sqlite")
+    for _ in range(3):
+        store.add(new_id(), job("quick"), "me", most_queued=3)
+    with pytest.raises(QueueFull):
+        store.add(new_id(), job("quick"), "me", most_queued=3)
+    store.close()
+
+
+def test_plain_jobs_of_the_mutation_test_are_valid(client: Client) -> None:
+    accepted = client.submit(JobSpec.from_json(PLAIN))
+    client.cancel(accepted.job)
+    deadline = time.monotonic() + 20
+    while not client.status(accepted.job).state.is_final and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert client.status(accepted.job).state.is_final

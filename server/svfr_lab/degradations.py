@@ -47,6 +47,14 @@ class DegradationParameters:
 
 EVALUATION = DegradationParameters()
 TRAINING = DegradationParameters(any_scale_share=0.3, polygon_share=0.5)
+TRAINING_WIDE = DegradationParameters(
+    any_scale=(1.5, 4.5),
+    any_scale_share=0.5,
+    noise_sd_code=(0.5 / 255, 10 / 255),
+    jpeg_quality=(45, 96),
+    polygon_share=0.5,
+)
+"""With mild damage too: a model that only knows severe damage softens a face that has little."""
 
 
 @dataclass(frozen=True)

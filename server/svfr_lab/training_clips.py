@@ -10,9 +10,11 @@ import numpy.typing as npt
 import torch
 
 from svfr.training.batches import ClipBatch
-from svfr_lab.degradations import TRAINING, augment, degrade
+from svfr.training.config import Phase
+from svfr_lab.degradations import TRAINING, TRAINING_WIDE, DegradationParameters, augment, degrade
 from svfr_restore.prepare import prepare
 
+DAMAGES = {"usual": TRAINING, "wide": TRAINING_WIDE}
 TASKS = ("bfr", "colorize", "inpaint")
 
 
@@ -35,7 +37,9 @@ class RenderedClips:
         shares = np.array(list(task_shares.values()), np.float64)
         self._shares = shares / shares.sum()
 
-    def _sample(self, rng: np.random.Generator, frames: int) -> tuple[torch.Tensor, ...]:
+    def _sample(
+        self, rng: np.random.Generator, frames: int, damage: DegradationParameters
+    ) -> tuple[torch.Tensor, ...]:
         clip = self._clips[rng.integers(self._drawn_clips)]
         if rng.random() < 0.5:
             clip = clip[::-1]
@@ -45,13 +49,15 @@ class RenderedClips:
         chosen = np.concatenate([clip[start : start + frames], clip[other : other + 1]])
         clean = augment(chosen.astype(np.float32) / np.float32(255.0), rng)
         tasks = self._task_sets[rng.choice(len(self._task_sets), p=self._shares)]
-        degraded = degrade(clean, tasks, rng, TRAINING)
+        degraded = degrade(clean, tasks, rng, damage)
         low_quality = np.stack([prepare(f, tasks, degraded.hole, "telea") for f in degraded.lq])
         pictures, inputs = to_tensor(clean), to_tensor(low_quality)
         bits = torch.tensor([float(name in tasks) for name in TASKS])
         return pictures[:-1], inputs[:-1], bits, pictures[-1], inputs[-1]
 
-    def batch(self, rng: np.random.Generator, clips: int, frames: int) -> ClipBatch:
-        """Draw ``clips`` clips of ``frames`` consecutive frames, each with its reference frame."""
-        columns = zip(*(self._sample(rng, frames) for _ in range(clips)), strict=True)
+    def batch(self, rng: np.random.Generator, phase: Phase) -> ClipBatch:
+        """Draw the phase's number of clips, each with its reference frame."""
+        damage = DAMAGES[phase.damage]
+        samples = [self._sample(rng, phase.frames, damage) for _ in range(phase.batch)]
+        columns = zip(*samples, strict=True)
         return ClipBatch(*(torch.stack(column) for column in columns))

@@ -33,8 +33,8 @@ class ClipBatch:
 class ClipSource(Protocol):
     """Where clips come from; equal generators give equal batches."""
 
-    def batch(self, rng: np.random.Generator, clips: int, frames: int) -> ClipBatch:
-        """Draw ``clips`` clips of ``frames`` consecutive frames."""
+    def batch(self, rng: np.random.Generator, phase: Phase) -> ClipBatch:
+        """Draw ``phase.batch`` clips of ``phase.frames`` consecutive frames, with ``phase.damage``."""
 
 
 @dataclass(frozen=True)

@@ -33,12 +33,14 @@ class Phase:
 
     ``frames`` of each clip are seen at once (1: spatial parts only); ``noised_share`` of the samples are
     diffused, the rest start from the low-quality latent without noise, as the one-step preset does.
+    ``damage`` names the source's set of degradations.
     """
 
     steps: int
     frames: int
     batch: int
     noised_share: float
+    damage: str = "usual"
 
 
 @dataclass(frozen=True)

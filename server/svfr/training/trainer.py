@@ -6,6 +6,7 @@ of a Zen 4 server, measured), weights and optimiser stay float32.
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import time
 from collections.abc import Callable
@@ -38,7 +39,8 @@ def step_generator(seed: int, step: int) -> np.random.Generator:
 def measure_codec(config: TrainConfig, source: ClipSource) -> tuple[LinearPatchSpec, torch.Tensor]:
     """Return the codec's scaling and the residual gain (C,), measured on seeded training batches."""
     rng = np.random.default_rng([config.seed, _STATISTICS_SEED])
-    batches = [source.batch(rng, 16, 1) for _ in range(_STATISTICS_BATCHES)]
+    phase = dataclasses.replace(config.phases[0], batch=16, frames=1)
+    batches = [source.batch(rng, phase) for _ in range(_STATISTICS_BATCHES)]
     clean = torch.cat([b.clean for b in batches]).flatten(0, 1)
     degraded = torch.cat([b.low_quality for b in batches]).flatten(0, 1)
     spec = measure_spec(config.network.coefficients, clean)
@@ -159,7 +161,7 @@ class Trainer:
         """Do one optimiser step; returns each sample's relative error."""
         phase = self.config.phase_at(self.step)
         rng = step_generator(self.config.seed, self.step)
-        batch = self.source.batch(rng, phase.batch, phase.frames)
+        batch = self.source.batch(rng, phase)
         batch = ClipBatch(*(value.to(self.device) for value in vars(batch).values()))
         for group in self.optimiser.param_groups:
             group["lr"] = self.config.learning_rate_at(self.step)

@@ -105,13 +105,13 @@ def disc(radius, soft=0.0):
     return np.clip(0.5 - away / max(soft, 1e-3), 0, 1).astype(np.float32)
 
 
-@pytest.mark.parametrize("crop_px", [512, 96])
-def test_the_hole_is_the_mask_grown_by_8_px_at_512(crop_px):
+@pytest.mark.parametrize(("crop_px", "grown_px"), [(512, 8.0), (256, 4.0), (96, 3.0)])
+def test_the_hole_is_the_mask_grown_by_8_px_at_512_and_never_less_than_3(crop_px, grown_px):
     transform = CropTransform.of_square(200, 150, 256, crop_px, 1.0)
     hole = hole_of_mask(disc(50), PLATE, transform, crop_px)
     radius = np.sqrt(hole.sum() / np.pi)
     assert hole.dtype == bool
-    assert radius == pytest.approx((50 / 256 + 8 / 512) * crop_px, abs=0.6)
+    assert radius == pytest.approx(50 / 256 * crop_px + grown_px, abs=0.6)
 
 
 def test_a_soft_mask_is_a_hole_from_one_half_on():

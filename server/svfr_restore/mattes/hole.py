@@ -12,6 +12,8 @@ from svfr_restore.media.window import Window
 
 # The model was shown hard masks; soft roto edges and what bleeds over them must lie inside the hole.
 DILATE_PX_AT_512 = 8.0
+# Cutting a crop mixes a pixel with the two beside it: on small crops that, too, must lie inside.
+LEAST_DILATE_PX = 3.0
 THRESHOLD = 0.5
 
 
@@ -21,10 +23,10 @@ def hole_of_mask(
     """Return the hole (crop_px, crop_px) of a mask (h, w), 0..1, laid over plate pixels.
 
     Crop pixels where the mask is one half or more, grown by 8 px at a crop of 512 px, and in proportion at
-    other sizes. An empty mask gives an empty hole.
+    other sizes, but by no less than 3 px. An empty mask gives an empty hole.
     """
     inside = cut(mask, mask_window, transform, crop_px) >= THRESHOLD
     if not inside.any():
         return inside
     distance = cv2.distanceTransform((~inside).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
-    return np.asarray(distance <= DILATE_PX_AT_512 * crop_px / 512.0)
+    return np.asarray(distance <= max(DILATE_PX_AT_512 * crop_px / 512.0, LEAST_DILATE_PX))

@@ -14,6 +14,8 @@ import torch
 from diffusers.models.autoencoders.autoencoder_kl_temporal_decoder import AutoencoderKLTemporalDecoder
 from torch import nn
 
+from svfr.temporal_conv import use_fast_temporal_convolutions
+
 # Pictures encoded at a time: the encoder treats each by itself, so this only bounds memory.
 _ENCODE_CHUNK = 4
 
@@ -25,11 +27,15 @@ def build_kl(config: Mapping[str, Any]) -> AutoencoderKLTemporalDecoder:
 
 
 class KlTemporalCodec(nn.Module):
-    """Pictures (N, 3, H, W) in [-1, 1] to unscaled latents (N, C, H/factor, W/factor), and back."""
+    """Pictures (N, 3, H, W) in [-1, 1] to unscaled latents (N, C, H/factor, W/factor), and back.
+
+    The autoencoder it is given becomes its own: float32, its temporal convolutions in their fast form.
+    """
 
     def __init__(self, vae: AutoencoderKLTemporalDecoder) -> None:
         super().__init__()
         self.vae = vae.float()
+        use_fast_temporal_convolutions(self.vae)
         self.channels = int(vae.config["latent_channels"])
         self.factor = 2 ** (len(vae.config["block_out_channels"]) - 1)
         self.scaling_factor = float(vae.config["scaling_factor"])

@@ -1,0 +1,45 @@
+import importlib
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+import torch
+
+from svfr.model_spec import Preset
+
+ROOT = Path(__file__).parents[2]
+SHORT = Preset(reference_steps=2, steps=2, initial_noise=1.0, guidance=2.0)
+
+
+@pytest.fixture(scope="module")
+def benchmark() -> ModuleType:
+    sys.path.insert(0, str(ROOT / "server" / "benchmarks"))
+    try:
+        return importlib.import_module("sampler")
+    finally:
+        sys.path.pop(0)
+
+
+def test_the_yardstick_itself_passes_parity(benchmark: ModuleType) -> None:
+    assert benchmark.published_parity(ROOT / "tests" / "data" / "golden") < 0.5
+
+
+def test_both_samplers_agree_and_ours_leaves_out_what_is_known(benchmark: ModuleType) -> None:
+    models = benchmark.random_models(64)
+    crops = torch.rand((16, 3, 64, 64), generator=torch.Generator().manual_seed(4)) * 2 - 1
+    tokens = torch.randn((1, 49, benchmark.TOKEN_CHANNELS), generator=torch.Generator().manual_seed(4))
+    runs, counters = {}, {}
+    for name, run in benchmark.SAMPLERS.items():
+        with benchmark.EvaluationCounter(models[name], 16) as counters[name]:
+            runs[name] = run(models[name], crops, tokens, SHORT)
+    assert max(benchmark.difference(runs["published"], runs["ours"]).values()) < 1e-4
+    published, ours = counters["published"], counters["ours"]
+    # two windows in each of the overlapping steps
+    assert (sum(published.branches), sum(ours.branches)) == (8 + 8, 4 + 8)
+    assert (published.pictures_encoded, ours.pictures_encoded) == (4 * 16 + 1, 16 + 1)
+    assert ours.token_projections == 2 * 32
+    assert ours.token_rows_projected == ours.token_projections * 49
+    assert published.token_rows_projected > 1000 * ours.token_rows_projected
+    assert ours.cross_attentions == 4 * 32
+    assert ours.cross_attentions_unconditional == 0 < published.cross_attentions_unconditional

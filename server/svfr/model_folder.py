@@ -43,6 +43,7 @@ __all__ = [
     "read_networks",
     "read_spec",
     "search_folders",
+    "user_models_folder",
     "verify",
     "write_folder",
 ]
@@ -61,10 +62,15 @@ class ModelListing:
     problem: SvfrError | None
 
 
+def user_models_folder() -> Path:
+    """Return where this user's own models are; imports go there. It need not exist."""
+    return user_data_path("svfr", False) / "models"
+
+
 def search_folders() -> tuple[Path, ...]:
     """Return the folders that hold model folders, first searched first; they need not exist."""
     asked = [Path(p) for p in os.environ.get(SEARCH_VARIABLE, "").split(os.pathsep) if p]
-    return (*asked, user_data_path("svfr", False) / "models", Path(__file__).parent / "data" / "models")
+    return (*asked, user_models_folder(), Path(__file__).parent / "data" / "models")
 
 
 def find_model(name_or_path: str) -> Path:

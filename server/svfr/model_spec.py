@@ -18,6 +18,8 @@ from svfr.objectives import Objective
 from svfr.strict_json import ObjectReader
 
 FORMAT = 1
+COEFFICIENT_COUNT = 3 * PATCH_PX**2
+RESNET_STAGES = 4
 PRESET_NAMES = ("draft", "standard", "final")
 
 ModelKind = Literal["diffusion", "identity", "probe"]
@@ -218,8 +220,9 @@ def _read_codec(body: ObjectReader) -> CodecSpec:
     config: dict[str, Any]
     if body.choice("kind", ("linear_patch", "kl_temporal")) == "kl_temporal":
         config = body.free_object("config")
-        if not isinstance(config.get("block_out_channels"), (list, tuple)):
-            body.problems.append(f"{body.name('config')} must have block_out_channels")
+        if not isinstance(config.get("block_out_channels"), list) or not config["block_out_channels"]:
+            body.problems.append(f"{body.name('config')}.block_out_channels must be a list of integers")
+            config["block_out_channels"] = [1]
         body.finish()
         return CodecSpec("kl_temporal", config)
     config = {
@@ -229,6 +232,10 @@ def _read_codec(body: ObjectReader) -> CodecSpec:
     }
     if len({len(v) for v in config.values()}) != 1:
         body.problems.append(f"{body.name('coefficients')}, mean and std must be of one length")
+    if any(index >= COEFFICIENT_COUNT for index in config["coefficients"]):
+        body.problems.append(f"{body.name('coefficients')} must be below {COEFFICIENT_COUNT}")
+    if any(spread <= 0 for spread in config["std"]):
+        body.problems.append(f"{body.name('std')} must be positive")
     body.finish()
     return CodecSpec("linear_patch", config)
 
@@ -255,6 +262,8 @@ def _read_identity(body: ObjectReader) -> IdentitySpec:
     if kind == "iresnet100":
         id_crop: Any = body.choice("id_crop", ("official", "corrected"))
         spec = dataclasses.replace(spec, layers=body.integers("layers", 1), id_crop=id_crop)
+        if not len(spec.layers) == len(spec.widths) == RESNET_STAGES:
+            body.problems.append(f"{body.name('layers')} and widths must have {RESNET_STAGES} entries")
     body.finish()
     return spec
 
@@ -307,8 +316,7 @@ def _contradictions(spec: ModelSpec) -> list[str]:
             "identity.channels must be unet.cross_attention_dim",
         ),
         (
-            unet.get("projection_class_embeddings_input_dim")
-            == 3 * int(unet.get("addition_time_embed_dim") or 0),
+            _is_three_times(unet, "projection_class_embeddings_input_dim", "addition_time_embed_dim"),
             "unet.projection_class_embeddings_input_dim must be 3 x addition_time_embed_dim",
         ),
         (spec.overlap < spec.window, "overlap must be smaller than window"),
@@ -321,6 +329,11 @@ def _contradictions(spec: ModelSpec) -> list[str]:
             (_sigmas_fit(preset), f"presets.{name}.sigmas must be one falling, positive value a step")
         )
     return [message for holds, message in claims if not holds]
+
+
+def _is_three_times(unet: Mapping[str, Any], large: str, small: str) -> bool:
+    value = unet.get(small)
+    return isinstance(value, int) and unet.get(large) == 3 * value
 
 
 def _codec_channels(codec: CodecSpec) -> object:

@@ -88,5 +88,6 @@ def _built(build: Callable[[Mapping[str, Any]], Network], where: str, config: Ma
     try:
         with torch.device("meta"):
             return build(config)
-    except (ValueError, TypeError, IndexError, AttributeError, RuntimeError) as error:
+    # Whatever diffusers stumbles over in a hand-edited configuration, it is the configuration that is wrong.
+    except Exception as error:
         raise ModelSpecInvalid([f"{where} describes no network: {error}"]) from error

@@ -1,5 +1,6 @@
 import hashlib
 import json
+import random
 from pathlib import Path
 
 import pytest
@@ -20,9 +21,17 @@ from svfr.errors import (
     TensorsUnexpected,
 )
 from svfr.model import load_model
-from svfr.model_folder import find_model, list_models, read_spec, verify, write_folder
+from svfr.model_folder import (
+    find_model,
+    list_models,
+    read_spec,
+    search_folders,
+    user_models_folder,
+    verify,
+    write_folder,
+)
 from svfr.model_spec import FileRecord
-from svfr_client.errors import SeveralProblems
+from svfr_client.errors import SeveralProblems, SvfrError
 
 
 @pytest.fixture(scope="module")
@@ -251,3 +260,29 @@ def test_a_written_folder_records_every_file(folder: Path, tmp_path: Path) -> No
     assert set(spec.files) == {"a.safetensors"}
     assert isinstance(spec.files["a.safetensors"], FileRecord)
     assert read_spec(tmp_path / "copy") == spec
+
+
+def leaves(body: object, path: tuple[str | int, ...] = ()) -> list[tuple[str | int, ...]]:
+    if isinstance(body, dict):
+        return [path, *(leaf for key, value in body.items() for leaf in leaves(value, (*path, key)))]
+    if isinstance(body, list):
+        return [path, *(leaf for key, value in enumerate(body) for leaf in leaves(value, (*path, key)))]
+    return [path]
+
+
+def test_whatever_is_wrong_in_a_description_is_a_typed_error(folder: Path) -> None:
+    text = (folder / "model.json").read_text()
+    places = [place for place in leaves(json.loads(text)) if place]
+    rng = random.Random(6)
+    for place in rng.sample(places, 80):
+        body = json.loads(text)
+        parent = body
+        for key in place[:-1]:
+            parent = parent[key]
+        parent[place[-1]] = rng.choice([None, -1, 0, 3, 1.5, "x", [], [0], {}, True, 7])
+        (folder / "model.json").write_text(json.dumps(body))
+        assert all(isinstance(problem, SvfrError) for problem in verify(folder)), place
+
+
+def test_the_user_s_own_folder_is_searched() -> None:
+    assert user_models_folder() in search_folders()

@@ -1,5 +1,6 @@
 """Small plates for the end-to-end tests: a real face (NASA's portrait that scikit-image carries) and none."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -42,6 +43,15 @@ def write_sequence(folder: Path, count: int = 4, with_face: bool = True, pixel_a
     pattern = str(folder / "shot.%04d.exr")
     for index in range(count):
         write(Path(pattern % (FIRST + index)), picture(with_face, 2 * index), pixel_aspect)
+    return pattern
+
+
+def write_still_sequence(folder: Path, count: int) -> str:
+    """Write ``count`` copies of one frame from 1001 on, which is quick, and return the pattern."""
+    pattern = str(folder / "shot.%04d.exr")
+    first = write(Path(pattern % FIRST), picture(True))
+    for frame in range(FIRST + 1, FIRST + count):
+        shutil.copyfile(first, pattern % frame)
     return pattern
 
 

@@ -1,0 +1,245 @@
+"""The ``svfr`` command as a user and a farm see it: exit statuses, JSON lines, Ctrl-C, the face sheet."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import cv2
+import e2e_plates
+import pytest
+from typer.testing import CliRunner
+
+from svfr_cli.main import app
+from svfr_restore.crops.crop_file import read_tracks
+
+COLOUR = ("--colorspace", "lin_rec709_scene")
+
+
+class Command:
+    """``svfr`` in processes of its own, with a service folder of its own."""
+
+    def __init__(self, home: Path) -> None:
+        self.env = dict(os.environ, SVFR_HOME=str(home), OMP_NUM_THREADS="1")
+
+    def start(self, *words: str) -> "subprocess.Popen[str]":
+        command = [sys.executable, "-m", "svfr_cli.main", *words]
+        pipe = subprocess.PIPE
+        return subprocess.Popen(command, env=self.env, stdout=pipe, stderr=pipe, text=True)
+
+    def __call__(self, *words: str) -> tuple[int, str, str]:
+        process = self.start(*words)
+        out, err = process.communicate(timeout=120)
+        return process.returncode, out, err
+
+    def lines(self, *words: str) -> tuple[int, list[dict[str, Any]]]:
+        code, out, err = self(*words, "--json")
+        assert "Traceback" not in err
+        return code, [json.loads(line) for line in out.splitlines()]
+
+
+@pytest.fixture(scope="module")
+def svfr(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Command]:
+    command = Command(tmp_path_factory.mktemp("command") / "home")
+    yield command
+    command("serve", "--stop")
+
+
+class InProcess:
+    """``svfr`` in this process, for the commands that need torch: importing it anew each time is slow."""
+
+    def lines(self, *words: str) -> tuple[int, list[dict[str, Any]]]:
+        done = CliRunner().invoke(app, [*words, "--json"])
+        assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
+        return done.exit_code, [json.loads(line) for line in done.stdout.splitlines()]
+
+
+@pytest.fixture
+def here(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> InProcess:
+    monkeypatch.setenv("SVFR_HOME", str(tmp_path_factory.mktemp("in-process") / "home"))
+    return InProcess()
+
+
+@pytest.fixture(scope="module")
+def plate(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return e2e_plates.write_sequence(tmp_path_factory.mktemp("plate"))
+
+
+def test_nothing_answers_before_a_server_was_started(tmp_path: Path) -> None:
+    code, _, err = Command(tmp_path / "home")("status")
+    assert code == 4
+    assert "to do:" in err
+
+
+def test_restore_starts_a_server_writes_frames_and_says_so(svfr: Command, plate: str, tmp_path: Path) -> None:
+    out = str(tmp_path / "out" / "shot.%04d.exr")
+    code, said, err = svfr("restore", plate, "-t", "bfr", "--model", "identity", *COLOUR, "-o", out)
+    assert (code, said) == (0, ""), err
+    assert "4 frames written" in err
+    assert [Path(out % frame).is_file() for frame in range(1001, 1005)] == [True] * 4
+    assert svfr("status")[0] == 0
+
+
+def test_json_lines_tell_the_whole_story(svfr: Command, plate: str, tmp_path: Path) -> None:
+    out = str(tmp_path / "shot.%04d.exr")
+    code, lines = svfr.lines(
+        "restore", plate, "-t", "bfr", "--frames", "1001-1002", "--model", "identity", *COLOUR, "-o", out
+    )
+    assert code == 0
+    assert lines[0]["kind"] == "submitted"
+    assert [line["seq"] for line in lines[1:]] == list(range(1, len(lines)))
+    assert [line["path"] for line in lines if line["kind"] == "frame"] == [out % 1001, out % 1002]
+    assert (lines[-1]["kind"], lines[-1]["frames_written"]) == ("done", 2)
+    job = lines[0]["job"]
+    assert svfr.lines("status", job)[1][0]["state"] == "done"
+    assert job in [row["job"] for row in svfr.lines("jobs")[1]]
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "code"),
+    [
+        (("--frames", "1001-1009"), 3, "FRAME_MISSING"),
+        (("--frames", "9-1"), 3, "BAD_FRAME_RANGE"),
+        (("--model", "no-such-model"), 6, "MODEL_MISSING"),
+        (("--task", "inpaint"), 3, "BAD_REQUEST"),
+    ],
+)
+def test_a_bad_job_has_its_own_exit_status(
+    svfr: Command, plate: str, tmp_path: Path, words: tuple[str, ...], status: int, code: str
+) -> None:
+    base = ("restore", plate, "-t", "bfr", "--model", "identity", *COLOUR, "-o", str(tmp_path / "s.%04d.exr"))
+    found, lines = svfr.lines(*base, *words)
+    assert found == status
+    error = lines[-1]
+    assert (error["kind"], error["exit_code"]) == ("error", status)
+    codes = {problem["code"] for problem in error.get("problems", [error])}
+    assert codes == {code}
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("--box", "1,2"), ("--faces", "biggest"), ("--no-such-option",), ("--seed", "-1"), ("--reference", "")],
+)
+def test_a_wrong_command_line_is_told_apart(svfr: Command, plate: str, words: tuple[str, ...]) -> None:
+    code, out, err = svfr("restore", plate, "-t", "bfr", "--frames", "1001", *words)
+    assert (code, out) == (2, "")
+    assert "Usage:" in err
+
+
+def test_ctrl_c_cancels_the_job_and_leaves_no_half_frame(svfr: Command, tmp_path: Path) -> None:
+    plate = e2e_plates.write_still_sequence(tmp_path / "long", 200)
+    out = tmp_path / "out" / "shot.%04d.exr"
+    process = svfr.start(
+        "restore", plate, "-t", "bfr", "--model", "identity", *COLOUR, "-o", str(out), "--json"
+    )
+    assert process.stdout is not None
+    job = json.loads(process.stdout.readline())["job"]
+    for line in process.stdout:
+        if json.loads(line)["kind"] == "progress":
+            process.send_signal(signal.SIGINT)
+            break
+    out_text, err = process.communicate(timeout=60)
+    assert process.returncode == 5, err
+    assert json.loads(out_text.splitlines()[-1])["code"] == "CANCELLED"
+    assert svfr.lines("status", job)[1][0]["state"] == "cancelled"
+    written = list(out.parent.glob("*")) if out.parent.is_dir() else []
+    assert all(path.suffix == ".exr" and path.stat().st_size > 0 for path in written)
+    assert len(written) < 200
+
+
+def test_a_job_can_be_handed_in_and_cancelled_later(svfr: Command, tmp_path: Path) -> None:
+    plate = e2e_plates.write_still_sequence(tmp_path / "long", 200)
+    out = str(tmp_path / "out" / "shot.%04d.exr")
+    words = ("restore", plate, "-t", "bfr", "--model", "identity", *COLOUR, "-o", out, "--no-wait")
+    code, lines = svfr.lines(*words)
+    assert code == 0
+    job = lines[0]["job"]
+    assert svfr.lines("cancel", job)[0] == 0
+    assert (
+        svfr.lines("status", job)[1][0]["cancel_requested"]
+        or svfr.lines("status", job)[1][0]["state"] == "cancelled"
+    )
+
+
+def test_an_unknown_job_is_bad_input(svfr: Command) -> None:
+    svfr("jobs")
+    code, lines = svfr.lines("status", "0" * 32)
+    assert (code, lines[-1]["code"]) == (3, "NOT_FOUND")
+
+
+def test_a_dry_run_estimates_and_writes_nothing(here: InProcess, plate: str, tmp_path: Path) -> None:
+    out = str(tmp_path / "shot.%04d.exr")
+    base = ("restore", plate, "-t", "bfr", "--model", "identity", *COLOUR, "-o", out, "--dry-run")
+    code, lines = here.lines(*base)
+    assert code == 0
+    estimate = lines[-1]
+    assert (estimate["frames_read"], estimate["tracks"]) == (4, 1)
+    assert estimate["memory_bytes"] > 0 and estimate["output_bytes"] > 0
+    assert list(tmp_path.iterdir()) == []
+    assert here.lines(*base, "--frames", "1001-1009")[0] == 3
+
+
+def test_faces_draws_a_numbered_sheet_and_writes_editable_tracks(
+    here: InProcess, plate: str, tmp_path: Path
+) -> None:
+    sheet, tracks = tmp_path / "faces.png", tmp_path / "tracks.json"
+    code, lines = here.lines("faces", plate, *COLOUR, "-o", str(sheet), "--tracks", str(tracks))
+    assert code == 0
+    faces = [line for line in lines if line["kind"] == "face"]
+    assert [(f["face"], f["first_frame"], f["last_frame"]) for f in faces] == [(0, 1001, 1004)]
+    picture = cv2.imread(str(sheet))
+    assert picture is not None and picture.shape[1] > 640
+    assert read_tracks(tracks)[0].frames == range(1001, 1005)
+
+
+def test_faces_of_a_plate_without_any_is_bad_input(here: InProcess, tmp_path: Path) -> None:
+    plate = e2e_plates.write_sequence(tmp_path / "empty", with_face=False)
+    code, lines = here.lines("faces", plate, *COLOUR, "-o", str(tmp_path / "faces.png"))
+    assert (code, lines[-1]["code"]) == (3, "NO_FACE")
+    assert not (tmp_path / "faces.png").exists()
+
+
+def test_models_are_listed_and_checked(here: InProcess) -> None:
+    code, lines = here.lines("model", "list")
+    assert code == 0
+    assert {"identity", "probe"} <= {line["name"] for line in lines}
+    assert here.lines("model", "check", "identity")[0] == 0
+    assert here.lines("model", "check", "no-such-model")[0] == 6
+
+
+def test_the_official_weights_are_not_taken_without_their_licence(here: InProcess, tmp_path: Path) -> None:
+    words = ("model", "import", "--svd", str(tmp_path), "--svfr", str(tmp_path), "--name", "official")
+    code, lines = here.lines(*words)
+    assert (code, lines[-1]["code"]) == (6, "LICENCE_NOT_ACCEPTED")
+
+
+def test_the_doctor_finds_nothing_wrong_here(here: InProcess) -> None:
+    code, lines = here.lines("doctor")
+    assert code == 0, lines
+    assert {line["state"] for line in lines} <= {"ok", "note"}
+
+
+def test_a_folder_without_vectors_has_no_parity(here: InProcess, tmp_path: Path) -> None:
+    code, lines = here.lines("parity", str(tmp_path))
+    assert (code, lines[-1]["code"]) == (1, "VECTORS_INVALID")
+
+
+def test_parity_beyond_a_tolerance_exits_with_one(here: InProcess, tmp_path: Path) -> None:
+    golden = Path(__file__).parents[1] / "data" / "golden"
+    copy = tmp_path / "golden"
+    copy.mkdir()
+    for path in golden.iterdir():
+        (copy / path.name).symlink_to(path)
+    text = (golden / "golden.json").read_text(encoding="utf-8")
+    (copy / "golden.json").unlink()
+    spoiled = json.loads(text)
+    allowed = spoiled["recommended_tolerance"]
+    spoiled["recommended_tolerance"] = {name: 1e-12 for name in allowed}
+    (copy / "golden.json").write_text(json.dumps(spoiled), encoding="utf-8")
+    code, lines = here.lines("parity", str(copy))
+    assert (code, lines[-1]["code"]) == (1, "PARITY_FAILED")

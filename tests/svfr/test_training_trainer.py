@@ -9,6 +9,7 @@ import torch
 from tiny_training import CONFIG, NoisyGradients, shortened
 
 from svfr.training.batches import ClipBatch
+from svfr.training.config import Phase
 from svfr.training.trainer import Trainer, measure_codec
 
 
@@ -48,11 +49,11 @@ class KilledAt:
         self._left = batches
         self._source = NoisyGradients()
 
-    def batch(self, rng: np.random.Generator, clips: int, frames: int) -> ClipBatch:
+    def batch(self, rng: np.random.Generator, phase: Phase) -> ClipBatch:
         if self._left == 0:
             raise Killed
         self._left -= 1
-        return self._source.batch(rng, clips, frames)
+        return self._source.batch(rng, phase)
 
 
 def test_a_killed_run_goes_on_to_the_same_bits(tmp_path: Path) -> None:

@@ -45,8 +45,8 @@ CONFIG = TrainConfig(
 class NoisyGradients:
     """A ClipSource of smooth colour gradients; the low-quality clips are them under noise."""
 
-    def batch(self, rng: np.random.Generator, clips: int, frames: int) -> ClipBatch:
-        side = NETWORK.crop_px
+    def batch(self, rng: np.random.Generator, phase: Phase) -> ClipBatch:
+        side, clips, frames = NETWORK.crop_px, phase.batch, phase.frames
         ramp = torch.linspace(-1.0, 1.0, side).expand(side, side)
         across, down = torch.from_numpy(rng.uniform(-0.4, 0.4, (2, clips, frames + 1, 3, 1, 1))).float()
         clean = across * ramp + down * ramp.T

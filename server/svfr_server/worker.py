@@ -28,6 +28,7 @@ from svfr_server.job_store.checkpoints import CheckpointStore
 from svfr_server.job_store.folders import checkpoint_folder, journal_folder
 from svfr_server.late_models import LateModels
 from svfr_server.logs import log_to_stderr
+from svfr_server.resume import Resumption
 from svfr_server.roots import PathRoots
 from svfr_server.worker_link import JobReporter, WorkerLink
 
@@ -92,8 +93,15 @@ class Worker:
     def _compute(self, job: str, spec: JobSpec) -> Any:
         run_job = load_pipeline(self._pipeline)
         store = CheckpointStore(checkpoint_folder(self._home), journal_folder(self._home, job))
+        resumption = Resumption(spec, store.journal)
         reporter = JobReporter(job, self._link)
-        return run_job(spec, self._models, reporter.report, lambda: self._link.is_cancelled(job), store)
+
+        def report(one: Any) -> None:
+            resumption.note(one)
+            reporter.report(one)
+
+        spec = resumption.spec_to_run()
+        return run_job(spec, self._models, report, lambda: self._link.is_cancelled(job), store)
 
 
 def load_pipeline(name: str) -> Callable[..., Any]:

@@ -1,0 +1,68 @@
+"""Lets a job go on after its worker died: what the first attempt wrote is its own, not somebody else's.
+
+The policy for existing outputs is about files that were there before the job. A second attempt that finds
+the first one's frames must neither refuse them nor step aside to a new version, so it runs as "overwrite"
+onto the first attempt's files. What it needs to know is kept in the job's journal.
+"""
+
+import re
+from dataclasses import replace
+from pathlib import PurePath
+from typing import Any
+
+from svfr_client.messages import JobSpec
+from svfr_server.job_store.checkpoints import CheckpointStore
+
+_BEGUN = "begun"
+_OUTPUT = "output"
+
+
+class Resumption:
+    """One attempt at a job. Pass every report through :meth:`note` before it is sent on."""
+
+    def __init__(self, spec: JobSpec, journal: CheckpointStore) -> None:
+        self._spec = spec
+        self._journal = journal
+        self._is_begun = journal.load_note(_BEGUN) is not None
+        self._output = journal.load_note(_OUTPUT)
+
+    def spec_to_run(self) -> JobSpec:
+        """Return the job as this attempt should run it; for a first attempt, as it was handed in.
+
+        With "version_up" the first attempt's version is known once it has reported a frame; before that a
+        new version is taken, as in a first attempt.
+        """
+        if not self._is_begun or self._spec.existing == "overwrite":
+            return self._spec
+        if self._spec.existing == "version_up" and self._output is None:
+            return self._spec
+        return replace(self._spec, existing="overwrite", output=self._output or self._spec.output)
+
+    def note(self, report: Any) -> None:
+        """Note what a later attempt must know.
+
+        A pipeline reports nothing before its checks of the output have passed, so the first report means
+        that whatever is found there later is this job's.
+        """
+        if not self._is_begun:
+            self._is_begun = True
+            self._journal.save_note(_BEGUN, True)
+        if report.kind == "frame" and self._output is None:
+            self._output = pattern_of(str(report.path), int(report.frame))
+            self._journal.save_note(_OUTPUT, self._output)
+
+
+def pattern_of(path: str, frame: int) -> str:
+    """Return the ``%0Nd`` pattern that gives ``path`` for ``frame``: its last number that is the frame's.
+
+    A path without that number is its own pattern (a single file).
+    """
+    name = PurePath(path).name
+    number = r"-\d+" if frame < 0 else r"\d+"
+    fields = [match for match in re.finditer(number, name) if int(match.group()) == frame]
+    if not fields:
+        return path
+    field = fields[-1]
+    start = len(path) - len(name)
+    width = len(field.group())
+    return f"{path[: start + field.start()]}%0{width}d{path[start + field.end() :]}"

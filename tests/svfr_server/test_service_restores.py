@@ -1,0 +1,147 @@
+"""Real jobs through the service: EXR in, EXR out, also over a worker's death."""
+
+import os
+import signal
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import OpenEXR
+import psutil
+import pytest
+from conftest import Service, job
+from service_pipelines import Report
+
+from svfr_client.client import Client
+from svfr_client.connection import find_connection
+from svfr_client.messages import ColourClaim, FaceChoice, JobSpec
+from svfr_server.job_store.checkpoints import CheckpointStore
+from svfr_server.resume import Resumption, pattern_of
+
+SIDE_PX = 64
+
+
+@pytest.fixture(scope="module")
+def restoring(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """A service with the real pipeline."""
+    one = Service(tmp_path_factory.mktemp("restoring") / "home", ["--pipeline", "svfr_restore.job:run_job"])
+    one.start()
+    yield one
+    one.stop()
+
+
+def identity_job(folder: Path, count: int) -> JobSpec:
+    """Write ``count`` small frames and return the job that must return them unchanged."""
+    rng = np.random.default_rng(7)
+    for frame in range(1001, 1001 + count):
+        rgb = rng.uniform(0.0, 4.0, (SIDE_PX, SIDE_PX, 3)).astype(np.float16)
+        path = folder / f"plate.{frame:04d}.exr"
+        with OpenEXR.File({"compression": OpenEXR.ZIP_COMPRESSION}, {"RGB": rgb}) as file:
+            file.write(str(path))
+    return JobSpec(
+        str(folder / "plate.%04d.exr"),
+        f"1001-{1000 + count}",
+        ("bfr",),
+        str(folder / "out" / "restored.%04d.exr"),
+        model="identity",
+        faces=FaceChoice("frame"),
+        colour=ColourClaim("lin_rec709_scene"),
+    )
+
+
+def assert_unchanged(spec: JobSpec, frames: range, pattern: str) -> None:
+    for frame in frames:
+        plate, restored = OpenEXR.File(spec.plate % frame), OpenEXR.File(pattern % frame)
+        before, after = (file.parts[0].channels["RGB"].pixels for file in (plate, restored))
+        assert before.tobytes() == after.tobytes()
+
+
+def test_three_frames_go_through_the_identity_model_unchanged(restoring: Service, tmp_path: Path) -> None:
+    spec = identity_job(tmp_path, 3)
+    with restoring.client() as client:
+        events = list(client.follow(client.submit(spec).job))
+    assert events[-1].kind == "done", events[-1]
+    assert events[-1].body["frames_written"] == 3
+    written = [event.body["path"] for event in events if event.kind == "frame"]
+    assert written == [spec.output % frame for frame in (1001, 1002, 1003)]
+    assert_unchanged(spec, range(1001, 1004), spec.output)
+
+
+def test_existing_outputs_are_an_error_of_the_job(restoring: Service, tmp_path: Path) -> None:
+    spec = identity_job(tmp_path, 2)
+    with restoring.client() as client:
+        assert list(client.follow(client.submit(spec).job))[-1].kind == "done"
+        last = list(client.follow(client.submit(spec).job))[-1]
+    assert last.body["error"]["code"] == "OUTPUT_EXISTS"
+
+
+@pytest.mark.parametrize("existing", ["error", "version_up"])
+def test_a_job_whose_worker_is_killed_while_writing_still_returns_every_frame(
+    restoring: Service, tmp_path: Path, existing: str
+) -> None:
+    count = 120
+    spec = replace(identity_job(tmp_path, count), existing=existing)
+    (tmp_path / "out").mkdir()
+    pattern = spec.output
+    if existing == "version_up":
+        Path(spec.output % 1001).touch()
+        pattern = str(tmp_path / "out" / "restored_v002.%04d.exr")
+    with restoring.client() as client:
+        events = []
+        for event in client.follow(client.submit(spec).job):
+            events.append(event)
+            if sum(one.kind == "frame" for one in events) == 3 and event.kind == "frame":
+                kill_the_worker(restoring)
+    kinds = [event.kind for event in events if event.kind in ("retry", "done", "failed")]
+    assert kinds == ["retry", "done"], events[-1]
+    frames = [event.body["frame"] for event in events if event.kind == "frame"]
+    assert sorted(frames) == list(range(1001, 1001 + count))
+    assert_unchanged(spec, range(1001, 1001 + count), pattern)
+    wanted = {Path(pattern % frame).name for frame in range(1001, 1001 + count)}
+    before = {Path(spec.output % 1001).name} if existing == "version_up" else set()
+    assert {file.name for file in (tmp_path / "out").glob("*.exr")} == wanted | before
+
+
+def kill_the_worker(service: Service) -> None:
+    (worker,) = psutil.Process(find_connection(service.home).pid).children()
+    os.kill(worker.pid, signal.SIGKILL)
+
+
+@pytest.mark.parametrize(
+    ("path", "frame", "pattern"),
+    [
+        ("/out/a.1001.exr", 1001, "/out/a.%04d.exr"),
+        ("/sh1001/v002/a_v002-1001_1001.exr", 1001, "/sh1001/v002/a_v002-1001_%04d.exr"),
+        ("/out/a-0005.exr", 5, "/out/a-%04d.exr"),
+        ("/out/a.-005.exr", -5, "/out/a.%04d.exr"),
+        ("/out/a.12345.exr", 12345, "/out/a.%05d.exr"),
+        ("/1001/still.exr", 1001, "/1001/still.exr"),
+    ],
+)
+def test_the_pattern_of_a_written_frame_gives_its_path(path: str, frame: int, pattern: str) -> None:
+    assert pattern_of(path, frame) == pattern
+    assert "%" not in pattern or pattern % frame == path
+
+
+@pytest.mark.parametrize("existing", ["error", "overwrite", "version_up"])
+def test_only_a_later_attempt_overwrites(tmp_path: Path, existing: str) -> None:
+    spec = replace(job("quick"), existing=existing)
+    journal = CheckpointStore(tmp_path)
+    first = Resumption(spec, journal)
+    assert first.spec_to_run() == spec
+    assert Resumption(spec, journal).spec_to_run() == spec
+    first.note(Report("progress", "survey", 1, 9))
+    before_a_frame = Resumption(spec, journal).spec_to_run()
+    assert before_a_frame.existing == ("version_up" if existing == "version_up" else "overwrite")
+    first.note(Report("frame", frame=1001, path="/p/out/a_v003.1001.exr"))
+    first.note(Report("frame", frame=1002, path="/p/out/elsewhere.1002.exr"))
+    later = Resumption(spec, journal).spec_to_run()
+    assert later.existing == "overwrite"
+    assert later.output == (spec.output if existing == "overwrite" else "/p/out/a_v003.%04d.exr")
+
+
+def test_the_client_of_a_starter_reaches_its_service(restoring: Service) -> None:
+    with restoring.client() as client:
+        assert isinstance(client, Client)
+        assert client.hello().devices == ("cpu",)

@@ -20,10 +20,13 @@ from svfr_restore.media.exr_layers import Layers
 from svfr_restore.media.plate import PlateFrame
 from svfr_restore.media.window import Window
 from svfr_restore.track_plan import TrackPlan
+from svfr_restore.weighted_mean import WeightedMean
 
 FloatImage = npt.NDArray[np.float32]
 Plane = npt.NDArray[np.float32]
 _LUMA_709 = np.array([0.2126, 0.7152, 0.0722], np.float32)
+# Where no matte is, a delta is still stored for whoever opens the matte; with this weight against others'.
+_FAINT = np.float32(1e-6)
 
 
 @dataclass(frozen=True)
@@ -37,7 +40,10 @@ class Restored:
 
 @dataclass(frozen=True)
 class _Patch:
-    """What one face brings, over the plate pixels of ``window``: everything in the transfer space."""
+    """What one face brings, over the plate pixels of ``window``: everything in the transfer space.
+
+    ``crop`` alone is in the plate's own space: it is a picture to look at, not one to add.
+    """
 
     track: TrackPlan
     window: Window
@@ -59,27 +65,21 @@ def compose(
     """Put the model outputs of a frame's faces back into the plate.
 
     ``faces`` pairs each track with the model's output (S, S, 3) in code values; ``mask`` is the artist's
-    matte over the data window. Where faces overlap their mattes are scaled to add up to no more than 1.
+    matte over the data window. Where faces overlap their mattes are scaled to add up to no more than 1, so
+    their order does not matter.
     """
     clean = sanitise(picture.rgb)
     patches = [_patch(spec, picture, clean, track, m, mask, crop_px) for track, m in faces]
     patches = [patch for patch in patches if patch.matte.any()]
+    changed = np.zeros(picture.rgb.shape[:2], np.bool_)
     if not patches:
-        untouched = np.zeros(picture.rgb.shape[:2], np.bool_)
-        return Restored(picture.rgb, untouched, None)
+        return Restored(picture.rgb, changed, _empty_layers(spec, picture))
     patches = _shared_out(patches, picture.data_window)
-    rgb, changed = picture.rgb, np.zeros(picture.rgb.shape[:2], np.bool_)
-    for patch in patches:
-        place = patch.window.slices_in(picture.data_window)
-        weighted, direct_weight = weigh(patch.delta, patch.matte, patch.hole)
-        part, part_changed = apply(
-            patch.track.domain, np.ascontiguousarray(rgb[place]), weighted, patch.direct, direct_weight
-        )
-        if rgb is picture.rgb:
-            rgb = rgb.copy()
-        rgb[place] = part
-        changed[place] |= part_changed
-    return Restored(rgb, changed, _layers(spec, picture, rgb, changed, patches, crop_px))
+    window = reduce(Window.union, (patch.window for patch in patches))
+    place = window.slices_in(picture.data_window)
+    rgb = picture.rgb.copy()
+    rgb[place], changed[place] = _applied(patches, window, np.ascontiguousarray(rgb[place]))
+    return Restored(rgb, changed, _layers(spec, picture, rgb, changed, patches, window, crop_px))
 
 
 def _patch(
@@ -102,7 +102,10 @@ def _patch(
     window = transform.window(crop_px).intersect(picture.data_window)
     square = crop_matte(transform, crop_px, window, spec.feather, picture.display_window)
     roto = None if mask is None else np.ascontiguousarray(mask[window.slices_in(picture.data_window)])
-    wants_crop = "crop" in spec.layers
+    crop = None
+    if "crop" in spec.layers:
+        light = track.domain.from_light(track.domain.decode(t))
+        crop = lift(sanitise(track.domain.from_transfer(light)), transform, window)
     return _Patch(
         track,
         window,
@@ -111,7 +114,7 @@ def _patch(
         combine(square, roto),
         None if transfer.direct is None else lift(transfer.direct, transform, window),
         None if transfer.hole is None else lift(transfer.hole, transform, window),
-        lift(track.domain.from_light(track.domain.decode(t)), transform, window) if wants_crop else None,
+        crop,
     )
 
 
@@ -129,12 +132,35 @@ def _shared_out(patches: list[_Patch], data_window: Window) -> list[_Patch]:
     ]
 
 
+def _applied(
+    patches: Sequence[_Patch], window: Window, plate_rgb: FloatImage
+) -> tuple[FloatImage, npt.NDArray[np.bool_]]:
+    """Apply all patches at once to the plate pixels of their common window.
+
+    All are in one transfer space: a job's domains differ in their exposure only.
+    """
+    weighted = np.zeros((*window.shape, 3), np.float32)
+    direct, direct_weight = WeightedMean(window.shape), np.zeros(window.shape, np.float32)
+    for patch in patches:
+        place = patch.window.slices_in(window)
+        delta, replaced = weigh(patch.delta, patch.matte, patch.hole)
+        weighted[place] += delta
+        if patch.direct is not None and replaced is not None:
+            direct.add(place, patch.direct, replaced)
+            direct_weight[place] += replaced
+    domain = patches[0].track.domain
+    if not direct_weight.any():
+        return apply(domain, plate_rgb, weighted)
+    return apply(domain, plate_rgb, weighted, direct.value, direct_weight)
+
+
 def _layers(
     spec: JobSpec,
     picture: PlateFrame,
     rgb: FloatImage,
     changed: npt.NDArray[np.bool_],
     patches: Sequence[_Patch],
+    window: Window,
     crop_px: int,
 ) -> Layers | None:
     """Return the asked layers over the union of the faces' windows.
@@ -143,27 +169,44 @@ def _layers(
     """
     if not spec.layers:
         return None
-    window = reduce(Window.union, (patch.window for patch in patches))
+    delta, crop = WeightedMean(window.shape), WeightedMean(window.shape)
     matte = np.zeros(window.shape, np.float32)
-    delta, crop = (np.zeros((*window.shape, 3), np.float32) for _ in range(2))
     for patch in patches:
         place = patch.window.slices_in(window)
-        plate_part = np.ascontiguousarray(picture.rgb[patch.window.slices_in(picture.data_window)])
-        delta[place] += patch.matte[..., None] * _whole_delta(patch, plate_part)
-        matte[place] += patch.matte
+        weight = np.maximum(patch.matte, _FAINT)
+        if "delta" in spec.layers:
+            plate_part = np.ascontiguousarray(picture.rgb[patch.window.slices_in(picture.data_window)])
+            delta.add(place, _whole_delta(patch, plate_part), weight)
         if patch.crop is not None:
-            crop[place] += patch.matte[..., None] * patch.crop
-    covered = matte > 0.0
-    for plane in (delta, crop):
-        plane[covered] /= matte[covered][:, None]
+            crop.add(place, patch.crop, weight)
+        matte[place] += patch.matte
     st = _crop_coordinates(patches[0].transform, window, crop_px) if "st" in spec.layers else None
     return Layers(
         window,
-        delta if "delta" in spec.layers else None,
+        delta.value if "delta" in spec.layers else None,
         matte if "matte" in spec.layers else None,
-        crop if "crop" in spec.layers else None,
+        crop.value if "crop" in spec.layers else None,
         _luma_change(picture, rgb, changed, window) if "diff" in spec.layers else None,
         st,
+    )
+
+
+def _empty_layers(spec: JobSpec, picture: PlateFrame) -> Layers | None:
+    """Return the asked layers of a frame without a face: one pixel of zeros.
+
+    Hosts take the channels of a sequence from one of its frames, so every frame must have them.
+    """
+    if not spec.layers:
+        return None
+    window = Window(picture.data_window.x, picture.data_window.y, 1, 1)
+    plane, colour = np.zeros((1, 1), np.float32), np.zeros((1, 1, 3), np.float32)
+    return Layers(
+        window,
+        colour if "delta" in spec.layers else None,
+        plane if "matte" in spec.layers else None,
+        colour if "crop" in spec.layers else None,
+        plane if "diff" in spec.layers else None,
+        np.zeros((1, 1, 2), np.float32) if "st" in spec.layers else None,
     )
 
 

@@ -153,6 +153,12 @@ class BoxIsEmpty(SvfrError):
     code = "EMPTY_BOX"
 
 
+class BoxMissesPlate(SvfrError):
+    """A crop box lies wholly outside the plate's pixels."""
+
+    code = "BOX_OUTSIDE"
+
+
 class MaskIsEmpty(SvfrError):
     """The mask is zero in every frame, so it marks no region."""
 

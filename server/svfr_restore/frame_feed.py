@@ -31,6 +31,11 @@ class JobFrames:
         """Every frame that is looked at, in order."""
         return tuple(frame for run in self.runs for frame in run)
 
+    def needed(self, available: Sequence[int]) -> tuple[int, ...]:
+        """Return the frames that must be sound: the written ones, and what the plate has of the context."""
+        present = set(available)
+        return tuple(sorted({*self.written, *(frame for frame in self.read if frame in present)}))
+
 
 def plan_frames(
     asked: FrameRange, available: Sequence[int], handles: int, write_handles: bool, missing: MissingPolicy
@@ -58,18 +63,18 @@ def plan_frames(
     return JobFrames(tuple(runs), tuple(seen if write_handles else wanted))
 
 
+def nearest_before(frames: Sequence[int], frame: int) -> int:
+    """Return the frame that stands for ``frame``: itself, else the one before it, else the first."""
+    return frames[max(bisect.bisect_right(frames, frame) - 1, 0)]
+
+
 class FrameFeed:
-    """Reads a plate's frames; a missing one is the nearest before it, else the first."""
+    """Reads a plate's frames; a missing one is held from the nearest before it, else from the first."""
 
     def __init__(self, plate: Plate) -> None:
         self._plate = plate
 
-    def source_of(self, frame: int) -> int:
-        """Return the frame whose pixels stand for ``frame``."""
-        frames = self._plate.frames
-        position = bisect.bisect_right(frames, frame) - 1
-        return frames[max(position, 0)]
-
     def read(self, frame: int) -> PlateFrame:
         """Return the picture of ``frame``, numbered as asked also when it is held from another."""
-        return dataclasses.replace(self._plate.read(self.source_of(frame)), frame=frame)
+        picture = self._plate.read(nearest_before(self._plate.frames, frame))
+        return dataclasses.replace(picture, frame=frame)

@@ -11,22 +11,24 @@ import threading
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import partial
-from importlib import metadata
 from pathlib import Path
 from typing import cast
 
 import numpy as np
+import torch
 
-from svfr.errors import Cancelled
+from svfr.errors import Cancelled, ShotTooShort
 from svfr.sampler import SamplerMode
 from svfr.tasks import TaskSet
-from svfr_client.messages import JobSpec, Reference
+from svfr_client.errors import SvfrError, raise_problems
+from svfr_client.messages import JobSpec
 from svfr_ocio.sanitise import sanitise
 from svfr_restore.compose import Restored, compose
 from svfr_restore.crops.warp import cut
 from svfr_restore.errors import JobWasCancelled
+from svfr_restore.first_sight import detects
 from svfr_restore.frame_feed import FrameFeed
-from svfr_restore.identities import codes_of, identify, reference_picture
+from svfr_restore.identities import codes_of, identify
 from svfr_restore.job_plan import JobPlan, plan_job
 from svfr_restore.mattes.hole import hole_of_mask
 from svfr_restore.media.exr_writer import write_restored
@@ -34,6 +36,8 @@ from svfr_restore.media.plate import PlateFrame
 from svfr_restore.media.writer_pool import WriterPool
 from svfr_restore.models import ModelCache
 from svfr_restore.prepare import prepare
+from svfr_restore.provenance import provenance
+from svfr_restore.references import user_references
 from svfr_restore.reports import (
     CancelCheck,
     CheckpointStore,
@@ -43,12 +47,13 @@ from svfr_restore.reports import (
     Reporter,
     WrittenOutput,
 )
-from svfr_restore.spool import CropSpool
-from svfr_restore.survey import Survey, survey_run
+from svfr_restore.spool import CropSpool, crop_bytes, require_space
+from svfr_restore.survey import Survey, survey_runs
 from svfr_restore.track_plan import TrackPlan, plan_tracks
-from svfr_restore.two_pass import DiffusionRestorer, IdentityRestorer, ProbeRestorer, Restorer, TrackCrops
+from svfr_restore.two_pass import DiffusionRestorer, IdentityRestorer, ProbeRestorer, Restorer, Sampling
 
-_DETECTING_MODES = ("largest", "all", "index")
+# Two frames are being written, one waits, one is being composed: four in memory, whatever their size.
+_WRITER_THREADS, _WRITER_QUEUE = 2, 1
 
 
 def run_job(
@@ -72,9 +77,8 @@ def run_job(
 
 def survey_job(plan: JobPlan, report: Reporter, cancelled: CancelCheck = lambda: False) -> list[Survey]:
     """Look at every frame of a job once: its shots, and its faces when the job's choice needs them."""
-    detect = plan.spec.faces.mode in _DETECTING_MODES and plan.spec.crop_tracks is None
     feed = FrameFeed(plan.plate)
-    return [survey_run(feed, run, plan.domain, detect, report, cancelled) for run in plan.frames.runs]
+    return survey_runs(feed, plan.frames.runs, plan.domain, detects(plan.spec), report, cancelled)
 
 
 class _Job:
@@ -97,111 +101,123 @@ class _Job:
     def run(self) -> JobResult:
         surveys = survey_job(self._plan, self._report, self._cancelled)
         tracks = plan_tracks(self._plan, surveys)
-        self._check_references(tracks)
-        with tempfile.TemporaryDirectory(prefix="svfr-") as folder:
-            crops = self._cut(tracks, Path(folder))
+        self._warn_of_empty_shots(surveys, tracks)
+        del surveys
+        references = user_references(self._plan, tracks, self._feed, self._report)
+        raise_problems(self._too_short(tracks))
+        with tempfile.TemporaryDirectory(prefix="svfr-") as name:
+            folder = Path(name)
+            # what the network sees of every track, and what it returned of every track
+            crop_count = 2 * sum(len(track.frames) for track in tracks)
+            require_space(folder, crop_count * crop_bytes(self._plan.crop_px))
+            restorers = [
+                self._restorer(track, reference) for track, reference in zip(tracks, references, strict=True)
+            ]
+            crops = self._cut(tracks, restorers, folder)
             outputs = [
-                self._restore(track, spool, number, Path(folder))
-                for number, (track, spool) in enumerate(zip(tracks, crops, strict=True))
+                self._restore(track, restorer, spool, folder / f"{number}.restored")
+                for number, (track, restorer, spool) in enumerate(zip(tracks, restorers, crops, strict=True))
             ]
             written = self._write(tracks, outputs)
-        indices = tuple(sorted({track.index for track in tracks}))
-        return JobResult(written, indices, self._counts)
+        return JobResult(written, tuple(sorted({track.index for track in tracks})), self._counts)
 
     def _stop_if_cancelled(self, frame: int) -> None:
         if self._cancelled():
             raise JobWasCancelled("The job was cancelled.", frame=frame)
 
-    def _reference_for(self, track: TrackPlan) -> Reference | None:
-        """Return the user's reference for a face: its own before one for all."""
-        given = {reference.track: reference for reference in self._plan.spec.references}
-        return given.get(track.index, given.get(None))
+    def _warn_of_empty_shots(self, surveys: Sequence[Survey], tracks: Sequence[TrackPlan]) -> None:
+        """Say which shots go through untouched: a missed face must not look like a restored one."""
+        first_frames = [track.frames[0] for track in tracks]
+        for shot in (shot for survey in surveys for shot in survey.shots):
+            if not any(frame in shot.frames for frame in first_frames):
+                text = f"Nothing to restore was found from frame {shot.first} to {shot.last}."
+                self._report(Report("warning", frame=shot.first, message=text))
 
-    def _check_references(self, tracks: Sequence[TrackPlan]) -> None:
-        """Make every user reference once before the model is loaded, so that a bad one fails early."""
-        for track in tracks:
-            reference = self._reference_for(track)
-            if reference is not None:
-                reference_picture(reference, self._feed, track, self._plan.crop_px, self._plan.colour.config)
-
-    def _cut(self, tracks: Sequence[TrackPlan], folder: Path) -> list[TrackCrops]:
-        """Cut and prepare the crops of all tracks in one pass over the plate."""
-        size = self._plan.crop_px
-        spools = [
-            TrackCrops(
-                track.index,
-                CropSpool(folder / f"{number}.unprepared", track.frames, size),
-                CropSpool(folder / f"{number}.prepared", track.frames, size),
+    def _too_short(self, tracks: Sequence[TrackPlan]) -> list[SvfrError]:
+        """Return one problem for every track that the published sampler cannot take."""
+        if self._plan.spec.sampler != "official" or self._plan.preset is None:
+            return []
+        least = self._plan.model.overlap + 1
+        return [
+            ShotTooShort(
+                f"Face {track.index} is seen in {len(track.frames)} frames; official mode needs {least}.",
+                frame=track.frames[0],
+                remedy="Use the studio sampler, which restores any number of frames.",
             )
-            for number, track in enumerate(tracks)
+            for track in tracks
+            if len(track.frames) < least
         ]
+
+    def _restorer(self, track: TrackPlan, reference: torch.Tensor | None) -> Restorer:
+        """Return what restores a track; a diffusion model is loaded with the first."""
+        if self._plan.model.kind == "identity":
+            return IdentityRestorer()
+        if self._plan.model.kind == "probe":
+            return ProbeRestorer()
+        spec, preset = self._plan.spec, self._plan.preset
+        assert preset is not None
+        model = self._models.get(spec.model)
+        sampling = Sampling(
+            model,
+            self._models.fingerprint(spec.model),
+            preset,
+            TaskSet.of(spec.tasks),
+            spec.seed,
+            cast(SamplerMode, spec.sampler),
+            self._store,
+            self._report,
+            self._cancelled,
+            self._counts,
+        )
+        last_of_first_window = track.frames[: model.spec.window][-1]
+        same_in_plate = partial(codes_of, self._feed, track, last_of_first_window, self._plan.crop_px)
+        return DiffusionRestorer(
+            sampling,
+            reference,
+            lambda picture: identify(
+                model.identity,
+                picture,
+                same_in_plate if reference is None else None,
+                lambda text: self._report(Report("warning", track=track.index, message=text)),
+            ),
+        )
+
+    def _cut(
+        self, tracks: Sequence[TrackPlan], restorers: Sequence[Restorer], folder: Path
+    ) -> list[CropSpool]:
+        """Cut the crops of all tracks in one pass over the plate, prepared where a network will see them."""
+        size, tasks = self._plan.crop_px, self._plan.spec.tasks
+        spools = [CropSpool(folder / f"{n}.crops", track.frames, size) for n, track in enumerate(tracks)]
         frames = sorted({frame for track in tracks for frame in track.frames})
         for done, frame in enumerate(frames, 1):
             self._stop_if_cancelled(frame)
             picture = self._feed.read(frame)
             clean = sanitise(picture.rgb)
             mask = None
-            if self._plan.mask is not None and "inpaint" in self._plan.spec.tasks:
+            if self._plan.mask is not None and "inpaint" in tasks:
                 mask = self._plan.mask.read(frame, picture.data_window)
-            for track, spool in zip(tracks, spools, strict=True):
+            for track, restorer, spool in zip(tracks, restorers, spools, strict=True):
                 if frame not in track.frames:
                     continue
                 transform = track.crop.transform(frame, size, picture.pixel_aspect)
                 codes = track.domain.to_codes(cut(clean, picture.data_window, transform, size))
                 codes = np.clip(codes, 0.0, 1.0)
-                hole = None if mask is None else hole_of_mask(mask, picture.data_window, transform, size)
-                spool.unprepared.write(frame, codes)
-                spool.prepared.write(
-                    frame, prepare(codes, self._plan.spec.tasks, hole, self._plan.model.hole_fill)
-                )
+                if restorer.sees_prepared:
+                    hole = None if mask is None else hole_of_mask(mask, picture.data_window, transform, size)
+                    codes = prepare(codes, tasks, hole, self._plan.model.hole_fill)
+                spool.write(frame, codes)
                 self._counts["crops_cut"] += 1
             self._report(Report("progress", "crop", done, len(frames), frame=frame))
         return spools
 
-    def _restorer(self, track: TrackPlan) -> Restorer:
-        if self._plan.model.kind == "identity":
-            return IdentityRestorer()
-        if self._plan.model.kind == "probe":
-            return ProbeRestorer()
-        spec, size = self._plan.spec, self._plan.crop_px
-        model = self._models.get(spec.model)
-        reference = self._reference_for(track)
-        assert self._plan.preset is not None
-
-        def warn(message: str) -> None:
-            self._report(Report("warning", track=track.index, message=message))
-
-        return DiffusionRestorer(
-            model,
-            self._models.fingerprint(spec.model),
-            self._plan.preset,
-            TaskSet.of(spec.tasks),
-            spec.seed,
-            cast(SamplerMode, spec.sampler),
-            None
-            if reference is None
-            else reference_picture(reference, self._feed, track, size, self._plan.colour.config),
-            lambda picture: identify(
-                model.identity,
-                picture,
-                lambda: codes_of(self._feed, track, track.frames[0], size),
-                warn,
-            ),
-            self._store,
-            self._report,
-            self._cancelled,
-            self._counts,
-        )
-
-    def _restore(self, track: TrackPlan, crops: TrackCrops, number: int, folder: Path) -> CropSpool:
-        """Run the model over one track; its output goes to disk, its inputs are deleted."""
-        output = CropSpool(folder / f"{number}.restored", track.frames, self._plan.crop_px)
-        for frame, codes in self._restorer(track).restore(crops):
+    def _restore(self, track: TrackPlan, restorer: Restorer, crops: CropSpool, path: Path) -> CropSpool:
+        """Run the model over one track; its output goes to disk, its input is deleted."""
+        output = CropSpool(path, track.frames, self._plan.crop_px)
+        for frame, codes in restorer.restore(track.index, crops):
             self._stop_if_cancelled(frame)
             output.write(frame, codes)
             self._counts["crops_restored"] += 1
-        crops.unprepared.remove()
-        crops.prepared.remove()
+        crops.remove()
         return output
 
     def _write(self, tracks: Sequence[TrackPlan], outputs: Sequence[CropSpool]) -> tuple[WrittenOutput, ...]:
@@ -209,7 +225,7 @@ class _Job:
         plan = self._plan
         plan.output.make_folders()
         written: list[WrittenOutput] = []
-        with WriterPool() as pool:
+        with WriterPool(_WRITER_THREADS, _WRITER_QUEUE) as pool:
             for frame in plan.frames.written:
                 self._stop_if_cancelled(frame)
                 picture = self._feed.read(frame)
@@ -222,7 +238,8 @@ class _Job:
                 restored = compose(plan.spec, picture, faces, mask, plan.crop_px)
                 self._counts["deltas"] += len(faces)
                 self._counts["pixels_changed"] += int(restored.changed.sum())
-                pool.submit(partial(self._write_frame, picture, restored, self._provenance(faces), written))
+                signature = provenance(plan, (track for track, _ in faces))
+                pool.submit(partial(self._write_frame, picture, restored, signature, written))
         self._counts["frames_written"] += len(written)
         return tuple(sorted(written, key=lambda output: output.frame))
 
@@ -230,7 +247,7 @@ class _Job:
         self,
         picture: PlateFrame,
         restored: Restored,
-        provenance: Mapping[str, str],
+        signature: Mapping[str, str],
         written: list[WrittenOutput],
     ) -> None:
         """Write one file and report it; runs on a writer thread."""
@@ -240,31 +257,13 @@ class _Job:
             restored.rgb,
             restored.changed,
             restored.layers,
-            provenance,
+            signature,
             self._plan.colour.space.interop_id,
         )
         with self._reporting:
             written.append(WrittenOutput(picture.frame, result.path, result.size_bytes))
             for note in result.notes:
                 self._report(Report("warning", frame=picture.frame, message=note))
+            self._report(Report("frame", frame=picture.frame, path=str(result.path)))
             total = len(self._plan.frames.written)
-            path = str(result.path)
-            self._report(Report("frame", "write", len(written), total, frame=picture.frame, path=path))
-
-    def _provenance(self, faces: Sequence[tuple[TrackPlan, object]]) -> dict[str, str]:
-        """Return what the written file says about how it was made; no names of people or folders."""
-        plan, spec = self._plan, self._plan.spec
-        weights = sorted(record.sha256 for record in plan.model.files.values())
-        return {
-            "svfr/ai_modified": "1",
-            "svfr/version": metadata.version("svfr-studio"),
-            "svfr/model": plan.model.name,
-            "svfr/weights_sha256": ",".join(weights),
-            "svfr/task": "+".join(spec.tasks),
-            "svfr/preset": spec.preset,
-            "svfr/seed": str(spec.seed),
-            "svfr/sampler": spec.sampler,
-            "svfr/color": f"{plan.colour.config.uri or plan.colour.config.sha256} {plan.colour.space.name}",
-            "svfr/exposure_stops": ",".join(f"{track.domain.exposure_stops:.4f}" for track, _ in faces),
-            "svfr/job_hash": spec.content_key(),
-        }
+            self._report(Report("progress", "write", len(written), total, frame=picture.frame))

@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TypeVar, cast
 
+import torch
+
 from svfr.model_spec import ModelSpec, Preset
-from svfr_client.errors import SvfrError, raise_problems
+from svfr_client.errors import SeveralProblems, SvfrError, raise_problems
 from svfr_client.frames import FrameRange
 from svfr_client.messages import JobSpec
 from svfr_ocio.contract import Agreement, agree
 from svfr_ocio.domain import ModelDomain
 from svfr_restore.crops.crop_file import read_tracks
-from svfr_restore.errors import NoFramesAsked, ReferenceCannotBeUsed, UnknownPreset
+from svfr_restore.crops.crop_track import CropTrack, track_of_box
+from svfr_restore.errors import (
+    BoxMissesPlate,
+    FaceTrackNotFound,
+    NoFramesAsked,
+    UnknownPreset,
+)
+from svfr_restore.faces.landmarks import FivePointFinder
+from svfr_restore.first_sight import nothing_to_restore
 from svfr_restore.frame_feed import JobFrames, plan_frames
 from svfr_restore.mask_feed import MaskFeed, open_mask
 from svfr_restore.media.output import ExistingPolicy, OutputPlan, plan_output
@@ -22,6 +33,7 @@ from svfr_restore.media.plate import Plate, open_plate
 from svfr_restore.media.plate_check import MissingPolicy, check_plate
 from svfr_restore.media.window import Window
 from svfr_restore.models import ModelCache
+from svfr_restore.photo import photo_reference, require_photo
 
 T = TypeVar("T")
 
@@ -31,7 +43,8 @@ class JobPlan:
     """A job whose inputs are open and sound.
 
     ``colour`` is the agreed config and space, ``domain`` the model domain with no exposure, ``preset`` None
-    for the built-in models without a network.
+    for the built-in models without a network, ``crop_tracks`` those of the job's file or None, ``photos``
+    the reference pictures (3, S, S) in [-1, 1] by path.
     """
 
     spec: JobSpec
@@ -43,6 +56,8 @@ class JobPlan:
     model: ModelSpec
     preset: Preset | None
     output: OutputPlan
+    crop_tracks: tuple[CropTrack, ...] | None
+    photos: Mapping[str, torch.Tensor]
 
     @property
     def display(self) -> Window:
@@ -60,86 +75,186 @@ class JobPlan:
         return self.model.crop_px
 
 
+@dataclass
 class _Findings:
     """Collects what is wrong, so that a user mends everything at once."""
 
-    def __init__(self) -> None:
-        self.problems: list[SvfrError] = []
+    problems: list[SvfrError] = field(default_factory=list)
 
     def attempt(self, action: Callable[[], T]) -> T | None:
         """Return the action's result, or None after noting why it failed."""
         try:
             return action()
+        except SeveralProblems as several:
+            self.problems += several.problems
         except SvfrError as problem:
             self.problems.append(problem)
-            return None
+        return None
 
 
 def plan_job(spec: JobSpec, models: ModelCache) -> JobPlan:
-    """Open and check everything a job names. Raises the one problem, or SeveralProblems with all of them."""
-    found = _Findings()
-    found.problems += spec.problems()
-    raise_problems(found.problems)  # nothing below makes sense for a job that contradicts itself
+    """Open and check everything a job names. Raises the one problem, or SeveralProblems with all of them.
 
-    model = found.attempt(lambda: models.spec(spec.model))
-    if model is not None:
-        found.problems += models.problems(spec.model)
-    preset = found.attempt(lambda: _preset(model, spec)) if model is not None else None
+    Whether the frames show a face is only told here when something else is wrong: a sound job looks at
+    them anyway.
+    """
+    found = _Findings(spec.problems())
+    model, preset = _model(spec, models, found)
     plate = found.attempt(lambda: open_plate(spec.plate))
-    frames = found.attempt(lambda: _frames(spec, plate)) if plate is not None else None
+    frames = _frames(spec, plate, found) if plate is not None else None
+    sound_before = len(found.problems)
     if plate is not None and frames is not None:
-        found.problems += check_plate(plate, frames.read, _missing(spec))
-    colour = found.attempt(lambda: agree(spec.colour, plate.colour_hint)) if plate is not None else None
-    domain = found.attempt(lambda: ModelDomain.build(colour.config, colour.space)) if colour else None
+        found.problems += check_plate(plate, frames.needed(plate.frames), _missing(spec))
+    is_readable = len(found.problems) == sound_before
+    colour, domain = _colour(spec, plate, found)
     mask = found.attempt(lambda: open_mask(spec, plate.display)) if plate is not None else None
     if mask is not None and frames is not None:
-        found.problems += mask.check(frames.read)
-    if spec.crop_tracks is not None:
-        found.attempt(lambda: read_tracks(Path(str(spec.crop_tracks))))
-    found.problems += _photo_problems(spec)
-    output = None
-    if plate is not None and frames is not None:
-        output = found.attempt(
-            lambda: plan_output(spec.output, frames.written, cast(ExistingPolicy, spec.existing), plate)
-        )
+        found.problems += mask.check(frames.written)
+    crop_tracks = found.attempt(lambda: _crop_tracks(spec, frames))
+    if plate is not None:
+        found.problems += _box_problems(spec, plate)
+    photos = _photos(spec, model, colour, found)
+    output = _output(spec, plate, frames, found)
+    if found.problems and is_readable and plate and frames and frames.read and domain:
+        unseen = nothing_to_restore(spec, plate, frames, domain, mask)
+        found.problems += [] if unseen is None else [unseen]
     raise_problems(found.problems)
     assert plate and frames and colour and domain and model and output
-    return JobPlan(spec, plate, frames, mask, colour, domain, model, preset, output)
+    return JobPlan(spec, plate, frames, mask, colour, domain, model, preset, output, crop_tracks, photos)
 
 
-def _frames(spec: JobSpec, plate: Plate) -> JobFrames:
-    asked = FrameRange.parse(spec.frames)
-    frames = plan_frames(asked, plate.frames, spec.handles, spec.write_handles, _missing(spec))
-    if not frames.written:
-        raise NoFramesAsked(
+def _model(spec: JobSpec, models: ModelCache, found: _Findings) -> tuple[ModelSpec | None, Preset | None]:
+    model = found.attempt(lambda: models.spec(spec.model))
+    if model is None:
+        return None, None
+    found.problems += models.problems(spec.model)
+    if model.identity is not None and model.identity.kind == "iresnet100":
+        found.attempt(FivePointFinder)  # its weights are needed in the middle of the job
+    return model, found.attempt(lambda: _preset(model, spec.preset))
+
+
+def _preset(model: ModelSpec, name: str) -> Preset | None:
+    if model.kind != "diffusion":
+        return None
+    if name not in model.presets:
+        raise UnknownPreset(
+            f"The model {model.name} has no preset {name!r}.",
+            remedy=f"Choose one of {', '.join(model.presets)}.",
+        )
+    return model.presets[name]
+
+
+def _frames(spec: JobSpec, plate: Plate, found: _Findings) -> JobFrames | None:
+    try:
+        asked = FrameRange.parse(spec.frames)
+    except SvfrError:
+        return None  # JobSpec.problems() has it already
+    frames = plan_frames(asked, plate.frames, max(spec.handles, 0), spec.write_handles, _missing(spec))
+    if frames.written:
+        return frames
+    found.problems.append(
+        NoFramesAsked(
             f"None of the frames {asked} is in the plate, which has {plate.frames[0]} to {plate.frames[-1]}.",
             frame=asked.first,
             path=plate.pattern,
             remedy="Choose frames of the plate.",
         )
-    return frames
+    )
+    return None
 
 
 def _missing(spec: JobSpec) -> MissingPolicy:
-    return cast(MissingPolicy, spec.missing)  # one of them: JobSpec.problems() was empty
+    return cast(MissingPolicy, spec.missing)  # any other word is one of JobSpec.problems()
 
 
-def _preset(model: ModelSpec | None, spec: JobSpec) -> Preset | None:
-    if model is None or model.kind != "diffusion":
+def _colour(
+    spec: JobSpec, plate: Plate | None, found: _Findings
+) -> tuple[Agreement | None, ModelDomain | None]:
+    if plate is None and spec.colour.space is None and spec.colour.interop_id is None:
+        return None, None  # the plate would have said
+    colour = found.attempt(lambda: agree(spec.colour, plate.colour_hint if plate else None))
+    if colour is None:
+        return None, None
+    return colour, found.attempt(lambda: ModelDomain.build(colour.config, colour.space))
+
+
+def _crop_tracks(spec: JobSpec, frames: JobFrames | None) -> tuple[CropTrack, ...] | None:
+    """Read the job's crop-track file: the chosen faces, at least one of them in the frames."""
+    if spec.crop_tracks is None:
         return None
-    if spec.preset not in model.presets:
-        raise UnknownPreset(
-            f"The model {model.name} has no preset {spec.preset!r}.",
-            remedy=f"Choose one of {', '.join(model.presets)}.",
+    path = Path(spec.crop_tracks)
+    tracks = read_tracks(path)
+    if spec.faces.mode == "index":
+        there = {track.index for track in tracks}
+        missing = sorted(set(spec.faces.indices) - there)
+        if missing:
+            raise FaceTrackNotFound(
+                f"The crop-track file has no face {', '.join(map(str, missing))}.",
+                path=path,
+                remedy=f"Its faces are {', '.join(map(str, sorted(there)))}.",
+            )
+        tracks = [track for track in tracks if track.index in spec.faces.indices]
+    if frames is not None and not any(_covers(track, frames.read) for track in tracks):
+        raise FaceTrackNotFound(
+            f"No track of the crop-track file covers any frame from {frames.read[0]} to {frames.read[-1]}.",
+            frame=frames.read[0],
+            path=path,
+            remedy="Extend its tracks, or choose frames that they cover.",
         )
-    return model.presets[spec.preset]
+    return tuple(tracks)
 
 
-def _photo_problems(spec: JobSpec) -> list[SvfrError]:
-    return [
-        ReferenceCannotBeUsed(
-            "The reference photo does not exist.", path=r.photo, remedy="Check the path of the photo."
-        )
-        for r in spec.references
-        if r.photo is not None and not Path(r.photo).is_file()
-    ]
+def _covers(track: CropTrack, frames: Sequence[int]) -> bool:
+    return any(frame in track.frames for frame in frames)
+
+
+def _box_problems(spec: JobSpec, plate: Plate) -> list[SvfrError]:
+    """Return a problem for every box that is no region of the plate."""
+    if spec.faces.mode != "box" or spec.crop_tracks is not None:
+        return []
+    problems: list[SvfrError] = []
+    seen = plate.display.union(plate.data_window)
+    for box in spec.faces.boxes:
+        try:
+            track_of_box(0, range(1), box.x, box.y, box.width, box.height, plate.pixel_aspect)
+        except SvfrError as problem:
+            problems.append(problem)
+            continue
+        outside_x = box.x + box.width <= seen.x or box.x >= seen.right
+        if outside_x or box.y + box.height <= seen.y or box.y >= seen.bottom:
+            problems.append(
+                BoxMissesPlate(
+                    f"The box {box.x:g},{box.y:g},{box.width:g},{box.height:g} lies outside the plate.",
+                    path=plate.pattern,
+                    remedy=f"The plate covers {seen.x},{seen.y},{seen.width},{seen.height}.",
+                )
+            )
+    return problems
+
+
+def _photos(
+    spec: JobSpec, model: ModelSpec | None, colour: Agreement | None, found: _Findings
+) -> dict[str, torch.Tensor]:
+    """Return the reference photos' faces; without model and colour only look whether they are there."""
+    photos: dict[str, torch.Tensor] = {}
+    for name in dict.fromkeys(r.photo for r in spec.references if r.photo is not None):
+        path = Path(name)
+        if model is None or colour is None:
+            found.attempt(partial(require_photo, path))
+            continue
+        make = partial(photo_reference, path, model.crop_px, colour.config, colour.space)
+        picture = found.attempt(make)
+        if picture is not None:
+            photos[name] = picture
+    return photos
+
+
+def _output(
+    spec: JobSpec, plate: Plate | None, frames: JobFrames | None, found: _Findings
+) -> OutputPlan | None:
+    """Plan the output; without a sound range its folder and pattern are still looked at."""
+    if plate is None:
+        return None
+    written = plate.frames[:1] if frames is None else frames.written
+    existing = cast(ExistingPolicy, spec.existing)
+    return found.attempt(lambda: plan_output(spec.output, written, existing, plate))

@@ -7,9 +7,11 @@ from pathlib import Path
 import torch
 
 from svfr.model import Model, load_model
-from svfr.model_folder import check_files, find_model, read_spec
+from svfr.model_folder import find_model, read_spec, verify
 from svfr.model_spec import ModelSpec
 from svfr_client.errors import SvfrError
+
+_Stamp = tuple[Path, tuple[tuple[str, int, int], ...]]
 
 
 class ModelCache:
@@ -20,19 +22,29 @@ class ModelCache:
 
     def __init__(self, device: str = "cpu", dtype: torch.dtype = torch.float32) -> None:
         self.device, self.dtype = device, dtype
-        self._loaded: tuple[Path, str, Model] | None = None
+        self._loaded: tuple[_Stamp, Model] | None = None
+        self._sound: set[_Stamp] = set()
 
     def spec(self, name: str) -> ModelSpec:
         """Return what the model says about itself; raises ModelMissing, ModelSpecInvalid."""
         return read_spec(find_model(name))
 
     def problems(self, name: str) -> list[SvfrError]:
-        """Return what is wrong with the model's files, without loading them."""
+        """Return what is wrong with the model's files, tensors and shapes, without loading them.
+
+        A folder that was found sound is not read again until a size or time in it changes.
+        """
         try:
             folder = find_model(name)
-            return check_files(folder, read_spec(folder))
         except SvfrError as problem:
             return [problem]
+        stamp = _stamp(folder)
+        if stamp in self._sound:
+            return []
+        found = verify(folder)
+        if not found:
+            self._sound.add(stamp)
+        return found
 
     def fingerprint(self, name: str) -> str:
         """Return a text that changes when the model's weights or settings do."""
@@ -40,8 +52,15 @@ class ModelCache:
 
     def get(self, name: str) -> Model:
         """Return the loaded model; the one before it is let go first, so that two never share the memory."""
-        folder, fingerprint = find_model(name), self.fingerprint(name)
-        if self._loaded is None or self._loaded[:2] != (folder, fingerprint):
+        folder = find_model(name)
+        stamp = _stamp(folder)
+        if self._loaded is None or self._loaded[0] != stamp:
             self._loaded = None
-            self._loaded = (folder, fingerprint, load_model(folder, self.device, self.dtype))
-        return self._loaded[2]
+            self._loaded = (stamp, load_model(folder, self.device, self.dtype))
+        return self._loaded[1]
+
+
+def _stamp(folder: Path) -> _Stamp:
+    """Return what changes when somebody replaces or edits a file of the folder."""
+    stats = ((path.name, path.stat()) for path in sorted(folder.iterdir()))
+    return folder.resolve(), tuple((name, stat.st_size, stat.st_mtime_ns) for name, stat in stats)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections import Counter
 from functools import cache
 from importlib import metadata, resources
@@ -12,6 +13,10 @@ from typing import Any, cast
 import torch
 
 from svfr_restore.reports import CancelCheck, CheckpointStore, Report, Reporter, Stage
+
+# Of these stages every report is one more window; the others first say how far an earlier run had come.
+_STAGES_FROM_NOTHING = ("encode", "decode")
+_MINUS = re.compile(r"(?<!\d)-")
 
 
 def content_key(*parts: Any) -> str:
@@ -22,6 +27,11 @@ def content_key(*parts: Any) -> str:
         digest.update(len(data).to_bytes(8, "little"))
         digest.update(data)
     return digest.hexdigest()
+
+
+def tensor_key(tensor: torch.Tensor) -> str:
+    """Return the content key of a tensor's shape and numbers, wherever it lies."""
+    return content_key(list(tensor.shape), tensor.detach().float().cpu().numpy().tobytes())
 
 
 @cache
@@ -53,10 +63,11 @@ class SamplingWatch:
         self._last: tuple[str, int] = ("", 0)
 
     def progress(self, stage: str, done: int, total: int) -> None:
-        """Pass progress on; every further window is one UNet call of its pass."""
-        before = self._last[1] if self._last[0] == stage else 0
-        if done > before and self._last[0] == stage:
-            self._counts[f"{stage}_windows"] += done - before
+        """Pass progress on and count the windows that were computed now, as ``<stage>_windows``."""
+        if stage in _STAGES_FROM_NOTHING:
+            self._counts[f"{stage}_windows"] += 1
+        elif stage == self._last[0]:
+            self._counts[f"{stage}_windows"] += done - self._last[1]
         self._last = (stage, done)
         self._report(Report("progress", cast(Stage, stage), done, total, track=self._track))
 
@@ -66,11 +77,15 @@ class SamplingWatch:
 
     def load(self, name: str) -> torch.Tensor | None:
         """Return what an earlier run of the same inputs kept."""
-        value = self._store.load(f"{self._key}/{name}")
+        value = self._store.load(self._kept(name))
         if value is not None:
             self._counts["checkpoints_reused"] += 1
         return value
 
     def save(self, name: str, value: torch.Tensor) -> None:
         """Keep a value for a later run of the same inputs."""
-        self._store.save(f"{self._key}/{name}", value)
+        self._store.save(self._kept(name), value)
+
+    def _kept(self, name: str) -> str:
+        """Return the name in the store, where no part may begin with the minus of a negative frame."""
+        return f"{self._key}/{_MINUS.sub('minus', name)}"

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
+from svfr_restore.errors import DiskSpaceIsShort, PictureCannotBeWritten
+
 FloatImage = npt.NDArray[np.float32]
+
+_REMEDY = "Free space there, or set TMPDIR to a folder on a larger disk before the server starts."
 
 
 class CropSpool:
@@ -19,15 +24,22 @@ class CropSpool:
 
     def __init__(self, path: Path, frames: range, crop_px: int) -> None:
         self.path, self.frames, self.crop_px = path, frames, crop_px
-        self._bytes = crop_px * crop_px * 3 * 4
-        path.parent.mkdir(parents=True, exist_ok=True)
+        self._bytes = crop_bytes(crop_px)
         path.touch()
 
     def write(self, frame: int, crop: FloatImage) -> None:
-        """Store one frame's crop."""
-        with self.path.open("r+b") as file:
-            file.seek(self.frames.index(frame) * self._bytes)
-            file.write(np.ascontiguousarray(crop, np.float32).tobytes())
+        """Store one frame's crop. Raises PictureCannotBeWritten, for instance when the disk is full."""
+        try:
+            with self.path.open("r+b") as file:
+                file.seek(self.frames.index(frame) * self._bytes)
+                file.write(np.ascontiguousarray(crop, np.float32).tobytes())
+        except OSError as error:
+            raise PictureCannotBeWritten(
+                f"A crop cannot be kept on disk: {error.strerror or error}.",
+                frame=frame,
+                path=self.path.parent,
+                remedy=_REMEDY,
+            ) from error
 
     def crops(self, start: int, stop: int) -> FloatImage:
         """Return crops (stop - start, S, S, 3); indices count from the first frame."""
@@ -50,9 +62,25 @@ class CropSpool:
         self.path.unlink(missing_ok=True)
 
 
+def crop_bytes(crop_px: int) -> int:
+    """Return what one crop takes on disk."""
+    return crop_px * crop_px * 3 * 4
+
+
+def require_space(folder: Path, needed_bytes: int) -> None:
+    """Raise DiskSpaceIsShort when crops of so many bytes do not fit beside what is in ``folder``."""
+    free = shutil.disk_usage(folder).free
+    if needed_bytes > free:
+        raise DiskSpaceIsShort(
+            f"The crops need {needed_bytes / 1e9:.1f} GB while the job runs; {free / 1e9:.1f} GB are free.",
+            path=folder,
+            remedy=_REMEDY,
+        )
+
+
 def to_network(codes: FloatImage) -> torch.Tensor:
     """Turn code values (N, S, S, 3) in 0..1 into pictures (N, 3, S, S) in [-1, 1]."""
-    return torch.from_numpy(np.ascontiguousarray(codes)).permute(0, 3, 1, 2) * 2.0 - 1.0
+    return torch.tensor(codes).permute(0, 3, 1, 2) * 2.0 - 1.0
 
 
 def from_network(picture: torch.Tensor) -> FloatImage:

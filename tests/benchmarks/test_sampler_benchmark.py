@@ -1,3 +1,4 @@
+import dataclasses
 import importlib
 import sys
 from pathlib import Path
@@ -6,7 +7,7 @@ from types import ModuleType
 import pytest
 import torch
 
-from svfr.model_spec import Preset
+from svfr.model_spec import Preset, ScheduleSpec
 
 ROOT = Path(__file__).parents[2]
 SHORT = Preset(reference_steps=2, steps=2, initial_noise=1.0, guidance=2.0)
@@ -26,7 +27,13 @@ def test_the_yardstick_itself_passes_parity(benchmark: ModuleType) -> None:
 
 
 def test_both_samplers_agree_and_ours_leaves_out_what_is_known(benchmark: ModuleType) -> None:
-    models = benchmark.random_models(64)
+    # few steps from the published level of 700 would be lost in float32 rounding of the yardstick
+    models = {
+        name: dataclasses.replace(
+            model, spec=dataclasses.replace(model.spec, schedule=ScheduleSpec(0.05, 20.0, 7.0))
+        )
+        for name, model in benchmark.random_models(64).items()
+    }
     crops = torch.rand((16, 3, 64, 64), generator=torch.Generator().manual_seed(4)) * 2 - 1
     tokens = torch.randn((1, 49, benchmark.TOKEN_CHANNELS), generator=torch.Generator().manual_seed(4))
     runs, counters = {}, {}
@@ -40,6 +47,6 @@ def test_both_samplers_agree_and_ours_leaves_out_what_is_known(benchmark: Module
     assert (published.pictures_encoded, ours.pictures_encoded) == (4 * 16 + 1, 16 + 1)
     assert ours.token_projections == 2 * 32
     assert ours.token_rows_projected == ours.token_projections * 49
-    assert published.token_rows_projected > 1000 * ours.token_rows_projected
+    assert published.token_rows_projected > 300 * ours.token_rows_projected
     assert ours.cross_attentions == 4 * 32
     assert ours.cross_attentions_unconditional == 0 < published.cross_attentions_unconditional

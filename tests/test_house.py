@@ -3,24 +3,27 @@
 import re
 import subprocess
 import sys
+import tomllib
 from collections import Counter
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parents[1]
-PACKAGES = sorted(
-    path.parent for top in ("plugin", "server", "ocio") for path in ROOT.glob(f"{top}/svfr*/__init__.py")
-)
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+PACKAGES = PROJECT["tool"]["importlinter"]["root_packages"]
 MACHINE_PATHS = re.compile(r"(?<![\w.~-])/(?:work|farm|root|home|tmp|Users)/[\w.-]")
 REGISTRIES = re.compile(r"\b(?:pypi|pythonhosted|npmjs|crates|rubygems|anaconda)\.(?:org|com|io)\b")
 
 
 def tracked() -> list[Path]:
-    names = subprocess.run(
-        ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True
-    ).stdout.split("\0")
-    return [ROOT / name for name in names if name and (ROOT / name).is_file()]
+    """The files of the project: what git knows, or, in an unpacked archive, everything that is not hidden."""
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True)
+    if listed.returncode == 0:
+        return [ROOT / name for name in listed.stdout.split("\0") if name and (ROOT / name).is_file()]
+    hidden = re.compile(r"^(\.|__pycache__|.*\.egg-info$)")
+    found = [path.relative_to(ROOT) for path in ROOT.rglob("*") if path.is_file()]
+    return [ROOT / path for path in found if not any(hidden.match(part) for part in path.parts)]
 
 
 def texts() -> list[tuple[Path, str]]:
@@ -54,7 +57,10 @@ def test_the_floors_hold() -> None:
 
 
 def test_every_package_is_typed() -> None:
-    assert [str(p.relative_to(ROOT)) for p in PACKAGES if not (p / "py.typed").is_file()] == []
+    folders = [path for top in ("plugin", "server", "ocio") for path in (ROOT / top).iterdir()]
+    found = {path.name: path for path in folders if path.name in PACKAGES}
+    assert sorted(found) == sorted(PACKAGES)
+    assert [name for name, path in found.items() if not (path / "py.typed").is_file()] == []
 
 
 def test_test_files_have_names_of_their_own() -> None:

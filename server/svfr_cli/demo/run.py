@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from fractions import Fraction
 from pathlib import Path
 
 from svfr_client.client import Client
@@ -44,33 +45,39 @@ class CaseResult:
 
 
 def run(plan: DemoPlan) -> list[CaseResult]:
-    """Run the chosen cases and write films, sheet and figures; returns the results in order.
+    """Fetch the footage, run the chosen cases, write films, sheet and figures; returns the results.
 
     Raises:
         DemoClipUnavailable: no footage.
         SvfrError: a job failed; its own command has said why.
     """
     started = time.monotonic()
-    plan.out.mkdir(parents=True, exist_ok=True)
     say(f"Model {plan.model}, preset {plan.preset}. Everything goes to {plan.out}")
     footage = load_footage(plan.out / "footage")
-    chosen = [case for case in CASES if case.name in plan.cases]
-    try:
-        results = [
-            run_case(case, footage, plan, number, len(chosen)) for number, case in enumerate(chosen, 1)
-        ]
-    finally:
-        stop_server(plan)
-    sheet = show.write_sheet(plan.out / "contact-sheet.png", [result.pictures for result in results])
-    films = [show.write_film(plan.out, result.pictures, footage.frames_per_second) for result in results]
-    (plan.out / "figures.json").write_text(json.dumps(figures(results, plan), indent=1) + "\n", "utf-8")
-    print_table(results)
-    say(f"Sheet   {sheet}")
-    for film in films:
-        say(f"Film    {film}")
-    say(f"EXR     {plan.out / '<case>' / 'restored'}")
+    results = run_cases(plan, footage)
+    for path in present(plan, results, footage.frames_per_second):
+        say(f"  {path}")
+    say(f"  {plan.out / '*' / 'restored'} (EXR)")
     say(f"The demo took {time.monotonic() - started:.0f} s.")
     return results
+
+
+def run_cases(plan: DemoPlan, footage: Footage) -> list[CaseResult]:
+    """Run the chosen cases one after the other through one server, which is stopped at the end."""
+    chosen = [case for case in CASES if case.name in plan.cases]
+    try:
+        return [run_case(case, footage, plan, number, len(chosen)) for number, case in enumerate(chosen, 1)]
+    finally:
+        stop_server(plan)
+
+
+def present(plan: DemoPlan, results: Sequence[CaseResult], frames_per_second: Fraction) -> list[Path]:
+    """Write sheet, films and figures, print the table, and return the files to look at."""
+    print_table(results)
+    pictures = [result.pictures for result in results]
+    (plan.out / "figures.json").write_text(json.dumps(figures(results, plan), indent=1) + "\n", "utf-8")
+    sheet = show.write_sheet(plan.out / "contact-sheet.png", pictures)
+    return [sheet, *(show.write_film(plan.out, case, frames_per_second) for case in pictures)]
 
 
 def run_case(case: Case, footage: Footage, plan: DemoPlan, number: int, count: int) -> CaseResult:

@@ -2,8 +2,6 @@
 
 import json
 import socket
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,12 +19,11 @@ from zmq.utils.monitor import recv_monitor_message
 from svfr_client.bulk import split_bulk
 from svfr_client.client import Client
 from svfr_client.connection import Connection, KeyPair, find_connection
-from svfr_client.errors import NoServer, NotAuthorised, ReportedError, SeveralProblems, SvfrError
+from svfr_client.errors import NoServer, NotAuthorised, ReportedError, SeveralProblems
 from svfr_client.link import process_context
 from svfr_client.messages import JobSpec
 from svfr_client.wire import MAGIC, Message, new_id, pack, unpack
 from svfr_server.keys import KeyRing
-from svfr_server.worker_process import package_environment
 
 
 @contextmanager
@@ -343,59 +340,6 @@ def test_too_many_streams_of_one_client_are_refused(service: Service, client: Cl
         assert [answer.op for answer in answers] == ["ok"] * 32 + ["error"]
         assert answers[-1].body["code"] == "QUEUE_FULL"
     client.cancel(running)
-
-
-def test_a_second_service_says_who_holds_the_folder(service: Service) -> None:
-    environment = dict(package_environment(), SVFR_HOME=str(service.home))
-    command = [sys.executable, "-m", "svfr_server", "--device", "cpu"]
-    second = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=30, check=False)
-    assert second.returncode == 2
-    assert f"process {find_connection(service.home).pid}, since" in second.stderr
-    with service.client() as client:
-        assert client.ping().boot
-
-
-def test_another_address_needs_client_keys(tmp_path: Path) -> None:
-    environment = dict(package_environment(), SVFR_HOME=str(tmp_path / "home"))
-    command = [sys.executable, "-m", "svfr_server", "--device", "cpu", "--listen", "0.0.0.0"]
-    refused = subprocess.run(
-        command, env=environment, capture_output=True, text=True, timeout=30, check=False
-    )
-    assert refused.returncode == 1
-    assert "svfr key authorize" in refused.stderr
-
-
-def test_two_starters_at_once_end_up_with_one_service(tmp_path: Path) -> None:
-    code = (
-        "import sys; from pathlib import Path; from svfr_server.start import start_local_server\n"
-        "with start_local_server(Path(sys.argv[1]), arguments=['--device', 'cpu']) as client:\n"
-        "    print(client.ping().boot)"
-    )
-    command = [sys.executable, "-c", code, str(tmp_path / "home")]
-    starters = [
-        subprocess.Popen(command, env=package_environment(), stdout=subprocess.PIPE, text=True)
-        for _ in range(3)
-    ]
-    boots = {one.communicate(timeout=60)[0].strip() for one in starters}
-    assert len(boots) == 1 and "" not in boots
-    with Client(folder=tmp_path / "home") as client:
-        client.shutdown()
-
-
-def test_a_service_that_cannot_start_says_why(tmp_path: Path) -> None:
-    from svfr_server.start import start_local_server
-
-    with pytest.raises(SvfrError, match="A root is not a folder"):
-        start_local_server(tmp_path / "home", arguments=["--read-root", str(tmp_path / "gone")])
-
-
-def test_the_supervisor_side_loads_neither_torch_nor_numpy() -> None:
-    code = (
-        "import sys, time; import svfr_server.supervisor, svfr_server.start, svfr_server.__main__\n"
-        "heavy = {'torch', 'numpy', 'diffusers', 'cv2', 'av', 'OpenImageIO', 'PyOpenColorIO'}\n"
-        "assert not heavy & set(sys.modules)"
-    )
-    subprocess.run([sys.executable, "-c", code], env=package_environment(), check=True, timeout=30)
 
 
 def test_queue_full_is_answered_when_too_many_jobs_wait(tmp_path: Path) -> None:

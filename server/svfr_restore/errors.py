@@ -154,9 +154,9 @@ class BoxIsEmpty(SvfrError):
 
 
 class BoxMissesPlate(SvfrError):
-    """A crop box lies wholly outside the plate's pixels."""
+    """A crop box covers no pixel of the plate."""
 
-    code = "BOX_OUTSIDE"
+    code = "EMPTY_BOX"
 
 
 class MaskIsEmpty(SvfrError):

@@ -186,3 +186,15 @@ class UsedInAnotherThread(SvfrError):
     """A client is used outside the thread that made it; ZeroMQ sockets belong to one thread."""
 
     code = "INTERNAL"
+
+
+class BadPathMap(SvfrError):
+    """A file of path rules is not written as path rules are."""
+
+    code = "BAD_PATH_MAP"
+
+
+class PathIsNotMapped(SvfrError):
+    """No path rule covers a path, and the other machine writes its paths in another style."""
+
+    code = "PATH_NOT_MAPPED"

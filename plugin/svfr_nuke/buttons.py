@@ -1,0 +1,156 @@
+"""What the node's buttons do; scripts call the same functions.
+
+With a window they return at once and errors are shown; in ``nuke -t`` they return when the work is done and
+errors are raised.
+"""
+
+import json
+import threading
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Callable, Iterator
+
+import nuke
+
+from svfr_client.errors import SvfrError
+from svfr_client.messages import JobSpec
+
+from . import result
+from .errors import AlreadyRestoring, NothingToRepeat
+from .gather import find_colour, gather
+from .server_link import ServerLink, start_local
+from .session import RUNNING, JobRecord, Session, session_of
+from .vendored import require_zmq
+
+
+def restore(node: Any) -> None:
+    """Gather the job, render what must be rendered, and send it."""
+    with _shown(node):
+        _require_idle(node)
+        require_zmq()
+        from svfr_client.wire import new_id
+
+        job = new_id()
+        node["status"].setValue("Gathering")
+        gathered = gather(node, job)
+        node["colour_found"].setValue(gathered.colour.said)
+        for task in gathered.renders:
+            node["status"].setValue("Rendering " + task.pattern.rsplit("/", 1)[-1])
+            task.run()
+        request = Path(gathered.folder) / "job.json"
+        request.parent.mkdir(parents=True, exist_ok=True)
+        request.write_text(json.dumps(gathered.spec.to_json()), encoding="utf-8")
+        colour = gathered.colour
+        record = JobRecord(job, str(request), _connection(node), colour.nuke_space, colour.raw)
+        _run(node, record, gathered.spec)
+
+
+def redo(node: Any) -> None:
+    """Send the node's last job again, exactly as it was; what the service still has is not computed again."""
+    with _shown(node):
+        _require_idle(node)
+        record = JobRecord.of(node)
+        if record is None:
+            raise NothingToRepeat("This node has sent no job yet.", remedy="Press Restore.")
+        require_zmq()
+        from svfr_client.wire import new_id
+
+        request = Path(record.request)
+        try:
+            spec = JobSpec.from_json(json.loads(request.read_text(encoding="utf-8")))
+        except (OSError, ValueError) as problem:
+            raise NothingToRepeat(
+                "The last job cannot be read any more.", path=request, remedy="Press Restore."
+            ) from problem
+        again = replace(record, job=new_id(), connection=_connection(node), state=RUNNING)
+        _run(node, again, spec)
+
+
+def cancel(node: Any) -> None:
+    """End the running job at its next step."""
+    with _shown(node):
+        session = session_of(node)
+        if session is None:
+            raise NothingToRepeat("No job of this node is running.")
+        session.cancel()
+
+
+def refresh(node: Any) -> None:
+    """Look at the inputs and the project again and show what colour they have."""
+    with _shown(node):
+        node["colour_found"].setValue(find_colour(node).said)
+
+
+def start_server(node: Any) -> None:
+    """Start this machine's server."""
+    link = ServerLink()
+
+    def start() -> str:
+        start_local()
+        return link.describe()
+
+    _ask(node, "Starting", start)
+
+
+def test_connection(node: Any) -> None:
+    """Ask the server who it is."""
+    _ask(node, "Asking", ServerLink.of_knob(_connection(node)).describe)
+
+
+def show_plate(node: Any) -> None:
+    """Show the plate instead of the result."""
+    result.hide(node)
+
+
+def _run(node: Any, record: JobRecord, spec: JobSpec) -> None:
+    session = Session(node, record, spec)
+    if nuke.GUI:
+        session.start()
+    else:
+        session.wait()
+
+
+def _ask(node: Any, doing: str, question: Callable[[], str]) -> None:
+    """Put the answer of ``question`` into the node's server field; with a window, from a thread."""
+    node["server_state"].setValue(doing)
+    name = node.fullName()
+
+    def show(text: str) -> None:
+        there = nuke.toNode(name)
+        if there is not None:
+            there["server_state"].setValue(text)
+
+    def work() -> None:
+        try:
+            answer = question()
+        except SvfrError as error:
+            answer = str(error)
+        nuke.executeInMainThread(show, (answer,))
+
+    if nuke.GUI:
+        threading.Thread(target=work, name="svfr server", daemon=True).start()
+    else:
+        with _shown(node):
+            show(question())
+
+
+def _connection(node: Any) -> str:
+    return str(node["connection"].value() or "").strip()
+
+
+def _require_idle(node: Any) -> None:
+    if session_of(node) is not None:
+        raise AlreadyRestoring("A job of this node is running.", remedy="Wait for it, or press Cancel.")
+
+
+@contextmanager
+def _shown(node: Any) -> Iterator[None]:
+    """Show an error in the node and, with a window, in a dialogue; without one it is raised."""
+    try:
+        yield
+    except SvfrError as error:
+        node["status"].setValue(str(error))
+        if not nuke.GUI:
+            raise
+        nuke.message(str(error))

@@ -1,0 +1,161 @@
+"""Say which colour space the pixels are in: from the plate's Read and the project, or by the user.
+
+Sources, as Nuke 13 to 16 name them: a Read's ``colorspace`` and ``raw`` knobs; the Root's
+``colorManagement``, ``OCIO_config``, ``OCIOConfigPath``, ``customOCIOConfigPath``, ``workingSpaceLUT`` and
+its default LUTs by file type; ``$OCIO``, which overrides the project. With colour management "Nuke" there is
+no config: Nuke's own names are then translated to interop IDs (ASWF Color Interop Forum).
+"""
+
+import os
+import re
+from dataclasses import dataclass
+from typing import Any, Dict, List, Optional
+
+import nuke
+
+from svfr_client.messages import ColourClaim
+
+from .errors import SpaceIsUnknown
+
+NUKE_NAMES: Dict[str, str] = {
+    "linear": "lin_rec709_scene",
+    "sRGB": "srgb_rec709_scene",
+    "rec709": "ocio:itu709_rec709_scene",
+    "Gamma1.8": "g18_rec709_scene",
+    "Gamma2.2": "g22_rec709_scene",
+    "Gamma2.4": "g24_rec709_scene",
+    "BT1886": "g24_rec709_scene",
+    "AlexaV3LogC": "ocio:arrilogc3_awg3_scene",
+    "ARRILogC4": "ocio:arrilogc4_awg4_scene",
+    "SLog3": "ocio:slog3_sgamut3_scene",
+    "Log3G10": "ocio:redlog3g10_rwg_scene",
+    "Blackmagic Film Generation 5": "ocio:bmdfilm5_wg5_scene",
+}
+_DEFAULT = re.compile(r"default(?:\s*\((?P<space>.*)\))?\Z")
+_LUT_BY_SUFFIX = {
+    "exr": "floatLut",
+    "hdr": "floatLut",
+    "dpx": "logLut",
+    "cin": "logLut",
+    "jpg": "int8Lut",
+    "jpeg": "int8Lut",
+    "png": "int8Lut",
+    "tga": "int8Lut",
+    "mov": "int8Lut",
+    "mp4": "int8Lut",
+}
+
+
+@dataclass(frozen=True)
+class PlateColour:
+    """``nuke_space`` is Nuke's own name of the space, for the result's Read; ``raw`` copies that tick.
+
+    ``claim`` is what the service is told, ``said`` one line for the artist.
+    """
+
+    nuke_space: str
+    raw: bool
+    claim: ColourClaim
+    said: str
+
+
+def colour_of_read(read: Any, space: str = "", config: str = "") -> PlateColour:
+    """Return the colour of a Read's files; ``space`` and ``config`` are the user's own words, or empty.
+
+    Raises :class:`~svfr_nuke.errors.SpaceIsUnknown` when neither the Read nor the project says.
+    """
+    raw = bool(read["raw"].value())
+    found = "" if raw else _read_space(read)
+    if not (space or found):
+        raise SpaceIsUnknown(
+            f"{read.name()} is set to raw data." if raw else f"{read.name()} names no colour space.",
+            remedy="Write the space of its pixels into the node's colour space field.",
+        )
+    return _plate_colour(found, raw, space, config, read.name())
+
+
+def colour_of_working_space(space: str = "", config: str = "") -> PlateColour:
+    """Return the colour of what Nuke renders raw: the project's working space."""
+    found = "linear"
+    if uses_ocio():
+        found = str(nuke.root()["workingSpaceLUT"].value())
+    return _plate_colour(found, False, space, config, "the working space")
+
+
+def uses_ocio() -> bool:
+    """Return whether the project's colours are managed by OCIO."""
+    return str(nuke.root()["colorManagement"].value()) == "OCIO"
+
+
+def project_config() -> str:
+    """Return the path or ``ocio://`` address of the project's config.
+
+    Raises :class:`~svfr_nuke.errors.SpaceIsUnknown` if there is none, or one whose meaning moves.
+    """
+    root = nuke.root()
+    config = os.environ.get("OCIO", "")
+    if not config and str(root["OCIO_config"].value()) == "custom":
+        config = str(root["customOCIOConfigPath"].getEvaluatedValue() or "")
+    elif not config:
+        config = str(root["OCIOConfigPath"].getEvaluatedValue() or "")
+    config = config.replace("\\", "/")
+    if not config:
+        raise SpaceIsUnknown(
+            "The project is managed by OCIO but names no config.",
+            remedy="Choose one in the Project Settings, or write it into the node's OCIO config field.",
+        )
+    if config == "ocio://default" or config.endswith("-latest"):
+        raise SpaceIsUnknown(
+            f"The config {config} means another one in every version of OpenColorIO.",
+            remedy="Choose a config with a version in its name.",
+        )
+    return config
+
+
+def normalised(value: str, known: Optional[List[str]] = None) -> str:
+    """Return the bare space name in a knob's value: ``ACEScg`` for ``default (ACES/ACEScg)``.
+
+    ``known`` are the names of :func:`nuke.getColorspaceList`; what is among them is not taken apart.
+    """
+    match = _DEFAULT.match(value.strip())
+    name = (match.group("space") or "") if match else value.strip()
+    if name and "/" in name and name not in (known or []):
+        name = name.rsplit("/", 1)[1]
+    return name
+
+
+def _read_space(read: Any) -> str:
+    knob = read["colorspace"]
+    space = normalised(str(knob.value()), list(nuke.getColorspaceList(knob)))
+    if space:
+        return space
+    suffix = str(nuke.filename(read) or "").rsplit(".", 1)[-1].lower()
+    lut = _LUT_BY_SUFFIX.get(suffix)
+    return normalised(str(nuke.root()[lut].value())) if lut else ""
+
+
+def _plate_colour(found: str, raw: bool, space: str, config: str, where: str) -> PlateColour:
+    own = space or found
+    if config:
+        claim = ColourClaim(space=own, config=config.replace("\\", "/"))
+        said = f"{own} in {config}"
+    elif uses_ocio():
+        claim = ColourClaim(space=own, config=project_config())
+        said = f"{own} in {claim.config}"
+    else:
+        claim = ColourClaim(space=_interop(own, bool(space)))
+        said = f"{own}, which is {claim.space}" if claim.space != own else own
+    return PlateColour(found, raw, claim, "{} (from {})".format(said, "the node" if space else where))
+
+
+def _interop(name: str, from_user: bool) -> str:
+    """Return the interop ID of one of Nuke's own names; a user's word that is none of them stays."""
+    if name in NUKE_NAMES:
+        return NUKE_NAMES[name]
+    if from_user:
+        return name
+    raise SpaceIsUnknown(
+        f'Nuke\'s "{name}" has no primaries that anybody has written down.',
+        remedy="Write the interop ID of the space into the node's colour space field, "
+        "for instance lin_rec709_scene.",
+    )

@@ -1,0 +1,170 @@
+"""Turn a node into a job: look at everything, collect every problem, render nothing yet."""
+
+import posixpath
+from dataclasses import dataclass, replace
+from typing import Any, Callable, List, Optional, Tuple, TypeVar
+
+import nuke
+
+from svfr_client.errors import SvfrError, raise_problems
+from svfr_client.frames import FrameRange
+from svfr_client.masks import SplineMask
+from svfr_client.messages import FaceChoice, JobSpec, Reference
+
+from .colour import PlateColour, colour_of_read, colour_of_working_space
+from .errors import BadSetting, NoPlate
+from .node import MASK_INPUT, PLATE_INPUT
+from .render import render_exr
+from .roto_splines import read_splines
+from .settings import NodeSettings
+from .upstream import Source, choose_view, find_source, is_absolute, plate_name
+
+T = TypeVar("T")
+_EXISTING = {"version up": "version_up", "overwrite": "overwrite", "error": "error"}
+_UNKNOWN_PATH = "unknown"  # stands for a path until what decides it is mended
+
+
+@dataclass(frozen=True)
+class RenderTask:
+    """An input to be rendered to ``pattern`` before the job is sent."""
+
+    node: Any
+    pattern: str
+    frames: FrameRange
+    view: str
+    channels: str
+    mask_channel: Optional[str] = None
+
+    def run(self) -> None:
+        """Render it; raises the errors of :func:`svfr_nuke.render.render_exr`."""
+        render_exr(self.node, self.pattern, self.frames, self.view, self.channels, self.mask_channel)
+
+
+@dataclass(frozen=True)
+class Gathered:
+    """A job that is ready but for the inputs to be rendered. ``folder`` holds those and the request."""
+
+    spec: JobSpec
+    colour: PlateColour
+    renders: Tuple[RenderTask, ...]
+    folder: str
+
+
+class _Problems:
+    """Runs steps and keeps what went wrong, so that the artist hears of everything at once."""
+
+    def __init__(self) -> None:
+        self.found: List[SvfrError] = []
+
+    def attempt(self, step: Callable[[], T], otherwise: T) -> T:
+        try:
+            return step()
+        except SvfrError as problem:
+            self.found.append(problem)
+            return otherwise
+
+
+def gather(node: Any, job: str) -> Gathered:
+    """Read the node, its inputs and the project, and return the job of id ``job``.
+
+    Raises the one problem, or :class:`~svfr_client.errors.SeveralProblems` with all of them.
+    """
+    plate = node.input(PLATE_INPUT)
+    if plate is None:
+        raise NoPlate("Nothing is connected to the plate input.", remedy="Connect the plate.")
+    settings = NodeSettings.read(node)
+    problems = _Problems()
+    view = problems.attempt(lambda: choose_view(settings.view), nuke.views()[0])
+    one = FrameRange.of([plate.firstFrame()])
+    frames = problems.attempt(lambda: _frames(settings, plate), one)
+    source = problems.attempt(lambda: find_source(plate, frames, view), Source(plate))
+    nothing: Optional[PlateColour] = None
+    colour = problems.attempt(lambda: _colour(settings, source), nothing)
+    output = problems.attempt(lambda: _output(settings, source, node), _UNKNOWN_PATH)
+    folder = posixpath.join(posixpath.dirname(output), "svfr_inputs", job[:8])
+    renders = [] if source.path else [_plate_render(settings, source, frames, view, folder)]
+    spec = JobSpec(
+        plate=source.path or renders[0].pattern,
+        frames=str(frames),
+        tasks=settings.tasks,
+        output=output,
+        faces=problems.attempt(lambda: settings.face_choice(int(plate.height())), FaceChoice()),
+        references=problems.attempt(settings.references, _no_references()),
+        model=settings.model,
+        preset=settings.preset,
+        seed=settings.seed,
+        existing=_EXISTING[settings.existing],
+        layers=settings.layers,
+    )
+    spec, mask_renders = problems.attempt(
+        lambda: _with_mask(spec, settings, node.input(MASK_INPUT), frames, view, folder), (spec, [])
+    )
+    if colour is not None:
+        spec = replace(spec, colour=colour.claim)
+    raise_problems(problems.found + spec.problems())
+    assert colour is not None  # its absence is among the problems
+    return Gathered(spec, colour, tuple(renders + mask_renders), folder)
+
+
+def find_colour(node: Any) -> PlateColour:
+    """Return the colour that a job of ``node`` would claim, for the artist to see."""
+    plate = node.input(PLATE_INPUT)
+    if plate is None:
+        raise NoPlate("Nothing is connected to the plate input.", remedy="Connect the plate.")
+    settings = NodeSettings.read(node)
+    frames = _frames(settings, plate)
+    return _colour(settings, find_source(plate, frames, choose_view(settings.view)))
+
+
+def _no_references() -> Tuple[Reference, ...]:
+    return ()
+
+
+def _frames(settings: NodeSettings, plate: Any) -> FrameRange:
+    root = nuke.root()
+    of_plate = (int(plate.firstFrame()), int(plate.lastFrame()))
+    return settings.frame_range(of_plate, (int(root.firstFrame()), int(root.lastFrame())))
+
+
+def _colour(settings: NodeSettings, source: Source) -> PlateColour:
+    if source.read is not None:
+        return colour_of_read(source.read, settings.colour_space, settings.ocio_config)
+    return colour_of_working_space(settings.colour_space, settings.ocio_config)
+
+
+def _output(settings: NodeSettings, source: Source, node: Any) -> str:
+    """Return the output pattern: the user's, or one beside the plate, or one beside the script."""
+    if settings.output:
+        path = settings.output.replace("\\", "/")
+        if not is_absolute(path):
+            raise BadSetting("The output is no whole path.", path=path, remedy="Begin at the root or drive.")
+        return path
+    if source.path:
+        name = plate_name(source.path)
+        return posixpath.join(posixpath.dirname(source.path), f"{name}_svfr", f"{name}.%04d.exr")
+    script = str(nuke.root().name()).replace("\\", "/")
+    if not is_absolute(script):
+        raise BadSetting(
+            "There is no place for the result: the script is not saved and the plate is no Read.",
+            remedy="Save the script, or choose an output.",
+        )
+    return posixpath.join(posixpath.dirname(script), "svfr", node.name(), f"{node.name()}.%04d.exr")
+
+
+def _plate_render(
+    settings: NodeSettings, source: Source, frames: FrameRange, view: str, folder: str
+) -> RenderTask:
+    return RenderTask(source.node, f"{folder}/plate.%04d.exr", frames, view, settings.channels)
+
+
+def _with_mask(
+    spec: JobSpec, settings: NodeSettings, mask: Optional[Any], frames: FrameRange, view: str, folder: str
+) -> Tuple[JobSpec, List[RenderTask]]:
+    if mask is None or settings.mask == "none":
+        return spec, []
+    if settings.mask == "splines":
+        splines: SplineMask = read_splines(mask, frames, view)
+        return replace(spec, mask_splines=splines), []
+    pattern = f"{folder}/mask.%04d.exr"
+    task = RenderTask(mask, pattern, frames, view, "alpha", settings.mask_channel or "rgba.alpha")
+    return replace(spec, mask_path=pattern), [task]

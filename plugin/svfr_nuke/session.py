@@ -1,0 +1,210 @@
+"""A node and its running job: a state machine that is fed by messages and touches Nuke in the main thread.
+
+With a window the job's thread asks Nuke to call :meth:`Session.pump` in the main thread
+(``nuke.executeInMainThread``, the one call of Nuke that other threads may make). In ``nuke -t`` there is no
+event loop: :meth:`Session.wait` empties the queue itself.
+"""
+
+import json
+import queue
+import sys
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Dict, List, Optional
+
+import nuke
+
+from svfr_client.errors import SvfrError, error_from_dict
+from svfr_client.messages import Event, JobSpec
+
+from . import node as nodes
+from . import result
+from .job_thread import Failed, JobThread, Message, Said
+from .server_link import ServerLink
+
+RUNNING, DONE, FAILED, CANCELLED = "running", "done", "failed", "cancelled"
+WAIT_SECONDS = 0.2
+_sessions: Dict[str, "Session"] = {}
+
+
+@dataclass(frozen=True)
+class JobRecord:
+    """What a node remembers of its last job, in its hidden knob; survives save, reload and restart.
+
+    ``request`` is the file that holds the job itself, for Redo. ``space`` and ``raw`` are what the result's
+    Read is set to.
+    """
+
+    job: str
+    request: str
+    connection: str
+    space: str
+    raw: bool
+    state: str = RUNNING
+
+    @classmethod
+    def of(cls, node: Any) -> Optional["JobRecord"]:
+        """Return the node's record; None if it has none or one of another version."""
+        try:
+            return cls(**json.loads(str(node[nodes.MARK].value() or "")))
+        except (ValueError, TypeError):
+            return None
+
+    def write(self, node: Any) -> None:
+        """Put the record into the node."""
+        node[nodes.MARK].setValue(json.dumps(asdict(self)))
+
+
+class Session:
+    """One job of one node. Make it, then :meth:`start` with a window or :meth:`wait` without."""
+
+    def __init__(self, node: Any, record: JobRecord, spec: Optional[JobSpec]) -> None:
+        self.record = record
+        self.error: Optional[SvfrError] = None
+        self._name = node.fullName()
+        self._frames: Dict[int, str] = {}
+        self._lines: List[str] = []
+        link = ServerLink.of_knob(record.connection)
+        self.thread = JobThread(link, record.job, spec, self._notify)
+        record.write(node)
+        _sessions[record.job] = self
+
+    def start(self) -> None:
+        """Begin; the main thread stays free."""
+        self.thread.start()
+
+    def wait(self) -> None:
+        """Begin and return when the job has ended; raises its error. For ``nuke -t`` and scripts."""
+        self.thread.start()
+        try:
+            while self.record.state == RUNNING:
+                try:
+                    self._take(self.thread.messages.get(timeout=WAIT_SECONDS))
+                except queue.Empty:
+                    if not self.thread.is_alive() and self.thread.messages.empty():
+                        break
+        except KeyboardInterrupt:
+            self.cancel()
+            raise
+        if self.error is not None:
+            raise self.error
+
+    def pump(self) -> None:
+        """Take everything that has arrived; called in the main thread."""
+        while True:
+            try:
+                message = self.thread.messages.get_nowait()
+            except queue.Empty:
+                return
+            self._take(message)
+
+    def cancel(self) -> None:
+        """Ask for the job's end."""
+        self._say("Cancelling")
+        self.thread.cancel()
+
+    def find_node(self) -> Optional[Any]:
+        """Return the node now: it may have been renamed, or deleted and brought back by undo."""
+        node = nuke.toNode(self._name)
+        if node is not None and nodes.is_svfr(node) and _has_job(node, self.record.job):
+            return node
+        for node in nodes.all_nodes():
+            if _has_job(node, self.record.job):
+                self._name = node.fullName()
+                return node
+        return None
+
+    def _notify(self) -> None:
+        if nuke.GUI:
+            nuke.executeInMainThread(self.pump)
+
+    def _take(self, message: Message) -> None:
+        if isinstance(message, Said):
+            self._say(message.text)
+        elif isinstance(message, Failed):
+            self._end(CANCELLED if message.error.code == "CANCELLED" else FAILED, message.error)
+        else:
+            self._take_event(message)
+
+    def _take_event(self, event: Event) -> None:
+        body = event.body
+        if event.kind == "frame":
+            self._frames[int(body["frame"])] = str(body["path"])
+            self._say(f"{len(self._frames)} frames written")
+        elif event.kind == "progress":
+            self._say(_progress_line(body))
+        elif event.kind == "warning":
+            self._lines.append(str(body.get("message", "")))
+            self._say("Warning: " + self._lines[-1])
+        elif event.kind in ("queued", "running", "retry"):
+            self._say(event.kind.capitalize())
+        elif event.kind == "done":
+            self._done()
+        elif event.kind == "failed":
+            self._end(FAILED, error_from_dict(dict(body["error"])))
+        elif event.kind == "cancelled":
+            self._end(CANCELLED, error_from_dict({"code": "CANCELLED", "message": "The job was cancelled."}))
+
+    def _done(self) -> None:
+        node = self.find_node()
+        if node is None:
+            self._end(DONE, None)
+            return
+        try:
+            if self._frames:
+                first, last = min(self._frames), max(self._frames)
+                pattern = result.pattern_of(self._frames[first], first)
+                result.show(node, pattern, first, last, self.record.space, self.record.raw)
+        except SvfrError as error:
+            self._end(FAILED, error)
+            return
+        warnings = f", {len(self._lines)} warnings: {' '.join(self._lines)}" if self._lines else ""
+        self._end(DONE, None)
+        self._say(f"Done: {len(self._frames)} frames{warnings}")
+
+    def _end(self, state: str, error: Optional[SvfrError]) -> None:
+        self.record = replace(self.record, state=state)
+        self.error = error
+        node = self.find_node()
+        if node is not None:
+            self.record.write(node)
+        if error is not None:
+            self._say(str(error))
+        _sessions.pop(self.record.job, None)
+
+    def _say(self, text: str) -> None:
+        node = self.find_node()
+        if node is not None:
+            node["status"].setValue(text)
+        if not nuke.GUI:
+            sys.stdout.write(f"[svfr] {text}\n")
+            sys.stdout.flush()
+
+
+def session_of(node: Any) -> Optional[Session]:
+    """Return the session of the node's running job in this Nuke, or None."""
+    record = JobRecord.of(node)
+    return None if record is None else _sessions.get(record.job)
+
+
+def reattach(node: Any) -> Optional[Session]:
+    """Follow the job of a node that was saved while it ran; None if there is none."""
+    record = JobRecord.of(node)
+    if record is None or record.state != RUNNING or record.job in _sessions:
+        return None
+    session = Session(node, record, None)
+    session.start()
+    return session
+
+
+def _has_job(node: Any, job: str) -> bool:
+    record = JobRecord.of(node)
+    return record is not None and record.job == job
+
+
+def _progress_line(body: Any) -> str:
+    line = f"{str(body['stage']).capitalize()} {body['done']}/{body['total']}"
+    if body.get("track") is not None:
+        line += f", face {body['track']}"
+    if body.get("eta_s"):
+        line += f", {float(body['eta_s']):.0f} s left"
+    return line

@@ -1,0 +1,120 @@
+"""What the node's knobs say, read once into a plain value. Names of knobs live here and nowhere else."""
+
+import re
+from dataclasses import dataclass
+from typing import Any, Tuple
+
+from svfr_client.frames import FrameRange
+from svfr_client.messages import Box, FaceChoice, Reference
+
+from .errors import BadSetting
+
+TASKS = ("bfr", "colorize", "inpaint")
+MASKS = ("none", "rendered", "splines")
+FACES = ("largest", "all", "track numbers", "box", "mask", "whole frame")
+REFERENCES = ("self-made", "plate frame", "photo")
+PRESETS = ("draft", "standard", "final")
+RANGES = ("plate", "project", "custom")
+EXISTING = ("version up", "overwrite", "error")
+CHANNELS = ("rgb", "rgba", "all")
+
+
+@dataclass(frozen=True)
+class NodeSettings:
+    """The knobs of one SVFR node. Boxes are in Nuke's pixels: x, y, right, top, from the lower left corner."""
+
+    tasks: Tuple[str, ...]
+    mask: str
+    mask_channel: str
+    faces: str
+    face_tracks: str
+    face_box: Tuple[float, float, float, float]
+    reference: str
+    reference_frame: int
+    reference_photo: str
+    model: str
+    preset: str
+    seed: int
+    range: str
+    frames: str
+    view: str
+    channels: str
+    colour_space: str
+    ocio_config: str
+    output: str
+    existing: str
+    layers: Tuple[str, ...]
+
+    @classmethod
+    def read(cls, node: Any) -> "NodeSettings":
+        """Read the knobs of ``node``."""
+        box = node["face_box"].toDict()
+        return cls(
+            tasks=tuple(name for name in TASKS if node[name].value()),
+            mask=str(node["mask_from"].value()),
+            mask_channel=_text(node, "mask_channel"),
+            faces=str(node["faces"].value()),
+            face_tracks=_text(node, "face_tracks"),
+            face_box=(float(box["x"]), float(box["y"]), float(box["r"]), float(box["t"])),
+            reference=str(node["reference"].value()),
+            reference_frame=int(node["reference_frame"].value()),
+            reference_photo=_text(node, "reference_photo"),
+            model=_text(node, "model"),
+            preset=str(node["preset"].value()),
+            seed=int(node["seed"].value()),
+            range=str(node["range"].value()),
+            frames=_text(node, "frames"),
+            view=_text(node, "view"),
+            channels=str(node["channels"].value()),
+            colour_space=_text(node, "colour_space"),
+            ocio_config=_text(node, "ocio_config"),
+            output=_text(node, "output"),
+            existing=str(node["existing"].value()),
+            layers=tuple(name for name in re.split(r"[\s,]+", _text(node, "layers")) if name),
+        )
+
+    def face_choice(self, height: int) -> FaceChoice:
+        """Return the faces in EXR pixel space; ``height`` of the plate turns Nuke's y around."""
+        if self.faces == "track numbers":
+            return FaceChoice(mode="index", indices=_numbers(self.face_tracks))
+        if self.faces == "box":
+            x, y, right, top = self.face_box
+            if right <= x or top <= y:
+                raise BadSetting("The face box is empty.", remedy="Draw it around the face.")
+            return FaceChoice(mode="box", boxes=(Box(x, height - top, right - x, top - y),))
+        modes = {"largest": "largest", "all": "all", "mask": "mask", "whole frame": "frame"}
+        return FaceChoice(mode=modes[self.faces])
+
+    def references(self) -> Tuple[Reference, ...]:
+        """Return the user's own reference, if one is chosen."""
+        if self.reference == "plate frame":
+            return (Reference(frame=self.reference_frame),)
+        if self.reference == "photo":
+            if not self.reference_photo:
+                raise BadSetting("No reference photo is chosen.", remedy="Choose its file.")
+            return (Reference(photo=self.reference_photo.replace("\\", "/")),)
+        return ()
+
+    def frame_range(self, plate: Tuple[int, int], project: Tuple[int, int]) -> FrameRange:
+        """Return the frames to restore; ``plate`` and ``project`` are first and last frames.
+
+        Raises the errors of :meth:`svfr_client.frames.FrameRange.parse` for a custom range.
+        """
+        if self.range == "custom":
+            return FrameRange.parse(self.frames)
+        first, last = plate if self.range == "plate" else project
+        return FrameRange.of(range(first, last + 1))
+
+
+def _text(node: Any, name: str) -> str:
+    return str(node[name].value() or "").strip()
+
+
+def _numbers(text: str) -> Tuple[int, ...]:
+    parts = [part for part in re.split(r"[\s,]+", text) if part]
+    if not parts or not all(re.fullmatch(r"\d{1,6}", part) for part in parts):
+        raise BadSetting(
+            f'"{text}" are no face track numbers.',
+            remedy="Write them like 0, 2. `svfr faces` shows the numbers on a contact sheet.",
+        )
+    return tuple(int(part) for part in parts)

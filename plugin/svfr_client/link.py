@@ -151,11 +151,12 @@ class Link:
                 remedy="Restart the service, so that it writes its connection file anew.",
             )
         elif kind == zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL:
-            # A service that dies during one handshake looks the same; a wrong key fails every time.
+            # A service that dies during one handshake looks the same; a wrong key fails every time. So
+            # does a peer without encryption that hangs up before its greeting was read to the end.
             self._failed_handshakes += 1
             if self._failed_handshakes >= 2:
                 raise NotAuthorised(
-                    f"The service at {self.connection.endpoint} has another key than expected.",
+                    f"What listens at {self.connection.endpoint} has another key than expected, or none.",
                     remedy="Use the connection file that this service wrote.",
                 )
 

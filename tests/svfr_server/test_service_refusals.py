@@ -225,20 +225,22 @@ def test_a_peer_without_encryption_is_told_within_seconds(service: Service) -> N
     with process_context().socket(zmq.ROUTER) as plain:
         port = plain.bind_to_random_port("tcp://127.0.0.1")
         here = replace(connection, endpoint=f"tcp://127.0.0.1:{port}")
-        with Client(here) as client, pytest.raises(NotAuthorised, match="does not speak"):
+        with Client(here) as client, pytest.raises(NotAuthorised, match=r"does not speak|or none"):
             client.ping()
+
+
+# Which of the two a peer sees depends on who hangs up first.
+REFUSALS = zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL | zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL
 
 
 def test_a_client_without_encryption_gets_no_answer(service: Service) -> None:
     with process_context().socket(zmq.DEALER) as plain:
         plain.linger = 0
-        monitor = plain.get_monitor_socket(
-            zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL | zmq.EVENT_HANDSHAKE_SUCCEEDED
-        )
+        monitor = plain.get_monitor_socket(REFUSALS | zmq.EVENT_HANDSHAKE_SUCCEEDED)
         plain.connect(find_connection(service.home).endpoint)
         plain.send_multipart(pack(Message("ping")))
         assert monitor.poll(5000)
-        assert recv_monitor_message(monitor)["event"] == zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL
+        assert recv_monitor_message(monitor)["event"] & REFUSALS
         assert not plain.poll(100)
         plain.disable_monitor()
 

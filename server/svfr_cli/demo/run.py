@@ -17,7 +17,7 @@ from pathlib import Path
 from svfr_client.client import Client
 from svfr_client.errors import ReportedError, SvfrError
 
-from . import roto, show
+from . import show
 from .cases import CASES, Case, baselines
 from .clip import Footage, load_footage
 from .plates import COLOUR_SPACE, read_codes, read_mattes, write_plate
@@ -112,10 +112,9 @@ def restore(case: Case, plate: Path, restored: Path, plan: DemoPlan, width: int,
     options = ["--task", case.task, "--frames", f"{case.frames[0]}-{case.frames[-1]}", "--out", str(restored)]
     options += ["--model", plan.model, "--preset", plan.preset, "--colorspace", COLOUR_SPACE]
     options += ["--existing", "overwrite", *case.options]
-    if case.has_roto:
+    if case.roto is not None:
         mask = plate.parent / "roto.json"
-        shapes = roto.wandering_mask(case.frames, width, height)
-        mask.write_text(json.dumps(shapes.to_json()), "utf-8")
+        mask.write_text(json.dumps(case.roto.mask(width, height).to_json()), "utf-8")
         options += ["--mask", str(mask)]
     command = [sys.executable, "-m", "svfr_cli.main", "restore", str(plate), *options]
     code = subprocess.call(command, env=dict(os.environ, SVFR_HOME=str(service_home(plan))))

@@ -50,3 +50,7 @@ def test_both_samplers_agree_and_ours_leaves_out_what_is_known(benchmark: Module
     assert published.token_rows_projected > 300 * ours.token_rows_projected
     assert ours.cross_attentions == 4 * 32
     assert ours.cross_attentions_unconditional == 0 < published.cross_attentions_unconditional
+
+
+def test_the_operations_saved_at_the_official_size_are_those_claimed(benchmark: ModuleType) -> None:
+    assert benchmark.official_size_ratio(53, 33) == pytest.approx(1.67, abs=0.01)

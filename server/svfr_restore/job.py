@@ -30,7 +30,7 @@ from svfr_restore.first_sight import detects
 from svfr_restore.frame_feed import FrameFeed
 from svfr_restore.identities import codes_of, identify
 from svfr_restore.job_plan import JobPlan, plan_job
-from svfr_restore.mattes.hole import hole_of_mask
+from svfr_restore.mattes.hole import cut_around_hole
 from svfr_restore.media.exr_writer import write_restored
 from svfr_restore.media.plate import PlateFrame
 from svfr_restore.media.writer_pool import WriterPool
@@ -200,11 +200,14 @@ class _Job:
                 if frame not in track.frames:
                     continue
                 transform = track.crop.transform(frame, size, picture.pixel_aspect)
-                codes = track.domain.to_codes(cut(clean, picture.data_window, transform, size))
-                codes = np.clip(codes, 0.0, 1.0)
                 if restorer.sees_prepared:
-                    hole = None if mask is None else hole_of_mask(mask, picture.data_window, transform, size)
-                    codes = prepare(codes, tasks, hole, self._plan.model.hole_fill)
+                    fill = self._plan.model.hole_fill
+                    pixels, hole = cut_around_hole(clean, mask, picture.data_window, transform, size, fill)
+                    codes = np.clip(track.domain.to_codes(pixels), 0.0, 1.0)
+                    codes = prepare(codes, tasks, hole, fill)
+                else:
+                    pixels = cut(clean, picture.data_window, transform, size)
+                    codes = np.clip(track.domain.to_codes(pixels), 0.0, 1.0)
                 spool.write(frame, codes)
                 self._counts["crops_cut"] += 1
             self._report(Report("progress", "crop", done, len(frames), frame=frame))

@@ -30,14 +30,14 @@ from svfr_lab.baselines import (
     baseline_methods,
 )
 from svfr_lab.errors import ArgumentOutOfRange, EvaluationPlateFailed
-from svfr_lab.evaluate_preview_runs import Run, run_alone, run_as_job, run_with_exact_hole
+from svfr_lab.evaluate_preview_runs import Run, run_alone, run_as_job
 from svfr_lab.evaluation_split import FROZEN_TASKS, EvaluationSample, EvaluationSplit, open_evaluation_split
 from svfr_lab.metrics import psnr_db
 from svfr_lab.reporting import jitter_codes, record_in_model, show_table, task_table
 from svfr_restore.models import ModelCache
 
 _ONE_STEP = Preset(1, 1, initial_noise=0.0, guidance=1.0)
-_RUNS = ("standard", "final", "alone", "alone_exact_hole")
+_RUNS = ("standard", "final", "alone")
 
 Score: TypeAlias = Callable[[EvaluationSample], float]
 Scores: TypeAlias = dict[str, list[float]]
@@ -48,9 +48,8 @@ def evaluate(
 ) -> dict[str, Any]:
     """Return everything measured on the first ``clips`` clips of the split.
 
-    ``runs`` are presets of the model, which run as jobs; "alone", one step without a reference; and
-    "alone_exact_hole", for inpaint the same with the hole as it is. Raises EvaluationPlateFailed when the
-    path changes pixels by itself, and what a job raises.
+    ``runs`` are presets of the model, which run as jobs, and "alone", one step without a reference. Raises
+    EvaluationPlateFailed when the path changes pixels by itself, and what a job raises.
     """
     models = ModelCache()
     methods = {name: _run(models, model, name) for name in runs}
@@ -58,8 +57,7 @@ def evaluate(
     tasks = {}
     for task in FROZEN_TASKS:
         check_path(identity, next(split.samples(frozenset({task}))), task)
-        chosen = {k: m for k, m in methods.items() if task == "inpaint" or k != "alone_exact_hole"}
-        psnr, jitter, bars = _scored(split, task, chosen, clips)
+        psnr, jitter, bars = _scored(split, task, methods, clips)
         tasks[task] = task_table(psnr, bars, jitter)
         report(show_table({task: tasks[task]}))
     weights = {name: record.sha256 for name, record in models.spec(model).files.items()}
@@ -86,13 +84,9 @@ def check_path(identity: Run, sample: EvaluationSample, task: str) -> None:
 def _run(models: ModelCache, model: str, name: str) -> Run:
     if name == "alone":
         return run_alone(models.get(model), _ONE_STEP)
-    if name == "alone_exact_hole":
-        return run_with_exact_hole(models.get(model), _ONE_STEP)
     if name not in models.spec(model).presets:
         presets = ", ".join(models.spec(model).presets)
-        raise ArgumentOutOfRange(
-            f"There is no run {name!r}.", remedy=f"Choose from {presets}, alone, alone_exact_hole."
-        )
+        raise ArgumentOutOfRange(f"There is no run {name!r}.", remedy=f"Choose from {presets}, alone.")
     return run_as_job(models, model, name)
 
 
@@ -141,7 +135,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--model", required=True, help="a model folder, or a model's name")
     parser.add_argument("--eval", type=Path, required=True, help="the rendered evaluation split")
     parser.add_argument("--out", type=Path, required=True, help="the JSON file to write")
-    parser.add_argument("--runs", nargs="+", default=list(_RUNS), help="presets, alone, alone_exact_hole")
+    parser.add_argument("--runs", nargs="+", default=list(_RUNS), help="presets, alone")
     parser.add_argument("--clips", type=int, default=sys.maxsize, help="measure only the first clips")
     parser.add_argument("--record", action="store_true", help="add the figures to the model's model.json")
     asked = parser.parse_args(arguments)

@@ -24,11 +24,8 @@ from svfr_client.messages import ColourClaim, FaceChoice, JobSpec
 from svfr_lab.errors import EvaluationPlateFailed
 from svfr_lab.evaluation_split import EvaluationSample
 from svfr_ocio.transfer import target
-from svfr_restore.crops.crop_track import track_of_frame
 from svfr_restore.job import run_job
-from svfr_restore.mattes.hole import hole_of_mask
 from svfr_restore.media.plate import open_plate
-from svfr_restore.media.window import Window
 from svfr_restore.models import ModelCache
 from svfr_restore.prepare import prepare
 from svfr_restore.reports import Report
@@ -62,31 +59,20 @@ def run_alone(model: Model, preset: Preset) -> Run:
     """
 
     def run(sample: EvaluationSample, task: str) -> Clip:
-        return _restored(model, preset, sample, task, _job_hole(sample))
+        return _restored(model, preset, sample, task)
 
     return run
 
 
-def run_with_exact_hole(model: Model, preset: Preset) -> Run:
-    """Return the run of :func:`run_alone` with the hole as it is, where a job grows it."""
-
-    def run(sample: EvaluationSample, task: str) -> Clip:
-        return _restored(model, preset, sample, task, sample.degraded.hole)
-
-    return run
-
-
-def _restored(
-    model: Model, preset: Preset, sample: EvaluationSample, task: str, hole: NDArray[np.bool_] | None
-) -> Clip:
-    codes, tasks = sample.degraded.lq, frozenset({task})
+def _restored(model: Model, preset: Preset, sample: EvaluationSample, task: str) -> Clip:
+    codes, hole, tasks = sample.degraded.lq, sample.degraded.hole, frozenset({task})
     prepared = np.stack([prepare(frame, tasks, hole, model.spec.hole_fill) for frame in codes])
     plan = SamplePlan(TaskSet.of(tasks), preset, _SEED)
     outputs = restore(model, _PreparedCrops(prepared), None, None, plan)
     restored = [target(codes[index], from_network(output), tasks, hole) for index, output in outputs]
-    if sample.degraded.hole is None:
+    if hole is None:
         return np.stack(restored)
-    return np.where(sample.degraded.hole[..., None], np.stack(restored), codes)
+    return np.where(hole[..., None], np.stack(restored), codes)
 
 
 class _PreparedCrops:
@@ -123,17 +109,6 @@ def _job(folder: Path, sample: EvaluationSample, task: str, model: str, preset: 
         seed=_SEED,
         layers=(),
     )
-
-
-def _job_hole(sample: EvaluationSample) -> NDArray[np.bool_] | None:
-    """Return the hole as a job makes it of the mask: grown, so that no soft edge is left outside."""
-    hole = sample.degraded.hole
-    if hole is None:
-        return None
-    height, width = hole.shape
-    plate = Window(0, 0, width, height)
-    crop = track_of_frame(0, range(1), plate, 1.0)
-    return hole_of_mask(hole.astype(np.float32), plate, crop.transform(0, width, 1.0), width)
 
 
 def _write_exr(path: Path, values: NDArray[np.float32]) -> None:

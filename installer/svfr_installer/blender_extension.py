@@ -1,0 +1,217 @@
+"""Build the Blender extension: our files, svfr_client inside, pyzmq wheels, one zip.
+
+The extension is GPL-3.0-or-later and carries everything it needs, so that nothing is installed by pip on an
+artist's machine. Blender's own extension tool builds it where there is one (``blender --command extension``,
+or the tool inside a ``bpy`` wheel); elsewhere the same archive is written here.
+
+    python -m svfr_installer.blender_extension OUT_FOLDER [--wheels FOLDER] [--tool PROGRAM]
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from platformdirs import user_cache_path
+
+from svfr_client.errors import SvfrError
+
+PYZMQ_VERSION = "27.3.0"
+PLUGIN_FOLDER = Path(__file__).resolve().parents[2] / "plugin"
+EXTENSION_FOLDER = PLUGIN_FOLDER / "svfr_blender"
+CLIENT_FOLDER = PLUGIN_FOLDER / "svfr_client"
+_FIXED_DATE = (2020, 1, 1, 0, 0, 0)
+_LEFT_OUT = shutil.ignore_patterns("__pycache__", "*.pyc", "py.typed")
+_PIP_SECONDS = 300
+
+
+class CannotBuildExtension(SvfrError):
+    """The extension cannot be built on this machine."""
+
+    code = "CANNOT_BUILD"
+
+
+@dataclass(frozen=True)
+class Target:
+    """A platform in Blender's words, and pip's tags of the wheels that run there."""
+
+    platform: str
+    tags: tuple[str, ...]
+
+
+# pyzmq's own wheel tags, https://pypi.org/project/pyzmq/#files
+TARGETS = (
+    Target("linux-x64", ("manylinux2014_x86_64", "manylinux_2_26_x86_64", "manylinux_2_28_x86_64")),
+    Target("windows-x64", ("win_amd64",)),
+    Target("macos-arm64", ("macosx_11_0_arm64", "macosx_10_15_universal2")),
+)
+# Blender 4.2 to 5.0 has Python 3.11, 5.1 and later 3.13, which takes pyzmq's stable-ABI wheel.
+PYTHONS = (("3.11", "cp311"), ("3.13", "abi3"))
+
+
+def build_extension(
+    out: Path, *, wheel_folder: Path | None = None, tool: Sequence[str] | None = None
+) -> Path:
+    """Build the extension and return the zip's path.
+
+    ``out``: the zip to write, or a folder for it. ``wheel_folder``: where pyzmq's wheels lie, for machines
+    without network; None fetches them with pip once and keeps them in the user's cache. ``tool``: a command
+    that takes ``build`` and ``validate`` as Blender's does; None finds one. Raises CannotBuildExtension.
+    """
+    with tempfile.TemporaryDirectory(prefix="svfr-blender-") as scratch:
+        staged = stage_extension(Path(scratch) / "svfr", find_wheels(wheel_folder))
+        target = (
+            out if out.suffix == ".zip" else out / f"{_manifest_value('id')}-{_manifest_value('version')}.zip"
+        )
+        target.parent.mkdir(parents=True, exist_ok=True)
+        command = find_tool() if tool is None else list(tool)
+        if command is None:
+            write_archive(staged, target)
+        else:
+            _run(command, "build", "--source-dir", str(staged), "--output-filepath", str(target))
+            _run(command, "validate", str(target))
+    return target
+
+
+def stage_extension(folder: Path, wheels: Sequence[Path]) -> Path:
+    """Lay out the extension as it goes into the zip and return the folder."""
+    shutil.copytree(EXTENSION_FOLDER, folder, ignore=_LEFT_OUT)
+    shutil.copytree(CLIENT_FOLDER, folder / "svfr_client", ignore=_LEFT_OUT)
+    (folder / "wheels").mkdir()
+    for wheel in wheels:
+        shutil.copy(wheel, folder / "wheels" / wheel.name)
+    platforms = [target.platform for target in TARGETS if any(_fits(wheel, target) for wheel in wheels)]
+    lists = [
+        "platforms = [" + ", ".join(f'"{name}"' for name in platforms) + "]",
+        "wheels = [",
+        *(f'  "./wheels/{wheel.name}",' for wheel in wheels),
+        "]",
+    ]
+    manifest = folder / "blender_manifest.toml"
+    head, permissions, tail = manifest.read_text(encoding="utf-8").partition("[permissions]")
+    head = re.sub(r"(?m)^#.*\n", "", head).rstrip()
+    manifest.write_text("\n".join([head, *lists, "", permissions + tail]), encoding="utf-8")
+    return folder
+
+
+def find_wheels(folder: Path | None = None) -> list[Path]:
+    """Return the pyzmq wheels of every platform and Python that can be had, those of this machine at least.
+
+    Raises CannotBuildExtension when there is none, or none for Blender's Python 3.11.
+    """
+    if folder is None:
+        folder = user_cache_path("svfr") / "wheels" / f"pyzmq-{PYZMQ_VERSION}"
+        folder.mkdir(parents=True, exist_ok=True)
+        for target in TARGETS:
+            for python, abi in PYTHONS:
+                if not _wheels_for(folder, target, abi):
+                    _fetch(folder, target, python, abi)
+    found = {wheel for target in TARGETS for _, abi in PYTHONS for wheel in _wheels_for(folder, target, abi)}
+    if not any("-cp311-cp311-" in wheel.name for wheel in found):
+        raise CannotBuildExtension(
+            "There is no pyzmq wheel for Blender's Python 3.11.",
+            path=folder,
+            remedy=f"Connect to the network once, or put the wheels of pyzmq {PYZMQ_VERSION} there.",
+        )
+    return sorted(found)
+
+
+def find_tool() -> list[str] | None:
+    """Return the command of Blender's extension tool, or None.
+
+    Looked for: ``$SVFR_BLENDER``, ``blender`` on the PATH (4.2 or newer), the cached bpy environments.
+    """
+    for program in (os.environ.get("SVFR_BLENDER"), shutil.which("blender")):
+        if program and _knows_extensions(program):
+            return [program, "--command", "extension"]
+    scripts = sorted(user_cache_path("svfr").glob("hosts/bpy-*/lib/python*/site-packages/bpy/*/scripts"))
+    for folder in reversed(scripts):
+        script = folder / "addons_core" / "bl_pkg" / "cli" / "blender_ext.py"
+        if script.is_file():
+            return [sys.executable, str(script)]
+    return None
+
+
+def write_archive(staged: Path, target: Path) -> None:
+    """Write the zip ourselves: sorted names and one date, so that equal files give equal bytes."""
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
+        for path in sorted(staged.rglob("*")):
+            if path.is_file():
+                info = zipfile.ZipInfo(path.relative_to(staged).as_posix(), _FIXED_DATE)
+                info.compress_type = zipfile.ZIP_DEFLATED
+                info.external_attr = 0o644 << 16
+                archive.writestr(info, path.read_bytes())
+
+
+def _wheels_for(folder: Path, target: Target, abi: str) -> list[Path]:
+    found = [wheel for wheel in folder.glob("pyzmq-*.whl") if _fits(wheel, target)]
+    return [wheel for wheel in found if f"-{abi}-" in wheel.name][:1]
+
+
+def _fits(wheel: Path, target: Target) -> bool:
+    platforms = wheel.stem.split("-")[-1].split(".")
+    return any(tag in platforms for tag in target.tags)
+
+
+def _fetch(folder: Path, target: Target, python: str, abi: str) -> None:
+    """Ask pip for one wheel; a platform it has none for is left out."""
+    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:"]
+    command += ["--python-version", python, "--implementation", "cp", "--abi", abi, "-d", str(folder)]
+    for tag in target.tags:
+        command += ["--platform", tag]
+    command.append(f"pyzmq=={PYZMQ_VERSION}")
+    subprocess.run(command, capture_output=True, timeout=_PIP_SECONDS, check=False)
+
+
+def _knows_extensions(program: str) -> bool:
+    try:
+        asked = subprocess.run([program, "--version"], capture_output=True, text=True, timeout=60, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return False
+    found = re.search(r"Blender (\d+)\.(\d+)", asked.stdout)
+    return found is not None and (int(found[1]), int(found[2])) >= (4, 2)
+
+
+def _manifest_value(key: str) -> str:
+    text = (EXTENSION_FOLDER / "blender_manifest.toml").read_text(encoding="utf-8")
+    found = re.search(rf'(?m)^{key} = "([^"]+)"', text)
+    assert found is not None, f"the manifest lacks {key}"
+    return found[1]
+
+
+def _run(command: Sequence[str], *arguments: str) -> None:
+    done = subprocess.run([*command, *arguments], capture_output=True, text=True, timeout=_PIP_SECONDS)
+    if done.returncode != 0:
+        said = (done.stdout + done.stderr).strip()[-1500:]
+        raise CannotBuildExtension(
+            f"Blender's extension tool refused the extension: {said}", remedy="Mend what it names."
+        )
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Build the zip from the command line and print its path."""
+    parser = argparse.ArgumentParser(prog="python -m svfr_installer.blender_extension", description=__doc__)
+    parser.add_argument("out", type=Path, help="the zip to write, or a folder for it")
+    parser.add_argument("--wheels", type=Path, default=None, help="folder with pyzmq wheels; default: pip")
+    parser.add_argument("--tool", default=None, help="a Blender program; default: found by itself")
+    given = parser.parse_args(arguments)
+    tool = None if given.tool is None else [given.tool, "--command", "extension"]
+    try:
+        print(build_extension(given.out, wheel_folder=given.wheels, tool=tool))
+    except SvfrError as problem:
+        print(f"[{problem.code}] {problem}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

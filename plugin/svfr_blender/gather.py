@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""From a strip and the panel to a job: everything that is read of Blender before the server is asked."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .colour import colour_claim
+from .errors import SettingIsWrong
+from .mask_reader import chosen_mask, read_mask
+from .sources import Source, check_strip, read_source
+from .svfr_client.errors import raise_problems
+from .svfr_client.masks import SplineMask
+from .svfr_client.messages import Box, FaceChoice, JobSpec, Reference
+from .tags import tag_source
+
+_UNFIT_FOR_NAMES = re.compile(r"[^A-Za-z0-9._-]+")
+_FRAME_FIELD = re.compile(r"%0?\d*d")
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What is read once for all strips: where Blender's colours come from, and how paths are resolved."""
+
+    abspath: Callable[[str], str]
+    config: Path | None
+    is_remote: bool
+
+
+@dataclass(frozen=True)
+class Gathered:
+    """A job and the tag of the strip that it is for."""
+
+    spec: JobSpec
+    source: str
+    title: str
+
+
+def gather(strip: Any, scene: Any, others: Any, settings: Any, around: Surroundings) -> Gathered:
+    """Return the job for one strip; tags the strip. Raises everything that is wrong as SvfrErrors."""
+    check_strip(strip, others)
+    source = read_source(strip, around.abspath, settings.handles)
+    mask = _mask(strip, scene, settings, source)
+    spec = JobSpec(
+        plate=source.plate,
+        frames=str(source.frames),
+        tasks=tuple(sorted(settings.tasks)),
+        output=output_pattern(source, around.abspath(settings.output) if settings.output else ""),
+        mask_splines=mask,
+        faces=_faces(settings),
+        references=_references(settings, source, around.abspath),
+        colour=colour_claim(strip, around.config, around.is_remote, _exposure(settings)),
+        model=settings.model.strip(),
+        preset=settings.preset,
+        seed=settings.seed,
+        existing="version_up",
+        layers=(),  # Blender ignores a strip's colour space when the file has several parts
+    )
+    raise_problems(spec.problems())
+    return Gathered(spec, tag_source(strip), f"{strip.name} {source.first}-{source.end - 1}")
+
+
+def output_pattern(source: Source, folder: str) -> str:
+    """Return where the result goes: a versioned folder of this range, beside the plate unless one is given.
+
+    The service raises the version when frames are there already.
+    """
+    plate = Path(source.plate)
+    name = _UNFIT_FOR_NAMES.sub("_", _FRAME_FIELD.sub("", plate.stem)).strip("._-") or "plate"
+    parent = Path(folder) if folder else plate.parent / f"{name}_svfr"
+    frames = source.frames
+    return str(parent / f"{name}_{frames.first}-{frames.last}_v001" / f"{name}.%04d.exr")
+
+
+def new_job_id() -> str:
+    """Return a fresh job id."""
+    return uuid.uuid4().hex
+
+
+def _mask(strip: Any, scene: Any, settings: Any, source: Source) -> SplineMask | None:
+    size = picture_size(strip)
+    use = chosen_mask(settings, strip, scene, size)
+    return None if use is None else read_mask(use, source.timeline)
+
+
+def picture_size(strip: Any) -> tuple[int, int]:
+    """Return width and height of the strip's files, as Blender knows them."""
+    element = strip.elements[0]
+    return int(element.orig_width), int(element.orig_height)
+
+
+def _exposure(settings: Any) -> float | None:
+    return None if settings.exposure_auto else float(settings.exposure_stops)
+
+
+def _faces(settings: Any) -> FaceChoice:
+    if settings.faces == "index":
+        try:
+            numbers = tuple(int(part) for part in settings.face_numbers.split(","))
+        except ValueError:
+            raise SettingIsWrong(
+                f'"{settings.face_numbers}" is no list of face numbers.', remedy="Write it like 0,2."
+            ) from None
+        return FaceChoice("index", indices=numbers)
+    if settings.faces == "box":
+        x, y, width, height = (float(value) for value in settings.face_box)
+        return FaceChoice("box", boxes=(Box(x, y, width, height),))
+    return FaceChoice(settings.faces)
+
+
+def _references(settings: Any, source: Source, abspath: Callable[[str], str]) -> tuple[Reference, ...]:
+    if settings.reference == "FRAME":
+        return (Reference(frame=source.plate_frame(settings.reference_frame)),)
+    if settings.reference == "PHOTO":
+        if not settings.reference_photo:
+            raise SettingIsWrong(
+                "No reference photo is chosen.", remedy="Choose one, or set Reference to Self."
+            )
+        return (Reference(photo=abspath(settings.reference_photo)),)
+    return ()

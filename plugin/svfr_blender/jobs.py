@@ -1,0 +1,208 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The jobs of the open file: a state machine that is pumped, and knows neither Blender nor sockets.
+
+``pump()`` takes in what the server link reports and asks the host to insert what is ready. The timer calls it
+in Blender's window, tests and scripts call it in a loop. Records live outside Blender's data, so that undo
+does not make a running job forgotten; the host keeps a copy in the file.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Protocol
+
+from .link import (
+    Cancel,
+    Command,
+    EndReport,
+    Forget,
+    RefusalReport,
+    Report,
+    ServerReport,
+    StatusReport,
+    Submit,
+    Watch,
+)
+from .svfr_client.errors import SvfrError
+from .svfr_client.messages import JobSpec, JobStatus
+
+ACTIVE = ("sending", "queued", "running")
+_FINAL = ("done", "failed", "cancelled")
+
+
+@dataclass
+class JobRecord:
+    """One job of this file.
+
+    ``source`` is the tag of its strip, ``scene`` and ``strip`` the names of both when it was sent. ``state``:
+    "sending", a state of the server, or "failed" when it was refused. ``replaces``: put the frames into the
+    results that are there, instead of a new strip. ``paths``: (plate frame, file) once it is done.
+    """
+
+    job: str
+    source: str
+    scene: str
+    strip: str
+    title: str
+    mutes_source: bool = True
+    replaces: bool = False
+    state: str = "sending"
+    stage: str = ""
+    fraction: float = 0.0
+    message: str = ""
+    is_inserted: bool = False
+    paths: tuple[tuple[int, str], ...] = ()
+
+    @property
+    def is_active(self) -> bool:
+        """Return whether the server still works on it."""
+        return self.state in ACTIVE
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> JobRecord:
+        """Read what :func:`records_to_text` wrote; keys of a newer version are left out."""
+        known = {field.name for field in fields(cls)}
+        values = {key: value for key, value in data.items() if key in known}
+        values["paths"] = tuple((int(frame), str(path)) for frame, path in values.get("paths", ()))
+        return cls(**values)
+
+
+def records_to_text(records: Iterable[JobRecord]) -> str:
+    """Return the records as JSON, for keeping them in the file."""
+    return json.dumps([asdict(record) for record in records])
+
+
+def records_from_text(text: str) -> list[JobRecord]:
+    """Return the records of :func:`records_to_text`; none from text that is no such JSON."""
+    try:
+        return [JobRecord.from_json(item) for item in json.loads(text)]
+    except (ValueError, TypeError, AttributeError):
+        return []  # written by another program under our name: nothing of ours to find again
+
+
+class Link(Protocol):
+    """What the controller needs of the server link."""
+
+    def send(self, command: Command) -> None:
+        """Hand in a command without waiting."""
+
+    def reports(self) -> list[Report]:
+        """Take out what was reported, without waiting."""
+
+
+class Host(Protocol):
+    """What the controller needs of Blender."""
+
+    def can_insert(self) -> bool:
+        """Return whether strips may be changed now (not while Blender renders)."""
+
+    def insert(self, record: JobRecord) -> str:
+        """Insert or update the result strips of a finished job and return what to tell the user."""
+
+    def changed(self) -> None:
+        """Redraw the panel: a record or the server's state has changed."""
+
+
+class Controller:
+    """The jobs of the open file and what is known of the server."""
+
+    def __init__(self, link: Link, host: Host) -> None:
+        self._link = link
+        self._host = host
+        self.records: list[JobRecord] = []
+        self.server_is_up: bool | None = False
+        self.server_text = "Not asked yet"
+
+    def submit(self, record: JobRecord, spec: JobSpec) -> None:
+        """Hand in a job."""
+        self.records.append(record)
+        self._link.send(Submit(record.job, spec))
+        self._host.changed()
+
+    def cancel(self, job: str) -> None:
+        """Ask for a job's end."""
+        record = self.find(job)
+        if record is not None and record.is_active:
+            record.message = "Cancelling"
+            self._link.send(Cancel(job))
+            self._host.changed()
+
+    def clear_finished(self) -> None:
+        """Forget the jobs that have ended; their files and strips stay."""
+        self.records = [record for record in self.records if record.is_active or self._waits(record)]
+        self._host.changed()
+
+    def insert_again(self, job: str) -> None:
+        """Put a finished job's result in at the next pump, for instance after it was undone."""
+        record = self.find(job)
+        if record is not None and record.state == "done":
+            record.is_inserted, record.replaces = False, False
+
+    def find(self, job: str) -> JobRecord | None:
+        """Return the record of a job, or None."""
+        return next((record for record in self.records if record.job == job), None)
+
+    def adopt(self, records: list[JobRecord]) -> None:
+        """Take over the records of a file that was opened, in place of the former one's."""
+        for record in self.records:
+            self._link.send(Forget(record.job))
+        self.records = records
+        for record in records:
+            if record.is_active:
+                self._link.send(Watch(record.job))
+        self._host.changed()
+
+    def pump(self) -> None:
+        """Take in reports and insert what is ready; never waits."""
+        reports = self._link.reports()
+        for report in reports:
+            self._take(report)
+        ready = [record for record in self.records if self._waits(record)]
+        if ready and self._host.can_insert():
+            for record in ready:
+                self._insert(record)
+        if reports or ready:
+            self._host.changed()
+
+    def _waits(self, record: JobRecord) -> bool:
+        return record.state == "done" and not record.is_inserted
+
+    def _insert(self, record: JobRecord) -> None:
+        record.is_inserted = True  # whatever comes of it: not again at the next pump
+        try:
+            told = self._host.insert(record)
+        except SvfrError as problem:
+            told = str(problem)
+        record.message = " ".join(text for text in (told, record.message) if text)
+
+    def _take(self, report: Report) -> None:
+        if isinstance(report, ServerReport):
+            self.server_is_up, self.server_text = report.is_up, report.text
+            return
+        job = report.status.job if isinstance(report, StatusReport) else report.job
+        record = self.find(job)
+        if record is None:
+            return
+        if isinstance(report, StatusReport):
+            self.server_is_up = True
+            _take_status(record, report.status)
+        elif isinstance(report, RefusalReport):
+            record.state, record.message = "failed", report.error
+        elif isinstance(report, EndReport):
+            record.state, record.paths = report.state, report.paths
+            record.message = report.error or " ".join(dict.fromkeys(report.warnings))
+            record.fraction, record.stage = 1.0, ""
+
+
+def _take_status(record: JobRecord, status: JobStatus) -> None:
+    """Note a state; the final ones count only with the end report, which brings the files."""
+    if status.state.value in _FINAL:
+        return
+    record.state = status.state.value
+    if status.progress is not None:
+        record.stage = status.progress.stage
+        record.fraction = status.progress.done / max(1, status.progress.total)
+    if not status.cancel_requested and record.message == "Cancelling":
+        record.message = ""

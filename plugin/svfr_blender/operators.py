@@ -1,0 +1,216 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the buttons do. Each one returns at once; the server's part happens in the link's thread."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import bpy
+from bpy.props import StringProperty
+
+from . import session
+from .colour import running_config
+from .compat import active_strip, all_strips, selected_strips, sequencer_scene
+from .errors import NoStripIsChosen, StripCannotBeRestored
+from .gather import Surroundings, gather, new_job_id
+from .jobs import JobRecord
+from .link import StartServer, TestConnection
+from .preferences import address
+from .svfr_client.errors import SvfrError
+from .tags import is_result, source_of, sources
+
+
+def surroundings() -> Surroundings:
+    """Return what all jobs of this Blender share."""
+    config = running_config(bpy.utils.system_resource("DATAFILES"))
+    return Surroundings(bpy.path.abspath, config, address().is_remote)
+
+
+def send(scene: Any, strip: Any, replaces: bool) -> None:
+    """Gather a job for one strip and hand it in; raises SvfrError."""
+    if is_result(strip):
+        raise StripCannotBeRestored(
+            f'The strip "{strip.name}" is a result already.', remedy="Select its source, or use Redo."
+        )
+    settings = scene.svfr
+    gathered = gather(strip, scene, all_strips(scene.sequence_editor), settings, surroundings())
+    record = JobRecord(
+        new_job_id(),
+        gathered.source,
+        scene.name,
+        strip.name,
+        gathered.title,
+        mutes_source=settings.mute_source,
+        replaces=replaces,
+    )
+    session.controller().submit(record, gathered.spec)
+    session.keep_records()
+
+
+class _ForSequencer:
+    """Operators that need a sequencer with strips."""
+
+    @classmethod
+    def poll(cls, context: Any) -> bool:
+        """Return whether there is a strip to work on."""
+        scene = sequencer_scene(context)
+        return scene is not None and scene.sequence_editor is not None
+
+
+class Restore(_ForSequencer, bpy.types.Operator):
+    """Send the selected strips to the server; the results appear above them when they are ready"""
+
+    bl_idname = "svfr.restore"
+    bl_label = "Restore"
+    bl_options = {"UNDO"}  # noqa: RUF012 - not REGISTER: adjusting would send the job again
+
+    def execute(self, context: Any) -> set[str]:
+        """Send one job for every selected image and movie strip; strips of other kinds are left alone."""
+        scene = sequencer_scene(context)
+        chosen = [s for s in selected_strips(context) if s.type in ("IMAGE", "MOVIE")]
+        if not chosen:
+            lone = active_strip(context)
+            if lone is None:
+                return _refuse(self, NoStripIsChosen("No strip is selected.", remedy="Select a strip."))
+            chosen = [lone]
+        sent = 0
+        for strip in chosen:
+            try:
+                send(scene, strip, replaces=False)
+                sent += 1
+            except SvfrError as problem:
+                _refuse(self, problem)
+        return {"FINISHED"} if sent else {"CANCELLED"}
+
+
+class Redo(_ForSequencer, bpy.types.Operator):
+    """Restore the active strip's source again, with the fields as they are now, into its result"""
+
+    bl_idname = "svfr.redo"
+    bl_label = "Redo"
+    bl_options = {"UNDO"}  # noqa: RUF012
+
+    def execute(self, context: Any) -> set[str]:
+        """Send the source of the active result, or the active source."""
+        scene, strip = sequencer_scene(context), active_strip(context)
+        source = None if strip is None else source_of(strip)
+        if source is None:
+            text = "The active strip was not restored yet."
+            return _refuse(self, NoStripIsChosen(text, remedy="Use Restore."))
+        found = [strip] if not is_result(strip) else sources(all_strips(scene.sequence_editor), source)
+        if not found:
+            text = "The source of this result is no longer there."
+            return _refuse(self, NoStripIsChosen(text, remedy="Put the source back."))
+        try:
+            for part in found:
+                send(scene, part, replaces=True)
+        except SvfrError as problem:
+            return _refuse(self, problem)
+        return {"FINISHED"}
+
+
+class CancelJob(bpy.types.Operator):
+    """End a job; what it has written stays"""
+
+    bl_idname = "svfr.cancel"
+    bl_label = "Cancel"
+    __annotations__ = {"job": StringProperty()}
+
+    def execute(self, context: Any) -> set[str]:
+        """Cancel the job, or all that are under way when none is named."""
+        jobs = session.controller()
+        for record in list(jobs.records):
+            if record.is_active and self.job in ("", record.job):
+                jobs.cancel(record.job)
+        return {"FINISHED"}
+
+
+class InsertAgain(bpy.types.Operator):
+    """Put the result of a finished job above its strip once more"""
+
+    bl_idname = "svfr.insert_again"
+    bl_label = "Insert Again"
+    __annotations__ = {"job": StringProperty()}
+
+    def execute(self, context: Any) -> set[str]:
+        """Mark the result for insertion; the timer inserts it."""
+        session.controller().insert_again(self.job)
+        return {"FINISHED"}
+
+
+class ClearFinished(bpy.types.Operator):
+    """Remove finished jobs from the list; strips and files stay"""
+
+    bl_idname = "svfr.clear_finished"
+    bl_label = "Clear Finished"
+
+    def execute(self, context: Any) -> set[str]:
+        """Clear the list."""
+        session.controller().clear_finished()
+        return {"FINISHED"}
+
+
+class StartServerNow(bpy.types.Operator):
+    """Start a server on this machine"""
+
+    bl_idname = "svfr.start_server"
+    bl_label = "Start"
+
+    def execute(self, context: Any) -> set[str]:
+        """Ask the link for it; the panel shows what comes of it."""
+        session.link().send(StartServer())
+        return {"FINISHED"}
+
+
+class TestServer(bpy.types.Operator):
+    """Ask the server whether it is there"""
+
+    bl_idname = "svfr.test_connection"
+    bl_label = "Test Connection"
+
+    def execute(self, context: Any) -> set[str]:
+        """Ask the link for it; the panel shows the answer."""
+        session.link().send(TestConnection())
+        return {"FINISHED"}
+
+
+class UseCurrentFrame(_ForSequencer, bpy.types.Operator):
+    """Take the frame under the playhead as the reference"""
+
+    bl_idname = "svfr.use_current_frame"
+    bl_label = "Current Frame"
+
+    def execute(self, context: Any) -> set[str]:
+        """Copy the scene's current frame into the field."""
+        scene = sequencer_scene(context)
+        scene.svfr.reference_frame = scene.frame_current
+        return {"FINISHED"}
+
+
+def _refuse(operator: Any, problem: SvfrError) -> set[str]:
+    operator.report({"ERROR"}, str(problem))
+    return {"CANCELLED"}
+
+
+CLASSES = (
+    Restore,
+    Redo,
+    CancelJob,
+    InsertAgain,
+    ClearFinished,
+    StartServerNow,
+    TestServer,
+    UseCurrentFrame,
+)
+
+
+def register() -> None:
+    """Add the operators."""
+    for kind in CLASSES:
+        bpy.utils.register_class(kind)
+
+
+def unregister() -> None:
+    """Remove them."""
+    for kind in reversed(CLASSES):
+        bpy.utils.unregister_class(kind)

@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The tab SVFR in the sequencer's sidebar. Drawing reads; nothing here changes anything."""
+
+from __future__ import annotations
+
+import textwrap
+from typing import Any
+
+import bpy
+
+from . import session
+from .compat import sequencer_scene
+from .jobs import JobRecord
+
+_WRAP_CHARACTERS = 46
+_ICONS = {"done": "CHECKMARK", "failed": "ERROR", "cancelled": "CANCEL", "running": "PLAY"}
+
+
+class SvfrPanel(bpy.types.Panel):
+    """The whole tab."""
+
+    bl_idname = "SVFR_PT_main"
+    bl_label = "SVFR"
+    bl_space_type = "SEQUENCE_EDITOR"
+    bl_region_type = "UI"
+    bl_category = "SVFR"
+
+    def draw(self, context: Any) -> None:
+        """Draw fields, buttons, server and queue."""
+        scene = sequencer_scene(context)
+        if scene is None:
+            self.layout.label(text="Choose a scene for the sequencer", icon="INFO")
+            return
+        draw_fields(self.layout, scene)
+        draw_buttons(self.layout)
+        draw_server(self.layout)
+        draw_queue(self.layout)
+
+
+def draw_fields(layout: Any, scene: Any) -> None:
+    """Draw what a job is made of."""
+    settings = scene.svfr
+    layout.use_property_decorate = False
+    row = layout.row(align=True)
+    row.prop(settings, "tasks")
+    column = layout.column()
+    column.use_property_split = True
+    column.prop(settings, "mask_source")
+    if settings.mask_source == "MASK":
+        column.prop(settings, "mask", text="")
+    elif settings.mask_source == "STRIP" and scene.sequence_editor is not None:
+        editor = scene.sequence_editor
+        name = "strips_all" if hasattr(editor, "strips_all") else "sequences_all"
+        column.prop_search(settings, "mask_strip", editor, name, text="")
+    column.prop(settings, "faces")
+    if settings.faces == "index":
+        column.prop(settings, "face_numbers")
+    elif settings.faces == "box":
+        column.prop(settings, "face_box")
+    column.prop(settings, "reference")
+    if settings.reference == "FRAME":
+        column.prop(settings, "reference_frame")
+        column.operator("svfr.use_current_frame", icon="EYEDROPPER")
+    elif settings.reference == "PHOTO":
+        column.prop(settings, "reference_photo")
+    column.prop(settings, "model")
+    column.prop(settings, "preset")
+    column.prop(settings, "seed")
+    column.prop(settings, "exposure_auto")
+    if not settings.exposure_auto:
+        column.prop(settings, "exposure_stops")
+    column.prop(settings, "handles")
+    column.prop(settings, "output")
+    column.prop(settings, "mute_source")
+
+
+def draw_buttons(layout: Any) -> None:
+    """Draw Restore and Redo."""
+    row = layout.row(align=True)
+    row.scale_y = 1.4
+    row.operator("svfr.restore", icon="PLAY")
+    row.operator("svfr.redo", icon="FILE_REFRESH")
+
+
+def draw_server(layout: Any) -> None:
+    """Draw the server's state and its buttons."""
+    jobs = session.controller()
+    box = layout.box()
+    icons = {True: "CHECKMARK", False: "UNLINKED", None: "TIME"}
+    _draw_text(box, "Server: " + jobs.server_text, icons[jobs.server_is_up])
+    row = box.row(align=True)
+    if jobs.server_is_up is False:
+        row.operator("svfr.start_server", icon="PLAY")
+    row.operator("svfr.test_connection", icon="FILE_REFRESH")
+
+
+def draw_queue(layout: Any) -> None:
+    """Draw the jobs of this file, newest first."""
+    records = session.controller().records
+    if not records:
+        return
+    box = layout.box()
+    for record in reversed(records):
+        _draw_job(box, record)
+    row = box.row(align=True)
+    if any(record.is_active for record in records):
+        row.operator("svfr.cancel", text="Cancel All", icon="X").job = ""
+    if not all(record.is_active for record in records):
+        row.operator("svfr.clear_finished", icon="TRASH")
+
+
+def _draw_job(layout: Any, record: JobRecord) -> None:
+    row = layout.row(align=True)
+    row.label(text=record.title, icon=_ICONS.get(record.state, "TIME"))
+    if record.is_active:
+        row.operator("svfr.cancel", text="", icon="X").job = record.job
+        text = f"{record.stage or record.state} {record.fraction:.0%}"
+        if hasattr(layout, "progress"):
+            layout.progress(factor=record.fraction, text=text)
+        else:
+            layout.label(text=text)
+    elif record.state == "done":
+        row.operator("svfr.insert_again", text="", icon="IMPORT").job = record.job
+    if record.message:
+        _draw_text(layout, record.message, "NONE")
+
+
+def _draw_text(layout: Any, text: str, icon: str) -> None:
+    """Draw a sentence over as many lines as it needs: labels do not wrap."""
+    column = layout.column(align=True)
+    for line in textwrap.wrap(text, _WRAP_CHARACTERS) or [""]:
+        column.label(text=line, icon=icon)
+        icon = "BLANK1" if icon != "NONE" else "NONE"
+
+
+def register() -> None:
+    """Add the tab."""
+    bpy.utils.register_class(SvfrPanel)
+
+
+def unregister() -> None:
+    """Remove it."""
+    bpy.utils.unregister_class(SvfrPanel)

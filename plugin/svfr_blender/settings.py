@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The panel's fields, kept with the scene."""
+
+from __future__ import annotations
+
+import bpy
+from bpy.props import (
+    BoolProperty,
+    EnumProperty,
+    FloatProperty,
+    IntProperty,
+    IntVectorProperty,
+    PointerProperty,
+    StringProperty,
+)
+
+TASKS = (
+    ("bfr", "Restore", "Blind face restoration: sharpen and clean degraded faces", 1),
+    ("colorize", "Colorize", "Give black-and-white faces colour", 2),
+    ("inpaint", "Inpaint", "Paint anew what the mask covers", 4),
+)
+MASKS = (
+    ("NONE", "None", "Restore whole faces"),
+    ("MASK", "Mask", "A mask drawn over the strip's own pictures"),
+    ("STRIP", "Mask Strip", "A mask strip of the timeline"),
+    ("MODIFIER", "Modifier", "The mask of the strip's own modifier"),
+)
+FACES = (
+    ("largest", "Largest", "The largest face of each shot"),
+    ("all", "All", "Every face"),
+    ("index", "By Number", "Face tracks by number, as svfr faces shows them"),
+    ("box", "Box", "A rectangle of the picture"),
+    ("mask", "Mask", "Where the mask is"),
+    ("frame", "Whole Frame", "The whole picture, for plates that are one face"),
+)
+REFERENCES = (
+    ("NONE", "Self", "The first pass makes its own reference"),
+    ("FRAME", "Frame", "A good frame of this strip"),
+    ("PHOTO", "Photo", "A photo of the person"),
+)
+PRESETS = (
+    ("draft", "Draft", "Fast, for a look"),
+    ("standard", "Standard", "For most shots"),
+    ("final", "Final", "All steps"),
+)
+
+
+class SvfrSettings(bpy.types.PropertyGroup):
+    """What the panel shows for one scene."""
+
+    # Written as a table because a call in an annotation is no type.
+    __annotations__ = {
+        "tasks": EnumProperty(name="Tasks", items=TASKS, options={"ENUM_FLAG"}, default={"bfr"}),
+        "mask_source": EnumProperty(name="Mask", items=MASKS, default="NONE"),
+        "mask": PointerProperty(name="Mask", type=bpy.types.Mask, description="Drawn over the pictures"),
+        "mask_strip": StringProperty(name="Mask Strip", description="Name of a mask strip"),
+        "faces": EnumProperty(name="Faces", items=FACES, default="largest"),
+        "face_numbers": StringProperty(name="Numbers", description="Like 0,2", default="0"),
+        "face_box": IntVectorProperty(
+            name="Box",
+            size=4,
+            default=(0, 0, 256, 256),
+            min=0,
+            description="Left, top, width and height in pixels of the picture, counted from its top left",
+        ),
+        "reference": EnumProperty(name="Reference", items=REFERENCES, default="NONE"),
+        "reference_frame": IntProperty(name="Frame", description="Timeline frame that shows the face well"),
+        "reference_photo": StringProperty(name="Photo", subtype="FILE_PATH"),
+        "model": StringProperty(name="Model", default="mini", description="A model of the server"),
+        "preset": EnumProperty(name="Preset", items=PRESETS, default="standard"),
+        "seed": IntProperty(name="Seed", default=77, min=0),
+        "exposure_auto": BoolProperty(
+            name="Auto Exposure", default=True, description="Choose the model's exposure from the face"
+        ),
+        "exposure_stops": FloatProperty(name="Exposure", min=-16.0, max=16.0, description="In stops"),
+        "handles": IntProperty(
+            name="Handles",
+            min=0,
+            max=1000,
+            description="Trimmed frames to restore too, on either side, so that the result can be trimmed",
+        ),
+        "output": StringProperty(
+            name="Output", subtype="DIR_PATH", description="Empty: a folder beside the source files"
+        ),
+        "mute_source": BoolProperty(
+            name="Mute Source", default=True, description="Mute the source strip when the result is there"
+        ),
+    }
+
+
+def register() -> None:
+    """Add the settings to every scene."""
+    bpy.utils.register_class(SvfrSettings)
+    bpy.types.Scene.svfr = PointerProperty(type=SvfrSettings)
+
+
+def unregister() -> None:
+    """Remove them; their values stay in saved files."""
+    del bpy.types.Scene.svfr
+    bpy.utils.unregister_class(SvfrSettings)

@@ -1,0 +1,81 @@
+"""Blender as a module (``bpy``) in environments of their own, and scripts that run inside it.
+
+Every script runs in a process of its own with a time limit and its own user folder; it prints one line of
+JSON and ends without Blender's clean-up, which hangs in some versions.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from platformdirs import user_cache_path
+
+from svfr_client.errors import SvfrError
+
+VERSIONS = ("4.2.23", "4.5.15", "5.0.1")
+INSIDE = Path(__file__).parent / "inside"
+RESULT_MARK = "RESULT "
+SCRIPT_SECONDS = 240
+INSTALL_SECONDS = 1500
+
+
+class ScriptFailed(SvfrError):
+    code = "TEST"
+
+
+@dataclass(frozen=True)
+class Blender:
+    """One version: the Python of its environment."""
+
+    version: str
+    python: Path
+    zip: Path
+    environment: dict[str, str] = field(default_factory=dict)
+
+    def run(self, script: str, folder: Path, case: dict[str, Any]) -> Any:
+        """Run ``inside/<script>.py`` with a case; returns what it hands to ``finish``."""
+        home = folder / "blender"
+        home.mkdir(exist_ok=True, parents=True)
+        case_file = folder / f"{script}.json"
+        case_file.write_text(json.dumps({**case, "zip": str(self.zip), "folder": str(folder)}))
+        names = ("PATH", "HOME", "LANG", "TMPDIR")
+        environment = {name: os.environ[name] for name in names if name in os.environ}
+        environment |= {"BLENDER_USER_RESOURCES": str(home), "OMP_NUM_THREADS": "1", **self.environment}
+        done = subprocess.run(
+            [str(self.python), str(INSIDE / f"{script}.py"), str(case_file)],
+            capture_output=True,
+            text=True,
+            timeout=SCRIPT_SECONDS,
+            env=environment,
+            cwd=folder,
+        )
+        lines = [line for line in done.stdout.splitlines() if line.startswith(RESULT_MARK)]
+        if done.returncode != 0 or not lines:
+            raise ScriptFailed(
+                f"{script} ended with {done.returncode}:\n{done.stdout[-3000:]}\n{done.stderr[-5000:]}"
+            )
+        return json.loads(lines[-1].removeprefix(RESULT_MARK))
+
+
+def blender_python(version: str) -> Path:
+    """Return the Python that has this bpy; installs it into the user's cache on first use (370 MB)."""
+    folder = user_cache_path("svfr") / "hosts" / f"bpy-{version}"
+    python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+    if not _has(python, version):
+        subprocess.run([sys.executable, "-m", "venv", "--clear", str(folder)], check=True)
+        command = [str(python), "-m", "pip", "install", "--quiet", f"bpy=={version}", "numpy<2"]
+        subprocess.run(command, check=True, timeout=INSTALL_SECONDS)
+    return python
+
+
+def _has(python: Path, version: str) -> bool:
+    ask = "from importlib.metadata import version; print(version('bpy'))"
+    try:
+        answer = subprocess.run([str(python), "-c", ask], capture_output=True, text=True, timeout=60)
+    except OSError:
+        return False
+    return answer.stdout.strip() == version

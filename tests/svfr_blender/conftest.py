@@ -1,0 +1,34 @@
+"""The extension's zip, a real server, and each version of Blender that is supported."""
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from blender_host import VERSIONS, Blender, blender_python
+
+from svfr_installer.blender_extension import build_extension
+from svfr_server.start import start_local_server
+
+SVFR = Path(sys.executable).parent / ("svfr.exe" if os.name == "nt" else "svfr")
+
+
+@pytest.fixture(scope="session")
+def extension_zip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build_extension(tmp_path_factory.mktemp("extension"))
+
+
+@pytest.fixture(scope="session")
+def service_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    home = tmp_path_factory.mktemp("service") / "home"
+    start_local_server(home, idle_exit_s=600, arguments=["--device", "cpu"]).close()
+    yield home
+    with start_local_server(home) as client:
+        client.shutdown()
+
+
+@pytest.fixture(params=VERSIONS)
+def blender(request: pytest.FixtureRequest, extension_zip: Path, service_home: Path) -> Blender:
+    environment = {"SVFR_HOME": str(service_home), "SVFR_SERVER": str(SVFR)}
+    return Blender(request.param, blender_python(request.param), extension_zip, environment)

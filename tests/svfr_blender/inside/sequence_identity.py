@@ -1,0 +1,62 @@
+"""Restore an EXR strip with trims, reverse, another colour space, a position and a moving mask."""
+
+import bpy
+from common import (
+    add_images,
+    all_strips,
+    describe,
+    files_shown,
+    install,
+    keyed_mask,
+    render,
+    result_of,
+    run,
+    select_only,
+    strips,
+    use_scene,
+    wait_for_jobs,
+)
+
+
+def main(case):
+    install(case["zip"])
+    scene = bpy.context.scene
+    scene.render.resolution_x, scene.render.resolution_y = 320, 240
+    editor = scene.sequence_editor_create()
+    use_scene(scene)
+    strip = add_images(editor, case["files"], 2, 101)
+    strip.frame_offset_start, strip.frame_offset_end = 3, 2
+    strip.use_reverse_frames = case["reverse"]
+    strip.colorspace_settings.name = case["space"]
+    strip.transform.offset_x, strip.transform.offset_y = 11, -7
+    strip.transform.scale_x, strip.transform.scale_y, strip.transform.rotation = 1.5, 1.25, 0.2
+    strip.crop.min_x, strip.crop.max_y = 5, 9
+    strip.color_multiply = 0.9
+    other = strips(editor).new_image("in the way", case["files"][0], 3, 105, fit_method="ORIGINAL")
+    other.frame_final_duration = 4
+    settings = scene.svfr
+    settings.model, settings.faces, settings.tasks = case["model"], "frame", {"bfr"}
+    if case.get("mask"):
+        settings.mask_source = "MASK"
+        settings.mask = keyed_mask("roto", case["mask"])
+        settings.tasks, settings.faces = {"inpaint", "bfr"}, "mask"
+    scene.frame_set(42)
+    select_only(scene, strip)
+    assert bpy.ops.svfr.restore() == {"FINISHED"}
+    records = [dict(vars(r)) for r in wait_for_jobs()]
+    assert scene.frame_current == 42
+    result = result_of(scene)
+    said = {"source": describe(strip), "result": describe(result), "records": records}
+    said["source_files"], said["result_files"] = files_shown(strip), files_shown(result)
+    said["renders"] = []
+    for frame in (104, 108, 110):
+        pair = [
+            render(scene, frame, f"{case['folder']}/{name}{frame}.exr", which)
+            for name, which in (("source", strip), ("result", result))
+        ]
+        said["renders"].append(pair)
+    said["names"] = [s.name for s in all_strips(scene)]
+    return said
+
+
+run(main)

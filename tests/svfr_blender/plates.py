@@ -1,0 +1,66 @@
+"""Small plates with known pixels: EXR sequences, PNG sequences and movies."""
+
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import OpenImageIO as oiio
+from numpy.typing import NDArray
+
+Float32 = NDArray[np.float32]
+
+
+def picture(frame: int, width: int = 160, height: int = 120) -> Float32:
+    """Return scene-linear RGB with detail, values above 1 and below 0; another one for every frame."""
+    random = np.random.default_rng(frame)
+    y, x = np.mgrid[0:height, 0:width].astype(np.float32)
+    ramp = np.stack([x / width, y / height, (x + y) / (width + height)], axis=-1)
+    pixels = ramp * 0.8 + random.random((height, width, 3), np.float32) * 0.2 + frame % 10 * 0.01
+    pixels[:8, :8] = 12.0
+    pixels[8:12, :8] = -0.25
+    return pixels.astype(np.float16).astype(np.float32)
+
+
+def write_exrs(folder: Path, frames: range, name: str = "plate") -> list[Path]:
+    """Write half-float EXRs and return their paths."""
+    folder.mkdir(parents=True, exist_ok=True)
+    return [write_image(folder / f"{name}.{frame}.exr", picture(frame), "half") for frame in frames]
+
+
+def write_image(path: Path, pixels: Float32, kind: str) -> Path:
+    height, width, channels = pixels.shape
+    output = oiio.ImageOutput.create(str(path))
+    assert output.open(str(path), oiio.ImageSpec(width, height, channels, kind)), output.geterror()
+    assert output.write_image(np.ascontiguousarray(pixels))
+    output.close()
+    return path
+
+
+def read_image(path: Path | str) -> Float32:
+    """Return the first part's RGB."""
+    source = oiio.ImageInput.open(str(path))
+    assert source is not None, oiio.geterror()
+    pixels = np.asarray(source.read_image(0, 0, 0, 3, oiio.FLOAT), np.float32)
+    source.close()
+    return pixels
+
+
+def write_movie(path: Path, count: int, fps: int = 24, width: int = 160, height: int = 120) -> Path:
+    """Write an H.264 movie, tagged Rec.709 and video range, whose frames differ."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=Fraction(fps))
+        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+        stream.options = {"crf": "12", "preset": "ultrafast"}
+        context = stream.codec_context
+        context.colorspace, context.color_range, context.color_primaries, context.color_trc = 1, 1, 1, 1
+        for number in range(count):
+            codes = np.clip(picture(number, width, height), 0.0, 1.0)
+            codes = np.repeat(np.repeat(codes[::8, ::8], 8, axis=0), 8, axis=1)[:height, :width]
+            frame = av.VideoFrame.from_ndarray((codes * 255).astype(np.uint8), format="rgb24")
+            for packet in stream.encode(frame):
+                container.mux(packet)
+        for packet in stream.encode():
+            container.mux(packet)
+    return path

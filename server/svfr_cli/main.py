@@ -29,7 +29,7 @@ app.command("doctor")(doctor.doctor)
 
 def main() -> None:
     """Run the command line and exit with its status."""
-    app()
+    app(prog_name="svfr")
 
 
 if __name__ == "__main__":

@@ -58,11 +58,10 @@ def import_command(
     The weights are for non-commercial research; the licence is shown and must be accepted.
     """
     with speaking(as_json) as output:
-        from platformdirs import user_data_path
-
         from svfr.convert import import_official
+        from svfr.model_folder import user_models_folder
 
-        folder = user_data_path("svfr", False) / "models" / name
+        folder = user_models_folder() / name
         import_official(svd, svfr, folder, lambda licence: _accepts(licence, accept_licence, as_json))
         output.result("model", {"name": name, "folder": str(folder)}, f"{name} is imported into {folder}.")
 

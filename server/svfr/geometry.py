@@ -139,7 +139,8 @@ def id_crop(picture: np.ndarray, matrix: np.ndarray, kind: Literal["official", "
 def id_face(crop: torch.Tensor, points: np.ndarray, kind: Literal["official", "corrected"]) -> torch.Tensor:
     """Return ArcFace's input (1, 3, 112, 112) in [-1, 1] for a crop (3, S, S) RGB in [-1, 1].
 
-    ``points`` (5, 2) are eyes, nose and mouth corners in crop pixels, x before y, left ones first.
+    ``points`` (5, 2) are eyes, nose and mouth corners in crop pixels, x before y, left ones first. The
+    picture passes through 8 bit and is cut off, not rounded, as in the published inference code.
     """
-    codes = ((crop.detach().float().cpu() * 0.5 + 0.5) * 255.0).round().clamp(0, 255).to(torch.uint8)
+    codes = ((crop.detach().float().cpu() * 0.5 + 0.5).clamp(0, 1) * 255.0).to(torch.uint8)
     return id_crop(codes.permute(1, 2, 0).numpy(), alignment_matrix(points), kind)

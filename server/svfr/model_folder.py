@@ -199,6 +199,8 @@ def write_folder(
     with new_folder(folder) as draft:
         for name, weights in tensors.items():
             save_file({key: tensor.contiguous() for key, tensor in weights.items()}, draft / name)
+            # safetensors makes files for the owner alone; an installed model is for every user
+            (draft / name).chmod(0o644)
         for name, source in copies.items():
             shutil.copyfile(source, draft / name)
         records = {path.name: _record(path) for path in sorted(draft.iterdir())}

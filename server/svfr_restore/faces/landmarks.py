@@ -30,7 +30,7 @@ _NORM_GROUPS = 8
 _NEAR = 1 / 8
 _LEAST_NEAR_MASS = 0.5
 # How far five points may be from any turned, scaled template, as root mean square in distances between the
-# eyes. The largest of 3000 rendered heads, some seen nearly from the side, is 0.24; of five random points
+# eyes. The largest of some 750 rendered heads, some seen nearly from the side, is 0.24; of five random points
 # 99 % are above 0.36.
 _MOST_MISFIT = 0.3
 # A template placed smaller than this, in the points' own unit, is a point.

@@ -1,1 +1,1 @@
-"""The method as a library: model folders, the two-pass sampler and its parity check. Knows no jobs and no EXR."""
+"""The method as a library: model folders, the two-pass sampler and its parity check. No jobs, no EXR."""

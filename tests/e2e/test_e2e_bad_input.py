@@ -177,7 +177,7 @@ def test_a_corrupted_model_folder(
     folder = tmp_path / "broken"
     shutil.copytree(find_model("identity"), folder)
     spoil(folder)
-    only(refused(service, replace(good, model=str(folder))), code)
+    assert str(folder) in str(only(refused(service, replace(good, model=str(folder))), code))
 
 
 def test_an_output_that_cannot_be_written(service: Service, good: JobSpec, tmp_path: Path) -> None:

@@ -1,15 +1,34 @@
 """``svfr restore``: send a job to the local server, follow it, say where the frames are."""
 
-from typing import Annotated
-
-import typer
-
 from svfr_client.errors import raise_problems
 from svfr_client.messages import JobSpec
 
 from .. import job_options
 from ..output import Output, speaking
 from .options import AsJson, ColourSpace, Frames, Ocio, Plate, all_frames
+from .restore_options import (
+    Boxes,
+    CropTracks,
+    DryRun,
+    Existing,
+    Exposure,
+    ExtraLayers,
+    Faces,
+    Feather,
+    Handles,
+    Mask,
+    Missing,
+    ModelName,
+    Out,
+    Preset,
+    Priority,
+    References,
+    Sampler,
+    Seed,
+    Tasks,
+    Wait,
+    WriteHandles,
+)
 
 # A server that was started for a job and then forgotten ends by itself after half an hour without work.
 IDLE_EXIT_SECONDS = 1800.0
@@ -17,65 +36,30 @@ IDLE_EXIT_SECONDS = 1800.0
 
 def restore(
     plate: Plate,
-    task: Annotated[
-        list[str], typer.Option("--task", "-t", help="bfr, colorize or inpaint; give it again to combine.")
-    ],
+    task: Tasks,
     frames: Frames = None,
-    mask: Annotated[
-        str | None, typer.Option("--mask", help="Matte sequence, or a .json file of roto splines.")
-    ] = None,
-    reference: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--reference",
-            metavar="[TRACK=]FRAME|PHOTO",
-            help="A plate frame or a photo in place of the self-made reference.",
-        ),
-    ] = None,
-    faces: Annotated[
-        str, typer.Option("--faces", help="largest, all, mask, frame, or track numbers like 0,2.")
-    ] = "largest",
-    box: Annotated[
-        list[str] | None,
-        typer.Option("--box", metavar="X,Y,W,H", help="Square to restore, in pixels, in place of detection."),
-    ] = None,
-    out: Annotated[
-        str | None,
-        typer.Option("--out", "-o", help="Output. Default: NAME_svfr/NAME.%04d.exr beside the plate."),
-    ] = None,
-    model: Annotated[str, typer.Option("--model", help="Model name or folder.")] = "mini",
-    preset: Annotated[str, typer.Option("--preset", help="draft, standard or final.")] = "standard",
-    seed: Annotated[int, typer.Option("--seed", min=0)] = 77,
+    mask: Mask = None,
+    reference: References = None,
+    faces: Faces = "largest",
+    box: Boxes = None,
+    out: Out = None,
+    model: ModelName = "mini",
+    preset: Preset = "standard",
+    seed: Seed = 77,
     colorspace: ColourSpace = None,
     ocio: Ocio = None,
-    exposure: Annotated[
-        float | None, typer.Option("--exposure", help="Stops into the model. Default: chosen from the face.")
-    ] = None,
-    sampler: Annotated[str, typer.Option("--sampler", help="studio or official.")] = "studio",
-    missing: Annotated[
-        str, typer.Option("--missing", help="Frames missing in the plate: error, hold or skip.")
-    ] = "error",
-    existing: Annotated[
-        str, typer.Option("--existing", help="Existing outputs: error, overwrite or version_up.")
-    ] = "error",
-    handles: Annotated[
-        int, typer.Option("--handles", min=0, help="Frames added at both ends, for context.")
-    ] = 0,
-    write_handles: Annotated[bool, typer.Option("--write-handles", help="Write the handles too.")] = False,
-    layers: Annotated[
-        str, typer.Option("--layers", help="Extra layers: any of delta,matte,crop,diff,st.")
-    ] = "delta,matte",
-    feather: Annotated[float, typer.Option("--feather", help="Soft edge, as a share of the crop.")] = 0.08,
-    crop_tracks: Annotated[
-        str | None, typer.Option("--crop-tracks", help="An edited crop-track file, instead of new ones.")
-    ] = None,
-    priority: Annotated[int, typer.Option("--priority")] = 0,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Only estimate time, memory and disk space.")
-    ] = False,
-    wait: Annotated[
-        bool, typer.Option("--wait/--no-wait", help="Follow the job, or return once it is accepted.")
-    ] = True,
+    exposure: Exposure = None,
+    sampler: Sampler = "studio",
+    missing: Missing = "error",
+    existing: Existing = "error",
+    handles: Handles = 0,
+    write_handles: WriteHandles = False,
+    layers: ExtraLayers = "delta,matte",
+    feather: Feather = 0.08,
+    crop_tracks: CropTracks = None,
+    priority: Priority = 0,
+    dry_run: DryRun = False,
+    wait: Wait = True,
     as_json: AsJson = False,
 ) -> None:
     """Restore the faces of PLATE.

@@ -1,0 +1,50 @@
+"""The options of ``svfr restore`` alone; those it shares with other commands are in ``options.py``."""
+
+from typing import Annotated
+
+import typer
+
+Tasks = Annotated[
+    list[str], typer.Option("--task", "-t", help="bfr, colorize or inpaint; give it again to combine.")
+]
+Mask = Annotated[str | None, typer.Option("--mask", help="Matte sequence, or a .json file of roto splines.")]
+References = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--reference",
+        metavar="[TRACK=]FRAME|PHOTO",
+        help="A plate frame or a photo in place of the self-made reference.",
+    ),
+]
+Faces = Annotated[str, typer.Option("--faces", help="largest, all, mask, frame, or track numbers like 0,2.")]
+Boxes = Annotated[
+    list[str] | None,
+    typer.Option("--box", metavar="X,Y,W,H", help="Square to restore, in pixels, in place of detection."),
+]
+Out = Annotated[
+    str | None,
+    typer.Option("--out", "-o", help="Output. Default: NAME_svfr/NAME.%04d.exr beside the plate."),
+]
+ModelName = Annotated[str, typer.Option("--model", help="Model name or folder.")]
+Preset = Annotated[str, typer.Option("--preset", help="draft, standard or final.")]
+Seed = Annotated[int, typer.Option("--seed", min=0)]
+Exposure = Annotated[
+    float | None, typer.Option("--exposure", help="Stops into the model. Default: chosen from the face.")
+]
+Sampler = Annotated[str, typer.Option("--sampler", help="studio or official.")]
+Missing = Annotated[str, typer.Option("--missing", help="Frames missing in the plate: error, hold or skip.")]
+Existing = Annotated[
+    str, typer.Option("--existing", help="Existing outputs: error, overwrite or version_up.")
+]
+Handles = Annotated[int, typer.Option("--handles", min=0, help="Frames added at both ends, for context.")]
+WriteHandles = Annotated[bool, typer.Option("--write-handles", help="Write the handles too.")]
+ExtraLayers = Annotated[str, typer.Option("--layers", help="Extra layers: any of delta,matte,crop,diff,st.")]
+Feather = Annotated[float, typer.Option("--feather", help="Soft edge, as a share of the crop.")]
+CropTracks = Annotated[
+    str | None, typer.Option("--crop-tracks", help="An edited crop-track file, instead of new ones.")
+]
+Priority = Annotated[int, typer.Option("--priority")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Only estimate time, memory and disk space.")]
+Wait = Annotated[
+    bool, typer.Option("--wait/--no-wait", help="Follow the job, or return once it is accepted.")
+]

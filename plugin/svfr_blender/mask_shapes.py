@@ -48,13 +48,18 @@ def _layers_of(layer: Any, placement: Placement) -> list[MaskLayer]:
     splines = tuple(_spline_of(spline, placement) for spline in layer.splines if _counts(spline))
     fill = "even_odd" if layer.use_fill_holes else "union"
     opacity = min(max(layer.alpha, 0.0), 1.0)
-    if blend != "intersect" or opacity == 1.0:
+    if opacity == 1.0 or layer.invert == (blend == "intersect"):
         return [MaskLayer(splines, blend, opacity, layer.invert, fill=fill)]
-    # Blender multiplies by layer x alpha, the service by 1 - alpha + layer x alpha: the whole layer first,
-    # then an empty one that leaves the share alpha of everything.
+    if blend in ("replace", "difference"):
+        raise MaskCannotBeSent(
+            f'The mask layer "{layer.name}" is inverted, partly opaque and blends by {layer.blend}.',
+            remedy="Set its alpha to 1, or blend it by adding or subtracting.",
+        )
+    # Blender takes the alpha before it inverts, and into a product; the service takes it last. The whole
+    # layer, then an even one of the remaining strength, comes to the same.
     return [
         MaskLayer(splines, blend, 1.0, layer.invert, fill=fill),
-        MaskLayer((), blend, 1.0 - opacity),
+        MaskLayer((), blend, 1.0 - opacity, layer.invert),
     ]
 
 

@@ -41,7 +41,7 @@ def main(arguments: list[str] | None = None) -> None:
     def report(row: dict[str, Any]) -> None:
         print(row, flush=True)
         if row["step"] % 1000 == 0:
-            print({"step": row["step"], "held_back": watch(trainer.average.module, chosen.data)}, flush=True)
+            print({"step": row["step"], "held_back": watch(trainer.averaged_net, chosen.data)}, flush=True)
 
     trainer.run(report, stop=lambda: bool(stopped))
 

@@ -33,7 +33,7 @@ def watch(net: PreviewNet, folder: Path) -> dict[str, dict[str, float]]:
     table: dict[str, dict[str, float]] = {}
     for index, task in enumerate(TASKS):
         rng = np.random.default_rng(_SEED)
-        rows: list[tuple[float, float, float]] = []
+        rows: list[list[float]] = []
         for clip in clips:
             clean = clip.astype(np.float32) / np.float32(255.0)
             degraded = degrade(clean, frozenset([task]), rng, EVALUATION)
@@ -44,12 +44,8 @@ def watch(net: PreviewNet, folder: Path) -> dict[str, dict[str, float]]:
             region = torch.ones(truth.shape[2:], dtype=torch.bool)
             if degraded.hole is not None:
                 region = torch.from_numpy(degraded.hole)
-            rows.append(
-                tuple(
-                    _psnr((((picture - truth) * 0.5)[..., region] ** 2).mean())
-                    for picture in (to_tensor(given), alone, referred)
-                )
-            )
+            pictures = (to_tensor(given), alone, referred)
+            rows.append([_psnr((((p - truth) * 0.5)[..., region] ** 2).mean()) for p in pictures])
         means = np.mean(rows, axis=0)
         table[task] = dict(
             zip(("input", "alone", "referred"), (round(float(v), 2) for v in means), strict=True)

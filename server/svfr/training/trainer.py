@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -94,6 +94,11 @@ class Trainer:
         if not self.state_path.exists():
             return None
         return torch.load(self.state_path, map_location=self.device, weights_only=True)
+
+    @property
+    def averaged_net(self) -> PreviewNet:
+        """The network whose weights are the running average: the one that is kept."""
+        return cast(PreviewNet, self.average.module)
 
     def save(self) -> None:
         """Write the state beside the old one and swap them, so that a crash leaves one that works."""

@@ -1,27 +1,45 @@
-"""What a job will cost before it runs: time, memory and disk, said as plainly as it can be known."""
+"""What a job will cost before it runs: time, memory and disk, said as plainly as it can be known.
+
+The networks' part of the time is counted and measured on the spot (svfr_restore.compute_cost). What reading,
+cutting and writing pictures take are round figures that ``server/benchmarks/estimate_constants.py`` measures,
+in processor time on one core of a server, for half-float EXR with ZIP; a busy machine takes longer. The
+memory figures are those of ``server/benchmarks/stream.py``.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from svfr.model_spec import ModelSpec, Preset
-from svfr.windows import official_windows, studio_windows
+from svfr.windows import official_windows, studio_decode_windows, studio_windows
+from svfr_restore.compute_cost import WindowCost, sustained_rate, window_cost
+from svfr_restore.first_sight import detects
 from svfr_restore.job_plan import JobPlan
+from svfr_restore.spool import crop_bytes
 from svfr_restore.track_plan import TrackPlan
 
-# One multiply-add of the UNet on one latent pixel of one frame costs its parameters once, as a first guess: the
-# lowest levels hold most parameters and few pixels, the highest the reverse, and the two come out alike.
-_FLOPS_PER_PARAMETER = 2.0
-# Sustained float operations a second: measured on one core of a Zen 4 server in float32 with the preview model,
-# and half of an H200's measured bfloat16 rate.
-_FLOPS = {"cpu": 6.0e10, "cuda": 4.0e14}
-_BYTES_PER_PARAMETER = {"cpu": 4, "cuda": 2}
-_ACTIVATION_BYTES_PER_LATENT = 6000.0
+# Seconds for each million plate pixels, by what is done with the frame.
+LOOK_SECONDS, DETECT_SECONDS, CUT_SECONDS, WRITE_SECONDS = 0.05, 0.25, 0.05, 0.08
+# Seconds for each million crop pixels, cut and brought back.
+CROP_SECONDS = 0.25
+# A worker that starts, and loads its libraries.
+START_SECONDS = 6.0
+# The libraries, and what frames on their way through the writer take for each plate pixel.
+_BASE_BYTES, _BYTES_PER_PIXEL = 560e6, 120.0
+_FLOAT_BYTES = 4
+# Feature maps of the topmost level that are alive at once: the UNet's attention widens them eightfold, the
+# autoencoder's decoder holds a few.
+_UNET_MAPS, _DECODER_MAPS = 20.0, 4.0
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """``unet_calls`` counts branch evaluations of one window; bytes are peak, seconds are wall time."""
+    """``unet_calls`` counts branch evaluations of one window; seconds are wall time.
+
+    ``memory_bytes`` is the peak of host and device together; ``spool_bytes`` are crops on disk while the
+    job runs, ``checkpoint_bytes`` stay in the service's cache.
+    """
 
     frames_read: int
     frames_written: int
@@ -31,6 +49,7 @@ class Estimate:
     memory_bytes: int
     spool_bytes: int
     output_bytes: int
+    checkpoint_bytes: int
 
 
 def branch_evaluations(model: ModelSpec, preset: Preset, frame_count: int, sampler: str) -> int:
@@ -43,36 +62,72 @@ def branch_evaluations(model: ModelSpec, preset: Preset, frame_count: int, sampl
     return reference + main * (1 if preset.guidance == 1.0 else 2)
 
 
-def estimate_job(plan: JobPlan, tracks: list[TrackPlan], parameters: int, device: str = "cpu") -> Estimate:
+def estimate_job(
+    plan: JobPlan, tracks: Sequence[TrackPlan], parameters: int, device: str = "cpu"
+) -> Estimate:
     """Estimate a planned job; ``parameters`` are the UNet's, ``device`` "cpu" or "cuda".
 
-    The time is a guess from operation counts, right within a factor of two or three; bytes are nearer.
+    User references are not taken off. The time holds within a factor of about two while the machine is as
+    busy as it is now.
     """
-    kind = "cuda" if device.startswith("cuda") else "cpu"
-    calls = 0
+    lengths = [len(track.frames) for track in tracks]
+    calls, seconds = 0, _picture_seconds(plan, lengths)
     if plan.preset is not None:
-        calls = sum(
-            branch_evaluations(plan.model, plan.preset, len(t.frames), plan.spec.sampler) for t in tracks
-        )
-    side = plan.crop_px
-    # latent pixels at the UNet's mean level: a quarter of those at its top
-    latent_pixels = (side / (plan.model.codec.factor if plan.model.codec else 1)) ** 2 / 4.0
-    window_flops = _FLOPS_PER_PARAMETER * parameters * latent_pixels * plan.model.window
-    reading_seconds = 0.1 * len(plan.frames.read) * 3 * _megapixels(plan) / 2.0
-    crops = sum(len(track.frames) for track in tracks)
-    activations = latent_pixels * 4.0 * plan.model.window * _ACTIVATION_BYTES_PER_LATENT
-    frame_bytes = plan.display.width * plan.display.height * 4 * 12
+        preset, sampler = plan.preset, plan.spec.sampler
+        calls = sum(branch_evaluations(plan.model, preset, length, sampler) for length in lengths)
+        seconds += _operations(plan.model, lengths, calls) / sustained_rate(device)
+    pixels = plan.display.width * plan.display.height
     return Estimate(
         len(plan.frames.read),
         len(plan.frames.written),
         len(tracks),
         calls,
-        calls * window_flops / _FLOPS[kind] + reading_seconds,
-        int(parameters * _BYTES_PER_PARAMETER[kind] + activations + frame_bytes * 8),
-        crops * side * side * 3 * 4 * 3,
+        seconds,
+        int(_BASE_BYTES + _BYTES_PER_PIXEL * pixels + _model_bytes(plan.model, parameters)),
+        2 * sum(lengths) * crop_bytes(plan.crop_px),
         plan.output.estimated_bytes,
+        _checkpoint_bytes(plan, lengths),
     )
 
 
-def _megapixels(plan: JobPlan) -> float:
-    return plan.display.width * plan.display.height / 1e6
+def _picture_seconds(plan: JobPlan, lengths: Sequence[int]) -> float:
+    """Return the time of everything but the networks."""
+    plate_mpx = plan.display.width * plan.display.height / 1e6
+    crop_mpx = plan.crop_px**2 / 1e6
+    look = LOOK_SECONDS + (DETECT_SECONDS if detects(plan.spec) else 0.0)
+    cut_frames = min(sum(lengths), len(plan.frames.read))
+    plates = (
+        look * len(plan.frames.read) + CUT_SECONDS * cut_frames + WRITE_SECONDS * len(plan.frames.written)
+    )
+    return START_SECONDS + plates * plate_mpx + CROP_SECONDS * crop_mpx * sum(lengths)
+
+
+def _operations(model: ModelSpec, lengths: Sequence[int], calls: int) -> float:
+    """Return the float operations of both passes over tracks of these lengths."""
+    cost: WindowCost = window_cost(model)
+    chunks = sum(-(-length // model.window) for length in lengths)
+    decodes = sum(1 + len(studio_decode_windows(length, model.window)) for length in lengths)
+    return calls * cost.unet + chunks * cost.encode + decodes * cost.decode
+
+
+def _model_bytes(model: ModelSpec, parameters: int) -> float:
+    """Return the weights and the largest feature maps of a window."""
+    if model.codec is None:
+        return 0.0
+    side = model.crop_px // model.codec.factor
+    widest = model.window * model.unet["block_out_channels"][0] * side**2
+    decoder = 0
+    if model.codec.kind == "kl_temporal":
+        decoder = model.window * model.codec.config["block_out_channels"][0] * model.crop_px**2
+    maps = max(_UNET_MAPS * widest, _DECODER_MAPS * decoder)
+    return _FLOAT_BYTES * (parameters + maps)
+
+
+def _checkpoint_bytes(plan: JobPlan, lengths: Sequence[int]) -> int:
+    """Return the latents kept: the encoded crops, and those after each denoise step of both passes."""
+    if plan.preset is None or plan.model.codec is None:
+        return 0
+    latent = plan.model.latent_channels * (plan.crop_px // plan.model.codec.factor) ** 2 * _FLOAT_BYTES
+    first = sum(min(length, plan.model.window) for length in lengths)
+    kept = (1 + plan.preset.steps) * sum(lengths) + plan.preset.reference_steps * first
+    return latent * kept + len(lengths) * crop_bytes(plan.crop_px)

@@ -1,0 +1,164 @@
+"""The small parts of a job: frame planning, means, watching the sampler, the first look."""
+
+from collections import Counter
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from job_samples import MemoryStore, Reports
+
+from svfr_client.frames import FrameRange
+from svfr_ocio.config import open_config
+from svfr_ocio.domain import ModelDomain
+from svfr_restore.faces.box import FaceBox
+from svfr_restore.first_sight import _spread
+from svfr_restore.frame_feed import nearest_before, plan_frames
+from svfr_restore.media.plate import PlateFrame
+from svfr_restore.media.window import Window
+from svfr_restore.sampling_watch import SamplingWatch, code_key, content_key, tensor_key
+from svfr_restore.spool import CropSpool, from_network, to_network
+from svfr_restore.survey import Glimpse, Survey, visible
+from svfr_restore.weighted_mean import WeightedMean
+
+
+def test_gaps_of_up_to_eight_frames_are_bridged_and_longer_ones_part() -> None:
+    frames = plan_frames(FrameRange.parse("1,10,20"), range(1, 30), 0, False, "error")
+    assert frames.runs == (range(1, 11), range(20, 21)) and frames.written == (1, 10, 20)
+    assert frames.needed([1, 2, 10]) == (1, 2, 10, 20)
+
+
+def test_handles_are_what_the_plate_has() -> None:
+    frames = plan_frames(FrameRange.parse("5-6"), [3, 5, 6, 7], 3, True, "error")
+    assert frames.runs == (range(3, 8),) and frames.written == (3, 5, 6, 7)
+
+
+def test_skipping_everything_leaves_nothing() -> None:
+    assert plan_frames(FrameRange.parse("5-6"), [1], 3, True, "skip").read == ()
+
+
+@pytest.mark.parametrize(("frame", "source"), [(0, 2), (2, 2), (4, 2), (5, 5), (9, 5)])
+def test_a_frame_is_held_from_the_one_before(frame: int, source: int) -> None:
+    assert nearest_before([2, 5], frame) == source
+
+
+def test_every_frame_is_looked_at_once_from_far_apart() -> None:
+    for count in (1, 5, 16, 100):
+        assert sorted(_spread(tuple(range(count)))) == list(range(count))
+    assert list(_spread(tuple(range(64))))[:8] == [0, 16, 32, 48, 8, 24, 40, 56]
+
+
+def test_a_mean_keeps_the_bits_of_what_lies_alone() -> None:
+    random = np.random.default_rng(1)
+    one, other = (random.normal(size=(4, 6, 3)).astype(np.float32) for _ in range(2))
+    weight = random.uniform(0.1, 1.0, (4, 6)).astype(np.float32)
+    mean = WeightedMean((4, 9))
+    mean.add((slice(0, 4), slice(0, 6)), one, weight)
+    mean.add((slice(0, 4), slice(3, 9)), other, weight)
+    np.testing.assert_array_equal(mean.value[:, :3], one[:, :3])
+    np.testing.assert_array_equal(mean.value[:, 6:], other[:, 3:])
+    total = weight[:, 3:] + weight[:, :3]
+    expected = (one[:, 3:] * weight[:, 3:, None] + other[:, :3] * weight[:, :3, None]) / total[..., None]
+    np.testing.assert_allclose(mean.value[:, 3:6], expected, rtol=1e-4, atol=1e-6)
+
+
+def test_nothing_weighs_nothing() -> None:
+    mean = WeightedMean((2, 2))
+    mean.add((slice(0, 2), slice(0, 2)), np.ones((2, 2, 3), np.float32), np.zeros((2, 2), np.float32))
+    assert not mean.value.any()
+
+
+def test_keys_tell_parts_apart() -> None:
+    assert content_key("ab", "c") != content_key("a", "bc")
+    assert tensor_key(torch.zeros(2, 3)) != tensor_key(torch.zeros(3, 2))
+    assert len(code_key()) == 64
+
+
+def watch(store: MemoryStore, reports: Reports, counts: Counter[str]) -> SamplingWatch:
+    return SamplingWatch(2, "ab" * 32, store, reports, reports.cancelled, counts)
+
+
+def test_windows_of_an_earlier_run_are_not_counted_again() -> None:
+    reports, counts = Reports(), Counter[str]()
+    watching = watch(MemoryStore(), reports, counts)
+    for done in (5, 6, 7):  # five were found
+        watching.progress("denoise", done, 7)
+    for done in (1, 2):
+        watching.progress("decode", done, 2)
+    assert counts == {"denoise_windows": 2, "decode_windows": 2}
+    assert reports.progress("denoise") == [(5, 7), (6, 7), (7, 7)]
+    assert {report.track for report in reports.all} == {2}
+
+
+def test_checkpoints_of_negative_frames_have_names_that_stores_take() -> None:
+    store, counts = MemoryStore(), Counter[str]()
+    watching = watch(store, Reports(), counts)
+    watching.save("encode/-5--1", torch.ones(1))
+    assert [name.split("/", 1)[1] for name in store.kept] == ["encode/minus5-minus1"]
+    kept = watching.load("encode/-5--1")
+    assert kept is not None and torch.equal(kept, torch.ones(1))
+    assert watching.load("encode/5-1") is None and counts == {"checkpoints_reused": 1}
+
+
+def test_crops_come_back_from_disk_bit_for_bit_in_any_order(tmp_path: Path) -> None:
+    random = np.random.default_rng(3)
+    crops = random.normal(size=(3, 8, 8, 3)).astype(np.float32)
+    spool = CropSpool(tmp_path / "crops", range(-1, 2), 8)
+    for frame in (1, -1, 0):
+        spool.write(frame, crops[frame + 1])
+    np.testing.assert_array_equal(spool.crops(0, 3), crops)
+    np.testing.assert_array_equal(spool.crop(0), crops[1])
+    assert torch.equal(spool.read(1, 3), to_network(crops[1:3]))
+    back = from_network(to_network(np.clip(crops[:1], 0, 1))[0])
+    np.testing.assert_allclose(back, np.clip(crops[0], 0, 1), atol=2.0**-23)
+    spool.remove()
+    assert not spool.path.exists()
+
+
+@pytest.fixture(scope="module")
+def linear() -> ModelDomain:
+    return ModelDomain.build(open_config(None), "lin_rec709_scene")
+
+
+def test_a_dark_face_on_black_is_shown_neither_black_nor_blown_out(linear: ModelDomain) -> None:
+    plate = np.zeros((100, 160, 3), np.float32)
+    plate[30:60, 60:90] = np.linspace(0.004, 0.012, 30, dtype=np.float32)[:, None]
+    shown = visible(plate, linear)[30:60, 60:90]
+    assert shown.min() > 60 and shown.max() < 200
+
+
+def test_numbers_that_are_none_are_shown_as_black_or_white(linear: ModelDomain) -> None:
+    plate = np.full((20, 20, 3), 0.18, np.float32)
+    plate[0, :3] = np.array([np.nan, np.inf, -np.inf])[:, None]
+    shown = visible(plate, linear)
+    assert (shown[0, :3] == np.array([0, 255, 0])[:, None]).all()
+    assert visible(np.zeros((4, 4, 3), np.float32), linear).max() == 0
+
+
+def test_each_frame_is_metered_over_its_own_window() -> None:
+    luminance = np.full((10, 10), 0.01, np.float32)
+    luminance[2:5, 2:5] = 0.8
+    near, far = Glimpse(luminance, Window(0, 0, 100, 100)), Glimpse(luminance, Window(-50, -50, 100, 100))
+    survey = Survey((), {}, {1: near, 2: far})
+    bright, same_place = FaceBox(20.0, 20.0, 30.0, 30.0), FaceBox(-30.0, -30.0, 30.0, 30.0)
+    assert survey.exposure({1: bright}) == survey.exposure({2: same_place}) == -2.0
+    assert survey.exposure({2: bright}) > 4.0
+    assert survey.exposure({3: bright}) == 0.0
+
+
+def test_a_picture_that_moves_in_its_window_is_no_cut(linear: ModelDomain) -> None:
+    from svfr_restore.survey import _on_display
+
+    display = Window(0, 0, 40, 20)
+    small = np.full((10, 20, 3), 200, np.uint8)
+    for window in (Window(0, 0, 20, 10), Window(-5, -5, 50, 30), Window(100, 0, 20, 10)):
+        picture = PlateFrame(
+            1, Path("x"), "exr", np.zeros((1, 1, 3), np.float32), None, window, display, 1.0, 16, Fraction(24)
+        )
+        shown = _on_display(np.resize(small, (window.height, window.width, 3)), picture)
+        assert shown.shape[:2] == (20, 40)
+        assert (
+            int((shown > 0).all(axis=-1).sum())
+            == window.intersect(display).width * window.intersect(display).height
+        )

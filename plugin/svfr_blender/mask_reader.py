@@ -41,10 +41,11 @@ def chosen_mask(settings: Any, strip: Any, scene: Any, plate_size: tuple[int, in
         if settings.mask is None:
             raise MaskIsMissing("No mask is chosen.", remedy="Choose a mask, or set Mask to None.")
         return MaskUse(settings.mask, over_plate(*plate_size), lambda at: at)
-    placement = over_frame(strip, plate_size, frame_size)
     if settings.mask_source == "STRIP":
+        placement = over_frame(strip, plate_size, frame_size)
         return _of_strip(_named_mask_strip(settings.mask_strip, scene), placement)
-    return _of_modifier(strip, placement)
+    # Since 5.0 a modifier sees the picture before it is flipped.
+    return _of_modifier(strip, over_frame(strip, plate_size, frame_size, bpy.app.version >= (5, 0, 0)))
 
 
 def read_mask(use: MaskUse, timeline: Mapping[int, int]) -> SplineMask:

@@ -47,11 +47,14 @@ def over_plate(width: int, height: int) -> Placement:
     )
 
 
-def over_frame(strip: Any, plate: tuple[int, int], frame: tuple[int, int]) -> Placement:
+def over_frame(
+    strip: Any, plate: tuple[int, int], frame: tuple[int, int], before_flip: bool = False
+) -> Placement:
     """Return the placement of a mask drawn over the whole sequencer frame, for one strip's picture.
 
     ``plate`` and ``frame``: width and height in pixels of the strip's files and of the scene. Blender places
-    a picture in the middle of the frame, scales and turns it about its origin, then moves it.
+    a picture in the middle of the frame, scales and turns it about its origin, moves it, and flips the whole
+    frame last; ``before_flip``: the mask is applied to the frame that is not flipped yet.
     """
     transform = strip.transform
     scale_x, scale_y = transform.scale_x, transform.scale_y
@@ -65,16 +68,15 @@ def over_frame(strip: Any, plate: tuple[int, int], frame: tuple[int, int]) -> Pl
     left = (frame[0] - width) / 2 + transform.offset_x
     low = (frame[1] - height) / 2 + transform.offset_y
     cos, sin = math.cos(transform.rotation), math.sin(transform.rotation)
+    turn_x = -1.0 if strip.use_flip_x and not before_flip else 1.0
+    turn_y = -1.0 if strip.use_flip_y and not before_flip else 1.0
 
     def to_plate(x: float, y: float) -> Point:
-        frame_x = (x - 0.5) * side + frame[0] / 2 - left - pivot[0]
-        frame_y = (y - 0.5) * side + frame[1] / 2 - low - pivot[1]
+        frame_x = (x - 0.5) * side * turn_x + frame[0] / 2 - left - pivot[0]
+        frame_y = (y - 0.5) * side * turn_y + frame[1] / 2 - low - pivot[1]
         plate_x = (cos * frame_x + sin * frame_y) / scale_x + pivot[0]
         plate_y = (cos * frame_y - sin * frame_x) / scale_y + pivot[1]
-        return (
-            width - plate_x if strip.use_flip_x else plate_x,
-            height - plate_y if strip.use_flip_y else plate_y,
-        )
+        return plate_x, plate_y
 
     return _placement(to_plate, width, height)
 

@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,16 @@ def service_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 @pytest.fixture(params=VERSIONS)
-def blender(request: pytest.FixtureRequest, extension_zip: Path, service_home: Path) -> Blender:
-    environment = {"SVFR_HOME": str(service_home), "SVFR_SERVER": str(SVFR)}
+def lone_blender(
+    request: pytest.FixtureRequest, extension_zip: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Blender:
+    """Blender with the extension's zip, and no server."""
+    home = tmp_path_factory.mktemp("nobody") / "home"
+    environment = {"SVFR_HOME": str(home), "SVFR_SERVER": str(SVFR)}
     return Blender(request.param, blender_python(request.param), extension_zip, environment)
+
+
+@pytest.fixture
+def blender(lone_blender: Blender, service_home: Path) -> Blender:
+    """Blender beside a running server."""
+    return replace(lone_blender, environment={**lone_blender.environment, "SVFR_HOME": str(service_home)})

@@ -87,16 +87,16 @@ def iou(ours: Float32, theirs: Float32) -> float:
     return float(np.minimum(ours, theirs).sum() / np.maximum(ours, theirs).sum())
 
 
-def test_every_mask_is_drawn_as_blender_draws_it(blender: Blender, tmp_path: Path) -> None:
+def test_every_mask_is_drawn_as_blender_draws_it(lone_blender: Blender, tmp_path: Path) -> None:
     masks = [{"name": name, "layers": layers} for name, layers in MASKS.items()]
     case = {"size": [WIDTH, HEIGHT], "finer": FINER, "masks": masks}
-    said = blender.run("mask_oracle", tmp_path, case)
+    said = lone_blender.run("mask_oracle", tmp_path, case)
     scores = {}
     for name, one in said.items():
         ours = rasterise(SplineMask.from_json(one["read"]).at(1), Window(0, 0, WIDTH, HEIGHT))
         theirs = blender_matte(one["file"])
         scores[name] = iou(ours, theirs)
-        print(f"Blender {blender.version}  {name:<20} IoU {scores[name]:.4f}")
+        print(f"Blender {lone_blender.version}  {name:<20} IoU {scores[name]:.4f}")
     # Of an outline that crosses itself Blender fills one part only, "Overlap" or not; we fill every part.
     assert scores.pop(CROSSING) > 0.4
     low = {name: score for name, score in scores.items() if score < LEAST_IOU}
@@ -108,25 +108,26 @@ def test_every_mask_is_drawn_as_blender_draws_it(blender: Blender, tmp_path: Pat
     "placing",
     [
         {"move": [0, 0, 0], "scale": [1.0, 1.0], "origin": [0.5, 0.5], "flip": [False, False]},
-        {"move": [17, -9, 0.3], "scale": [1.6, 1.2], "origin": [0.25, 0.7], "flip": [True, False]},
+        {"move": [68, -36, 0.3], "scale": [1.6, 1.2], "origin": [0.25, 0.7], "flip": [True, False]},
     ],
     ids=["plain", "moved"],
 )
 def test_a_modifiers_mask_lies_on_the_plate_where_blender_shows_it(
-    blender: Blender, tmp_path: Path, placing: dict[str, Any], mask_time: str
+    lone_blender: Blender, tmp_path: Path, placing: dict[str, Any], mask_time: str
 ) -> None:
-    files = [str(write_image(tmp_path / f"w.{n}.exr", np.ones((120, 160, 3), np.float32), "half")) for n in range(6)]
+    files = [str(write_image(tmp_path / f"w.{n}.exr", np.ones((480, 640, 3), np.float32), "half")) for n in range(6)]
     keys = {f: [(x + f / 50, y) for x, y in [(0.4, 0.4), (0.52, 0.36), (0.6, 0.55), (0.45, 0.6)]] for f in (1, 20)}
-    case = {"frame_size": [320, 240], "at": [11, 15], "mask_time": mask_time, **placing}
-    drawn = blender.run("placed_mask", tmp_path, {**case, "files": files, "mask": keys, "name": "drawn"})
+    case = {"frame_size": [1280, 960], "at": [11, 15], "mask_time": mask_time, **placing}
+    drawn = lone_blender.run("placed_mask", tmp_path, {**case, "files": files, "mask": keys, "name": "drawn"})
     mask = SplineMask.from_json(drawn["read"])
     mattes = []
     for number in range(6):
         matte = rasterise(mask.at(15 if number == 4 else 11), Window(0, 0, *drawn["size"]))
         pixels = np.repeat(matte[..., None], 3, axis=-1)
         mattes.append(str(write_image(tmp_path / f"matte.{number}.exr", pixels, "half")))
-    shown = blender.run("placed_mask", tmp_path, {**case, "files": mattes, "mask": None, "name": "shown"})
+    shown = lone_blender.run("placed_mask", tmp_path, {**case, "files": mattes, "mask": None, "name": "shown"})
     for one, other in zip(drawn["renders"], shown["renders"], strict=True):
-        score = iou(read_image(one)[..., 0], read_image(other)[..., 0])
-        print(f"Blender {blender.version}  placed mask  IoU {score:.4f}")
-        assert score >= 0.97
+        # Blender softens the edge of a scaled picture and not that of a mask: what counts is the inside.
+        score = iou(*((read_image(path)[..., 0] > 0.2).astype(np.float32) for path in (one, other)))
+        print(f"Blender {lone_blender.version}  placed mask  IoU {score:.4f}")
+        assert score >= LEAST_IOU

@@ -9,7 +9,7 @@ no config: Nuke's own names are then translated to interop IDs (ASWF Color Inter
 import os
 import re
 from dataclasses import dataclass
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict
 
 import nuke
 
@@ -92,7 +92,7 @@ def project_config() -> str:
 
     Raises :class:`~svfr_nuke.errors.SpaceIsUnknown` if there is none, or one whose meaning moves.
     """
-    root = nuke.root()
+    root: Any = nuke.root()
     config = os.environ.get("OCIO", "")
     if not config and str(root["OCIO_config"].value()) == "custom":
         config = str(root["customOCIOConfigPath"].getEvaluatedValue() or "")
@@ -112,21 +112,18 @@ def project_config() -> str:
     return config
 
 
-def normalised(value: str, known: Optional[List[str]] = None) -> str:
+def normalised(value: str) -> str:
     """Return the bare space name in a knob's value: ``ACEScg`` for ``default (ACES/ACEScg)``.
 
-    ``known`` are the names of :func:`nuke.getColorspaceList`; what is among them is not taken apart.
+    Menus put the families of a config's spaces before their names, with slashes between.
     """
     match = _DEFAULT.match(value.strip())
     name = (match.group("space") or "") if match else value.strip()
-    if name and "/" in name and name not in (known or []):
-        name = name.rsplit("/", 1)[1]
-    return name
+    return name.rsplit("/", 1)[-1]
 
 
 def _read_space(read: Any) -> str:
-    knob = read["colorspace"]
-    space = normalised(str(knob.value()), list(nuke.getColorspaceList(knob)))
+    space = normalised(str(read["colorspace"].value()))
     if space:
         return space
     suffix = str(nuke.filename(read) or "").rsplit(".", 1)[-1].lower()

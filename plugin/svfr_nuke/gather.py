@@ -50,6 +50,9 @@ class Gathered:
     folder: str
 
 
+_Masked = Tuple[JobSpec, List[RenderTask]]
+
+
 class _Problems:
     """Runs steps and keeps what went wrong, so that the artist hears of everything at once."""
 
@@ -96,8 +99,10 @@ def gather(node: Any, job: str) -> Gathered:
         existing=_EXISTING[settings.existing],
         layers=settings.layers,
     )
+    without_mask: _Masked = (spec, [])
     spec, mask_renders = problems.attempt(
-        lambda: _with_mask(spec, settings, node.input(MASK_INPUT), frames, view, folder), (spec, [])
+        lambda: _with_mask(without_mask[0], settings, node.input(MASK_INPUT), frames, view, folder),
+        without_mask,
     )
     if colour is not None:
         spec = replace(spec, colour=colour.claim)
@@ -159,7 +164,7 @@ def _plate_render(
 
 def _with_mask(
     spec: JobSpec, settings: NodeSettings, mask: Optional[Any], frames: FrameRange, view: str, folder: str
-) -> Tuple[JobSpec, List[RenderTask]]:
+) -> _Masked:
     if mask is None or settings.mask == "none":
         return spec, []
     if settings.mask == "splines":

@@ -16,7 +16,7 @@ _MISSING = "SVFR Studio is not installed in this Nuke. Run `svfr install nuke`."
 
 @dataclass(frozen=True)
 class KnobSpec:
-    """One knob. ``choices`` make it a menu; ``span`` is the slider's range; ``same_line`` joins the former."""
+    """One knob. ``choices`` make a menu, ``span`` is a slider's range, ``same_line`` joins the former."""
 
     kind: str
     name: str

@@ -55,11 +55,10 @@ def hide(node: Any) -> None:
 
 def _set_space(read: Any, space: str) -> None:
     knob = read["colorspace"]
-    known = list(nuke.getColorspaceList(knob))
-    wanted = [name for name in known if normalised(name, known) == space or name.rsplit("/", 1)[-1] == space]
+    wanted = [name for name in nuke.getColorspaceList(knob) if normalised(name) == space]
     if wanted:
         knob.setValue(wanted[0])
-    if not wanted or normalised(str(knob.value()), known) not in (space, wanted[0]):
+    if normalised(str(knob.value())) != space:
         raise ResultSpaceNotSet(
             f'The result\'s Read does not take the colour space "{space}"; it says "{knob.value()}".',
             remedy=f"Open the group and set the colour space of the Read {RESULT} by hand.",

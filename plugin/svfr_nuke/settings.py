@@ -21,7 +21,7 @@ CHANNELS = ("rgb", "rgba", "all")
 
 @dataclass(frozen=True)
 class NodeSettings:
-    """The knobs of one SVFR node. Boxes are in Nuke's pixels: x, y, right, top, from the lower left corner."""
+    """The knobs of one SVFR node. Boxes are in Nuke's pixels: x, y, right, top, from the lower left."""
 
     tasks: Tuple[str, ...]
     mask: str

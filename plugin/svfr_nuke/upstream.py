@@ -81,7 +81,8 @@ def file_of(read: Any, view: str) -> str:
         raise BadSetting(f"{read.name()} has no file.", remedy="Choose its file.")
     path = path.replace("%V", view).replace("%v", view[:1])
     if not is_absolute(path):
-        folder = str(nuke.root()["project_directory"].getEvaluatedValue() or "").replace("\\", "/")
+        root: Any = nuke.root()
+        folder = str(root["project_directory"].getEvaluatedValue() or "").replace("\\", "/")
         if not is_absolute(folder):
             raise BadSetting(
                 f"{read.name()} has a relative path and the project has no folder.",

@@ -1,0 +1,267 @@
+"""From a node to the pixels it shows, through the real server process with the model `identity`."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import nuke_plates
+import numpy as np
+import PyOpenColorIO as Ocio
+import pytest
+import strict_images
+import strict_roto
+from strict_nuke import FakeNuke
+
+STUDIO = "ocio://studio-config-v2.1.0_aces-v1.3_ocio-v2.3"
+
+
+def read_node(nuke: FakeNuke, pattern: str) -> Any:
+    read = nuke.fake_node("Read", file=pattern)
+    for name, value in (("first", 1001), ("last", 1003), ("origfirst", 1001), ("origlast", 1003)):
+        read[name].setValue(value)
+    return read
+
+
+def svfr_node(plate: Any, mask: Any = None, **knobs: Any) -> Any:
+    import svfr_nuke.node
+
+    node = svfr_nuke.node.create(plate, mask)
+    for name, value in {"model": "identity", "faces": "whole frame", **knobs}.items():
+        node[name].setValue(value)
+    return node
+
+
+def use_ocio(nuke: FakeNuke, folder: Path) -> str:
+    """Make the project OCIO-managed by a config on disk, as a studio has it."""
+    config = Ocio.Config.CreateFromFile(STUDIO)
+    path = folder / "config.ocio"
+    path.write_text(config.serialize())
+    root, graph = nuke.root(), nuke.fake_graph
+    root["colorManagement"].setValue("OCIO")
+    root["OCIO_config"].setValue("custom")
+    root["customOCIOConfigPath"].setValue(path.as_posix())
+    root["workingSpaceLUT"].setValue("ACEScg")
+    graph.spaces = ["ACES/ACEScg", "ACES/ACES2065-1", "Utility/Linear Rec.709 (sRGB)"]
+    graph.working_space, graph.config_path, graph.default_space = "ACEScg", str(path), "ACES/ACES2065-1"
+    return path.as_posix()
+
+
+def restore(nuke: FakeNuke, node: Any, button: str = "restore") -> None:
+    """Press the button and let Nuke run until the job has ended."""
+    nuke.fake_press(node, button)
+    assert not nuke.fake_said, nuke.fake_said
+    nuke.run_until(lambda: json.loads(node["svfr_job"].value())["state"] != "running")
+
+
+def picture(node: Any, frame: int = 1002) -> strict_images.Planes:
+    return strict_images.render(node, frame, "main")
+
+
+def test_a_bare_read_is_sent_by_path_and_comes_back_bit_by_bit(
+    nuke: FakeNuke, tmp_path: Path, local_server: Path
+) -> None:
+    plate = nuke_plates.write_plate(tmp_path / "plates")
+    node = svfr_node(read_node(nuke, plate))
+    restore(nuke, node)
+    assert node["status"].value() == "Done: 3 frames"
+    read = node.node("Result")
+    assert read["file"].value() == (tmp_path / "plates/shot_svfr/shot.%04d.exr").as_posix()
+    assert (read["first"].value(), read["last"].value(), read["origfirst"].value()) == (1001, 1003, 1001)
+    assert (read["colorspace"].value(), read["raw"].value()) == ("linear", False)
+    for frame in nuke_plates.FRAMES:
+        assert nuke_plates.same_bits(plate % frame, read["file"].value() % frame)
+    assert nuke.__dict__["_world"]._executed == []
+
+
+def test_the_node_shows_the_result_with_its_layers_in_the_plates_colours(
+    nuke: FakeNuke, tmp_path: Path, local_server: Path
+) -> None:
+    use_ocio(nuke, tmp_path)
+    plate = read_node(nuke, nuke_plates.write_plate(tmp_path / "plates"))
+    assert plate["colorspace"].value() == "default (ACES/ACES2065-1)"
+    node = svfr_node(plate)
+    before = picture(node)
+    restore(nuke, node)
+    assert node["colour_found"].value().startswith("ACES2065-1 in ")
+    assert node.node("Result")["colorspace"].value() == "ACES/ACES2065-1"
+    after = picture(node)
+    for name in strict_images.LAYERS["rgb"]:
+        np.testing.assert_array_equal(after[name], before[name])
+    assert {"svfr.delta.R", "svfr.matte.A", "diffuse.R"} <= set(after)
+    assert set(after) - set(before) == {name for name in after if name.startswith("svfr.")}
+
+
+def test_a_graded_plate_is_rendered_raw_with_the_frame_numbers_it_has(
+    nuke: FakeNuke, tmp_path: Path, local_server: Path
+) -> None:
+    use_ocio(nuke, tmp_path)
+    read = read_node(nuke, nuke_plates.write_plate(tmp_path / "plates"))
+    grade = nuke.fake_node("Grade", read)
+    grade["white"].setValue(1.5)
+    node = svfr_node(nuke.fake_node("Dot", grade), channels="rgb")
+    graded = picture(grade)
+    restore(nuke, node)
+    job = json.loads(node["svfr_job"].value())
+    request = json.loads(Path(job["request"]).read_text())
+    assert request["colour"]["space"] == "ACEScg" and request["frames"] == "1001-1003"
+    assert request["plate"].startswith((tmp_path / "svfr" / "SVFR1" / "svfr_inputs").as_posix())
+    assert node.node("Result")["colorspace"].value() == "ACES/ACEScg"
+    after = picture(node)
+    for index, name in enumerate(strict_images.LAYERS["rgb"]):
+        np.testing.assert_array_equal(after[name], graded[name])
+        np.testing.assert_array_equal(nuke_plates.rgb_of(request["plate"] % 1002)[..., index], graded[name])
+    assert [member.Class() for member in nuke.root().nodes()] == ["Read", "Grade", "Dot", "Group"]
+
+
+def test_mix_and_detail_bring_the_plate_back(nuke: FakeNuke, tmp_path: Path, local_server: Path) -> None:
+    plate = read_node(nuke, nuke_plates.write_plate(tmp_path / "plates"))
+    node = svfr_node(plate, model="probe")
+    untouched = picture(plate)
+    restore(nuke, node)
+    painted = picture(node)
+    assert np.abs(painted["rgba.red"] - untouched["rgba.red"]).max() > 0.1
+    node["mix"].setValue(0.0)
+    np.testing.assert_allclose(picture(node)["rgba.red"], untouched["rgba.red"], atol=1e-6)
+    node["mix"].setValue(0.5)
+    half = (painted["rgba.red"] + untouched["rgba.red"]) / 2
+    np.testing.assert_allclose(picture(node)["rgba.red"], half, atol=1e-5)
+    node["mix"].setValue(1.0)
+    node["detail"].setValue(1.0)
+    node["detail_size"].setValue(1000.0)  # everything is detail, but for one constant
+    assert np.ptp(picture(node)["rgba.red"] - untouched["rgba.red"]) < 0.05
+    outside = painted["rgba.red"] == untouched["rgba.red"]
+    node["detail_size"].setValue(2.0)
+    assert outside.any()
+
+
+@pytest.mark.parametrize("transport", ["rendered", "splines"])
+def test_a_roto_reaches_the_server_where_nuke_draws_it(
+    nuke: FakeNuke, tmp_path: Path, local_server: Path, transport: str
+) -> None:
+    plate = read_node(nuke, nuke_plates.write_plate(tmp_path / "plates"))
+    roto = nuke.fake_node("Roto", plate)
+    corners = [(12.0, 8.0), (40.0, 8.0), (40.0, 20.0), (12.0, 20.0)]
+    points = [strict_roto.ShapeControlPoint(x, y) for x, y in corners]
+    roto["curves"].rootLayer.append(strict_roto.Shape("face", points))
+    node = svfr_node(plate, roto, model="probe", mask_from=transport)
+    drawn = picture(roto)["rgba.alpha"]
+    restore(nuke, node)
+    matte = picture(node)["svfr.matte.A"]
+    assert drawn[HEIGHT_MIDDLE, 30] == 1.0 and drawn[10, 30] == 0.0  # y counts from below in Nuke
+    np.testing.assert_allclose(matte * (drawn == 0), 0.0, atol=1e-3)
+    changed = picture(node)["rgba.red"] != picture(plate)["rgba.red"]
+    assert changed.any() and not changed[drawn == 0].any()
+
+
+HEIGHT_MIDDLE = nuke_plates.HEIGHT - 14
+
+
+def test_a_failed_job_says_why_and_the_plate_stays(
+    nuke: FakeNuke, tmp_path: Path, local_server: Path
+) -> None:
+    plate = nuke_plates.write_plate(tmp_path / "plates")
+    Path(plate % 1002).unlink()
+    node = svfr_node(read_node(nuke, plate))
+    restore(nuke, node)
+    assert "1002" in node["status"].value() and "missing" in node["status"].value()
+    assert node["has_result"].value() is False
+    assert json.loads(node["svfr_job"].value())["state"] == "failed"
+
+
+def test_redo_sends_the_same_job_again_as_a_new_version(
+    nuke: FakeNuke, tmp_path: Path, local_server: Path
+) -> None:
+    node = svfr_node(read_node(nuke, nuke_plates.write_plate(tmp_path / "plates")))
+    restore(nuke, node)
+    first = json.loads(node["svfr_job"].value())
+    node["seed"].setValue(5)  # Redo is the job as it was sent
+    restore(nuke, node, "redo")
+    second = json.loads(node["svfr_job"].value())
+    assert first["job"] != second["job"] and first["request"] == second["request"]
+    assert node.node("Result")["file"].value().endswith("shot_svfr/shot_v002.%04d.exr")
+
+
+def test_cancel_ends_the_job(nuke: FakeNuke, tmp_path: Path, local_server: Path) -> None:
+    node = svfr_node(read_node(nuke, nuke_plates.write_plate(tmp_path / "plates")))
+    nuke.fake_press(node, "restore")
+    nuke.fake_press(node, "cancel")
+    nuke.run_until(lambda: json.loads(node["svfr_job"].value())["state"] != "running")
+    assert json.loads(node["svfr_job"].value())["state"] in ("cancelled", "done")  # it may have been quicker
+    nuke.fake_press(node, "cancel")
+    assert nuke.fake_said == ["No job of this node is running."]
+
+
+def test_a_job_of_a_saved_script_is_taken_up_after_a_restart(
+    nuke: FakeNuke, tmp_path: Path, local_server: Path
+) -> None:
+    import svfr_nuke.session
+    import svfr_nuke.startup
+
+    node = svfr_node(read_node(nuke, nuke_plates.write_plate(tmp_path / "plates")))
+    restore(nuke, node)
+    record = json.loads(node["svfr_job"].value())
+    node["svfr_job"].setValue(json.dumps({**record, "state": "running"}))  # saved before it was done
+    node["has_result"].setValue(False)
+    assert svfr_nuke.session.session_of(node) is None
+    svfr_nuke.startup.on_init()
+    nuke.fake_call("load")
+    nuke.run_until(lambda: bool(node["has_result"].value()))
+    nuke.run_until(lambda: json.loads(node["svfr_job"].value())["state"] == "done")
+
+
+def test_a_node_deleted_while_its_job_runs_harms_nothing(
+    nuke: FakeNuke, tmp_path: Path, local_server: Path
+) -> None:
+    import svfr_nuke.session
+
+    node = svfr_node(read_node(nuke, nuke_plates.write_plate(tmp_path / "plates")))
+    nuke.fake_press(node, "restore")
+    session = svfr_nuke.session.session_of(node)
+    nuke.delete(node)
+    nuke.run_until(lambda: session.record.state == "done")
+
+
+def test_a_terminal_waits_for_the_result_and_raises_errors(
+    make_nuke: Callable[..., FakeNuke],
+    tmp_path: Path,
+    local_server: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    terminal = make_nuke(gui=False, major=14, script=tmp_path / "a.nk")
+    import svfr_nuke.buttons
+    from svfr_client.errors import SvfrError
+
+    plate = nuke_plates.write_plate(tmp_path / "plates")
+    node = svfr_node(read_node(terminal, plate))
+    svfr_nuke.buttons.restore(node)
+    assert node["has_result"].value() is True
+    assert "[svfr] Done: 3 frames" in capsys.readouterr().out
+    Path(plate % 1001).unlink()
+    with pytest.raises(SvfrError, match="1001"):
+        svfr_nuke.buttons.restore(node)
+
+
+def test_the_server_is_asked_who_it_is(nuke: FakeNuke, tmp_path: Path, local_server: Path) -> None:
+    node = svfr_node(read_node(nuke, nuke_plates.write_plate(tmp_path / "plates")))
+    nuke.fake_press(node, "test_connection")
+    nuke.run_until(lambda: node["server_state"].value() not in ("", "Asking"))
+    assert node["server_state"].value().startswith("Connected (this machine)")
+
+
+def test_a_server_that_is_not_there_is_started_by_its_own_python(
+    nuke: FakeNuke, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import sys
+
+    from svfr_client.client import Client
+
+    monkeypatch.setenv("SVFR_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("SVFR_PYTHON", sys.executable)
+    monkeypatch.setenv("PYTHONHOME", "/nukes/own")  # would break another Python if it were passed on
+    node = svfr_node(read_node(nuke, nuke_plates.write_plate(tmp_path / "plates")))
+    nuke.fake_press(node, "start_server")
+    nuke.run_until(lambda: node["server_state"].value() not in ("", "Starting"))
+    assert node["server_state"].value().startswith("Connected"), node["server_state"].value()
+    with Client(folder=tmp_path / "home") as client:
+        client.shutdown()

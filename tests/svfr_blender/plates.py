@@ -24,12 +24,12 @@ def picture(frame: int, width: int = 160, height: int = 120) -> Float32:
 
 def write_exrs(folder: Path, frames: range, name: str = "plate") -> list[Path]:
     """Write half-float EXRs and return their paths."""
-    folder.mkdir(parents=True, exist_ok=True)
     return [write_image(folder / f"{name}.{frame}.exr", picture(frame), "half") for frame in frames]
 
 
 def write_image(path: Path, pixels: Float32, kind: str) -> Path:
     height, width, channels = pixels.shape
+    path.parent.mkdir(parents=True, exist_ok=True)
     output = oiio.ImageOutput.create(str(path))
     assert output.open(str(path), oiio.ImageSpec(width, height, channels, kind)), output.geterror()
     assert output.write_image(np.ascontiguousarray(pixels))
@@ -46,8 +46,17 @@ def read_image(path: Path | str) -> Float32:
     return pixels
 
 
+def srgb_codes(linear: Float32) -> Float32:
+    """Return the sRGB code values of a linear render: what the sequencer itself holds, in 256 steps."""
+    low, high = linear * 12.92, 1.055 * np.maximum(linear, 0.0) ** (1 / 2.4) - 0.055
+    return np.where(linear <= 0.0031308, low, high).astype(np.float32)
+
+
 def write_movie(path: Path, count: int, fps: int = 24, width: int = 160, height: int = 120) -> Path:
-    """Write an H.264 movie, tagged Rec.709 and video range, whose frames differ."""
+    """Write an H.264 movie, tagged Rec.709 and video range, whose frames differ.
+
+    It is smooth, because two decoders interpolate its half-sized colour differently at edges.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     with av.open(str(path), "w") as container:
         stream = container.add_stream("libx264", rate=Fraction(fps))
@@ -56,8 +65,9 @@ def write_movie(path: Path, count: int, fps: int = 24, width: int = 160, height:
         context = stream.codec_context
         context.colorspace, context.color_range, context.color_primaries, context.color_trc = 1, 1, 1, 1
         for number in range(count):
-            codes = np.clip(picture(number, width, height), 0.0, 1.0)
-            codes = np.repeat(np.repeat(codes[::8, ::8], 8, axis=0), 8, axis=1)[:height, :width]
+            y, x = np.mgrid[0:height, 0:width] / max(width, height)
+            waves = [np.sin(3 * x + number), np.sin(4 * y + number), np.sin(3 * x + 2 * y)]
+            codes = 0.5 + 0.3 * np.stack(waves, axis=-1)
             frame = av.VideoFrame.from_ndarray((codes * 255).astype(np.uint8), format="rgb24")
             for packet in stream.encode(frame):
                 container.mux(packet)

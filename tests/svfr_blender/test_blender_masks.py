@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 from blender_host import Blender
-from plates import Float32, read_image, write_image
+from plates import Float32, read_image, srgb_codes, write_image
 
 from svfr_client.masks import SplineMask
 from svfr_restore.mattes.raster import rasterise
@@ -61,14 +61,21 @@ MASKS: dict[str, list[dict[str, Any]]] = {
         layer(closed(BOX)),
         layer(closed(INNER), blend="MERGE_SUBTRACT", alpha=0.5, invert=True),
     ],
-    "half_inverted_multiplied": [layer(closed(LEFT)), layer(closed(RIGHT), blend="MUL", alpha=0.5, invert=True)],
+    "half_inverted_multiplied": [
+        layer(closed(LEFT)),
+        layer(closed(RIGHT), blend="MUL", alpha=0.5, invert=True),
+    ],
     "half_subtracted": [layer(closed(LEFT)), layer(closed(RIGHT), blend="MERGE_SUBTRACT", alpha=0.5)],
     "hidden_layer": [layer(closed(LEFT)), layer(closed(RIGHT), hidden=True)],
     "two_pixels_wide": [layer(closed(box(0.5, 0.3, 0.5 + 2 * PIXEL, 0.7)))],
     "two_pixel_dots": [
-        layer(*(closed(box(x, y, x + 2 * PIXEL, y + 2 * PIXEL)) for x in (0.25, 0.5, 0.75) for y in (0.4, 0.6)))
+        layer(
+            *(closed(box(x, y, x + 2 * PIXEL, y + 2 * PIXEL)) for x in (0.25, 0.5, 0.75) for y in (0.4, 0.6))
+        )
     ],
-    "two_pixel_slope": [layer(closed([(0.3, 0.3), (0.3 + 2 * PIXEL, 0.3), (0.6, 0.7), (0.6 - 2 * PIXEL, 0.7)]))],
+    "two_pixel_slope": [
+        layer(closed([(0.3, 0.3), (0.3 + 2 * PIXEL, 0.3), (0.6, 0.7), (0.6 - 2 * PIXEL, 0.7)]))
+    ],
 }
 
 
@@ -78,8 +85,7 @@ def blender_matte(path: str) -> Float32:
     It draws hard pixels, so it draws FINER times as many and their mean is the coverage. The sequencer takes
     a mask for an sRGB picture on its way to the linear file; that is undone.
     """
-    linear = np.clip(read_image(path)[..., 0], 0.0, 1.0)
-    codes = np.where(linear <= 0.0031308, linear * 12.92, 1.055 * linear ** (1 / 2.4) - 0.055)
+    codes = srgb_codes(np.clip(read_image(path)[..., 0], 0.0, 1.0))
     return codes.reshape(HEIGHT, FINER, WIDTH, FINER).mean(axis=(1, 3))
 
 
@@ -115,8 +121,13 @@ def test_every_mask_is_drawn_as_blender_draws_it(lone_blender: Blender, tmp_path
 def test_a_modifiers_mask_lies_on_the_plate_where_blender_shows_it(
     lone_blender: Blender, tmp_path: Path, placing: dict[str, Any], mask_time: str
 ) -> None:
-    files = [str(write_image(tmp_path / f"w.{n}.exr", np.ones((480, 640, 3), np.float32), "half")) for n in range(6)]
-    keys = {f: [(x + f / 50, y) for x, y in [(0.4, 0.4), (0.52, 0.36), (0.6, 0.55), (0.45, 0.6)]] for f in (1, 20)}
+    files = [
+        str(write_image(tmp_path / f"w.{n}.exr", np.ones((480, 640, 3), np.float32), "half"))
+        for n in range(6)
+    ]
+    keys = {
+        f: [(x + f / 50, y) for x, y in [(0.4, 0.4), (0.52, 0.36), (0.6, 0.55), (0.45, 0.6)]] for f in (1, 20)
+    }
     case = {"frame_size": [1280, 960], "at": [11, 15], "mask_time": mask_time, **placing}
     drawn = lone_blender.run("placed_mask", tmp_path, {**case, "files": files, "mask": keys, "name": "drawn"})
     mask = SplineMask.from_json(drawn["read"])
@@ -125,7 +136,9 @@ def test_a_modifiers_mask_lies_on_the_plate_where_blender_shows_it(
         matte = rasterise(mask.at(15 if number == 4 else 11), Window(0, 0, *drawn["size"]))
         pixels = np.repeat(matte[..., None], 3, axis=-1)
         mattes.append(str(write_image(tmp_path / f"matte.{number}.exr", pixels, "half")))
-    shown = lone_blender.run("placed_mask", tmp_path, {**case, "files": mattes, "mask": None, "name": "shown"})
+    shown = lone_blender.run(
+        "placed_mask", tmp_path, {**case, "files": mattes, "mask": None, "name": "shown"}
+    )
     for one, other in zip(drawn["renders"], shown["renders"], strict=True):
         # Blender softens the edge of a scaled picture and not that of a mask: what counts is the inside.
         score = iou(*((read_image(path)[..., 0] > 0.2).astype(np.float32) for path in (one, other)))

@@ -87,11 +87,11 @@ def pump(until, seconds=120.0):
     raise AssertionError([vars(r) for r in controller.records] + [controller.server_text])
 
 
-def wait_for_jobs():
-    controller = pump(
-        lambda c: all(not r.is_active and (r.state != "done" or r.is_inserted) for r in c.records)
-    )
-    return controller.records
+def wait_for_jobs(state="done"):
+    """Pump until every job has ended and its result is in; all must have ended in the given state."""
+    ended = pump(lambda c: all(not r.is_active and (r.state != "done" or r.is_inserted) for r in c.records))
+    assert all(r.state == state for r in ended.records), [vars(r) for r in ended.records]
+    return ended.records
 
 
 def result_of(scene):

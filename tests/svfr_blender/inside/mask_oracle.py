@@ -51,7 +51,9 @@ def main(case):
         bpy.ops.render.render(write_still=True, scene=scene.name)
         strips(editor).remove(strip)
         use = reader.MaskUse(mask, placement, lambda at: at)
-        drawn.append(SimpleNamespace(file=scene.render.filepath, read=reader.read_mask(use, {1: 1}).to_json()))
+        drawn.append(
+            SimpleNamespace(file=scene.render.filepath, read=reader.read_mask(use, {1: 1}).to_json())
+        )
     return {spec["name"]: vars(one) for spec, one in zip(case["masks"], drawn, strict=True)}
 
 

@@ -1,4 +1,4 @@
-"""Restore an EXR strip with trims, reverse, another colour space, a position and a moving mask."""
+"""Restore an image strip with trims, direction, colour space, position and mask as the case says."""
 
 import bpy
 from common import (
@@ -35,11 +35,10 @@ def main(case):
     other = strips(editor).new_image("in the way", case["files"][0], 3, 105, fit_method="ORIGINAL")
     other.frame_final_duration = 4
     settings = scene.svfr
-    settings.model, settings.faces, settings.tasks = case["model"], "frame", {"bfr"}
-    if case.get("mask"):
+    settings.model, settings.faces, settings.tasks = case["model"], "frame", set(case["tasks"])
+    if case["mask"]:
         settings.mask_source = "MASK"
         settings.mask = keyed_mask("roto", case["mask"])
-        settings.tasks, settings.faces = {"inpaint", "bfr"}, "mask"
     scene.frame_set(42)
     select_only(scene, strip)
     assert bpy.ops.svfr.restore() == {"FINISHED"}

@@ -1,0 +1,211 @@
+"""``svfr install | uninstall blender|nuke`` and ``svfr service install|remove``."""
+
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from svfr_installer import blender_plugin, nuke_plugin, service_unit
+from svfr_installer.errors import HostNotFound, PlatformNotSupported
+from svfr_installer.machine import Machine
+from svfr_installer.plan import Plan
+
+from ..output import Output, speaking
+from .options import AsJson
+
+install_app = typer.Typer(no_args_is_help=True, help="Install the plugin of a host application.")
+uninstall_app = typer.Typer(no_args_is_help=True, help="Remove the plugin of a host application.")
+service_app = typer.Typer(no_args_is_help=True, help="Start the server whenever you log in.")
+
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")]
+NukePrefix = Annotated[
+    Path | None, typer.Option("--prefix", help="Another folder than ~/.nuke, such as a studio's NUKE_PATH.")
+]
+NukeVersion = Annotated[
+    list[str] | None, typer.Option("--version", help="Only for this Nuke: 14, 15 or 16. Default: all.")
+]
+Wheels = Annotated[
+    Path | None,
+    typer.Option("--wheels", exists=True, file_okay=False, help="Folder of pyzmq wheels: needs no network."),
+]
+BlenderProgram = Annotated[
+    Path | None, typer.Option("--blender", help="Blender's program, if it is not found by itself.")
+]
+BlenderPrefix = Annotated[
+    Path | None,
+    typer.Option("--prefix", help="Another place for Blender's user files: BLENDER_USER_RESOURCES."),
+]
+BlenderVersion = Annotated[
+    str | None, typer.Option("--version", help="Refuse any other Blender than this, such as 4.5.")
+]
+
+
+@install_app.command("nuke")
+def install_nuke(
+    version: NukeVersion = None,
+    prefix: NukePrefix = None,
+    wheels: Wheels = None,
+    dry_run: DryRun = False,
+    as_json: AsJson = False,
+) -> None:
+    """Install the Nuke plugin, or bring it up to date."""
+    with speaking(as_json) as output:
+        target = _nuke_target(prefix, version)
+        plan = nuke_plugin.plan_install(target, wheels)
+        _do(output, plan, dry_run)
+        if not dry_run:
+            output.note("Start Nuke; the node is under Nodes > SVFR. To check it: " + _selftest(target))
+
+
+@uninstall_app.command("nuke")
+def uninstall_nuke(prefix: NukePrefix = None, dry_run: DryRun = False, as_json: AsJson = False) -> None:
+    """Remove the Nuke plugin and its line in init.py."""
+    with speaking(as_json) as output:
+        _do(output, nuke_plugin.plan_uninstall(_nuke_target(prefix, None)), dry_run)
+
+
+@install_app.command("blender")
+def install_blender(
+    version: BlenderVersion = None,
+    prefix: BlenderPrefix = None,
+    blender: BlenderProgram = None,
+    wheels: Wheels = None,
+    dry_run: DryRun = False,
+    as_json: AsJson = False,
+) -> None:
+    """Build the Blender extension and let Blender install it."""
+    from svfr_installer.blender_extension import build_extension
+
+    with speaking(as_json) as output:
+        target = _blender_target(blender, prefix)
+        found = target.require_version(version)
+        with tempfile.TemporaryDirectory(prefix="svfr_extension_") as folder:
+            command = target.install_command(Path(folder) / "svfr.zip")
+            if dry_run:
+                _say(output, dry_run, ["build the extension", "run " + " ".join(command)])
+                return
+            built = build_extension(Path(folder) / "svfr.zip", wheel_folder=wheels)
+            target.run(target.install_command(built))
+        _say(output, dry_run, [f"installed and enabled {blender_plugin.EXTENSION} in Blender {found}"])
+        output.note("In the Video Sequence Editor the sidebar (N) has a tab SVFR now.")
+        if shutil.which("svfr") is None:
+            program = Path(sys.executable).with_name("svfr.exe" if sys.platform == "win32" else "svfr")
+            output.note(f"In the extension's preferences name the server program: {program}")
+
+
+@uninstall_app.command("blender")
+def uninstall_blender(
+    prefix: BlenderPrefix = None,
+    blender: BlenderProgram = None,
+    dry_run: DryRun = False,
+    as_json: AsJson = False,
+) -> None:
+    """Let Blender remove the extension."""
+    with speaking(as_json) as output:
+        target = _blender_target(blender, prefix)
+        if not dry_run:
+            target.run(target.remove_command())
+        _say(output, dry_run, [f"remove {blender_plugin.EXTENSION} from Blender"])
+
+
+@service_app.command("install")
+def install_service(
+    read_root: Annotated[
+        list[str] | None, typer.Option("--read-root", help="Jobs read only below. Default: anywhere.")
+    ] = None,
+    write_root: Annotated[
+        list[str] | None, typer.Option("--write-root", help="Jobs write only below. Default: anywhere.")
+    ] = None,
+    prefix: Annotated[
+        Path | None, typer.Option("--prefix", help="Another home folder; nothing is started then.")
+    ] = None,
+    dry_run: DryRun = False,
+    as_json: AsJson = False,
+) -> None:
+    """Describe the server to the system and start it, now and at every login."""
+    arguments = [f"--read-root={Path(root).absolute()}" for root in read_root or ()]
+    arguments += [f"--write-root={Path(root).absolute()}" for root in write_root or ()]
+    with speaking(as_json) as output:
+        machine = _machine(prefix)
+        try:
+            plan = service_unit.plan_install(machine, sys.executable, arguments)
+        except PlatformNotSupported:
+            words = service_unit.windows_words([sys.executable, "-m", "svfr_server", *arguments])
+            _say(output, dry_run, words)
+            return
+        commands = [] if prefix else service_unit.start_commands(machine, machine.service_file())
+        _do(output, plan, dry_run, [f"run {' '.join(command)}" for command in commands])
+        if not dry_run:
+            service_unit.run_all(commands)
+
+
+@service_app.command("remove")
+def remove_service(
+    prefix: Annotated[
+        Path | None, typer.Option("--prefix", help="Another home folder; nothing is stopped then.")
+    ] = None,
+    dry_run: DryRun = False,
+    as_json: AsJson = False,
+) -> None:
+    """Stop the server and take its description back."""
+    with speaking(as_json) as output:
+        machine = _machine(prefix)
+        try:
+            plan = service_unit.plan_remove(machine)
+        except PlatformNotSupported:
+            _say(output, dry_run, service_unit.windows_words([sys.executable, "-m", "svfr_server"])[2:])
+            return
+        commands = service_unit.stop_commands(machine, machine.service_file())
+        if prefix or not plan.needed():
+            commands = []
+        if not dry_run:
+            service_unit.run_all(commands)
+        _do(output, plan, dry_run, [f"run {' '.join(command)}" for command in commands])
+
+
+def _do(output: Output, plan: Plan, dry_run: bool, more: list[str] | None = None) -> None:
+    """Say what the plan does, and do it unless it is a dry run."""
+    lines = [*plan.describe(), *(more or [])]
+    if not dry_run:
+        plan.carry_out()
+    _say(output, dry_run, lines)
+
+
+def _say(output: Output, dry_run: bool, lines: list[str]) -> None:
+    for line in lines:
+        output.result("step", {"text": line, "dry_run": dry_run}, f"would {line}" if dry_run else line)
+
+
+def _machine(prefix: Path | None) -> Machine:
+    this = Machine.this()
+    if prefix is None:
+        return this
+    environment = {name: value for name, value in this.environment.items() if name != "XDG_CONFIG_HOME"}
+    return Machine(this.system, this.cpu, prefix.absolute(), environment)
+
+
+def _nuke_target(prefix: Path | None, versions: list[str] | None) -> nuke_plugin.NukeTarget:
+    machine = Machine.this()
+    home = machine.nuke_folder() if prefix is None else prefix.absolute()
+    chosen = tuple(nuke_plugin.PYTHON_OF_NUKE) if not versions else tuple(versions)
+    return nuke_plugin.NukeTarget(home, machine.kind, chosen)
+
+
+def _selftest(target: nuke_plugin.NukeTarget) -> str:
+    return f"nuke -t {target.folder / 'svfr_nuke' / 'selftest.py'}"
+
+
+def _blender_target(program: Path | None, prefix: Path | None) -> blender_plugin.BlenderTarget:
+    found = program or Machine.this().blender_program()
+    if found is None:
+        used = ", ".join(Machine.this().blender_versions())
+        raise HostNotFound(
+            "Blender's program was not found on this machine"
+            + (f", though Blender {used} was used here." if used else "."),
+            remedy="Name it with --blender; or build the extension with "
+            "`python -m svfr_installer.blender_extension FOLDER` and drag the zip into Blender's window.",
+        )
+    return blender_plugin.BlenderTarget(found, prefix)

@@ -90,9 +90,9 @@ def test_a_program_that_is_not_there_is_named(tmp_path: Path) -> None:
 
 
 def test_the_unit_quotes_what_systemd_would_read_differently(tmp_path: Path) -> None:
-    unit = service_unit.systemd_unit(["/opt/my python/bin/python", "--root=/a$b%c"], "/home/a b")
+    unit = service_unit.systemd_unit(["/opt/my python/bin/python", "--root=/a$b%c"], "/svfr/a b")
     assert 'ExecStart="/opt/my python/bin/python" "--root=/a$$b%%c"' in unit
-    assert 'Environment="SVFR_HOME=/home/a b"' in unit
+    assert 'Environment="SVFR_HOME=/svfr/a b"' in unit
     assert "WantedBy=default.target" in unit
 
 

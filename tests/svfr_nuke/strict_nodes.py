@@ -3,7 +3,6 @@
 import re
 from typing import Any
 
-import numpy as np
 import OpenImageIO as oiio
 import strict_knobs
 from strict_knobs import EXR_KNOBS, NODE_KNOBS, Enumeration_Knob, Format, Knob, make_knob
@@ -20,6 +19,7 @@ class Graph:
         self.spaces = list(strict_knobs.NUKE_SPACES)
         self.script = ""
         self.root: Any = None
+        self.drives: dict[str, str] = {}  # Windows drives of this Nuke, and where they really are
         self.context: list[Any] = []
         self.deleted = 0
 
@@ -159,9 +159,10 @@ class Node:
 
     def _file(self, frame: int, view: str) -> str:
         text = str(self["file"].value()).replace("%V", view).replace("%v", view[:1])
-        return _FIELD.sub(
-            lambda m: f"{frame:0{int(m.group(1) or 1) if not m.group(2) else len(m.group(2))}d}", text
-        )
+        for drive, folder in self._graph.drives.items():
+            if text.startswith(drive):
+                text = folder + text[len(drive) :]
+        return _FIELD.sub(lambda match: _digits(match, frame), text)
 
     def _file_changed(self) -> None:
         """A Read that gets a file shows the space it takes by default, as Nuke does."""
@@ -181,6 +182,11 @@ class Node:
         first = self._file(self._range()[0], "main")
         if oiio.ImageInput.open(first) is None:
             raise RuntimeError(f"{first}: no such file")
+
+
+def _digits(match: re.Match[str], frame: int) -> str:
+    width = len(match.group(2)) if match.group(2) else int(match.group(1) or 1)
+    return f"{frame:0{width}d}"
 
 
 def graph_roto() -> Any:
@@ -278,5 +284,3 @@ def _free_name(parent: Any, wanted: str) -> str:
         wanted = f"{stem}{number}"
     return wanted
 
-
-Pixels = dict[str, np.ndarray]

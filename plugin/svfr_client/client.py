@@ -30,6 +30,7 @@ from .link import Link
 from .messages import (
     Accepted,
     Ack,
+    Credit,
     Event,
     Follow,
     Following,
@@ -40,6 +41,7 @@ from .messages import (
     JobStatus,
     ListJobs,
     Pong,
+    Redo,
     Welcome,
     check_job_id,
 )
@@ -51,6 +53,7 @@ ATTEMPTS = 3
 LOOK_AGAIN_SECONDS = 0.2
 QUIET_SECONDS = 5.0
 ACK_EVERY = 16
+CREDIT_EVERY_BYTES = 256 * 1024
 
 
 @dataclass
@@ -88,6 +91,7 @@ class Client:
         self._attempts = attempts
         self._replies: Dict[str, Optional[Message]] = {}
         self._streams: Dict[str, _Stream] = {}
+        self._read_bytes = 0
         self._link = Link(connection or find_connection(folder))
         self._welcome: Optional[Welcome] = None
 
@@ -108,6 +112,24 @@ class Client:
         plain, buffers = split_bulk(spec)
         body = {"job": new_id() if job is None else check_job_id(job), "spec": plain}
         return from_plain(Accepted, known_part(Accepted, self._request("submit", body, buffers)), "reply")
+
+    def redo(
+        self,
+        of: str,
+        frames: str,
+        *,
+        output: Optional[str] = None,
+        seed: Optional[int] = None,
+        job: Optional[str] = None,
+    ) -> Accepted:
+        """Hand in ``frames`` of the former job ``of`` again, with the references it made.
+
+        Its other frames are seen as context and not written. The frames on disk are overwritten, or those
+        of another ``output``. Raises code REFERENCE_GONE when the references are no longer kept.
+        """
+        new = new_id() if job is None else check_job_id(job)
+        body = to_plain(Redo(new, check_job_id(of), frames, output, seed))
+        return from_plain(Accepted, known_part(Accepted, self._request("redo", body)), "reply")
 
     def follow(self, job: str, after_seq: int = 0) -> Iterator[Event]:
         """Yield the job's events after ``after_seq``, each once, in order, to the last.
@@ -161,7 +183,19 @@ class Client:
 
     def ping(self) -> Pong:
         """Return at once if the service lives."""
-        return from_plain(Pong, known_part(Pong, self._request("ping", {})), "reply")
+        return self._pong_of("ping")
+
+    def pause(self) -> Pong:
+        """Start no further job until :meth:`resume`, also after a restart; what runs goes on."""
+        return self._pong_of("pause")
+
+    def resume(self) -> Pong:
+        """Start waiting jobs again, after a pause or in place of a drain that is not over yet."""
+        return self._pong_of("resume")
+
+    def drain(self) -> Pong:
+        """Take no more jobs, let what runs end, then stop; waiting jobs go on after the next start."""
+        return self._pong_of("drain")
 
     def shutdown(self) -> None:
         """Ask the service to stop; what runs is parked and goes on after the next start."""
@@ -185,6 +219,9 @@ class Client:
     def _status_of(self, op: str, job: str) -> JobStatus:
         body = self._request(op, to_plain(JobRequest(check_job_id(job))))
         return from_plain(JobStatus, known_part(JobStatus, body), "reply")
+
+    def _pong_of(self, op: str) -> Pong:
+        return from_plain(Pong, known_part(Pong, self._request(op, {})), "reply")
 
     def _open_stream(self, job: str, after_seq: int, former: Optional[str] = None) -> str:
         """Ask for the events after ``after_seq`` and return the new stream's id; the former is forgotten."""
@@ -262,6 +299,10 @@ class Client:
         frames = self._link.receive(deadline)
         if frames is None:
             return False
+        self._read_bytes += sum(len(frame) for frame in frames)
+        if self._read_bytes >= CREDIT_EVERY_BYTES:
+            self._tell("credit", to_plain(Credit(self._read_bytes)))
+            self._read_bytes = 0
         try:
             message = unpack(frames)
         except WireError:

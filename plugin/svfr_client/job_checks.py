@@ -97,14 +97,19 @@ def _number_problems(spec: "JobSpec") -> List[SvfrError]:
 
 
 def _frame_problems(spec: "JobSpec") -> List[SvfrError]:
-    try:
-        count = len(FrameRange.parse(spec.frames))
-    except SvfrError as problem:
-        return [problem]
-    if count > MAX_FRAMES:
-        text = f"The job asks for {count} frames, more than {MAX_FRAMES}."
-        return [BadJob(text, remedy="Split it into several jobs.")]
-    return []
+    found: List[SvfrError] = []
+    for frames in (spec.frames, spec.context):
+        if frames is None:
+            continue
+        try:
+            count = len(FrameRange.parse(frames))
+        except SvfrError as problem:
+            found.append(problem)
+            continue
+        if count > MAX_FRAMES:
+            text = f"The job asks for {count} frames, more than {MAX_FRAMES}."
+            found.append(BadJob(text, remedy="Split it into several jobs."))
+    return found
 
 
 def _face_problems(spec: "JobSpec") -> List[SvfrError]:

@@ -79,6 +79,7 @@ class JobSpec(Record):
     ``plate``: sequence pattern (``%04d`` or ``####``), still or movie. ``frames``: see ``frames.py``.
     ``tasks``: a set of "bfr", "colorize", "inpaint". ``output``: pattern of the written frames.
     ``feather``: fraction of the crop's side, 0 to 0.5. ``crop_tracks``: path of an edited crop-track JSON.
+    ``context``: frames that are looked at and restored with ``frames`` but not written; None: only handles.
     """
 
     plate: str
@@ -102,6 +103,7 @@ class JobSpec(Record):
     feather: float = 0.08
     crop_tracks: Optional[str] = None
     priority: int = 0
+    context: Optional[str] = None
 
     def to_json(self) -> Dict[str, Any]:
         """Return the job as plain JSON values."""
@@ -261,6 +263,28 @@ class Ack(Record):
 
 
 @dataclass(frozen=True)
+class Credit(Record):
+    """Tell the service that so many more bytes, of all frames it sent on this connection, were read."""
+
+    bytes: int
+
+
+@dataclass(frozen=True)
+class Redo(Record):
+    """Ask for ``frames`` of the job ``of`` again, as the new job ``job``, with the references it made.
+
+    The other frames of ``of`` are context and stay as they are on disk; ``frames`` are overwritten.
+    ``output``: where they go, None for the former output. ``seed``: None keeps the former one.
+    """
+
+    job: str
+    of: str
+    frames: str
+    output: Optional[str] = None
+    seed: Optional[int] = None
+
+
+@dataclass(frozen=True)
 class JobRequest(Record):
     """A request about one job: ``status``, ``cancel`` and ``unfollow`` take it."""
 
@@ -277,23 +301,28 @@ class ListJobs(Record):
 
 @dataclass(frozen=True)
 class JobList(Record):
-    """Answer to :class:`ListJobs`, newest first."""
+    """Answer to :class:`ListJobs`, newest first; ``has_more``: older ones did not fit into the answer."""
 
     jobs: Tuple[JobStatus, ...]
+    has_more: bool = False
 
 
 @dataclass(frozen=True)
 class Nothing(Record):
-    """The empty body: ``ping``, ``shutdown`` and plain acknowledgements."""
+    """The empty body: ``ping``, ``shutdown``, ``pause``, ``resume``, ``drain``, plain acknowledgements."""
 
 
 @dataclass(frozen=True)
 class Pong(Record):
-    """Answer to ``ping``: ``boot`` changes when the service was restarted."""
+    """Answer to ``ping``: ``boot`` changes when the service was restarted.
+
+    ``queue`` is "open", "paused" or "draining".
+    """
 
     boot: str
     queued: int
     running: int
+    queue: str = "open"
 
 
 def check_job_id(job: str) -> str:

@@ -38,15 +38,23 @@ class JobFrames:
 
 
 def plan_frames(
-    asked: FrameRange, available: Sequence[int], handles: int, write_handles: bool, missing: MissingPolicy
+    asked: FrameRange,
+    available: Sequence[int],
+    handles: int,
+    write_handles: bool,
+    missing: MissingPolicy,
+    context: FrameRange | None = None,
 ) -> JobFrames:
     """Decide what is read and written.
+
+    ``context`` is a range that is looked at in place of ``asked``, with its handles; of it only the asked
+    frames are written. A job for ``asked`` alone would see other windows of the shot.
 
     Handles reach only as far as the plate does: there is nothing to see beyond it. With ``missing`` "skip"
     frames that the plate lacks are context (held from their neighbour) and not written.
     """
     present = set(available)
-    wanted = list(asked)
+    wanted = list(asked) if context is None else sorted({*asked, *context})
     if missing == "skip":
         wanted = [frame for frame in wanted if frame in present]
     if not wanted:
@@ -60,6 +68,8 @@ def plan_frames(
             runs[-1] = range(runs[-1].start, frame + 1)
         else:
             runs.append(range(frame, frame + 1))
+    if context is not None:
+        return JobFrames(tuple(runs), tuple(frame for frame in wanted if frame in set(asked)))
     return JobFrames(tuple(runs), tuple(seen if write_handles else wanted))
 
 

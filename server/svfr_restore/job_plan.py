@@ -147,9 +147,11 @@ def _preset(model: ModelSpec, name: str) -> Preset | None:
 def _frames(spec: JobSpec, plate: Plate, found: _Findings) -> JobFrames | None:
     try:
         asked = FrameRange.parse(spec.frames)
+        context = None if spec.context is None else FrameRange.parse(spec.context)
     except SvfrError:
         return None  # JobSpec.problems() has it already
-    frames = plan_frames(asked, plate.frames, max(spec.handles, 0), spec.write_handles, _missing(spec))
+    handles = max(spec.handles, 0)
+    frames = plan_frames(asked, plate.frames, handles, spec.write_handles, _missing(spec), context)
     if frames.written:
         return frames
     found.problems.append(

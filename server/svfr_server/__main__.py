@@ -8,7 +8,7 @@ from typing import Any
 
 from svfr_client.errors import SvfrError
 from svfr_server.errors import AnotherServerRuns
-from svfr_server.settings import LOOPBACK, RESTORE_PIPELINE, find_devices
+from svfr_server.settings import LOOPBACK, RESTORE_PIPELINE, Patience, Retention, find_devices
 from svfr_server.start import ANOTHER_RUNS
 from svfr_server.supervisor import run
 
@@ -24,6 +24,12 @@ def parse(arguments: Sequence[str] | None = None) -> dict[str, Any]:
     parser.add_argument("--idle-exit", type=float, default=None, help="end after so many idle seconds")
     parser.add_argument("--idle-unload", type=float, default=600.0, help="free the device when idle, seconds")
     parser.add_argument("--cancel-grace", type=float, default=10.0, help="then kill what ignores a cancel")
+    parser.add_argument("--stuck-after", type=float, default=10.0, help="silence over three windows, seconds")
+    parser.add_argument("--first-window", type=float, default=900.0, help="silence before one, seconds")
+    parser.add_argument("--keep-days", type=float, default=30.0, help="then forget a finished job")
+    parser.add_argument("--keep-jobs", type=int, default=10_000, help="finished jobs to remember at most")
+    parser.add_argument("--memory-limit-mib", type=int, default=1024, help="of the supervisor itself")
+    parser.add_argument("--umask", type=lambda text: int(text, 8), default=None, help="of outputs, e.g. 002")
     parser.add_argument("--pipeline", default=RESTORE_PIPELINE, help="module:function that runs a job")
     given = parser.parse_args(arguments)
     return {
@@ -34,7 +40,10 @@ def parse(arguments: Sequence[str] | None = None) -> dict[str, Any]:
         "devices": tuple(given.device) or find_devices(),
         "idle_exit_s": given.idle_exit,
         "idle_unload_s": given.idle_unload,
-        "cancel_grace_s": given.cancel_grace,
+        "patience": Patience(given.stuck_after, given.first_window, given.cancel_grace),
+        "retention": Retention(given.keep_days, given.keep_jobs),
+        "memory_limit_bytes": given.memory_limit_mib * 1024 * 1024,
+        "umask": given.umask,
         "pipeline": given.pipeline,
     }
 

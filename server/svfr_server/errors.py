@@ -28,9 +28,69 @@ class JobIdTaken(SvfrError):
 
 
 class QueueFull(SvfrError):
-    """The service holds as many waiting jobs, or streams, as it allows."""
+    """The service, or one client, holds as many waiting jobs, or streams, as is allowed."""
 
     code = "QUEUE_FULL"
+
+
+class QueueClosed(SvfrError):
+    """The service drains for an upgrade and takes no new jobs."""
+
+    code = "QUEUE_FULL"
+
+
+class NoCredit(SvfrError):
+    """The client has been sent as much as it may leave unread."""
+
+    code = "NO_CREDIT"
+
+
+class NotAllowed(SvfrError):
+    """This client may not do that: it is for the job's owner, or for the service's own user."""
+
+    code = "FORBIDDEN"
+
+
+class KeyWasRevoked(SvfrError):
+    """The client's key was revoked while it was connected."""
+
+    code = "AUTH"
+
+
+class StoreUnavailable(SvfrError):
+    """The job store cannot be written now: its disk is full or gone."""
+
+    code = "DISK_FULL"
+
+
+class StoreUnusable(SvfrError):
+    """The job store was written by a newer version, or is damaged."""
+
+    code = "BAD_SETTINGS"
+
+
+class StorageFailed(SvfrError):
+    """A disk or share with the job's files gave out: full, read-only, gone."""
+
+    code = "STORAGE_FAILED"
+
+
+class DiskIsFull(StorageFailed):
+    """A disk that the job writes to has no room left."""
+
+    code = "DISK_FULL"
+
+
+class SourceChanged(SvfrError):
+    """A file of the plate, or another input, was changed while the job ran."""
+
+    code = "SOURCE_CHANGED"
+
+
+class ReferenceIsGone(SvfrError):
+    """The references of the job to be done again are no longer kept."""
+
+    code = "REFERENCE_GONE"
 
 
 class PathForbidden(SvfrError):

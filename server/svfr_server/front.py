@@ -3,22 +3,50 @@
 import logging
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from svfr_client.errors import SvfrError, WireError, WrongVersion, raise_problems
-from svfr_client.messages import Accepted, Following, Hello, JobList, JobState, Nothing, Pong, Submit, Welcome
-from svfr_client.records import Record, to_plain
+from svfr_client.messages import (
+    Accepted,
+    Following,
+    Hello,
+    JobList,
+    JobSpec,
+    JobState,
+    JobStatus,
+    Nothing,
+    Pong,
+    Redo,
+    Submit,
+    Welcome,
+)
+from svfr_client.records import Record, canonical_json, to_plain
 from svfr_client.wire import MINOR, Message, unpack
-from svfr_server.errors import InternalFailure
-from svfr_server.job_store.store import JobStore
+from svfr_server.credit import Accounts
+from svfr_server.errors import (
+    InternalFailure,
+    KeyWasRevoked,
+    NoCredit,
+    NotAllowed,
+    QueueClosed,
+    ReferenceIsGone,
+)
+from svfr_server.job_store.folders import references_folder
+from svfr_server.job_store.store import JobStore, Sender
+from svfr_server.keys import LOCAL_CLIENT, KeyRing
 from svfr_server.requests import read_request
 from svfr_server.roots import PathRoots
-from svfr_server.scheduler import Scheduler
+from svfr_server.scheduler import QueueState, Scheduler
 from svfr_server.settings import ServerSettings
 from svfr_server.streams import Send, Streams
 
 SERVER_NAME = "svfr_server"
-_UNANSWERED = ("ack", "unfollow")
+_UNANSWERED = ("ack", "unfollow", "credit")
+_OWN_USER_ONLY = ("shutdown", "pause", "resume", "drain")
+_LIST_BYTES = 512 * 1024
+_PROGRAM_CHARACTERS = 60
+_QUEUE_STATES = {"pause": QueueState.PAUSED, "resume": QueueState.OPEN, "drain": QueueState.DRAINING}
 _log = logging.getLogger(__name__)
 
 
@@ -31,6 +59,8 @@ class Front:
         scheduler: Scheduler,
         streams: Streams,
         settings: ServerSettings,
+        ring: KeyRing,
+        accounts: Accounts,
         boot: str,
         send: Send,
         stop: Callable[[], None],
@@ -39,10 +69,12 @@ class Front:
         self._scheduler = scheduler
         self._streams = streams
         self._settings = settings
+        self._ring = ring
+        self._accounts = accounts
         self._boot = boot
         self._send = send
         self._stop = stop
-        self._roots = PathRoots(settings.read_roots, settings.write_roots, (settings.home,))
+        self._roots = PathRoots(settings.read_roots, settings.write_roots, settings.protected)
 
     def answer(self, route: bytes, client: str, frames: list[bytes]) -> None:
         """Do what the client with public key ``client`` asks and answer it at ``route``."""
@@ -61,23 +93,40 @@ class Front:
             failure = InternalFailure(f"The service failed: {problem!r}.", remedy="See the server's log.")
             self._send(route, Message("error", failure.to_dict(), re=message.id))
             return
-        if message.op not in _UNANSWERED:
-            self._send(route, Message("ok", to_plain(reply), re=message.id))
+        if message.op not in _UNANSWERED and not self._send(
+            route, Message("ok", to_plain(reply), re=message.id)
+        ):
+            unread = self._accounts.of(route).unread_bytes
+            text = f"{unread} bytes sent to this client are not known to be read."
+            refusal = NoCredit(text, remedy="Read them, and say so with `credit`.")
+            self._send(route, Message("error", refusal.to_dict(), re=message.id))
+            return
         if message.op == "follow":
             self._streams.pump(str(message.body["job"]))
 
     def _handle(self, route: bytes, client: str, message: Message) -> Record:
+        name = self._ring.name_of(client)
+        if name is None:
+            self._streams.forget(route)
+            raise KeyWasRevoked("This client's key was revoked.", remedy="Ask for another one.")
+        if message.op in _OWN_USER_ONLY and name != LOCAL_CLIENT:
+            raise NotAllowed(f"Only the service's own user may ask for {message.op}.")
         request: Any = read_request(message)
         match message.op:
             case "hello":
+                self._accounts.of(route).program = request.client[:_PROGRAM_CHARACTERS]
                 return self._welcome(request)
             case "submit":
-                return self._submit(request, client)
+                return self._submit(request, self._sender(route, client, name))
+            case "redo":
+                return self._redo(request, self._sender(route, client, name))
             case "status":
                 return self._store.status(request.job)
             case "list":
-                return JobList(self._store.list(request.limit, request.active_only))
+                return self._list(request.limit, request.active_only)
             case "cancel":
+                if name != LOCAL_CLIENT and self._store.owner(request.job) != client:
+                    raise NotAllowed("The job was handed in by somebody else.")
                 return self._scheduler.cancel(request.job)
             case "follow":
                 status = self._store.status(request.job)
@@ -87,14 +136,38 @@ class Front:
                 self._streams.unfollow(route, request.job)
             case "ack":
                 self._streams.acknowledge(route, request)
+            case "credit":
+                self._accounts.grant(route, request.bytes)
+                self._streams.pump_client(route)
+            case "pause" | "resume" | "drain":
+                self._scheduler.set_queue(_QUEUE_STATES[message.op])
+                return self._pong()
             case "ping":
-                return Pong(
-                    self._boot, self._store.count(JobState.QUEUED), self._store.count(JobState.RUNNING)
-                )
+                return self._pong()
             case "shutdown":
                 _log.info("a client asks the service to stop")
                 self._stop()
         return Nothing()
+
+    def _pong(self) -> Pong:
+        queued, running = self._store.count(JobState.QUEUED), self._store.count(JobState.RUNNING)
+        return Pong(self._boot, queued, running, self._scheduler.queue.value)
+
+    def _sender(self, route: bytes, client: str, name: str) -> Sender:
+        """Return whose job it is; programs of the service's own user take turns with each other."""
+        program = self._accounts.of(route).program if name == LOCAL_CLIENT else ""
+        return Sender(client, f"{client} {program}")
+
+    def _list(self, limit: int, active_only: bool) -> JobList:
+        """Return as many of the newest jobs as one answer holds."""
+        listed: list[JobStatus] = []
+        size = 0
+        for status in self._store.list(limit, active_only):
+            size += len(canonical_json(to_plain(status)))
+            if size > _LIST_BYTES:
+                return JobList(tuple(listed), has_more=True)
+            listed.append(status)
+        return JobList(tuple(listed))
 
     def _welcome(self, hello: Hello) -> Welcome:
         minor = min(MINOR, hello.max_minor)
@@ -113,10 +186,38 @@ class Front:
             limits=settings.limits.to_json(),
         )
 
-    def _submit(self, submit: Submit, client: str) -> Accepted:
-        raise_problems(self._roots.problems(submit.spec))
-        accepted = self._store.add(submit.job, submit.spec, client, self._settings.limits.queued_jobs)
+    def _submit(self, submit: Submit, sender: Sender) -> Accepted:
+        return self._add(submit.job, submit.spec, sender, None)
+
+    def _redo(self, redo: Redo, sender: Sender) -> Accepted:
+        """Make a job of some frames of an earlier one, with its references and in its context."""
+        former = self._store.spec(redo.of)
+        if not references_folder(self._settings.home, redo.of).is_dir():
+            raise ReferenceIsGone(
+                f"The references of job {redo.of} are not kept: it made none, or it was long ago.",
+                remedy="Hand in the whole job again.",
+            )
+        spec = replace(
+            former,
+            frames=redo.frames,
+            context=former.context or former.frames,
+            write_handles=False,
+            existing="overwrite",
+            output=redo.output or former.output,
+            seed=former.seed if redo.seed is None else redo.seed,
+        )
+        raise_problems(spec.problems())
+        return self._add(redo.job, spec, sender, redo.of)
+
+    def _add(self, job: str, spec: JobSpec, sender: Sender, redo_of: str | None) -> Accepted:
+        if self._scheduler.queue is QueueState.DRAINING:
+            raise QueueClosed(
+                "The service is about to be stopped and takes no new jobs.",
+                remedy="Hand the job in again when it is back.",
+            )
+        raise_problems(self._roots.problems(spec))
+        accepted = self._store.add(job, spec, sender, self._settings.limits, redo_of)
         if accepted.is_new:
-            _log.info("job is queued", extra={"job": submit.job})
-            self._streams.pump(submit.job)
+            _log.info("job is queued", extra={"job": job})
+            self._streams.pump(job)
         return accepted

@@ -1,7 +1,7 @@
 """Who may talk to the service: its own key pair, the local client's, and the folder of authorised keys.
 
 ``server.key`` and ``local.key`` hold secrets (mode 0600). ``authorised/<name>.pub`` holds one public key
-each; removing the file revokes it. The folder is looked at for every handshake, so that neither
+each; removing the file revokes it. The folder is looked at for every handshake and request, so that neither
 needs a restart.
 """
 
@@ -29,6 +29,8 @@ class KeyRing:
     def __init__(self, home: Path) -> None:
         self.home = make_private_folder(home)
         self.folder = make_private_folder(home / "authorised")
+        self._stamp = 0
+        self._names: dict[str, str] = {}
 
     def server_keys(self) -> KeyPair:
         """Return the service's own pair, made on first use and kept: clients recognise it by this."""
@@ -46,7 +48,7 @@ class KeyRing:
         write_private(self._file_of(name), check_public_key(public) + "\n")
 
     def revoke(self, name: str) -> None:
-        """Shut ``name`` out at its next connection; raises :class:`BadKeyFile` if there is no such key."""
+        """Shut ``name`` out, also where it is connected now; raises :class:`BadKeyFile` without one."""
         file = self._file_of(name)
         if not file.exists():
             raise BadKeyFile(f"No key is authorised as {name}.", path=file)
@@ -58,6 +60,16 @@ class KeyRing:
         for file in sorted(self.folder.glob("*.pub")):
             found[file.read_text(encoding="ascii", errors="replace").strip()] = file.stem
         return found
+
+    def name_of(self, public: str) -> str | None:
+        """Return the name under which ``public`` is authorised now, or None; cheap enough for every request.
+
+        Authorising and revoking replace or remove a file, which changes the folder's time.
+        """
+        stamp = self.folder.stat().st_mtime_ns
+        if stamp != self._stamp:
+            self._stamp, self._names = stamp, self.authorised()
+        return self._names.get(public)
 
     def _file_of(self, name: str) -> Path:
         if not _NAME.match(name):

@@ -1,25 +1,30 @@
 """The worker's models, made when the first job asks for one."""
 
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from svfr_restore.models import ModelCache
+from typing import Any
 
 
 class LateModels:
     """Stands for a :class:`svfr_restore.models.ModelCache` and becomes it on first use.
 
     Making it loads torch, which takes seconds: a worker says that it is ready before that, and a pipeline
-    without models never pays.
+    without models never pays. ``spares_memory``: see ``memory.py``.
     """
 
-    def __init__(self, device: str) -> None:
+    def __init__(self, device: str, spares_memory: bool = False) -> None:
         self._device = device
-        self._cache: ModelCache | None = None
+        self.spares_memory = spares_memory
+        self._cache: Any = None
+
+    def spare_memory(self) -> None:
+        """Let go of what is loaded; from now on the networks take turns in the device's memory."""
+        self._cache = None
+        self.spares_memory = True
 
     def __getattr__(self, name: str) -> Any:
         if self._cache is None:
             from svfr_restore.models import ModelCache
+            from svfr_server.memory import SparingModels
 
-            self._cache = ModelCache(self._device)
+            cache = ModelCache(self._device)
+            self._cache = SparingModels(cache) if self.spares_memory else cache
         return getattr(self._cache, name)

@@ -1,15 +1,23 @@
-"""Logs as one JSON object per line, with the job they belong to, in a file that rotates."""
+"""Logs as one JSON object per line, with the job they belong to, in files that rotate.
+
+The service writes ``server.log``, each device's worker ``worker-<device>.log`` beside it: a file has one
+writer, or rotating it would lose lines. A worker runs one job at a time, so all that is logged meanwhile, by
+whichever library or thread, belongs to it.
+"""
 
 import json
 import logging
 import logging.handlers
 import os
 import time
+from io import TextIOWrapper
 from pathlib import Path
+from typing import cast
 
 LOG_FILE = "server.log"
 LOG_BYTES = 5_000_000
 LOG_FILES = 5
+_running: dict[str, str | None] = {"job": None}
 
 
 class JsonLines(logging.Formatter):
@@ -25,7 +33,7 @@ class JsonLines(logging.Formatter):
             "process": record.process,
             "message": record.getMessage(),
         }
-        job = getattr(record, "job", None)
+        job = getattr(record, "job", None) or _running["job"]
         if job is not None:
             line["job"] = job
         if record.exc_info:
@@ -40,14 +48,24 @@ def log_to_stderr() -> None:
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
 
 
-def log_to_folder(folder: Path) -> Path:
-    """Add ``server.log`` in ``folder``, mode 0600, rotated at 5 MB with 5 kept; returns its path."""
+def log_job(job: str | None) -> None:
+    """Name the job in every line from now on; None: no job."""
+    _running["job"] = job
+
+
+def log_to_folder(folder: Path, name: str = LOG_FILE) -> Path:
+    """Add the log ``name`` in ``folder``, mode 0600, rotated at 5 MB with 5 kept; returns its path."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    path = folder / LOG_FILE
-    os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600))
-    handler = logging.handlers.RotatingFileHandler(
-        path, maxBytes=LOG_BYTES, backupCount=LOG_FILES, encoding="utf-8"
-    )
+    path = folder / name
+    handler = _PrivateRotatingFile(path, maxBytes=LOG_BYTES, backupCount=LOG_FILES, encoding="utf-8")
     handler.setFormatter(JsonLines())
     logging.getLogger().addHandler(handler)
     return path
+
+
+class _PrivateRotatingFile(logging.handlers.RotatingFileHandler):
+    """Every new file has mode 0600, whatever the umask."""
+
+    def _open(self) -> TextIOWrapper:
+        handle = os.open(self.baseFilename, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        return cast(TextIOWrapper, os.fdopen(handle, self.mode, encoding=self.encoding))

@@ -13,7 +13,18 @@ from pydantic import TypeAdapter, ValidationError
 from svfr_client.bulk import join_bulk
 from svfr_client.errors import SvfrError, raise_problems
 from svfr_client.masks import SplineMask
-from svfr_client.messages import Ack, Follow, Hello, JobRequest, ListJobs, Nothing, Submit, check_job_id
+from svfr_client.messages import (
+    Ack,
+    Credit,
+    Follow,
+    Hello,
+    JobRequest,
+    ListJobs,
+    Nothing,
+    Redo,
+    Submit,
+    check_job_id,
+)
 from svfr_client.records import Record, canonical_json
 from svfr_client.wire import Message
 from svfr_server.errors import BadRequest, UnknownOperation
@@ -24,6 +35,11 @@ REQUESTS: dict[str, type[Record]] = {
     "follow": Follow,
     "unfollow": JobRequest,
     "ack": Ack,
+    "credit": Credit,
+    "redo": Redo,
+    "pause": Nothing,
+    "resume": Nothing,
+    "drain": Nothing,
     "status": JobRequest,
     "cancel": JobRequest,
     "list": ListJobs,
@@ -84,8 +100,10 @@ def _validate(op: str, body: Mapping[str, Any]) -> Any:
 
 
 def _check_numbers(request: Any) -> None:
-    if isinstance(request, Follow | Ack | JobRequest):
+    if isinstance(request, Follow | Ack | JobRequest | Redo):
         check_job_id(request.job)
+    if isinstance(request, Redo):
+        check_job_id(request.of)
     counts = {name: value for name, value in vars(request).items() if type(value) is int}
     low = {name: value for name, value in counts.items() if value < 0}
     if low:

@@ -2,7 +2,8 @@
 
 The policy for existing outputs is about files that were there before the job. A second attempt that finds
 the first one's frames must neither refuse them nor step aside to a new version, so it runs as "overwrite"
-onto the first attempt's files. What it needs to know is kept in the job's journal.
+onto the first attempt's files. What it needs to know is kept in the job's journal, before the first file
+appears: a crash at any moment finds either no file or the note.
 """
 
 import re
@@ -11,6 +12,7 @@ from pathlib import PurePath
 from typing import Any
 
 from svfr_client.messages import JobSpec
+from svfr_restore.media.sequence import FRAME_FIELD
 from svfr_server.job_store.checkpoints import CheckpointStore
 
 _BEGUN = "begun"
@@ -18,7 +20,11 @@ _OUTPUT = "output"
 
 
 class Resumption:
-    """One attempt at a job. Pass every report through :meth:`note` before it is sent on."""
+    """One attempt at a job.
+
+    Pass every report through :meth:`note` before it is sent on, and the path of every output through
+    :meth:`appears` before it is there.
+    """
 
     def __init__(self, spec: JobSpec, journal: CheckpointStore) -> None:
         self._spec = spec
@@ -29,8 +35,8 @@ class Resumption:
     def spec_to_run(self) -> JobSpec:
         """Return the job as this attempt should run it; for a first attempt, as it was handed in.
 
-        With "version_up" the first attempt's version is known once it has reported a frame; before that a
-        new version is taken, as in a first attempt.
+        With "version_up" the first attempt's version is known once its first file was about to appear;
+        before that a new version is taken, as in a first attempt.
         """
         if not self._is_begun or self._spec.existing == "overwrite":
             return self._spec
@@ -47,22 +53,24 @@ class Resumption:
         if not self._is_begun:
             self._is_begun = True
             self._journal.save_note(_BEGUN, True)
-        if report.kind == "frame" and self._output is None:
-            self._output = pattern_of(str(report.path), int(report.frame))
+
+    def appears(self, path: str) -> None:
+        """Note where the outputs go, with the first one."""
+        if self._output is None:
+            self._output = pattern_like(self._spec.output, path)
             self._journal.save_note(_OUTPUT, self._output)
 
 
-def pattern_of(path: str, frame: int) -> str:
-    """Return the ``%0Nd`` pattern that gives ``path`` for ``frame``: its last number that is the frame's.
+def pattern_like(output: str, path: str) -> str:
+    """Return the pattern of the written file ``path``, whose name ends as that of the pattern ``output``.
 
-    A path without that number is its own pattern (a single file).
+    A version may have been raised in folders and name; the frame field stands where it stood.
     """
-    name = PurePath(path).name
-    number = r"-\d+" if frame < 0 else r"\d+"
-    fields = [match for match in re.finditer(number, name) if int(match.group()) == frame]
-    if not fields:
+    field = FRAME_FIELD.search(PurePath(output).name)
+    if field is None:
         return path
-    field = fields[-1]
-    start = len(path) - len(name)
-    width = len(field.group())
-    return f"{path[: start + field.start()]}%0{width}d{path[start + field.end() :]}"
+    tail = PurePath(output).name[field.end() :]
+    number = re.search(r"-?\d+(?=" + re.escape(tail) + r"\Z)", path)
+    if number is None:
+        return path
+    return f"{path[: number.start()]}{field.group()}{path[number.end() :]}"

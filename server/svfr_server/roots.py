@@ -1,7 +1,8 @@
-"""Which paths a job may name: real paths inside the service's roots, never its own keys or models.
+"""Which paths a job may name and touch: real paths inside the service's roots, never its keys or models.
 
-Links and ``..`` are resolved first, so that neither leads out. The check runs when a job is handed in and
-again in the worker before the job starts, because a link may be swapped in between.
+Links and ``..`` are resolved first, so that neither leads out. :class:`PathRoots` judges a path; it is asked
+when a job is handed in, again in the worker before the job starts, and at every file that is opened
+(``gate.py``), because a link may be swapped in between.
 """
 
 import os
@@ -29,31 +30,46 @@ class PathRoots:
 
     def problems(self, spec: JobSpec) -> list[SvfrError]:
         """Return every path of the job that the service will not touch."""
-        found = [self._read_problem(path) for path in _read_paths(spec)]
-        found.append(self._write_problem(spec.output))
+        found = [self.form_problem(path) or self.read_problem(path) for path in named_inputs(spec)]
+        output = spec.output
+        found.append(self.form_problem(output) or _ending_problem(output) or self.write_problem(output))
         return [problem for problem in found if problem is not None]
 
-    def _read_problem(self, text: str) -> SvfrError | None:
-        problem = _form_problem(text)
-        if problem is None and self.read and not _is_inside(_real(text), self.read):
-            return PathForbidden("The service may not read here.", path=text, remedy=_allowed(self.read))
-        return problem
+    def form_problem(self, text: str) -> SvfrError | None:
+        """Return what is wrong with a path as it is written: relative, a device, an unlisted share."""
+        path = Path(text)
+        if "\0" in text:
+            return PathForbidden("A path holds a null character.")
+        if text.startswith(("\\\\.\\", "\\\\?\\", "//./", "//?/")) or any(map(_DEVICE.match, path.parts)):
+            return PathForbidden("The path names a device.", path=text)
+        if not path.is_absolute():
+            return PathForbidden("The path is not absolute.", path=text, remedy=_ABSOLUTE_REMEDY)
+        if text.startswith(("\\\\", "//")) and not is_inside(path, self.read + self.write):
+            return PathForbidden(
+                "The path names a share that is not listed.", path=text, remedy="List it with --read-root."
+            )
+        if os.name == "posix" and is_inside(real_path(text), [Path(folder) for folder in _SYSTEM_FOLDERS]):
+            return PathForbidden("The path lies in a system folder.", path=text)
+        return None
 
-    def _write_problem(self, text: str) -> SvfrError | None:
-        problem = _form_problem(text)
-        if problem is not None:
-            return problem
-        if not text.lower().endswith(".exr"):
-            return PathForbidden("A job writes only .exr files.", path=text, remedy="End the output in .exr.")
-        real = _real(text)
-        if self.write and not _is_inside(real, self.write):
+    def read_problem(self, text: str) -> SvfrError | None:
+        """Return why this may not be read now, wherever links lead at this moment."""
+        if self.read and not is_inside(real_path(text), self.read):
+            return PathForbidden("The service may not read here.", path=text, remedy=_allowed(self.read))
+        return None
+
+    def write_problem(self, text: str) -> SvfrError | None:
+        """Return why this may not be written now, wherever links lead at this moment."""
+        real = real_path(text)
+        if self.write and not is_inside(real, self.write):
             return PathForbidden("The service may not write here.", path=text, remedy=_allowed(self.write))
-        if _is_inside(real, self.protected):
+        if is_inside(real, self.protected):
             return PathForbidden("The service keeps its own files here.", path=text)
         return None
 
 
-def _read_paths(spec: JobSpec) -> list[str]:
+def named_inputs(spec: JobSpec) -> list[str]:
+    """Return every path that the job names to be read: patterns, files, folders."""
     optional = [spec.mask_path, spec.crop_tracks, *(reference.photo for reference in spec.references)]
     config = spec.colour.config
     if config is not None and not config.startswith("ocio://"):
@@ -63,25 +79,20 @@ def _read_paths(spec: JobSpec) -> list[str]:
     return [spec.plate, *(path for path in optional if path)]
 
 
-def _form_problem(text: str) -> SvfrError | None:
-    path = Path(text)
-    if "\0" in text:
-        return PathForbidden("A path holds a null character.")
-    if not path.is_absolute():
-        return PathForbidden("The path is not absolute.", path=text, remedy=_ABSOLUTE_REMEDY)
-    if text.startswith(("\\\\.\\", "\\\\?\\", "//./", "//?/")) or any(_DEVICE.match(p) for p in path.parts):
-        return PathForbidden("The path names a device.", path=text)
-    if os.name == "posix" and _is_inside(_real(text), [Path(folder) for folder in _SYSTEM_FOLDERS]):
-        return PathForbidden("The path lies in a system folder.", path=text)
-    return None
-
-
-def _real(text: str) -> Path:
+def real_path(text: str) -> Path:
+    """Return where a path leads now, links and ``..`` resolved; it need not exist."""
     return Path(os.path.realpath(text))
 
 
-def _is_inside(real: Path, roots: Iterable[Path]) -> bool:
-    return any(real.is_relative_to(os.path.realpath(root)) for root in roots)
+def is_inside(path: Path, folders: Iterable[Path]) -> bool:
+    """Return whether ``path`` is one of the folders or below one; the folders' own links are resolved."""
+    return any(path.is_relative_to(os.path.realpath(folder)) for folder in folders)
+
+
+def _ending_problem(text: str) -> SvfrError | None:
+    if text.lower().endswith(".exr"):
+        return None
+    return PathForbidden("A job writes only .exr files.", path=text, remedy="End the output in .exr.")
 
 
 def _allowed(roots: tuple[Path, ...]) -> str:

@@ -1,8 +1,12 @@
 """How one service is set up: its folder, where it listens, what it may touch, its limits."""
 
+import importlib.util
+import os
 import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from platformdirs import user_data_path
 
 from svfr_client.connection import service_folder
 from svfr_server.errors import BadSettings
@@ -27,15 +31,42 @@ def find_devices() -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class Limits:
-    """What one service accepts at most; told to every client in its welcome."""
+    """What one service accepts at most; told to every client in its welcome.
+
+    ``credit_bytes``: what may be on its way to one client before it says that it has read.
+    """
 
     queued_jobs: int = 1000
+    queued_jobs_per_client: int = 500
     streams_per_client: int = 32
     events_ahead: int = 64
+    credit_bytes: int = 16 * 1024 * 1024
 
     def to_json(self) -> dict[str, int]:
         """Return the limits by name."""
         return dict(vars(self))
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long the service waits for a worker.
+
+    A worker is stuck when it has been silent for three times its median window and ``silence_s`` more;
+    before a stage's first window, while models load, for ``first_s``. A cancelled job's worker has three
+    median windows and ``cancel_s``.
+    """
+
+    silence_s: float = 10.0
+    first_s: float = 900.0
+    cancel_s: float = 10.0
+
+
+@dataclass(frozen=True)
+class Retention:
+    """How long finished jobs and their events are kept, and how many of them at most."""
+
+    days: float = 30.0
+    jobs: int = 10_000
 
 
 @dataclass(frozen=True)
@@ -47,6 +78,9 @@ class ServerSettings:
     ``idle_exit_s``: end after so long without jobs and requests; None: never. ``idle_unload_s``: end a
     worker, and free its device, after so long without a job. ``pipeline``: "module:function" with the
     signature of ``svfr_restore.job.run_job``; studios may wrap it, tests give small ones.
+    ``memory_limit_bytes``: what the supervisor itself may hold before it drops its clients' connections
+    (``guard.py``). ``umask``: that of the written frames and folders, None keeps the one the service was
+    started with; the service's own files are private whatever it is.
     """
 
     home: Path = field(default_factory=service_folder)
@@ -57,9 +91,12 @@ class ServerSettings:
     devices: tuple[str, ...] = field(default_factory=find_devices)
     idle_exit_s: float | None = None
     idle_unload_s: float = 600.0
-    cancel_grace_s: float = 10.0
     pipeline: str = RESTORE_PIPELINE
+    umask: int | None = None
+    memory_limit_bytes: int = 1024 * 1024 * 1024
     limits: Limits = field(default_factory=Limits)
+    patience: Patience = field(default_factory=Patience)
+    retention: Retention = field(default_factory=Retention)
 
     def __post_init__(self) -> None:
         if not 0 <= self.port <= 65535:
@@ -69,3 +106,20 @@ class ServerSettings:
         for root in self.read_roots + self.write_roots:
             if not root.is_dir():
                 raise BadSettings("A root is not a folder.", path=root, remedy="Create it or leave it out.")
+        if self.umask is not None and not 0 <= self.umask <= 0o777:
+            raise BadSettings(f"{self.umask:o} is not a umask.", remedy="Give octal digits like 002.")
+
+    @property
+    def protected(self) -> tuple[Path, ...]:
+        """The folders that no job may write to: the service's own, and every folder of models."""
+        return (self.home, *model_folders())
+
+
+def model_folders() -> tuple[Path, ...]:
+    """Return where models are looked for, as ``svfr.model_folder`` does, without loading torch."""
+    asked = [Path(text) for text in os.environ.get("SVFR_MODELS", "").split(os.pathsep) if text]
+    found = [*asked, user_data_path("svfr", appauthor=False) / "models"]
+    package = importlib.util.find_spec("svfr")
+    for place in (package.submodule_search_locations or ()) if package else ():
+        found.append(Path(place) / "data" / "models")
+    return tuple(found)

@@ -1,8 +1,8 @@
 """Events on their way to clients: each stream a cursor into the store, never a queue in memory.
 
-A client that follows a job is sent at most ``events_ahead`` events beyond its last acknowledgement, so
-that one that never reads costs a bounded amount and holds up nobody else. Events are read from the store
-when they are sent; a stream that is lost begins again wherever the client says.
+A client that follows a job is sent at most ``events_ahead`` events beyond its last acknowledgement, and
+nothing beyond its byte credit (``credit.py``), so that one that never reads holds up nobody else. Events
+are read from the store when they are sent; a stream that is lost begins again wherever the client says.
 """
 
 import time
@@ -63,9 +63,18 @@ class Streams:
         for key in [key for key in self._streams if key[0] == client]:
             del self._streams[key]
 
+    def clear(self) -> None:
+        """End every stream; the clients ask again."""
+        self._streams.clear()
+
     def pump(self, job: str) -> None:
         """Send every follower of ``job`` what it may have now."""
         for key in [key for key in self._streams if key[1] == job]:
+            self._pump_one(key)
+
+    def pump_client(self, client: bytes) -> None:
+        """Send one client what it may have now, of all the jobs that it follows."""
+        for key in [key for key in self._streams if key[0] == client]:
             self._pump_one(key)
 
     def tend(self) -> None:

@@ -11,15 +11,19 @@ import signal
 import socket
 import time
 import uuid
+from collections import deque
 from typing import Any
 
 import zmq
 
 from svfr_client.connection import CONNECTION_FILE, Connection, KeyPair
+from svfr_client.errors import WireError
 from svfr_client.messages import JobState
 from svfr_client.wire import MAX_FRAME_BYTES, Message, pack, unpack
-from svfr_server.errors import BadSettings
+from svfr_server.credit import MAX_SENT_BYTES, SEND_MESSAGES, Accounts
+from svfr_server.errors import BadSettings, StoreUnavailable
 from svfr_server.front import Front
+from svfr_server.guard import give_back, resident_bytes
 from svfr_server.job_store.store import JobStore
 from svfr_server.keys import CLIENT_DOMAIN, LOCAL_CLIENT, WORKER_DOMAIN, Gatekeeper, KeyRing
 from svfr_server.lock import InstanceLock
@@ -32,6 +36,11 @@ from svfr_server.worker_process import DEATHS, WorkerProcess
 TICK_SECONDS = 0.5
 CLOSING_MS = 1000
 MOST_MESSAGES_A_TURN = 200
+RECEIVE_MESSAGES = 32
+COMPLAIN_EVERY_SECONDS = 60.0
+STORE_PAUSE_SECONDS = 0.05
+DROP_EVERY_SECONDS = 5.0
+REBIND_SECONDS = 5.0
 _log = logging.getLogger(__name__)
 
 
@@ -67,9 +76,22 @@ class Supervisor:
             self._poller.register(each, zmq.POLLIN)
         self._streams = Streams(self._store, settings.limits, self._send)
         self._scheduler = Scheduler(self._store, settings, self._spawn, self._tell, self._streams.pump)
+        self._accounts = Accounts(settings.limits.credit_bytes)
         self._front = Front(
-            self._store, self._scheduler, self._streams, settings, self.boot, self._send, self.stop
+            self._store,
+            self._scheduler,
+            self._streams,
+            settings,
+            self._ring,
+            self._accounts,
+            self.boot,
+            self._send,
+            self.stop,
         )
+        self._heard: deque[tuple[WorkerProcess, Message]] = deque()
+        self._deaths_heard: deque[int] = deque()
+        self._complain_at = 0.0
+        self._next_drop = 0.0
         self._stopping = False
         self._busy_at = self._next_tick = time.monotonic()
 
@@ -100,8 +122,8 @@ class Supervisor:
         options = {
             zmq.ROUTER_MANDATORY: 1,
             zmq.MAXMSGSIZE: MAX_FRAME_BYTES,
-            zmq.SNDHWM: 256,
-            zmq.RCVHWM: 256,
+            zmq.SNDHWM: SEND_MESSAGES,
+            zmq.RCVHWM: RECEIVE_MESSAGES,
             zmq.HANDSHAKE_IVL: 3000,
             zmq.HEARTBEAT_IVL: 2000,
             zmq.HEARTBEAT_TIMEOUT: 6000,
@@ -110,11 +132,16 @@ class Supervisor:
         }
         for option, value in options.items():
             router.setsockopt(option, value)
-        try:
-            router.bind(f"tcp://{address}:{port or '*'}")
-        except zmq.ZMQError as problem:
-            raise BadSettings(f"Cannot listen at {address}:{port}: {problem}.") from problem
-        return router
+        give_up = time.monotonic() + (REBIND_SECONDS if port else 0.0)
+        while True:
+            try:
+                router.bind(f"tcp://{address}:{port or '*'}")
+                return router
+            except zmq.ZMQError as problem:
+                # The socket that had the port before may still be closing.
+                if problem.errno != zmq.EADDRINUSE or time.monotonic() >= give_up:
+                    raise BadSettings(f"Cannot listen at {address}:{port}: {problem}.") from problem
+                time.sleep(0.01)
 
     def _write_connection(self) -> None:
         endpoint = _endpoint(self._clients)
@@ -129,18 +156,34 @@ class Supervisor:
         ready = dict(self._poller.poll(int(TICK_SECONDS * 1000)))
         if self._gate.socket in ready:
             self._gate.answer()
-        if self._inner in ready:
-            self._hear_workers()
         if self._deaths in ready:
-            self._bury(int(self._deaths.recv()))
-        if self._clients in ready:
-            self._hear_clients()
+            self._deaths_heard.append(int(self._deaths.recv()))
+        try:
+            if self._clients in ready:
+                self._hear_clients()
+            self._work(self._inner in ready)
+        except StoreUnavailable as problem:
+            self._wait_for_the_store(problem)
+
+    def _work(self, workers_speak: bool) -> None:
+        """Do what changes jobs. What could not be stored is done again in the next turn."""
+        if workers_speak or self._heard or self._deaths_heard:
+            self._hear_workers()
         self._scheduler.assign()
         if time.monotonic() >= self._next_tick:
             self._next_tick = time.monotonic() + TICK_SECONDS
             self._scheduler.tend()
             self._streams.tend()
             self._watch_idleness()
+            self._watch_memory()
+
+    def _wait_for_the_store(self, problem: StoreUnavailable) -> None:
+        """Say why nothing goes on. Workers wait too: what they say is left in their sockets."""
+        now = time.monotonic()
+        if now >= self._complain_at:
+            self._complain_at = now + COMPLAIN_EVERY_SECONDS
+            _log.error("%s", problem)
+        time.sleep(STORE_PAUSE_SECONDS)
 
     def _hear_clients(self) -> None:
         for _ in range(MOST_MESSAGES_A_TURN):
@@ -153,33 +196,48 @@ class Supervisor:
             self._front.answer(route.bytes, client, [frame.bytes for frame in frames])
 
     def _hear_workers(self) -> None:
+        """Take in what workers have said, then their deaths: what one said before it died comes first."""
+        while self._heard or self._receive_from_worker():
+            worker, message = self._heard[0]
+            try:
+                self._scheduler.heard(worker, message)
+            except StoreUnavailable:
+                raise
+            except Exception:
+                _log.exception("process %d sent something that could not be handled", worker.pid)
+            self._heard.popleft()
+        while self._deaths_heard:
+            self._bury(self._deaths_heard[0])
+            self._deaths_heard.popleft()
+
+    def _receive_from_worker(self) -> bool:
+        """Put the next message of a living worker into ``_heard``; False if there is none."""
         while True:
             try:
                 route, *frames = self._inner.recv_multipart(zmq.NOBLOCK, copy=False)
             except zmq.Again:
-                return
+                return False
             key = str(route.get("User-Id"))
             worker = next((w for w in self._scheduler.workers if w.keys.public == key), None)
             if worker is None:
                 continue  # it was buried, or is stopping after an error
             worker.route = route.bytes
             try:
-                self._scheduler.heard(worker, unpack([frame.bytes for frame in frames]))
-            except Exception:
-                _log.exception("process %d sent something that could not be handled", worker.pid)
+                self._heard.append((worker, unpack([frame.bytes for frame in frames])))
+            except WireError:
+                _log.exception("process %d sent something that could not be read", worker.pid)
+                continue
+            return True
 
     def _bury(self, serial: int) -> None:
-        self._hear_workers()  # what it said before it died comes first
         gone = next((w for w in self._scheduler.workers if w.serial == serial), None)
         if gone is not None:
             self._gate.worker_keys.discard(gone.keys.public)
         self._scheduler.died(serial)
 
-    def _spawn(self, device: str) -> WorkerProcess:
-        endpoint = _endpoint(self._inner)
-        worker = WorkerProcess(
-            device, self._settings, endpoint, self._worker_server_keys.public, self._context
-        )
+    def _spawn(self, device: str, spares_memory: bool) -> WorkerProcess:
+        endpoint, key = _endpoint(self._inner), self._worker_server_keys.public
+        worker = WorkerProcess(device, self._settings, endpoint, key, self._context, spares_memory)
         self._gate.worker_keys.add(worker.keys.public)
         return worker
 
@@ -192,16 +250,32 @@ class Supervisor:
             _log.warning("process %d cannot be told %s: %s", worker.pid, message.op, problem)
 
     def _send(self, route: bytes, message: Message) -> bool:
+        """Send to a client; False if it is gone, cannot take more now, or has no credit for it.
+
+        Errors need no credit: they are short, and the number of messages is bounded in any case.
+        """
+        frames = pack(message)
+        size = sum(len(frame) for frame in frames)
+        if message.op != "error" and not self._accounts.has_room(route, size):
+            return False
+        if size > MAX_SENT_BYTES:
+            _log.error("%s of %d bytes is over the limit and is not sent", message.op, size)
+            return False
         try:
-            self._clients.send_multipart([route, *pack(message)], zmq.NOBLOCK)
+            self._clients.send_multipart([route, *frames], zmq.NOBLOCK)
         except zmq.Again:
             return False
         except zmq.ZMQError:
             self._streams.forget(route)
+            self._accounts.forget(route)
             return False
+        self._accounts.spend(route, size)
         return True
 
     def _watch_idleness(self) -> None:
+        if self._scheduler.is_drained:
+            _log.info("nothing runs any more, the drained service stops")
+            self.stop()
         active = self._store.count(JobState.QUEUED) + self._store.count(JobState.RUNNING)
         now = time.monotonic()
         if active:
@@ -210,6 +284,23 @@ class Supervisor:
         if limit is not None and now - self._busy_at > limit:
             _log.info("idle for %g s, stopping", limit)
             self.stop()
+
+    def _watch_memory(self) -> None:
+        """Drop all connections when one of them has made this process too large."""
+        held = resident_bytes()
+        now = time.monotonic()
+        if held <= self._settings.memory_limit_bytes or now < self._next_drop:
+            return
+        self._next_drop = now + DROP_EVERY_SECONDS
+        _log.error("%d MiB are held for clients; all connections are dropped", held >> 20)
+        port = int(_endpoint(self._clients).rsplit(":", 1)[1])
+        self._poller.unregister(self._clients)
+        self._clients.close(linger=0)
+        self._streams.clear()
+        self._accounts.clear()
+        self._clients = self._bind(self._settings.listen, port, self._server_keys, CLIENT_DOMAIN)
+        self._poller.register(self._clients, zmq.POLLIN)
+        give_back()
 
     def _close(self) -> None:
         self._scheduler.park()

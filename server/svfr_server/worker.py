@@ -10,31 +10,56 @@ import importlib
 import json
 import logging
 import os
+import re
 import signal
 import sys
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from svfr_client.bulk import join_bulk
 from svfr_client.connection import KeyPair
-from svfr_client.errors import SvfrError, raise_problems
+from svfr_client.errors import SeveralProblems, SvfrError, raise_problems
 from svfr_client.messages import JobSpec
 from svfr_client.records import from_plain, to_plain
 from svfr_client.wire import Message
+from svfr_server import gate, landlock
 from svfr_server.errors import InternalFailure, OutOfDeviceMemory
+from svfr_server.job_store.cache import CacheKeeper
 from svfr_server.job_store.checkpoints import CheckpointStore
-from svfr_server.job_store.folders import checkpoint_folder, journal_folder
+from svfr_server.job_store.folders import checkpoint_folder, journal_folder, references_folder
 from svfr_server.late_models import LateModels
-from svfr_server.logs import log_to_stderr
+from svfr_server.logs import log_job, log_to_folder, log_to_stderr
+from svfr_server.memory import figures, is_device_lost, is_out_of_memory, let_go
+from svfr_server.references import ReferenceKeeper
 from svfr_server.resume import Resumption
 from svfr_server.roots import PathRoots
+from svfr_server.sources import Sources
+from svfr_server.storage import storage_error
 from svfr_server.worker_link import JobReporter, WorkerLink
 
 CANCELLED = "CANCELLED"
 SUPERVISOR_GONE = 3
+DEVICE_LOST = 4
+MOST_PROBLEMS = 100
+MOST_TEXT = 2000
 _log = logging.getLogger(__name__)
+
+
+class _MemoryGaveOut(Exception):
+    """The job ran out of memory; what it held is not referred to any more."""
+
+
+@dataclass(frozen=True)
+class _Work:
+    """One job as it came: its id, what to do, and the job whose references it takes."""
+
+    job: str
+    spec: JobSpec
+    redo_of: str | None
 
 
 class Worker:
@@ -42,15 +67,12 @@ class Worker:
 
     def __init__(self, start: dict[str, Any]) -> None:
         self._home = Path(start["home"])
-        self._roots = PathRoots(
-            tuple(Path(root) for root in start["read_roots"]),
-            tuple(Path(root) for root in start["write_roots"]),
-            (self._home,),
-        )
+        self._roots = roots_of(start)
         self._pipeline = str(start["pipeline"])
+        self._began_sparing = bool(start["spares_memory"])
         keys = from_plain(KeyPair, start["keys"], "keys")
         self._link = WorkerLink(str(start["endpoint"]), str(start["server_key"]), keys)
-        self._models = LateModels(str(start["device"]))
+        self._models = LateModels(str(start["device"]), self._began_sparing)
 
     def serve(self) -> None:
         """Take jobs until "stop"."""
@@ -66,42 +88,95 @@ class Worker:
     def _run(self, message: Message) -> bool:
         """Run one job and report its end; False if the process should be replaced afterwards."""
         job = str(message.body["job"])
-        answer = self._outcome(job, message)
+        log_job(job)
+        try:
+            answer = self._outcome(job, message)
+        finally:
+            log_job(None)
         self._link.send(answer)
-        return not answer.body.get("is_last", False)
+        return answer.op != "spare" and not answer.body.get("is_last", False)
 
     def _outcome(self, job: str, message: Message) -> Message:
         try:
             spec = JobSpec.from_json(join_bulk(message.body["spec"], message.buffers))
             raise_problems(self._roots.problems(spec))
-            result = self._compute(job, spec)
-            return Message("done", {"job": job, "result": _summary(result)})
+            return self._climb_down(_Work(job, spec, message.body.get("redo_of")))
         except SvfrError as problem:
             if problem.code == CANCELLED:
                 return Message("cancelled", {"job": job})
             return _failed(job, problem)
+        except OSError as problem:
+            _log.exception("the job failed")
+            return _failed(job, storage_error(problem))
         except Exception as problem:
-            _log.exception("the job failed", extra={"job": job})
-            if type(problem).__name__ in ("OutOfMemoryError", "MemoryError"):
-                # The device's memory may be fragmented now; a fresh process starts clean.
-                text = f"The device's memory did not suffice: {problem}."
-                remedy = "Close other programs that use the device, or choose a smaller model."
-                return _failed(job, OutOfDeviceMemory(text, remedy=remedy), is_last=True)
+            _log.exception("the job failed")
             text = f"{type(problem).__name__}: {problem}"
             return _failed(job, InternalFailure(text, remedy="See the server's log."))
 
-    def _compute(self, job: str, spec: JobSpec) -> Any:
+    def _climb_down(self, work: _Work) -> Message:
+        """Run the job; when memory gives out, go down the ladder of ``memory.py``."""
+        try:
+            return self._done(work)
+        except _MemoryGaveOut:
+            let_go()
+        if not self._models.spares_memory:
+            _log.warning("memory gave out; the networks take turns from now on: %s", figures())
+            self._models.spare_memory()
+            let_go()
+            try:
+                return self._done(work)
+            except _MemoryGaveOut:
+                let_go()
+        if not self._began_sparing:
+            reason = f"memory gave out ({figures()}); a fresh process with less in use goes on"
+            return Message("spare", {"job": work.job, "reason": reason})
+        text = f"Memory did not suffice, even with the least in use: {figures()}."
+        remedy = "Close other programs that use the device, or choose a smaller model."
+        return _failed(work.job, OutOfDeviceMemory(text, remedy=remedy), is_last=True)
+
+    def _done(self, work: _Work) -> Message:
+        """Run the job to its end; raises _MemoryGaveOut without a reference to what was computed."""
+        try:
+            result = self._compute(work)
+            return Message("done", {"job": work.job, "result": _summary(result)})
+        except Exception as problem:
+            if is_device_lost(problem) and not is_out_of_memory(problem):
+                _log.exception("the device is lost, the process ends")
+                os._exit(DEVICE_LOST)  # the supervisor gives the job to a fresh one, once
+            if not is_out_of_memory(problem):
+                raise
+            _log.warning("out of memory: %s", problem)
+        raise _MemoryGaveOut
+
+    def _compute(self, work: _Work) -> Any:
         run_job = load_pipeline(self._pipeline)
-        store = CheckpointStore(checkpoint_folder(self._home), journal_folder(self._home, job))
-        resumption = Resumption(spec, store.journal)
-        reporter = JobReporter(job, self._link)
+        cache = CacheKeeper(self._home)
+        cache.trim()
+        store = CheckpointStore(
+            checkpoint_folder(self._home), journal_folder(self._home, work.job), cache.saved
+        )
+        references = ReferenceKeeper(store, *map(self._references, (work.job, work.redo_of)))
+        resumption = Resumption(work.spec, store.journal)
+        sources = Sources.of_job(work.spec, store.journal)
+        reporter = JobReporter(work.job, self._link)
 
         def report(one: Any) -> None:
             resumption.note(one)
             reporter.report(one)
 
-        spec = resumption.spec_to_run()
-        return run_job(spec, self._models, report, lambda: self._link.is_cancelled(job), store)
+        cancelled = partial(self._link.is_cancelled, work.job)
+        with gate.Gate(work.spec, self._roots, sources, resumption.appears):
+            result = run_job(resumption.spec_to_run(), self._models, report, cancelled, references)
+        sources.check_all()
+        return result
+
+    def _references(self, job: str | None) -> CheckpointStore | None:
+        return None if job is None else CheckpointStore(references_folder(self._home, job))
+
+
+def roots_of(start: dict[str, Any]) -> PathRoots:
+    """Return the roots that the supervisor wrote into the worker's starting line."""
+    return PathRoots(*(tuple(map(Path, start[name])) for name in ("read_roots", "write_roots", "protected")))
 
 
 def load_pipeline(name: str) -> Callable[..., Any]:
@@ -125,7 +200,13 @@ def _summary(result: Any) -> dict[str, Any]:
 
 
 def _failed(job: str, problem: SvfrError, is_last: bool = False) -> Message:
-    return Message("failed", {"job": job, "error": problem.to_dict(), "is_last": is_last})
+    """Return the last message about a job; a long list of problems is cut, since it is kept as an event."""
+    if isinstance(problem, SeveralProblems):
+        problem = SeveralProblems(problem.problems[:MOST_PROBLEMS])
+    error = problem.to_dict()
+    for one in (error, *error.get("problems", ())):
+        one["message"] = one["message"][:MOST_TEXT]
+    return Message("failed", {"job": job, "error": error, "is_last": is_last})
 
 
 def _watch_lifeline() -> None:
@@ -139,9 +220,16 @@ def _watch_lifeline() -> None:
 def main() -> None:
     """Run the worker that the supervisor described on the standard input."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in a terminal is the supervisor's to handle
-    log_to_stderr()
     start = json.loads(sys.stdin.buffer.readline())
+    log_to_stderr()
+    device = re.sub(r"[^A-Za-z0-9-]", "_", str(start["name"]))
+    log_to_folder(Path(start["home"]) / "logs", f"worker-{device}.log")
     threading.Thread(target=_watch_lifeline, daemon=True).start()
+    if start["umask"] is not None:
+        os.umask(int(start["umask"]))
+    gate.install()
+    if landlock.confine(roots_of(start), Path(start["home"])):
+        _log.info("the kernel holds this process inside the roots")
     Worker(start).serve()
 
 

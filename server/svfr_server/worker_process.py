@@ -19,6 +19,7 @@ import zmq
 
 from svfr_client.connection import KeyPair
 from svfr_client.records import to_plain
+from svfr_server.pace import Pace
 from svfr_server.settings import ServerSettings
 
 DEATHS = "inproc://worker-deaths"
@@ -26,12 +27,21 @@ _log = logging.getLogger(__name__)
 
 
 class WorkerProcess:
-    """A running worker for one device. ``route`` is its routing id once it has said that it is ready."""
+    """A running worker for one device. ``route`` is its routing id once it has said that it is ready.
+
+    ``spares_memory``: it began with less memory in use, after another had run out of it.
+    """
 
     _serial = 0
 
     def __init__(
-        self, device: str, settings: ServerSettings, endpoint: str, server_key: str, context: "zmq.Context"
+        self,
+        device: str,
+        settings: ServerSettings,
+        endpoint: str,
+        server_key: str,
+        context: "zmq.Context",
+        spares_memory: bool = False,
     ) -> None:
         WorkerProcess._serial += 1
         self.serial = WorkerProcess._serial
@@ -39,20 +49,29 @@ class WorkerProcess:
         self.keys = KeyPair.new()
         self.route: bytes | None = None
         self.job: str | None = None
+        self.pace: Pace | None = None
+        self.spares_memory = spares_memory
         self.idle_since = time.monotonic()
         self.kill_at: float | None = None
         self.is_stopping = False
+        self._killed_because = ""
         command = [sys.executable, "-m", "svfr_server.worker"]
-        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, env=worker_environment(device))
+        self._process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, env=worker_environment(device, spares_memory)
+        )
         start = {
             "endpoint": endpoint,
             "server_key": server_key,
             "keys": to_plain(self.keys),
+            "name": device,
             "device": "cuda" if device.startswith("cuda") else device,
             "home": str(settings.home),
             "read_roots": [str(root) for root in settings.read_roots],
             "write_roots": [str(root) for root in settings.write_roots],
+            "protected": [str(folder) for folder in settings.protected],
             "pipeline": settings.pipeline,
+            "umask": settings.umask,
+            "spares_memory": spares_memory,
         }
         assert self._process.stdin is not None
         try:
@@ -67,8 +86,9 @@ class WorkerProcess:
         """The process id."""
         return self._process.pid
 
-    def kill(self) -> None:
-        """End the process now; its death is reported like any other."""
+    def kill(self, why: str) -> None:
+        """End the process now; its death is reported like any other, with ``why``."""
+        self._killed_because = why
         self._process.kill()
 
     def end(self, seconds: float) -> None:
@@ -82,6 +102,8 @@ class WorkerProcess:
     def how_it_ended(self) -> str:
         """Return in plain words why the process is gone."""
         code = self._process.wait()
+        if self._killed_because:
+            return f"killed by the service, because {self._killed_because}"
         if code < 0:
             try:
                 return f"killed by {signal.Signals(-code).name}"
@@ -100,7 +122,7 @@ class WorkerProcess:
             _log.debug("worker %d ended after its supervisor", self.serial)
 
 
-def worker_environment(device: str) -> dict[str, str]:
+def worker_environment(device: str, spares_memory: bool = False) -> dict[str, str]:
     """Return the worker's environment: our packages, its GPU, and no $OCIO.
 
     A job's colour config is what its client claims; a config that happens to be set where the service was
@@ -108,6 +130,9 @@ def worker_environment(device: str) -> dict[str, str]:
     """
     environment = package_environment()
     environment.pop("OCIO", None)
+    if spares_memory:
+        # Blocks that can grow leave no gaps between them (PyTorch, "CUDA semantics", memory management).
+        environment.setdefault("PYTORCH_CUDA_ALLOC_CONF", "expandable_segments:True")
     if device.startswith("cuda:"):
         environment["CUDA_VISIBLE_DEVICES"] = device.removeprefix("cuda:")
     return environment

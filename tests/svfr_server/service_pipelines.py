@@ -4,11 +4,14 @@ Each has the signature of ``svfr_restore.job.run_job``. They stand in for the co
 sockets, store and events are the real ones.
 """
 
+import errno
 import os
 import signal
+import subprocess
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from svfr_client.errors import SeveralProblems, SvfrError
@@ -46,6 +49,7 @@ class Run:
     """What a pipeline is given."""
 
     spec: JobSpec
+    models: Any
     report: Callable[[Report], None]
     cancelled: Callable[[], bool]
     store: Any
@@ -108,6 +112,84 @@ def out_of_memory(run: Run) -> Result:
     raise MemoryError("needs 80 GiB")
 
 
+def fits_when_networks_take_turns(run: Run) -> Result:
+    run.report(Report("warning", message=str(os.getpid())))
+    if not run.models.spares_memory:
+        raise MemoryError("needs 80 GiB")
+    return quick(run)
+
+
+def fits_in_a_fresh_process(run: Run) -> Result:
+    run.report(Report("warning", message=str(os.getpid())))
+    if "expandable" not in os.environ.get("PYTORCH_CUDA_ALLOC_CONF", ""):
+        raise RuntimeError("[enforce fail at alloc_cpu.cpp] DefaultCPUAllocator: can't allocate memory")
+    return quick(run)
+
+
+def loses_the_device_once(run: Run) -> Result:
+    if run.store.journal.load_note("first") is None:
+        run.store.journal.save_note("first", "attempt")
+        raise RuntimeError("CUDA error: an illegal memory access was encountered")
+    return quick(run)
+
+
+def falls_silent_once(run: Run) -> Result:
+    """Four quick windows, then nothing: a deadlock."""
+    for number in range(1, 5):
+        run.report(Report("progress", "denoise", number, 99))
+        time.sleep(0.15)
+    if run.store.journal.load_note("first") is None:
+        run.store.journal.save_note("first", "attempt")
+        time.sleep(60)
+    return quick(run)
+
+
+def opens_its_plate(run: Run) -> Result:
+    """Read every frame, slowly enough for somebody to change one meanwhile."""
+    run.report(Report("progress", "crop", 0, len(run.frames)))
+    for number, frame in enumerate(run.frames, start=1):
+        time.sleep(0.3)
+        Path(run.spec.plate % frame).read_bytes()
+        run.report(Report("progress", "crop", number, len(run.frames)))
+    return Result(tuple(run.frames))
+
+
+def opens_its_plate_unseen(run: Run) -> Result:
+    """Read every frame with a program that Python does not see: as a library in C would."""
+    run.report(Report("progress", "crop", 0, len(run.frames)))
+    for number, frame in enumerate(run.frames, start=1):
+        time.sleep(0.3)
+        subprocess.run(["cat", run.spec.plate % frame], stdout=subprocess.DEVNULL, check=True)
+        run.report(Report("progress", "crop", number, len(run.frames)))
+    return Result(tuple(run.frames))
+
+
+def writes_its_output(run: Run) -> Result:
+    """Write every frame as a job does: under another name, then renamed."""
+    run.report(Report("progress", "write", 0, len(run.frames)))
+    for frame in run.frames:
+        time.sleep(0.2)
+        path = Path(run.spec.output % frame)
+        scratch = path.with_name(f".{path.stem}.0.tmp.exr")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        scratch.write_bytes(b"picture")
+        scratch.replace(path)
+        run.write(frame)
+    return Result(tuple(run.frames))
+
+
+def loses_its_share(run: Run) -> Result:
+    raise OSError(errno.ESTALE, os.strerror(errno.ESTALE), "/p/a.1001.exr")
+
+
+def fills_the_disk(run: Run) -> Result:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/p/out/a.1001.exr")
+
+
+def complains_a_thousand_times(run: Run) -> Result:
+    raise SeveralProblems([SvfrError("x" * 5000, frame=n) for n in range(1000)])
+
+
 def tells_its_surroundings(run: Run) -> Result:
     shown = {"OCIO": os.environ.get("OCIO"), "pid": os.getpid()}
     run.report(Report("warning", message=repr(shown), frame=1, path="/p/a.0001.exr"))
@@ -122,5 +204,5 @@ def run_job(
     store: Any,
 ) -> Result:
     """Run the pipeline named by the job's model."""
-    result: Result = globals()[spec.model](Run(spec, report, cancelled, store))
+    result: Result = globals()[spec.model](Run(spec, models, report, cancelled, store))
     return result

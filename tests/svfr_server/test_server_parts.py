@@ -16,7 +16,7 @@ from svfr_client.messages import Ack, ColourClaim, Follow, Reference
 from svfr_client.wire import Message, new_id
 from svfr_server.__main__ import parse
 from svfr_server.errors import AnotherServerRuns, BadKeyFile, BadSettings, InternalFailure, QueueFull
-from svfr_server.job_store.store import JobStore
+from svfr_server.job_store.store import JobStore, Sender
 from svfr_server.keys import KeyRing
 from svfr_server.lock import InstanceLock
 from svfr_server.logs import log_to_folder
@@ -145,7 +145,7 @@ def test_a_pipeline_that_is_not_there_is_named(name: str) -> None:
 def test_a_stream_waits_for_its_reader_and_never_for_another(tmp_path: Path) -> None:
     store = JobStore(tmp_path / "jobs.sqlite")
     one = new_id()
-    store.add(one, job("quick"), "me", 9)
+    store.add(one, job("quick"), Sender("me", "me"), Limits())
     for number in range(30):
         store.append(one, "warning", {"n": number})
     sent: list[tuple[bytes, int]] = []

@@ -4,40 +4,52 @@ A checkpoint lies under a content key: the hash of everything that decides its v
 same thing again, in this job or another, finds it; whoever changes an input finds nothing and needs no
 invalidation. Files appear whole or not at all, and carry the hash of their data, so that a damaged one is
 treated as absent. torch is loaded with the first tensor.
+
+Keeping a checkpoint only saves work: when the disk has no room for it, the job goes on without. A job's own
+notes are another matter, because a second attempt relies on them.
 """
 
 import hashlib
 import json
+import logging
 import os
 import re
 import shutil
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from svfr_server.errors import CheckpointNameRefused
+from svfr_server.storage import storage_error
 
 if TYPE_CHECKING:
     import torch
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*(/[A-Za-z0-9][A-Za-z0-9_.-]*)*\Z")
+_STEP = re.compile(r"(.*/step)(\d+)\Z")
 _VALUE = "value"
+_log = logging.getLogger(__name__)
 
 
 class CheckpointStore:
     """The checkpoints below one folder. Several processes may use the same folder.
 
     ``journal`` is the folder of the running job alone: what it has already written, for example. It is
-    removed when the job ends, while checkpoints under content keys stay for other jobs.
+    removed when the job ends, while checkpoints under content keys stay for other jobs. ``saved`` is told the
+    bytes of every tensor kept, before the next one.
     """
 
-    def __init__(self, folder: Path, journal: Path | None = None) -> None:
+    def __init__(
+        self, folder: Path, journal: Path | None = None, saved: Callable[[int], None] = lambda _: None
+    ) -> None:
         self._folder = folder
         self._journal = journal
+        self._saved = saved
 
     def under(self, content_key: str) -> "CheckpointStore":
         """Return the store of everything that depends on exactly what ``content_key`` hashes."""
-        return CheckpointStore(self._folder / _checked(content_key), self._journal)
+        return CheckpointStore(self._folder / _checked(content_key), self._journal, self._saved)
 
     @property
     def journal(self) -> "CheckpointStore":
@@ -53,18 +65,35 @@ class CheckpointStore:
             with safe_open(path, framework="pt") as file:
                 value: torch.Tensor = file.get_tensor(_VALUE)
                 expected = (file.metadata() or {}).get("sha256")
-        except (FileNotFoundError, SafetensorError):
+            if _digest(value) != expected:
+                return None
+            os.utime(path)  # the cache forgets first what was used longest ago
+        except (OSError, SafetensorError):
             return None
-        return value if _digest(value) == expected else None
+        return value
 
     def save(self, name: str, value: "torch.Tensor") -> None:
-        """Keep ``value`` as ``name``; a reader sees the former value or this one, never a part."""
+        """Keep ``value`` as ``name``; a reader sees the former value or this one, never a part.
+
+        Of the steps of one walk ("step0003") only the last is kept: a run goes on after it. A disk without
+        room is logged, and the value not kept.
+        """
+        from safetensors import SafetensorError
         from safetensors.torch import save_file
 
         path = self._path(name, ".safetensors")
         kept = value.detach().cpu().contiguous()
-        with _replacing(path) as temporary:
-            save_file({_VALUE: kept}, temporary, metadata={"sha256": _digest(kept)})
+        try:
+            with _replacing(path) as temporary:
+                save_file({_VALUE: kept}, temporary, metadata={"sha256": _digest(kept)})
+        except (OSError, SafetensorError) as problem:
+            _log.warning("the checkpoint %s is not kept: %s", name, problem)
+            return
+        step = _STEP.match(name)
+        if step is not None and int(step.group(2)):
+            former = f"{step.group(1)}{int(step.group(2)) - 1:0{len(step.group(2))}d}"
+            self._path(former, ".safetensors").unlink(missing_ok=True)
+        self._saved(kept.nbytes)
 
     def load_note(self, name: str) -> Any:
         """Return the JSON value saved as ``name``, or None."""
@@ -74,9 +103,12 @@ class CheckpointStore:
             return None
 
     def save_note(self, name: str, value: Any) -> None:
-        """Keep a JSON value as ``name``."""
-        with _replacing(self._path(name, ".json")) as temporary:
-            Path(temporary).write_text(json.dumps(value), encoding="utf-8")
+        """Keep a JSON value as ``name``; raises DiskIsFull or StorageFailed if that is not possible."""
+        try:
+            with _replacing(self._path(name, ".json")) as temporary:
+                Path(temporary).write_text(json.dumps(value), encoding="utf-8")
+        except OSError as problem:
+            raise storage_error(problem) from problem
 
     def clear(self) -> None:
         """Remove everything below this store's folder."""

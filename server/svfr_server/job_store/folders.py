@@ -11,3 +11,8 @@ def checkpoint_folder(home: Path) -> Path:
 def journal_folder(home: Path, job: str) -> Path:
     """Return the folder of one job's own notes; it goes when the job ends."""
     return home / "journal" / job
+
+
+def references_folder(home: Path, job: str) -> Path:
+    """Return the folder of the references a job made; it goes when the job is forgotten."""
+    return home / "references" / job

@@ -2,6 +2,8 @@
 
 import sqlite3
 
+from svfr_server.errors import StoreUnusable
+
 MIGRATIONS = (
     """
     CREATE TABLE jobs (
@@ -32,11 +34,29 @@ MIGRATIONS = (
         PRIMARY KEY (job, seq)
     ) WITHOUT ROWID;
     """,
+    # party: whose turn a job takes; begun: it has been on a worker and goes first; redo_of: see redo
+    """
+    ALTER TABLE jobs ADD COLUMN party TEXT NOT NULL DEFAULT '';
+    ALTER TABLE jobs ADD COLUMN begun INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE jobs ADD COLUMN redo_of TEXT;
+    CREATE INDEX jobs_by_party ON jobs (party, state);
+    CREATE INDEX jobs_by_age ON jobs (state, updated);
+    CREATE TABLE parties (party TEXT PRIMARY KEY, served INTEGER NOT NULL) WITHOUT ROWID;
+    CREATE TABLE service (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+    """,
 )
 
 
 def migrate(database: sqlite3.Connection) -> None:
-    """Bring the tables up to date; each step is applied whole or not at all."""
+    """Bring the tables up to date; each step is applied whole or not at all.
+
+    Raises :class:`StoreUnusable` for a store that a newer version has written.
+    """
     applied = int(database.execute("PRAGMA user_version").fetchone()[0])
+    if applied > len(MIGRATIONS):
+        raise StoreUnusable(
+            f"The job store has form {applied}; this version knows up to {len(MIGRATIONS)}.",
+            remedy="Run the newer version, or set SVFR_HOME to another folder.",
+        )
     for number, script in enumerate(MIGRATIONS[applied:], start=applied + 1):
         database.executescript(f"BEGIN IMMEDIATE; {script} PRAGMA user_version = {number}; COMMIT;")

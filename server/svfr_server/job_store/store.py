@@ -6,80 +6,111 @@ job must survive a power cut too. The file must lie on a local disk.
 """
 
 import json
-import os
-import sqlite3
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from svfr_client.messages import Accepted, Event, JobSpec, JobState, JobStatus, Progress
 from svfr_client.records import canonical_json, from_plain
 from svfr_server.errors import JobIdTaken, QueueFull, UnknownJob
-from svfr_server.job_store.schema import migrate
+from svfr_server.job_store.database import Database
+from svfr_server.settings import Limits
 
+SHOWN_FRAMES_CHARACTERS = 1000
 _STATUS_COLUMNS = (
     "job, state, plate, frames, output, priority, attempts, last_seq, created, updated, cancel_requested, "
     "progress, error"
 )
+_LATER = "Hand it in again later."
+
+
+@dataclass(frozen=True)
+class Sender:
+    """Who hands in a job: the public key, and the program where several share one key.
+
+    ``party`` is whose turn a job takes in the queue: the programs of the service's own user (Nuke, Blender,
+    the command line) take turns like different people, a remote key has one turn whatever it calls itself.
+    """
+
+    owner: str
+    party: str
 
 
 class JobStore:
     """The jobs of one service. One thread uses it."""
 
     def __init__(self, path: Path) -> None:
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-        self._database = sqlite3.connect(path, isolation_level=None)
-        self._database.execute("PRAGMA journal_mode = WAL")
-        self._database.execute("PRAGMA synchronous = NORMAL")
-        self._database.execute("PRAGMA foreign_keys = ON")
-        migrate(self._database)
+        self._database = Database(path)
 
-    def add(self, job: str, spec: JobSpec, owner: str, most_queued: int) -> Accepted:
+    def add(
+        self, job: str, spec: JobSpec, sender: Sender, limits: Limits, redo_of: str | None = None
+    ) -> Accepted:
         """Commit a job as queued, with its first event, and return once it is on the disk.
 
         The same id with the same content is the same job. Raises :class:`JobIdTaken` for the same id with
-        other content and :class:`QueueFull` when ``most_queued`` jobs wait already.
+        other content and :class:`QueueFull` when too many jobs wait already, of this party or of all.
         """
         key = spec.content_key()
-        row = self._database.execute("SELECT content_key FROM jobs WHERE job = ?", (job,)).fetchone()
+        row = self._one("SELECT content_key, redo_of FROM jobs WHERE job = ?", (job,))
         if row is not None:
-            if row[0] != key:
+            if tuple(row) != (key, redo_of):
                 raise JobIdTaken(f"Job {job} exists with another content.", remedy="Take a fresh id.")
             return Accepted(job, key, is_new=False)
-        queued = self._database.execute("SELECT count(*) FROM jobs WHERE state = 'queued'").fetchone()[0]
-        if queued >= most_queued:
-            raise QueueFull(f"{queued} jobs wait already.", remedy="Hand it in again later.")
+        if (queued := self.count(JobState.QUEUED)) >= limits.queued_jobs:
+            raise QueueFull(f"{queued} jobs wait already.", remedy=_LATER)
+        mine = "SELECT count(*) FROM jobs WHERE party = ? AND state = 'queued'"
+        if (queued := int(self._only(mine, (sender.party,)))) >= limits.queued_jobs_per_client:
+            raise QueueFull(f"{queued} jobs of this client wait already.", remedy=_LATER)
         now = time.time()
-        text = canonical_json(spec.to_json())
-        self._database.execute("PRAGMA synchronous = FULL")
-        with self._transaction():
+        shown = spec.frames
+        if len(shown) > SHOWN_FRAMES_CHARACTERS:
+            shown = shown[:SHOWN_FRAMES_CHARACTERS].rsplit(",", 1)[0] + ",..."
+        with self._database.transaction(is_durable=True):
             self._database.execute(
-                "INSERT INTO jobs (job, content_key, spec, plate, frames, output, owner, state, priority, "
-                "created, updated) VALUES (?, ?, ?, ?, ?, ?, ?, 'queued', ?, ?, ?)",
-                (job, key, text, spec.plate, spec.frames, spec.output, owner, spec.priority, now, now),
+                "INSERT INTO jobs (job, content_key, spec, plate, frames, output, owner, party, redo_of, "
+                "state, priority, created, updated) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 'queued', ?, ?, ?)",
+                (
+                    job,
+                    key,
+                    canonical_json(spec.to_json()),
+                    spec.plate,
+                    shown,
+                    spec.output,
+                    sender.owner,
+                    sender.party,
+                    redo_of,
+                    spec.priority,
+                    now,
+                    now,
+                ),
             )
             self._append(job, JobState.QUEUED.value, {"attempt": 1})
-        self._database.execute("PRAGMA synchronous = NORMAL")
         return Accepted(job, key, is_new=True)
 
     def start_attempt(self, job: str, device: str) -> None:
-        """Record that a worker has the job now."""
-        with self._transaction():
-            self._database.execute("UPDATE jobs SET attempts = attempts + 1 WHERE job = ?", (job,))
+        """Record that a worker has the job now; its party goes to the end of the line."""
+        with self._database.transaction():
+            self._database.execute("UPDATE jobs SET attempts = attempts + 1, begun = 1 WHERE job = ?", (job,))
+            self._database.execute(
+                "INSERT INTO parties (party, served) SELECT party, (SELECT coalesce(max(served), 0) + 1 "
+                "FROM parties) FROM jobs WHERE job = ? "
+                "ON CONFLICT (party) DO UPDATE SET served = excluded.served",
+                (job,),
+            )
             self._move(job, JobState.RUNNING, {"attempt": self.status(job).attempts, "device": device})
 
     def requeue(self, job: str, reason: str) -> None:
         """Put a running job back; this start did not count as an attempt."""
-        with self._transaction():
+        with self._database.transaction():
             self._database.execute("UPDATE jobs SET attempts = max(attempts - 1, 0) WHERE job = ?", (job,))
             attempt = self.status(job).attempts + 1
             self._move(job, JobState.QUEUED, {"attempt": attempt, "reason": reason})
 
     def retry(self, job: str, reason: str) -> None:
         """Put a job back whose worker died; the attempt counts."""
-        with self._transaction():
+        with self._database.transaction():
             self._database.execute("UPDATE jobs SET state = 'queued' WHERE job = ?", (job,))
             self._append(job, "retry", {"attempt": self.status(job).attempts + 1, "reason": reason})
 
@@ -100,13 +131,14 @@ class JobStore:
         if status.state is JobState.QUEUED:
             self.finish(job, JobState.CANCELLED, {})
         elif status.state is JobState.RUNNING:
-            self._database.execute("UPDATE jobs SET cancel_requested = 1 WHERE job = ?", (job,))
+            with self._database.transaction():
+                self._database.execute("UPDATE jobs SET cancel_requested = 1 WHERE job = ?", (job,))
         return self.status(job)
 
     def finish(self, job: str, state: JobState, body: Mapping[str, Any]) -> None:
         """End the job with its last event; for a failure ``body["error"]`` is the error's JSON form."""
         error = body.get("error")
-        with self._transaction():
+        with self._database.transaction():
             self._database.execute(
                 "UPDATE jobs SET error = ? WHERE job = ?", (json.dumps(error) if error else None, job)
             )
@@ -114,7 +146,7 @@ class JobStore:
 
     def append(self, job: str, kind: str, body: Mapping[str, Any]) -> int:
         """Add an event and return its number; a progress event also becomes the job's progress."""
-        with self._transaction():
+        with self._database.transaction():
             if kind == "progress":
                 text = json.dumps(body)
                 self._database.execute("UPDATE jobs SET progress = ? WHERE job = ?", (text, job))
@@ -136,8 +168,15 @@ class JobStore:
 
     def spec(self, job: str) -> JobSpec:
         """Return what was handed in."""
-        row = self._row(job, "spec")
-        return JobSpec.from_json(json.loads(row[0]))
+        return JobSpec.from_json(json.loads(self._row(job, "spec")[0]))
+
+    def owner(self, job: str) -> str:
+        """Return the public key that handed the job in; raises :class:`UnknownJob`."""
+        return str(self._row(job, "owner")[0])
+
+    def redo_of(self, job: str) -> str | None:
+        """Return the job whose references this one takes, or None."""
+        return None if (of := self._row(job, "redo_of")[0]) is None else str(of)
 
     def status(self, job: str) -> JobStatus:
         """Return the job's state; raises :class:`UnknownJob`."""
@@ -150,25 +189,69 @@ class JobStore:
         return tuple(_status(row) for row in self._database.execute(query, (limit,)))
 
     def next_queued(self) -> str | None:
-        """Return the waiting job that is next: highest priority, then oldest."""
-        row = self._database.execute(
-            "SELECT job FROM jobs WHERE state = 'queued' ORDER BY priority DESC, number LIMIT 1"
-        ).fetchone()
+        """Return the waiting job that is next.
+
+        Highest priority first; then what a worker had begun; then the party that was served longest ago,
+        so that many jobs of one client never keep another's waiting; then the oldest.
+        """
+        row = self._one(
+            "SELECT job FROM jobs LEFT JOIN parties USING (party) WHERE state = 'queued' "
+            "ORDER BY priority DESC, begun DESC, coalesce(served, 0), number LIMIT 1"
+        )
         return None if row is None else str(row[0])
 
     def count(self, state: JobState) -> int:
         """Return how many jobs are in ``state``."""
-        row = self._database.execute("SELECT count(*) FROM jobs WHERE state = ?", (state.value,)).fetchone()
-        return int(row[0])
+        return int(self._only("SELECT count(*) FROM jobs WHERE state = ?", (state.value,)))
+
+    def forget_finished(self, before: float, keep: int, at_most: int) -> tuple[str, ...]:
+        """Delete finished jobs that ended before a Unix time or are not among the newest ``keep``.
+
+        Deletes the oldest first and no more than ``at_most`` at a time; returns their ids.
+        """
+        finished = "state IN ('done', 'failed', 'cancelled')"
+        rows = self._database.execute(
+            f"SELECT job FROM jobs WHERE {finished} AND (updated < ? OR number NOT IN "
+            f"(SELECT number FROM jobs WHERE {finished} ORDER BY number DESC LIMIT ?)) "
+            "ORDER BY number LIMIT ?",
+            (before, keep, at_most),
+        )
+        old = [str(row[0]) for row in rows.fetchall()]
+        with self._database.transaction():
+            for job in old:
+                self._database.execute("DELETE FROM events WHERE job = ?", (job,))
+                self._database.execute("DELETE FROM jobs WHERE job = ?", (job,))
+        return tuple(old)
+
+    def note(self, name: str, value: str) -> None:
+        """Keep a word about the service itself from one start to the next."""
+        with self._database.transaction():
+            self._database.execute(
+                "INSERT INTO service (name, value) VALUES (?, ?) "
+                "ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+                (name, value),
+            )
+
+    def noted(self, name: str) -> str | None:
+        """Return what :meth:`note` kept, or None."""
+        row = self._one("SELECT value FROM service WHERE name = ?", (name,))
+        return None if row is None else str(row[0])
 
     def close(self) -> None:
         """Close the file."""
         self._database.close()
 
+    def _one(self, query: str, values: tuple[Any, ...] = ()) -> tuple[Any, ...] | None:
+        row: tuple[Any, ...] | None = self._database.execute(query, values).fetchone()
+        return row
+
+    def _only(self, query: str, values: tuple[Any, ...]) -> Any:
+        row = self._one(query, values)
+        assert row is not None  # an aggregate always has a row
+        return row[0]
+
     def _row(self, job: str, columns: str) -> tuple[Any, ...]:
-        row: tuple[Any, ...] | None = self._database.execute(
-            f"SELECT {columns} FROM jobs WHERE job = ?", (job,)
-        ).fetchone()
+        row = self._one(f"SELECT {columns} FROM jobs WHERE job = ?", (job,))
         if row is None:
             raise UnknownJob(f"There is no job {job}.", remedy="List them with `svfr jobs`.")
         return row
@@ -178,26 +261,17 @@ class JobStore:
         self._append(job, state.value, body)
 
     def _append(self, job: str, kind: str, body: Mapping[str, Any]) -> int:
-        row = self._database.execute(
+        row = self._one(
             "UPDATE jobs SET last_seq = last_seq + 1, updated = ? WHERE job = ? RETURNING last_seq",
             (time.time(), job),
-        ).fetchone()
+        )
+        assert row is not None
         seq = int(row[0])
         self._database.execute(
             "INSERT INTO events (job, seq, kind, body) VALUES (?, ?, ?, ?)",
             (job, seq, kind, json.dumps(body)),
         )
         return seq
-
-    @contextmanager
-    def _transaction(self) -> Iterator[None]:
-        self._database.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-        except BaseException:
-            self._database.execute("ROLLBACK")
-            raise
-        self._database.execute("COMMIT")
 
 
 def _status(row: tuple[Any, ...]) -> JobStatus:

@@ -1,0 +1,83 @@
+"""The files a job reads, as they were when it was planned: size and time of each.
+
+A plate that is rendered anew under a running job would give frames of two different plates. The state of the
+inputs is kept in the job's journal, so that a second attempt, hours later, compares with the first one's.
+"""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from svfr_client.frames import FrameRange
+from svfr_client.messages import JobSpec
+from svfr_restore.media.sequence import PathPattern, has_frame_field
+from svfr_server.errors import SourceChanged
+from svfr_server.job_store.checkpoints import CheckpointStore
+from svfr_server.roots import named_inputs
+
+_NOTE = "sources"
+
+
+class Sources:
+    """The inputs of one job. Paths are absolute, not resolved: a link swapped for another is a change."""
+
+    def __init__(self, states: Mapping[str, tuple[int, int]]) -> None:
+        self._states = states
+
+    @classmethod
+    def of_job(cls, spec: JobSpec, journal: CheckpointStore) -> "Sources":
+        """Return what the first attempt saw, after checking that it is so still; else look now.
+
+        Raises :class:`SourceChanged`, and DiskIsFull when the journal cannot be written.
+        """
+        noted = journal.load_note(_NOTE)
+        if noted is not None:
+            known = cls({path: (size, changed) for path, (size, changed) in noted.items()})
+            known.check_all()
+            return known
+        found = cls({path: state for path in _files(spec) if (state := _state(path)) is not None})
+        journal.save_note(_NOTE, found._states)
+        return found
+
+    def check(self, path: str) -> None:
+        """Raise :class:`SourceChanged` if this is an input and no longer as it was.
+
+        A file that is gone is for the reader to complain about: it knows the frame.
+        """
+        known = self._states.get(path)
+        if known is None:
+            return
+        state = _state(path)
+        if state is not None and state != known:
+            raise SourceChanged(
+                "A file was changed after the job had begun.",
+                path=path,
+                remedy="Hand the job in again once the file is complete; what is still valid is reused.",
+            )
+
+    def check_all(self) -> None:
+        """Check every input; for readers that open files where nobody can look on."""
+        for path in self._states:
+            self.check(path)
+
+
+def _files(spec: JobSpec) -> list[str]:
+    """Return the files behind every path the job names: of a sequence, those near the job's frames."""
+    frames = FrameRange.parse(spec.context or spec.frames)
+    first, last = frames.first - spec.handles, frames.last + spec.handles
+    found: list[str] = []
+    for text in named_inputs(spec):
+        if not has_frame_field(text):
+            found.append(text)
+            continue
+        pattern = PathPattern.parse(text)
+        found += [str(pattern.path(frame)) for frame in pattern.frames() if first <= frame <= last]
+    return [os.path.abspath(path) for path in found]  # noqa: PTH100 - links must stay
+
+
+def _state(path: str) -> tuple[int, int] | None:
+    try:
+        status = Path(path).stat()
+    except OSError:
+        return None
+    return status.st_size, status.st_mtime_ns

@@ -1,0 +1,22 @@
+"""Disks and shares that give out, as errors a user can act on."""
+
+import errno
+
+from svfr_client.errors import SvfrError
+from svfr_server.errors import DiskIsFull, StorageFailed
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_READ_ONLY = (errno.EROFS, errno.EACCES, errno.EPERM)
+_AGAIN = "Hand the job in again afterwards; what is still valid is reused."
+
+
+def storage_error(problem: OSError) -> SvfrError:
+    """Return the error for a failure of the file system that the pipeline did not foresee."""
+    path, why = problem.filename, problem.strerror or str(problem)
+    if problem.errno in _FULL:
+        return DiskIsFull(f"A file cannot be written: {why}.", path=path, remedy=f"Free space. {_AGAIN}")
+    if problem.errno in _READ_ONLY:
+        remedy = f"Mend the permissions. {_AGAIN}"
+        return StorageFailed(f"The file system refuses: {why}.", path=path, remedy=remedy)
+    remedy = f"See whether the disk or share is still there. {_AGAIN}"
+    return StorageFailed(f"A file cannot be reached: {why}.", path=path, remedy=remedy)

@@ -25,9 +25,10 @@ _FRAME_FIELD = re.compile(r"%0?\d*d")
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What is read once for all strips: where Blender's colours come from, and how paths are resolved."""
+    """What all strips share: how paths and movies are looked up, where Blender's colours come from."""
 
     abspath: Callable[[str], str]
+    movie_frames: Callable[[Any], int]
     config: Path | None
     is_remote: bool
 
@@ -43,7 +44,7 @@ class Gathered:
 
 def gather(strip: Any, scene: Any, others: Any, settings: Any, around: Surroundings) -> Gathered:
     """Return the job for one strip; tags the strip. Raises everything that is wrong as SvfrErrors."""
-    check_strip(strip, others)
+    check_strip(strip, others, around.movie_frames)
     source = read_source(strip, around.abspath, settings.handles)
     mask = _mask(strip, scene, settings, source)
     spec = JobSpec(

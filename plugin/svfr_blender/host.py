@@ -14,9 +14,10 @@ from typing import Any
 import bpy
 
 from .compat import all_strips
-from .errors import SourceIsGone
+from .errors import SourceIsGone, StripCannotBeRestored
 from .insertion import insert_result, layout_of, update_result
 from .jobs import JobRecord
+from .modifiers import copy_modifiers
 from .sources import check_strip, read_source
 from .tags import SOURCE_KEY, is_result, results, sources, tag_result
 
@@ -74,7 +75,7 @@ class BlenderHost:
 
     def _insert_above(self, scene: Any, strip: Any, record: JobRecord, folder: str) -> list[str]:
         every = list(all_strips(scene.sequence_editor))
-        check_strip(strip, every)
+        check_strip(strip, every, movie_frames)
         source = read_source(strip, bpy.path.abspath)
         layout = layout_of(source, strip, dict(record.paths))
         notes = ["Frames that were not restored show their neighbours; use Redo."] if layout.is_held else []
@@ -84,12 +85,32 @@ class BlenderHost:
                 update_result(result, strip, layout, folder)
                 tag_result(result, record.source, record.job)
         else:
-            tag_result(insert_result(scene, strip, layout, folder), record.source, record.job)
-            if len(strip.modifiers):
-                notes.append("The source's modifiers were not copied.")
+            result = insert_result(scene, strip, layout, folder)
+            tag_result(result, record.source, record.job)
+            if not copy_modifiers(strip, result):
+                notes.append("The source's modifiers could not be copied.")
         if record.mutes_source:
             strip.mute = True
         return notes
+
+
+def movie_frames(strip: Any) -> int:
+    """Return how many frames the file of a movie strip has.
+
+    Strips do not tell; a movie clip, made for the question and removed at once, does. Raises
+    StripCannotBeRestored when the file is gone.
+    """
+    path = bpy.path.abspath(strip.filepath)
+    try:
+        clip = bpy.data.movieclips.load(path)
+    except RuntimeError as problem:
+        raise StripCannotBeRestored(
+            f'The movie of the strip "{strip.name}" cannot be opened.', path=path, remedy="Find it again."
+        ) from problem
+    try:
+        return int(clip.frame_duration)
+    finally:
+        bpy.data.movieclips.remove(clip)
 
 
 def push_undo(message: str) -> None:

@@ -13,6 +13,7 @@ from .colour import running_config
 from .compat import active_strip, all_strips, selected_strips, sequencer_scene
 from .errors import NoStripIsChosen, StripCannotBeRestored
 from .gather import Surroundings, gather, new_job_id
+from .host import movie_frames
 from .jobs import JobRecord
 from .link import StartServer, TestConnection
 from .preferences import address
@@ -23,7 +24,7 @@ from .tags import is_result, source_of, sources
 def surroundings() -> Surroundings:
     """Return what all jobs of this Blender share."""
     config = running_config(bpy.utils.system_resource("DATAFILES"))
-    return Surroundings(bpy.path.abspath, config, address().is_remote)
+    return Surroundings(bpy.path.abspath, movie_frames, config, address().is_remote)
 
 
 def send(scene: Any, strip: Any, replaces: bool) -> None:

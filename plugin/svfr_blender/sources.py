@@ -141,8 +141,11 @@ def sequence_of(folder: str, names: Sequence[str]) -> tuple[str, tuple[int, ...]
     return _join(folder, "".join(parts)), tuple(int(number) for number in numbers)
 
 
-def strip_problems(strip: Any, others: Iterable[Any]) -> list[SvfrError]:
-    """Return why a strip cannot be restored, one sentence each; ``others``: all strips of the scene."""
+def strip_problems(strip: Any, others: Iterable[Any], movie_frames: Callable[[Any], int]) -> list[SvfrError]:
+    """Return why a strip cannot be restored, one sentence each.
+
+    ``others``: all strips of the scene. ``movie_frames`` counts the frames in the file of a movie strip.
+    """
     if strip.type not in ("IMAGE", "MOVIE"):
         kind = strip.type.replace("_", " ").lower()
         return [_refuse(strip, f"is a {kind} strip", "Choose an image sequence or a movie.")]
@@ -159,22 +162,26 @@ def strip_problems(strip: Any, others: Iterable[Any]) -> list[SvfrError]:
         found.append(_refuse(strip, "is deinterlaced by Blender", "Deinterlace the movie first."))
     if getattr(strip, "stream_index", 0) > 0:
         found.append(_refuse(strip, "shows another than the movie's first stream", "Extract that stream."))
-    if strip.type == "MOVIE" and not found and _plays_at_another_rate(strip):
+    if strip.type == "MOVIE" and not found and _is_stretched(strip, movie_frames(strip)):
         remedy = "Set the scene's frame rate to the movie's, or convert the movie to an image sequence."
         found.append(_refuse(strip, f"plays a {strip.fps:g} fps movie at the scene's rate", remedy))
     return found
 
 
-def check_strip(strip: Any, others: Iterable[Any]) -> None:
+def check_strip(strip: Any, others: Iterable[Any], movie_frames: Callable[[Any], int]) -> None:
     """Raise everything that :func:`strip_problems` finds."""
-    raise_problems(strip_problems(strip, others))
+    raise_problems(strip_problems(strip, others, movie_frames))
 
 
-def _plays_at_another_rate(strip: Any) -> bool:
-    """Return whether Blender stretches the movie: then its frames and those of the timeline differ."""
+def _is_stretched(strip: Any, frames_in_file: int) -> bool:
+    """Return whether Blender plays the movie at its own rate in a scene of another.
+
+    It then has more or fewer frames on the timeline than in the file, untrimmed. (Which of the two
+    ``frame_duration`` counts differs between 4.2 and 4.5.)
+    """
     visible = end_frame(strip) - first_frame(strip)
-    untrimmed = visible + strip.frame_offset_start + strip.frame_offset_end
-    return round(untrimmed) != strip.frame_duration
+    untrimmed = round(visible + strip.frame_offset_start + strip.frame_offset_end)
+    return untrimmed + strip.animation_offset_start + _cut_off_end(strip) != frames_in_file
 
 
 def _cut_off_end(strip: Any) -> int:

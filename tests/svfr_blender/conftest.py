@@ -33,9 +33,9 @@ def service_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 def lone_blender(
     request: pytest.FixtureRequest, extension_zip: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Blender:
-    """Blender with the extension's zip, and no server."""
+    """Blender with the extension's zip, without a server and without a way to start one."""
     home = tmp_path_factory.mktemp("nobody") / "home"
-    environment = {"SVFR_HOME": str(home), "SVFR_SERVER": str(SVFR)}
+    environment = {"SVFR_HOME": str(home), "SVFR_SERVER": str(home / "no-svfr")}
     return Blender(request.param, blender_python(request.param), extension_zip, environment)
 
 
@@ -43,3 +43,9 @@ def lone_blender(
 def blender(lone_blender: Blender, service_home: Path) -> Blender:
     """Blender beside a running server."""
     return replace(lone_blender, environment={**lone_blender.environment, "SVFR_HOME": str(service_home)})
+
+
+@pytest.fixture
+def oldest_blender(lone_blender: Blender) -> Blender:
+    """The oldest version, for files that newer ones open."""
+    return replace(lone_blender, version=VERSIONS[0], python=blender_python(VERSIONS[0]))

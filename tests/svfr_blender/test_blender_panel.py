@@ -1,0 +1,77 @@
+"""What the extension says: the panel's drawing, and refusals in words."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from blender_host import Blender
+from plates import picture, read_image, write_exrs, write_image, write_movie
+
+pytestmark = pytest.mark.hosts
+
+REFUSALS = {
+    "colour strip": "is a color strip",
+    "strobed": "is strobed",
+    "multi-view": "is multi-view",
+    "data": "marked as Non-Color",
+    "speed effect": "has a speed effect",
+    "deinterlaced": "is deinterlaced",
+    "lost movie": "cannot be opened",
+    "no sequence": "are no numbered sequence",
+    "no task": "The job has no task",
+    "inpaint without mask": "inpaint needs a mask",
+    "no mask chosen": "No mask is chosen",
+    "empty mask": "has no closed outline",
+    "no such mask strip": 'no mask strip "nowhere"',
+    "no mask modifier": "No modifier of the strip",
+    "reference outside": "Frame 999 is outside the strip (1 to 12)",
+    "no photo": "No reference photo is chosen",
+    "face numbers": '"one" is no list of face numbers',
+    "redo": "was not restored yet",
+}
+
+
+def test_what_cannot_be_restored_is_refused_in_words(lone_blender: Blender, tmp_path: Path) -> None:
+    files = [str(file) for file in write_exrs(tmp_path / "plate", range(1001, 1013))]
+    odd = [str(file) for file in write_exrs(tmp_path / "plate", range(7, 9), name="other")]
+    movie = write_movie(tmp_path / "rush.mp4", 20)
+    said = lone_blender.run("refuses", tmp_path, {"files": files, "odd_files": odd, "movie": str(movie)})
+    for name, words in REFUSALS.items():
+        assert words in said[name], name
+    assert said["sent"] == 0
+    assert said["tags"] == []
+
+
+def test_a_movie_that_blender_stretches_to_the_scenes_rate_is_refused(
+    lone_blender: Blender, tmp_path: Path, oldest_blender: Blender
+) -> None:
+    """The file is made in 4.2, because adding a movie with its own rate crashes the 5.0 module."""
+    case = {"movie": str(write_movie(tmp_path / "rush.mp4", 50, fps=25)), "phase": "make"}
+    oldest_blender.run("stretched_movie", tmp_path, case)
+    said = lone_blender.run("stretched_movie", tmp_path, {**case, "phase": "ask"})
+    assert "plays a 25 fps movie at the scene's rate" in said["30"]
+    assert said["25"] == "sent" and said["plain"] == "sent"
+
+
+def test_the_panel_draws_every_choice_and_every_state(lone_blender: Blender, tmp_path: Path) -> None:
+    files = [str(file) for file in write_exrs(tmp_path / "plate", range(1, 4))]
+    said = lone_blender.run("draws_panel", tmp_path, {"files": files})
+    for wanted in ("Tasks", "Mask", "Faces", "Reference", "Preset", "Seed", "Output", "Restore", "Redo"):
+        assert wanted in said["empty"]
+    assert {"Start", "Test Connection"} <= set(said["empty"])
+    drawn = {text for choice in said["choices"] for text in choice}
+    assert {"Numbers", "Box", "Current Frame", "Photo", "mask_strip"} <= drawn
+    assert {"running 50%", "Cancel All", "Clear Finished", "failed job"} <= set(said["queue"])
+
+
+def test_a_grade_on_the_source_shows_on_the_result(blender: Blender, tmp_path: Path) -> None:
+    files = []
+    for number in range(1001, 1005):  # 5.0's colour balance turns negative values into NaN
+        pixels = np.clip(picture(number), 0.0, 1.0)
+        files.append(str(write_image(tmp_path / "plate" / f"plate.{number}.exr", pixels, "half")))
+    said = blender.run("copies_modifiers", tmp_path, {"files": files})
+    source, result = said["modifiers"]
+    assert len(source) == 6 and source == result
+    before, after = (read_image(path) for path in said["renders"])
+    np.testing.assert_array_equal(before, after)
+    assert np.abs(before - read_image(said["plain"])).mean() > 0.02

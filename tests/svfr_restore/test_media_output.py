@@ -44,6 +44,18 @@ def test_a_sound_plan_names_its_files_and_creates_nothing(tmp_path: Path, plate:
     assert (tmp_path / "out" / "v1").is_dir()
 
 
+def test_scratch_files_of_a_killed_job_are_cleared_and_those_of_others_stay(
+    tmp_path: Path, plate: Plate
+) -> None:
+    out = tmp_path / "out"
+    left, of_another = out / ".shot.1002.0123abcd.tmp.exr", out / ".other.1002.0123abcd.tmp.exr"
+    for path in (left, of_another, out / "shot.1001.exr"):
+        touch(path)
+    plan_output(out / "shot.%04d.exr", FRAMES, "overwrite", plate).make_folders()
+    assert not left.exists()
+    assert of_another.exists() and (out / "shot.1001.exr").exists()
+
+
 def test_one_frame_may_go_to_a_plain_name(tmp_path: Path, plate: Plate) -> None:
     assert plan_output(tmp_path / "one.exr", [1001], "error", plate).path(1001) == tmp_path / "one.exr"
 

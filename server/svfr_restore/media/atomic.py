@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 
 from svfr_restore.errors import PictureCannotBeWritten
+
+_SCRATCH_NAME = re.compile(r"\.(?P<stem>.+)\.[0-9a-f]{8}\.tmp(?P<suffix>\.[^.]+)")
 
 
 @contextlib.contextmanager
@@ -18,7 +21,7 @@ def whole_file(path: Path, check: Callable[[Path], None] | None = None) -> Itera
     When the block or ``check`` fails, nothing of it stays and an older file at ``path`` is untouched.
     Raises PictureCannotBeWritten for every failure of the file system.
     """
-    scratch = path.with_name(f".{path.stem}.{secrets.token_hex(4)}.tmp{path.suffix}")
+    scratch = _scratch(path)
     try:
         yield scratch
         if check:
@@ -35,6 +38,25 @@ def whole_file(path: Path, check: Callable[[Path], None] | None = None) -> Itera
         ) from error
     finally:
         scratch.unlink(missing_ok=True)
+
+
+def remove_leftovers(paths: Collection[Path]) -> None:
+    """Delete the scratch files that killed processes left beside ``paths``.
+
+    Only for whoever is about to write them: a scratch file that somebody else writes just now goes too.
+    """
+    wanted = {path.parent: set[str]() for path in paths}
+    for path in paths:
+        wanted[path.parent].add(path.name)
+    for folder, names in wanted.items():
+        for entry in folder.iterdir():
+            found = _SCRATCH_NAME.fullmatch(entry.name)
+            if found and found["stem"] + found["suffix"] in names:
+                entry.unlink(missing_ok=True)
+
+
+def _scratch(path: Path) -> Path:
+    return path.with_name(f".{path.stem}.{secrets.token_hex(4)}.tmp{path.suffix}")
 
 
 def _sync_folder(folder: Path) -> None:

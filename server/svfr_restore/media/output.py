@@ -26,6 +26,7 @@ from svfr_restore.errors import (
     OutputExists,
     OutputIsNotWritable,
 )
+from svfr_restore.media.atomic import remove_leftovers
 from svfr_restore.media.plate_base import Plate
 from svfr_restore.media.sequence import FRAME_FIELD, PathPattern, has_frame_field
 
@@ -52,12 +53,13 @@ class OutputPlan:
         return output_path(self.pattern, frame)
 
     def make_folders(self) -> None:
-        """Create the output folders. Raises OutputIsNotWritable."""
+        """Create the output folders and clear what a killed job left in them. Raises OutputIsNotWritable."""
         for folder in {self.path(frame).parent for frame in self.frames}:
             try:
                 folder.mkdir(parents=True, exist_ok=True)
             except OSError as error:
                 raise _not_writable(folder, error.strerror or str(error)) from error
+        remove_leftovers([self.path(frame) for frame in self.frames])
 
 
 def output_path(pattern: str, frame: int) -> Path:

@@ -132,10 +132,12 @@ def test_a_wrong_command_line_is_told_apart(svfr: Command, plate: str, words: tu
 
 
 def test_ctrl_c_cancels_the_job_and_leaves_no_half_frame(svfr: Command, tmp_path: Path) -> None:
-    plate = e2e_plates.write_still_sequence(tmp_path / "long", 200)
+    # one picture held for many frames: a job that cannot end before the signal on any machine
+    plate = e2e_plates.write_still_sequence(tmp_path / "long", 1)
     out = tmp_path / "out" / "shot.%04d.exr"
     process = svfr.start(
-        "restore", plate, "-t", "bfr", "--model", "identity", *COLOUR, "-o", str(out), "--json"
+        *("restore", plate, "--frames", "1001-4000", "--missing", "hold", "-t", "bfr", "--model", "identity"),
+        *(*COLOUR, "-o", str(out), "--json"),
     )
     assert process.stdout is not None
     job = json.loads(process.stdout.readline())["job"]
@@ -149,7 +151,7 @@ def test_ctrl_c_cancels_the_job_and_leaves_no_half_frame(svfr: Command, tmp_path
     assert svfr.lines("status", job)[1][0]["state"] == "cancelled"
     written = list(out.parent.glob("*")) if out.parent.is_dir() else []
     assert all(path.suffix == ".exr" and path.stat().st_size > 0 for path in written)
-    assert len(written) < 200
+    assert len(written) < 3000
 
 
 def test_a_job_can_be_handed_in_and_cancelled_later(svfr: Command, tmp_path: Path) -> None:

@@ -48,7 +48,7 @@ class Target:
     tags: tuple[str, ...]
 
 
-# pyzmq's own wheel tags, https://pypi.org/project/pyzmq/#files
+# The tags of the wheels that pyzmq publishes.
 TARGETS = (
     Target("linux-x64", ("manylinux2014_x86_64", "manylinux_2_26_x86_64", "manylinux_2_28_x86_64")),
     Target("windows-x64", ("win_amd64",)),

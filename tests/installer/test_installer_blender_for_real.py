@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from svfr_cli.main import app
 
 sys.path.append(str(Path(__file__).parents[1] / "svfr_blender"))
-from blender_host import VERSIONS, blender_python  # noqa: E402
+from blender_host import VERSIONS, blender_python
 
 PROGRAM = """#!{python}
 import os, sys

@@ -283,4 +283,3 @@ def _free_name(parent: Any, wanted: str) -> str:
         number += 1
         wanted = f"{stem}{number}"
     return wanted
-

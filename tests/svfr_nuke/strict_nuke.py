@@ -11,7 +11,7 @@ import time
 import types
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import strict_images
 import strict_knobs
@@ -42,7 +42,7 @@ class Menu:
 class Undo:
     """Counts what is open; a test fails if anything stays so."""
 
-    _open: list[str] = []
+    _open: ClassVar[list[str]] = []
     _disabled = 0
 
     def begin(self, name: str) -> None:

@@ -43,9 +43,7 @@ def test_a_windows_path_reaches_the_server_and_the_result_has_its_name_here(
     assert node.node("Result")["file"].value() == "P:/plates/shot_svfr/shot.%04d.exr"
     for frame in nuke_plates.FRAMES:
         plates = tmp_path / "srv" / "plates"
-        assert nuke_plates.same_bits(
-            plates / f"shot.{frame}.exr", plates / "shot_svfr" / f"shot.{frame}.exr"
-        )
+        assert nuke_plates.same_bits(plates / f"shot.{frame}.exr", plates / "shot_svfr" / f"shot.{frame}.exr")
 
 
 def test_a_folder_without_a_rule_is_told_before_anything_is_sent(

@@ -12,6 +12,9 @@ import numpy as np
 
 from svfr_lab.baselines import BASELINES_PATH, ColourFit, DenoiseAndEnlarge, Denoiser, baseline_methods
 from svfr_lab.degradations import HOLE_CODE, DegradationParameters, Degraded, degrade, luma_601
+from svfr_restore.mattes.hole import THRESHOLD
+from svfr_restore.mattes.raster import rasterise
+from svfr_restore.media.window import Window
 
 from .clip import Clip, Footage
 from .roto import WanderingEllipse
@@ -99,7 +102,10 @@ CASES: tuple[Case, ...] = (
 
 
 def baselines(case: Case, degraded: Degraded) -> dict[str, Clip]:
-    """Return what simple methods make of the damaged frames, by name, tuned by ``svfr_lab.baselines``."""
+    """Return what simple methods make of the damaged frames, by name, tuned by ``svfr_lab.baselines``.
+
+    They are given what the job is given: the artist's roto, not the damage's exact outline.
+    """
     tuned = json.loads(Path(BASELINES_PATH).read_text(encoding="utf-8"))
     bfr = DenoiseAndEnlarge(Denoiser(**tuned["bfr"]["denoiser"]), tuned["bfr"]["neighbour_weight"])
     colour = ColourFit(tuple(tuned["colour"]["tint"]), tuple(map(tuple, tuned["colour"]["cubic"])))
@@ -108,8 +114,9 @@ def baselines(case: Case, degraded: Degraded) -> dict[str, Clip]:
     if case.roto is None:
         return {name: methods[name](degraded) for name in names}
     height, width = degraded.lq.shape[1:3]
+    mask, window = case.roto.mask(width, height), Window(0, 0, width, height)
     single = [
-        Degraded(degraded.lq[i : i + 1], case.roto.lost(frame, width, height), None)
+        Degraded(degraded.lq[i : i + 1], rasterise(mask.at(frame), window) >= THRESHOLD, None)
         for i, frame in enumerate(case.frames)
     ]
     return {name: np.concatenate([methods[name](one) for one in single]) for name in names}

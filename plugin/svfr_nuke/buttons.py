@@ -5,11 +5,12 @@ errors are raised.
 """
 
 import json
+import re
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Callable, Iterator
+from typing import Any, Callable, Iterator, Optional
 
 import nuke
 
@@ -19,9 +20,12 @@ from svfr_client.messages import JobSpec
 from . import result
 from .errors import AlreadyRestoring, NothingToRepeat
 from .gather import find_colour, gather
+from .node import find
 from .server_link import ServerLink, start_local
 from .session import RUNNING, JobRecord, Session, session_of
 from .vendored import require_zmq
+
+_INPUTS = re.compile(r"/svfr_inputs/[0-9a-f]{8}/job\.json\Z")
 
 
 def restore(node: Any) -> None:
@@ -41,6 +45,7 @@ def restore(node: Any) -> None:
         request = Path(gathered.folder) / "job.json"
         request.parent.mkdir(parents=True, exist_ok=True)
         request.write_text(json.dumps(gathered.spec.to_json()), encoding="utf-8")
+        _forget_inputs(JobRecord.of(node))
         colour = gathered.colour
         record = JobRecord(job, str(request), _connection(node), colour.nuke_space, colour.raw)
         _run(node, record, gathered.spec)
@@ -117,7 +122,7 @@ def _ask(node: Any, doing: str, question: Callable[[], str]) -> None:
     name = node.fullName()
 
     def show(text: str) -> None:
-        there = nuke.toNode(name)
+        there = find(name)
         if there is not None:
             there["server_state"].setValue(text)
 
@@ -133,6 +138,18 @@ def _ask(node: Any, doing: str, question: Callable[[], str]) -> None:
     else:
         with _shown(node):
             show(question())
+
+
+def _forget_inputs(record: Optional[JobRecord]) -> None:
+    """Remove the rendered inputs of the job before: they are large, and Redo needs only the last."""
+    if record is None or not _INPUTS.search(record.request.replace("\\", "/")):
+        return
+    folder = Path(record.request).parent
+    for path in [*folder.glob("plate.*.exr"), *folder.glob("mask.*.exr"), Path(record.request)]:
+        with suppress(OSError):  # somebody may still have it open; it is only space
+            path.unlink()
+    with suppress(OSError):
+        folder.rmdir()
 
 
 def _connection(node: Any) -> str:

@@ -67,6 +67,14 @@ def all_nodes(group: Optional[Any] = None) -> List[Any]:
     return found
 
 
+def find(full_name: str) -> Optional[Any]:
+    """Return the node of that full name, wherever the current group is; None if there is none."""
+    node: Any = nuke.root()
+    for part in full_name.split("."):
+        node = node.node(part) if node is not None and hasattr(node, "node") else None
+    return node
+
+
 def _fill() -> None:
     plate = nuke.nodes.Input(name="plate")
     mask = nuke.nodes.Input(name="mask")

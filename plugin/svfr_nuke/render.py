@@ -1,7 +1,7 @@
 """Render an input to EXR: raw, 32 bit, same frame numbers, through a Write that is gone afterwards."""
 
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any, List, Optional
 
 import nuke
 
@@ -22,8 +22,11 @@ def render_exr(
     """
     if nuke.root().proxy():
         raise ProxyModeIsOn("Proxy mode is on.", remedy="Turn it off, so that full frames are rendered.")
+    # A button's script runs inside its own group; the Write belongs beside the node that it renders.
+    around = node.parent() or nuke.root()
     nuke.Undo.disable()
-    temporary = []
+    temporary: List[Any] = []
+    around.begin()
     try:
         source = node
         if mask_channel is not None:
@@ -35,6 +38,7 @@ def render_exr(
     finally:
         for made in reversed(temporary):
             nuke.delete(made)
+        around.end()
         nuke.Undo.enable()
     _check_files(pattern, frames)
 
@@ -68,8 +72,8 @@ def _execute(write: Any, frames: FrameRange, view: str, pattern: str) -> None:
     try:
         for first, last in frames.runs():
             nuke.execute(write, first, last, 1, [view])
-    except RuntimeError as problem:
-        if "cancel" in str(problem).lower():
+    except (RuntimeError, nuke.CancelledError) as problem:
+        if isinstance(problem, nuke.CancelledError) or "cancel" in str(problem).lower():
             raise RenderCancelled("The rendering of the inputs was cancelled.") from problem
         raise RenderFailed(
             f"Nuke could not render the input: {problem}",

@@ -23,6 +23,7 @@ from .server_link import ServerLink
 
 RUNNING, DONE, FAILED, CANCELLED = "running", "done", "failed", "cancelled"
 WAIT_SECONDS = 0.2
+UNREACHABLE = ("NO_SERVER", "NO_ANSWER", "NUKE_NO_PYZMQ")
 _sessions: Dict[str, "Session"] = {}
 
 
@@ -60,6 +61,7 @@ class Session:
     def __init__(self, node: Any, record: JobRecord, spec: Optional[JobSpec]) -> None:
         self.record = record
         self.error: Optional[SvfrError] = None
+        self._is_taken_up = spec is None
         self._name = node.fullName()
         self._frames: Dict[int, str] = {}
         self._lines: List[str] = []
@@ -104,7 +106,7 @@ class Session:
 
     def find_node(self) -> Optional[Any]:
         """Return the node now: it may have been renamed, or deleted and brought back by undo."""
-        node = nuke.toNode(self._name)
+        node = nodes.find(self._name)
         if node is not None and nodes.is_svfr(node) and _has_job(node, self.record.job):
             return node
         for node in nodes.all_nodes():
@@ -121,9 +123,18 @@ class Session:
         if isinstance(message, Said):
             self._say(message.text)
         elif isinstance(message, Failed):
-            self._end(CANCELLED if message.error.code == "CANCELLED" else FAILED, message.error)
+            self._fail(message.error)
         else:
             self._take_event(message)
+
+    def _fail(self, error: SvfrError) -> None:
+        if self._is_taken_up and error.code in UNREACHABLE:
+            # The job may go on at the server; the next load of the script asks again.
+            _sessions.pop(self.record.job, None)
+            self.error = error
+            self._say(str(error))
+        else:
+            self._end(CANCELLED if error.code == "CANCELLED" else FAILED, error)
 
     def _take_event(self, event: Event) -> None:
         body = event.body

@@ -268,13 +268,6 @@ def make_node(graph: Graph, kind: str) -> Any:
     return (Group if kind == "Group" else Node)(graph, kind, graph.group)
 
 
-def find(graph: Graph, full_name: str) -> Any:
-    node = graph.root
-    for part in full_name.split("."):
-        node = node.node(part) if isinstance(node, Group) else None
-    return node
-
-
 def _free_name(parent: Any, wanted: str) -> str:
     taken = {member._name for member in parent._members}
     stem = wanted.rstrip("0123456789")

@@ -38,6 +38,10 @@ class Menu:
         self._commands[name] = command
 
 
+class CancelledError(Exception):
+    """What Nuke raises when the user stops something."""
+
+
 @strict("Undo")
 class Undo:
     """Counts what is open; a test fails if anything stays so."""
@@ -85,6 +89,7 @@ class FakeNuke(types.ModuleType):
             "INVISIBLE": 0x400,
             "nodes": strict_nodes.Nodes(graph),
             "Undo": Undo,
+            "CancelledError": CancelledError,
             "Node": strict_nodes.Node,
             "Group": strict_nodes.Group,
             **strict_knobs.KNOB_CLASSES,
@@ -154,7 +159,11 @@ class FakeNuke(types.ModuleType):
     def fake_press(self, node: Any, button: str) -> None:
         """Press a button: run its script as Nuke does, with ``nuke`` in its namespace."""
         self.__dict__["_world"]._this = (node, None)
-        exec(node[button].command(), {"nuke": self})
+        self.fake_graph.context.append(node)  # a button's script runs inside its own group
+        try:
+            exec(node[button].command(), {"nuke": self})
+        finally:
+            assert self.fake_graph.context.pop() is node, "begin and end do not match"
 
     def run_until(self, is_done: Callable[[], bool], seconds: float = 60.0) -> None:
         """Let Nuke's event loop run until ``is_done``; fails after ``seconds``."""
@@ -191,7 +200,8 @@ class _World:
         return list(self._graph.views)
 
     def toNode(self, s: str) -> Any:
-        return strict_nodes.find(self._graph, s)
+        """Relative to the current group, as in Nuke."""
+        return self._graph.group.node(s) if isinstance(self._graph.group, strict_nodes.Group) else None
 
     def thisNode(self) -> Any:
         assert self._this[0] is not None, "thisNode() means nothing outside a callback"
@@ -245,7 +255,7 @@ class _World:
         self._executed.append((node["file"].value(), start, end, tuple(views)))
         for frame in range(start, end + 1, incr):
             if getattr(self._graph, "cancel_at", None) == frame:
-                raise RuntimeError("Cancelled")
+                raise self._graph.cancel_with
             for view in views:
                 strict_images.write(node, frame, view)
 

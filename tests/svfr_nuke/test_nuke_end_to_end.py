@@ -210,6 +210,51 @@ def test_a_job_of_a_saved_script_is_taken_up_after_a_restart(
     nuke.run_until(lambda: json.loads(node["svfr_job"].value())["state"] == "done")
 
 
+def test_a_job_that_cannot_be_asked_for_is_asked_for_again_at_the_next_load(
+    nuke: FakeNuke, tmp_path: Path, local_server: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import svfr_nuke.session
+
+    node = svfr_node(read_node(nuke, nuke_plates.write_plate(tmp_path / "plates")))
+    restore(nuke, node)
+    record = json.loads(node["svfr_job"].value())
+    node["svfr_job"].setValue(json.dumps({**record, "state": "running"}))
+    monkeypatch.setenv("SVFR_HOME", str(tmp_path / "nobody"))
+    session = svfr_nuke.session.reattach(node)
+    nuke.run_until(lambda: session.error is not None)
+    assert "No service is running" in node["status"].value()
+    assert json.loads(node["svfr_job"].value())["state"] == "running"
+    monkeypatch.setenv("SVFR_HOME", str(local_server))
+    svfr_nuke.session.reattach(node)
+    nuke.run_until(lambda: json.loads(node["svfr_job"].value())["state"] == "done")
+
+
+def test_inputs_of_the_job_before_the_last_are_removed(
+    nuke: FakeNuke, tmp_path: Path, local_server: Path
+) -> None:
+    grade = nuke.fake_node("Grade", read_node(nuke, nuke_plates.write_plate(tmp_path / "plates")))
+    node = svfr_node(grade)
+    inputs = tmp_path / "svfr" / "SVFR1" / "svfr_inputs"
+    for _ in range(2):
+        restore(nuke, node)
+        (folder,) = inputs.iterdir()
+        assert len(list(folder.glob("plate.*.exr"))) == 3
+    restore(nuke, node, "redo")
+    assert node["status"].value() == "Done: 3 frames"
+    assert len(list((tmp_path / "svfr" / "SVFR1").glob("SVFR1*.exr"))) == 9
+
+
+def test_a_node_inside_a_group_renders_there(nuke: FakeNuke, tmp_path: Path, local_server: Path) -> None:
+    group = nuke.fake_node("Group").begin()
+    grade = nuke.fake_node("Grade", read_node(nuke, nuke_plates.write_plate(tmp_path / "plates")))
+    node = svfr_node(grade)
+    group.end()
+    assert node.fullName() == "Group1.SVFR1"
+    restore(nuke, node)
+    assert node["status"].value() == "Done: 3 frames"
+    assert [member.Class() for member in group.nodes()] == ["Read", "Grade", "Group"]
+
+
 def test_a_node_deleted_while_its_job_runs_harms_nothing(
     nuke: FakeNuke, tmp_path: Path, local_server: Path
 ) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import nuke_plates
 import pytest
-from strict_nuke import FakeNuke
+from strict_nuke import CancelledError, FakeNuke
 from test_nuke_end_to_end import read_node, svfr_node, use_ocio
 
 from svfr_client.errors import SeveralProblems, SvfrError
@@ -177,8 +177,11 @@ def test_proxy_mode_is_refused_before_anything_is_rendered(nuke: FakeNuke, plate
     assert "Proxy mode is on" in nuke.fake_said[0]
 
 
-def test_a_cancelled_render_sends_nothing_and_leaves_no_node(nuke: FakeNuke, plate: Any) -> None:
-    nuke.fake_graph.cancel_at = 1002
+@pytest.mark.parametrize("kind", [RuntimeError, CancelledError])
+def test_a_cancelled_render_sends_nothing_and_leaves_no_node(
+    nuke: FakeNuke, plate: Any, kind: type[Exception]
+) -> None:
+    nuke.fake_graph.cancel_at, nuke.fake_graph.cancel_with = 1002, kind("Cancelled")
     node = svfr_node(nuke.fake_node("Grade", plate))
     nuke.fake_press(node, "restore")
     assert nuke.fake_said == ["The rendering of the inputs was cancelled."]

@@ -81,6 +81,7 @@ def insert_result(scene: Any, strip: Any, layout: Layout, folder: str) -> Any:
     )
     for name in layout.names[1:]:
         result.elements.append(name)
+    result.select = False  # what the user has selected meanwhile stays what is selected
     _copy_look(strip, result)
     _place(result, strip, layout)
     copy_animation(scene, strip, result)

@@ -1,11 +1,16 @@
 """What an editor does while jobs run: undo, save, reload, quit, redo, cut, cancel, work inside metas."""
 
+import contextlib
 from pathlib import Path
 
 import numpy as np
 import pytest
 from blender_host import Blender
+from conftest import SVFR
 from plates import read_image, write_exrs
+
+from svfr_client.client import Client
+from svfr_client.errors import SvfrError
 
 pytestmark = pytest.mark.hosts
 
@@ -61,3 +66,24 @@ def test_redo_cutting_and_cancelling(blender: Blender, tmp_path: Path, files: li
     assert said["cleared"] == 0
     assert said["cancelled"] == ["done", "done", "cancelled"]
     assert said["inserted"] == 2
+
+
+def test_restore_starts_a_server_when_none_runs(
+    lone_blender: Blender, tmp_path: Path, files: list[str]
+) -> None:
+    try:
+        said = lone_blender.run("starts_server", tmp_path, {"files": files, "svfr": str(SVFR)})
+    finally:
+        with (
+            contextlib.suppress(SvfrError),
+            Client(folder=Path(lone_blender.environment["SVFR_HOME"])) as client,
+        ):
+            client.shutdown()
+    assert said["alone"][0] is False
+    assert "No service is running here" in said["not_allowed"]
+    assert "nothing-here" in said["wrong_program"]
+    assert said["states"] == ["failed", "done"]
+    assert len(said["result_files"]) == 12
+    assert said["up"][0] is True and "running" in said["up"][1]
+    assert "elsewhere.json" in said["remote"]
+    assert said["over_file"] == "done"

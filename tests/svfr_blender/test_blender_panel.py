@@ -66,7 +66,7 @@ def test_the_panel_draws_every_choice_and_every_state(lone_blender: Blender, tmp
 
 def test_a_grade_on_the_source_shows_on_the_result(blender: Blender, tmp_path: Path) -> None:
     files = []
-    for number in range(1001, 1005):  # 5.0's colour balance turns negative values into NaN
+    for number in range(1001, 1005):
         pixels = np.clip(picture(number), 0.0, 1.0)
         files.append(str(write_image(tmp_path / "plate" / f"plate.{number}.exr", pixels, "half")))
     said = blender.run("copies_modifiers", tmp_path, {"files": files})

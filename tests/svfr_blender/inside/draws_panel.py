@@ -3,6 +3,8 @@
 import bpy
 from common import add_images, install, module, run, use_scene
 
+LONG = "No face was found in any frame. Choose Whole Frame, or give a box that holds the face."
+
 
 class Layout:
     """Takes what the panel draws; unknown properties, operators and icons fail."""

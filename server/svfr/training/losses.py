@@ -1,4 +1,4 @@
-"""The noise loss of the preview model, balanced over tasks."""
+"""The noise losses: the published one, and the preview model's, which is balanced over tasks."""
 
 from __future__ import annotations
 
@@ -28,3 +28,15 @@ def relative_errors(
 def sigma_weights(sigma: torch.Tensor, sigma_data: float) -> torch.Tensor:
     """Return Karras et al.'s weight (2206.00364, table 1) up to a constant, capped at 6."""
     return ((sigma**2 + sigma_data**2) / sigma**2).clamp(max=_MOST_WEIGHT)
+
+
+def v_errors(denoised: torch.Tensor, clean: torch.Tensor, sigma: torch.Tensor) -> torch.Tensor:
+    """Return each sample's mean squared error of the v-prediction, (B,); SVFR's noise loss.
+
+    Latents (B, F, C, h, w) in the diffused scale, ``sigma`` (B,). With sigma_data 1 the network's target for
+    ``clean + sigma n`` is ``v = (n - sigma clean) / sqrt(sigma^2 + 1)`` (Salimans and Ho 2022, arXiv
+    2202.00512), and an error of the denoised latent is ``sigma / sqrt(sigma^2 + 1)`` times the one of v:
+    Karras et al.'s weight (2206.00364, table 1), here without a cap.
+    """
+    weight = (sigma**2 + 1.0) / sigma**2
+    return weight * (denoised - clean).square().mean((1, 2, 3, 4))

@@ -8,6 +8,7 @@ mask can then be sent rendered.
 """
 
 import math
+from dataclasses import dataclass
 from typing import Any, Dict, List, Tuple
 
 import nuke.rotopaint as rp
@@ -81,30 +82,58 @@ def _shape(shape: Any, frame: int, view: str, outer: Matrix, height: int) -> Mas
         raise RotoNotSupported(f'The shape "{shape.name}" is a B-spline.', frame=frame, remedy=_REMEDY)
     matrix = _times(outer, _matrix(shape, frame))
     has_feather = attributes.getValue(frame, _FEATHER_ON, view) > 0.5
-    points = tuple(_point(point, frame, view, matrix, height, has_feather) for point in shape)
+    corners = [_place(point, frame, view, matrix) for point in shape]
+    outline = [corner.centre for corner in corners]
+    if has_feather and any(_contains(outline, c.feather) for c in corners if c.feather != c.centre):
+        raise RotoNotSupported(f'The shape "{shape.name}" feathers inwards.', frame=frame, remedy=_REMEDY)
     return MaskLayer(
-        splines=(MaskSpline(points=points),),
+        splines=(MaskSpline(points=tuple(corner.mask_point(height, has_feather) for corner in corners)),),
         opacity=min(1.0, max(0.0, float(attributes.getValue(frame, _OPACITY, view)))),
         invert=attributes.getValue(frame, _INVERTED, view) > 0.5,
     )
 
 
-def _point(point: Any, frame: int, view: str, matrix: Matrix, height: int, has_feather: bool) -> MaskPoint:
-    centre = point.center.getPosition(frame, view)
-    here = _move(matrix, centre.x, centre.y)
+@dataclass(frozen=True)
+class _Corner:
+    """One control point with all transforms applied, in Nuke's pixels: y up."""
 
-    def beside(tangent: Any) -> Position:
-        offset = tangent.getPosition(frame, view)
+    left: Position
+    centre: Position
+    right: Position
+    feather: Position
+
+    def mask_point(self, height: int, has_feather: bool) -> MaskPoint:
+        """Return the point in EXR pixel space, y down."""
+        return MaskPoint(
+            left=(self.left[0], height - self.left[1]),
+            centre=(self.centre[0], height - self.centre[1]),
+            right=(self.right[0], height - self.right[1]),
+            feather_px=math.dist(self.centre, self.feather) if has_feather else 0.0,
+        )
+
+
+def _place(point: Any, frame: int, view: str, matrix: Matrix) -> _Corner:
+    centre = point.center.getPosition(frame, view)
+
+    def beside(offset_point: Any) -> Position:
+        offset = offset_point.getPosition(frame, view)
         return _move(matrix, centre.x + offset.x, centre.y + offset.y)
 
-    feather = math.dist(here, beside(point.featherCenter)) if has_feather else 0.0
-    left, right = beside(point.leftTangent), beside(point.rightTangent)
-    return MaskPoint(
-        left=(left[0], height - left[1]),
-        centre=(here[0], height - here[1]),
-        right=(right[0], height - right[1]),
-        feather_px=feather,
+    return _Corner(
+        left=beside(point.leftTangent),
+        centre=_move(matrix, centre.x, centre.y),
+        right=beside(point.rightTangent),
+        feather=beside(point.featherCenter),
     )
+
+
+def _contains(outline: List[Position], place: Position) -> bool:
+    """Return whether ``place`` lies inside the polygon (even-odd rule)."""
+    inside = False
+    for (x0, y0), (x1, y1) in zip(outline, outline[1:] + outline[:1]):  # noqa: B905 - Python 3.9
+        if (y0 > place[1]) != (y1 > place[1]) and place[0] < x0 + (place[1] - y0) * (x1 - x0) / (y1 - y0):
+            inside = not inside
+    return inside
 
 
 def _matrix(element: Any, frame: int) -> Matrix:

@@ -71,9 +71,10 @@ def test_a_shape_lies_where_nuke_draws_it(nuke: FakeNuke, element: Any) -> None:
 
 
 def test_feather_is_the_distance_of_its_handle_after_all_transforms(nuke: FakeNuke) -> None:
-    shape = Shape("soft", square(feather=(3.0, 4.0)), transform=AnimCTransform(scale=2.0))
-    point = splines(roto(nuke, shape)).at(1).layers[0].splines[0].points[0]
-    assert point.feather_px == pytest.approx(10.0)
+    points = [*square()[:2], ShapeControlPoint(40.0, 30.0, feather=(3.0, 4.0)), *square()[3:]]
+    shape = Shape("soft", points, transform=AnimCTransform(scale=2.0))
+    feathers = [point.feather_px for point in splines(roto(nuke, shape)).at(1).layers[0].splines[0].points]
+    assert feathers == [0.0, 0.0, pytest.approx(10.0), 0.0]
     hard = Shape("hard", square(feather=(3.0, 4.0)), attributes={"kFeatherOnAttribute": 0.0})
     assert splines(roto(nuke, hard)).at(1).layers[0].splines[0].points[0].feather_px == 0.0
 
@@ -105,6 +106,7 @@ def test_a_roto_behind_a_dot_is_found(nuke: FakeNuke) -> None:
         (Shape("x", square(), attributes={"kBlendingModeAttribute": 12.0}), "another way than over"),
         (Shape("l", square(), attributes={"kLifeTimeTypeAttribute": 3.0}), "only for some frames"),
         (Shape("f", square(), attributes={"kFeatherXAttribute": 4.0}), "overall feather"),
+        (Shape("i", square(feather=(3.0, 4.0))), "feathers inwards"),
     ],
 )
 def test_what_splines_cannot_carry_is_refused_by_name(nuke: FakeNuke, element: Any, words: str) -> None:

@@ -57,7 +57,7 @@ def test_the_floors_hold() -> None:
 
 
 def test_every_package_is_typed() -> None:
-    folders = [path for top in ("plugin", "server", "ocio") for path in (ROOT / top).iterdir()]
+    folders = [path for top in ("plugin", "server", "ocio", "installer") for path in (ROOT / top).iterdir()]
     found = {path.name: path for path in folders if path.name in PACKAGES}
     assert sorted(found) == sorted(PACKAGES)
     assert [name for name, path in found.items() if not (path / "py.typed").is_file()] == []

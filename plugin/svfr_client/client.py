@@ -15,6 +15,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Deque, Dict, Iterator, List, Mapping, Optional, Tuple, Type
 
+import zmq
+
 from .bulk import split_bulk
 from .connection import Connection, find_connection
 from .errors import (
@@ -164,8 +166,8 @@ class Client:
                         acked = seq
         finally:
             self._streams.pop(stream, None)
-            # Best effort: a service that is gone forgets the stream by itself.
-            with contextlib.suppress(SvfrError):
+            # Best effort: a service that is gone, or a client that was closed, has forgotten the stream.
+            with contextlib.suppress(SvfrError, zmq.ZMQError):
                 self._tell("unfollow", to_plain(JobRequest(job)))
 
     def cancel(self, job: str) -> JobStatus:

@@ -37,6 +37,7 @@ from svfr_server.memory import figures, is_device_lost, is_out_of_memory, let_go
 from svfr_server.references import ReferenceKeeper
 from svfr_server.resume import Resumption
 from svfr_server.roots import PathRoots
+from svfr_server.scratch import take_scratch
 from svfr_server.sources import Sources
 from svfr_server.storage import storage_error
 from svfr_server.worker_link import JobReporter, WorkerLink
@@ -227,6 +228,7 @@ def main() -> None:
     threading.Thread(target=_watch_lifeline, daemon=True).start()
     if start["umask"] is not None:
         os.umask(int(start["umask"]))
+    take_scratch(Path(start["home"]), device)
     gate.install()
     if landlock.confine(roots_of(start), Path(start["home"])):
         _log.info("the kernel holds this process inside the roots")

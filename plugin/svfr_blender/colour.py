@@ -19,7 +19,6 @@ from .svfr_client.messages import ColourClaim
 INTEROP_IDS = {
     "Linear Rec.709": "lin_rec709_scene",
     "Linear Rec.2020": "lin_rec2020_scene",
-    "Linear CIE-XYZ D65": "lin_ciexyzd65_scene",
     "ACES2065-1": "lin_ap0_scene",
     "ACEScg": "lin_ap1_scene",
     "ACEScct": "ocio:acescct_ap1_scene",

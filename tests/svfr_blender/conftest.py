@@ -2,6 +2,7 @@
 
 import os
 import sys
+import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -9,8 +10,13 @@ from pathlib import Path
 import pytest
 from blender_host import VERSIONS, Blender, blender_python
 
-from svfr_installer.blender_extension import build_extension
+from svfr_installer.blender_extension import build_extension, stage_extension
 from svfr_server.start import start_local_server
+
+# The extension's own modules, laid out as they ship (svfr_client inside), for tests without Blender.
+_STAGED = tempfile.TemporaryDirectory(prefix="svfr-staged-")
+stage_extension(Path(_STAGED.name) / "staged_extension", [])
+sys.path.insert(0, _STAGED.name)
 
 SVFR = Path(sys.executable).parent / ("svfr.exe" if os.name == "nt" else "svfr")
 

@@ -1,5 +1,5 @@
 """The ``svfr`` command: ``svfr restore | faces | serve | status | jobs | cancel | model | parity | doctor``,
-and ``svfr install | uninstall | service`` for hosts and for the machine itself.
+``svfr evaluate``, and ``svfr install | uninstall | service`` for hosts and for the machine itself.
 
 Each command lives in a module of ``commands/``, which imports its heavy libraries when it runs and not
 before. Exit statuses are those of :mod:`svfr_cli.exit_codes`.
@@ -7,7 +7,7 @@ before. Exit statuses are those of :mod:`svfr_cli.exit_codes`.
 
 import typer
 
-from .commands import doctor, faces, install, models, parity, restore, service
+from .commands import doctor, evaluate, faces, install, models, parity, restore, service
 
 app = typer.Typer(
     name="svfr",
@@ -25,6 +25,7 @@ app.command("jobs")(service.jobs)
 app.command("cancel")(service.cancel)
 app.add_typer(models.app, name="model")
 app.command("parity")(parity.parity)
+app.command("evaluate")(evaluate.evaluate)
 app.command("doctor")(doctor.doctor)
 app.add_typer(install.install_app, name="install")
 app.add_typer(install.uninstall_app, name="uninstall")

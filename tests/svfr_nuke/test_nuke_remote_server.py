@@ -30,6 +30,12 @@ def write_rules(remote: Path, *rules: tuple[str, str]) -> None:
     (remote.parent / "path_map.json").write_text(json.dumps({"format": 1, "rules": pairs}))
 
 
+@pytest.fixture(autouse=True)
+def away_from_the_checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Off Windows "P:/plates" is a relative path: what the plugin writes there must not land here."""
+    monkeypatch.chdir(tmp_path)
+
+
 def test_a_windows_path_reaches_the_server_and_the_result_has_its_name_here(
     nuke: FakeNuke, tmp_path: Path, remote: Path
 ) -> None:

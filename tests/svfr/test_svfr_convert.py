@@ -15,7 +15,7 @@ from official_files import (
 )
 from safetensors.torch import save_file
 
-from svfr.convert import SVD_XT_UNET, export_official, import_official
+from svfr.convert import export_official, import_official
 from svfr.errors import (
     CheckpointHoldsCode,
     CheckpointUnreadable,
@@ -32,6 +32,7 @@ from svfr.errors import (
 from svfr.geometry import id_face
 from svfr.model import load_model
 from svfr.model_folder import find_model, read_spec
+from svfr.svd_folder import SVD_XT_UNET
 from svfr.tensor_files import expected_shapes
 from svfr.unet import build_unet
 from svfr_client.errors import SeveralProblems

@@ -1,5 +1,6 @@
 """The ``svfr`` command: ``svfr restore | faces | serve | status | jobs | cancel | model | parity | doctor``,
 ``svfr evaluate``, and ``svfr install | uninstall | service`` for hosts and for the machine itself.
+``svfr pause | resume | drain | watch | redo`` are for the queue, ``svfr key | cache`` for its keeper.
 
 Each command lives in a module of ``commands/``, which imports its heavy libraries when it runs and not
 before. Exit statuses are those of :mod:`svfr_cli.exit_codes`.
@@ -7,7 +8,7 @@ before. Exit statuses are those of :mod:`svfr_cli.exit_codes`.
 
 import typer
 
-from .commands import doctor, evaluate, faces, install, models, parity, restore, service
+from .commands import cache, doctor, evaluate, faces, install, keys, models, parity, queue, restore, service
 
 app = typer.Typer(
     name="svfr",
@@ -23,7 +24,14 @@ app.command("serve")(service.serve)
 app.command("status")(service.status)
 app.command("jobs")(service.jobs)
 app.command("cancel")(service.cancel)
+app.command("pause")(queue.pause)
+app.command("resume")(queue.resume)
+app.command("drain")(queue.drain)
+app.command("watch")(queue.watch)
+app.command("redo")(queue.redo)
 app.add_typer(models.app, name="model")
+app.add_typer(keys.app, name="key")
+app.add_typer(cache.app, name="cache")
 app.command("parity")(parity.parity)
 app.command("evaluate")(evaluate.evaluate)
 app.command("doctor")(doctor.doctor)

@@ -141,6 +141,12 @@ class BadKeyFile(SvfrError):
     code = "BAD_KEY"
 
 
+class KeyExists(SvfrError):
+    """A new key would replace one that is in use."""
+
+    code = "BAD_KEY"
+
+
 class CheckpointNameRefused(SvfrError):
     """A checkpoint's name is not words with slashes between them."""
 

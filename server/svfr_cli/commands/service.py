@@ -29,6 +29,13 @@ def serve(
     idle_exit: Annotated[
         float | None, typer.Option("--idle-exit", help="End after so many seconds without work.")
     ] = None,
+    idle_unload: Annotated[
+        float, typer.Option("--idle-unload", help="Free the device after so many seconds without a job.")
+    ] = 600.0,
+    keep_days: Annotated[float, typer.Option("--keep-days", help="Then forget a finished job.")] = 30.0,
+    umask: Annotated[
+        str | None, typer.Option("--umask", help="Of written frames, e.g. 002. Default: the starter's.")
+    ] = None,
     stop: Annotated[bool, typer.Option("--stop", help="Stop the running server instead.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -48,6 +55,8 @@ def serve(
         options += [f"--write-root={root}" for root in write_root or ()]
         options += [f"--device={name}" for name in device or ()]
         options += [] if idle_exit is None else [f"--idle-exit={idle_exit}"]
+        options += [f"--idle-unload={idle_unload}", f"--keep-days={keep_days}"]
+        options += [] if umask is None else [f"--umask={umask}"]
         code = main(options)
         raise typer.Exit(int(ExitCode.NO_SERVER) if code == ANOTHER_RUNS else code)
 

@@ -1,0 +1,141 @@
+"""The commands of whoever keeps a service: keys, cache, queue, path rules; against a real service."""
+
+import json
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import typer
+from typer.testing import CliRunner
+
+from svfr_cli.commands.cache import parse_size
+from svfr_cli.main import app
+from svfr_client.client import Client
+from svfr_client.connection import find_connection
+from svfr_client.messages import JobSpec
+from svfr_server.job_store.checkpoints import CheckpointStore
+from svfr_server.job_store.folders import checkpoint_folder
+from svfr_server.start import start_local_server
+
+
+def svfr(*words: str) -> tuple[int, list[dict[str, Any]]]:
+    done = CliRunner().invoke(app, [*words, "--json"])
+    assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
+    return done.exit_code, [json.loads(line) for line in done.stdout.splitlines()]
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("SVFR_HOME", str(tmp_path / "home"))
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def service(home: Path) -> Iterator[Client]:
+    with start_local_server(home, idle_exit_s=60, arguments=["--device", "cpu"]) as client:
+        yield client
+        if (home / "connection.json").exists():
+            client.shutdown()
+
+
+def test_a_key_is_made_authorised_joined_and_revoked(home: Path, service: Client, tmp_path: Path) -> None:
+    away = tmp_path / "away"
+    code, (made,) = svfr("key", "new", str(away))
+    assert code == 0 and len(made["public"]) == 40
+    assert (away / "client.key").stat().st_mode & 0o777 == 0o600
+    assert made["public"] not in json.dumps(svfr("key", "list")[1])
+    endpoint, server_key = find_connection(home).endpoint, find_connection(home).server_key
+    join = ("key", "join", str(away), "--endpoint", endpoint, "--server-key", server_key)
+    code, (refused,) = svfr(*join)
+    assert (code, refused["code"]) == (4, "AUTH")
+    assert not (away / "connection.json").exists()
+    code, (authorised,) = svfr("key", "authorize", "anna", made["public"])
+    assert (code, authorised["server_key"]) == (0, server_key)
+    assert svfr(*join)[0] == 0
+    with Client(folder=away) as remote:
+        assert remote.ping().queue == "open"
+    assert {row["name"] for row in svfr("key", "list")[1]} == {"anna", "local"}
+    assert svfr("key", "revoke", "anna")[0] == 0
+    code, (refused,) = svfr(*join)
+    assert (code, refused["code"]) == (4, "AUTH")
+
+
+def test_a_key_in_use_is_not_replaced_and_a_wrong_one_not_taken(home: Path, tmp_path: Path) -> None:
+    assert svfr("key", "new", str(tmp_path / "away"))[0] == 0
+    before = (tmp_path / "away" / "client.key").read_text()
+    assert svfr("key", "new", str(tmp_path / "away"))[1][0]["code"] == "BAD_KEY"
+    assert (tmp_path / "away" / "client.key").read_text() == before
+    assert svfr("key", "authorize", "anna", "no key")[1][0]["code"] == "BAD_KEY"
+    assert svfr("key", "revoke", "nobody")[1][0]["code"] == "BAD_KEY"
+    join = ("key", "join", str(tmp_path / "none"), "--endpoint", "tcp://x:1", "--server-key", "y")
+    assert svfr(*join)[1][0]["code"] == "BAD_KEY"
+
+
+def fill(home: Path, names: list[str]) -> None:
+    home.mkdir(mode=0o700, exist_ok=True)
+    store = CheckpointStore(checkpoint_folder(home))
+    for age, name in enumerate(reversed(names)):
+        store.save(name, torch.zeros(2500))
+        path = checkpoint_folder(home) / f"{name}.safetensors"
+        os.utime(path, (time.time() - age * 100, time.time() - age * 100))
+
+
+def test_the_cache_is_shown_limited_and_cleared(home: Path) -> None:
+    fill(home, ["old/a", "old/b", "new/a"])
+    assert svfr("cache", "show")[1][0]["files"] == 3
+    CheckpointStore(checkpoint_folder(home)).load("old/a")  # used just now
+    code, (limited,) = svfr("cache", "limit", "21K")
+    assert code == 0 and limited["freed_bytes"] > 10_000
+    left = {str(path.relative_to(checkpoint_folder(home))) for path in checkpoint_folder(home).rglob("*.s*")}
+    assert left == {"old/a.safetensors", "new/a.safetensors"}
+    assert svfr("cache", "show")[1][0]["limit_bytes"] == 21 * 1024
+    assert svfr("cache", "clear")[1][0]["freed_bytes"] > 20_000
+    assert svfr("cache", "show")[1][0]["files"] == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "size"), [("0", 0), ("512", 512), ("1K", 1024), ("1.5 GiB", 3 * 2**29), ("2t", 2**41)]
+)
+def test_a_size_is_read_with_its_unit(text: str, size: int) -> None:
+    assert parse_size(text) == size
+
+
+@pytest.mark.parametrize("text", ["", "-1", "G", "1Q", "1,5G"])
+def test_what_is_no_size_is_refused(text: str) -> None:
+    with pytest.raises(typer.BadParameter):
+        parse_size(text)
+
+
+def test_the_queue_is_paused_watched_resumed_and_drained(home: Path, service: Client) -> None:
+    assert svfr("pause")[1][0]["queue"] == "paused"
+    spec = JobSpec("/p/a.%04d.exr", "1", ("bfr",), "/p/o.%04d.exr")
+    waiting = service.submit(spec).job
+    code, rows = svfr("watch", "--count", "2", "--every", "0.2")
+    assert code == 0 and [row["job"] for row in rows] == [waiting, waiting]
+    assert svfr("redo", waiting, "1")[1][0]["code"] == "REFERENCE_GONE"
+    service.cancel(waiting)
+    assert svfr("resume")[1][0]["queue"] == "open"
+    assert svfr("drain")[1][0]["queue"] == "draining"
+    for _ in range(200):
+        if not (home / "connection.json").exists():
+            break
+        time.sleep(0.05)
+    assert svfr("pause")[0] == 4
+
+
+def test_a_path_is_shown_as_the_server_sees_it(home: Path, tmp_path: Path) -> None:
+    rules = tmp_path / "rules.json"
+    rules.write_text('{"format": 1, "rules": [{"client": "P:/shots", "server": "/srv/shots"}]}')
+    tried = ("doctor", "--map-file", str(rules), "--map")
+    code, (mapped,) = svfr(*tried, r"p:\shots\sh010\a.%04d.exr")
+    assert (code, mapped["server"]) == (0, "/srv/shots/sh010/a.%04d.exr")
+    assert mapped["back"] == "P:/shots/sh010/a.%04d.exr"
+    code, (refused,) = svfr(*tried, r"Q:\other\a.exr")
+    assert (code, refused["code"]) == (3, "PATH_NOT_MAPPED")
+    home.mkdir(mode=0o700)
+    (home / "path_map.json").write_text('{"format": 7}')
+    assert svfr("doctor", "--map", "/p")[1][0]["code"] == "BAD_PATH_MAP"

@@ -75,6 +75,10 @@ def _spline_of(spline: Any, placement: Placement) -> MaskSpline:
     for i in pairs:
         extra[i] = _split(corners[i], corners[(i + 1) % len(points)], points[i].feather_points)
     ordered = [corner for i, own in enumerate(corners) for corner in (own, *extra.get(i, ()))]
+    if spline.use_cyclic and _runs_counter_clockwise(ordered):
+        # Its feather points inwards, where Blender has filled already: nothing of it is seen.
+        for corner in ordered:
+            corner.weight = 0.0
     return MaskSpline(tuple(corner.placed(placement) for corner in ordered), closed=bool(spline.use_cyclic))
 
 
@@ -98,6 +102,13 @@ class _Corner:
         """Return the point in plate pixels."""
         feather = max(0.0, self.weight) * placement.scale
         return MaskPoint(placement(*self.left), placement(*self.centre), placement(*self.right), feather)
+
+
+def _runs_counter_clockwise(corners: list[_Corner]) -> bool:
+    """Return whether the outline runs against the clock, y up (twice its area is positive)."""
+    outline = [at for corner in corners for at in (corner.left, corner.centre, corner.right)]
+    following = [*outline[1:], outline[0]]
+    return sum(a[0] * b[1] - a[1] * b[0] for a, b in zip(outline, following, strict=True)) > 0.0
 
 
 def _split(start: _Corner, end: _Corner, feather_points: Any) -> list[_Corner]:

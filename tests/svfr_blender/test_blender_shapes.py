@@ -91,12 +91,19 @@ def test_a_blend_without_a_counterpart_is_refused(blend: str) -> None:
 
 
 def test_feather_points_become_points_of_the_outline_in_order() -> None:
-    points = [point(0.2, 0.5, 0.1, ((0.75, 0.3), (0.25, 0.2))), point(0.6, 0.5, 0.1), point(0.4, 0.8)]
+    points = [point(0.2, 0.5, 0.1, ((0.75, 0.3), (0.25, 0.2))), point(0.6, 0.5, 0.1), point(0.4, 0.2)]
     spline = SimpleNamespace(points=points, use_cyclic=True, use_fill=True)
     drawn = shape_of(mask({"splines": [spline]}), over_plate(*PLATE)).layers[0].splines[0]
     assert [p.feather_px for p in drawn.points] == pytest.approx([16.0, 32.0, 48.0, 16.0, 0.0])
     # A straight Bezier runs slowly at its ends: at a quarter it has gone 10/64 of the way.
     assert [p.centre[0] for p in drawn.points[:4]] == pytest.approx([32.0, 42.0, 86.0, 96.0])
+
+
+def test_a_feather_that_points_inwards_is_not_seen() -> None:
+    points = [point(0.2, 0.5, 0.1), point(0.6, 0.5, 0.1), point(0.4, 0.8, 0.1)]
+    spline = SimpleNamespace(points=points, use_cyclic=True, use_fill=True)
+    drawn = shape_of(mask({"splines": [spline]}), over_plate(*PLATE)).layers[0].splines[0]
+    assert [p.feather_px for p in drawn.points] == [0.0, 0.0, 0.0]
 
 
 def test_a_local_server_gets_space_and_config_a_remote_one_the_interop_id(tmp_path: Any) -> None:

@@ -120,6 +120,16 @@ class JobSpec(Record):
         same = replace(self, tasks=tuple(sorted(self.tasks)), layers=tuple(sorted(self.layers)))
         return sha256_of(same.to_json())
 
+    def pixels_key(self) -> str:
+        """Return the SHA-256 of what decides a frame's pixels, whatever is written where, and when.
+
+        A job that goes on after a crash, and one that does some frames again, give the same files.
+        """
+        seen = self.frames if self.context is None else self.context
+        return replace(
+            self, frames=seen, context=None, output="", existing="", write_handles=False, priority=0
+        ).content_key()
+
     def problems(self) -> List[SvfrError]:
         """Return everything wrong with the values that can be seen without opening a file."""
         return job_problems(self)

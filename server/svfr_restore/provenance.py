@@ -25,5 +25,5 @@ def provenance(plan: JobPlan, faces: Iterable[TrackPlan]) -> dict[str, str]:
         "svfr/sampler": spec.sampler,
         "svfr/color": f"{config.uri or config.sha256} {plan.colour.space.name}",
         "svfr/exposure_stops": ",".join(f"{track.domain.exposure_stops:.4f}" for track in faces),
-        "svfr/job_hash": spec.content_key(),
+        "svfr/job_hash": spec.pixels_key(),
     }

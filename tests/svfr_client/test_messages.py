@@ -81,6 +81,14 @@ def test_the_content_key_does_not_depend_on_the_order_of_sets_or_the_writing_of_
     assert boxes.content_key() == FULL.content_key()
 
 
+def test_where_frames_go_and_which_are_written_does_not_decide_their_pixels() -> None:
+    spec = replace(FULL, frames="1-50", context=None)
+    same = replace(spec, frames="7", context="1-50", output="/o/x.exr", existing="overwrite", priority=9)
+    assert same.pixels_key() == spec.pixels_key()
+    for change in ({"seed": 1}, {"frames": "1-51"}, {"feather": 0.5}):
+        assert replace(spec, **change).pixels_key() != spec.pixels_key()  # type: ignore[arg-type]
+
+
 def test_the_content_key_survives_the_plain_form() -> None:
     assert JobSpec.from_json(FULL.to_json()).content_key() == FULL.content_key()
 

@@ -13,7 +13,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from svfr.training.config import read_config
+from svfr.training.config import NetworkConfig, read_config
 from svfr.training.export import export_preview, read_trained
 from svfr_lab.evaluation_split import EVALUATION_SPLIT_PATH
 from svfr_lab.render_dataset import file_sha256, open_rendered_folder
@@ -45,6 +45,7 @@ def main(arguments: list[str] | None = None) -> None:
     asked = parser.parse_args(arguments)
     packaged = Path(str(resources.files("svfr.training") / "configs" / "mini.toml"))
     config = read_config(asked.config or packaged)
+    assert isinstance(config.network, NetworkConfig), "the recipe of a preview model"
     trained = read_trained(asked.run / "state.pt", config.network)
     export_preview(trained, config, asked.out, provenance(asked.data, asked.revision))
     size_bytes = sum(path.stat().st_size for path in asked.out.iterdir())

@@ -14,6 +14,7 @@ from typing import Any
 import torch
 
 from svfr.training.config import read_config
+from svfr.training.preview_net import PreviewNet
 from svfr.training.trainer import Trainer
 from svfr_lab.training_clips import RenderedClips
 from svfr_lab.watch import watch
@@ -41,7 +42,9 @@ def main(arguments: list[str] | None = None) -> None:
     def report(row: dict[str, Any]) -> None:
         print(row, flush=True)
         if row["step"] % 1000 == 0:
-            print({"step": row["step"], "held_back": watch(trainer.averaged_net, chosen.data)}, flush=True)
+            net = trainer.averaged_net
+            assert isinstance(net, PreviewNet)
+            print({"step": row["step"], "held_back": watch(net, chosen.data)}, flush=True)
 
     trainer.run(report, stop=lambda: bool(stopped))
 

@@ -68,7 +68,11 @@ def test_without_any_known_landmark_there_is_nothing_to_learn() -> None:
     predicted = torch.rand(2, 5, 2, requires_grad=True)
     loss = landmark_loss(predicted, torch.full((2, 5, 2), NAN), CONFIG)
     loss.backward()
-    assert float(loss.detach()) == 0.0 and predicted.grad is not None and torch.count_nonzero(predicted.grad) == 0
+    assert (
+        float(loss.detach()) == 0.0
+        and predicted.grad is not None
+        and torch.count_nonzero(predicted.grad) == 0
+    )
 
 
 @pytest.mark.parametrize("landmarks", [5, 68])

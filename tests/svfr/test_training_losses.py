@@ -6,9 +6,9 @@ import torch
 from tiny_training import CONFIG
 
 from svfr.objectives import Objective
-from svfr.training.batches import draw_step
-from svfr.training.config import Phase
-from svfr.training.losses import relative_errors, sigma_weights
+from svfr.training.batches import draw_log_normal, draw_step
+from svfr.training.config import NoiseConfig, Phase
+from svfr.training.losses import relative_errors, sigma_weights, v_errors
 
 SHAPE = (2, 3, 4, 5, 5)
 STD = torch.tensor([2.0, 1.0, 0.5, 0.25])
@@ -118,5 +118,49 @@ def test_own_references_are_half_of_the_half_that_have_one() -> None:
 
 def test_equal_generators_draw_equal_steps() -> None:
     first, again = (draw_step(CONFIG, Phase(1, 1, 16, 0.5), np.random.default_rng(3)) for _ in range(2))
-    for name, value in vars(first).items():
-        assert torch.equal(value, getattr(again, name)), name
+    for name in ("sigma", "noised", "has_reference", "own_reference"):
+        assert torch.equal(getattr(first, name), getattr(again, name)), name
+
+
+@pytest.mark.parametrize("sigma", [0.01, 0.7, 20.0, 700.0])
+def test_the_noise_loss_is_the_error_of_the_networks_v(sigma: float) -> None:
+    clean, noise, output = (latents(seed).double() for seed in range(3))
+    x = clean + sigma * noise
+    target = (noise - sigma * clean) / math.sqrt(sigma**2 + 1)
+    denoised = Objective("v").denoised(output, x, latents(3).double(), sigma)
+    expected = (output - target).square().mean((1, 2, 3, 4))
+    actual = v_errors(denoised, clean, torch.full((2,), sigma, dtype=torch.float64))
+    torch.testing.assert_close(actual, expected, rtol=1e-7, atol=1e-9)
+
+
+def test_the_gradient_of_the_noise_loss_is_twice_the_mean_error_of_v() -> None:
+    clean, noise = latents(0).double(), latents(1).double()
+    output = latents(2).double().requires_grad_()
+    sigma = torch.tensor([0.3, 5.0], dtype=torch.float64)
+    level = sigma.view(-1, 1, 1, 1, 1)
+    denoised = Objective("v").denoised(output, clean + level * noise, clean, level)
+    v_errors(denoised, clean, sigma).sum().backward()
+    target = (noise - level * clean) / (level**2 + 1).sqrt()
+    torch.testing.assert_close(output.grad, 2 * (output.detach() - target) / clean[0].numel())
+
+
+def test_svds_noise_levels_are_log_normal_and_all_samples_are_diffused() -> None:
+    noise = NoiseConfig(log_sigma_mean=0.7, log_sigma_std=1.6)
+    draws = draw_log_normal(noise, Phase(1, 4, 4000, 1.0), 0.5, np.random.default_rng(0))
+    logs = draws.sigma.log()
+    assert draws.noised.all() and not draws.own_reference.any()
+    assert float(logs.mean()) == pytest.approx(0.7, abs=0.1)
+    assert float(logs.std()) == pytest.approx(1.6, abs=0.08)
+    assert float(draws.has_reference.float().mean()) == pytest.approx(0.5, abs=0.04)
+
+
+def test_all_versions_of_a_clip_share_their_draws() -> None:
+    pairs = Phase(1, 1, 40, 0.5, tasks_per_clip=2)
+    for draws in (
+        draw_step(CONFIG, pairs, np.random.default_rng(0)),
+        draw_log_normal(NoiseConfig(0.7, 1.6), pairs, 0.5, np.random.default_rng(0)),
+    ):
+        assert draws.tasks_per_clip == 2
+        for values in (draws.sigma, draws.noised, draws.has_reference, draws.own_reference):
+            assert len(values) == 40 and torch.equal(values[::2], values[1::2])
+        assert len(draws.has_reference.unique()) == 2

@@ -128,7 +128,7 @@ def test_clips_move_the_temporal_parts(tmp_path: Path) -> None:
 
 def test_training_mends_what_can_be_mended(tmp_path: Path) -> None:
     trainer = Trainer(shortened(40), NoisyGradients(), tmp_path)
-    errors = [float(trainer.train_step().mean()) for _ in range(40)]
+    errors = [float(trainer.train_step()["errors"].mean()) for _ in range(40)]
     assert errors[0] == pytest.approx(1.0, abs=0.05)
     assert np.mean(errors[-10:]) < 0.75
 
@@ -138,7 +138,14 @@ def test_the_log_has_a_line_for_every_fifty_steps(tmp_path: Path) -> None:
     Trainer(shortened(50), NoisyGradients(), tmp_path).run(rows.append)
     logged = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
     assert logged == rows and [row["step"] for row in rows] == [50]
-    assert rows[0].keys() == {"step", "relative_error", "learning_rate", "seconds_per_step"}
+    assert rows[0].keys() == {
+        "step",
+        "relative_error",
+        "learning_rate",
+        "seconds_per_step",
+        "loss",
+        "noise",
+    }
 
 
 def test_the_gain_is_the_spread_of_what_is_to_be_learned() -> None:

@@ -6,13 +6,13 @@ run that was never killed.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from typing import Protocol
 
 import numpy as np
 import torch
 
-from svfr.training.config import Phase, TrainConfig
+from svfr.training.config import NetworkConfig, NoiseConfig, Phase, TrainConfig
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,11 @@ class ClipBatch:
     """Training clips: pictures (B, F, 3, S, S) in [-1, 1], tasks (B, 3) of 0 and 1.
 
     ``reference`` (B, 3, S, S) is another clean frame of the same person; ``reference_low_quality`` is the
-    same frame as the network would get it.
+    same frame as the network would get it. Samples that show one clip under several tasks are neighbours.
+
+    What only some recipes need may be None: ``clips`` (B,) whole numbers, equal for samples of one clip in
+    all of the source; ``landmarks`` (B, F, L, 2) and ``reference_landmarks`` (B, L, 2) of the clean frames, x
+    before y, in shares of the side, NaN where a landmark is not known.
     """
 
     clean: torch.Tensor
@@ -28,13 +32,24 @@ class ClipBatch:
     tasks: torch.Tensor
     reference: torch.Tensor
     reference_low_quality: torch.Tensor
+    clips: torch.Tensor | None = None
+    landmarks: torch.Tensor | None = None
+    reference_landmarks: torch.Tensor | None = None
+
+    def to(self, device: torch.device) -> ClipBatch:
+        """Return the batch with all its tensors on ``device``."""
+        there = {field.name: getattr(self, field.name) for field in fields(self)}
+        return replace(self, **{n: value.to(device) for n, value in there.items() if value is not None})
 
 
 class ClipSource(Protocol):
     """Where clips come from; equal generators give equal batches."""
 
     def batch(self, rng: np.random.Generator, phase: Phase) -> ClipBatch:
-        """Draw ``phase.batch`` clips of ``phase.frames`` consecutive frames, with ``phase.damage``."""
+        """Draw ``phase.batch`` samples of ``phase.frames`` consecutive frames, with ``phase.damage``.
+
+        Each clip is drawn ``phase.tasks_per_clip`` times over, under another task each time.
+        """
 
 
 @dataclass(frozen=True)
@@ -42,13 +57,15 @@ class StepDraws:
     """The random choices of one step, for B samples.
 
     ``sigma`` (B,); ``noised`` (B,) bool: diffused, else started from the low-quality latent without noise;
-    ``has_reference`` and ``own_reference`` (B,) bool.
+    ``has_reference`` and ``own_reference`` (B,) bool. Each ``tasks_per_clip`` neighbours are of one clip and
+    share all draws.
     """
 
     sigma: torch.Tensor
     noised: torch.Tensor
     has_reference: torch.Tensor
     own_reference: torch.Tensor
+    tasks_per_clip: int = 1
 
 
 # Of the diffused samples: a third at the largest sigma, where sampling starts, the rest log-normal.
@@ -57,8 +74,12 @@ _LOG_SIGMA_MEAN, _LOG_SIGMA_STD = -0.2, 1.3
 
 
 def draw_step(config: TrainConfig, phase: Phase, rng: np.random.Generator) -> StepDraws:
-    """Draw which samples are diffused, how strongly, and which see a reference."""
-    count, network = phase.batch, config.network
+    """Draw which clips are diffused, how strongly, and which see a reference, for the preview network.
+
+    All samples of one clip share their draws, and differ in damage and task alone.
+    """
+    count, network = phase.batch // phase.tasks_per_clip, config.network
+    assert isinstance(network, NetworkConfig)
     noised = rng.random(count) < phase.noised_share
     spread = np.exp(rng.normal(_LOG_SIGMA_MEAN, _LOG_SIGMA_STD, count))
     spread = np.clip(spread, 0.6 * network.sigma_min, network.sigma_max)
@@ -66,9 +87,26 @@ def draw_step(config: TrainConfig, phase: Phase, rng: np.random.Generator) -> St
     sigma = np.where(noised & ~top, spread, network.sigma_max)
     has_reference = rng.random(count) < config.reference_share
     own = has_reference & (rng.random(count) < config.own_reference_share)
-    return StepDraws(
-        torch.tensor(sigma, dtype=torch.float32),
-        torch.from_numpy(noised),
-        torch.from_numpy(has_reference),
-        torch.from_numpy(own),
+    return _for_samples(phase, sigma, noised, has_reference, own)
+
+
+def draw_log_normal(
+    noise: NoiseConfig, phase: Phase, reference_share: float, rng: np.random.Generator
+) -> StepDraws:
+    """Draw noise levels and references as SVFR trains: all clips diffused, no references of the model's own.
+
+    All samples of one clip share their draws, and differ in damage and task alone.
+    """
+    count = phase.batch // phase.tasks_per_clip
+    sigma = np.exp(rng.normal(noise.log_sigma_mean, noise.log_sigma_std, count))
+    has_reference = rng.random(count) < reference_share
+    return _for_samples(phase, sigma, np.ones(count, np.bool_), has_reference, np.zeros(count, np.bool_))
+
+
+def _for_samples(phase: Phase, sigma: np.ndarray, *flags: np.ndarray) -> StepDraws:
+    """Return draws of clips as draws of samples."""
+    noised, has_reference, own = (
+        torch.from_numpy(flag).repeat_interleave(phase.tasks_per_clip) for flag in flags
     )
+    levels = torch.tensor(sigma, dtype=torch.float32).repeat_interleave(phase.tasks_per_clip)
+    return StepDraws(levels, noised, has_reference, own, phase.tasks_per_clip)

@@ -7,56 +7,54 @@ the folder; after loading they are computed with in float32 again.
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import torch
-from torch import nn
 
-from svfr.errors import CheckpointUnreadable, ModelFileMissing, NotFinite
+from svfr.errors import ModelFileMissing, NotFinite
 from svfr.linear_patch import LinearPatchSpec
 from svfr.model_folder import write_folder
-from svfr.model_spec import CodecSpec, IdentitySpec, ModelSpec, Preset, ScheduleSpec
-from svfr.networks import CONV_IDENTITY_FILE, UNET_FILE
+from svfr.model_spec import ModelSpec
+from svfr.networks import ARCFACE_FILE, CONV_IDENTITY_FILE, ID_PROJECTION_FILE, UNET_FILE, VAE_FILE
+from svfr.svd_folder import CONFIG_COPIES, vae_weights
 from svfr.tensor_files import compare_shapes, expected_shapes
 from svfr.training.config import NetworkConfig, TrainConfig
+from svfr.training.model_card import model_card
 from svfr.training.preview_net import PreviewNet
+from svfr.training.preview_spec import preview_spec
+from svfr.training.state_file import read_state
+from svfr.training.svd_net import SvdNet
+from svfr.training.trainable import TrainableNet
 from svfr_client.errors import raise_problems
 
-LICENCE = "Apache-2.0. The weights were trained by this project on rendered heads; no third-party weights."
-
-# One step from the low-quality latent is what most of the training is spent on, and what measures best;
-# "final" gives the diffusion walk with noise, as the full model does it.
-PRESETS: Mapping[str, Preset] = {
-    "draft": Preset(1, 1, initial_noise=0.0, guidance=1.0),
-    "standard": Preset(1, 1, initial_noise=0.0, guidance=1.0),
-    "final": Preset(4, 4, initial_noise=1.0, guidance=1.0),
-}
-_RHO = 7.0
-
-# torch.load's ways of saying that a file is no checkpoint.
-_LOAD_ERRORS = (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError, OSError, TypeError)
 _AVERAGE_PREFIX = "module."
+Net = TypeVar("Net", bound=TrainableNet)
 
 
 @dataclass(frozen=True)
-class TrainedNet:
-    """The averaged network of a run in ``eval`` mode, and the number of steps it was trained for."""
+class TrainedNet(Generic[Net]):
+    """The averaged network of a run, and the number of steps it was trained for."""
 
-    net: PreviewNet
+    net: Net
     steps: int
 
 
-def read_trained(state_path: Path, network: NetworkConfig) -> TrainedNet:
+def read_trained(state_path: Path, network: NetworkConfig) -> TrainedNet[PreviewNet]:
     """Read the averaged weights of a ``state.pt`` written by :class:`svfr.training.trainer.Trainer`.
 
     Raises ModelFileMissing, CheckpointUnreadable, and TensorsMissing, TensorsUnexpected and
     TensorShapesWrong when the state is that of another network.
     """
-    state = _read_state(state_path)
+    if not state_path.is_file():
+        raise ModelFileMissing(
+            "The training run has no state yet.",
+            path=state_path,
+            remedy="Give the folder of a training run.",
+        )
+    state = read_state(state_path, ("step", "average", "codec", "output_gain"))
     average = {
         name.removeprefix(_AVERAGE_PREFIX): tensor
         for name, tensor in state["average"].items()
@@ -69,27 +67,8 @@ def read_trained(state_path: Path, network: NetworkConfig) -> TrainedNet:
     return TrainedNet(net.requires_grad_(False).eval(), int(state["step"]))
 
 
-def _read_state(path: Path) -> dict[str, Any]:
-    if not path.is_file():
-        raise ModelFileMissing(
-            "The training run has no state yet.", path=path, remedy="Give the folder of a training run."
-        )
-    remedy = "Give a state that the trainer has written whole."
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except _LOAD_ERRORS as error:
-        text = f"The training state cannot be read: {error}"
-        raise CheckpointUnreadable(text, path=path, remedy=remedy) from error
-    needed = ("step", "average", "codec", "output_gain")
-    missing = [key for key in needed if not isinstance(state, dict) or key not in state]
-    if missing:
-        text = f"The training state has no {', '.join(missing)}."
-        raise CheckpointUnreadable(text, path=path, remedy=remedy)
-    return state
-
-
 def export_preview(
-    trained: TrainedNet, config: TrainConfig, folder: Path, training: Mapping[str, Any]
+    trained: TrainedNet[PreviewNet], config: TrainConfig, folder: Path, training: Mapping[str, Any]
 ) -> ModelSpec:
     """Write the model folder and return its description.
 
@@ -98,53 +77,65 @@ def export_preview(
     """
     net = trained.net
     tensors = {
-        UNET_FILE: _stored(_folded_unet(net), UNET_FILE),
+        UNET_FILE: _stored(net.folded_unet(), UNET_FILE),
         CONV_IDENTITY_FILE: _stored(net.identity.state_dict(), CONV_IDENTITY_FILE),
     }
-    record = {
+    record = _record(config, trained.steps, tensors, training)
+    return write_folder(folder, preview_spec(net, config, record), tensors, copies={})
+
+
+def export_svd(
+    trained: TrainedNet[SvdNet], config: TrainConfig, folder: Path, training: Mapping[str, Any]
+) -> ModelSpec:
+    """Write the model folder of a run from Stable Video Diffusion; see :func:`export_preview`.
+
+    Autoencoder and recogniser are taken over as they came, and SVD's configurations with them, so that the
+    folder can be exported under the official names.
+    """
+    net, frozen = trained.net, trained.net.frozen
+    tensors = {UNET_FILE: _stored(net.unet.state_dict(), UNET_FILE)}
+    if net.id_projection is not None and frozen.recogniser is not None:
+        tensors[ID_PROJECTION_FILE] = _stored(net.id_projection.state_dict(), ID_PROJECTION_FILE)
+        tensors[ARCFACE_FILE] = {
+            name: tensor.detach().cpu() for name, tensor in frozen.recogniser.state_dict().items()
+        }
+    svd = frozen.source.svd_folder
+    configs = {copy: svd / official for official, copy in CONFIG_COPIES.items()}
+    copies = {VAE_FILE: vae_weights(svd)} | {copy: path for copy, path in configs.items() if path.is_file()}
+    record = _record(config, trained.steps, tensors, training)
+    return write_folder(folder, net.spec(config, record), tensors, copies)
+
+
+def export_model(
+    net: TrainableNet, steps: int, config: TrainConfig, folder: Path, training: Mapping[str, Any]
+) -> ModelSpec:
+    """Write the model folder of a network of either kind, with its card ``README.md``.
+
+    The card is for people: no file of the model depends on it, and it may be edited.
+    """
+    if isinstance(net, PreviewNet):
+        spec = export_preview(TrainedNet(net, steps), config, folder, training)
+    else:
+        assert isinstance(net, SvdNet)
+        spec = export_svd(TrainedNet(net, steps), config, folder, training)
+    (folder / "README.md").write_text(model_card(spec, config), encoding="utf-8")
+    return spec
+
+
+def _record(
+    config: TrainConfig,
+    steps: int,
+    tensors: Mapping[str, Mapping[str, torch.Tensor]],
+    training: Mapping[str, Any],
+) -> dict[str, Any]:
+    return {
         "recipe": config.name,
         "seed": config.seed,
-        "steps": trained.steps,
+        "steps": steps,
         "planned_steps": config.steps,
         "parameters": sum(tensor.numel() for weights in tensors.values() for tensor in weights.values()),
         **training,
     }
-    return write_folder(folder, _spec(net, config, record), tensors, copies={})
-
-
-def _spec(net: PreviewNet, config: TrainConfig, training: Mapping[str, Any]) -> ModelSpec:
-    network = config.network
-    codec = {key: value for key, value in net.codec.spec.to_json().items() if key != "kind"}
-    convolutions = [layer for layer in net.identity.body if isinstance(layer, nn.Conv2d)]
-    return ModelSpec(
-        name=config.name,
-        kind="diffusion",
-        preview=True,
-        crop_px=network.crop_px,
-        hole_fill="telea",
-        licence=LICENCE,
-        window=network.window,
-        overlap=network.overlap,
-        latent_channels=net.codec.channels,
-        codec=CodecSpec("linear_patch", codec),
-        unet=net.unet_config,
-        objective=net.objective,
-        schedule=ScheduleSpec(network.sigma_min, network.sigma_max, _RHO),
-        identity=IdentitySpec(
-            "conv", network.token_channels, tuple(layer.out_channels for layer in convolutions[:-1])
-        ),
-        presets=PRESETS,
-        training=training,
-    )
-
-
-def _folded_unet(net: PreviewNet) -> dict[str, torch.Tensor]:
-    """Return the UNet's weights such that its output is the residual without a further gain."""
-    weights = dict(net.unet.state_dict())
-    gain = net.output_gain.flatten()
-    weights["conv_out.weight"] = weights["conv_out.weight"] * gain.view(-1, 1, 1, 1)
-    weights["conv_out.bias"] = weights["conv_out.bias"] * gain
-    return weights
 
 
 def _stored(weights: Mapping[str, torch.Tensor], file_name: str) -> dict[str, torch.Tensor]:

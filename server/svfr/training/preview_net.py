@@ -1,22 +1,29 @@
-"""The network under training: UNet, identity encoder, codec and objective as one module."""
+"""The preview network under training: UNet, identity encoder, codec and objective as one module."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import copy
+from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
+import numpy as np
 import torch
-from torch import nn
 
 from svfr.conv_identity import ConvIdentity
+from svfr.identity import ConvCropIdentity
 from svfr.linear_patch import LinearPatchCodec, LinearPatchSpec
+from svfr.model import Model
 from svfr.objectives import Objective
-from svfr.training.config import NetworkConfig
-from svfr.training.network import build_preview_unet, preview_unet_config
+from svfr.training.batches import ClipBatch, StepDraws, draw_step
+from svfr.training.config import NetworkConfig, Phase, TrainConfig
+from svfr.training.losses import relative_errors, sigma_weights
+from svfr.training.network import build_preview_unet, preview_unet_config, spatial_parts_only
+from svfr.training.preview_spec import preview_spec
+from svfr.training.trainable import TrainableNet
 
 
-class PreviewNet(nn.Module):
+class PreviewNet(TrainableNet):
     """Everything that is trained, and the fixed parts it needs.
 
     ``output_gain`` (C,) is each latent channel's residual spread: luma means need half the range of chroma.
@@ -24,10 +31,12 @@ class PreviewNet(nn.Module):
     """
 
     output_gain: torch.Tensor
+    codec: LinearPatchCodec
 
     def __init__(self, config: NetworkConfig, codec: LinearPatchSpec, output_gain: torch.Tensor) -> None:
         super().__init__()
         self.config = config
+        self.crop_px = config.crop_px
         self.codec = LinearPatchCodec(codec)
         self.objective = Objective("residual", config.sigma_data)
         self.unet_config = preview_unet_config(
@@ -40,34 +49,42 @@ class PreviewNet(nn.Module):
         self.unet = build_preview_unet(self.unet_config)
         self.identity = ConvIdentity(config.token_channels)
         self.register_buffer("output_gain", output_gain.view(1, 1, -1, 1, 1))
-        self.autocast: Callable[[], AbstractContextManager[Any]] = nullcontext
 
-    def encode(self, clips: torch.Tensor) -> torch.Tensor:
-        """Pictures (B, F, 3, S, S) to latents (B, F, C, S/4, S/4)."""
-        return self.codec.encode(clips.flatten(0, 1)).unflatten(0, clips.shape[:2])
+    def amplified(self, output: torch.Tensor) -> torch.Tensor:
+        """Return the output in the range of the residual it predicts."""
+        return output * self.output_gain
 
-    def denoise(
-        self,
-        x: torch.Tensor,
-        z_lq: torch.Tensor,
-        sigma: torch.Tensor,
-        tasks: torch.Tensor,
-        reference: torch.Tensor,
-        tokens: torch.Tensor,
-    ) -> torch.Tensor:
-        """Return D: x and z_lq (B, F, C, h, w), sigma (B,), reference (B, C, h, w), tokens (B, L, K)."""
-        level = sigma.view(-1, 1, 1, 1, 1)
-        noisy = self.objective.network_input(x, z_lq, level)
-        frames = x.shape[1]
-        stacked = torch.cat([noisy, z_lq, reference[:, None].expand(-1, frames, -1, -1, -1)], dim=2)
-        with self.autocast():
-            output = self.unet(
-                stacked, 0.25 * sigma.log(), encoder_hidden_states=tokens, added_time_ids=tasks
-            ).sample
-        return self.objective.denoised(output.float() * self.output_gain, x, z_lq, level)
+    def parts_for(self, frames: int) -> AbstractContextManager[None]:
+        """Return the context for clips of so many frames: single frames skip the temporal parts."""
+        return spatial_parts_only(self.unet) if frames == 1 else nullcontext()
 
-    def identify(self, pictures: torch.Tensor) -> torch.Tensor:
-        """Return the tokens (B, L, K) of reference pictures (B, 3, S, S)."""
+    def draw(self, config: TrainConfig, phase: Phase, rng: np.random.Generator) -> StepDraws:
+        """Draw which samples are diffused and how strongly, and which see a reference of what kind."""
+        return draw_step(config, phase, rng)
+
+    def reference_pictures(self, batch: ClipBatch, draws: StepDraws) -> torch.Tensor:
+        """Return clean frames, or, where drawn, what the network's own first pass makes of damaged ones."""
+        own = draws.own_reference.to(batch.reference.device)
+        if not own.any():
+            return batch.reference
+        with torch.no_grad(), self.parts_for(batch.clean.shape[1]):
+            z_lq = self.encode(batch.reference_low_quality[own][:, None])
+            sigma = torch.full((len(z_lq),), self.config.sigma_max, device=z_lq.device)
+            zeros = self.no_reference(len(z_lq))
+            denoised = self.denoise(z_lq, z_lq, sigma, batch.tasks[own], *zeros)
+            pictures = batch.reference.clone()
+            pictures[own] = self.codec.decode(denoised[:, 0])
+        return pictures
+
+    def noise_losses(
+        self, denoised: torch.Tensor, clean: torch.Tensor, z_lq: torch.Tensor, sigma: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return each sample's weighted relative error (B,), and the relative error itself."""
+        errors = relative_errors(denoised, clean, z_lq, self.codec.std.flatten())
+        return sigma_weights(sigma, self.config.sigma_data) * errors, errors.detach()
+
+    def identify(self, pictures: torch.Tensor, landmarks: torch.Tensor | None = None) -> torch.Tensor:
+        """Return the tokens (B, L, K) of reference pictures (B, 3, S, S); landmarks are not needed."""
         with self.autocast():
             return self.identity(pictures).float()
 
@@ -80,3 +97,24 @@ class PreviewNet(nn.Module):
             torch.zeros(count, self.codec.channels, side, side, device=device),
             torch.zeros(count, tokens, self.config.token_channels, device=device),
         )
+
+    def constants(self) -> Mapping[str, Any]:
+        """Return the codec's scaling and the output gain, both measured on the run's clips."""
+        return {"codec": self.codec.spec.to_json(), "output_gain": self.output_gain.flatten()}
+
+    def folded_unet(self) -> dict[str, torch.Tensor]:
+        """Return the UNet's weights such that its output is the residual without a further gain."""
+        weights = dict(self.unet.state_dict())
+        gain = self.output_gain.flatten()
+        weights["conv_out.weight"] = weights["conv_out.weight"] * gain.view(-1, 1, 1, 1)
+        weights["conv_out.bias"] = weights["conv_out.bias"] * gain
+        return weights
+
+    def as_model(self, config: TrainConfig) -> Model:
+        """Return a copy of the network as the sampler takes it."""
+        unet = copy.deepcopy(self.unet)
+        unet.load_state_dict(self.folded_unet())
+        identity = ConvCropIdentity(copy.deepcopy(self.identity), self.crop_px)
+        for part in (unet, identity):
+            part.requires_grad_(False).eval()
+        return Model(preview_spec(self, config, {}), unet, self.codec, self.objective, identity)

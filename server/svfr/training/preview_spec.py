@@ -1,0 +1,51 @@
+"""What model.json says of a preview model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from torch import nn
+
+from svfr.model_spec import CodecSpec, IdentitySpec, ModelSpec, Preset, ScheduleSpec
+from svfr.training.config import TrainConfig
+
+if TYPE_CHECKING:
+    from svfr.training.preview_net import PreviewNet
+
+LICENCE = "Apache-2.0. The weights were trained by this project on rendered heads; no third-party weights."
+
+# One step from the low-quality latent is what most of the training is spent on, and what measures best;
+# "final" gives the diffusion walk with noise, as the full model does it.
+PRESETS: Mapping[str, Preset] = {
+    "draft": Preset(1, 1, initial_noise=0.0, guidance=1.0),
+    "standard": Preset(1, 1, initial_noise=0.0, guidance=1.0),
+    "final": Preset(4, 4, initial_noise=1.0, guidance=1.0),
+}
+_RHO = 7.0
+
+
+def preview_spec(net: PreviewNet, config: TrainConfig, training: Mapping[str, Any]) -> ModelSpec:
+    """Return the description of a preview network, without its files."""
+    network = net.config
+    codec = {key: value for key, value in net.codec.spec.to_json().items() if key != "kind"}
+    convolutions = [layer for layer in net.identity.body if isinstance(layer, nn.Conv2d)]
+    widths = tuple(layer.out_channels for layer in convolutions[:-1])
+    return ModelSpec(
+        name=config.name,
+        kind="diffusion",
+        preview=True,
+        crop_px=network.crop_px,
+        hole_fill="telea",
+        licence=LICENCE,
+        window=network.window,
+        overlap=network.overlap,
+        latent_channels=net.codec.channels,
+        codec=CodecSpec("linear_patch", codec),
+        unet=net.unet_config,
+        objective=net.objective,
+        schedule=ScheduleSpec(network.sigma_min, network.sigma_max, _RHO),
+        identity=IdentitySpec("conv", network.token_channels, widths),
+        presets=PRESETS,
+        training=training,
+    )

@@ -37,7 +37,9 @@ from svfr_lab.reporting import jitter_codes, record_in_model, show_table, task_t
 from svfr_restore.models import ModelCache
 
 _ONE_STEP = Preset(1, 1, initial_noise=0.0, guidance=1.0)
-_RUNS = ("standard", "final", "alone")
+# Four steps that start from noise, as the full model samples; the preview model has no such preset.
+_SAMPLED = Preset(4, 4, initial_noise=1.0, guidance=1.0)
+_RUNS = ("standard", "alone", "sampled")
 
 Score: TypeAlias = Callable[[EvaluationSample], float]
 Scores: TypeAlias = dict[str, list[float]]
@@ -48,8 +50,9 @@ def evaluate(
 ) -> dict[str, Any]:
     """Return everything measured on the first ``clips`` clips of the split.
 
-    ``runs`` are presets of the model, which run as jobs, and "alone", one step without a reference. Raises
-    EvaluationPlateFailed when the path changes pixels by itself, and what a job raises.
+    ``runs`` are presets of the model, which run as jobs, and without a reference "alone", one step, and
+    "sampled", four steps from noise. Raises EvaluationPlateFailed when the path changes pixels by itself,
+    and what a job raises.
     """
     models = ModelCache()
     methods = {name: _run(models, model, name) for name in runs}
@@ -84,9 +87,13 @@ def check_path(identity: Run, sample: EvaluationSample, task: str) -> None:
 def _run(models: ModelCache, model: str, name: str) -> Run:
     if name == "alone":
         return run_alone(models.get(model), _ONE_STEP)
+    if name == "sampled":
+        return run_alone(models.get(model), _SAMPLED)
     if name not in models.spec(model).presets:
         presets = ", ".join(models.spec(model).presets)
-        raise ArgumentOutOfRange(f"There is no run {name!r}.", remedy=f"Choose from {presets}, alone.")
+        raise ArgumentOutOfRange(
+            f"There is no run {name!r}.", remedy=f"Choose from {presets}, alone, sampled."
+        )
     return run_as_job(models, model, name)
 
 
@@ -135,7 +142,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--model", required=True, help="a model folder, or a model's name")
     parser.add_argument("--eval", type=Path, required=True, help="the rendered evaluation split")
     parser.add_argument("--out", type=Path, required=True, help="the JSON file to write")
-    parser.add_argument("--runs", nargs="+", default=list(_RUNS), help="presets, alone")
+    parser.add_argument("--runs", nargs="+", default=list(_RUNS), help="presets, alone, sampled")
     parser.add_argument("--clips", type=int, default=sys.maxsize, help="measure only the first clips")
     parser.add_argument("--record", action="store_true", help="add the figures to the model's model.json")
     asked = parser.parse_args(arguments)

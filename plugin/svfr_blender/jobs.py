@@ -115,6 +115,11 @@ class Controller:
         self.server_is_up: bool | None = False
         self.server_text = "Not asked yet"
 
+    @property
+    def is_idle(self) -> bool:
+        """Return whether every job has ended and its result is in: for scripts that pump by themselves."""
+        return not any(record.is_active or self._waits(record) for record in self.records)
+
     def submit(self, record: JobRecord, spec: JobSpec) -> None:
         """Hand in a job."""
         self.records.append(record)

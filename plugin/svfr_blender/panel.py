@@ -12,7 +12,7 @@ from . import session
 from .compat import sequencer_scene
 from .jobs import JobRecord
 
-_WRAP_CHARACTERS = 46
+_WRAP_CHARACTERS = 38
 _ICONS = {"done": "CHECKMARK", "failed": "ERROR", "cancelled": "CANCEL", "running": "PLAY"}
 
 

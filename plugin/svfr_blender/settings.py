@@ -15,7 +15,7 @@ from bpy.props import (
 )
 
 TASKS = (
-    ("bfr", "Restore", "Blind face restoration: sharpen and clean degraded faces", 1),
+    ("bfr", "Restoration", "Blind face restoration: sharpen and clean degraded faces", 1),
     ("colorize", "Colorize", "Give black-and-white faces colour", 2),
     ("inpaint", "Inpaint", "Paint anew what the mask covers", 4),
 )

@@ -89,7 +89,7 @@ def pump(until, seconds=120.0):
 
 def wait_for_jobs(state="done"):
     """Pump until every job has ended and its result is in; all must have ended in the given state."""
-    ended = pump(lambda c: all(not r.is_active and (r.state != "done" or r.is_inserted) for r in c.records))
+    ended = pump(lambda c: c.is_idle)
     assert all(r.state == state for r in ended.records), [vars(r) for r in ended.records]
     return ended.records
 

@@ -71,7 +71,7 @@ def main(case):
         bpy.ops.svfr.restore()
     bpy.ops.svfr.cancel(job=controller.records[-1].job)
     before = len(results(scene))
-    pump(lambda c: all(not r.is_active and (r.state != "done" or r.is_inserted) for r in c.records))
+    pump(lambda c: c.is_idle)
     said["cancelled"] = [record.state for record in controller.records]
     said["inserted"] = len(results(scene)) - before
     return said

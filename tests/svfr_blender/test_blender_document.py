@@ -1,0 +1,56 @@
+"""Every command and script of docs/blender.md does what the page says."""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from blender_host import Blender
+from plates import write_exrs
+from typer.testing import CliRunner
+
+from svfr_cli.main import app
+from svfr_client.path_map import PathMap
+
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs" / "blender.md").read_text(encoding="utf-8")
+
+
+def block(language: str) -> str:
+    found = re.findall(rf"```{language}\n(.*?)```", PAGE, re.DOTALL)
+    assert len(found) == 1
+    return str(found[0])
+
+
+def test_the_installer_has_the_command_of_the_first_line() -> None:
+    command = re.search(r"`python3 installer/bootstrap\.py run (install blender)`", PAGE)
+    assert command is not None and (ROOT / "installer" / "bootstrap.py").is_file()
+    answer = CliRunner().invoke(app, [*command[1].split(), "--help"])
+    assert answer.exit_code == 0 and "Blender" in answer.output
+
+
+def test_the_zip_can_be_built_by_hand(tmp_path: Path) -> None:
+    command = re.search(r"`python -m (svfr_installer\.blender_extension) OUT_FOLDER`", PAGE)
+    assert command is not None
+    built = subprocess.run(
+        [sys.executable, "-m", command[1], str(tmp_path)], capture_output=True, text=True, check=True
+    )
+    assert Path(built.stdout.strip()).parent == tmp_path
+
+
+def test_the_path_map_of_the_page_is_one() -> None:
+    assert PathMap.from_json(json.loads(block("json"))).to_server("p:\\shots\\a.exr") == "/srv/shots/a.exr"
+
+
+def test_the_picture_of_the_page_is_there() -> None:
+    picture = re.search(r"!\[[^\]]*3\.4\.1[^\]]*\]\(([^)]+)\)", PAGE)
+    assert picture is not None and (ROOT / "docs" / picture[1]).is_file()
+
+
+@pytest.mark.hosts
+def test_the_script_of_the_page_restores_the_selected_strips(blender: Blender, tmp_path: Path) -> None:
+    files = [str(file) for file in write_exrs(tmp_path / "plate", range(1001, 1005))]
+    shown = blender.run("documented", tmp_path, {"files": files, "script": block("python")})
+    assert [Path(file).name for file in shown] == [Path(file).name for file in files]

@@ -64,6 +64,36 @@ def test_the_panel_draws_every_choice_and_every_state(lone_blender: Blender, tmp
     assert {"running 50%", "Cancel All", "Clear Finished", "failed job"} <= set(said["queue"])
 
 
+def test_the_fields_of_the_panel_become_a_job_and_disabling_leaves_nothing_behind(
+    lone_blender: Blender, tmp_path: Path
+) -> None:
+    files = [str(file) for file in write_exrs(tmp_path / "plate", range(1001, 1013))]
+    said = lone_blender.run("gathers", tmp_path, {"files": files})
+    plain = said["plain"]
+    assert plain["plate"] == str(tmp_path / "plate" / "plate.%04d.exr")  # the files, not their proxies
+    assert plain["frames"] == "1003-1012"
+    assert plain["tasks"] == ["bfr"] and plain["model"] == "mini" and plain["seed"] == 77
+    assert plain["output"] == str(tmp_path / "plate/plate_svfr/plate_1003-1012_v001/plate.%04d.exr")
+    assert plain["colour"]["space"] == "Linear Rec.709"
+    assert plain["colour"]["config"].endswith("config.ocio")
+    assert said["every_task"]["tasks"] == ["bfr", "colorize"] and said["every_task"]["frames"] == "1002-1012"
+    assert said["every_task"]["preset"] == "final" and said["every_task"]["seed"] == 5
+    assert said["numbers"]["faces"] == {"mode": "index", "indices": [0, 2], "boxes": []}
+    assert said["box"]["faces"]["boxes"] == [{"x": 10.0, "y": 20.0, "width": 64.0, "height": 48.0}]
+    assert said["frame"]["references"] == [{"track": None, "frame": 1005, "photo": None}]
+    assert said["photo"]["references"] == [{"track": None, "frame": None, "photo": files[0]}]
+    assert said["exposure"]["colour"]["exposure_stops"] == -1.5
+    assert said["output"]["output"].startswith(str(tmp_path / "results" / "plate_1002-1012_v001"))
+    for name, frame_at_102 in (("mask", 102), ("mask_strip", 4 + 2)):
+        drawn = {row["frame"]: row["layers"][0]["splines"][0]["points"][0][2] for row in said[name]["frames"]}
+        # Keys at 0 and 20, a hundredth of 160 pixels a frame; the shape stays as it is after the last key.
+        assert drawn[1002] == pytest.approx(160 * (0.4 + min(frame_at_102, 20) / 100), abs=0.01)
+    assert said["frame_current"] == 77 and said["scenes"] == ["Scene"]
+    assert said["threads"] == [["SVFR server link"], []]
+    assert not said["timers"] and said["left"] == [False, False, False] and said["handlers"] == 0
+    assert said["again"]
+
+
 def test_a_grade_on_the_source_shows_on_the_result(blender: Blender, tmp_path: Path) -> None:
     files = []
     for number in range(1001, 1005):

@@ -22,7 +22,7 @@ class FrameCountsDiffer(SvfrError):
 
 
 class FrameSizesDiffer(SvfrError):
-    """A frame of the result has another size or pixel aspect than its frame of the truth."""
+    """The result has another size or pixel aspect than the truth."""
 
     code = "LAB_FRAME_SIZES_DIFFER"
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from svfr_client.errors import SvfrError, raise_problems
+from svfr_client.errors import SeveralProblems, SvfrError, raise_problems
 from svfr_client.frames import FrameRange
 from svfr_client.masks import SplineMask
 from svfr_client.messages import Box
@@ -21,6 +21,7 @@ from svfr_lab.quality.protocol import FaceRegion, Protocol
 from svfr_lab.quality.report import ClipReport, Figure, NotComputed, Report, Summary
 from svfr_restore.mask_feed import MaskFeed, SplineFeed
 from svfr_restore.mattes.sequence import MatteSequence
+from svfr_restore.media.plate_check import check_plate
 
 Progress = Callable[[int, int], None]
 
@@ -51,15 +52,15 @@ class Request:
 def evaluate(request: Request, progress: Progress = lambda done, total: None) -> Report:
     """Compare every clip and return the figures.
 
-    What can be known beforehand is raised together: plates that cannot be opened, colour spaces that are
-    not known, frame counts and sizes that differ, mattes with gaps, weights that cannot be used. Files that
-    turn out to be damaged raise their own error with the frame.
+    What can be known beforehand is raised together: plates that cannot be opened, truncated frames, colour
+    spaces that are not known, frame counts and sizes that differ, mattes with gaps, weights that cannot be
+    used. A file whose damage shows only when it is decoded raises its own error with the frame.
     """
     clips, problems = _opened(request)
     try:
         instruments = Instruments.load(request.weights, request.protocol.metrics)
     except SvfrError as problem:
-        problems.append(problem)
+        problems += _single(problem)
     raise_problems(problems)
     total = sum(len(clip.frames) for clip in clips)
     reports: list[ClipReport] = []
@@ -81,6 +82,10 @@ def _advance(progress: Progress, before: int, total: int, done: int) -> None:
     progress(before + done, total)
 
 
+def _single(problem: SvfrError) -> list[SvfrError]:
+    return problem.problems if isinstance(problem, SeveralProblems) else [problem]
+
+
 def _opened(request: Request) -> tuple[list[OpenClip], list[SvfrError]]:
     pairs = find_clips(request.result, request.truth)
     if len(pairs) > 1 and (request.matte is not None or request.splines is not None):
@@ -95,24 +100,36 @@ def _opened(request: Request) -> tuple[list[OpenClip], list[SvfrError]]:
         try:
             clips.append(_open(request, pair))
         except SvfrError as problem:
-            problems.append(problem)
+            problems += _single(problem)
     return clips, problems
 
 
 def _open(request: Request, pair: ClipPair) -> OpenClip:
-    result = CodePlate.open(pair.result, request.result_space, request.config)
-    truth = CodePlate.open(pair.truth, request.truth_space, request.config)
+    """Open both sides of a clip; raises everything that headers tell is wrong with its files."""
+    problems: list[SvfrError] = []
+    sides: list[CodePlate] = []
+    for path, space in ((pair.result, request.result_space), (pair.truth, request.truth_space)):
+        try:
+            sides.append(CodePlate.open(path, space, request.config))
+        except SvfrError as problem:
+            problems.append(problem)
+    raise_problems(problems)
+    result, truth = sides
     protocol = request.protocol
     frames = pair_frames(result.plate.frames, truth.plate.frames, request.frames, protocol.first_frames)
+    problems += check_plate(result.plate, (frame.result for frame in frames), "error")
+    problems += check_plate(truth.plate, (frame.truth for frame in frames), "error")
     if protocol.size_px is None and result.plate.shape() != truth.plate.shape():
-        raise FrameSizesDiffer(
-            f"The result is {result.plate.shape()}, the truth {truth.plate.shape()}.",
-            path=pair.result,
-            remedy="Bring both to one size, or use a protocol that does.",
+        problems.append(
+            FrameSizesDiffer(
+                f"The result is {result.plate.shape()}, the truth {truth.plate.shape()}.",
+                path=pair.result,
+                remedy="Bring both to one size, or use a protocol that does.",
+            )
         )
     matte = _matte(request, result)
-    if matte is not None:
-        raise_problems(matte.check(frame.result for frame in frames))
+    problems += [] if matte is None else matte.check(frame.result for frame in frames)
+    raise_problems(problems)
     source = PictureSource(result, truth, matte, protocol.size_px, protocol.resize_filter)
     return OpenClip(pair, source, tuple(frames))
 

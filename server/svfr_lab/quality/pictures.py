@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 
 from svfr_client.messages import ColourClaim
 from svfr_lab.quality.clips import FramePair
-from svfr_lab.quality.errors import FrameSizesDiffer
 from svfr_lab.quality.protocol import ResizeFilter
 from svfr_ocio.contract import agree, describe
 from svfr_ocio.domain import ModelDomain
@@ -77,7 +76,7 @@ class PictureSource:
     """Reads pairs of frames, both brought to one size.
 
     ``matte`` follows the result's frame numbers and geometry. ``size_px`` (width, height) None leaves
-    pictures as they are.
+    pictures as they are, and both plates must then have one size.
     """
 
     result: CodePlate
@@ -96,20 +95,12 @@ class PictureSource:
         return plate.pixel_aspect * (plate.display.width / width) / (plate.display.height / height)
 
     def read(self, frames: FramePair) -> PicturePair:
-        """Return both pictures of a pair. Raises FrameSizesDiffer, and the errors of unreadable files."""
+        """Return both pictures of a pair; raises the errors of unreadable files."""
         result, truth = self.result.read(frames.result), self.truth.read(frames.truth)
         matte = None if self.matte is None else self.matte.read(frames.result, self.result.plate.display)
         if self.size_px is not None:
             result, truth = self._resized(result), self._resized(truth)
             matte = None if matte is None else self._resized(matte)
-        elif result.shape != truth.shape or self.result.plate.pixel_aspect != self.truth.plate.pixel_aspect:
-            raise FrameSizesDiffer(
-                f"The result has {_size(result)} with pixel aspect {self.result.plate.pixel_aspect:g}, the"
-                f" truth {_size(truth)} with {self.truth.plate.pixel_aspect:g}.",
-                frame=frames.result,
-                path=self.result.plate.path(frames.result),
-                remedy="Bring both to one size, or use a protocol that does.",
-            )
         return PicturePair(frames, result, truth, matte)
 
     def read_truth(self, frames: FramePair) -> Float32:
@@ -128,7 +119,3 @@ class PictureSource:
 def whole_window(picture: NDArray[Any]) -> Window:
     """Return the window of a picture whose top left pixel is (0, 0)."""
     return Window(0, 0, picture.shape[1], picture.shape[0])
-
-
-def _size(picture: Float32) -> str:
-    return f"{picture.shape[1]} x {picture.shape[0]} pixels"

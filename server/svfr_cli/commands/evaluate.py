@@ -1,15 +1,21 @@
 """``svfr evaluate``: compare a restored plate with the truth."""
 
 from pathlib import Path
-from typing import Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
 from .. import job_options
-from ..output import speaking
+from ..follow import progress_for
+from ..output import Output, speaking
 from .options import Ocio
 
+if TYPE_CHECKING:
+    from svfr_lab.quality.evaluate import Request
+    from svfr_lab.quality.report import Report
+
 _TO_OUTPUT = "-"
+_STAGES = {"find": "Finding the face", "compare": "Comparing"}
 
 
 def evaluate(
@@ -77,14 +83,14 @@ def evaluate(
 
         require_libraries()
         from svfr_client.frames import FrameRange
-        from svfr_lab.quality import evaluate as measures
+        from svfr_lab.quality.evaluate import Request
         from svfr_lab.quality.instruments import Weights
         from svfr_lab.quality.plot import write_plot
         from svfr_lab.quality.protocol import FaceRegion, read_protocol
         from svfr_lab.quality.report import reasons, table_rows, write_json
 
         matte_path, splines = job_options.read_mask(matte)
-        request = measures.Request(
+        request = Request(
             result=job_options.absolute(result),
             truth=job_options.absolute(truth),
             protocol=read_protocol(protocol),
@@ -98,7 +104,7 @@ def evaluate(
             truth_space=truth_colorspace,
             config=job_options.colour_claim(None, ocio, None).config,
         )
-        report = measures.evaluate(request)
+        report = _watched(request, output)
         if json_out == _TO_OUTPUT:
             body: dict[str, Any] = report.to_json()
             output.result("evaluation", body, "")
@@ -113,3 +119,17 @@ def evaluate(
         if plot is not None:
             write_plot(report, plot)
             output.note(f"Plot: {plot}")
+
+
+def _watched(request: "Request", output: Output) -> "Report":
+    """Compare, and show how far it is."""
+    from svfr_lab.quality.evaluate import evaluate as compare
+
+    progress = progress_for(output)
+    try:
+        return compare(
+            request,
+            lambda stage, done, total: progress.show({"stage": _STAGES[stage], "done": done, "total": total}),
+        )
+    finally:
+        progress.close()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from svfr_client.messages import Box
@@ -28,6 +29,9 @@ from svfr_lab.quality.protocol import FaceRegion, Protocol
 from svfr_lab.quality.report import ClipReport, Figure, NotComputed, Summary
 from svfr_lab.quality.video import LEAST_CLIPS, frechet_distance
 from svfr_restore.crops.crop_track import CropTrack
+
+ClipProgress = Callable[[str, int], None]
+"""Takes a stage, "find" or "compare", and how many frames of the clip it has done."""
 
 COLUMNS: Mapping[str, tuple[str, ...]] = {
     "psnr_db": ("psnr_db",),
@@ -77,14 +81,15 @@ class Comparison:
         instruments: Instruments,
         region: FaceRegion,
         box: Box | None,
+        progress: ClipProgress,
     ) -> None:
         """Look for the truth's face, if a measure needs it, and set up the meters."""
-        self._protocol, self._clip = protocol, clip
+        self._protocol, self._clip, self._progress = protocol, clip, progress
         self._why: dict[str, NotComputed] = {}
         metrics = protocol.metrics
         self._tracks: list[CropTrack] = []
         if self._wants_faces(instruments):
-            self._tracks = find_faces(clip.source, clip.frames, region, box)
+            self._tracks = find_faces(clip.source, clip.frames, region, box, partial(progress, "find"))
         self._finder = FaceFinder(self._tracks, clip.source.pixel_aspect) if self._tracks else None
         self._meters: list[Meter] = [PictureMeter(metrics)]
         if "lpips" in metrics:
@@ -96,7 +101,7 @@ class Comparison:
             self._video = VideoMeter(instruments.i3d, length, stride)
             self._meters.append(self._video)
 
-    def run(self, progress: Callable[[int], None]) -> tuple[ClipReport, VideoMeter | None]:
+    def run(self) -> tuple[ClipReport, VideoMeter | None]:
         """Read every frame once; return the figures, and what was gathered for FVD."""
         rows: list[Figures] = []
         before: tuple[FramePair, int | None] | None = None
@@ -110,7 +115,7 @@ class Comparison:
                 row.update(meter.measure(look))
             rows.append(row)
             before = here
-            progress(number + 1)
+            self._progress("compare", number + 1)
         return self._report(rows), self._video
 
     def _wants_faces(self, instruments: Instruments) -> bool:

@@ -23,7 +23,8 @@ from svfr_restore.mask_feed import MaskFeed, SplineFeed
 from svfr_restore.mattes.sequence import MatteSequence
 from svfr_restore.media.plate_check import check_plate
 
-Progress = Callable[[int, int], None]
+Progress = Callable[[str, int, int], None]
+"""Takes a stage, "find" (the face) or "compare", how many frames it has done, and of how many."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ class Request:
     config: str | None = None
 
 
-def evaluate(request: Request, progress: Progress = lambda done, total: None) -> Report:
+def evaluate(request: Request, progress: Progress = lambda stage, done, total: None) -> Report:
     """Compare every clip and return the figures.
 
     What can be known beforehand is raised together: plates that cannot be opened, truncated frames, colour
@@ -68,8 +69,9 @@ def evaluate(request: Request, progress: Progress = lambda done, total: None) ->
     done = 0
     for clip in clips:
         region = request.face_region or request.protocol.face_region
-        comparison = Comparison(clip, request.protocol, instruments, region, request.box)
-        report, video = comparison.run(partial(_advance, progress, done, total))
+        advance = partial(_advance, progress, done, total)
+        comparison = Comparison(clip, request.protocol, instruments, region, request.box, advance)
+        report, video = comparison.run()
         reports.append(report)
         features += [] if video is None else [video]
         done += len(clip.frames)
@@ -78,8 +80,8 @@ def evaluate(request: Request, progress: Progress = lambda done, total: None) ->
     return Report(request.protocol.to_json(), matte, tuple(reports), metrics, _notes(request.protocol, clips))
 
 
-def _advance(progress: Progress, before: int, total: int, done: int) -> None:
-    progress(before + done, total)
+def _advance(progress: Progress, before: int, total: int, stage: str, done: int) -> None:
+    progress(stage, before + done, total)
 
 
 def _single(problem: SvfrError) -> list[SvfrError]:

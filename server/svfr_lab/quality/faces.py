@@ -6,7 +6,7 @@ is no longer recognised.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -74,12 +74,17 @@ class FaceFinder:
 
 
 def find_faces(
-    source: PictureSource, frames: Sequence[FramePair], region: FaceRegion, box: Box | None
+    source: PictureSource,
+    frames: Sequence[FramePair],
+    region: FaceRegion,
+    box: Box | None,
+    looked: Callable[[int], None],
 ) -> list[CropTrack]:
     """Return the crop tracks of the truth's face, one for each shot that shows one; frames count from 0.
 
     With a ``box``, in pixels of the compared picture, that square; with the region "frame" the square
-    around the whole picture; else the largest face of every shot.
+    around the whole picture; else the largest face of every shot. ``looked`` is told how many frames were
+    looked at.
     """
     numbers = range(len(frames))
     if box is not None:
@@ -88,10 +93,12 @@ def find_faces(
     if region == "frame":
         window = whole_window(source.read_truth(frames[0]))
         return [track_of_frame(0, numbers, window, source.pixel_aspect)]
-    return _largest_faces(source, frames)
+    return _largest_faces(source, frames, looked)
 
 
-def _largest_faces(source: PictureSource, frames: Sequence[FramePair]) -> list[CropTrack]:
+def _largest_faces(
+    source: PictureSource, frames: Sequence[FramePair], looked: Callable[[int], None]
+) -> list[CropTrack]:
     detector, stride = FaceDetector(), detection_stride(len(frames))
     seen: dict[int, list[FaceBox]] = {}
     thumbs = []
@@ -104,6 +111,7 @@ def _largest_faces(source: PictureSource, frames: Sequence[FramePair]) -> list[C
         height = max(1, round(_THUMB_WIDTH_PX * picture.shape[0] / picture.shape[1]))
         small = cv2.resize(picture, (_THUMB_WIDTH_PX, height), interpolation=cv2.INTER_AREA)
         thumbs.append(small.astype(np.uint8, copy=False))
+        looked(number + 1)
     if window is None:
         return []
     chosen = [

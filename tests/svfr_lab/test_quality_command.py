@@ -6,6 +6,8 @@ from typer.testing import CliRunner
 
 from svfr_cli.exit_codes import ExitCode
 from svfr_cli.main import app
+from svfr_lab.quality import libraries
+from svfr_lab.quality.errors import LibrariesAreMissing
 
 
 @pytest.fixture(scope="module")
@@ -73,3 +75,10 @@ def test_an_untrusted_network_is_a_question_to_the_user(clips, tmp_path):
 @pytest.mark.parametrize("words", [("--faces", "all"), ("--box", "1,2,3")])
 def test_a_face_that_cannot_be_meant_is_a_wrong_command_line(clips, words):
     assert run(*clips, *words).exit_code == ExitCode.USAGE
+
+
+def test_a_library_that_is_not_installed_is_named(monkeypatch):
+    monkeypatch.setattr(libraries, "NEEDED", ("json", "no_library_has_this_name"))
+    with pytest.raises(LibrariesAreMissing, match="not installed: no_library_has_this_name") as caught:
+        libraries.require_libraries()
+    assert "lab" in caught.value.remedy

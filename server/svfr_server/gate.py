@@ -27,17 +27,24 @@ _SCRATCH_ENDING = ".tmp.exr"
 class Gate:
     """Judges the files of one job. Use it as a context manager around the pipeline.
 
-    ``appears`` is told the path of every output just before it appears under its name. The gate raises
-    PathForbidden and SourceChanged inside the pipeline, where the file would have been opened.
+    ``home`` is the service's own folder: its own notes there are not the job's. ``appears`` is told the path
+    of every output just before it appears under its name. The gate raises PathForbidden and SourceChanged
+    inside the pipeline, where the file would have been opened.
     """
 
     def __init__(
-        self, spec: JobSpec, roots: PathRoots, sources: Sources, appears: Callable[[str], None]
+        self,
+        spec: JobSpec,
+        roots: PathRoots,
+        sources: Sources,
+        appears: Callable[[str], None],
+        home: Path,
     ) -> None:
         self._roots = roots
         self._sources = sources
         self._appears = appears
         self._named = tuple({Path(path).parent for path in named_inputs(spec)} | set(roots.read))
+        self._home = home
         self._scratch = (Path(tempfile.gettempdir()),)
 
     def __enter__(self) -> "Gate":
@@ -70,6 +77,8 @@ class Gate:
 
     def _is_named(self, path: str) -> bool:
         """Whether the path is written below a folder the job names; others are a library's own files."""
+        if Path(path).is_relative_to(self._home):
+            return False
         return any(Path(path).is_relative_to(folder) for folder in self._named)
 
     def _is_scratch(self, path: str) -> bool:

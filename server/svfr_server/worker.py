@@ -166,7 +166,7 @@ class Worker:
             reporter.report(one)
 
         cancelled = partial(self._link.is_cancelled, work.job)
-        with gate.Gate(work.spec, self._roots, sources, resumption.appears):
+        with gate.Gate(work.spec, self._roots, sources, resumption.appears, self._home):
             result = run_job(resumption.spec_to_run(), self._models, report, cancelled, references)
         sources.check_all()
         return result

@@ -303,6 +303,10 @@ def test_a_service_whose_store_has_no_room_waits_and_goes_on_with_every_event(
     assert frames == list(range(1, 301)) and events[-1].kind == "done"
 
 
+def replace_protected(roots: PathRoots, home: Path) -> PathRoots:
+    return replace(roots, protected=(*roots.protected, home))
+
+
 def test_the_gate_judges_the_real_path_at_each_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     install()
     (tmp_path / "scratch").mkdir()
@@ -313,7 +317,12 @@ def test_the_gate_judges_the_real_path_at_each_open(tmp_path: Path, monkeypatch:
     appeared: list[str] = []
     roots = PathRoots((inside,), (inside,), (inside / "models",))
     (inside / "models").mkdir()
-    with Gate(spec, roots, Sources({}), appeared.append):
+    home = inside / "home"
+    home.mkdir()
+    with Gate(spec, replace_protected(roots, home), Sources({}), appeared.append, home):
+        (home / "note.json").write_text("the service's own")
+        with pytest.raises(Exception, match="its own files"):
+            (home / "a.exr").write_bytes(b"")
         Path(spec.plate % 1001).read_bytes()
         (inside / "plate" / "a.1002.exr").unlink()
         (inside / "plate" / "a.1002.exr").symlink_to(tmp_path / "secret.1001.exr")

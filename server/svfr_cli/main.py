@@ -1,5 +1,5 @@
 """The ``svfr`` command: ``svfr restore | faces | serve | status | jobs | cancel | model | parity | doctor``,
-``svfr evaluate``, and ``svfr install | uninstall | service`` for hosts and for the machine itself.
+``svfr train | evaluate``, and ``svfr install | uninstall | service`` for hosts and for the machine itself.
 ``svfr pause | resume | drain | watch | redo`` are for the queue, ``svfr key | cache`` for its keeper.
 
 Each command lives in a module of ``commands/``, which imports its heavy libraries when it runs and not
@@ -8,7 +8,20 @@ before. Exit statuses are those of :mod:`svfr_cli.exit_codes`.
 
 import typer
 
-from .commands import cache, doctor, evaluate, faces, install, keys, models, parity, queue, restore, service
+from .commands import (
+    cache,
+    doctor,
+    evaluate,
+    faces,
+    install,
+    keys,
+    models,
+    parity,
+    queue,
+    restore,
+    service,
+    train,
+)
 
 app = typer.Typer(
     name="svfr",
@@ -34,6 +47,7 @@ app.add_typer(keys.app, name="key")
 app.add_typer(cache.app, name="cache")
 app.command("parity")(parity.parity)
 app.command("evaluate")(evaluate.evaluate)
+app.command("train")(train.train)
 app.command("doctor")(doctor.doctor)
 app.add_typer(install.install_app, name="install")
 app.add_typer(install.uninstall_app, name="uninstall")

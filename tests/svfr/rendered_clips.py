@@ -1,0 +1,28 @@
+"""A folder as the renderer writes it, of pictures that need no renderer: a bright dot at each landmark."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+SIDE_PX, FRAMES, CLIPS = 32, 4, 40
+
+
+def write_rendered_folder(folder: Path, clips: int = CLIPS, side_px: int = SIDE_PX) -> Path:
+    """Write ``clips`` clips with their landmarks, each clip of its own colours."""
+    folder.mkdir(parents=True)
+    rng = np.random.default_rng(8)
+    landmarks_px = rng.uniform(0.3, 0.7, (clips, FRAMES, 5, 2)).astype(np.float32) * side_px
+    colours = rng.integers(30, 120, (clips, 1, 1, 1, 3), dtype=np.uint8)
+    pictures = np.broadcast_to(colours, (clips, FRAMES, side_px, side_px, 3)).copy()
+    for (clip, frame), _ in np.ndenumerate(np.empty((clips, FRAMES))):
+        for x, y in landmarks_px[clip, frame].astype(int):
+            pictures[clip, frame, y, x] = 250
+    np.save(folder / "clips.npy", pictures)
+    np.save(folder / "landmarks.npy", landmarks_px)
+    settings = {"clips": clips, "first_seed": 1, "size_px": side_px, "frames": FRAMES}
+    (folder / "dataset.json").write_text(json.dumps({"settings": settings, "clips_sha256": "0" * 64}))
+    (folder / "done").write_text(f"{clips}\n")
+    return folder

@@ -155,7 +155,7 @@ class ServerLink(threading.Thread):
         return found
 
     def stop(self, wait_s: float = 5.0) -> None:
-        """End the thread; jobs on the server go on."""
+        """End the thread after the commands it was given; jobs on the server go on."""
         self._quitting.set()
         self._commands.put(None)
         self.join(wait_s)
@@ -163,15 +163,18 @@ class ServerLink(threading.Thread):
     def run(self) -> None:
         """Serve commands and watch jobs until :meth:`stop`."""
         try:
-            while not self._quitting.is_set():
-                self._one_round()
+            while self._one_round():
+                pass
         finally:
             self._disconnect()
 
-    def _one_round(self) -> None:
+    def _one_round(self) -> bool:
+        """Serve one command, if one comes, and look at the jobs that are due; False at the end."""
         command = None
         with contextlib.suppress(queue.Empty):
             command = self._commands.get(timeout=POLL_SECONDS)
+            if command is None:
+                return False
         try:
             if command is not None:
                 self._obey(command)
@@ -184,6 +187,7 @@ class ServerLink(threading.Thread):
             traceback.print_exc()
             self._reports.put(ServerReport(False, f"Internal error: {problem!r}"))
             self._lose(None)
+        return True
 
     def _obey(self, command: Command) -> None:
         if isinstance(command, Submit):

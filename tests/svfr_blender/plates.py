@@ -31,6 +31,7 @@ def write_image(path: Path, pixels: Float32, kind: str) -> Path:
     height, width, channels = pixels.shape
     path.parent.mkdir(parents=True, exist_ok=True)
     output = oiio.ImageOutput.create(str(path))
+    assert output is not None, oiio.geterror()
     assert output.open(str(path), oiio.ImageSpec(width, height, channels, kind)), output.geterror()
     assert output.write_image(np.ascontiguousarray(pixels))
     output.close()

@@ -24,6 +24,8 @@ from staged_extension.server_process import server_command, start_server
 from staged_extension.svfr_client.messages import ColourClaim, FaceChoice, JobSpec
 from staged_extension.svfr_client.wire import new_id
 
+from svfr_client.client import Client
+
 
 class RecordingHost:
     def __init__(self) -> None:
@@ -182,6 +184,19 @@ def test_a_job_runs_through_the_link_and_brings_its_files(linked: ServerLink, tm
     assert all(Path(path).is_file() for _, path in end.paths)
     linked.send(Watch(job))
     assert wait_for(linked, lambda r: isinstance(r, EndReport)) == end
+
+
+def test_a_job_handed_in_just_before_the_end_still_arrives(
+    monkeypatch: pytest.MonkeyPatch, service_home: Path, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("SVFR_HOME", str(service_home))
+    write_exrs(tmp_path, range(1001, 1004))
+    job, link = new_id(), ServerLink(Address(starts_itself=False))
+    link.start()
+    link.send(Submit(job, spec(tmp_path)))
+    link.stop(wait_s=30.0)
+    with Client(folder=service_home) as client:
+        assert client.status(job).job == job
 
 
 def test_a_job_that_fails_brings_the_servers_words(linked: ServerLink, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""What the panel's fields become in a job; and that the extension leaves nothing behind when it is disabled."""
+"""What the panel's fields become in a job; and what is left when the extension is disabled: nothing."""
 
 import threading
 

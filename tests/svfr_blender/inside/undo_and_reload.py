@@ -53,6 +53,7 @@ def first(case):
     select_only(scene, result)
     scene.svfr.model = "probe"
     assert bpy.ops.svfr.redo() == {"FINISHED"}
+    pump(lambda c: c.records[1].state != "sending")
     bpy.ops.wm.save_mainfile()
     return said
 

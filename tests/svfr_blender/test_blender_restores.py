@@ -55,6 +55,21 @@ def test_a_moving_mask_decides_what_changes_on_every_frame(
         assert 0.9 < changed.sum() / (160 * 0.08 * 160 * 0.06) < 1.25
 
 
+def test_the_preview_model_restores_under_the_mask_and_nowhere_else(blender: Blender, tmp_path: Path) -> None:
+    files = write_exrs(tmp_path / "plate", range(1001, 1013))
+    corners = [(0.4, 0.4), (0.6, 0.4), (0.6, 0.6), (0.4, 0.6)]
+    case = sequence_case(files, mask={101: corners}, model="mini", tasks=["bfr", "colorize"])
+    said = blender.run("restore_sequence", tmp_path, case)
+    assert len(said["result_files"]) == 7
+    for before, after in zip(said["source_files"], said["result_files"], strict=True):
+        plate, restored = read_image(before), read_image(after)
+        inside = np.zeros(plate.shape[:2], bool)
+        inside[44:76, 64:96] = True
+        np.testing.assert_array_equal(plate[~inside], restored[~inside])
+        assert np.isfinite(restored).all()
+        assert np.abs(plate[inside] - restored[inside]).mean() > 0.01
+
+
 def test_a_png_strip_comes_back_as_the_same_picture(blender: Blender, tmp_path: Path) -> None:
     files = []
     for number in range(1, 13):

@@ -143,6 +143,8 @@ def write_plate(folder: Path, frames: range) -> str:
     for frame in frames:
         waves = [0.4 + 0.25 * np.sin(0.21 * x + 0.13 * c * y + 0.05 * frame) for c in (1, 2, 3)]
         out = oiio.ImageOutput.create(pattern % frame)
+        if out is None:
+            raise RuntimeError(oiio.geterror())
         out.open(pattern % frame, oiio.ImageSpec(WIDTH, HEIGHT, 3, "half"))
         out.write_image(np.ascontiguousarray(np.stack(waves, axis=-1), np.float32))
         out.close()

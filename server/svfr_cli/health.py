@@ -10,24 +10,15 @@ import platform
 import shutil
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 from svfr_client.errors import SvfrError
 
-OK, NOTE, FAULT = "ok", "note", "fault"
+from .finding import FAULT, NOTE, OK, Finding
+from .service_health import SERVICE_CHECKS
+
 INSTALL = "Run installer/bootstrap.py install."
 LEAST_FREE_GIB = 2.0
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One line of the doctor: what was looked at, how it stands, and what to do when it is not ok."""
-
-    what: str
-    state: str
-    detail: str
-    remedy: str = ""
 
 
 def examine() -> list[Finding]:
@@ -134,4 +125,5 @@ CHECKS: tuple[Callable[[], Finding], ...] = (
     colour,
     models,
     server,
+    *SERVICE_CHECKS,
 )

@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 
 from svfr_cli.commands.cache import parse_size
 from svfr_cli.main import app
+from svfr_cli.service_health import SERVICE_CHECKS, identity_job, keys, roots
 from svfr_client.client import Client
 from svfr_client.connection import find_connection
 from svfr_client.messages import JobSpec
@@ -125,6 +126,30 @@ def test_the_queue_is_paused_watched_resumed_and_drained(home: Path, service: Cl
             break
         time.sleep(0.05)
     assert svfr("pause")[0] == 4
+
+
+def test_the_doctor_looks_at_keys_roots_disk_and_sends_a_job_through(home: Path, tmp_path: Path) -> None:
+    found = {check.__name__: check() for check in SERVICE_CHECKS}
+    assert [finding.state for finding in found.values()] == ["ok"] * 4
+    assert found["identity_job"].detail == "in this process, bit for bit"
+    root = tmp_path / "show"
+    root.mkdir()
+    with start_local_server(home, idle_exit_s=60, arguments=["--device", "cpu"]) as client:
+        assert identity_job().detail == "through the server, bit for bit"
+        assert keys().detail == "authorised: local"
+        client.shutdown()
+    while (home / "connection.json").exists():
+        time.sleep(0.05)
+    time.sleep(0.3)
+    limits = ["--device", "cpu", "--read-root", str(root), "--write-root", str(root)]
+    with start_local_server(home, idle_exit_s=60, arguments=limits) as client:
+        assert str(root) in roots().detail and roots().state in ("ok", "note")
+        assert identity_job().state == "note"  # it may not read the scratch folder
+        root.rmdir()
+        assert (roots().state, identity_job().state) == ("fault", "note")
+        client.shutdown()
+    (home / "server.key").chmod(0o644)
+    assert keys().state == "fault"
 
 
 def test_a_path_is_shown_as_the_server_sees_it(home: Path, tmp_path: Path) -> None:

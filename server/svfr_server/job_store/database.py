@@ -15,13 +15,16 @@ from svfr_server.errors import StoreUnavailable, StoreUnusable
 from svfr_server.job_store.schema import migrate
 
 
+LOCKED_SECONDS = 1.0
+
+
 class Database:
     """One connection. One thread uses it."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-        self._connection = sqlite3.connect(path, isolation_level=None)
+        self._connection = sqlite3.connect(path, timeout=LOCKED_SECONDS, isolation_level=None)
         try:
             self._connection.execute("PRAGMA journal_mode = WAL")
             self._connection.execute("PRAGMA synchronous = NORMAL")

@@ -167,6 +167,12 @@ class Trainer:
         """Return the context of one of the batches of a step: processes exchange gradients after the last."""
         return nullcontext() if last else self.accelerator.no_sync(self._step_loss)
 
+    def _any(self, told: bool) -> bool:
+        """Say whether any process was told to stop: all must stop after the same step."""
+        if self.accelerator.num_processes == 1:
+            return told
+        return bool(self.accelerator.reduce(torch.tensor(float(told), device=self.device)) > 0)
+
     def _refuse_infinite(self, loss: torch.Tensor) -> None:
         if not math.isfinite(float(loss.detach())):
             raise TrainingDiverged(
@@ -187,7 +193,7 @@ class Trainer:
         """
         run = self.config.run
         with RunLog(self.folder / "log.jsonl" if self.is_main else None, self.step) as log:
-            while self.step < self.config.steps and not stop():
+            while self.step < self.config.steps and not self._any(stop()):
                 log.add(self.train_step())
                 if self.step % run.log_every_steps == 0:
                     row = log.row(self.step, self.config.learning_rate_at(self.step))

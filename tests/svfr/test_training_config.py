@@ -109,6 +109,7 @@ def test_a_loss_without_its_table_or_its_pairs_is_refused(tmp_path: Path) -> Non
     [
         ("[losses]\nnoise = -1.0\n", r"\[losses\]: weights of losses must not be negative"),
         ("[noise]\nlog_sigma_mean = 0.7\nlog_sigma_std = 1.6\n", "table noise is for svd networks"),
+        ("[run]\ngradient_checkpointing = true\n", "gradient_checkpointing is for svd networks"),
         ("[run]\nsave_every_steps = 0\n", r"\[run\]: .*must be positive"),
         ('[run]\nprecision = "half"\n', r"\[run\]: values of a wrong type: precision = 'half'"),
         ("[run]\ngradient_checkpointing = 1\n", "gradient_checkpointing = 1"),

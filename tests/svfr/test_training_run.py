@@ -196,6 +196,17 @@ def test_packaged_recipes_are_found_by_name_and_read() -> None:
         find_recipe("huge")
 
 
+def test_the_tables_that_the_documentation_adds_to_mini_make_a_recipe(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "training.md").read_text()
+    tables = page.split("```toml\n")[1].split("```")[0]
+    path = tmp_path / "recipe.toml"
+    path.write_text(
+        find_recipe("mini").read_text().replace('damage = "', 'tasks_per_clip = 2\ndamage = "') + tables
+    )
+    config = read_config(path)
+    assert config.unified_latent and config.facial_prior and config.losses.facial_prior == 0.1
+
+
 def test_curves_for_tensorboard_need_tensorboard(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
     with pytest.raises(TrainingPartMissing, match="not installed"):

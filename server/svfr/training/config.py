@@ -219,6 +219,8 @@ def contradictions(config: TrainConfig) -> list[str]:
         (not losses.facial_prior or config.facial_prior, "the loss facial_prior needs its table"),
         (not svd or config.noise, "an svd network needs the table noise"),
         (svd or not config.noise, "the table noise is for svd networks: others draw their own levels"),
+        # single frames skip the temporal parts, which recomputing them would not know
+        (svd or not config.run.gradient_checkpointing, "gradient_checkpointing is for svd networks"),
         (not svd or not config.own_reference_share, "own_reference_share must be 0 for an svd network"),
         (
             not svd or all(phase.noised_share == 1.0 for phase in config.phases),

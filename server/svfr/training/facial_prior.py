@@ -43,7 +43,7 @@ class FacialPriorConfig:
 
 
 def wing_loss(difference: torch.Tensor, width: float, curvature: float) -> torch.Tensor:
-    """Return the Wing loss of every element (Feng et al. 2018, arXiv 1711.06753, equation 5).
+    """Return the Wing loss of every element (Feng et al. 2018, arXiv 1711.06753).
 
     ``w ln(1 + |x| / epsilon)`` below w, ``|x| - C`` from there, with C such that the parts meet.
     """

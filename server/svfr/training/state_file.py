@@ -26,10 +26,10 @@ def write_state(path: Path, state: Mapping[str, Any]) -> None:
     fresh.replace(path)
 
 
-def read_state(path: Path, needed: Iterable[str], device: str | torch.device = "cpu") -> dict[str, Any]:
-    """Return a state with at least the entries ``needed``; raises CheckpointUnreadable."""
+def read_state(path: Path, needed: Iterable[str]) -> dict[str, Any]:
+    """Return a state on the CPU with at least the entries ``needed``; raises CheckpointUnreadable."""
     try:
-        state = torch.load(path, map_location=device, weights_only=True)
+        state = torch.load(path, map_location="cpu", weights_only=True)
     except _LOAD_ERRORS as error:
         text = f"The training state cannot be read: {error}"
         raise CheckpointUnreadable(text, path=path, remedy=_REMEDY) from error

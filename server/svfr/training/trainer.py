@@ -102,7 +102,7 @@ class Trainer:
     def _read_state(self) -> dict[str, Any] | None:
         if not self.state_path.exists():
             return None
-        return read_state(self.state_path, _STATE_ENTRIES, self.device)
+        return read_state(self.state_path, _STATE_ENTRIES)
 
     def _load(self, state: Mapping[str, Any]) -> None:
         load_module(self.state_path, self.net, state["net"])

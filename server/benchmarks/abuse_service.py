@@ -195,7 +195,7 @@ def _write_random(folder: Path) -> None:
         objective=Objective("residual", 0.5),
         schedule=ScheduleSpec(0.05, 20.0, 7.0),
         identity=IdentitySpec("conv", 8, (8, 8, 8)),
-        presets={"standard": preset},
+        presets={"draft": preset, "standard": preset, "final": preset},
     )
     weights = {
         UNET_FILE: build_unet(config).state_dict(),

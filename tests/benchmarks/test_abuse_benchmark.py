@@ -12,10 +12,20 @@ import abuse
 import abuse_clients
 import abuse_kills
 import abuse_messages
+import abuse_service
 from abuse_service import Service
 
 
-def test_a_tiny_abuse_is_survived(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def random_model(folder: Path) -> tuple[str, str]:
+    abuse_service._write_random(folder)
+    return str(folder), "a random network"
+
+
+def test_a_tiny_abuse_is_survived(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(abuse_kills, "LANES", 1)
+    monkeypatch.setattr(abuse_kills, "model_of_eight_steps", random_model)
     size = abuse.Size(kills=2, messages=150, clients=10, rounds=2, unread=60, strangers=5, keys=2, jobs=5)
     assert abuse.abuse(size, tmp_path) == []
     printed = capsys.readouterr().out

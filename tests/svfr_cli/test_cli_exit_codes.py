@@ -7,7 +7,16 @@ from collections.abc import Iterator
 from svfr_cli.exit_codes import CODE_TO_EXIT, ExitCode, exit_code_of
 from svfr_client.errors import ReportedError, SeveralProblems, SvfrError
 
-PACKAGES = ("svfr_client", "svfr", "svfr_ocio", "svfr_restore", "svfr_server", "svfr_lab", "svfr_cli")
+PACKAGES = (
+    "svfr_client",
+    "svfr",
+    "svfr_ocio",
+    "svfr_restore",
+    "svfr_server",
+    "svfr_lab",
+    "svfr_cli",
+    "svfr_installer",
+)
 
 
 def all_errors() -> Iterator[type[SvfrError]]:

@@ -37,7 +37,7 @@ def provenance(data_folder: Path, revision: str) -> dict[str, Any]:
 def main(arguments: list[str] | None = None) -> None:
     """Export a run and print what was written."""
     parser = argparse.ArgumentParser(description="Write the model folder of a training run.")
-    parser.add_argument("--run", type=Path, required=True, help="the folder of svfr_lab.train_preview")
+    parser.add_argument("--run", type=Path, required=True, help="the folder of svfr train")
     parser.add_argument("--out", type=Path, required=True, help="the model folder to write; must not exist")
     parser.add_argument("--data", type=Path, required=True, help="the training clips of the run")
     parser.add_argument("--revision", required=True, help="the commit of the code that trained")

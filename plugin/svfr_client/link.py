@@ -19,7 +19,10 @@ from .wire import MAX_FRAME_BYTES
 
 RECONNECT_MS = 50
 RECONNECT_MAX_MS = 2000
-HIGH_WATER_MESSAGES = 256
+SEND_MESSAGES = 256
+# No high-water mark on what comes in: libzmq (4.3.5) stops reading at one, and ends the whole process, the
+# host's, when the connection then breaks. The service sends no more than the client's byte credit.
+RECEIVE_MESSAGES = 0
 HEARTBEAT_MS = 2000
 HEARTBEAT_TIMEOUT_MS = 6000
 _WATCHED = (
@@ -68,8 +71,8 @@ class Link:
         self._socket.setsockopt(zmq.IMMEDIATE, 1)
         self._socket.setsockopt(zmq.RECONNECT_IVL, RECONNECT_MS)
         self._socket.setsockopt(zmq.RECONNECT_IVL_MAX, RECONNECT_MAX_MS)
-        self._socket.setsockopt(zmq.SNDHWM, HIGH_WATER_MESSAGES)
-        self._socket.setsockopt(zmq.RCVHWM, HIGH_WATER_MESSAGES)
+        self._socket.setsockopt(zmq.SNDHWM, SEND_MESSAGES)
+        self._socket.setsockopt(zmq.RCVHWM, RECEIVE_MESSAGES)
         self._socket.setsockopt(zmq.MAXMSGSIZE, MAX_FRAME_BYTES)
         self._socket.setsockopt(zmq.HEARTBEAT_IVL, HEARTBEAT_MS)
         self._socket.setsockopt(zmq.HEARTBEAT_TIMEOUT, HEARTBEAT_TIMEOUT_MS)

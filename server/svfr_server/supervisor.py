@@ -36,7 +36,9 @@ from svfr_server.worker_process import DEATHS, WorkerProcess
 TICK_SECONDS = 0.5
 CLOSING_MS = 1000
 MOST_MESSAGES_A_TURN = 200
-RECEIVE_MESSAGES = 32
+# No high-water mark: libzmq (4.3.5) stops a connection's input at one, and ends the process with an assertion
+# in stream_engine_base.cpp when that connection then breaks. Memory has a guard of its own.
+RECEIVE_MESSAGES = 0
 COMPLAIN_EVERY_SECONDS = 60.0
 STORE_PAUSE_SECONDS = 0.05
 DROP_EVERY_SECONDS = 5.0

@@ -10,10 +10,12 @@ import zmq
 from conftest import Service, StartService, job
 from test_service_refusals import ask, raw_socket
 
+from svfr_client import link
 from svfr_client.client import Client
 from svfr_client.connection import find_connection
 from svfr_client.errors import MessageTooLarge
 from svfr_client.wire import MAGIC, MAX_MESSAGE_BYTES, MIB, Buffer, Message, pack, unpack
+from svfr_server import supervisor
 from svfr_server.credit import MAX_SENT_BYTES, MOST_ACCOUNTS, SEND_MESSAGES, Accounts
 from svfr_server.guard import resident_bytes
 
@@ -70,6 +72,25 @@ def test_a_client_that_reads_nothing_costs_no_more_than_its_credit(busy: Service
             if _ % 50 == 0:
                 client.ping()
         assert resident_mib(busy) - before < 64
+
+
+def test_clients_that_leave_while_the_service_is_behind_harm_nobody(busy: Service) -> None:
+    """libzmq ends the process when a connection breaks whose input it had stopped at a high-water mark."""
+    boot = find_connection(busy.home).boot
+    with busy.client() as client:
+        with raw_socket(find_connection(busy.home)) as leaver:
+            for number in range(2000):
+                leaver.send_multipart(pack(Message("list", LIST)))
+                if number % 20 == 0:
+                    client.ping()
+            time.sleep(0.5)
+        for _ in range(20):
+            assert client.ping().boot == boot
+
+
+def test_neither_side_stops_reading_at_a_high_water_mark() -> None:
+    """The abort needs a flood to show, as server/benchmarks/abuse.py sends one; this keeps the setting."""
+    assert supervisor.RECEIVE_MESSAGES == link.RECEIVE_MESSAGES == 0
 
 
 def test_a_client_that_reads_and_does_not_say_so_is_told(busy: Service) -> None:

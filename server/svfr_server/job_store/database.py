@@ -14,7 +14,6 @@ from typing import Any
 from svfr_server.errors import StoreUnavailable, StoreUnusable
 from svfr_server.job_store.schema import migrate
 
-
 LOCKED_SECONDS = 1.0
 
 

@@ -84,8 +84,10 @@ def test_a_link_swapped_in_while_a_job_reads_leads_nowhere(
 
     with service.client() as client:
         error = error_of(disturbed(client, plate_job(inside, pipeline), swap))
-    wanted = {"opens_its_plate": "A file was changed", "opens_its_plate_unseen": "CalledProcessError"}
-    assert wanted[pipeline] in error["message"] or error["code"] == "FORBIDDEN_PATH"
+    if pipeline == "opens_its_plate_unseen" and landlock.version():
+        assert "CalledProcessError" in error["message"]  # the kernel refused the program
+    else:
+        assert error["code"] in ("FORBIDDEN_PATH", "SOURCE_CHANGED")
 
 
 def test_a_link_swapped_in_while_a_job_writes_leads_nowhere(rooted: tuple[Service, Path, Path]) -> None:
@@ -102,8 +104,9 @@ def test_a_link_swapped_in_while_a_job_writes_leads_nowhere(rooted: tuple[Servic
 
 
 def test_the_kernel_keeps_a_confined_process_inside_whatever_it_opens(tmp_path: Path) -> None:
-    if landlock.version() == 0:
-        pytest.skip("this kernel has no Landlock")
+    if landlock.version() == 0:  # an older kernel, another system: the gate alone holds, and confine says so
+        assert not landlock.confine(PathRoots((tmp_path,), (tmp_path,)), tmp_path)
+        return
     (tmp_path / "inside").mkdir()
     (tmp_path / "inside" / "a").write_text("a")
     (tmp_path / "secret").write_text("s")

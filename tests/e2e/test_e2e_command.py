@@ -20,6 +20,11 @@ from svfr_restore.crops.crop_file import read_tracks
 COLOUR = ("--colorspace", "lin_rec709_scene")
 
 
+def _hear_ctrl_c() -> None:
+    """Undo what a shell does to programs in its background: they are started deaf to SIGINT."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 class Command:
     """``svfr`` in processes of its own, with a service folder of its own."""
 
@@ -29,7 +34,9 @@ class Command:
     def start(self, *words: str) -> "subprocess.Popen[str]":
         command = [sys.executable, "-m", "svfr_cli.main", *words]
         pipe = subprocess.PIPE
-        return subprocess.Popen(command, env=self.env, stdout=pipe, stderr=pipe, text=True)
+        return subprocess.Popen(
+            command, env=self.env, stdout=pipe, stderr=pipe, text=True, preexec_fn=_hear_ctrl_c
+        )
 
     def __call__(self, *words: str) -> tuple[int, str, str]:
         process = self.start(*words)

@@ -38,7 +38,8 @@ def nuke(make_nuke: Callable[..., FakeNuke], tmp_path: Path) -> FakeNuke:
     return make_nuke(script=tmp_path / "shot.nk")
 
 
-@pytest.fixture(scope="session")
+# A module's own: between two files that share one it would stand idle, and end, for as long as others run.
+@pytest.fixture(scope="module")
 def server_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """The folder of a running server in a process of its own."""
     home = tmp_path_factory.mktemp("nuke") / "home"

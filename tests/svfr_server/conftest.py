@@ -43,9 +43,9 @@ class Service:
 StartService = Callable[..., Service]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    """One service for all tests that leave it running."""
+    """One service for the tests of a file that leave it running; between files it would idle, and end."""
     running = Service(tmp_path_factory.mktemp("shared") / "home")
     running.start()
     yield running

@@ -99,6 +99,7 @@ class _Job:
         self._reporting = threading.Lock()
 
     def run(self) -> JobResult:
+        """Go through the stages in order; see :func:`run_job`."""
         surveys = survey_job(self._plan, self._report, self._cancelled)
         tracks = plan_tracks(self._plan, surveys)
         self._warn_of_empty_shots(surveys, tracks)

@@ -107,6 +107,7 @@ class _Layout:
 
     @classmethod
     def of(cls, path: Path, channel: str, display: Window, frame: int) -> _Layout:
+        """Find the channel in a file's parts; raises MaskCannotBeRead and MaskSizeDiffers."""
         picture = _open(path, frame)
         try:
             for part, spec in enumerate(_specs(picture)):

@@ -35,8 +35,13 @@ class KeyPair(Record):
 
     @classmethod
     def new(cls) -> "KeyPair":
-        """Return a fresh pair. Call it before sockets are opened in the same process."""
+        """Return a fresh pair. Call it before sockets are opened in the same process.
+
+        The public key never begins with "-": people hand it to commands, which would take it for an option.
+        """
         public, secret = zmq.curve_keypair()
+        while public.startswith(b"-"):
+            public, secret = zmq.curve_keypair()
         return cls(public.decode("ascii"), secret.decode("ascii"))
 
     def __repr__(self) -> str:

@@ -132,3 +132,9 @@ def test_each_platform_has_its_own_place(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_private_text_comes_back(tmp_path: Path) -> None:
     write_private(tmp_path / "a", "grüße")
     assert read_private(tmp_path / "a") == "grüße"
+
+
+def test_a_public_key_is_never_taken_for_an_option(monkeypatch: pytest.MonkeyPatch) -> None:
+    pairs = [(b"-" + b"a" * 39, b"b" * 40), (b"c" * 40, b"d" * 40)]
+    monkeypatch.setattr("zmq.curve_keypair", lambda: pairs.pop(0))
+    assert KeyPair.new() == KeyPair("c" * 40, "d" * 40)

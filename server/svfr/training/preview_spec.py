@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 LICENCE = "Apache-2.0. The weights were trained by this project on rendered heads; no third-party weights."
 
 # One step from the low-quality latent is what most of the training is spent on. Sampling in four steps from
-# noise measures 0.9 dB below it on bfr, with half again the truth's jitter, so that no preset offers it.
+# noise measures 0.8 dB below it on bfr, with half again the truth's jitter, so that no preset offers it.
 _ONE_STEP = Preset(1, 1, initial_noise=0.0, guidance=1.0)
 PRESETS: Mapping[str, Preset] = {"draft": _ONE_STEP, "standard": _ONE_STEP, "final": _ONE_STEP}
 _RHO = 7.0

@@ -14,6 +14,7 @@ from svfr_installer.machine import Machine
 from svfr_installer.plan import Plan
 
 from ..output import Output, speaking
+from ..root_options import ReadRoots, WriteRoots
 from .options import AsJson
 
 install_app = typer.Typer(no_args_is_help=True, help="Install the plugin of a host application.")
@@ -113,12 +114,8 @@ def uninstall_blender(
 
 @service_app.command("install")
 def install_service(
-    read_root: Annotated[
-        list[str] | None, typer.Option("--read-root", help="Jobs read only below. Default: anywhere.")
-    ] = None,
-    write_root: Annotated[
-        list[str] | None, typer.Option("--write-root", help="Jobs write only below. Default: anywhere.")
-    ] = None,
+    read_root: ReadRoots = None,
+    write_root: WriteRoots = None,
     prefix: Annotated[
         Path | None, typer.Option("--prefix", help="Another home folder; nothing is started then.")
     ] = None,

@@ -9,18 +9,15 @@ from svfr_client.records import to_plain
 
 from ..exit_codes import ExitCode
 from ..output import speaking
+from ..root_options import ReadRoots, WriteRoots
 from .options import AsJson
 
 JobArgument = Annotated[str, typer.Argument(metavar="JOB", help="The job's id, as svfr jobs shows it.")]
 
 
 def serve(
-    read_root: Annotated[
-        list[str] | None, typer.Option("--read-root", help="Jobs read only below. Default: anywhere.")
-    ] = None,
-    write_root: Annotated[
-        list[str] | None, typer.Option("--write-root", help="Jobs write only below. Default: anywhere.")
-    ] = None,
+    read_root: ReadRoots = None,
+    write_root: WriteRoots = None,
     device: Annotated[
         list[str] | None, typer.Option("--device", help="cpu or cuda:<uuid>. Default: all that are found.")
     ] = None,

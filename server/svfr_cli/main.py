@@ -1,5 +1,5 @@
 """The ``svfr`` command: ``svfr restore | faces | serve | status | jobs | cancel | model | parity | doctor``,
-``svfr train | evaluate``, and ``svfr install | uninstall | service`` for hosts and for the machine itself.
+``svfr train | evaluate | lab``, and ``svfr install | uninstall | service`` for hosts and for the machine.
 ``svfr pause | resume | drain | watch | redo`` are for the queue, ``svfr key | cache`` for its keeper.
 
 Each command lives in a module of ``commands/``, which imports its heavy libraries when it runs and not
@@ -15,6 +15,7 @@ from .commands import (
     faces,
     install,
     keys,
+    lab,
     models,
     parity,
     queue,
@@ -48,6 +49,7 @@ app.add_typer(cache.app, name="cache")
 app.command("parity")(parity.parity)
 app.command("evaluate")(evaluate.evaluate)
 app.command("train")(train.train)
+app.command("lab")(lab.lab)
 app.command("doctor")(doctor.doctor)
 app.add_typer(install.install_app, name="install")
 app.add_typer(install.uninstall_app, name="uninstall")

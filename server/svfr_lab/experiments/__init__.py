@@ -1,0 +1,1 @@
+"""The experiments of ``svfr lab``: one question each, answered by a figure, a table and a paragraph."""

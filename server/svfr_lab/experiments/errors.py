@@ -1,0 +1,21 @@
+"""What can go wrong around an experiment."""
+
+from svfr_client.errors import SvfrError
+
+
+class UnknownExperiment(SvfrError):
+    """There is no experiment of that name."""
+
+    code = "LAB_UNKNOWN_EXPERIMENT"
+
+
+class ExperimentBegunOtherwise(SvfrError):
+    """The folder holds a run of other settings, which cannot go on as this one."""
+
+    code = "LAB_EXPERIMENT_BEGUN_OTHERWISE"
+
+
+class ClipsDoNotSuffice(SvfrError):
+    """The given clips are too few or too short for what the experiment compares."""
+
+    code = "LAB_CLIPS_DO_NOT_SUFFICE"

@@ -1,0 +1,22 @@
+"""All experiments by name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from svfr_lab.experiments.errors import UnknownExperiment
+from svfr_lab.experiments.experiment import Experiment
+
+_ALL: tuple[Experiment, ...] = ()
+
+EXPERIMENTS: Mapping[str, Experiment] = MappingProxyType({each.name: each for each in _ALL})
+
+
+def find_experiment(name: str) -> Experiment:
+    """Return the experiment of that name; raises UnknownExperiment, which lists them."""
+    if name not in EXPERIMENTS:
+        raise UnknownExperiment(
+            f"There is no experiment {name!r}.", remedy=f"Choose from {', '.join(sorted(EXPERIMENTS))}."
+        )
+    return EXPERIMENTS[name]

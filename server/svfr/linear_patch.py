@@ -88,8 +88,15 @@ class LinearPatchCodec(torch.nn.Module):
         self.register_buffer("std", torch.tensor(spec.std).view(1, -1, 1, 1), persistent=False)
 
     def encode(self, pictures: torch.Tensor) -> torch.Tensor:
-        """Transform (N, 3, H, W) to (N, C, H/4, W/4); H and W must be multiples of 4."""
-        return (functional.conv2d(pictures, self.filters, stride=PATCH_PX) - self.mean) / self.std
+        """Transform (N, 3, H, W) to (N, C, H/4, W/4); H and W must be multiples of 4.
+
+        A fourth plane, -1 outside and 1 inside a hole, becomes channel C + 1: its share of each patch.
+        """
+        latents = (functional.conv2d(pictures[:, :3], self.filters, stride=PATCH_PX) - self.mean) / self.std
+        if pictures.shape[1] == 3:
+            return latents
+        share = functional.avg_pool2d(pictures[:, 3:], PATCH_PX) * 0.5 + 0.5
+        return torch.cat([latents, share], dim=1)
 
     def decode(self, latents: torch.Tensor) -> torch.Tensor:
         """Transform (N, C, h, w) to (N, 3, 4h, 4w); left-out coefficients are zero."""

@@ -95,7 +95,8 @@ class ModelSpec:
     """The contents of model.json.
 
     ``crop_px`` is the side of the square crop the model sees, ``window`` the frames the UNet sees at once,
-    ``overlap`` the frames neighbouring windows share. ``kind`` "identity" (gives its input back) and "probe"
+    ``overlap`` the frames neighbouring windows share. ``hole_plane``: crops have a fourth plane that says
+    where the hole is, and the UNet one input channel more; SVFR's own weights see three planes. ``kind`` "identity" (gives its input back) and "probe"
     (adds a known patch) have no network: their ``codec``, ``objective``, ``schedule`` and ``identity`` are
     None, ``unet``, ``presets`` and ``files`` empty.
     """
@@ -108,6 +109,7 @@ class ModelSpec:
     licence: str
     window: int = 1
     overlap: int = 0
+    hole_plane: bool = False
     latent_channels: int = 0
     codec: CodecSpec | None = None
     unet: Mapping[str, Any] = field(default_factory=dict)
@@ -145,6 +147,7 @@ class ModelSpec:
         return body | {
             "window": self.window,
             "overlap": self.overlap,
+            "hole_plane": self.hole_plane,
             "latent_channels": self.latent_channels,
             "codec": _codec_json(self.codec),
             "unet": _plain(self.unet),
@@ -202,6 +205,7 @@ def _read(top: ObjectReader) -> ModelSpec:
             spec,
             window=top.integer("window", 1),
             overlap=top.integer("overlap", 0),
+            hole_plane=top.flag("hole_plane"),
             latent_channels=top.integer("latent_channels", 1),
             codec=_read_codec(top.child("codec")),
             unet=top.free_object("unet"),
@@ -305,11 +309,13 @@ def _contradictions(spec: ModelSpec) -> list[str]:
         return []
     assert spec.codec and spec.schedule and spec.identity
     unet, channels = spec.unet, spec.latent_channels
+    channels_in = 3 * channels + spec.hole_plane
     claims = [
         (
-            unet.get("in_channels") == 3 * channels,
-            f"unet.in_channels must be {3 * channels}, 3 x latent_channels",
+            unet.get("in_channels") == channels_in,
+            f"unet.in_channels must be {channels_in}: 3 x latent_channels, and one for hole_plane",
         ),
+        (not spec.hole_plane or spec.codec.kind == "linear_patch", "hole_plane needs the codec linear_patch"),
         (unet.get("out_channels") == channels, f"unet.out_channels must be {channels}, as latent_channels"),
         (
             unet.get("cross_attention_dim") == spec.identity.channels,

@@ -17,6 +17,8 @@ from typing import Any
 
 import torch
 
+from svfr.model import load_model
+from svfr.model_folder import find_model
 from svfr.training.config import SvdNetworkConfig, TrainConfig, read_config
 from svfr.training.errors import RecipeInvalid
 from svfr.training.export import export_model
@@ -33,7 +35,8 @@ class TrainRequest:
     """What to train.
 
     ``recipe`` is a TOML file or the name of a packaged one. ``export_only`` writes the model folder of the
-    state as it is, and does not train.
+    state as it is, and does not train. ``start`` is the model, by name or folder, whose weights a new run of
+    a preview network begins with.
     """
 
     recipe: str
@@ -44,6 +47,7 @@ class TrainRequest:
     threads: int | None = None
     tensorboard: bool = False
     export_only: bool = False
+    start: str | None = None
 
 
 @dataclass(frozen=True)
@@ -69,8 +73,10 @@ def find_recipe(name_or_path: str) -> Path:
 
 def open_clips(data: Path, config: TrainConfig) -> RenderedClips:
     """Return the training clips of a folder, prepared as the recipe's network sees them."""
-    is_svd = isinstance(config.network, SvdNetworkConfig)
-    return RenderedClips(data, config.task_shares, hole_fill="white" if is_svd else "telea")
+    network = config.network
+    if isinstance(network, SvdNetworkConfig):
+        return RenderedClips(data, config.task_shares, hole_fill="white")
+    return RenderedClips(data, config.task_shares, hole_fill="telea", hole_plane=network.hole_plane)
 
 
 def train(request: TrainRequest, report: Callable[[dict[str, Any]], None]) -> TrainResult:
@@ -84,7 +90,8 @@ def train(request: TrainRequest, report: Callable[[dict[str, Any]], None]) -> Tr
     if request.threads is not None:
         torch.set_num_threads(request.threads)
     source = open_clips(request.data, config)
-    trainer = Trainer(config, source, request.out, request.device, request.svd)
+    start = None if request.start is None else load_model(find_model(request.start))
+    trainer = Trainer(config, source, request.out, request.device, request.svd, start)
     if trainer.is_main:
         _keep_recipe(recipe, request.out / "recipe.toml")
     board = Board(request.out / "tensorboard") if request.tensorboard and trainer.is_main else None

@@ -21,7 +21,7 @@ from svfr_lab.degradations import (
 from svfr_lab.errors import ArgumentOutOfRange, RenderedFolderIsUnusable
 from svfr_lab.render_dataset import open_rendered_folder
 from svfr_lab.train_landmarks import augment_with_landmarks
-from svfr_restore.prepare import HoleFill, prepare
+from svfr_restore.prepare import HoleFill, prepare, with_hole_plane
 
 DAMAGES = {"usual": TRAINING, "wide": TRAINING_WIDE}
 TASKS = ("bfr", "colorize", "inpaint")
@@ -47,6 +47,7 @@ class RenderedClips:
         task_shares: Mapping[str, float],
         held_back: int = 32,
         hole_fill: HoleFill = "telea",
+        hole_plane: bool = False,
     ) -> None:
         rendered = open_rendered_folder(folder)
         self._clips, self._landmarks_px = rendered.clips, rendered.landmarks_px
@@ -58,6 +59,7 @@ class RenderedClips:
                 remedy="Render more clips.",
             )
         self._hole_fill: HoleFill = hole_fill
+        self._hole_plane = hole_plane
         self._task_sets = [frozenset(names.split("+")) for names in task_shares]
         shares = np.array(list(task_shares.values()), np.float64)
         self._shares = shares / shares.sum()
@@ -123,6 +125,8 @@ class RenderedClips:
         """Return a batch without its first axis; the last frame of ``clean`` is the reference."""
         degraded = degrade(clean, tasks, rng, damage)
         prepared = [prepare(f, tasks, degraded.hole, self._hole_fill) for f in degraded.lq]
+        if self._hole_plane:
+            prepared = [with_hole_plane(frame, degraded.hole) for frame in prepared]
         pictures, inputs = to_tensor(clean), to_tensor(np.stack(prepared))
         points = torch.from_numpy(landmarks)
         bits = torch.tensor([float(name in tasks) for name in TASKS])

@@ -1,7 +1,8 @@
 """Preparing a crop for the network: grey for colorization, a filled hole for inpainting.
 
 SVFR section 3.1 and its published inference code: colorization feeds luma in all three channels,
-inpainting marks the hole in the picture itself, in this order. The network gets no mask channel.
+inpainting marks the hole in the picture itself, in this order. SVFR's network gets no mask; a model whose
+hole is filled plausibly beforehand may ask for it as a fourth plane, since the picture no longer shows it.
 """
 
 from __future__ import annotations
@@ -55,3 +56,9 @@ def prepare(
     if hole_fill == "telea":
         return fill_telea(prepared, hole)
     raise UnknownHoleFill(f"The model asks for the hole fill {hole_fill!r}; known are white and telea.")
+
+
+def with_hole_plane(prepared: FloatImage, hole: npt.NDArray[np.bool_] | None) -> FloatImage:
+    """Return (H, W, 4): what the network sees, and a plane that is 1 in ``hole`` (H, W) and 0 elsewhere."""
+    plane = np.zeros(prepared.shape[:2], np.float32) if hole is None else hole.astype(np.float32)
+    return np.concatenate([prepared, plane[..., None]], axis=-1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from svfr.training.batches import ClipBatch
-from svfr.training.config import Phase, TrainConfig
+from svfr.training.config import NetworkConfig, Phase, TrainConfig
 from svfr.training.errors import TrainingDataUnusable
 
 _POINTED = (5, 68)
@@ -12,8 +12,9 @@ _POINTED = (5, 68)
 def check_batch(batch: ClipBatch, config: TrainConfig, phase: Phase, needs_reference_landmarks: bool) -> None:
     """Raise TrainingDataUnusable naming what is wrong with the clips."""
     side = config.network.crop_px
-    expected = (phase.batch, phase.frames, 3, side, side)
-    for name, clips in (("clean", batch.clean), ("damaged", batch.low_quality)):
+    plane = isinstance(config.network, NetworkConfig) and config.network.hole_plane
+    for name, clips, planes in (("clean", batch.clean, 3), ("damaged", batch.low_quality, 3 + plane)):
+        expected = (phase.batch, phase.frames, planes, side, side)
         if tuple(clips.shape) != expected:
             raise TrainingDataUnusable(
                 f"The {name} clips have the shape {tuple(clips.shape)}, the recipe asks for {expected}.",

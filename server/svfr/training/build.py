@@ -10,10 +10,12 @@ import numpy as np
 import torch
 
 from svfr.linear_patch import LinearPatchCodec, LinearPatchSpec, measure_spec
+from svfr.model import Model
 from svfr.training.batches import ClipSource
 from svfr.training.config import NetworkConfig, SvdNetworkConfig, TrainConfig
 from svfr.training.errors import TrainingPartMissing
 from svfr.training.preview_net import PreviewNet
+from svfr.training.start_model import load_start, starting_codec
 from svfr.training.svd_net import SvdNet
 from svfr.training.svd_parts import SvdSource, load_frozen_parts
 from svfr.training.trainable import TrainableNet
@@ -22,25 +24,34 @@ _STATISTICS_BATCHES = 24
 _STATISTICS_SEED = 11
 
 
-def measure_codec(config: TrainConfig, source: ClipSource) -> tuple[LinearPatchSpec, torch.Tensor]:
-    """Return the codec's scaling and the residual gain (C,), measured on seeded training batches."""
+def measure_codec(
+    config: TrainConfig, source: ClipSource, given: LinearPatchSpec | None = None
+) -> tuple[LinearPatchSpec, torch.Tensor]:
+    """Return the codec's scaling and the residual gain (C,), measured on seeded training batches.
+
+    A ``given`` scaling is kept, and the gain alone is measured.
+    """
     network = config.network
     assert isinstance(network, NetworkConfig)
     rng = np.random.default_rng([config.seed, _STATISTICS_SEED])
     phase = dataclasses.replace(config.phases[0], batch=16, frames=1, tasks_per_clip=1)
     batches = [source.batch(rng, phase) for _ in range(_STATISTICS_BATCHES)]
     clean = torch.cat([b.clean for b in batches]).flatten(0, 1)
-    degraded = torch.cat([b.low_quality for b in batches]).flatten(0, 1)
-    spec = measure_spec(network.coefficients, clean)
+    degraded = torch.cat([b.low_quality[:, :, :3] for b in batches]).flatten(0, 1)
+    spec = given or measure_spec(network.coefficients, clean)
     codec = LinearPatchCodec(spec)
     residual = codec.encode(clean) - codec.encode(degraded)
     return spec, residual.square().mean((0, 2, 3)).sqrt() / network.sigma_data
 
 
 def build_net(
-    config: TrainConfig, source: ClipSource, svd: SvdSource | None, constants: Mapping[str, Any] | None
+    config: TrainConfig,
+    source: ClipSource,
+    svd: SvdSource | None,
+    constants: Mapping[str, Any] | None,
+    start: Model | None = None,
 ) -> TrainableNet:
-    """Return a network with its starting weights, of torch's global generator.
+    """Return a network with its starting weights, those of ``start`` or of torch's global generator.
 
     ``constants`` are those of an earlier state of the run (:meth:`TrainableNet.constants`); None measures
     them on clips of ``source``. Raises TrainingPartMissing for a recipe that needs Stable Video Diffusion
@@ -53,8 +64,13 @@ def build_net(
                 remedy="Give SVD-xt's folder in diffusers' layout with --svd.",
             )
         return SvdNet(config.network, load_frozen_parts(svd))
-    if constants is None:
-        codec, gain = measure_codec(config, source)
-    else:
+    if constants is not None:
         codec, gain = LinearPatchSpec.from_json(constants["codec"]), constants["output_gain"]
-    return PreviewNet(config.network, codec, gain)
+        net = PreviewNet(config.network, codec, gain)
+        net.started_from = constants.get("started_from")
+        return net
+    given = None if start is None else starting_codec(start, config.network)
+    net = PreviewNet(config.network, *measure_codec(config, source, given))
+    if start is not None:
+        load_start(net, start)
+    return net

@@ -22,7 +22,10 @@ from svfr.training.unified_latent import UnifiedLatentConfig
 
 @dataclass(frozen=True)
 class NetworkConfig:
-    """Sizes of the preview network. ``coefficients``: see :mod:`svfr.linear_patch`."""
+    """Sizes of the preview network. ``coefficients``: see :mod:`svfr.linear_patch`.
+
+    ``hole_plane`` tells the network where the hole is: see :class:`svfr.model_spec.ModelSpec`.
+    """
 
     crop_px: int
     window: int
@@ -33,6 +36,7 @@ class NetworkConfig:
     sigma_data: float
     sigma_min: float
     sigma_max: float
+    hole_plane: bool = False
 
 
 @dataclass(frozen=True)

@@ -27,3 +27,9 @@ class TrainingPartMissing(SvfrError):
     """A recipe needs weights or a library that were not given."""
 
     code = "TRAINING_PART_MISSING"
+
+
+class StartUnusable(SvfrError):
+    """A run was to start from a model that its recipe's network cannot take over."""
+
+    code = "START_UNUSABLE"

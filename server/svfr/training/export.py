@@ -61,6 +61,7 @@ def read_trained(state_path: Path, network: NetworkConfig) -> TrainedNet[Preview
         if name.startswith(_AVERAGE_PREFIX)
     }
     net = PreviewNet(network, LinearPatchSpec.from_json(state["codec"]), state["output_gain"])
+    net.started_from = state.get("started_from")
     shapes = {name: tuple(tensor.shape) for name, tensor in average.items()}
     raise_problems(compare_shapes(state_path, shapes, expected_shapes(net)))
     net.load_state_dict(average)
@@ -80,7 +81,8 @@ def export_preview(
         UNET_FILE: _stored(net.folded_unet(), UNET_FILE),
         CONV_IDENTITY_FILE: _stored(net.identity.state_dict(), CONV_IDENTITY_FILE),
     }
-    record = _record(config, trained.steps, tensors, training)
+    start = {"started_from_sha256": dict(net.started_from)} if net.started_from else {}
+    record = _record(config, trained.steps, tensors, {**start, **training})
     return write_folder(folder, preview_spec(net, config, record), tensors, copies={})
 
 

@@ -11,15 +11,21 @@ _MOST_WEIGHT = 6.0
 
 
 def relative_errors(
-    denoised: torch.Tensor, clean: torch.Tensor, low_quality: torch.Tensor, channel_std: torch.Tensor
+    denoised: torch.Tensor,
+    clean: torch.Tensor,
+    low_quality: torch.Tensor,
+    channel_std: torch.Tensor,
+    places: torch.Tensor | None = None,
 ) -> torch.Tensor:
     """Return for each sample the squared error relative to that of doing nothing.
 
     All latents (B, F, C, h, w), ``channel_std`` (C,): the orthonormal transform makes the error weighted
     with its square the error in picture values. A task with large damage (a hole) and one with small damage
-    (grey) then pull equally.
+    (grey) then pull equally. ``places`` (B, F, 1, h, w) weights where errors count, both kinds alike.
     """
     weight = (channel_std**2).view(1, 1, -1, 1, 1)
+    if places is not None:
+        weight = weight * (places / places.mean((1, 2, 3, 4), keepdim=True))
     error = (weight * (denoised - clean) ** 2).mean((1, 2, 3, 4))
     nothing = (weight * (low_quality - clean) ** 2).mean((1, 2, 3, 4))
     return error / (nothing + _FLOOR)

@@ -22,7 +22,13 @@ from svfr.temporal_conv import use_fast_temporal_convolutions
 
 
 def preview_unet_config(
-    *, latent_channels: int, latent_px: int, widths: tuple[int, ...], token_channels: int, window: int
+    *,
+    latent_channels: int,
+    latent_px: int,
+    widths: tuple[int, ...],
+    token_channels: int,
+    window: int,
+    hole_plane: bool,
 ) -> dict[str, Any]:
     """Return the diffusers config of a preview UNet.
 
@@ -31,7 +37,7 @@ def preview_unet_config(
     levels = len(widths)
     return {
         "sample_size": latent_px,
-        "in_channels": 3 * latent_channels,
+        "in_channels": 3 * latent_channels + hole_plane,
         "out_channels": latent_channels,
         "down_block_types": ["DownBlockSpatioTemporal"] * (levels - 1) + ["CrossAttnDownBlockSpatioTemporal"],
         "up_block_types": ["CrossAttnUpBlockSpatioTemporal"] + ["UpBlockSpatioTemporal"] * (levels - 1),

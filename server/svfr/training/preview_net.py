@@ -28,10 +28,12 @@ class PreviewNet(TrainableNet):
 
     ``output_gain`` (C,) is each latent channel's residual spread: luma means need half the range of chroma.
     It is a constant of the run and is folded into the UNet's last layer when the model is written.
+    ``started_from`` has the sha256 of each file of the model that the run started from.
     """
 
     output_gain: torch.Tensor
     codec: LinearPatchCodec
+    started_from: Mapping[str, str] | None = None
 
     def __init__(self, config: NetworkConfig, codec: LinearPatchSpec, output_gain: torch.Tensor) -> None:
         super().__init__()
@@ -45,6 +47,7 @@ class PreviewNet(TrainableNet):
             widths=config.widths,
             token_channels=config.token_channels,
             window=config.window,
+            hole_plane=config.hole_plane,
         )
         self.unet = build_preview_unet(self.unet_config)
         self.identity = ConvIdentity(config.token_channels)
@@ -71,16 +74,28 @@ class PreviewNet(TrainableNet):
             z_lq = self.encode(batch.reference_low_quality[own][:, None])
             sigma = torch.full((len(z_lq),), self.config.sigma_max, device=z_lq.device)
             zeros = self.no_reference(len(z_lq))
-            denoised = self.denoise(z_lq, z_lq, sigma, batch.tasks[own], *zeros)
+            denoised = self.denoise(self.pictured(z_lq), z_lq, sigma, batch.tasks[own], *zeros)
             pictures = batch.reference.clone()
             pictures[own] = self.codec.decode(denoised[:, 0])
         return pictures
 
     def noise_losses(
-        self, denoised: torch.Tensor, clean: torch.Tensor, z_lq: torch.Tensor, sigma: torch.Tensor
+        self,
+        denoised: torch.Tensor,
+        clean: torch.Tensor,
+        z_lq: torch.Tensor,
+        sigma: torch.Tensor,
+        tasks: torch.Tensor,
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return each sample's weighted relative error (B,), and the relative error itself."""
-        errors = relative_errors(denoised, clean, z_lq, self.codec.std.flatten())
+        """Return each sample's weighted relative error (B,), and the relative error itself.
+
+        Where inpainting is the only task and the hole is known, almost nothing else counts: known pixels are
+        put back.
+        """
+        channels = self.codec.channels
+        places = _places_that_count(z_lq[:, :, channels:], tasks) if self.config.hole_plane else None
+        pictured = self.pictured(z_lq)
+        errors = relative_errors(denoised, clean, pictured, self.codec.std.flatten(), places)
         return sigma_weights(sigma, self.config.sigma_data) * errors, errors.detach()
 
     def identify(self, pictures: torch.Tensor, landmarks: torch.Tensor | None = None) -> torch.Tensor:
@@ -99,8 +114,9 @@ class PreviewNet(TrainableNet):
         )
 
     def constants(self) -> Mapping[str, Any]:
-        """Return the codec's scaling and the output gain, both measured on the run's clips."""
-        return {"codec": self.codec.spec.to_json(), "output_gain": self.output_gain.flatten()}
+        """Return the codec's scaling, the output gain, and what the run started from, if from a model."""
+        constants = {"codec": self.codec.spec.to_json(), "output_gain": self.output_gain.flatten()}
+        return constants | ({"started_from": dict(self.started_from)} if self.started_from else {})
 
     def folded_unet(self) -> dict[str, torch.Tensor]:
         """Return the UNet's weights such that its output is the residual without a further gain."""
@@ -118,3 +134,14 @@ class PreviewNet(TrainableNet):
         for part in (unet, identity):
             part.requires_grad_(False).eval()
         return Model(preview_spec(self, config, {}), unet, self.codec, self.objective, identity)
+
+
+# Known pixels beside the hole keep their pull, so that the fill meets them without a seam.
+_KNOWN_WEIGHT = 0.05
+_INPAINT_ALONE = (0.0, 0.0, 1.0)
+
+
+def _places_that_count(hole_share: torch.Tensor, tasks: torch.Tensor) -> torch.Tensor:
+    """Return weights (B, F, 1, h, w) of hole shares of that shape: ones for all tasks but inpaint alone."""
+    alone = (tasks == tasks.new_tensor(_INPAINT_ALONE)).all(1).view(-1, 1, 1, 1, 1)
+    return torch.where(alone, hole_share.clamp(min=_KNOWN_WEIGHT), torch.ones_like(hole_share))

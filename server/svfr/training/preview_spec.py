@@ -37,6 +37,7 @@ def preview_spec(net: PreviewNet, config: TrainConfig, training: Mapping[str, An
         licence=LICENCE,
         window=network.window,
         overlap=network.overlap,
+        hole_plane=network.hole_plane,
         latent_channels=net.codec.channels,
         codec=CodecSpec("linear_patch", codec),
         unet=net.unet_config,

@@ -46,11 +46,11 @@ class StepLoss(nn.Module):
         scale = self.net.codec.scaling_factor
         z_clean, z_lq = self.net.encode(batch.clean) * scale, self.net.encode(batch.low_quality)
         sigma = draws.sigma.to(z_clean.device)
-        x = _diffused(z_clean, z_lq * scale, sigma, draws)
+        x = _diffused(z_clean, self.net.pictured(z_lq) * scale, sigma, draws)
         reference, tokens = self._references(batch, draws)
         with self.net.parts_for(batch.clean.shape[1]), watch_mid_block(self.net.unet) as mid:
             denoised = self.net.denoise(x, z_lq, sigma, batch.tasks, reference, tokens)
-        losses, errors = self.net.noise_losses(denoised, z_clean, z_lq * scale, sigma)
+        losses, errors = self.net.noise_losses(denoised, z_clean, z_lq * scale, sigma, batch.tasks)
         terms = {"noise": losses.mean()} | self._auxiliary(mid.features.float(), batch)
         loss = torch.stack([getattr(self.weights, name) * term for name, term in terms.items()]).sum()
         return {"loss": loss, "errors": errors, **terms}

@@ -76,7 +76,12 @@ class SvdNet(TrainableNet):
         return draw_log_normal(config.noise, phase, config.reference_share, rng)
 
     def noise_losses(
-        self, denoised: torch.Tensor, clean: torch.Tensor, z_lq: torch.Tensor, sigma: torch.Tensor
+        self,
+        denoised: torch.Tensor,
+        clean: torch.Tensor,
+        z_lq: torch.Tensor,
+        sigma: torch.Tensor,
+        tasks: torch.Tensor,
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Return each sample's error of the v-prediction, and its error relative to doing nothing."""
         evenly = torch.ones(clean.shape[2], device=clean.device)

@@ -37,7 +37,10 @@ class TrainableNet(nn.Module):
     needs_reference_landmarks = False
 
     def encode(self, clips: torch.Tensor) -> torch.Tensor:
-        """Pictures (B, F, 3, S, S) to unscaled latents (B, F, C, s, s), without a gradient."""
+        """Pictures (B, F, 3, S, S) to unscaled latents (B, F, C, s, s), without a gradient.
+
+        With a hole plane, (B, F, 4, S, S), one channel more.
+        """
         with torch.no_grad():
             return self.codec.encode(clips.flatten(0, 1)).unflatten(0, clips.shape[:2])
 
@@ -56,7 +59,7 @@ class TrainableNet(nn.Module):
         The tasks enter as in SVFR (section 3, task embedding), through the UNet's additional embedding.
         """
         level = sigma.view(-1, 1, 1, 1, 1)
-        z_scaled = z_lq * self.codec.scaling_factor
+        z_scaled = self.pictured(z_lq) * self.codec.scaling_factor
         noisy = self.objective.network_input(x, z_scaled, level)
         frames = x.shape[1]
         stacked = torch.cat([noisy, z_lq, reference[:, None].expand(-1, frames, -1, -1, -1)], dim=2)
@@ -65,6 +68,10 @@ class TrainableNet(nn.Module):
                 stacked, 0.25 * sigma.log(), encoder_hidden_states=tokens, added_time_ids=tasks
             ).sample
         return self.objective.denoised(self.amplified(output.float()), x, z_scaled, level)
+
+    def pictured(self, latents: torch.Tensor) -> torch.Tensor:
+        """Return latents (B, F, C or C + 1, s, s) without the channel of a hole plane."""
+        return latents[:, :, : self.codec.channels]
 
     def amplified(self, output: torch.Tensor) -> torch.Tensor:
         """Return the UNet's output (B, F, C, h, w) as the objective reads it."""
@@ -84,11 +91,16 @@ class TrainableNet(nn.Module):
 
     @abstractmethod
     def noise_losses(
-        self, denoised: torch.Tensor, clean: torch.Tensor, z_lq: torch.Tensor, sigma: torch.Tensor
+        self,
+        denoised: torch.Tensor,
+        clean: torch.Tensor,
+        z_lq: torch.Tensor,
+        sigma: torch.Tensor,
+        tasks: torch.Tensor,
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Return each sample's noise loss (B,), and its error (B,) relative to doing nothing.
 
-        All latents scaled.
+        All latents scaled; ``z_lq`` with the channel of a hole plane where there is one.
         """
 
     @abstractmethod

@@ -20,6 +20,7 @@ from accelerate import Accelerator
 from accelerate.utils import DistributedDataParallelKwargs
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from svfr.model import Model
 from svfr.training.batch_check import check_batch
 from svfr.training.batches import ClipSource
 from svfr.training.build import build_net, measure_codec
@@ -53,7 +54,8 @@ class Trainer:
     """One training run in one folder.
 
     ``state.pt`` holds everything needed to go on exactly; it is written every ``save_every_steps`` and at the
-    end. ``device`` "cpu" stays there, anything else leaves the choice to accelerate.
+    end. ``device`` "cpu" stays there, anything else leaves the choice to accelerate. A new run of a preview
+    network takes its weights from ``start`` where one is given.
     """
 
     def __init__(
@@ -63,6 +65,7 @@ class Trainer:
         folder: Path,
         device: str = "cpu",
         svd: SvdSource | None = None,
+        start: Model | None = None,
     ) -> None:
         self.config, self.source, self.folder = config, source, folder
         # Single frames leave the temporal parts without a gradient, and so do steps without references.
@@ -73,7 +76,7 @@ class Trainer:
         self.state_path = folder / "state.pt"
         torch.manual_seed(config.seed)
         state = self._read_state()
-        self.net = build_net(config, source, svd, state).to(self.device)
+        self.net = build_net(config, source, svd, state, start).to(self.device)
         self._prepare_net()
         step_loss = StepLoss(self.net, config).to(self.device)
         self.heads = step_loss.heads

@@ -29,6 +29,9 @@ def train(
     export: Annotated[
         bool, typer.Option("--export", help="Write the model folder of the run as it is; do not train.")
     ] = False,
+    start: Annotated[
+        str | None, typer.Option("--start", help="A preview model to begin a new run with, by name or folder.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Train a model; stop with Ctrl-C at any time, the same command goes on exactly there.
@@ -41,7 +44,7 @@ def train(
         from svfr_lab.train_run import train as run
 
         source = None if svd is None else SvdSource(svd, arcface)
-        request = TrainRequest(recipe, data, out, source, device, threads, tensorboard, export)
+        request = TrainRequest(recipe, data, out, source, device, threads, tensorboard, export, start)
         result = run(request, lambda row: _tell(output, row))
         folder = None if result.folder is None else str(result.folder)
         body = {"steps": result.steps, "planned_steps": result.planned_steps, "folder": folder}

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from svfr_lab.experiments import ablation
 from svfr_lab.experiments.errors import UnknownExperiment
 from svfr_lab.experiments.experiment import Experiment
 
-_ALL: tuple[Experiment, ...] = ()
+_ALL: tuple[Experiment, ...] = (ablation.EXPERIMENT,)
 
 EXPERIMENTS: Mapping[str, Experiment] = MappingProxyType({each.name: each for each in _ALL})
 

@@ -1,0 +1,80 @@
+"""Training the arms of a comparison side by side, so that all have had equally many steps whenever it ends.
+
+Arms start from the same weights and draw the same clips in the same order, as far as their recipes say the
+same. They take turns, each for a stretch of steps, and each saves after its stretch: a killed run goes on,
+and one that is out of time stops where all arms are equal.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from svfr.training.config import TrainConfig
+from svfr.training.trainable import TrainableNet
+from svfr.training.trainer import Trainer
+from svfr_lab.experiments.bench import Bench
+from svfr_lab.experiments.clock import Deadline
+from svfr_lab.training_clips import RenderedClips
+
+_SHORTEST_STRETCH = 10
+_STRETCH_SHARE = 1 / 6
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One side of a comparison: its name, which is a folder name too, and its recipe."""
+
+    name: str
+    config: TrainConfig
+
+
+@dataclass(frozen=True)
+class TrainedArms:
+    """The averaged networks by arm, in evaluation, all after ``steps`` steps."""
+
+    nets: Mapping[str, TrainableNet]
+    steps: int
+
+
+def train_arms(
+    bench: Bench, arms: Sequence[Arm], clips: Path, held_back: int, until: Deadline
+) -> TrainedArms:
+    """Train the arms in turns until another round would not fit, but at least for one round.
+
+    The last ``held_back`` clips are not trained on. Raises what :class:`Trainer` raises.
+    """
+    trainers = {arm.name: _trainer(bench, arm, clips, held_back) for arm in arms}
+    seconds_per_step = 0.0
+    while True:
+        steps = [trainer.step for trainer in trainers.values()]
+        goal = next_goal(min(steps))
+        missing = sum(max(0, goal - step) for step in steps)
+        in_step = min(steps) == max(steps)
+        if min(steps) > 0 and in_step and until.remaining_s() < missing * seconds_per_step:
+            return TrainedArms({name: each.averaged_net.eval() for name, each in trainers.items()}, steps[0])
+        started = time.monotonic()
+        for name, trainer in trainers.items():
+            _go_to(trainer, goal)
+            bench.say(f"Training {name}", trainer.step, 0)
+        seconds_per_step = (time.monotonic() - started) / missing
+
+
+def next_goal(steps: int) -> int:
+    """Return the number of steps that all arms reach before any goes further: a sixth more, at least ten.
+
+    A kill loses, and a deadline leaves unused, no more than about a sixth of the training.
+    """
+    return steps + max(_SHORTEST_STRETCH, int(steps * _STRETCH_SHARE))
+
+
+def _trainer(bench: Bench, arm: Arm, clips: Path, held_back: int) -> Trainer:
+    source = RenderedClips(clips, arm.config.task_shares, held_back=held_back)
+    return Trainer(arm.config, source, bench.folder / "arms" / arm.name)
+
+
+def _go_to(trainer: Trainer, goal: int) -> None:
+    if trainer.step < goal:
+        trainer.run(lambda _row: None, lambda: trainer.step >= goal)

@@ -1,0 +1,91 @@
+"""Held-out clips, their damage, and what a model makes of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from svfr.model import Model
+from svfr.model_spec import Preset
+from svfr.sampler import SamplePlan, make_reference, restore
+from svfr.tasks import TaskSet
+from svfr_lab.degradations import Degraded, degrade
+from svfr_lab.render_dataset import open_rendered_folder
+from svfr_restore.prepare import prepare
+from svfr_restore.spool import from_network, to_network
+
+Clip: TypeAlias = NDArray[np.float32]
+Passes: TypeAlias = Literal["one", "both"]
+
+ONE_STEP = Preset(1, 1, initial_noise=0.0, guidance=1.0)
+"""What the preview model's presets do: one step from the low-quality latent."""
+
+_DAMAGE_SEED = 31
+_SAMPLER_SEED = 77
+
+
+@dataclass(frozen=True)
+class HeldOutClip:
+    """A clip that was not trained on: its number and its truth (F, S, S, 3) in code values 0..1."""
+
+    number: int
+    truth: Clip
+
+    def damaged(self, tasks: frozenset[str]) -> Degraded:
+        """Return the clip damaged by the evaluation recipe, the same whenever it is asked for."""
+        bits = int("".join(str(bit) for bit in TaskSet.of(tasks).bits), 2)
+        return degrade(self.truth, tasks, np.random.default_rng([_DAMAGE_SEED, self.number, bits]))
+
+
+def held_back_of(clips: int) -> int:
+    """Return how many of so many clips are kept for measuring: a quarter, at most 64."""
+    return min(64, clips // 4)
+
+
+def held_out_clips(folder: Path, held_back: int) -> Iterator[HeldOutClip]:
+    """Yield the last ``held_back`` clips of a rendered folder."""
+    clips = open_rendered_folder(folder).clips
+    for number in range(len(clips) - held_back, len(clips)):
+        yield HeldOutClip(number, clips[number].astype(np.float32) / np.float32(255.0))
+
+
+def as_model_sees(model: Model, codes: Clip, hole: NDArray[np.bool_] | None, tasks: frozenset[str]) -> Clip:
+    """Return the crops (F, S, S, 3) that the network gets for ``tasks``."""
+    return np.stack([prepare(frame, tasks, hole, model.spec.hole_fill) for frame in codes])
+
+
+@torch.no_grad()
+def sampled(model: Model, crops: Clip, tasks: Sequence[str] | frozenset[str], passes: Passes) -> Clip:
+    """Return what the model makes of prepared crops (F, S, S, 3) in one step, not clipped.
+
+    ``passes`` "one": without a reference; "both": as a job does, with the last frame of the first pass's
+    window as the reference, and its identity.
+    """
+    plan = SamplePlan(TaskSet.of(tasks), ONE_STEP, _SAMPLER_SEED)
+    source = _Crops(to_network(crops))
+    reference = tokens = None
+    if passes == "both":
+        reference = make_reference(model, source, plan)
+        tokens = model.identity.encode(reference)
+    pictures = [from_network(picture) for _, picture in restore(model, source, reference, tokens, plan)]
+    return np.stack(pictures)
+
+
+@dataclass(frozen=True)
+class _Crops:
+    """A :class:`svfr.sampler.CropSource` over crops in memory, numbered from 0."""
+
+    pixels: torch.Tensor
+
+    @property
+    def frames(self) -> range:
+        return range(len(self.pixels))
+
+    def read(self, start: int, stop: int) -> torch.Tensor:
+        return self.pixels[start:stop]

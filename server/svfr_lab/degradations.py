@@ -1,12 +1,17 @@
 """Seeded damage for clean clips: low resolution, noise and JPEG; lost colour; holes. And augmentation.
 
 Pure functions of a clip, a set of tasks and a generator. :data:`EVALUATION` is the fixed recipe figures are
-measured with; :data:`TRAINING` is wider, so that a model does not learn one recipe by heart. The BFR recipe
+measured with; :data:`TRAINING` is wider, so that a model does not learn one recipe by heart. What these three
+draw from a generator never changes, bit for bit: figures and training runs depend on it. Richer recipes are
+built in :mod:`svfr_lab.damage`. The BFR recipe here
 is the usual blind-face chain, JPEG((x * blur) made small + noise) made large again (Wang et al. 2021,
 GFP-GAN, section 4.1), with the parameters of one clip shared by its frames, as one camera would have them.
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass
+from typing import Protocol
 
 import cv2
 import numpy as np
@@ -23,6 +28,13 @@ HOLE_CODE = 0.5
 """Code value inside a hole of ``Degraded.lq``: it carries nothing of the truth."""
 
 _REFERENCE_SIDE_PX = 96
+
+
+class DamageRecipe(Protocol):
+    """A way to damage clips, which draws what it needs from a generator."""
+
+    def damage(self, clip: NDArray[np.float32], tasks: frozenset[str], rng: np.random.Generator) -> Degraded:
+        """Return ``clip`` damaged; the arguments are those of :func:`degrade`, already checked."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +56,20 @@ class DegradationParameters:
     polygon_radius_px_at_96: tuple[float, float] = (12.0, 28.0)
     polygon_rounding_px_at_96: tuple[float, float] = (1.0, 4.0)
 
+    def damage(self, clip: NDArray[np.float32], tasks: frozenset[str], rng: np.random.Generator) -> Degraded:
+        """Return ``clip`` damaged as :func:`degrade` says; one hole serves all frames."""
+        height, width = clip.shape[1:3]
+        hole = draw_hole(height, width, rng, self) if "inpaint" in tasks else None
+        lq, low_resolution = clip, None
+        if "bfr" in tasks:
+            low_resolution = _lower_resolution(clip, rng, self)
+            lq = enlarge_bicubic(low_resolution, height, width)
+        if "colorize" in tasks:
+            lq = np.repeat(luma_601(lq), 3, axis=-1)
+        if hole is not None:
+            lq = np.where(hole[..., None], np.float32(HOLE_CODE), lq)
+        return Degraded(lq, hole, low_resolution)
+
 
 EVALUATION = DegradationParameters()
 TRAINING = DegradationParameters(any_scale_share=0.3, polygon_share=0.5)
@@ -62,21 +88,25 @@ class Degraded:
     """A damaged clip.
 
     ``lq`` (F, H, W, 3) float32 code values in 0..1 at the clean size, ``HOLE_CODE`` inside the hole: the
-    caller prepares it as its model wants · ``hole`` (H, W) bool, the same for all frames, None without
-    inpainting · ``low_resolution`` (F, h, w, 3) float32, the small frames that ``lq`` was enlarged from, None
-    without BFR.
+    caller prepares it as its model wants · ``hole`` bool, (H, W) when all frames share it, (F, H, W) when it
+    moves, None without inpainting · ``low_resolution`` (F, h, w, 3) float32, the small frames that ``lq`` was
+    enlarged from, None without BFR.
     """
 
     lq: NDArray[np.float32]
     hole: NDArray[np.bool_] | None
     low_resolution: NDArray[np.float32] | None
 
+    def hole_of(self, frame: int) -> NDArray[np.bool_] | None:
+        """Return the hole (H, W) of one frame, counted from 0; None without inpainting."""
+        return self.hole[frame] if self.hole is not None and self.hole.ndim == 3 else self.hole
+
 
 def degrade(
     clip: NDArray[np.float32],
     tasks: frozenset[str],
     rng: np.random.Generator,
-    parameters: DegradationParameters = EVALUATION,
+    parameters: DamageRecipe = EVALUATION,
 ) -> Degraded:
     """Damage ``clip`` (F, H, W, 3), float32 code values in 0..1, in every way that ``tasks`` can mend.
 
@@ -84,17 +114,7 @@ def degrade(
     or task.
     """
     _check(clip, tasks)
-    height, width = clip.shape[1:3]
-    hole = draw_hole(height, width, rng, parameters) if "inpaint" in tasks else None
-    lq, low_resolution = clip, None
-    if "bfr" in tasks:
-        low_resolution = _lower_resolution(clip, rng, parameters)
-        lq = enlarge_bicubic(low_resolution, height, width)
-    if "colorize" in tasks:
-        lq = np.repeat(luma_601(lq), 3, axis=-1)
-    if hole is not None:
-        lq = np.where(hole[..., None], np.float32(HOLE_CODE), lq)
-    return Degraded(lq, hole, low_resolution)
+    return parameters.damage(clip, tasks, rng)
 
 
 def luma_601(clip: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -171,11 +191,12 @@ def _lower_resolution(
     for frame in clip:
         shrunk = cv2.resize(cv2.GaussianBlur(frame, (0, 0), blur_px), size, interpolation=cv2.INTER_AREA)
         noisy = shrunk + rng.normal(0, noise_sd, shrunk.shape).astype(np.float32)
-        small.append(_through_jpeg(noisy, quality))
+        small.append(through_jpeg(noisy, quality))
     return np.stack(small)
 
 
-def _through_jpeg(frame: NDArray[np.float32], quality: int) -> NDArray[np.float32]:
+def through_jpeg(frame: NDArray[np.float32], quality: int) -> NDArray[np.float32]:
+    """Return ``frame`` (h, w, 3) as a JPEG of ``quality`` 1 to 100 keeps it; values beyond 0..1 are cut."""
     eight_bit = np.rint(np.clip(frame, 0, 1) * 255).astype(np.uint8)
     # OpenCV's codecs take and give blue first
     _, packed = cv2.imencode(".jpg", eight_bit[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])

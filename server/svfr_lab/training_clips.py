@@ -11,19 +11,13 @@ import torch
 
 from svfr.training.batches import ClipBatch
 from svfr.training.config import Phase
-from svfr_lab.degradations import (
-    EVALUATION,
-    TRAINING,
-    TRAINING_WIDE,
-    DegradationParameters,
-    degrade,
-)
+from svfr_lab.damage.registry import DAMAGES
+from svfr_lab.degradations import EVALUATION, DamageRecipe, degrade
 from svfr_lab.errors import ArgumentOutOfRange, RenderedFolderIsUnusable
 from svfr_lab.render_dataset import open_rendered_folder
 from svfr_lab.train_landmarks import augment_with_landmarks
 from svfr_restore.prepare import HoleFill, prepare, with_hole_plane
 
-DAMAGES = {"usual": TRAINING, "wide": TRAINING_WIDE}
 TASKS = ("bfr", "colorize", "inpaint")
 _HELD_BACK_SEED = 404
 
@@ -120,13 +114,16 @@ class RenderedClips:
         landmarks: npt.NDArray[np.float32],
         tasks: frozenset[str],
         rng: np.random.Generator,
-        damage: DegradationParameters,
+        damage: DamageRecipe,
     ) -> ClipBatch:
         """Return a batch without its first axis; the last frame of ``clean`` is the reference."""
         degraded = degrade(clean, tasks, rng, damage)
-        prepared = [prepare(f, tasks, degraded.hole, self._hole_fill) for f in degraded.lq]
+        holes = [degraded.hole_of(frame) for frame in range(len(clean))]
+        prepared = [
+            prepare(f, tasks, hole, self._hole_fill) for f, hole in zip(degraded.lq, holes, strict=True)
+        ]
         if self._hole_plane:
-            prepared = [with_hole_plane(frame, degraded.hole) for frame in prepared]
+            prepared = [with_hole_plane(f, hole) for f, hole in zip(prepared, holes, strict=True)]
         pictures, inputs = to_tensor(clean), to_tensor(np.stack(prepared))
         points = torch.from_numpy(landmarks)
         bits = torch.tensor([float(name in tasks) for name in TASKS])

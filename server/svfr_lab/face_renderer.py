@@ -41,6 +41,7 @@ from svfr_lab.head_shader import (
     WALL_FRAGMENT_SHADER,
     WALL_VERTEX_SHADER,
 )
+from svfr_lab.landmark_points import load_landmarks_68
 
 _SUPERSAMPLING = 2
 _BACKDROP_SHARE = 0.7
@@ -48,14 +49,17 @@ _BACKDROP_SHARE = 0.7
 
 @dataclass(frozen=True)
 class RenderedClip:
-    """``frames`` (F, S, S, 3) uint8 display-coded RGB · ``landmarks_px`` (F, 5, 2) float32.
+    """``frames`` (F, S, S, 3) uint8 display-coded RGB · ``landmarks_px`` (F, 5, 2) float32 ·
+    ``landmarks68_px`` (F, 68, 2) float32.
 
-    Landmarks are in ``svfr_lab.head_model.LANDMARK_NAMES`` order, x right, y down, in pixels with the first
-    pixel's centre at (0.5, 0.5). They are exact projections, also where a lid or a cheek hides the point.
+    The five are in ``svfr_lab.head_model.LANDMARK_NAMES`` order, the 68 in that of
+    :mod:`svfr_lab.landmark_points`; x right, y down, in pixels with the first pixel's centre at (0.5, 0.5).
+    They are exact projections, also where a lid or a cheek hides the point.
     """
 
     frames: NDArray[np.uint8]
     landmarks_px: NDArray[np.float32]
+    landmarks68_px: NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -82,6 +86,18 @@ def draw_scene(model: HeadModel, seed: int, frame_count: int, bank_count: int) -
         wall=draw_wall(rng),
         backdrop=draw_backdrop(rng, bank_count) if rng.random() < _BACKDROP_SHARE else None,
     )
+
+
+def projected_landmarks(
+    model: HeadModel, motion: Motion, posed: NDArray[np.float32], size_px: int
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return the landmarks (F, 5, 2) and (F, 68, 2) of posed vertices (F, V, 3); no graphics needed."""
+    few, many = [], []
+    for frame, vertices in enumerate(posed):
+        matrix = view_matrix(model, motion, frame)
+        few.append(project(five_points(model, vertices), matrix, size_px))
+        many.append(project(load_landmarks_68().on(vertices), matrix, size_px))
+    return np.stack(few), np.stack(many)
 
 
 class FaceRenderer:
@@ -122,13 +138,12 @@ class FaceRenderer:
         self._set_uniforms(scene)
         model, motion = self.model, scene.motion
         frames = np.empty((motion.frame_count, self.size_px, self.size_px, 3), np.uint8)
-        landmarks_px = np.empty((motion.frame_count, 5, 2), np.float32)
-        for frame, vertices in enumerate(posed_vertices(model, scene.identity, motion)):
+        posed = posed_vertices(model, scene.identity, motion)
+        for frame, vertices in enumerate(posed):
             matrix = view_matrix(model, motion, frame)
             rgba = self._draw_frame(vertices, matrix, scene, frame)
             frames[frame] = self._compose(rgba, scene.backdrop, frame)
-            landmarks_px[frame] = project(five_points(model, vertices), matrix, self.size_px)
-        return RenderedClip(frames, landmarks_px)
+        return RenderedClip(frames, *projected_landmarks(model, motion, posed, self.size_px))
 
     def _build_pipeline(self) -> None:
         context, model = self._context, self.model

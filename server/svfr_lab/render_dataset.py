@@ -2,12 +2,14 @@
 
 ``python -m svfr_lab.render_dataset --out DIR --clips N --first-seed S`` writes
 
-- ``clips.npy`` (N, F, S, S, 3) uint8 RGB and ``landmarks.npy`` (N, F, 5, 2) float32, both memory-mappable;
-- ``dataset.json``: the settings, the versions that made it and, when finished, sha256 of both arrays;
+- ``clips.npy`` (N, F, S, S, 3) uint8 RGB, ``landmarks.npy`` (N, F, 5, 2) and ``landmarks68.npy``
+  (N, F, 68, 2) float32, all memory-mappable;
+- ``dataset.json``: the settings, the versions that made it and, when finished, sha256 of the arrays;
 - ``done``: the number of clips that are ready, in decimal; it grows by 50.
 
 Clip i is the clip of seed S + i. Running the same command again continues where the last run stopped; another
-command on the same folder is refused.
+command on the same folder is refused. A folder that was rendered before there were 68 landmarks gets them by
+``--add-landmarks68 DIR``: they follow from the seeds, no picture is rendered again.
 """
 
 import argparse
@@ -26,10 +28,15 @@ from numpy.typing import NDArray
 
 from svfr_lab.backgrounds import background_bank
 from svfr_lab.errors import ArgumentOutOfRange, RenderedFolderIsUnusable
-from svfr_lab.face_renderer import FaceRenderer
+from svfr_lab.face_renderer import FaceRenderer, draw_scene, projected_landmarks
 from svfr_lab.head_assets import HEAD_ASSETS_PATH
+from svfr_lab.head_model import load_head_model, posed_vertices
+from svfr_lab.landmark_points import LANDMARK_COUNT
 
 _CLIPS_PER_REPORT = 50
+_ARRAYS = ("clips", "landmarks", "landmarks68")
+# A landmark that is computed again may differ in its last bits on another machine.
+_SAME_LANDMARK_PX = 0.01
 
 
 @dataclass(frozen=True)
@@ -48,14 +55,16 @@ class RenderSettings:
 class RenderedFolder:
     """The finished clips of a rendered folder, as read-only memory maps.
 
-    ``clips`` (N, F, S, S, 3) uint8 · ``landmarks_px`` (N, F, 5, 2) float32 · ``clips_sha256`` is empty while
-    the folder is still growing.
+    ``clips`` (N, F, S, S, 3) uint8 · ``landmarks_px`` (N, F, 5, 2) float32 · ``landmarks68_px`` (N, F, 68, 2)
+    float32, None in folders that were rendered before there were any · ``clips_sha256`` is empty while the
+    folder is still growing.
     """
 
     clips: NDArray[np.uint8]
     landmarks_px: NDArray[np.float32]
     settings: RenderSettings
     clips_sha256: str
+    landmarks68_px: NDArray[np.float32] | None = None
 
 
 def render_dataset(folder: Path, settings: RenderSettings) -> None:
@@ -66,7 +75,8 @@ def render_dataset(folder: Path, settings: RenderSettings) -> None:
         )
     folder.mkdir(parents=True, exist_ok=True)
     first_missing = _begin_or_resume(folder, settings)
-    clips, landmarks_px = (np.load(folder / name, mmap_mode="r+") for name in ("clips.npy", "landmarks.npy"))
+    arrays = [np.load(folder / f"{name}.npy", mmap_mode="r+") for name in _ARRAYS]
+    clips, landmarks_px, landmarks68_px = arrays
     if first_missing < settings.clips:
         bank = background_bank(settings.bank_seed, settings.bank)
         renderer = FaceRenderer(settings.size_px, bank)
@@ -74,16 +84,44 @@ def render_dataset(folder: Path, settings: RenderSettings) -> None:
         for clip in range(first_missing, settings.clips):
             rendered = renderer.render_clip(settings.first_seed + clip, settings.frames)
             clips[clip], landmarks_px[clip] = rendered.frames, rendered.landmarks_px
+            landmarks68_px[clip] = rendered.landmarks68_px
             ready = clip + 1
             if ready % _CLIPS_PER_REPORT == 0 or ready == settings.clips:
-                clips.flush()
-                landmarks_px.flush()
+                for array in arrays:
+                    array.flush()
                 _write_atomically(folder / "done", f"{ready}\n")
                 rate = (ready - first_missing) * settings.frames / (time.monotonic() - started)
                 print(f"{ready}/{settings.clips} clips, {rate:.1f} frames/s", flush=True)
         renderer.close()
-    digests = {f"{name}_sha256": file_sha256(folder / f"{name}.npy") for name in ("clips", "landmarks")}
+    digests = {f"{name}_sha256": file_sha256(folder / f"{name}.npy") for name in _ARRAYS}
     _write_record(folder, settings, digests)
+
+
+def add_landmarks68(folder: Path) -> None:
+    """Write the 68 landmarks of a folder that has none; they follow from its seeds.
+
+    Raises RenderedFolderIsUnusable when the folder's own five landmarks do not come out of its settings: then
+    its clips are not what the settings say, a copy or other head shapes.
+    """
+    target = folder / "landmarks68.npy"
+    if target.exists():
+        return
+    rendered = open_rendered_folder(folder)
+    settings, model = rendered.settings, load_head_model()
+    landmarks68_px = np.zeros((settings.clips, settings.frames, LANDMARK_COUNT, 2), np.float32)
+    for clip, known_px in enumerate(rendered.landmarks_px):
+        scene = draw_scene(model, settings.first_seed + clip, settings.frames, settings.bank)
+        posed = posed_vertices(model, scene.identity, scene.motion)
+        few_px, landmarks68_px[clip] = projected_landmarks(model, scene.motion, posed, settings.size_px)
+        if np.abs(few_px - known_px).max() > _SAME_LANDMARK_PX:
+            raise RenderedFolderIsUnusable(
+                f"Clip {clip} is not the clip of seed {settings.first_seed + clip}.",
+                path=folder,
+                remedy="Render the clips again to have their 68 landmarks.",
+            )
+    scratch = target.with_name("landmarks68.part.npy")
+    np.save(scratch, landmarks68_px)
+    scratch.replace(target)
 
 
 def open_rendered_folder(folder: Path) -> RenderedFolder:
@@ -94,6 +132,8 @@ def open_rendered_folder(folder: Path) -> RenderedFolder:
         settings = RenderSettings(**record["settings"])
         clips = np.load(folder / "clips.npy", mmap_mode="r")
         landmarks_px = np.load(folder / "landmarks.npy", mmap_mode="r")
+        has_68 = (folder / "landmarks68.npy").exists()
+        landmarks68_px = np.load(folder / "landmarks68.npy", mmap_mode="r")[:ready] if has_68 else None
     except (OSError, ValueError, KeyError, TypeError) as problem:
         raise RenderedFolderIsUnusable(
             f"No rendered clips can be read: {problem}.",
@@ -104,7 +144,8 @@ def open_rendered_folder(folder: Path) -> RenderedFolder:
         raise RenderedFolderIsUnusable(
             "No clip of this folder is finished yet.", path=folder, remedy="Wait for the renderer."
         )
-    return RenderedFolder(clips[:ready], landmarks_px[:ready], settings, record.get("clips_sha256", ""))
+    digest = record.get("clips_sha256", "")
+    return RenderedFolder(clips[:ready], landmarks_px[:ready], settings, digest, landmarks68_px)
 
 
 def file_sha256(path: Path) -> str:
@@ -124,10 +165,13 @@ def _begin_or_resume(folder: Path, settings: RenderSettings) -> int:
                 path=folder,
                 remedy="Choose an empty folder, or repeat the settings it was begun with.",
             )
-        return int((folder / "done").read_text())
+        if (ready := int((folder / "done").read_text())) > 0:
+            add_landmarks68(folder)
+            return ready
     n, f, s = settings.clips, settings.frames, settings.size_px
     np.lib.format.open_memmap(folder / "clips.npy", "w+", np.uint8, (n, f, s, s, 3)).flush()
-    np.lib.format.open_memmap(folder / "landmarks.npy", "w+", np.float32, (n, f, 5, 2)).flush()
+    for name, count in (("landmarks", 5), ("landmarks68", LANDMARK_COUNT)):
+        np.lib.format.open_memmap(folder / f"{name}.npy", "w+", np.float32, (n, f, count, 2)).flush()
     _write_atomically(folder / "done", "0\n")
     _write_record(folder, settings, {})
     return 0
@@ -153,14 +197,19 @@ def _write_atomically(path: Path, text: str) -> None:
 def main() -> None:
     """Render the folder that the command line describes."""
     parser = argparse.ArgumentParser(description="Render seeded clips of talking heads to a folder.")
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--clips", type=int, required=True)
-    parser.add_argument("--first-seed", type=int, required=True)
+    target = parser.add_mutually_exclusive_group(required=True)
+    target.add_argument("--out", type=Path, help="the folder to render")
+    target.add_argument("--add-landmarks68", type=Path, metavar="DIR", help="a folder that has only five")
+    parser.add_argument("--clips", type=int, default=0)
+    parser.add_argument("--first-seed", type=int, default=0)
     parser.add_argument("--size", type=int, default=96, help="side of the square frames in pixels")
     parser.add_argument("--frames", type=int, default=8, help="frames per clip")
     parser.add_argument("--bank-seed", type=int, default=5, help="seed of the backgrounds")
     parser.add_argument("--bank", type=int, default=600, help="number of backgrounds")
     asked = parser.parse_args()
+    if asked.add_landmarks68 is not None:
+        add_landmarks68(asked.add_landmarks68)
+        return
     settings = RenderSettings(
         asked.clips, asked.first_seed, asked.size, asked.frames, asked.bank_seed, asked.bank
     )

@@ -12,17 +12,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from svfr_lab.degradations import augment
-
-# After mirroring, the picture's left eye and mouth corner are the ones that were right.
-_MIRRORED_ORDER = [1, 0, 2, 4, 3]
+from svfr_lab.landmark_points import mirrored_order
 
 
 def augment_with_landmarks(
     clip: NDArray[np.float32], landmarks_px: NDArray[np.floating], rng: np.random.Generator
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Return ``augment(clip, rng)`` and where the five landmarks (F, 5, 2) lie in it, in shares of the side.
+    """Return ``augment(clip, rng)`` and where the landmarks (F, L, 2) lie in it, in shares of the side.
 
-    ``clip`` (F, S, S, 3) in 0..1; landmarks x before y, in pixels from the picture's corner.
+    ``clip`` (F, S, S, 3) in 0..1; 5 or 68 landmarks, x before y, in pixels from the picture's corner, NaN
+    where not known.
     """
     as_before = copy.deepcopy(rng)
     augmented = augment(clip, rng)
@@ -31,7 +30,7 @@ def augment_with_landmarks(
 
 def _moved(shares: NDArray[np.floating], side_px: int, rng: np.random.Generator) -> NDArray[np.float32]:
     if rng.random() < 0.5:
-        shares = shares[:, _MIRRORED_ORDER] * [-1.0, 1.0] + [1.0, 0.0]
+        shares = shares[:, mirrored_order(shares.shape[1])] * [-1.0, 1.0] + [1.0, 0.0]
     if rng.random() < 0.25:
         crop_px = int(side_px * rng.uniform(0.7, 1.0))
         top, left = rng.integers(0, side_px - crop_px + 1), rng.integers(0, side_px - crop_px + 1)

@@ -29,6 +29,9 @@ from svfr_lab.train_board import Board
 from svfr_lab.train_sheet import write_sheet
 from svfr_lab.training_clips import RenderedClips
 
+# What a recipe without facial prior is given; the identity encoder cuts faces by them.
+_FEWEST_LANDMARKS = 5
+
 
 @dataclass(frozen=True)
 class TrainRequest:
@@ -74,9 +77,12 @@ def find_recipe(name_or_path: str) -> Path:
 def open_clips(data: Path, config: TrainConfig) -> RenderedClips:
     """Return the training clips of a folder, prepared as the recipe's network sees them."""
     network = config.network
+    has_prior = config.losses.facial_prior and config.facial_prior is not None
+    landmarks = config.facial_prior.landmarks if has_prior else _FEWEST_LANDMARKS
     if isinstance(network, SvdNetworkConfig):
-        return RenderedClips(data, config.task_shares, hole_fill="white")
-    return RenderedClips(data, config.task_shares, hole_fill="telea", hole_plane=network.hole_plane)
+        return RenderedClips(data, config.task_shares, hole_fill="white", landmarks=landmarks)
+    plane = network.hole_plane
+    return RenderedClips(data, config.task_shares, hole_fill="telea", hole_plane=plane, landmarks=landmarks)
 
 
 def train(request: TrainRequest, report: Callable[[dict[str, Any]], None]) -> TrainResult:

@@ -1,9 +1,10 @@
-"""Rendered clips, augmented and degraded on the fly, as the trainer wants them."""
+"""Clean clips, augmented and degraded on the fly, as the trainer wants them; rendered ones to begin with."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Protocol, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -14,12 +15,15 @@ from svfr.training.config import Phase
 from svfr_lab.damage.registry import DAMAGES
 from svfr_lab.degradations import EVALUATION, DamageRecipe, degrade
 from svfr_lab.errors import ArgumentOutOfRange, RenderedFolderIsUnusable
-from svfr_lab.render_dataset import open_rendered_folder
+from svfr_lab.landmark_points import LANDMARK_COUNT
+from svfr_lab.render_dataset import RenderedFolder, open_rendered_folder
 from svfr_lab.train_landmarks import augment_with_landmarks
 from svfr_restore.prepare import HoleFill, prepare, with_hole_plane
 
 TASKS = ("bfr", "colorize", "inpaint")
 _HELD_BACK_SEED = 404
+
+Float32: TypeAlias = npt.NDArray[np.float32]
 
 
 def to_tensor(clip: npt.NDArray[np.float32]) -> torch.Tensor:
@@ -27,31 +31,50 @@ def to_tensor(clip: npt.NDArray[np.float32]) -> torch.Tensor:
     return torch.from_numpy(np.ascontiguousarray(clip)).permute(0, 3, 1, 2).float() * 2.0 - 1.0
 
 
-class RenderedClips:
-    """A :class:`svfr.training.batches.ClipSource` over a folder of :mod:`svfr_lab.render_dataset`.
+class ClipStore(Protocol):
+    """Clean clips with landmarks, numbered from 0: what :class:`DamagedClips` draws from.
 
-    ``task_shares`` maps joined task names ("bfr+colorize") to how often they are drawn. The last
-    ``held_back`` clips are never drawn: they are for watching a run. ``hole_fill`` is the model's. Raises
-    RenderedFolderIsUnusable for a folder without clips to draw.
+    ``drawn`` are the numbers that training draws; ``held_back`` those that only watch it, the last ones of
+    which are taken; ``shortest_frames`` is how many frames every clip has at least.
+    """
+
+    @property
+    def drawn(self) -> Sequence[int]:
+        """The numbers of the clips to train with."""
+
+    @property
+    def held_back(self) -> Sequence[int]:
+        """The numbers of the clips to watch with."""
+
+    @property
+    def shortest_frames(self) -> int:
+        """How many frames the shortest clip has."""
+
+    def frame_count(self, clip: int) -> int:
+        """Return how many frames a clip has."""
+
+    def read(self, clip: int, frames: Sequence[int]) -> tuple[Float32, Float32]:
+        """Return frames (n, S, S, 3) in code values 0..1 and their landmarks (n, L, 2) in pixels.
+
+        ``frames`` count from 0 within the clip, in any order. A landmark that is not known is NaN.
+        """
+
+
+class DamagedClips:
+    """A :class:`svfr.training.batches.ClipSource` over any store: draws, augments, damages and prepares.
+
+    ``task_shares`` maps joined task names ("bfr+colorize") to how often they are drawn. ``hole_fill`` and
+    ``hole_plane`` are the model's.
     """
 
     def __init__(
         self,
-        folder: Path,
+        store: ClipStore,
         task_shares: Mapping[str, float],
-        held_back: int = 32,
         hole_fill: HoleFill = "telea",
         hole_plane: bool = False,
     ) -> None:
-        rendered = open_rendered_folder(folder)
-        self._clips, self._landmarks_px = rendered.clips, rendered.landmarks_px
-        self._drawn_clips = len(self._clips) - held_back
-        if self._drawn_clips < 1:
-            raise RenderedFolderIsUnusable(
-                f"The folder has {len(self._clips)} clips, of which {held_back} are held back.",
-                path=folder,
-                remedy="Render more clips.",
-            )
+        self._store = store
         self._hole_fill: HoleFill = hole_fill
         self._hole_plane = hole_plane
         self._task_sets = [frozenset(names.split("+")) for names in task_shares]
@@ -64,10 +87,10 @@ class RenderedClips:
             raise ArgumentOutOfRange(
                 f"Unknown damage {phase.damage!r}.", remedy=f"The recipe may say {', '.join(DAMAGES)}."
             )
-        if phase.tasks_per_clip > len(self._task_sets) or phase.frames > self._clips.shape[1]:
+        if phase.tasks_per_clip > len(self._task_sets) or phase.frames > self._store.shortest_frames:
             raise ArgumentOutOfRange(
                 f"A phase asks for {phase.frames} frames under {phase.tasks_per_clip} tasks; clips have "
-                f"{self._clips.shape[1]} frames, and there are {len(self._task_sets)} task sets.",
+                f"{self._store.shortest_frames} frames, and there are {len(self._task_sets)} task sets.",
                 remedy="Render longer clips, or change the phase or task_shares.",
             )
         clips = [self._sample(rng, phase) for _ in range(phase.batch // phase.tasks_per_clip)]
@@ -77,10 +100,10 @@ class RenderedClips:
         """Return the last ``count`` clips, not augmented, damaged for one task and the same every time."""
         rng = np.random.default_rng(_HELD_BACK_SEED)
         samples = []
-        for index in range(len(self._clips) - count, len(self._clips)):
-            clean = self._clips[index, :frames].astype(np.float32) / np.float32(255.0)
+        for index in self._store.held_back[-count:]:
+            clean, landmarks_px = self._store.read(index, range(frames))
             clean = np.concatenate([clean, clean[-1:]])
-            shares = self._landmarks_px[index, :frames] / clean.shape[1]
+            shares = landmarks_px / clean.shape[1]
             landmarks = np.concatenate([shares, shares[-1:]]).astype(np.float32)
             tasks = frozenset(task.split("+"))
             samples.append(self._damaged(index, clean, landmarks, tasks, rng, EVALUATION))
@@ -88,16 +111,17 @@ class RenderedClips:
 
     def _sample(self, rng: np.random.Generator, phase: Phase) -> list[ClipBatch]:
         """Draw one clip and return it under different task sets."""
-        index = int(rng.integers(self._drawn_clips))
-        clip, landmarks_px = self._clips[index], self._landmarks_px[index]
-        if rng.random() < 0.5:
-            clip, landmarks_px = clip[::-1], landmarks_px[::-1]
-        count, frames = len(clip), phase.frames
+        drawn = self._store.drawn
+        index = drawn[int(rng.integers(len(drawn)))]
+        backwards = rng.random() < 0.5
+        count, frames = self._store.frame_count(index), phase.frames
         start = int(rng.integers(count - frames + 1))
         other = int(rng.integers(count))
         chosen = [*range(start, start + frames), other]
-        codes = clip[chosen].astype(np.float32) / np.float32(255.0)
-        clean, landmarks = augment_with_landmarks(codes, landmarks_px[chosen], rng)
+        if backwards:
+            chosen = [count - 1 - frame for frame in chosen]
+        codes, landmarks_px = self._store.read(index, chosen)
+        clean, landmarks = augment_with_landmarks(codes, landmarks_px, rng)
         samples: list[ClipBatch] = []
         used: set[frozenset[str]] = set()
         while len(samples) < phase.tasks_per_clip:
@@ -137,6 +161,68 @@ class RenderedClips:
             points[:-1],
             points[-1],
         )
+
+
+class RenderedClips(DamagedClips):
+    """The clips of a folder of :mod:`svfr_lab.render_dataset`.
+
+    The last ``held_back`` clips are never drawn: they are for watching a run. ``landmarks`` is 5 or 68.
+    Raises RenderedFolderIsUnusable for a folder without clips to draw, or without 68 landmarks where they are
+    asked for.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        task_shares: Mapping[str, float],
+        held_back: int = 32,
+        hole_fill: HoleFill = "telea",
+        hole_plane: bool = False,
+        landmarks: int = 5,
+    ) -> None:
+        store = _RenderedStore(folder, held_back, landmarks)
+        super().__init__(store, task_shares, hole_fill, hole_plane)
+
+
+class _RenderedStore:
+    """A :class:`ClipStore` over memory maps; clips beside the drawn ones may be watched as well."""
+
+    def __init__(self, folder: Path, held_back: int, landmarks: int) -> None:
+        rendered = open_rendered_folder(folder)
+        self._clips = rendered.clips
+        self._landmarks_px = _landmarks_of(rendered, folder, landmarks)
+        self.shortest_frames = self._clips.shape[1]
+        self.drawn: Sequence[int] = range(len(self._clips) - held_back)
+        self.held_back: Sequence[int] = range(len(self._clips))
+        if not self.drawn:
+            raise RenderedFolderIsUnusable(
+                f"The folder has {len(self._clips)} clips, of which {held_back} are held back.",
+                path=folder,
+                remedy="Render more clips.",
+            )
+
+    def frame_count(self, clip: int) -> int:
+        return len(self._clips[clip])
+
+    def read(self, clip: int, frames: Sequence[int]) -> tuple[Float32, Float32]:
+        chosen = list(frames)
+        codes = self._clips[clip, chosen].astype(np.float32) / np.float32(255.0)
+        return codes, self._landmarks_px[clip, chosen]
+
+
+def _landmarks_of(rendered: RenderedFolder, folder: Path, count: int) -> Float32:
+    if count == rendered.landmarks_px.shape[2]:
+        return rendered.landmarks_px
+    if count == LANDMARK_COUNT and rendered.landmarks68_px is not None:
+        return rendered.landmarks68_px
+    is_68 = count == LANDMARK_COUNT
+    raise RenderedFolderIsUnusable(
+        f"The rendered clips have no {count} landmarks a frame.",
+        path=folder,
+        remedy=f"Add them with python -m svfr_lab.render_dataset --add-landmarks68 {folder}."
+        if is_68
+        else f"Ask for {rendered.landmarks_px.shape[2]} or {LANDMARK_COUNT} landmarks in the recipe.",
+    )
 
 
 def _stacked(samples: list[ClipBatch]) -> ClipBatch:

@@ -51,6 +51,23 @@ def test_a_batch_has_clips_landmarks_and_numbers(folder: Path) -> None:
     assert int(batch.clips.max()) < CLIPS - 32, "the last clips are held back"
 
 
+@pytest.mark.parametrize(
+    ("damage", "clips", "mean_landmark"),
+    [
+        ("usual", [5, 5, 4, 4, 7, 7, 2, 2, 4, 4, 0, 0], 0.5233605770601166),
+        ("wide", [5, 5, 4, 4, 7, 7, 2, 2, 0, 0, 2, 2], 0.5296684236990081),
+    ],
+)
+def test_a_run_that_goes_on_draws_what_earlier_versions_drew(
+    folder: Path, damage: str, clips: list[int], mean_landmark: float
+) -> None:
+    phase = Phase(1, 3, 12, 0.0, tasks_per_clip=2, damage=damage)
+    batch = RenderedClips(folder, SHARES).batch(np.random.default_rng(5), phase)
+    assert batch.clips is not None and batch.landmarks is not None
+    assert batch.clips.tolist() == clips
+    assert float(batch.landmarks.double().mean()) == pytest.approx(mean_landmark, abs=1e-6)
+
+
 def test_equal_generators_draw_equal_batches_and_others_do_not(folder: Path) -> None:
     source = RenderedClips(folder, SHARES)
     first, again, other = (source.batch(np.random.default_rng(s), Phase(1, 2, 4, 0.0)) for s in (1, 1, 2))

@@ -70,13 +70,15 @@ def test_shapes_and_types_are_as_documented(renderer: FaceRenderer):
     clip = renderer.render_clip(14, 3)
     assert clip.frames.shape == (3, 128, 128, 3) and clip.frames.dtype == np.uint8
     assert clip.landmarks_px.shape == (3, 5, 2) and clip.landmarks_px.dtype == np.float32
+    assert clip.landmarks68_px.shape == (3, 68, 2) and clip.landmarks68_px.dtype == np.float32
 
 
 def test_every_landmark_lies_on_the_head(renderer: FaceRenderer):
     for seed in SEEDS:
         scene = before_a_green_wall(draw_scene(renderer.model, seed, 2, 3))
         clip = renderer.render_scene(scene)
-        for frame, points in zip(clip.frames, clip.landmarks_px, strict=True):
+        landmarks_px = np.concatenate([clip.landmarks_px, clip.landmarks68_px], axis=1)
+        for frame, points in zip(clip.frames, landmarks_px, strict=True):
             for x, y in np.floor(points).astype(int):
                 if 1 <= x < 127 and 1 <= y < 127:
                     around = frame[y - 1 : y + 2, x - 1 : x + 2].reshape(-1, 3)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from svfr_lab.errors import ArgumentOutOfRange, RenderedFolderIsUnusable
-from svfr_lab.render_dataset import file_sha256, open_rendered_folder, render_dataset
+from svfr_lab.render_dataset import add_landmarks68, file_sha256, open_rendered_folder, render_dataset
 
 
 def copied(source: Path, target: Path) -> Path:
@@ -20,6 +20,7 @@ def test_a_finished_folder_holds_clips_landmarks_and_its_record(small_folder, sm
     rendered = open_rendered_folder(small_folder)
     assert rendered.clips.shape == (4, 3, 48, 48, 3) and rendered.clips.dtype == np.uint8
     assert rendered.landmarks_px.shape == (4, 3, 5, 2)
+    assert rendered.landmarks68_px is not None and rendered.landmarks68_px.shape == (4, 3, 68, 2)
     assert rendered.settings == small_settings
     assert rendered.clips_sha256 == file_sha256(small_folder / "clips.npy")
     assert {"numpy", "opencv", "moderngl"} <= set(
@@ -36,6 +37,28 @@ def test_rendering_continues_where_it_was_interrupted(small_folder, tmp_path, sm
     assert len(open_rendered_folder(interrupted).clips) == 2
     render_dataset(interrupted, small_settings)
     assert file_sha256(interrupted / "clips.npy") == file_sha256(small_folder / "clips.npy")
+
+
+def test_an_older_folder_opens_and_gets_its_68_landmarks_from_its_seeds(small_folder, tmp_path):
+    old = copied(small_folder, tmp_path / "old")
+    known = np.load(old / "landmarks68.npy")
+    (old / "landmarks68.npy").unlink()
+    assert open_rendered_folder(old).landmarks68_px is None
+    before = file_sha256(old / "clips.npy"), (old / "dataset.json").read_bytes()
+    add_landmarks68(old)
+    assert np.allclose(np.load(old / "landmarks68.npy"), known, atol=1e-3)
+    assert (file_sha256(old / "clips.npy"), (old / "dataset.json").read_bytes()) == before
+
+
+def test_landmarks_are_not_added_to_clips_that_their_seeds_do_not_explain(small_folder, tmp_path):
+    other = copied(small_folder, tmp_path / "other")
+    (other / "landmarks68.npy").unlink()
+    record = json.loads((other / "dataset.json").read_text())
+    record["settings"]["first_seed"] += 1
+    (other / "dataset.json").write_text(json.dumps(record))
+    with pytest.raises(RenderedFolderIsUnusable, match="is not the clip of seed 71"):
+        add_landmarks68(other)
+    assert not (other / "landmarks68.npy").exists()
 
 
 def test_other_settings_in_a_begun_folder_are_refused_and_nothing_is_lost(small_folder, small_settings):

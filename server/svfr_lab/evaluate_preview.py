@@ -1,15 +1,16 @@
 """Measures a preview model on the frozen split: ``python -m svfr_lab.evaluate_preview --model M --eval DIR``.
 
-Each clip goes through the whole path of a job with the presets "standard" and "final", and through one step
-of the sampler without a reference. PSNR is that of the whole frame, for inpaint of the hole alone, and is
-compared clip by clip with every baseline. First the path itself is checked: a model that changes nothing must
-return every bit.
+Each clip goes through the whole path of a job with the presets asked for, and through the sampler without a
+reference. PSNR is that of the whole frame, for inpaint of the hole alone, and is compared clip by clip with
+every baseline; :mod:`svfr_lab.evaluate_quality` says what is measured beyond PSNR. First the path itself is
+checked: a model that changes nothing must return every bit.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -17,22 +18,20 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, TypeAlias
 
+import numpy as np
 import torch
 
 from svfr.model_folder import find_model
 from svfr.model_spec import Preset
-from svfr_lab.baselines import (
-    BASELINES_PATH,
-    ColourFit,
-    DenoiseAndEnlarge,
-    Denoiser,
-    Method,
-    baseline_methods,
-)
 from svfr_lab.errors import ArgumentOutOfRange, EvaluationPlateFailed
-from svfr_lab.evaluate_preview_runs import Run, run_alone, run_as_job
+from svfr_lab.evaluate_baselines import OLD_FILM, baseline_scores, tuned_methods
+from svfr_lab.evaluate_faces import Embedder, FaceMeasures, Figures, TruthFaces, by_measure
+from svfr_lab.evaluate_preview_runs import Run, run_alone, run_as_job, task_set
+from svfr_lab.evaluate_quality import BASELINE, INPUT, TRUTH, quality_table, show_quality
 from svfr_lab.evaluation_split import FROZEN_TASKS, EvaluationSample, EvaluationSplit, open_evaluation_split
 from svfr_lab.metrics import psnr_db
+from svfr_lab.quality.dlib_identity import DlibFaces
+from svfr_lab.quality.report import NotComputed
 from svfr_lab.reporting import jitter_codes, record_in_model, show_table, task_table
 from svfr_restore.models import ModelCache
 
@@ -41,34 +40,51 @@ _ONE_STEP = Preset(1, 1, initial_noise=0.0, guidance=1.0)
 _SAMPLED = Preset(4, 4, initial_noise=1.0, guidance=1.0)
 _RUNS = ("standard", "alone", "sampled")
 
-Score: TypeAlias = Callable[[EvaluationSample], float]
+EVALUATED_TASKS = (*FROZEN_TASKS, OLD_FILM)
+
+DLIB_FACES = "SVFR_DLIB_FACES"
+"""The environment variable that names the weights of dlib's ResNet."""
+
+NO_EMBEDDER = NotComputed(
+    "Identity needs the weights of a face recognition network, which are not shipped.",
+    f"Give dlib_face_recognition_resnet_model_v1.dat with --dlib-faces or {DLIB_FACES}.",
+)
+
 Scores: TypeAlias = dict[str, list[float]]
 
 
 def evaluate(
-    model: str, split: EvaluationSplit, runs: Sequence[str], clips: int, report: Callable[[str], None]
+    model: str,
+    split: EvaluationSplit,
+    runs: Sequence[str],
+    clips: int,
+    report: Callable[[str], None],
+    embedder: Embedder | None = None,
 ) -> dict[str, Any]:
     """Return everything measured on the first ``clips`` clips of the split.
 
     ``runs`` are presets of the model, which run as jobs, and without a reference "alone", one step, and
-    "sampled", four steps from noise. Raises EvaluationPlateFailed when the path changes pixels by itself,
-    and what a job raises.
+    "sampled", four steps from noise. Identity is not computed without an ``embedder``. Raises
+    EvaluationPlateFailed when the path changes pixels by itself, and what a job raises.
     """
     models = ModelCache()
     methods = {name: _run(models, model, name) for name in runs}
     identity = run_as_job(models, "identity", "standard")
+    faces = FaceMeasures(embedder)
+    known = _known_faces(split, faces, clips)
     tasks = {}
-    for task in FROZEN_TASKS:
-        check_path(identity, next(split.samples(frozenset({task}))), task)
-        psnr, jitter, bars = _scored(split, task, methods, clips)
-        tasks[task] = task_table(psnr, bars, jitter)
+    for task in EVALUATED_TASKS:
+        check_path(identity, next(split.samples(task_set(task))), task)
+        tasks[task] = _measured(split, task, methods, faces, known)
         report(show_table({task: tasks[task]}))
+        report(show_quality(task, tasks[task]["quality"]))
     weights = {name: record.sha256 for name, record in models.spec(model).files.items()}
     return {
         "model": models.spec(model).name,
         "weights_sha256": weights,
         "evaluation_clips_sha256": split.folder.clips_sha256,
         "exact_split": split.exact,
+        "identity": _embedder_facts(embedder),
         "tasks": tasks,
     }
 
@@ -97,43 +113,56 @@ def _run(models: ModelCache, model: str, name: str) -> Run:
     return run_as_job(models, model, name)
 
 
-def _scored(
-    split: EvaluationSplit, task: str, methods: Mapping[str, Run], clips: int
-) -> tuple[Scores, Scores, Scores]:
-    """Return the PSNRs of the runs, the jitter, and the PSNRs of the baselines, by name and clip."""
-    baselines = _baselines(split, task)
+def _known_faces(split: EvaluationSplit, faces: FaceMeasures, clips: int) -> list[TruthFaces]:
+    """Look at the truths of the first clips, which are the same for every task."""
+    folder = split.folder
+    return [
+        faces.know(frames.astype(np.float32) / np.float32(255), points)
+        for frames, points in islice(zip(folder.clips, folder.landmarks_px, strict=True), clips)
+    ]
+
+
+def _measured(
+    split: EvaluationSplit,
+    task: str,
+    methods: Mapping[str, Run],
+    faces: FaceMeasures,
+    known: Sequence[TruthFaces],
+) -> dict[str, Any]:
+    """Return the table of one task: PSNRs and jitter by run and baseline, and what is beyond PSNR."""
+    bars = _baseline_psnr(split, task, len(known))
+    strongest = max(bars, key=lambda name: float(np.mean(bars[name])))
+    simple = tuned_methods()[task][strongest]
     psnr: Scores = {name: [] for name in methods}
-    jitter: Scores = {name: [] for name in ("truth", "input", *methods)}
-    bars: Scores = {name: [] for name in baselines}
-    for sample in islice(split.samples(frozenset({task})), clips):
+    jitter: Scores = {name: [] for name in (TRUTH, INPUT, *methods)}
+    figures: list[Mapping[str, Figures]] = []
+    for sample, face in zip(split.samples(task_set(task)), known, strict=False):
         hole = sample.degraded.hole
-        jitter["truth"].append(jitter_codes(sample.truth, hole))
-        jitter["input"].append(jitter_codes(sample.degraded.lq, hole))
-        for name, run in methods.items():
-            restored = run(sample, task)
-            psnr[name].append(psnr_db(restored, sample.truth, hole))
-            jitter[name].append(jitter_codes(restored, hole))
-        for name, score in baselines.items():
+        restored = {name: run(sample, task) for name, run in methods.items()}
+        shown = {TRUTH: sample.truth, INPUT: sample.degraded.lq, **restored}
+        for name, clip in shown.items():
+            jitter[name].append(jitter_codes(clip, hole))
+        for name, clip in restored.items():
+            psnr[name].append(psnr_db(clip, sample.truth, hole))
+        shown[BASELINE] = simple(sample.degraded)
+        figures.append({name: faces.measure(clip, face, hole) for name, clip in shown.items()})
+    quality = quality_table(by_measure(figures), list(methods), strongest, len(known[0].clip))
+    return {**task_table(psnr, bars, jitter), "quality": quality}
+
+
+def _baseline_psnr(split: EvaluationSplit, task: str, clips: int) -> Scores:
+    scores = baseline_scores(split, task)
+    bars: Scores = {name: [] for name in scores}
+    for sample in islice(split.samples(task_set(task)), clips):
+        for name, score in scores.items():
             bars[name].append(score(sample))
-    return psnr, jitter, bars
+    return bars
 
 
-def _baselines(split: EvaluationSplit, task: str) -> dict[str, Score]:
-    """Return each baseline's PSNR of a sample: the stored one, or on another driver's clips a fresh one."""
-    record = json.loads(BASELINES_PATH.read_text())
-    if record["clips_sha256"] == split.folder.clips_sha256:
-        return {name: _stored_score(values) for name, values in record["per_clip_db"][task].items()}
-    denoise = DenoiseAndEnlarge(Denoiser(**record["bfr"]["denoiser"]), record["bfr"]["neighbour_weight"])
-    colour = ColourFit(tuple(record["colour"]["tint"]), tuple(map(tuple, record["colour"]["cubic"])))
-    return {name: _fresh_score(method) for name, method in baseline_methods(denoise, colour)[task].items()}
-
-
-def _stored_score(per_clip_db: Sequence[float]) -> Score:
-    return lambda sample: per_clip_db[sample.clip]
-
-
-def _fresh_score(method: Method) -> Score:
-    return lambda sample: psnr_db(method(sample.degraded), sample.truth, sample.degraded.hole)
+def _embedder_facts(embedder: Embedder | None) -> dict[str, Any]:
+    if embedder is None:
+        return NO_EMBEDDER.to_json()
+    return {"computed": True, "embedder": embedder.name, "sha256": embedder.sha256}
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -144,11 +173,19 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, required=True, help="the JSON file to write")
     parser.add_argument("--runs", nargs="+", default=list(_RUNS), help="presets, alone, sampled")
     parser.add_argument("--clips", type=int, default=sys.maxsize, help="measure only the first clips")
+    parser.add_argument(
+        "--dlib-faces",
+        type=Path,
+        default=os.environ.get(DLIB_FACES),
+        help=f"weights of dlib's face recognition ResNet, to measure identity (or the variable {DLIB_FACES})",
+    )
     parser.add_argument("--record", action="store_true", help="add the figures to the model's model.json")
     asked = parser.parse_args(arguments)
     torch.set_num_threads(1)
     started = time.monotonic()
-    measured = evaluate(asked.model, open_evaluation_split(asked.eval), asked.runs, asked.clips, print)
+    embedder = None if asked.dlib_faces is None else DlibFaces(Path(asked.dlib_faces))
+    split = open_evaluation_split(asked.eval)
+    measured = evaluate(asked.model, split, asked.runs, asked.clips, print, embedder)
     asked.out.write_text(json.dumps(measured, indent=1) + "\n", encoding="utf-8")
     if asked.record:
         record_in_model(find_model(asked.model), measured)

@@ -27,7 +27,7 @@ from svfr_ocio.transfer import target
 from svfr_restore.job import run_job
 from svfr_restore.media.plate import open_plate
 from svfr_restore.models import ModelCache
-from svfr_restore.prepare import prepare
+from svfr_restore.prepare import prepare, with_hole_plane
 from svfr_restore.reports import Report
 from svfr_restore.spool import from_network, to_network
 
@@ -37,6 +37,11 @@ Run: TypeAlias = Callable[[EvaluationSample, str], Clip]
 # Display-referred, and with the primaries and the curve of the model: its code values are the plate's.
 _PLATE_SPACE = "srgb_rec709_display"
 _SEED = 77
+
+
+def task_set(task: str) -> frozenset[str]:
+    """Return the tasks of a name such as "bfr" or "bfr+colorize"."""
+    return frozenset(task.split("+"))
 
 
 def run_as_job(models: ModelCache, model: str, preset: str) -> Run:
@@ -65,10 +70,12 @@ def run_alone(model: Model, preset: Preset) -> Run:
 
 
 def _restored(model: Model, preset: Preset, sample: EvaluationSample, task: str) -> Clip:
-    codes, hole, tasks = sample.degraded.lq, sample.degraded.hole, frozenset({task})
-    prepared = np.stack([prepare(frame, tasks, hole, model.spec.hole_fill) for frame in codes])
+    codes, hole, tasks = sample.degraded.lq, sample.degraded.hole, task_set(task)
+    prepared = [prepare(frame, tasks, hole, model.spec.hole_fill) for frame in codes]
+    if model.spec.hole_plane:
+        prepared = [with_hole_plane(frame, hole) for frame in prepared]
     plan = SamplePlan(TaskSet.of(tasks), preset, _SEED)
-    outputs = restore(model, _PreparedCrops(prepared), None, None, plan)
+    outputs = restore(model, _PreparedCrops(np.stack(prepared)), None, None, plan)
     restored = [target(codes[index], from_network(output), tasks, hole) for index, output in outputs]
     if hole is None:
         return np.stack(restored)
@@ -99,7 +106,7 @@ def _job(folder: Path, sample: EvaluationSample, task: str, model: str, preset: 
     return JobSpec(
         plate=str(folder / "plate.%04d.exr"),
         frames=f"{frames[0]}-{frames[-1]}",
-        tasks=(task,),
+        tasks=tuple(task.split("+")),
         output=str(folder / "restored.%04d.exr"),
         mask_path=None if mask_path is None else str(mask_path),
         faces=FaceChoice("frame"),

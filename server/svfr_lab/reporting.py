@@ -19,6 +19,7 @@ from svfr_lab.errors import ArgumentOutOfRange
 from svfr_lab.metrics import paired_bootstrap
 
 _BOOTSTRAP_SEED = 2
+_OF_SINGLE_CLIPS = frozenset({"per_clip", "per_clip_db"})
 
 
 @dataclass(frozen=True)
@@ -123,21 +124,19 @@ def record_in_model(folder: Path, measured: Mapping[str, Any]) -> None:
         raise ArgumentOutOfRange(
             f"{spec.name} has no training to add figures to.", path=folder, remedy="Name a trained model."
         )
-    tasks = {
-        task: {
-            **table,
-            "runs": {
-                run: {key: value for key, value in figures.items() if key != "per_clip_db"}
-                for run, figures in table["runs"].items()
-            },
-        }
-        for task, table in measured["tasks"].items()
-    }
+    tasks = {task: _without_clips(table) for task, table in measured["tasks"].items()}
     body = spec.to_json()
     body["training"]["measured"] = {**measured, "tasks": tasks}
     fresh = folder / f"{SPEC_FILE}.new"
     fresh.write_text(json.dumps(body, indent=1) + "\n", encoding="utf-8")
     fresh.replace(folder / SPEC_FILE)
+
+
+def _without_clips(figures: Any) -> Any:
+    """Return nested figures without those of single clips."""
+    if not isinstance(figures, Mapping):
+        return figures
+    return {key: _without_clips(value) for key, value in figures.items() if key not in _OF_SINGLE_CLIPS}
 
 
 def _mean(values: Sequence[float]) -> float:

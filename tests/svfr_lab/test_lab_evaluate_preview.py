@@ -6,14 +6,15 @@ import pytest
 import torch
 
 import svfr
+from svfr.geometry import FACE_TEMPLATE_256
 from svfr.linear_patch import measure_spec
 from svfr.training.config import read_config
 from svfr.training.export import TrainedNet, export_preview
 from svfr.training.preview_net import PreviewNet
 from svfr_lab.degradations import EVALUATION, degrade
 from svfr_lab.errors import ArgumentOutOfRange, EvaluationPlateFailed
-from svfr_lab.evaluate_preview import check_path, evaluate
-from svfr_lab.evaluate_preview_runs import run_alone, run_as_job
+from svfr_lab.evaluate_preview import EVALUATED_TASKS, check_path, evaluate
+from svfr_lab.evaluate_preview_runs import run_alone, run_as_job, task_set
 from svfr_lab.evaluation_split import FROZEN_TASKS, EvaluationSample, EvaluationSplit
 from svfr_lab.render_dataset import RenderedFolder, RenderSettings
 from svfr_restore.models import ModelCache
@@ -33,9 +34,7 @@ def smooth_clip(seed: int) -> np.ndarray:
 
 def sample_of(task: str, clip: int = 0) -> EvaluationSample:
     truth = smooth_clip(clip).astype(np.float32) / np.float32(255)
-    return EvaluationSample(
-        clip, truth, degrade(truth, frozenset({task}), np.random.default_rng(4), EVALUATION)
-    )
+    return EvaluationSample(clip, truth, degrade(truth, task_set(task), np.random.default_rng(4), EVALUATION))
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +48,7 @@ def untrained(tmp_path_factory: pytest.TempPathFactory) -> str:
     return str(folder)
 
 
-@pytest.mark.parametrize("task", FROZEN_TASKS)
+@pytest.mark.parametrize("task", EVALUATED_TASKS)
 def test_a_model_that_changes_nothing_returns_every_bit(task: str) -> None:
     check_path(run_as_job(ModelCache(), "identity", "standard"), sample_of(task), task)
 
@@ -65,7 +64,7 @@ def test_a_path_that_changes_pixels_is_refused() -> None:
         check_path(brighter, sample_of("bfr"), "bfr")
 
 
-@pytest.mark.parametrize("task", FROZEN_TASKS)
+@pytest.mark.parametrize("task", EVALUATED_TASKS)
 def test_the_job_and_the_sampler_alone_agree_where_references_change_nothing(
     task: str, untrained: str
 ) -> None:
@@ -91,14 +90,14 @@ def test_only_the_hole_changes(untrained: str) -> None:
 def two_clips(tmp_path: Path) -> EvaluationSplit:
     clips = np.stack([smooth_clip(0), smooth_clip(1)])
     settings = RenderSettings(clips=2, first_seed=0, size_px=96, frames=FRAMES)
-    points = np.zeros((2, FRAMES, 5, 2), np.float32)
+    points = np.broadcast_to(np.float32(FACE_TEMPLATE_256 * 96 / 256), (2, FRAMES, 5, 2))
     return EvaluationSplit(RenderedFolder(clips, points, settings, "of these two clips"), exact=False)
 
 
 def test_clips_of_another_driver_get_fresh_baselines(two_clips: EvaluationSplit, untrained: str) -> None:
     shown: list[str] = []
     measured = evaluate(untrained, two_clips, ["standard", "alone"], 2, shown.append)
-    assert set(measured["tasks"]) == set(FROZEN_TASKS) and len(shown) == 3
+    assert list(measured["tasks"]) == [*FROZEN_TASKS, "bfr+colorize"] and len(shown) == 8
     inpaint, bfr = measured["tasks"]["inpaint"], measured["tasks"]["bfr"]
     assert set(inpaint["runs"]) == set(bfr["runs"]) == {"standard", "alone"}
     # Untrained, the model returns what it is given: the input without what the codec leaves out.
@@ -106,6 +105,20 @@ def test_clips_of_another_driver_get_fresh_baselines(two_clips: EvaluationSplit,
     assert inpaint["runs"]["standard"]["over"]["input"]["mean_db"] > 1.0
     assert measured["exact_split"] is False
     assert len(measured["weights_sha256"]) == 2
+    # Without the weights of a face recognition network nothing stands in for identity.
+    assert measured["identity"]["computed"] is False and "--dlib-faces" in measured["identity"]["remedy"]
+    quality = bfr["quality"]
+    assert quality["baseline"] == bfr["strongest"] and quality["frames"] == 2 * FRAMES
+    assert "identity_distance" not in quality["measures"]
+    assert quality["bars"]["standard"]["identity_distance"] is None
+    assert set(quality["measures"]["landmark_error"]["means"]) == {
+        "truth",
+        "input",
+        "baseline",
+        "standard",
+        "alone",
+    }
+    assert quality["measures"]["detail_true"]["means"]["truth"] == 1.0
 
 
 def test_a_run_that_does_not_exist_is_named_with_those_that_do(

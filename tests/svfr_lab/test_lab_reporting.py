@@ -89,9 +89,13 @@ def test_figures_are_added_to_the_model_and_nothing_else_changes(exported: Path,
     shutil.copytree(exported, folder)
     before = read_spec(folder)
     figures = {"standard": {"mean_db": 25.0, "over": {}, "per_clip_db": [25.0]}}
-    record_in_model(folder, {"model": "mini", "tasks": {"bfr": {"clips": 1, "runs": figures}}})
+    quality = {"clips": 1, "per_clip": {"landmark_error": {"standard": [0.1]}}}
+    table = {"clips": 1, "runs": figures, "quality": quality}
+    record_in_model(folder, {"model": "mini", "tasks": {"bfr": table}})
     after = read_spec(folder)
-    assert after.training["measured"]["tasks"]["bfr"]["runs"]["standard"] == {"mean_db": 25.0, "over": {}}
+    measured = after.training["measured"]["tasks"]["bfr"]
+    assert measured["runs"]["standard"] == {"mean_db": 25.0, "over": {}}
+    assert measured["quality"] == {"clips": 1}
     assert {key: after.training[key] for key in before.training} == dict(before.training)
     assert after.files == before.files and after.presets == before.presets
     assert [path.name for path in folder.glob("*.new")] == []

@@ -20,6 +20,7 @@ from svfr_lab.experiments.held_out import (
     as_model_sees,
     held_back_of,
     held_out_clips,
+    put_back,
     sampled,
 )
 from svfr_lab.experiments.measuring import Scores, measure_clips
@@ -31,12 +32,13 @@ from svfr_lab.experiments.recipe import (
     TASKS,
     UNIFIED_LATENT,
     facial_prior,
+    from_seeds,
     landmarks_of,
+    seeds_for,
 )
 from svfr_lab.experiments.spread import Interval
 from svfr_lab.metrics import psnr_db
 from svfr_lab.render_dataset import open_rendered_folder
-from svfr_ocio.transfer import target
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -98,7 +100,7 @@ def _run(bench: Bench) -> Findings:
     count = len(open_rendered_folder(clips).clips)
     held_back = held_back_of(count)
     landmarks = landmarks_of(clips)
-    seeds = [bench.seed + index for index in range(_seeds_for(bench.budget_s))]
+    seeds = [bench.seed + index for index in range(seeds_for(bench.budget_s))]
     arms = [arm for seed in seeds for arm in _arms(seed, landmarks)]
     trained = train_arms(bench, arms, clips, held_back, bench.share(_TRAIN_UNTIL))
     configs = {arm.name: arm.config for arm in arms}
@@ -123,11 +125,6 @@ def _run(bench: Bench) -> Findings:
             "landmarks": measured.landmarks,
         },
     )
-
-
-def _seeds_for(budget_s: float) -> int:
-    """Return how many times everything is trained: from four minutes on twice, from a quarter hour thrice."""
-    return 1 + (budget_s >= 240.0) + (budget_s >= 900.0)
 
 
 def _arms(seed: int, landmarks: int) -> list[Arm]:
@@ -166,12 +163,7 @@ def _score(clip: HeldOutClip, models: Mapping[str, Model], seeds: Sequence[int])
                 model = models[_arm_name(name, seed)]
                 seen = as_model_sees(model, damaged.lq, damaged.hole, tasks)
                 made = sampled(model, seen, tasks, condition.passes)
-                restored = np.stack(
-                    [
-                        target(code, frame, tasks, damaged.hole)
-                        for code, frame in zip(damaged.lq, made, strict=True)
-                    ]
-                )
+                restored = put_back(damaged.lq, made, tasks, damaged.hole)
                 scores[f"{condition.label}|{task}|{seed}"] = psnr_db(restored, clip.truth, damaged.hole)
             scores[f"{_INPUT}|{task}|{seed}"] = psnr_db(seen, clip.truth, damaged.hole)
     return scores
@@ -235,7 +227,7 @@ def _paragraph(measured: _Measured) -> str:
     lines = [
         f"Networks of 2.4 million weights were trained from the same start on single {CROP_PX} px frames of "
         f"{measured.identities} rendered heads, **{measured.steps} steps** of 16 samples each, "
-        f"{_times(measured.seeds)}; references are dropped half the time, and the loss "
+        f"{from_seeds(measured.seeds)}; references are dropped half the time, and the loss "
         f"weights are the published ones. Facial prior: {measured.landmarks} landmarks. Measured on "
         f"n = {measured.clips} clips of other heads through the real sampler, one step a pass, inpainting "
         "inside the hole alone. Differences in dB, mean and 95 % interval of a paired bootstrap over clips:",
@@ -243,10 +235,6 @@ def _paragraph(measured: _Measured) -> str:
         _reading(measured),
     ]
     return "\n\n".join(lines)
-
-
-def _times(seeds: int) -> str:
-    return "from one seed" if seeds == 1 else f"from each of {seeds} seeds"
 
 
 def _comparison(measured: _Measured, better: str, base: str) -> str:

@@ -62,6 +62,11 @@ def train_arms(
         seconds_per_step = (time.monotonic() - started) / missing
 
 
+def starting_net(bench: Bench, arm: Arm, clips: Path, held_back: int) -> TrainableNet:
+    """Return the network of an arm before its first step."""
+    return _trainer(bench, Arm(f"{arm.name}-untrained", arm.config), clips, held_back).net.eval()
+
+
 def next_goal(steps: int) -> int:
     """Return the number of steps that all arms reach before any goes further: a sixth more, at least ten.
 

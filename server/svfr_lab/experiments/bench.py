@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from svfr_lab.experiments.clip_folder import fitted_clips, rendered_clips
 from svfr_lab.experiments.clock import BudgetClock, Deadline
+from svfr_lab.render_dataset import file_sha256, open_rendered_folder
 
 # A quarter of the budget at most goes into rendering; one core renders 25 frames of 96 px a second or more.
 _RENDERING_SHARE = 0.25
@@ -27,8 +29,8 @@ class Bench:
     """One run of one experiment.
 
     ``folder`` is the run's own: what is kept there is found again after a kill. ``seed`` decides everything
-    but how much fits in ``budget_s``. ``data`` is a rendered folder given by the user, or None; ``cache``
-    takes what is rendered without one.
+    but how much fits in ``budget_s``. ``used_clips`` says by size what :meth:`clips` gave. ``data`` is a
+    rendered folder given by the user, or None; ``cache`` takes what is rendered without one.
     """
 
     def __init__(
@@ -36,6 +38,7 @@ class Bench:
     ) -> None:
         self.folder, self.seed, self.budget_s = folder, seed, clock.budget_s
         self._clock, self._voice, self._data, self._cache = clock, voice, data, cache
+        self.used_clips: dict[str, Mapping[str, Any]] = {}
 
     def spent_s(self) -> float:
         """Return the seconds of the budget that are spent, by killed runs too."""
@@ -69,6 +72,12 @@ class Bench:
         and rendering raise.
         """
         if self._data is not None:
-            return fitted_clips(self._data, self.folder / "clips", count, size_px, frames)
-        affordable = int(self.budget_s * _RENDERING_SHARE * _FRAMES_PER_SECOND / frames)
-        return rendered_clips(self._cache, min(count, max(_FEWEST_CLIPS, affordable)), size_px, frames)
+            folder = fitted_clips(self._data, self.folder / "clips", count, size_px, frames)
+        else:
+            affordable = int(self.budget_s * _RENDERING_SHARE * _FRAMES_PER_SECOND / frames)
+            count = min(count, max(_FEWEST_CLIPS, affordable))
+            folder = rendered_clips(self._cache, self.folder / "clips", count, size_px, frames)
+        given = open_rendered_folder(folder)
+        sha256 = given.clips_sha256 or file_sha256(folder / "clips.npy")
+        self.used_clips[f"{size_px} px"] = {**asdict(given.settings), "clips_sha256": sha256}
+        return folder

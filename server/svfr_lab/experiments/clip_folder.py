@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import sys
 from dataclasses import asdict, replace
@@ -22,9 +23,12 @@ _BANK_SEED = 77
 _BANK = 120
 
 
-def rendered_clips(cache: Path, count: int, size_px: int, frames: int) -> Path:
-    """Render what the cache does not hold yet and return the folder."""
-    folder = cache / f"clips-{count}x{frames}x{size_px}"
+def rendered_clips(cache: Path, work: Path, count: int, size_px: int, frames: int) -> Path:
+    """Return the folder of ``cache`` with these clips, rendered if it is not there yet.
+
+    Rendering goes on below ``work``, the run's own, so that a killed run finds its part and no two runs
+    write to one folder; only whole folders reach the cache. Where it cannot be moved there, it stays.
+    """
     settings = RenderSettings(
         clips=count,
         first_seed=_FIRST_SEED,
@@ -33,10 +37,19 @@ def rendered_clips(cache: Path, count: int, size_px: int, frames: int) -> Path:
         bank_seed=_BANK_SEED,
         bank=_BANK,
     )
+    digest = hashlib.sha256(json.dumps(asdict(settings), sort_keys=True).encode()).hexdigest()[:12]
+    name = f"clips-{count}x{frames}x{size_px}-{digest}"
+    kept = cache / name
+    if kept.exists():
+        return kept
     # what the renderer says of its progress is for people, and standard output for results
     with contextlib.redirect_stdout(sys.stderr):
-        render_dataset(folder, settings)
-    return folder
+        render_dataset(work / name, settings)
+    cache.mkdir(parents=True, exist_ok=True)
+    try:
+        return (work / name).rename(kept)
+    except OSError:  # another disk, or another run was first
+        return work / name
 
 
 def fitted_clips(data: Path, work: Path, count: int, size_px: int, frames: int) -> Path:

@@ -12,19 +12,16 @@ import torch
 from numpy.typing import NDArray
 
 from svfr.model import Model
-from svfr.model_spec import Preset
 from svfr.sampler import SamplePlan, make_reference, restore
 from svfr.tasks import TaskSet
 from svfr_lab.degradations import Degraded, degrade
 from svfr_lab.render_dataset import open_rendered_folder
-from svfr_restore.prepare import prepare
+from svfr_ocio.transfer import target
+from svfr_restore.prepare import prepare, with_hole_plane
 from svfr_restore.spool import from_network, to_network
 
 Clip: TypeAlias = NDArray[np.float32]
 Passes: TypeAlias = Literal["one", "both"]
-
-ONE_STEP = Preset(1, 1, initial_noise=0.0, guidance=1.0)
-"""What the preview model's presets do: one step from the low-quality latent."""
 
 _DAMAGE_SEED = 31
 _SAMPLER_SEED = 77
@@ -43,6 +40,11 @@ class HeldOutClip:
         return degrade(self.truth, tasks, np.random.default_rng([_DAMAGE_SEED, self.number, bits]))
 
 
+def task_name(tasks: frozenset[str]) -> str:
+    """Return the names of a task set, joined in the fixed order."""
+    return "+".join(TaskSet.of(tasks).names)
+
+
 def held_back_of(clips: int) -> int:
     """Return how many of so many clips are kept for measuring: a quarter, at most 64."""
     return min(64, clips // 4)
@@ -56,18 +58,26 @@ def held_out_clips(folder: Path, held_back: int) -> Iterator[HeldOutClip]:
 
 
 def as_model_sees(model: Model, codes: Clip, hole: NDArray[np.bool_] | None, tasks: frozenset[str]) -> Clip:
-    """Return the crops (F, S, S, 3) that the network gets for ``tasks``."""
-    return np.stack([prepare(frame, tasks, hole, model.spec.hole_fill) for frame in codes])
+    """Return the crops (F, S, S, 3 or 4) that the network gets for ``tasks``."""
+    prepared = [prepare(frame, tasks, hole, model.spec.hole_fill) for frame in codes]
+    if model.spec.hole_plane:
+        prepared = [with_hole_plane(frame, hole) for frame in prepared]
+    return np.stack(prepared)
+
+
+def put_back(codes: Clip, made: Clip, tasks: frozenset[str], hole: NDArray[np.bool_] | None) -> Clip:
+    """Return the clip in which ``tasks`` have been done: what they do not touch is the damaged clip's own."""
+    return np.stack([target(code, frame, tasks, hole) for code, frame in zip(codes, made, strict=True)])
 
 
 @torch.no_grad()
 def sampled(model: Model, crops: Clip, tasks: Sequence[str] | frozenset[str], passes: Passes) -> Clip:
-    """Return what the model makes of prepared crops (F, S, S, 3) in one step, not clipped.
+    """Return what the model makes of prepared crops (F, S, S, 3 or 4) by its preset standard, not clipped.
 
     ``passes`` "one": without a reference; "both": as a job does, with the last frame of the first pass's
     window as the reference, and its identity.
     """
-    plan = SamplePlan(TaskSet.of(tasks), ONE_STEP, _SAMPLER_SEED)
+    plan = SamplePlan(TaskSet.of(tasks), model.spec.presets["standard"], _SAMPLER_SEED)
     source = _Crops(to_network(crops))
     reference = tokens = None
     if passes == "both":

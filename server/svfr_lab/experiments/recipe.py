@@ -85,3 +85,13 @@ def landmarks_of(clips: Path) -> int:
     drawn = RenderedClips(clips, BASE.task_shares, held_back=0).batch(np.random.default_rng(0), PHASE)
     assert drawn.landmarks is not None
     return drawn.landmarks.shape[-2]
+
+
+def seeds_for(budget_s: float) -> int:
+    """Return how many times everything is trained: from four minutes on twice, from a quarter hour thrice."""
+    return 1 + (budget_s >= 240.0) + (budget_s >= 900.0)
+
+
+def from_seeds(seeds: int) -> str:
+    """Return how a paragraph says so."""
+    return "from one seed" if seeds == 1 else f"from each of {seeds} seeds"

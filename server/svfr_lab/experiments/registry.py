@@ -5,11 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from svfr_lab.experiments import ablation
+from svfr_lab.experiments import ablation, task_interference, task_vectors, ulr_features
 from svfr_lab.experiments.errors import UnknownExperiment
 from svfr_lab.experiments.experiment import Experiment
 
-_ALL: tuple[Experiment, ...] = (ablation.EXPERIMENT,)
+_ALL: tuple[Experiment, ...] = (
+    ablation.EXPERIMENT,
+    ulr_features.EXPERIMENT,
+    task_vectors.EXPERIMENT,
+    task_interference.EXPERIMENT,
+)
 
 EXPERIMENTS: Mapping[str, Experiment] = MappingProxyType({each.name: each for each in _ALL})
 

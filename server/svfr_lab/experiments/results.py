@@ -6,7 +6,7 @@ import csv
 import json
 import os
 import platform
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -22,18 +22,30 @@ FORMAT = 1
 _FIGURE_INCHES = (8.0, 4.5)
 _DPI = 90
 _DIGITS = 4
-_PACKAGES = ("svfr-studio", "torch", "diffusers", "numpy", "opencv-python-headless", "scikit-image")
+_PACKAGES = (
+    "svfr-studio",
+    "torch",
+    "diffusers",
+    "numpy",
+    "opencv-python-headless",
+    "scikit-image",
+    "scikit-learn",
+)
 
 
 @dataclass(frozen=True)
 class Circumstances:
-    """How the result came about; ``starts`` counts processes, ``own_clips`` says that --data was given."""
+    """How the result came about; ``starts`` counts processes, ``own_clips`` says that --data was given.
+
+    ``clips`` are the settings and hashes of the clips by their size.
+    """
 
     seed: int
     budget_s: float
     spent_s: float
     starts: int
     own_clips: bool
+    clips: Mapping[str, Mapping[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -96,6 +108,7 @@ def _record(experiment: Experiment, findings: Findings, circumstances: Circumsta
         "spent_s": round(circumstances.spent_s, 1),
         "starts": circumstances.starts,
         "own_clips": circumstances.own_clips,
+        "clips": circumstances.clips,
         "machine": _machine(),
         "versions": _versions(),
         "summary": findings.summary,
@@ -132,11 +145,17 @@ def _page(experiment: Experiment, findings: Findings, circumstances: Circumstanc
         f"{circumstances.seed}, {machine['torch_threads']} torch thread(s) on a machine of "
         f"{machine['cores']} cores. All figures: [{experiment.name}.csv]({experiment.name}.csv); versions: "
         f"[{experiment.name}.json]({experiment.name}.json). Once more: "
-        f"`svfr lab {experiment.name} --budget {circumstances.budget_s / 60:g} --seed {circumstances.seed}`.",
+        f"`{_command(experiment, circumstances)}`.",
     ]
     if experiment.paper_claim is not None:
         parts.append(_claim(experiment.paper_claim))
     return "\n\n".join(parts) + "\n"
+
+
+def _command(experiment: Experiment, circumstances: Circumstances) -> str:
+    words = ["svfr", "lab", experiment.name, "--budget", f"{circumstances.budget_s / 60:g}"]
+    words += ["--seed", str(circumstances.seed)]
+    return " ".join([*words, "--data", "CLIPS"] if circumstances.own_clips else words)
 
 
 def _claim(claim: PaperClaim) -> str:

@@ -56,6 +56,7 @@ def run_experiment(request: LabRequest, voice: Voice) -> ResultFiles:
         spent_s=clock.spent_s(),
         starts=clock.starts,
         own_clips=request.data is not None,
+        clips=bench.used_clips,
     )
     return write_results(request.out, request.experiment, findings, circumstances)
 

@@ -1,0 +1,33 @@
+"""What every answer of the lab must have, however short its budget was."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+MOST_PNG_BYTES = 150_000
+_PNG_START = b"\x89PNG\r\n\x1a\n"
+
+
+def read_result(out: Path, name: str) -> tuple[dict[str, Any], list[dict[str, str]], str]:
+    """Return record, table and page of a result, after checking what all results have in common."""
+    figure = (out / f"{name}.png").read_bytes()
+    assert figure.startswith(_PNG_START)
+    assert len(figure) < MOST_PNG_BYTES
+    record = json.loads((out / f"{name}.json").read_text(encoding="utf-8"))
+    assert record["experiment"] == name
+    assert record["spent_s"] >= 0.0
+    assert record["machine"]["torch_threads"] >= 1
+    assert record["versions"]["torch"]
+    with (out / f"{name}.csv").open(newline="", encoding="utf-8") as stream:
+        rows = list(csv.DictReader(stream))
+    assert rows
+    assert "n" in rows[0]
+    assert {"sd", "low"} & set(rows[0])
+    page = (out / f"{name}.md").read_text(encoding="utf-8")
+    assert f"]({name}.png)" in page
+    assert f"svfr lab {name} " in page
+    assert "n = " in page
+    return record, rows, page

@@ -5,7 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from svfr_lab.experiments import ablation, task_interference, task_vectors, ulr_features
+from svfr_lab.experiments import (
+    ablation,
+    inpaint_pretraining,
+    task_interference,
+    task_vectors,
+    ulr_features,
+)
 from svfr_lab.experiments.errors import UnknownExperiment
 from svfr_lab.experiments.experiment import Experiment
 
@@ -14,6 +20,7 @@ _ALL: tuple[Experiment, ...] = (
     ulr_features.EXPERIMENT,
     task_vectors.EXPERIMENT,
     task_interference.EXPERIMENT,
+    inpaint_pretraining.EXPERIMENT,
 )
 
 EXPERIMENTS: Mapping[str, Experiment] = MappingProxyType({each.name: each for each in _ALL})

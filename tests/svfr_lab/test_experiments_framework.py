@@ -135,6 +135,8 @@ def test_clips_of_the_users_are_brought_to_size_with_their_landmarks(tmp_path, s
     fitted = open_rendered_folder(bench_in(tmp_path, data=small_folder).clips(3, 24, 2))
     assert fitted.clips.shape == (3, 2, 24, 24, 3)
     np.testing.assert_allclose(fitted.landmarks_px, given.landmarks_px[:3, :2] / 2, rtol=1e-6)
+    assert given.landmarks68_px is not None
+    np.testing.assert_allclose(fitted.landmarks68_px, given.landmarks68_px[:3, :2] / 2, rtol=1e-6)
     means = given.clips[:3, :2].mean((2, 3)), fitted.clips.mean((2, 3))
     np.testing.assert_allclose(*means, atol=0.6)
 

@@ -21,6 +21,7 @@ from svfr_lab.training_clips import RenderedClips
 
 _SHORTEST_STRETCH = 10
 _STRETCH_SHARE = 1 / 6
+_FEWEST_LANDMARKS = 5
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,9 @@ def next_goal(steps: int) -> int:
 
 
 def _trainer(bench: Bench, arm: Arm, clips: Path, held_back: int) -> Trainer:
-    source = RenderedClips(clips, arm.config.task_shares, held_back=held_back)
+    prior = arm.config.facial_prior
+    landmarks = _FEWEST_LANDMARKS if prior is None else prior.landmarks
+    source = RenderedClips(clips, arm.config.task_shares, held_back=held_back, landmarks=landmarks)
     return Trainer(arm.config, source, bench.folder / "arms" / arm.name)
 
 

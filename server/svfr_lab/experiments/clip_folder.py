@@ -73,8 +73,10 @@ def fitted_clips(data: Path, work: Path, count: int, size_px: int, frames: int) 
     folder.mkdir(parents=True, exist_ok=True)
     clips = [_resized(clip[:frames], size_px) for clip in given.clips[:count]]
     np.save(folder / "clips.npy", np.stack(clips))
-    landmarks_px = given.landmarks_px[:count, :frames] * (size_px / given.settings.size_px)
-    np.save(folder / "landmarks.npy", landmarks_px.astype(np.float32))
+    scale = np.float32(size_px / given.settings.size_px)
+    np.save(folder / "landmarks.npy", given.landmarks_px[:count, :frames] * scale)
+    if given.landmarks68_px is not None:
+        np.save(folder / "landmarks68.npy", given.landmarks68_px[:count, :frames] * scale)
     settings = replace(given.settings, clips=count, size_px=size_px, frames=frames)
     (folder / "done").write_text(f"{count}\n", encoding="utf-8")
     # written last: its presence says that the copy is whole

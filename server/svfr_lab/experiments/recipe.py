@@ -9,8 +9,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
-
 from svfr.training.config import (
     NetworkConfig,
     OptimiserConfig,
@@ -20,7 +18,7 @@ from svfr.training.config import (
 )
 from svfr.training.facial_prior import FacialPriorConfig
 from svfr.training.unified_latent import UnifiedLatentConfig
-from svfr_lab.training_clips import RenderedClips
+from svfr_lab.render_dataset import open_rendered_folder
 
 CROP_PX = 48
 FRAMES = 4
@@ -81,10 +79,8 @@ def facial_prior(landmarks: int) -> FacialPriorConfig:
 
 
 def landmarks_of(clips: Path) -> int:
-    """Return how many landmarks the training clips of a rendered folder have."""
-    drawn = RenderedClips(clips, BASE.task_shares, held_back=0).batch(np.random.default_rng(0), PHASE)
-    assert drawn.landmarks is not None
-    return drawn.landmarks.shape[-2]
+    """Return how many landmarks the facial prior can learn from a rendered folder: 68, or 5 in old ones."""
+    return 5 if open_rendered_folder(clips).landmarks68_px is None else 68
 
 
 def seeds_for(budget_s: float) -> int:

@@ -1,5 +1,5 @@
 """The ``svfr`` command: ``svfr restore | faces | serve | status | jobs | cancel | model | parity | doctor``,
-``svfr train | evaluate | lab``, and ``svfr install | uninstall | service`` for hosts and for the machine.
+``svfr train | evaluate | damage | lab``, ``svfr install | uninstall | service`` for hosts and for the machine.
 ``svfr pause | resume | drain | watch | redo`` are for the queue, ``svfr key | cache`` for its keeper.
 
 Each command lives in a module of ``commands/``, which imports its heavy libraries when it runs and not
@@ -10,6 +10,7 @@ import typer
 
 from .commands import (
     cache,
+    damage,
     doctor,
     evaluate,
     faces,
@@ -49,6 +50,7 @@ app.add_typer(cache.app, name="cache")
 app.command("parity")(parity.parity)
 app.command("evaluate")(evaluate.evaluate)
 app.command("train")(train.train)
+app.add_typer(damage.app, name="damage")
 app.command("lab")(lab.lab)
 app.command("doctor")(doctor.doctor)
 app.add_typer(install.install_app, name="install")

@@ -1,0 +1,45 @@
+"""``svfr damage sheet``: see what a set of training damage does to a clip."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .. import job_options
+from ..output import speaking
+from .options import AsJson
+
+app = typer.Typer(help="Damage of training clips: look at what a set of it does.", no_args_is_help=True)
+
+
+@app.callback()
+def damage() -> None:
+    """Damage of training clips: look at what a set of it does."""
+
+
+@app.command("sheet")
+def sheet(
+    data: Annotated[
+        str,
+        typer.Option("--data", help="A folder of rendered clips, a movie, a picture, or frames.%04d.exr."),
+    ],
+    recipe: Annotated[str, typer.Option("--set", help="usual, wide, film or rich.")] = "rich",
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Decides every parameter and pixel.")] = 0,
+    out: Annotated[Path, typer.Option("--out", "-o", help="The sheet, a PNG.")] = Path("damage.png"),
+    clip: Annotated[int, typer.Option("--clip", min=0, help="Which clip of a rendered folder.")] = 0,
+    frames: Annotated[int, typer.Option("--frames", min=1, help="How many frames to take.")] = 8,
+    size: Annotated[
+        int, typer.Option("--size", min=16, help="Side of the middle square of a plate, in pixels.")
+    ] = 96,
+    as_json: AsJson = False,
+) -> None:
+    """Draw one clip under every combination of tasks: clean, damaged frames, hole, with what was drawn."""
+    with speaking(as_json) as output:
+        from svfr_lab.damage.sheet import SheetRequest, write_damage_sheet
+
+        source = data if Path(data).is_dir() else job_options.absolute(data)
+        drawn = write_damage_sheet(out, SheetRequest(source, recipe, seed, clip, frames, size))
+        parameters = None if drawn is None else json.loads(drawn.to_text())
+        body = {"path": str(out.absolute()), "set": recipe, "seed": seed, "drawn": parameters}
+        output.result("sheet", body, f"Sheet: {out}")

@@ -1,0 +1,43 @@
+"""Drawing single numbers from ranges, and checking numbers that somebody wrote by hand."""
+
+from __future__ import annotations
+
+import math
+from typing import TypeAlias, TypeVar
+
+import numpy as np
+
+from svfr_lab.errors import ArgumentOutOfRange
+
+Range: TypeAlias = tuple[float, float]
+T = TypeVar("T")
+
+
+def uniform(rng: np.random.Generator, limits: Range) -> float:
+    """Return a number between the limits, all equally likely."""
+    return float(rng.uniform(*limits))
+
+
+def log_uniform(rng: np.random.Generator, limits: Range) -> float:
+    """Return a positive number between the limits, all ratios equally likely: as often mild as severe."""
+    return math.exp(rng.uniform(math.log(limits[0]), math.log(limits[1])))
+
+
+def often(rng: np.random.Generator, share: float) -> bool:
+    """Return True in ``share`` of the draws."""
+    return bool(rng.random() < share)
+
+
+def pick(rng: np.random.Generator, weighted: tuple[tuple[T, float], ...]) -> T:
+    """Return one of the choices, each as often as its weight says; the weights need no sum."""
+    weights = np.array([weight for _, weight in weighted])
+    return weighted[int(rng.choice(len(weighted), p=weights / weights.sum()))][0]
+
+
+def require_within(name: str, value: float, lowest: float, highest: float = math.inf) -> None:
+    """Raise ArgumentOutOfRange unless ``value`` is a number from ``lowest`` to ``highest``."""
+    if not lowest <= value <= highest:
+        limits = f"{lowest} or more" if highest == math.inf else f"{lowest} to {highest}"
+        raise ArgumentOutOfRange(
+            f"The damage's {name} is {value}.", remedy=f"{name} is a number of {limits}."
+        )

@@ -8,6 +8,7 @@ from types import MappingProxyType
 from svfr_lab.experiments import (
     ablation,
     inpaint_pretraining,
+    srr_jitter,
     task_interference,
     task_vectors,
     ulr_features,
@@ -21,6 +22,7 @@ _ALL: tuple[Experiment, ...] = (
     task_vectors.EXPERIMENT,
     task_interference.EXPERIMENT,
     inpaint_pretraining.EXPERIMENT,
+    srr_jitter.EXPERIMENT,
 )
 
 EXPERIMENTS: Mapping[str, Experiment] = MappingProxyType({each.name: each for each in _ALL})

@@ -37,3 +37,9 @@ class EvaluationPlateFailed(SvfrError):
     """The plate of an evaluation clip could not be written, or did not come back as it was."""
 
     code = "LAB_EVALUATION_PLATE_FAILED"
+
+
+class RealFootageIsUnusable(SvfrError):
+    """Footage to measure on shows no face, or too little of one."""
+
+    code = "LAB_REAL_FOOTAGE_IS_UNUSABLE"

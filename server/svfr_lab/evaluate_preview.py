@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -25,13 +24,12 @@ from svfr.model_folder import find_model
 from svfr.model_spec import Preset
 from svfr_lab.errors import ArgumentOutOfRange, EvaluationPlateFailed
 from svfr_lab.evaluate_baselines import OLD_FILM, baseline_scores, tuned_methods
+from svfr_lab.evaluate_embedder import add_embedder, chosen_embedder, embedder_facts
 from svfr_lab.evaluate_faces import Embedder, FaceMeasures, Figures, TruthFaces, by_measure
 from svfr_lab.evaluate_preview_runs import Run, run_alone, run_as_job, task_set
 from svfr_lab.evaluate_quality import BASELINE, INPUT, TRUTH, quality_table, show_quality
 from svfr_lab.evaluation_split import FROZEN_TASKS, EvaluationSample, EvaluationSplit, open_evaluation_split
 from svfr_lab.metrics import psnr_db
-from svfr_lab.quality.dlib_identity import DlibFaces
-from svfr_lab.quality.report import NotComputed
 from svfr_lab.reporting import jitter_codes, record_in_model, show_table, task_table
 from svfr_restore.models import ModelCache
 
@@ -41,14 +39,6 @@ _SAMPLED = Preset(4, 4, initial_noise=1.0, guidance=1.0)
 _RUNS = ("standard", "alone", "sampled")
 
 EVALUATED_TASKS = (*FROZEN_TASKS, OLD_FILM)
-
-DLIB_FACES = "SVFR_DLIB_FACES"
-"""The environment variable that names the weights of dlib's ResNet."""
-
-NO_EMBEDDER = NotComputed(
-    "Identity needs the weights of a face recognition network, which are not shipped.",
-    f"Give dlib_face_recognition_resnet_model_v1.dat with --dlib-faces or {DLIB_FACES}.",
-)
 
 Scores: TypeAlias = dict[str, list[float]]
 
@@ -84,7 +74,7 @@ def evaluate(
         "weights_sha256": weights,
         "evaluation_clips_sha256": split.folder.clips_sha256,
         "exact_split": split.exact,
-        "identity": _embedder_facts(embedder),
+        "identity": embedder_facts(embedder),
         "tasks": tasks,
     }
 
@@ -146,7 +136,8 @@ def _measured(
             psnr[name].append(psnr_db(clip, sample.truth, hole))
         shown[BASELINE] = simple(sample.degraded)
         figures.append({name: faces.measure(clip, face, hole) for name, clip in shown.items()})
-    quality = quality_table(by_measure(figures), list(methods), strongest, len(known[0].clip))
+    frames = sum(len(face.clip) for face in known)
+    quality = quality_table(by_measure(figures), list(methods), strongest, frames)
     return {**task_table(psnr, bars, jitter), "quality": quality}
 
 
@@ -159,12 +150,6 @@ def _baseline_psnr(split: EvaluationSplit, task: str, clips: int) -> Scores:
     return bars
 
 
-def _embedder_facts(embedder: Embedder | None) -> dict[str, Any]:
-    if embedder is None:
-        return NO_EMBEDDER.to_json()
-    return {"computed": True, "embedder": embedder.name, "sha256": embedder.sha256}
-
-
 def main(arguments: list[str] | None = None) -> None:
     """Measure a model, print the table and write it."""
     parser = argparse.ArgumentParser(description="Measure a preview model on the frozen split.")
@@ -173,17 +158,12 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, required=True, help="the JSON file to write")
     parser.add_argument("--runs", nargs="+", default=list(_RUNS), help="presets, alone, sampled")
     parser.add_argument("--clips", type=int, default=sys.maxsize, help="measure only the first clips")
-    parser.add_argument(
-        "--dlib-faces",
-        type=Path,
-        default=os.environ.get(DLIB_FACES),
-        help=f"weights of dlib's face recognition ResNet, to measure identity (or the variable {DLIB_FACES})",
-    )
+    add_embedder(parser)
     parser.add_argument("--record", action="store_true", help="add the figures to the model's model.json")
     asked = parser.parse_args(arguments)
     torch.set_num_threads(1)
     started = time.monotonic()
-    embedder = None if asked.dlib_faces is None else DlibFaces(Path(asked.dlib_faces))
+    embedder = chosen_embedder(asked)
     split = open_evaluation_split(asked.eval)
     measured = evaluate(asked.model, split, asked.runs, asked.clips, print, embedder)
     asked.out.write_text(json.dumps(measured, indent=1) + "\n", encoding="utf-8")

@@ -29,18 +29,18 @@ TRUTH, INPUT, BASELINE = "truth", "input", "baseline"
 
 
 def quality_table(
-    figures: Mapping[str, Values], runs: Sequence[str], baseline: str, frames_per_clip: int
+    figures: Mapping[str, Values], runs: Sequence[str], baseline: str, frames: int
 ) -> dict[str, Any]:
     """Return means, differences and bars.
 
     ``figures`` holds values by measure, method and clip; methods are "truth", "input", "baseline" and the
-    ``runs``. ``baseline`` says which simple method that is.
+    ``runs``. ``baseline`` says which simple method that is. There are so many ``frames`` in all.
     """
     clips = len(next(iter(next(iter(figures.values())).values())))
     measures = {m.name: _measured(m, figures[m.name], runs) for m in MEASURES if m.name in figures}
     return {
         "clips": clips,
-        "frames": clips * frames_per_clip,
+        "frames": frames,
         "baseline": baseline,
         "missed_counts_as": MISSED_ERROR,
         "measures": measures,
@@ -54,7 +54,9 @@ def quality_table(
 
 def show_quality(task: str, table: Mapping[str, Any]) -> str:
     """Return the figures of a task as lines of text."""
-    lines = [f"{task} beyond PSNR: {table['clips']} clips; baseline {table['baseline']}"]
+    lines = [
+        f"{task} beyond PSNR: {table['clips']} clips, {table['frames']} frames; baseline {table['baseline']}"
+    ]
     for name, figures in table["measures"].items():
         means = "  ".join(f"{method} {_number(value)}" for method, value in figures["means"].items())
         lines.append(f"  {name} ({figures['unit']}, {figures['better']} is better): {means}")

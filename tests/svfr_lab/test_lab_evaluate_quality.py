@@ -25,7 +25,7 @@ def figures(**standard: float) -> dict[str, dict[str, list[float]]]:
 
 
 def bars_of(**standard: float) -> dict[str, bool | None]:
-    table = quality_table(figures(**standard), ["standard"], "denoised", 8)
+    table = quality_table(figures(**standard), ["standard"], "denoised", 64)
     bars: dict[str, bool | None] = table["bars"]["standard"]
     return bars
 
@@ -62,12 +62,12 @@ def test_one_more_missed_frame_speaks_against_a_run(name: str) -> None:
 def test_a_difference_of_unsure_sign_does_not_hold() -> None:
     unsure = figures()
     unsure["landmark_error"]["standard"] = [0.05, 0.40] * (CLIPS // 2)
-    assert quality_table(unsure, ["standard"], "denoised", 8)["bars"]["standard"]["landmark_error"] is False
+    assert quality_table(unsure, ["standard"], "denoised", 64)["bars"]["standard"]["landmark_error"] is False
 
 
 def test_identity_that_was_not_measured_is_neither_held_nor_missed() -> None:
     known = {name: row for name, row in figures().items() if not name.startswith("identity")}
-    table = quality_table(known, ["standard"], "denoised", 8)
+    table = quality_table(known, ["standard"], "denoised", 64)
     bars = table["bars"]["standard"]
     assert bars["identity_distance"] is None and bars["steady_with_detail"] is None
     assert bars["landmark_error"] is True
@@ -75,7 +75,7 @@ def test_identity_that_was_not_measured_is_neither_held_nor_missed() -> None:
 
 
 def test_the_table_tells_counts_means_differences_and_what_was_compared() -> None:
-    table = quality_table(figures(), ["standard"], "denoised", 8)
+    table = quality_table(figures(), ["standard"], "denoised", 64)
     assert (table["clips"], table["frames"], table["baseline"]) == (CLIPS, 64, "denoised")
     assert table["measures"]["faces_missed"]["means"]["input"] == 2 * CLIPS
     over = table["measures"]["landmark_error"]["over"]["standard"]
@@ -83,11 +83,12 @@ def test_the_table_tells_counts_means_differences_and_what_was_compared() -> Non
     assert over["input"]["share_better"] == 1.0
     assert len(table["per_clip"]["detail_true"]["standard"]) == CLIPS
     text = show_quality("bfr", table)
-    assert "baseline denoised" in text and "standard less input: -0.0800" in text
+    assert "baseline denoised" in text and "64 frames" in text
+    assert "standard less input: -0.0800" in text
     assert "steady_with_detail holds" in text
 
 
 def test_one_clip_has_no_interval() -> None:
     one = {name: {method: row[:1] for method, row in values.items()} for name, values in figures().items()}
     with pytest.raises(ArgumentOutOfRange, match="bootstrap"):
-        quality_table(one, ["standard"], "denoised", 8)
+        quality_table(one, ["standard"], "denoised", 64)

@@ -39,7 +39,7 @@ class Measure:
 
     name: str
     unit: str
-    better: Literal["lower", "higher", "near 1"]
+    better: Literal["lower", "higher", "near the truth's"]
     counts: bool = False
 
 
@@ -48,11 +48,12 @@ MEASURES = (
     Measure("landmarks_missed", "frames", "lower", counts=True),
     Measure("faces_missed", "frames", "lower", counts=True),
     Measure("identity_distance", "Euclidean distance to the truth's embedding", "lower"),
-    Measure("identity_step", "Euclidean distance of neighbouring frames' embeddings", "lower"),
+    Measure("identity_step", "Euclidean distance of neighbouring frames' embeddings", "near the truth's"),
+    Measure("identity_step_off", "how far the step is from the truth's", "lower"),
     Measure("detail_true", "share of the truth's detail", "higher"),
-    Measure("detail_energy", "in units of the truth's", "near 1"),
+    Measure("detail_energy", "in units of the truth's", "near the truth's"),
 )
-IDENTITY_MEASURES = ("identity_distance", "identity_step")
+IDENTITY_MEASURES = ("identity_distance", "identity_step", "identity_step_off")
 
 
 class Embedder(Protocol):
@@ -132,9 +133,11 @@ class FaceMeasures:
         if here is None or known.embeddings is None:
             return {}
         away = [np.linalg.norm(a - b) for a, b in zip(here, known.embeddings, strict=True)]
+        step, truths = (float(np.linalg.norm(pair[1] - pair[0])) for pair in (here, known.embeddings))
         return {
             "identity_distance": float(np.mean(away)),
-            "identity_step": float(np.linalg.norm(here[1] - here[0])),
+            "identity_step": step,
+            "identity_step_off": abs(step - truths),
         }
 
 

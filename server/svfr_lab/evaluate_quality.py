@@ -4,8 +4,9 @@ Differences are run minus reference with their paired 95 % bootstrap intervals. 
 interval lies on the right side:
 
 - ``landmark_error`` and ``identity_distance`` are lower than the damaged input's;
-- ``steady_with_detail``: the embedding moves less from frame to frame than the damaged input's, and the run
-  has no less of the truth's detail than the input, so that a blur, which moves little, does not win;
+- ``steady_with_detail``: from frame to frame the embedding moves more nearly as much as the truth's than the
+  damaged input's does, and the run has no less of the truth's detail than the input. What stands still, as a
+  blur or a grey patch does, wins neither;
 - ``nothing_missed``: the detector and the point finder miss no more frames than in the input.
 """
 
@@ -59,7 +60,7 @@ def show_quality(task: str, table: Mapping[str, Any]) -> str:
     ]
     for name, figures in table["measures"].items():
         means = "  ".join(f"{method} {_number(value)}" for method, value in figures["means"].items())
-        lines.append(f"  {name} ({figures['unit']}, {figures['better']} is better): {means}")
+        lines.append(f"  {name} ({figures['unit']}, better {figures['better']}): {means}")
         for run, references in figures["over"].items():
             for reference, d in references.items():
                 lines.append(
@@ -80,16 +81,19 @@ def _measured(measure: Measure, values: Values, runs: Sequence[str]) -> dict[str
         "better": measure.better,
         "means": {method: round(float(average(row)), 4) for method, row in values.items()},
         "over": {
-            run: {name: _difference(measure, values[run], values[name]) for name in references}
+            run: {name: _difference(measure, values[run], values[name], values[TRUTH]) for name in references}
             for run in runs
         },
     }
 
 
-def _difference(measure: Measure, run: Sequence[float], reference: Sequence[float]) -> dict[str, float]:
+def _difference(
+    measure: Measure, run: Sequence[float], reference: Sequence[float], truth: Sequence[float]
+) -> dict[str, float]:
     ours, theirs = np.asarray(run, np.float64), np.asarray(reference, np.float64)
-    if measure.better == "near 1":
-        better = np.abs(ours - 1.0) < np.abs(theirs - 1.0)
+    if measure.better == "near the truth's":
+        goal = np.asarray(truth, np.float64)
+        better = np.abs(ours - goal) < np.abs(theirs - goal)
     else:
         better = ours < theirs if measure.better == "lower" else ours > theirs
     mean, low, high = paired_bootstrap(ours - theirs, _BOOTSTRAP_SEED)
@@ -113,7 +117,7 @@ def _bars(measures: Mapping[str, Any], run: str) -> dict[str, bool | None]:
         "landmark_error": over("landmark_error")["high"] < 0.0,
         "identity_distance": over("identity_distance")["high"] < 0.0 if identity else None,
         "steady_with_detail": (
-            over("identity_step")["high"] < 0.0 and over("detail_true")["low"] > -DETAIL_MARGIN
+            over("identity_step_off")["high"] < 0.0 and over("detail_true")["low"] > -DETAIL_MARGIN
             if identity
             else None
         ),

@@ -44,6 +44,9 @@ def test_a_flat_picture_is_missed_on_every_frame_and_pays_for_it(rendered: Rende
     assert figures["faces_missed"] == FRAMES
     assert figures["detail_true"] == pytest.approx(0.0, abs=1e-9)
     assert figures["identity_step"] == 0.0 and figures["identity_distance"] > 0.0
+    # What stands still moves by less than the truth, and that is no merit.
+    own = measures.measure(truth, known, None)
+    assert figures["identity_step_off"] == own["identity_step"] > own["identity_step_off"] == 0.0
 
 
 def test_a_face_elsewhere_is_another_face(rendered: RenderedClip) -> None:

@@ -14,6 +14,7 @@ def figures(**standard: float) -> dict[str, dict[str, list[float]]]:
         "faces_missed": (0.0, 2.0, 2.0, 1.0),
         "identity_distance": (0.0, 0.6, 0.5, 0.4),
         "identity_step": (0.1, 0.4, 0.3, 0.2),
+        "identity_step_off": (0.0, 0.3, 0.2, 0.1),
         "detail_true": (1.0, 0.1, 0.1, 0.2),
         "detail_energy": (1.0, 0.2, 0.1, 0.3),
     }
@@ -41,17 +42,27 @@ def test_what_is_no_better_than_the_input_does_not_hold(name: str) -> None:
     assert all(held for bar, held in bars.items() if bar != name)
 
 
-def test_a_blur_that_moves_little_does_not_win() -> None:
-    bars = bars_of(identity_step=0.01, detail_true=0.02)
+def test_a_blur_does_not_win_by_moving_like_the_truth() -> None:
+    bars = bars_of(identity_step=0.1, identity_step_off=0.0, detail_true=0.02)
     assert bars["steady_with_detail"] is False and bars["identity_distance"] is True
 
 
-def test_what_keeps_the_inputs_detail_may_win_by_moving_less() -> None:
-    assert bars_of(identity_step=0.1, detail_true=0.1)["steady_with_detail"] is True
+def test_what_stands_stiller_than_the_truth_does_not_win() -> None:
+    assert bars_of(identity_step=0.0, identity_step_off=0.4)["steady_with_detail"] is False
+
+
+def test_what_keeps_the_inputs_detail_may_win_by_moving_as_the_truth_does() -> None:
+    assert bars_of(identity_step_off=0.05, detail_true=0.1)["steady_with_detail"] is True
 
 
 def test_detail_that_flickers_does_not_win() -> None:
-    assert bars_of(identity_step=0.5, detail_true=0.9)["steady_with_detail"] is False
+    assert bars_of(identity_step=0.5, identity_step_off=0.4, detail_true=0.9)["steady_with_detail"] is False
+
+
+def test_a_figure_that_should_be_the_truths_is_better_on_the_side_that_is_nearer() -> None:
+    table = quality_table(figures(detail_energy=1.5), ["standard"], "denoised", 64)
+    over = table["measures"]["detail_energy"]["over"]["standard"]
+    assert over["input"]["share_better"] == 1.0 and over["input"]["mean"] == pytest.approx(1.3)
 
 
 @pytest.mark.parametrize("name", ["landmarks_missed", "faces_missed"])

@@ -1,7 +1,18 @@
 import numpy as np
 import pytest
 
-from svfr_lab.degradations import EVALUATION, HOLE_CODE, TASKS, TRAINING, augment, degrade, draw_hole
+from svfr_lab.degradations import (
+    EVALUATION,
+    HOLE_CODE,
+    TASKS,
+    TRAINING,
+    TRAINING_WIDE,
+    Degraded,
+    augment,
+    degrade,
+    draw_hole,
+    through_jpeg,
+)
 from svfr_lab.errors import ArgumentOutOfRange
 
 COMBINATIONS = [
@@ -28,6 +39,37 @@ def test_shape_and_range_stay_and_the_seed_decides(clip, tasks, parameters):
     assert first.min() >= 0 and first.max() <= 1
     assert np.array_equal(first, again)
     assert tasks == {"colorize"} or not np.array_equal(first, other)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "next_numbers"),
+    [
+        (EVALUATION, (0.615131509843, 0.053930702382, 0.654132415103)),
+        (TRAINING, (0.431296632908, 0.053930702382, 0.654132415103)),
+        (TRAINING_WIDE, (0.469725290992, 0.053930702382, 0.796534114518)),
+    ],
+)
+def test_recipes_in_use_never_draw_other_numbers(parameters, next_numbers):
+    dark = np.zeros((2, 96, 96, 3), np.float32)
+    for tasks, expected in zip(({"bfr"}, {"inpaint"}, TASKS), next_numbers, strict=True):
+        rng = np.random.default_rng(5)
+        degrade(dark, frozenset(tasks), rng, parameters)
+        assert rng.random() == pytest.approx(expected, abs=1e-11)
+
+
+def test_every_frame_has_its_hole_whether_the_hole_moves_or_not(clip):
+    still, moving = np.eye(96, dtype=np.bool_), np.zeros((4, 96, 96), np.bool_)
+    moving[2, 5] = True
+    assert Degraded(clip, still, None).hole_of(3) is still
+    assert np.array_equal(Degraded(clip, moving, None).hole_of(2), moving[2])
+    assert not Degraded(clip, moving, None).hole_of(0).any()
+    assert Degraded(clip, None, None).hole_of(0) is None
+
+
+def test_jpeg_loses_more_at_a_lower_quality_and_cuts_what_it_cannot_hold(clip):
+    low, high = (np.abs(through_jpeg(clip[0], quality) - clip[0]).mean() for quality in (10, 95))
+    assert low > 2 * high > 0
+    assert through_jpeg(clip[0] * 3 - 1, 95).max() <= 1
 
 
 def test_the_input_is_left_alone(clip):

@@ -63,7 +63,7 @@ class Occluder:
 
     def __post_init__(self) -> None:
         require_within("shape_seed", self.shape_seed, 0)
-        require_within("radius", self.radius, 0, 2)
+        require_within("radius", self.radius, 0.001, 2)
 
 
 @dataclass(frozen=True)
@@ -79,10 +79,12 @@ class Holes:
 
 @dataclass(frozen=True)
 class HoleRanges:
-    """What holes are drawn from: one to ``most`` forms, ``moving_share`` of them moving."""
+    """What holes are drawn from: one to ``most`` forms, ``moving_share`` of them moving.
 
-    kinds: tuple[tuple[ShapeKind, float], ...]
-    radius: Range = (0.12, 0.32)
+    ``kinds`` says of each kind how often it is drawn, and its range of radii.
+    """
+
+    kinds: tuple[tuple[ShapeKind, float, Range], ...]
     centre: Range = (0.2, 0.8)
     most: int = 2
     moving_share: float = 0.5
@@ -99,13 +101,13 @@ class HoleRanges:
         return Holes(tuple(self._occluder(rng) for _ in range(count)), self.max_share)
 
     def _occluder(self, rng: np.random.Generator) -> Occluder:
-        kind = pick(rng, self.kinds)
+        kind, radius = pick(rng, tuple(((kind, radius), weight) for kind, weight, radius in self.kinds))
         # lettering and boxes hang level, give or take; the others lie anyhow
         slant = 12.0 if kind in (ShapeKind.TEXT, ShapeKind.BOX) else 180.0
         return Occluder(
             kind,
             int(rng.integers(2**31)),
-            uniform(rng, self.radius),
+            uniform(rng, radius),
             (uniform(rng, self.centre), uniform(rng, self.centre)),
             uniform(rng, (-slant, slant)),
             self._motion(rng) if often(rng, self.moving_share) else STILL,

@@ -92,7 +92,7 @@ def kernel(parameters: Blur, scale: float) -> NDArray[np.float32]:
     way = math.radians(parameters.motion_angle_deg)
     turn = math.radians(parameters.angle_deg)
     weights = np.zeros_like(up)
-    for place in np.linspace(-path_px / 2, path_px / 2, steps):
+    for place in ((np.arange(steps) + 0.5) / steps - 0.5) * path_px:
         x, y = right - place * math.cos(way), up - place * math.sin(way)
         along = x * math.cos(turn) + y * math.sin(turn)
         across = y * math.cos(turn) - x * math.sin(turn)

@@ -50,7 +50,13 @@ FILM = DamageRanges(
     ),
     second_copy_share=0.2,
     holes=HoleRanges(
-        ((ShapeKind.STROKE, 0.4), (ShapeKind.POLYGON, 0.4), (ShapeKind.BOX, 0.2)), most=3, moving_share=0.4
+        (
+            (ShapeKind.STROKE, 0.4, (0.2, 0.55)),
+            (ShapeKind.POLYGON, 0.4, (0.1, 0.4)),
+            (ShapeKind.BOX, 0.2, (0.1, 0.3)),
+        ),
+        most=3,
+        moving_share=0.4,
     ),
 )
 """Old footage: grain, fading, flicker, dirt, and the MPEG or H.264 file it came down in."""
@@ -83,10 +89,10 @@ RICH = DamageRanges(
     second_copy_share=0.3,
     holes=HoleRanges(
         (
-            (ShapeKind.BOX, 0.25),
-            (ShapeKind.POLYGON, 0.3),
-            (ShapeKind.STROKE, 0.25),
-            (ShapeKind.TEXT, 0.2),
+            (ShapeKind.BOX, 0.25, (0.15, 0.4)),
+            (ShapeKind.POLYGON, 0.3, (0.18, 0.5)),
+            (ShapeKind.STROKE, 0.25, (0.2, 0.55)),
+            (ShapeKind.TEXT, 0.2, (0.3, 0.6)),
         ),
         moving_share=0.6,
     ),

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from svfr_lab.damage.clip_damage import NEVER_A_JPEG, ClipDamage, Copy, FilmDamage, damage_clip
+from svfr_lab.damage.holes import STILL
 from svfr_lab.damage.optics import NO_BLUR, Blur
 from svfr_lab.damage.recipe import DamageRanges
 from svfr_lab.damage.registry import DAMAGES
@@ -100,32 +101,45 @@ def _middle_square(frame: Float32, size_px: int) -> Float32:
 
 def _row(clip: Float32, tasks: tuple[str, ...], degraded: Degraded, drawn: ClipDamage | None) -> list[Cell]:
     frames = (0, len(clip) // 2, len(clip) - 1)
-    said = [f"frame {frame}" for frame in frames]
-    if drawn is not None:
-        said = describe(drawn, tasks)
-    elif degraded.low_resolution is not None:
-        said[0] = "shrunk to {1} x {0}".format(*degraded.low_resolution.shape[1:3])
+    words = [] if drawn is None else describe(drawn, tasks)
+    if drawn is None and degraded.low_resolution is not None:
+        words = ["shrunk to {1} x {0}".format(*degraded.low_resolution.shape[1:3])]
     cells = [Cell(clip[0], " + ".join(tasks) or "no task: clean")]
-    cells += [Cell(degraded.lq[frame], text) for frame, text in zip(frames, said, strict=True)]
+    said = _lines(words, len(frames))
+    cells += [
+        Cell(degraded.lq[frame], text or f"frame {frame}") for frame, text in zip(frames, said, strict=True)
+    ]
     hole = degraded.hole_of(frames[1])
     shown = np.zeros(clip.shape[1:3]) if hole is None else hole
     text = "no hole" if hole is None else f"hole of the middle frame, {100 * hole.mean():.0f} %"
     return [*cells, Cell(np.repeat(shown[..., None], 3, axis=-1).astype(np.float32), text)]
 
 
+def _lines(words: list[str], count: int) -> list[str]:
+    """Spread the words over ``count`` labels, about as many letters on each."""
+    lines: list[list[str]] = [[] for _ in range(count)]
+    whole, before = sum(map(len, words)), 0
+    for word in words:
+        lines[before * count // whole].append(word)
+        before += len(word)
+    return [", ".join(line) for line in lines]
+
+
 def describe(damage: ClipDamage, tasks: tuple[str, ...]) -> list[str]:
-    """Return three lines about what was drawn: the film, its first copy, and the rest."""
-    film, first, rest = [], [], []
+    """Return in words what was drawn for these tasks, in the order it is applied."""
+    words: list[str] = []
     if "colorize" in tasks:
-        film.append("ortho" if damage.film.response is FilmResponse.ORTHOCHROMATIC else "grey")
+        words.append("ortho" if damage.film.response is FilmResponse.ORTHOCHROMATIC else "grey")
     if "bfr" in tasks:
-        film += _film_words(damage.film)
-        first += _copy_words(damage.copies[0])
-        rest += [word for copy in damage.copies[1:] for word in ("copied", *_copy_words(copy))]
-        rest.append(damage.enlarge)
+        words += _film_words(damage.film)
+        for number, copy in enumerate(damage.copies):
+            words += ["copied"] * bool(number) + _copy_words(copy)
+        words.append(f"enlarged {damage.enlarge}")
     if "inpaint" in tasks:
-        rest += [one.kind for one in damage.holes.occluders]
-    return [", ".join(words) or "-" for words in (film, first, rest)]
+        words += [
+            f"{'still' if one.motion == STILL else 'moving'} {one.kind}" for one in damage.holes.occluders
+        ]
+    return words
 
 
 def _film_words(film: FilmDamage) -> list[str]:

@@ -25,9 +25,9 @@ from svfr_restore.media.yuv import BT601, BT709, YuvCoding
 
 _RATE = Fraction(25)
 _LIMITED_RANGE = 1
-_QUANTISER_STEP = 118  # FF_QP2LAMBDA: FFmpeg counts the quality of its own encoders in this unit
 _SMALLEST_SIDE_PX = 16
 _SMALLEST_BITS_PER_SECOND = 2000
+_SMALLEST_BUFFER_BITS = 16384  # the unit in which MPEG-2 and MPEG-4 files say the size of the buffer
 _BLOCK_PX = 16
 
 Planes = tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8]]
@@ -211,6 +211,8 @@ def _encoder(coding: VideoCoding, shape: tuple[int, ...], matrix: int) -> av.Vid
     if coding.control is RateControl.BITS_PER_PIXEL:
         bits = max(_SMALLEST_BITS_PER_SECOND, int(coding.rate * shape[0] * shape[1] * _RATE))
         encoder.bit_rate = encoder.bit_rate_tolerance = bits
+        # a short buffer: rate control that averages over seconds would never notice a clip
+        options = options | {"maxrate": str(bits), "bufsize": str(max(_SMALLEST_BUFFER_BITS, bits // 8))}
     else:
         options = options | _quality_options(coding)
     encoder.options = options
@@ -225,7 +227,8 @@ def _quality_options(coding: VideoCoding) -> dict[str, str]:
         return {"crf": f"{coding.rate:.2f}"}
     if coding.codec is Codec.VP9:
         return {"crf": str(round(coding.rate)), "b": "0"}
-    return {"flags": "+qscale", "global_quality": str(round(max(1.0, coding.rate) * _QUANTISER_STEP))}
+    quantiser = str(max(1, round(coding.rate)))
+    return {"qmin": quantiser, "qmax": quantiser}
 
 
 def _frame(planes: Planes, number: int, matrix: int) -> av.VideoFrame:

@@ -1,4 +1,4 @@
-"""VIDD: how far the face's identity moves between neighbouring frames, with the recogniser the user has.
+"""VIDD and its kin: how far the face's identity moves, by the recogniser whose weights the user has.
 
 The measure is that of :mod:`svfr_lab.quality.identity`; its ArcFace is not shipped, and neither is dlib's
 ResNet, which may stand here under its own name where the variable names its file.
@@ -19,8 +19,8 @@ from svfr_lab.experiments.held_out import Clip
 from svfr_lab.quality.dlib_identity import DlibFaces
 
 NO_RECOGNISER = (
-    f"VIDD was not computed: it needs a recogniser's weights, which are not shipped. {DLIB_FACES} may name "
-    "dlib_face_recognition_resnet_model_v1.dat."
+    f"Identity was not measured: it needs a recogniser's weights, which are not shipped. {DLIB_FACES} may "
+    "name dlib_face_recognition_resnet_model_v1.dat."
 )
 _PAIRS = 8
 

@@ -51,19 +51,40 @@ class CropsInMemory:
         return self._pixels[start:stop]
 
 
-@torch.no_grad()
+@dataclass(frozen=True)
+class Given:
+    """What a second pass is given beside the crops: a picture (3, S, S) and its tokens, or neither."""
+
+    reference: torch.Tensor | None = None
+    tokens: torch.Tensor | None = None
+
+
 def run_with_reference(model: Model, damaged: Clip, truth: Clip, way: ReferenceRun) -> Clip:
     """Return what the model makes of blurred frames (F, S, S, 3), code values in 0..1 as a job gives back."""
-    preset = way.preset or model.spec.presets["standard"]
-    plan = SamplePlan(TaskSet.of(BFR), preset, _SEED)
-    source = CropsInMemory(as_model_sees(model, damaged, None, BFR))
-    reference = tokens = None
-    if way.reference == "self":
-        reference = make_reference(model, source, plan)
-    elif way.reference == "clean":
-        last_of_first_window = min(model.spec.window, len(truth)) - 1
-        reference = to_network(truth[last_of_first_window][None])[0]
-    if reference is not None:
-        tokens = model.identity.encode(reference)
-    made = [from_network(picture) for _, picture in restore(model, source, reference, tokens, plan)]
-    return np.clip(put_back(damaged, np.stack(made), BFR, None), 0.0, 1.0)
+    return second_pass(model, damaged, 0, given_by(model, damaged, truth, way), way)
+
+
+@torch.no_grad()
+def given_by(model: Model, damaged: Clip, truth: Clip, way: ReferenceRun) -> Given:
+    """Return the reference of a way, by a first pass over the first window or of its last true frame."""
+    if way.reference == "none":
+        return Given()
+    if way.reference == "clean":
+        reference = to_network(truth[min(model.spec.window, len(truth)) - 1][None])[0]
+    else:
+        source = CropsInMemory(as_model_sees(model, damaged[: model.spec.window], None, BFR))
+        reference = make_reference(model, source, _plan(model, way))
+    return Given(reference, model.identity.encode(reference))
+
+
+@torch.no_grad()
+def second_pass(model: Model, damaged: Clip, first: int, given: Given, way: ReferenceRun) -> Clip:
+    """Return the second pass over blurred frames that are numbered from ``first``, as a job gives back."""
+    source = CropsInMemory(as_model_sees(model, damaged, None, BFR), first)
+    pictures = restore(model, source, given.reference, given.tokens, _plan(model, way))
+    made = np.stack([from_network(picture) for _, picture in pictures])
+    return np.clip(put_back(damaged, made, BFR, None), 0.0, 1.0)
+
+
+def _plan(model: Model, way: ReferenceRun) -> SamplePlan:
+    return SamplePlan(TaskSet.of(BFR), way.preset or model.spec.presets["standard"], _SEED)

@@ -7,6 +7,7 @@ from types import MappingProxyType
 
 from svfr_lab.experiments import (
     ablation,
+    drift,
     inpaint_pretraining,
     srr_jitter,
     task_interference,
@@ -23,6 +24,7 @@ _ALL: tuple[Experiment, ...] = (
     task_interference.EXPERIMENT,
     inpaint_pretraining.EXPERIMENT,
     srr_jitter.EXPERIMENT,
+    drift.EXPERIMENT,
 )
 
 EXPERIMENTS: Mapping[str, Experiment] = MappingProxyType({each.name: each for each in _ALL})

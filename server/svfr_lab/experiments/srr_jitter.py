@@ -16,6 +16,7 @@ from svfr_lab.experiments.bench import Bench
 from svfr_lab.experiments.experiment import Experiment, Findings, Row
 from svfr_lab.experiments.held_out import Clip, HeldOutClip, held_out_clips
 from svfr_lab.experiments.identity_steps import NO_RECOGNISER, IdentitySteps, identity_steps
+from svfr_lab.experiments.long_clips import FRAMES_PER_SECOND, LONG_CLIP_FRAMES, clip_frames
 from svfr_lab.experiments.measuring import Scores, measure_clips
 from svfr_lab.experiments.motion import TruthMotion, flow_error_px, motion_of, warping_error_codes
 from svfr_lab.experiments.reference_runs import BFR, SAMPLED, ReferenceRun, run_with_reference
@@ -30,9 +31,6 @@ from svfr_lab.reporting import jitter_codes
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-FRAMES_PER_SECOND = 25
-_SECONDS = 10
-_LONG_BUDGET_S, _SHORT_CLIP_FRAMES = 300.0, 50
 _MOST_CLIPS, _SECONDS_PER_FRAME = 24, 0.25
 _MEASURE_UNTIL, _FEWEST_CLIPS = 0.95, 2
 _FEWEST_FOR_A_VERDICT = 5
@@ -87,8 +85,7 @@ def _vidd(identity: IdentitySteps) -> _Measure:
 
 def _run(bench: Bench) -> Findings:
     model = shipped_model()
-    enough = bench.budget_s >= _LONG_BUDGET_S
-    frames = _SECONDS * FRAMES_PER_SECOND if enough else _SHORT_CLIP_FRAMES
+    frames = clip_frames(bench.budget_s)
     affordable = int(bench.budget_s / (frames * _SECONDS_PER_FRAME))
     folder = bench.clips(max(_FEWEST_CLIPS, min(_MOST_CLIPS, affordable)), model.spec.crop_px, frames)
     rendered = open_rendered_folder(folder)
@@ -215,7 +212,7 @@ def _draw(figure: Figure, figures: _Figures) -> None:
 
 def _paragraph(figures: _Figures, model: str, identity: IdentitySteps | None) -> str:
     seconds = figures.frames / FRAMES_PER_SECOND
-    shorter = "" if seconds >= _SECONDS else f", cut from {_SECONDS} s for the short budget"
+    shorter = "" if figures.frames == LONG_CLIP_FRAMES else ", cut from ten seconds for the short budget"
     methods = [
         (method, *(Interval.of(figures.of(method, each)).text(each.digits) for each in figures.measures))
         for method in _METHODS
@@ -231,7 +228,7 @@ def _paragraph(figures: _Figures, model: str, identity: IdentitySteps | None) ->
     return "\n\n".join(
         [
             f"Blurred clips of {seconds:g} s ({figures.frames} frames{shorter}) were restored by {model}: "
-            "without a reference, with the one its first pass makes, and with a clean frame as the best there "
+            "without a reference, with the one its first pass makes, and with a clean frame, the best there "
             "could be; in one step as its presets do, and in four from noise as the full model samples. "
             "Warping error: what differs between neighbouring frames along the truth's optical flow. Flow "
             "error: how far the result's own flow is from the truth's. The truth's row is the floor of each "

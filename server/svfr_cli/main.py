@@ -10,6 +10,7 @@ import typer
 
 from .commands import (
     cache,
+    clips,
     damage,
     doctor,
     evaluate,
@@ -50,6 +51,7 @@ app.add_typer(cache.app, name="cache")
 app.command("parity")(parity.parity)
 app.command("evaluate")(evaluate.evaluate)
 app.command("train")(train.train)
+app.add_typer(clips.app, name="clips")
 app.add_typer(damage.app, name="damage")
 app.command("lab")(lab.lab)
 app.command("doctor")(doctor.doctor)

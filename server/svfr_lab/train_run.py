@@ -19,15 +19,18 @@ import torch
 
 from svfr.model import load_model
 from svfr.model_folder import find_model
-from svfr.training.config import SvdNetworkConfig, TrainConfig, read_config
+from svfr.training.config import NetworkConfig, TrainConfig, read_config
 from svfr.training.errors import RecipeInvalid
 from svfr.training.export import export_model
 from svfr.training.svd_parts import SvdSource
 from svfr.training.trainer import Trainer
-from svfr_lab.render_dataset import open_rendered_folder
+from svfr_lab.clip_lists.list_file import LIST_SUFFIX, read_clip_list
+from svfr_lab.clip_lists.video_clips import VideoClips
+from svfr_lab.render_dataset import file_sha256, open_rendered_folder
 from svfr_lab.train_board import Board
 from svfr_lab.train_sheet import write_sheet
-from svfr_lab.training_clips import RenderedClips
+from svfr_lab.training_clips import DamagedClips, RenderedClips
+from svfr_restore.prepare import HoleFill
 
 # What a recipe without facial prior is given; the identity encoder cuts faces by them.
 _FEWEST_LANDMARKS = 5
@@ -74,15 +77,22 @@ def find_recipe(name_or_path: str) -> Path:
     )
 
 
-def open_clips(data: Path, config: TrainConfig) -> RenderedClips:
-    """Return the training clips of a folder, prepared as the recipe's network sees them."""
+def open_clips(data: Path, config: TrainConfig) -> DamagedClips:
+    """Return the training clips of a rendered folder, or of a list of clips (``.jsonl``).
+
+    They are prepared as the recipe's network sees them. A list's clips must be as long as the longest phase.
+    """
     network = config.network
-    has_prior = config.losses.facial_prior and config.facial_prior is not None
-    landmarks = config.facial_prior.landmarks if has_prior else _FEWEST_LANDMARKS
-    if isinstance(network, SvdNetworkConfig):
-        return RenderedClips(data, config.task_shares, hole_fill="white", landmarks=landmarks)
-    plane = network.hole_plane
-    return RenderedClips(data, config.task_shares, hole_fill="telea", hole_plane=plane, landmarks=landmarks)
+    prior = config.facial_prior if config.losses.facial_prior else None
+    landmarks = _FEWEST_LANDMARKS if prior is None else prior.landmarks
+    fill: HoleFill = "white"
+    plane = False
+    if isinstance(network, NetworkConfig):
+        fill, plane = network.hole_fill, network.hole_plane
+    if data.suffix != LIST_SUFFIX:
+        return RenderedClips(data, config.task_shares, hole_fill=fill, hole_plane=plane, landmarks=landmarks)
+    frames = max(phase.frames for phase in config.phases)
+    return VideoClips(data, config.task_shares, network.crop_px, frames, fill, plane, landmarks=landmarks)
 
 
 def train(request: TrainRequest, report: Callable[[dict[str, Any]], None]) -> TrainResult:
@@ -133,10 +143,19 @@ def _export(trainer: Trainer, config: TrainConfig, request: TrainRequest) -> Pat
     if not trainer.is_main:
         return None
     if not folder.exists():
-        data = open_rendered_folder(request.data)
-        record = {"data": {"settings": asdict(data.settings), "clips_sha256": data.clips_sha256}}
+        record = {"data": _data_record(request.data)}
         export_model(trainer.averaged_net, trainer.step, config, folder, record)
     return folder
+
+
+def _data_record(data: Path) -> dict[str, Any]:
+    """Return what tells the training data apart from other data, without the paths of this machine."""
+    if data.suffix == LIST_SUFFIX:
+        entries = read_clip_list(data).entries
+        people = len({entry.identity for entry in entries})
+        return {"list_sha256": file_sha256(data), "clips": len(entries), "identities": people}
+    rendered = open_rendered_folder(data)
+    return {"settings": asdict(rendered.settings), "clips_sha256": rendered.clips_sha256}
 
 
 @contextlib.contextmanager

@@ -1,0 +1,176 @@
+"""Training clips from a list of real footage, cut as a job cuts them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from svfr_client.errors import SvfrError
+from svfr_lab.clip_lists.alignment import Alignment, ClipPlate, LandmarkPredictor, align_clip, read_crop
+from svfr_lab.clip_lists.alignment_cache import AlignmentCache, NoFace
+from svfr_lab.clip_lists.entries import ClipEntry
+from svfr_lab.clip_lists.errors import ClipsUnusable
+from svfr_lab.clip_lists.list_file import ClipList, read_clip_list
+from svfr_lab.training_clips import DamagedClips
+from svfr_restore.faces.landmarks import FivePointFinder
+from svfr_restore.prepare import HoleFill
+
+Float32 = NDArray[np.float32]
+
+_OPEN_CLIPS = 8
+_FEW = 5
+_MOST_REASONS = 5
+
+
+@dataclass(frozen=True)
+class AlignedClip:
+    """A clip of a list, with the number of its line, that can be trained with."""
+
+    line: int
+    entry: ClipEntry
+    path: Path
+    alignment: Alignment
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """A clip of a list that cannot be trained with, and why."""
+
+    line: int
+    path: Path
+    reason: str
+
+
+def align_list(
+    clips: ClipList, looked: Callable[[int, int], None] = lambda done, total: None
+) -> Iterator[AlignedClip | LeftOut]:
+    """Yield every clip of a list in order, aligned now or earlier.
+
+    ``looked`` is told how many clips of how many are done. A clip that shows no face or cannot be read is
+    left out with its reason. Raises LandmarkPredictorUnusable.
+    """
+    predictor = None if clips.landmarks68 is None else LandmarkPredictor(clips.landmarks68)
+    digest = "" if clips.landmarks68 is None else hashlib.sha256(clips.landmarks68.read_bytes()).hexdigest()
+    cache, finder = AlignmentCache(clips.cache, digest), FivePointFinder()
+    for done, (line, entry) in enumerate(zip(clips.lines, clips.entries, strict=True), 1):
+        path = clips.clip_path(entry)
+        try:
+            found = _aligned(path, entry, cache, finder, predictor)
+        except (SvfrError, OSError) as problem:
+            yield LeftOut(line, path, f"{problem}")
+        else:
+            if isinstance(found, NoFace):
+                yield LeftOut(line, path, "It shows no face.")
+            else:
+                yield AlignedClip(line, entry, path, found)
+        looked(done, len(clips.entries))
+
+
+def _aligned(
+    path: Path,
+    entry: ClipEntry,
+    cache: AlignmentCache,
+    finder: FivePointFinder,
+    predictor: LandmarkPredictor | None,
+) -> Alignment | NoFace:
+    key = cache.key(path, entry)
+    kept = cache.load(key)
+    if kept is not None:
+        return kept
+    clip = ClipPlate.open(path, entry)
+    try:
+        found = align_clip(clip, entry.region, finder, predictor) or NoFace()
+    finally:
+        clip.close()
+    cache.keep(key, found)
+    return found
+
+
+class VideoClips(DamagedClips):
+    """A :class:`svfr.training.batches.ClipSource` over a list of clips.
+
+    Crops have ``crop_px`` pixels a side; only clips with at least ``least_frames`` frames of one face are
+    taken. ``landmarks`` is 5, or 68 from the user's predictor: NaN where there is none, or for the five where
+    the net places no face. ``left_out`` are the clips that are not used, with the reason. The clips' numbers
+    in a batch are those of their lines. Raises what reading the list raises, and ClipsUnusable when nothing
+    is left to train with.
+    """
+
+    def __init__(
+        self,
+        list_file: Path,
+        task_shares: Mapping[str, float],
+        crop_px: int,
+        least_frames: int,
+        hole_fill: HoleFill = "telea",
+        hole_plane: bool = False,
+        landmarks: int = 5,
+        looked: Callable[[int, int], None] = lambda done, total: None,
+    ) -> None:
+        usable, self.left_out = _usable(read_clip_list(list_file), least_frames, looked)
+        store = _VideoStore(usable, crop_px, landmarks)
+        if not store.drawn:
+            reasons = "; ".join(f"line {each.line}: {each.reason}" for each in self.left_out[:_MOST_REASONS])
+            raise ClipsUnusable(
+                f"No clip is left to train with. {reasons}",
+                path=list_file,
+                remedy=f"List clips that show one face for at least {least_frames} frames.",
+            )
+        super().__init__(store, task_shares, hole_fill, hole_plane)
+
+
+def _usable(
+    clips: ClipList, least_frames: int, looked: Callable[[int, int], None]
+) -> tuple[list[AlignedClip], list[LeftOut]]:
+    usable: list[AlignedClip] = []
+    left_out: list[LeftOut] = []
+    for each in align_list(clips, looked):
+        if isinstance(each, LeftOut):
+            left_out.append(each)
+        elif (count := len(each.alignment.crop.frames)) < least_frames:
+            left_out.append(LeftOut(each.line, each.path, f"Its face is seen for {count} frames only."))
+        else:
+            usable.append(each)
+    return usable, left_out
+
+
+class _VideoStore:
+    """A :class:`svfr_lab.training_clips.ClipStore` over aligned clips; their numbers are their lines."""
+
+    def __init__(self, clips: Sequence[AlignedClip], crop_px: int, landmarks: int) -> None:
+        self._clips = {clip.line: clip for clip in clips}
+        self._crop_px, self._landmarks = crop_px, landmarks
+        self.drawn: Sequence[int] = [clip.line for clip in clips if clip.entry.split == "train"]
+        self.held_back: Sequence[int] = [clip.line for clip in clips if clip.entry.split == "held_back"]
+        self.shortest_frames = min((self.frame_count(line) for line in self._clips), default=0)
+        self._open: OrderedDict[int, ClipPlate] = OrderedDict()
+
+    def frame_count(self, clip: int) -> int:
+        return len(self._clips[clip].alignment.crop.frames)
+
+    def read(self, clip: int, frames: Sequence[int]) -> tuple[Float32, Float32]:
+        aligned = self._clips[clip]
+        alignment, plate = aligned.alignment, self._plate(aligned)
+        domain = plate.exposed(alignment.exposure_stops)
+        # movies are decoded forwards, whatever the order asked for
+        pictures = {
+            number: read_crop(plate, alignment.crop, domain, alignment.crop.frames[number], self._crop_px)
+            for number in sorted(set(frames))
+        }
+        chosen = alignment.landmarks5 if self._landmarks == _FEW else alignment.landmarks68
+        return np.stack([pictures[number] for number in frames]), chosen[list(frames)] * self._crop_px
+
+    def _plate(self, clip: AlignedClip) -> ClipPlate:
+        """Return the clip's files, open; the longest unused are closed."""
+        if clip.line not in self._open:
+            self._open[clip.line] = ClipPlate.open(clip.path, clip.entry)
+            if len(self._open) > _OPEN_CLIPS:
+                self._open.popitem(last=False)[1].close()
+        self._open.move_to_end(clip.line)
+        return self._open[clip.line]

@@ -17,6 +17,7 @@ from svfr_lab.experiments.clip_folder import fitted_clips
 from svfr_lab.experiments.clock import BudgetClock, Deadline
 from svfr_lab.experiments.errors import ClipsDoNotSuffice, ExperimentBegunOtherwise
 from svfr_lab.experiments.experiment import NOT_MEASURED, Experiment, Findings, PaperClaim
+from svfr_lab.experiments.face_points import MOST_ERROR, landmark_error
 from svfr_lab.experiments.held_out import HeldOutClip, held_back_of, held_out_clips
 from svfr_lab.experiments.measuring import measure_clips
 from svfr_lab.experiments.registry import EXPERIMENTS
@@ -25,6 +26,7 @@ from svfr_lab.experiments.spread import Interval
 from svfr_lab.experiments.task_interference import colour_error
 from svfr_lab.experiments.ulr_features import distance_ratios
 from svfr_lab.render_dataset import open_rendered_folder
+from svfr_restore.faces.landmarks import FivePointFinder
 
 SILENT = Voice(lambda sentence: None, lambda stage, done, total: None)
 ROW = {"what": "a thing", "mean": 1.23456789, "low": 1.0, "high": 2.0, "n": 4}
@@ -162,12 +164,13 @@ def test_held_out_clips_are_the_last_ones_and_their_damage_stays(small_folder):
     assert [held_back_of(count) for count in (4, 40, 3000)] == [1, 10, 64]
     (clip,) = held_out_clips(small_folder, 1)
     assert clip.number == 3
+    np.testing.assert_array_equal(clip.points_px, open_rendered_folder(small_folder).landmarks_px[3])
     bfr = frozenset({"bfr"})
     np.testing.assert_array_equal(clip.damaged(bfr).lq, clip.damaged(bfr).lq)
 
 
 def clip_numbered(number):
-    return HeldOutClip(number, np.zeros((1, 2, 2, 3), np.float32))
+    return HeldOutClip(number, np.zeros((1, 2, 2, 3), np.float32), np.zeros((1, 5, 2), np.float32))
 
 
 def test_measuring_stops_in_time_but_not_before_the_fewest(tmp_path):
@@ -216,3 +219,12 @@ def test_lightness_is_no_colour_error():
     red = grey * np.array([2.0, 1.0, 1.0], np.float32)
     assert colour_error(brighter, grey) < 0.02
     assert colour_error(red, grey) > 20.0
+
+
+def test_the_points_of_a_clean_face_are_found_and_a_face_that_is_not_counts_in_full(renderer):
+    rendered = renderer.render_clip(5, 2)
+    clip, finder = rendered.frames.astype(np.float32) / 255.0, FivePointFinder()
+    assert landmark_error(finder, clip, rendered.landmarks_px) < 0.2
+    assert landmark_error(finder, np.zeros_like(clip), rendered.landmarks_px) == MOST_ERROR
+    half_found = np.stack([clip[0], np.zeros_like(clip[0])])
+    assert MOST_ERROR / 2 < landmark_error(finder, half_found, rendered.landmarks_px) < MOST_ERROR

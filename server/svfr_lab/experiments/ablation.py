@@ -14,7 +14,9 @@ from svfr.training.config import NOISE_ALONE, LossWeights, TrainConfig
 from svfr_lab.experiments.arms import Arm, train_arms
 from svfr_lab.experiments.bench import Bench
 from svfr_lab.experiments.experiment import NOT_MEASURED, Experiment, Findings, PaperClaim, Row
+from svfr_lab.experiments.face_points import landmark_error
 from svfr_lab.experiments.held_out import (
+    Clip,
     HeldOutClip,
     Passes,
     as_model_sees,
@@ -39,6 +41,7 @@ from svfr_lab.experiments.recipe import (
 from svfr_lab.experiments.spread import Interval
 from svfr_lab.metrics import psnr_db
 from svfr_lab.render_dataset import open_rendered_folder
+from svfr_restore.faces.landmarks import FivePointFinder
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -46,6 +49,9 @@ if TYPE_CHECKING:
 _MOST_CLIPS = 2000
 _TRAIN_UNTIL, _MEASURE_UNTIL = 0.75, 0.96
 _INPUT = "input"
+_PSNR, _LANDMARKS = "psnr_db", "landmark_error"
+# Colour is no matter of landmarks, and a hole hides some: only blurred faces say where features have gone.
+_POINTED_TASK = "bfr"
 
 
 @dataclass(frozen=True)
@@ -77,9 +83,9 @@ _COMPARED = (
 
 @dataclass(frozen=True)
 class _Measured:
-    """PSNR in dB by (condition, task), an array (seeds, clips); and how it was come by."""
+    """Figures by (measure, condition, task), arrays (seeds, clips); and how they were come by."""
 
-    psnr_db: Mapping[tuple[str, str], NDArray[np.float64]]
+    figures: Mapping[tuple[str, str, str], NDArray[np.float64]]
     steps: int
     seeds: int
     identities: int
@@ -88,11 +94,11 @@ class _Measured:
     @property
     def clips(self) -> int:
         """The number of clips measured."""
-        return self.psnr_db[_INPUT, TASKS[0]].shape[1]
+        return self.figures[_PSNR, _INPUT, TASKS[0]].shape[1]
 
-    def difference(self, better: str, base: str, task: str) -> NDArray[np.float64]:
-        """Return PSNR minus PSNR, (seeds, clips)."""
-        return self.psnr_db[better, task] - self.psnr_db[base, task]
+    def difference(self, measure: str, better: str, base: str, task: str) -> NDArray[np.float64]:
+        """Return one condition's figures minus another's, (seeds, clips)."""
+        return self.figures[measure, better, task] - self.figures[measure, base, task]
 
 
 def _run(bench: Bench) -> Findings:
@@ -105,11 +111,12 @@ def _run(bench: Bench) -> Findings:
     trained = train_arms(bench, arms, clips, held_back, bench.share(_TRAIN_UNTIL))
     configs = {arm.name: arm.config for arm in arms}
     models = {name: net.as_model(configs[name]) for name, net in trained.nets.items()}
+    finder = FivePointFinder()
     scores = measure_clips(
         bench,
-        f"psnr-{trained.steps}",
+        f"scores-{trained.steps}",
         held_out_clips(clips, held_back),
-        lambda clip: _score(clip, models, seeds),
+        lambda clip: _score(clip, models, seeds, finder),
         bench.share(_MEASURE_UNTIL),
     )
     measured = _Measured(_arrays(scores, seeds), trained.steps, len(seeds), count - held_back, landmarks)
@@ -151,43 +158,59 @@ def _arm_name(name: str, seed: int) -> str:
     return f"{name}-{seed}"
 
 
-def _score(clip: HeldOutClip, models: Mapping[str, Model], seeds: Sequence[int]) -> Scores:
-    """Return the PSNR of the input and of every condition, by "condition|task|seed"."""
+def _score(
+    clip: HeldOutClip, models: Mapping[str, Model], seeds: Sequence[int], finder: FivePointFinder
+) -> Scores:
+    """Return the figures of the input and of every condition, by "measure|condition|task|seed"."""
     scores: dict[str, float] = {}
     for task in TASKS:
         tasks = frozenset({task})
         damaged = clip.damaged(tasks)
         for seed in seeds:
+            results: dict[str, Clip] = {}
             for condition in _CONDITIONS:
                 name = f"single-{task}" if condition.arm == "single" else condition.arm
                 model = models[_arm_name(name, seed)]
                 seen = as_model_sees(model, damaged.lq, damaged.hole, tasks)
                 made = sampled(model, seen, tasks, condition.passes)
-                restored = put_back(damaged.lq, made, tasks, damaged.hole)
-                scores[f"{condition.label}|{task}|{seed}"] = psnr_db(restored, clip.truth, damaged.hole)
-            scores[f"{_INPUT}|{task}|{seed}"] = psnr_db(seen, clip.truth, damaged.hole)
+                results[condition.label] = put_back(damaged.lq, made, tasks, damaged.hole)
+            results[_INPUT] = seen
+            for label, result in results.items():
+                key = f"{label}|{task}|{seed}"
+                scores[f"{_PSNR}|{key}"] = psnr_db(result, clip.truth, damaged.hole)
+                if task == _POINTED_TASK:
+                    scores[f"{_LANDMARKS}|{key}"] = landmark_error(finder, result, clip.points_px)
     return scores
 
 
-def _arrays(scores: Sequence[Scores], seeds: Sequence[int]) -> Mapping[tuple[str, str], NDArray[np.float64]]:
-    labels = [_INPUT, *(condition.label for condition in _CONDITIONS)]
+def _arrays(
+    scores: Sequence[Scores], seeds: Sequence[int]
+) -> Mapping[tuple[str, str, str], NDArray[np.float64]]:
     return {
-        (label, task): np.array([[row[f"{label}|{task}|{seed}"] for row in scores] for seed in seeds])
-        for label in labels
-        for task in TASKS
+        (measure, label, task): np.array(
+            [[row[f"{measure}|{label}|{task}|{seed}"] for row in scores] for seed in seeds]
+        )
+        for measure, label, task in _measured_keys()
     }
 
 
+def _measured_keys() -> list[tuple[str, str, str]]:
+    """Return what has figures: (measure, condition or input, task)."""
+    labels = [_INPUT, *(condition.label for condition in _CONDITIONS)]
+    keys = [(_PSNR, label, task) for label in labels for task in TASKS]
+    return keys + [(_LANDMARKS, label, _POINTED_TASK) for label in labels]
+
+
 def _rows(measured: _Measured) -> list[Row]:
-    """Return a row for each condition and task, then one for each comparison and task."""
-    rows: list[Row] = []
-    for label in (_INPUT, *(condition.label for condition in _CONDITIONS)):
-        for task in TASKS:
-            rows.append(_row(label, "psnr_db", task, measured.psnr_db[label, task], measured))
+    """Return a row for each measure, condition and task, then one for each comparison."""
+    rows = [
+        _row(label, measure, task, measured.figures[measure, label, task], measured)
+        for measure, label, task in _measured_keys()
+    ]
     for better, base in _COMPARED:
-        for task in TASKS:
-            difference = measured.difference(better, base, task)
-            rows.append(_row(f"{better} minus {base}", "psnr_difference_db", task, difference, measured))
+        for measure, task in (*((_PSNR, task) for task in TASKS), (_LANDMARKS, _POINTED_TASK)):
+            difference = measured.difference(measure, better, base, task)
+            rows.append(_row(f"{better} minus {base}", f"{measure} difference", task, difference, measured))
     return rows
 
 
@@ -204,7 +227,7 @@ def _draw(figure: Figure, measured: _Measured) -> None:
     labels = [condition.label for condition in _CONDITIONS]
     panels = figure.subplots(1, len(TASKS), sharey=True)
     for panel, task in zip(panels, TASKS, strict=True):
-        gains = [measured.difference(label, _INPUT, task) for label in labels]
+        gains = [measured.difference(_PSNR, label, _INPUT, task) for label in labels]
         for place, gain in enumerate(gains):
             interval = Interval.of(gain.mean(0))
             assert interval.mean is not None
@@ -230,7 +253,9 @@ def _paragraph(measured: _Measured) -> str:
         f"{from_seeds(measured.seeds)}; references are dropped half the time, and the loss "
         f"weights are the published ones. Facial prior: {measured.landmarks} landmarks. Measured on "
         f"n = {measured.clips} clips of other heads through the real sampler, one step a pass, inpainting "
-        "inside the hole alone. Differences in dB, mean and 95 % interval of a paired bootstrap over clips:",
+        "inside the hole alone. Landmark error: how far the five points that the product cuts faces by are "
+        "found from where they are, in distances between the eyes, after blind face restoration. Differences "
+        "in dB, mean and 95 % interval of a paired bootstrap over clips:",
         "\n".join(_comparison(measured, better, base) for better, base in _COMPARED),
         _reading(measured),
     ]
@@ -240,9 +265,11 @@ def _paragraph(measured: _Measured) -> str:
 def _comparison(measured: _Measured, better: str, base: str) -> str:
     parts = []
     for task in TASKS:
-        difference = measured.difference(better, base, task)
+        difference = measured.difference(_PSNR, better, base, task)
         parts.append(f"{task} {Interval.of(difference.mean(0)).text(2, signed=True)}{_verdict(difference)}")
-    return f"- **{better}** against {base}: " + "; ".join(parts) + "."
+    points = measured.difference(_LANDMARKS, better, base, _POINTED_TASK)
+    error = f"{Interval.of(points.mean(0)).text(3, signed=True)}{_verdict(points)}"
+    return f"- **{better}** against {base}: {'; '.join(parts)}; landmark error {error}."
 
 
 def _verdict(difference: NDArray[np.float64]) -> str:

@@ -29,10 +29,14 @@ _SAMPLER_SEED = 77
 
 @dataclass(frozen=True)
 class HeldOutClip:
-    """A clip that was not trained on: its number and its truth (F, S, S, 3) in code values 0..1."""
+    """A clip that was not trained on: its number and its truth (F, S, S, 3) in code values 0..1.
+
+    ``points_px`` (F, 5, 2) are the exact landmarks, as :class:`svfr_lab.face_renderer.RenderedClip` has them.
+    """
 
     number: int
     truth: Clip
+    points_px: NDArray[np.float32]
 
     def damaged(self, tasks: frozenset[str]) -> Degraded:
         """Return the clip damaged by the evaluation recipe, the same whenever it is asked for."""
@@ -52,9 +56,11 @@ def held_back_of(clips: int) -> int:
 
 def held_out_clips(folder: Path, held_back: int) -> Iterator[HeldOutClip]:
     """Yield the last ``held_back`` clips of a rendered folder."""
-    clips = open_rendered_folder(folder).clips
+    rendered = open_rendered_folder(folder)
+    clips = rendered.clips
     for number in range(len(clips) - held_back, len(clips)):
-        yield HeldOutClip(number, clips[number].astype(np.float32) / np.float32(255.0))
+        truth = clips[number].astype(np.float32) / np.float32(255.0)
+        yield HeldOutClip(number, truth, rendered.landmarks_px[number])
 
 
 def as_model_sees(model: Model, codes: Clip, hole: NDArray[np.bool_] | None, tasks: frozenset[str]) -> Clip:

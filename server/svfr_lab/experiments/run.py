@@ -19,6 +19,7 @@ from svfr_lab.experiments.errors import ExperimentBegunOtherwise
 from svfr_lab.experiments.experiment import Experiment
 from svfr_lab.experiments.results import Circumstances, ResultFiles, write_results
 from svfr_lab.quality.libraries import require_libraries
+from svfr_restore.media.atomic import whole_file
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,8 @@ def _begin_or_go_on(folder: Path, request: LabRequest) -> None:
     asked = {"seed": request.seed, "budget_s": request.budget_s, "data": data}
     path = folder / "request.json"
     if not path.exists():
-        path.write_text(json.dumps(asked) + "\n", encoding="utf-8")
+        with whole_file(path) as scratch:
+            scratch.write_text(json.dumps(asked) + "\n", encoding="utf-8")
         return
     begun = json.loads(path.read_text(encoding="utf-8"))
     if begun != asked:

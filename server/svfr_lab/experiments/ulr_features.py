@@ -86,7 +86,7 @@ def mid_block_features(net: TrainableNet, clip: HeldOutClip) -> NDArray[np.float
 
     As at the start of one-step sampling: the low-quality latent at the largest noise level, no reference.
     """
-    first = HeldOutClip(clip.number, clip.truth[:1])
+    first = replace(clip, truth=clip.truth[:1])
     seen = []
     for task in TASKS:
         damaged = first.damaged(frozenset({task}))

@@ -25,10 +25,11 @@ from svfr.windows import FrameWindow
 class Conditioning:
     """What the network is told besides the noisy latents.
 
-    ``lq`` (T, C, h, w) and ``reference`` (C, h, w) are unscaled latents, as the published pipeline gives
-    them; ``lq_scaled`` is in the scale of the diffused latents. None stands for a zero reference and for
-    zero tokens. ``guidance`` g combines the branches as ``u + g (c - u)``; the unconditional one drops
-    reference and tokens, and keeps low-quality latents and tasks.
+    ``lq`` (T, C, h, w), or C + 1 with a hole plane, and ``reference`` (C, h, w) are unscaled latents, as the
+    published pipeline gives them; ``lq_scaled`` (T, C, h, w) is in the scale of the diffused latents. None
+    stands for a zero reference and for zero tokens. ``guidance`` g combines the branches as
+    ``u + g (c - u)``; the unconditional one drops reference and tokens, and keeps low-quality latents and
+    tasks.
     """
 
     lq: torch.Tensor
@@ -151,7 +152,6 @@ def _branch(
     tokens: TokenProjection | None,
 ) -> torch.Tensor:
     """Evaluate the network once: ``given`` holds the noisy and the low-quality third of its input."""
-    lq = conditioning.lq
-    third = torch.zeros_like(lq[0]) if reference is None else reference
+    third = torch.zeros_like(conditioning.lq_scaled[0]) if reference is None else reference
     sample = torch.cat([given, third.expand(given.shape[0], *third.shape)], dim=1)
     return network(sample, timestep(sigma), conditioning.added_time_ids, tokens).float()

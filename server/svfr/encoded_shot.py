@@ -21,7 +21,10 @@ class CropSource(Protocol):
         """The absolute frame numbers, consecutive."""
 
     def read(self, start: int, stop: int) -> torch.Tensor:
-        """Return crops (stop - start, 3, S, S) float32 in [-1, 1] on the CPU; indices from frames[0]."""
+        """Return crops (stop - start, 3, S, S) float32 in [-1, 1] on the CPU; indices from frames[0].
+
+        For a model with a hole plane they have four planes, the last 1 in the hole and -1 elsewhere.
+        """
 
 
 class Codec(Protocol):
@@ -32,7 +35,7 @@ class Codec(Protocol):
     scaling_factor: float
 
     def encode(self, pictures: torch.Tensor) -> torch.Tensor:
-        """(N, 3, S, S) in [-1, 1] to (N, C, s, s)."""
+        """(N, 3, S, S) in [-1, 1] to (N, C, s, s); a hole plane becomes a channel more."""
 
     def decode(self, latents: torch.Tensor) -> torch.Tensor:
         """(N, C, s, s) to (N, 3, S, S); all N frames are seen together."""
@@ -42,15 +45,16 @@ class EncodedShot:
     """A crop source that remembers its latents; pixels are read a chunk at a time and let go.
 
     Chunks are anchored at the first frame, so a longer range of the same track reuses the saved ones.
+    ``shape`` is what the model needs of one crop, (planes, S, S).
     """
 
     def __init__(
-        self, codec: Codec, source: CropSource, crop_px: int, chunk: int, device: torch.device
+        self, codec: Codec, source: CropSource, shape: tuple[int, int, int], chunk: int, device: torch.device
     ) -> None:
         if len(source.frames) == 0:
             raise CropShapeMismatch("There are no crops to restore.", remedy="Choose a range with a face.")
         self.source = source
-        self._codec, self._crop_px, self._chunk, self._device = codec, crop_px, chunk, device
+        self._codec, self._shape, self._chunk, self._device = codec, shape, chunk, device
         self._parts: list[torch.Tensor] = []
 
     @property
@@ -64,6 +68,8 @@ class EncodedShot:
 
     def latents(self, stop: int, observer: Observer) -> torch.Tensor:
         """Return the unscaled latents of the first ``stop`` frames, (stop, C, s, s) float32.
+
+        With a hole plane they have a channel more.
 
         Encodes only what is neither here nor saved by an earlier run. Raises CropShapeMismatch or NotFinite
         naming the frame.
@@ -88,7 +94,7 @@ class EncodedShot:
         return part
 
     def _check(self, crops: torch.Tensor, start: int, stop: int) -> None:
-        expected = (stop - start, 3, self._crop_px, self._crop_px)
+        expected = (stop - start, *self._shape)
         if tuple(crops.shape) != expected:
             raise CropShapeMismatch(
                 f"Crops have the shape {tuple(crops.shape)}, the model needs {expected}.",

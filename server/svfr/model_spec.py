@@ -25,7 +25,7 @@ PRESET_NAMES = ("draft", "standard", "final")
 ModelKind = Literal["diffusion", "identity", "probe"]
 IdentityKind = Literal["conv", "iresnet100", "none"]
 IdCrop = Literal["official", "corrected"]
-HoleFill = Literal["white", "telea"]
+HoleFill = Literal["white", "telea", "blend"]
 
 
 @dataclass(frozen=True)
@@ -96,9 +96,9 @@ class ModelSpec:
 
     ``crop_px`` is the side of the square crop the model sees, ``window`` the frames the UNet sees at once,
     ``overlap`` the frames neighbouring windows share. ``hole_plane``: crops have a fourth plane that says
-    where the hole is, and the UNet one input channel more; SVFR's own weights see three planes. ``kind`` "identity" (gives its input back) and "probe"
-    (adds a known patch) have no network: their ``codec``, ``objective``, ``schedule`` and ``identity`` are
-    None, ``unet``, ``presets`` and ``files`` empty.
+    where the hole is, and the UNet one input channel more; SVFR's own weights see three planes. ``kind``
+    "identity" (gives its input back) and "probe" (adds a known patch) have no network: their ``codec``,
+    ``objective``, ``schedule`` and ``identity`` are None, ``unet``, ``presets`` and ``files`` empty.
     """
 
     name: str
@@ -119,6 +119,11 @@ class ModelSpec:
     presets: Mapping[str, Preset] = field(default_factory=dict)
     files: Mapping[str, FileRecord] = field(default_factory=dict)
     training: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def planes(self) -> int:
+        """The planes of a crop as the network sees it: red, green, blue, and the hole where asked for."""
+        return 3 + self.hole_plane
 
     @classmethod
     def from_json(cls, body: object, path: object = None) -> ModelSpec:
@@ -197,7 +202,7 @@ def _read(top: ObjectReader) -> ModelSpec:
         kind=kind,
         preview=top.flag("preview"),
         crop_px=top.integer("crop_px", 8),
-        hole_fill=top.choice("hole_fill", ("white", "telea")),  # type: ignore[arg-type]
+        hole_fill=top.choice("hole_fill", ("white", "telea", "blend")),  # type: ignore[arg-type]
         licence=top.text("licence"),
     )
     if kind == "diffusion":

@@ -67,9 +67,9 @@ def encode_shot(model: Model, source: CropSource) -> EncodedShot:
     """Return the source as one that encodes each crop once; give it to both passes."""
     if isinstance(source, EncodedShot):
         return source
-    return EncodedShot(
-        model.codec, source, model.spec.crop_px, model.spec.window, FastUNet(model.unet).device
-    )
+    spec = model.spec
+    shape = (spec.planes, spec.crop_px, spec.crop_px)
+    return EncodedShot(model.codec, source, shape, spec.window, FastUNet(model.unet).device)
 
 
 @torch.no_grad()
@@ -148,11 +148,12 @@ def pass_latents(
     frame_count = len(shot.frames)
     count = min(model.spec.window, frame_count) if sampling_pass == 1 else frame_count
     lq = shot.latents(count, observer)
+    pictured = lq[:, : model.codec.channels]
     walk = _walk(model, plan, sampling_pass, count)
     network, scale = FastUNet(model.unet), model.codec.scaling_factor
     conditioning = Conditioning(
         lq=lq,
-        lq_scaled=scale * lq,
+        lq_scaled=scale * pictured,
         reference=None if reference is None else _reference_latent(model, reference, lq.device),
         tokens=None if tokens is None else network.project_tokens(_checked_tokens(model, tokens)),
         added_time_ids=plan.tasks.added_time_ids().to(lq.device),
@@ -160,7 +161,7 @@ def pass_latents(
     )
     unit = noise
     if unit is None and plan.preset.initial_noise > 0.0:
-        unit = _noise(plan, sampling_pass, shot, model.spec, lq)
+        unit = _noise(plan, sampling_pass, shot, model.spec, pictured)
     start = start_latents(conditioning.lq_scaled, unit, plan.preset.initial_noise * walk.sigmas[0])
     return denoise(network, model.objective, start, conditioning, walk, observer)
 

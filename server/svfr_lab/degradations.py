@@ -1,15 +1,16 @@
 """Seeded damage for clean clips: low resolution, noise and JPEG; lost colour; holes. And augmentation.
 
 Pure functions of a clip, a set of tasks and a generator. :data:`EVALUATION` is the fixed recipe figures are
-measured with; :data:`TRAINING` is wider, so that a model does not learn one recipe by heart. What these three
+measured with; the TRAINING ones are wider, so that a model does not learn one recipe by heart. What these
 draw from a generator never changes, bit for bit: figures and training runs depend on it. Richer recipes are
-built in :mod:`svfr_lab.damage`. The BFR recipe here
-is the usual blind-face chain, JPEG((x * blur) made small + noise) made large again (Wang et al. 2021,
-GFP-GAN, section 4.1), with the parameters of one clip shared by its frames, as one camera would have them.
+built in :mod:`svfr_lab.damage`. The BFR recipe here is the usual blind-face chain, JPEG((x * blur) made small
++ noise) made large again (Wang et al. 2021, GFP-GAN, section 4.1), with the parameters of one clip shared by
+its frames, as one camera would have them.
 """
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -28,6 +29,7 @@ HOLE_CODE = 0.5
 """Code value inside a hole of ``Degraded.lq``: it carries nothing of the truth."""
 
 _REFERENCE_SIDE_PX = 96
+_FADED_SATURATION = (0.15, 0.9)
 
 
 class DamageRecipe(Protocol):
@@ -42,7 +44,9 @@ class DegradationParameters:
     """Ranges to draw from; lengths called ``_px_at_96`` scale with the frame's shorter side.
 
     ``any_scale_share`` of the clips are downscaled by a factor drawn from ``any_scale``, the others by
-    ``usual_scale``. ``polygon_share`` of the holes are one free-form polygon, the others one or two boxes.
+    ``usual_scale``. ``polygon_share`` of the holes are one free-form polygon, the others one or two boxes;
+    ``small_hole_share`` of either are smaller by a factor of ``small_scale``, and ``moving_hole_share`` of
+    the holes wander through the clip, at up to ``hole_speed_px_at_96`` a frame along each axis.
     """
 
     blur_sigma_px: tuple[float, float] = (0.3, 1.0)
@@ -55,11 +59,15 @@ class DegradationParameters:
     polygon_share: float = 0.0
     polygon_radius_px_at_96: tuple[float, float] = (12.0, 28.0)
     polygon_rounding_px_at_96: tuple[float, float] = (1.0, 4.0)
+    small_hole_share: float = 0.0
+    small_scale: tuple[float, float] = (0.3, 0.6)
+    moving_hole_share: float = 0.0
+    hole_speed_px_at_96: float = 2.5
 
     def damage(self, clip: NDArray[np.float32], tasks: frozenset[str], rng: np.random.Generator) -> Degraded:
-        """Return ``clip`` damaged as :func:`degrade` says; one hole serves all frames."""
+        """Return ``clip`` damaged as :func:`degrade` says."""
         height, width = clip.shape[1:3]
-        hole = draw_hole(height, width, rng, self) if "inpaint" in tasks else None
+        hole = _draw_still_or_moving(len(clip), height, width, rng, self) if "inpaint" in tasks else None
         lq, low_resolution = clip, None
         if "bfr" in tasks:
             low_resolution = _lower_resolution(clip, rng, self)
@@ -81,6 +89,9 @@ TRAINING_WIDE = DegradationParameters(
     polygon_share=0.5,
 )
 """With mild damage too: a model that only knows severe damage softens a face that has little."""
+
+TRAINING_BROAD = dataclasses.replace(TRAINING_WIDE, small_hole_share=0.3, moving_hole_share=0.4)
+"""With small holes, and with holes that neighbouring frames see behind."""
 
 
 @dataclass(frozen=True)
@@ -132,9 +143,20 @@ def draw_hole(
     height: int, width: int, rng: np.random.Generator, parameters: DegradationParameters = EVALUATION
 ) -> NDArray[np.bool_]:
     """Return a random hole (height, width), True inside; never empty, never touching the frame's corner."""
+    if parameters.small_hole_share and rng.random() < parameters.small_hole_share:
+        parameters = _smaller(parameters, rng.uniform(*parameters.small_scale))
     if rng.random() < parameters.polygon_share:
         return _draw_polygon(height, width, rng, parameters)
     return _draw_boxes(height, width, rng, parameters)
+
+
+def fade_colour(clip: NDArray[np.float32], rng: np.random.Generator, share: float) -> NDArray[np.float32]:
+    """Return ``clip`` (F, H, W, 3) in 0..1 with little colour, as film has, for ``share`` of the draws."""
+    if not share or rng.random() >= share:
+        return clip
+    luma = luma_601(clip)
+    faded = luma + (clip - luma) * np.float32(rng.uniform(*_FADED_SATURATION))
+    return np.asarray(faded, np.float32)
 
 
 def augment(clip: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
@@ -156,6 +178,40 @@ def augment(clip: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.f
     if rng.random() < 0.15:
         clip = np.stack([cv2.GaussianBlur(frame, (0, 0), 0.6) for frame in np.ascontiguousarray(clip)])
     return np.ascontiguousarray(np.clip(clip, 0, 1), dtype=np.float32)
+
+
+def _smaller(parameters: DegradationParameters, scale: float) -> DegradationParameters:
+    low, high = parameters.box_side_px_at_96
+    near, far = parameters.polygon_radius_px_at_96
+    return dataclasses.replace(
+        parameters,
+        box_side_px_at_96=(max(1, round(low * scale)), max(1, round(high * scale))),
+        polygon_radius_px_at_96=(near * scale, far * scale),
+    )
+
+
+def _draw_still_or_moving(
+    frames: int, height: int, width: int, rng: np.random.Generator, parameters: DegradationParameters
+) -> NDArray[np.bool_]:
+    """Return a hole (height, width), or one that wanders at a constant speed, (frames, height, width)."""
+    hole = draw_hole(height, width, rng, parameters)
+    if not parameters.moving_hole_share or rng.random() >= parameters.moving_hole_share:
+        return hole
+    scale = min(height, width) / _REFERENCE_SIDE_PX
+    speed = rng.uniform(-1, 1, 2) * parameters.hole_speed_px_at_96 * scale
+    middle = (frames - 1) / 2
+    offsets = [np.rint(speed * (frame - middle)).astype(int) for frame in range(frames)]
+    return np.stack([_shifted(hole, down=int(down), right=int(right)) for down, right in offsets])
+
+
+def _shifted(hole: NDArray[np.bool_], down: int, right: int) -> NDArray[np.bool_]:
+    """Return ``hole`` moved by whole pixels; what leaves the frame is gone."""
+    height, width = hole.shape
+    moved = np.zeros_like(hole)
+    moved[max(0, down) : height + min(0, down), max(0, right) : width + min(0, right)] = hole[
+        max(0, -down) : height + min(0, -down), max(0, -right) : width + min(0, -right)
+    ]
+    return moved
 
 
 def _check(clip: NDArray[np.float32], tasks: frozenset[str]) -> None:

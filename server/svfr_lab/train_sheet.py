@@ -80,4 +80,4 @@ def _row(model: Model, task: str, batch: ClipBatch, index: int) -> list[Cell]:
         "pass 2": restored[-1],
         "truth": batch.clean[index, -1],
     }
-    return [Cell((p.permute(1, 2, 0).float() * 0.5 + 0.5).numpy(), label) for label, p in last.items()]
+    return [Cell((p[:3].permute(1, 2, 0).float() * 0.5 + 0.5).numpy(), name) for name, p in last.items()]

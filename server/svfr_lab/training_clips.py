@@ -13,7 +13,7 @@ import torch
 from svfr.training.batches import ClipBatch
 from svfr.training.config import Phase
 from svfr_lab.damage.registry import DAMAGES
-from svfr_lab.degradations import EVALUATION, DamageRecipe, degrade
+from svfr_lab.degradations import EVALUATION, DamageRecipe, degrade, fade_colour
 from svfr_lab.errors import ArgumentOutOfRange, RenderedFolderIsUnusable
 from svfr_lab.landmark_points import LANDMARK_COUNT
 from svfr_lab.render_dataset import RenderedFolder, open_rendered_folder
@@ -122,6 +122,7 @@ class DamagedClips:
             chosen = [count - 1 - frame for frame in chosen]
         codes, landmarks_px = self._store.read(index, chosen)
         clean, landmarks = augment_with_landmarks(codes, landmarks_px, rng)
+        clean = fade_colour(clean, rng, phase.faded_colour_share)
         samples: list[ClipBatch] = []
         used: set[frozenset[str]] = set()
         while len(samples) < phase.tasks_per_clip:

@@ -41,7 +41,7 @@ def window_cost(model: ModelSpec) -> WindowCost:
     assert model.codec is not None and model.identity is not None
     networks = empty_networks(model)
     side, frames = model.crop_px // model.codec.factor, model.window
-    sample = torch.empty(frames, 3 * model.latent_channels, side, side, device="meta")
+    sample = torch.empty(frames, model.unet["in_channels"], side, side, device="meta")
     tokens = torch.empty(1, _TOKENS, model.identity.channels, device="meta")
     unet = _operations(networks.unet, sample, tokens)
     if networks.vae is None:

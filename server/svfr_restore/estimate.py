@@ -84,7 +84,7 @@ def estimate_job(
         calls,
         seconds,
         int(_BASE_BYTES + _BYTES_PER_PIXEL * pixels + _model_bytes(plan.model, parameters)),
-        2 * sum(lengths) * crop_bytes(plan.crop_px),
+        sum(lengths) * (crop_bytes(plan.crop_px, plan.model.planes) + crop_bytes(plan.crop_px)),
         plan.output.estimated_bytes,
         _checkpoint_bytes(plan, lengths),
     )
@@ -130,4 +130,5 @@ def _checkpoint_bytes(plan: JobPlan, lengths: Sequence[int]) -> int:
     latent = plan.model.latent_channels * (plan.crop_px // plan.model.codec.factor) ** 2 * _FLOAT_BYTES
     first = sum(min(length, plan.model.window) for length in lengths)
     kept = (1 + plan.preset.steps) * sum(lengths) + plan.preset.reference_steps * first
-    return latent * kept + len(lengths) * crop_bytes(plan.crop_px)
+    hole_channel = sum(lengths) * latent // plan.model.latent_channels * plan.model.hole_plane
+    return latent * kept + hole_channel + len(lengths) * crop_bytes(plan.crop_px)

@@ -35,7 +35,7 @@ from svfr_restore.media.exr_writer import write_restored
 from svfr_restore.media.plate import PlateFrame
 from svfr_restore.media.writer_pool import WriterPool
 from svfr_restore.models import ModelCache
-from svfr_restore.prepare import prepare
+from svfr_restore.prepare import prepare, with_hole_plane
 from svfr_restore.provenance import provenance
 from svfr_restore.references import user_references
 from svfr_restore.reports import (
@@ -109,8 +109,9 @@ class _Job:
         with tempfile.TemporaryDirectory(prefix="svfr-") as name:
             folder = Path(name)
             # what the network sees of every track, and what it returned of every track
-            crop_count = 2 * sum(len(track.frames) for track in tracks)
-            require_space(folder, crop_count * crop_bytes(self._plan.crop_px))
+            crop_count = sum(len(track.frames) for track in tracks)
+            size, planes = self._plan.crop_px, self._plan.model.planes
+            require_space(folder, crop_count * (crop_bytes(size, planes) + crop_bytes(size)))
             restorers = [
                 self._restorer(track, reference) for track, reference in zip(tracks, references, strict=True)
             ]
@@ -187,8 +188,8 @@ class _Job:
         self, tracks: Sequence[TrackPlan], restorers: Sequence[Restorer], folder: Path
     ) -> list[CropSpool]:
         """Cut the crops of all tracks in one pass over the plate, prepared where a network will see them."""
-        size, tasks = self._plan.crop_px, self._plan.spec.tasks
-        spools = [CropSpool(folder / f"{n}.crops", track.frames, size) for n, track in enumerate(tracks)]
+        size, tasks, planes = self._plan.crop_px, self._plan.spec.tasks, self._plan.model.planes
+        spools = [CropSpool(folder / f"{n}.crops", t.frames, size, planes) for n, t in enumerate(tracks)]
         frames = sorted({frame for track in tracks for frame in track.frames})
         for done, frame in enumerate(frames, 1):
             self._stop_if_cancelled(frame)
@@ -206,6 +207,8 @@ class _Job:
                     pixels, hole = cut_around_hole(clean, mask, picture.data_window, transform, size, fill)
                     codes = np.clip(track.domain.to_codes(pixels), 0.0, 1.0)
                     codes = prepare(codes, tasks, hole, fill)
+                    if self._plan.model.hole_plane:
+                        codes = with_hole_plane(codes, hole)
                 else:
                     pixels = cut(clean, picture.data_window, transform, size)
                     codes = np.clip(track.domain.to_codes(pixels), 0.0, 1.0)

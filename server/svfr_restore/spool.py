@@ -17,14 +17,16 @@ _REMEDY = "Free space there, or set TMPDIR to a folder on a larger disk before t
 
 
 class CropSpool:
-    """Square float32 RGB crops (S, S, 3) of consecutive frames in one file, written and read by frame.
+    """Square float32 crops (S, S, P) of consecutive frames in one file, written and read by frame.
 
+    P is 3, or 4 for what a network with a hole plane sees: see :func:`svfr_restore.prepare.with_hole_plane`.
     Plain file reads, not a memory map: mapped pages would count as the process's memory.
     """
 
-    def __init__(self, path: Path, frames: range, crop_px: int) -> None:
+    def __init__(self, path: Path, frames: range, crop_px: int, planes: int = 3) -> None:
         self.path, self.frames, self.crop_px = path, frames, crop_px
-        self._bytes = crop_bytes(crop_px)
+        self._shape = (crop_px, crop_px, planes)
+        self._bytes = crop_bytes(crop_px, planes)
         path.touch()
 
     def write(self, frame: int, crop: FloatImage) -> None:
@@ -42,19 +44,19 @@ class CropSpool:
             ) from error
 
     def crops(self, start: int, stop: int) -> FloatImage:
-        """Return crops (stop - start, S, S, 3); indices count from the first frame."""
+        """Return crops (stop - start, S, S, P); indices count from the first frame."""
         with self.path.open("rb") as file:
             file.seek(start * self._bytes)
             data = file.read((stop - start) * self._bytes)
-        return np.frombuffer(data, np.float32).reshape(-1, self.crop_px, self.crop_px, 3)
+        return np.frombuffer(data, np.float32).reshape(-1, *self._shape)
 
     def crop(self, frame: int) -> FloatImage:
-        """Return one frame's crop (S, S, 3)."""
+        """Return one frame's crop (S, S, P)."""
         index = self.frames.index(frame)
         return self.crops(index, index + 1)[0]
 
     def read(self, start: int, stop: int) -> torch.Tensor:
-        """Return crops as the network takes them, (stop - start, 3, S, S) in [-1, 1]."""
+        """Return crops as the network takes them, (stop - start, P, S, S) in [-1, 1]."""
         return to_network(self.crops(start, stop))
 
     def remove(self) -> None:
@@ -62,9 +64,9 @@ class CropSpool:
         self.path.unlink(missing_ok=True)
 
 
-def crop_bytes(crop_px: int) -> int:
+def crop_bytes(crop_px: int, planes: int = 3) -> int:
     """Return what one crop takes on disk."""
-    return crop_px * crop_px * 3 * 4
+    return crop_px * crop_px * planes * 4
 
 
 def require_space(folder: Path, needed_bytes: int) -> None:
@@ -79,7 +81,7 @@ def require_space(folder: Path, needed_bytes: int) -> None:
 
 
 def to_network(codes: FloatImage) -> torch.Tensor:
-    """Turn code values (N, S, S, 3) in 0..1 into pictures (N, 3, S, S) in [-1, 1]."""
+    """Turn code values (N, S, S, P) in 0..1 into pictures (N, P, S, S) in [-1, 1]."""
     return torch.tensor(codes).permute(0, 3, 1, 2) * 2.0 - 1.0
 
 

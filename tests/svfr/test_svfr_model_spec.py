@@ -14,6 +14,7 @@ BODY = {
     "crop_px": 96,
     "window": 8,
     "overlap": 3,
+    "hole_plane": False,
     "latent_channels": 2,
     "codec": {"kind": "linear_patch", "coefficients": [0, 5], "mean": [0.0, 0.1], "std": [1.0, 2.0]},
     "unet": {

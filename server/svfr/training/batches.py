@@ -19,7 +19,7 @@ from svfr.training.config import NetworkConfig, NoiseConfig, Phase, TrainConfig
 class ClipBatch:
     """Training clips: pictures (B, F, 3, S, S) in [-1, 1], tasks (B, 3) of 0 and 1.
 
-    For a network with a hole plane the low-quality pictures have a fourth plane, 1 in the hole and -1 elsewhere.
+    For a network with a hole plane low-quality pictures have a fourth plane, 1 in the hole and -1 elsewhere.
     ``reference`` (B, 3, S, S) is another clean frame of the same person; ``reference_low_quality`` is the
     same frame as the network would get it. Samples that show one clip under several tasks are neighbours.
 

@@ -24,7 +24,8 @@ from svfr.training.unified_latent import UnifiedLatentConfig
 class NetworkConfig:
     """Sizes of the preview network. ``coefficients``: see :mod:`svfr.linear_patch`.
 
-    ``hole_plane`` tells the network where the hole is: see :class:`svfr.model_spec.ModelSpec`.
+    ``hole_plane`` tells the network where the hole is: see :class:`svfr.model_spec.ModelSpec`; ``hole_fill``
+    is how holes are filled before the network sees them.
     """
 
     crop_px: int
@@ -37,6 +38,7 @@ class NetworkConfig:
     sigma_min: float
     sigma_max: float
     hole_plane: bool = False
+    hole_fill: Literal["telea", "blend"] = "telea"
 
 
 @dataclass(frozen=True)
@@ -86,7 +88,7 @@ class Phase:
     ``frames`` of each clip are seen at once (1: spatial parts only, for the preview network); ``batch``
     samples a step and process, of ``batch / tasks_per_clip`` clips; ``noised_share`` of the samples are
     diffused, the rest start from the low-quality latent without noise, as the one-step preset does.
-    ``damage`` names the source's set of degradations.
+    ``damage`` names the source's set of degradations, ``faded_colour_share`` of the clips have little colour.
     """
 
     steps: int
@@ -95,6 +97,7 @@ class Phase:
     noised_share: float
     damage: str = "usual"
     tasks_per_clip: int = 1
+    faded_colour_share: float = 0.0
 
     def __post_init__(self) -> None:
         if min(self.steps, self.frames, self.batch, self.tasks_per_clip) < 1:

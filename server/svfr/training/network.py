@@ -28,7 +28,7 @@ def preview_unet_config(
     widths: tuple[int, ...],
     token_channels: int,
     window: int,
-    hole_plane: bool,
+    hole_plane: bool = False,
 ) -> dict[str, Any]:
     """Return the diffusers config of a preview UNet.
 

@@ -33,7 +33,7 @@ def preview_spec(net: PreviewNet, config: TrainConfig, training: Mapping[str, An
         kind="diffusion",
         preview=True,
         crop_px=network.crop_px,
-        hole_fill="telea",
+        hole_fill=network.hole_fill,
         licence=LICENCE,
         window=network.window,
         overlap=network.overlap,

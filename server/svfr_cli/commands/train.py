@@ -30,7 +30,7 @@ def train(
         bool, typer.Option("--export", help="Write the model folder of the run as it is; do not train.")
     ] = False,
     start: Annotated[
-        str | None, typer.Option("--start", help="A preview model to begin a new run with, by name or folder.")
+        str | None, typer.Option("--start", help="Preview model that a new run begins with: name or folder.")
     ] = None,
     as_json: AsJson = False,
 ) -> None:

@@ -15,7 +15,7 @@ from svfr_lab.damage.resample import ShrinkRanges
 from svfr_lab.damage.shapes import ShapeKind
 from svfr_lab.damage.tone import FadeRanges, FlickerRanges
 from svfr_lab.damage.video import Codec, VideoRanges
-from svfr_lab.degradations import TRAINING, TRAINING_WIDE, DamageRecipe
+from svfr_lab.degradations import TRAINING, TRAINING_BROAD, TRAINING_WIDE, DamageRecipe
 
 _OLD_VIDEO = (
     (Codec.H264, 0.5, (18.0, 34.0)),
@@ -100,5 +100,5 @@ RICH = DamageRanges(
 """All kinds of damage, mild and severe."""
 
 DAMAGES: Mapping[str, DamageRecipe] = MappingProxyType(
-    {"usual": TRAINING, "wide": TRAINING_WIDE, "film": FILM, "rich": RICH}
+    {"usual": TRAINING, "wide": TRAINING_WIDE, "broad": TRAINING_BROAD, "film": FILM, "rich": RICH}
 )

@@ -48,7 +48,7 @@ def cut_around_hole(
     """Return a crop (S, S, 3) for a network and what of it is lost, (S, S), None without a mask.
 
     ``rgb`` (h, w, 3) is finite and ``mask`` (h, w) 0..1, both over ``window``. A hole that is marked "white"
-    is that of :func:`hole_of_mask`. One that is continued from its edge ("telea") gives no known pixel away:
+    is that of :func:`hole_of_mask`. One that is continued from its edge gives no known pixel away:
     the crop is resampled from unmasked plate pixels alone, and lost where they are less than half of what a
     crop pixel covers.
     """

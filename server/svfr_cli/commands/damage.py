@@ -24,7 +24,7 @@ def sheet(
         str,
         typer.Option("--data", help="A folder of rendered clips, a movie, a picture, or frames.%04d.exr."),
     ],
-    recipe: Annotated[str, typer.Option("--set", help="usual, wide, film or rich.")] = "rich",
+    recipe: Annotated[str, typer.Option("--set", help="usual, wide, broad, film or rich.")] = "rich",
     seed: Annotated[int, typer.Option("--seed", min=0, help="Decides every parameter and pixel.")] = 0,
     out: Annotated[Path, typer.Option("--out", "-o", help="The sheet, a PNG.")] = Path("damage.png"),
     clip: Annotated[int, typer.Option("--clip", min=0, help="Which clip of a rendered folder.")] = 0,

@@ -49,7 +49,7 @@ class SheetRequest:
 def write_damage_sheet(path: Path, request: SheetRequest) -> ClipDamage | None:
     """Write a PNG with a row for each set of tasks: clean, first, middle and last damaged frame, hole.
 
-    Returns what was drawn, the same for all rows; None for "usual" and "wide", which draw as they go. Raises
+    Returns what was drawn, the same for all rows; None for the older recipes, which draw as they go. Raises
     ArgumentOutOfRange, RenderedFolderIsUnusable, VideoCodecFailed, and what opening a plate raises.
     """
     if request.recipe not in DAMAGES:

@@ -168,9 +168,9 @@ def paragraph(figures: Figures, model: str, identity: str) -> str:
             f"{model} in studio mode, with the one reference that its first window gave, and once more "
             f"without one. It shows a rendered motion of {length_s:g} s going forth and back, so that every "
             "stretch has the same pictures under fresh noise, and what changes is the distance to the "
-            f"reference. n = {len(figures.stretches)} stretches of {figures.length} frames from {figures.scenes} "
-            "scene(s); colour is the distance of mean RGB to the truth's, landmarks the mean error of five "
-            "points; sd over stretches; the change per minute has a 95 % bootstrap interval over stretches."
+            f"reference. n = {len(figures.stretches)} stretches of {figures.length} frames, "
+            f"{figures.scenes} scene(s); colour is the distance of mean RGB to the truth's, landmarks the "
+            "mean error of five points; sd over stretches; the change per minute has a 95 % bootstrap interval over stretches."
             f"{short}",
             markdown_table(("way", "measure", "mean", "sd", "change per minute"), table),
             _reading(figures),

@@ -7,6 +7,7 @@ from types import MappingProxyType
 
 from svfr_lab.experiments import (
     ablation,
+    cost,
     drift,
     inpaint_pretraining,
     srr_jitter,
@@ -25,6 +26,7 @@ _ALL: tuple[Experiment, ...] = (
     inpaint_pretraining.EXPERIMENT,
     srr_jitter.EXPERIMENT,
     drift.EXPERIMENT,
+    cost.EXPERIMENT,
 )
 
 EXPERIMENTS: Mapping[str, Experiment] = MappingProxyType({each.name: each for each in _ALL})

@@ -170,7 +170,8 @@ def paragraph(figures: Figures, model: str, identity: str) -> str:
             "stretch has the same pictures under fresh noise, and what changes is the distance to the "
             f"reference. n = {len(figures.stretches)} stretches of {figures.length} frames, "
             f"{figures.scenes} scene(s); colour is the distance of mean RGB to the truth's, landmarks the "
-            "mean error of five points; sd over stretches; the change per minute has a 95 % bootstrap interval over stretches."
+            "mean error of five points; sd over stretches; the change per minute has a 95 % bootstrap "
+            "interval over stretches."
             f"{short}",
             markdown_table(("way", "measure", "mean", "sd", "change per minute"), table),
             _reading(figures),

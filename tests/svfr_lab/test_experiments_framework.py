@@ -22,7 +22,7 @@ from svfr_lab.experiments.held_out import HeldOutClip, held_back_of, held_out_cl
 from svfr_lab.experiments.measuring import measure_clips
 from svfr_lab.experiments.registry import EXPERIMENTS
 from svfr_lab.experiments.run import LabRequest, run_experiment
-from svfr_lab.experiments.spread import Interval
+from svfr_lab.experiments.spread import Interval, cells_over_seeds, told_apart
 from svfr_lab.experiments.task_interference import colour_error
 from svfr_lab.experiments.ulr_features import distance_ratios
 from svfr_lab.render_dataset import open_rendered_folder
@@ -200,6 +200,21 @@ def test_an_interval_needs_two_values_and_says_so():
     assert not Interval.of([1.0]).excludes_zero
     assert Interval.of([1.0, 1.0]).text(1, signed=True) == "+1.0 [+1.0, +1.0]"
     assert Interval.of([-1.0, -1.0]).excludes_zero
+
+
+def test_a_difference_counts_only_where_the_interval_and_all_seeds_agree():
+    better, worse = np.full((1, 6), 0.2), np.full((1, 6), -0.1)
+    assert told_apart(better)
+    assert told_apart(np.concatenate([better, 2 * better]))
+    assert not told_apart(np.concatenate([better, worse]))
+    assert not told_apart(np.array([[-1.0, 1.0, -1.0, 1.1, -1.0, 1.0]]))
+
+
+def test_the_spread_over_seeds_is_that_of_their_means():
+    assert cells_over_seeds(np.array([[1.0, 3.0]]))["sd_over_seeds"] == NOT_MEASURED
+    cells = cells_over_seeds(np.array([[1.0, 3.0], [3.0, 5.0]]))
+    assert cells["mean"] == 3.0
+    assert cells["sd_over_seeds"] == pytest.approx(np.sqrt(2.0))
 
 
 def test_the_ratio_of_distances_is_that_of_two_clips_on_paper():

@@ -54,3 +54,15 @@ class Interval:
     def excludes_zero(self) -> bool:
         """Whether the interval lies on one side of zero; False without an interval."""
         return self.low is not None and self.high is not None and (self.low > 0.0 or self.high < 0.0)
+
+
+def cells_over_seeds(values: NDArray[np.float64]) -> dict[str, Cell]:
+    """Return the columns of values (seeds, clips): the interval over clips, and the deviation among seeds."""
+    sd = float(values.mean(1).std(ddof=1)) if len(values) > 1 else NOT_MEASURED
+    return {**Interval.of(values.mean(0)).cells(), "sd_over_seeds": sd}
+
+
+def told_apart(differences: NDArray[np.float64]) -> bool:
+    """Say whether differences (seeds, clips) are no chance: interval and all seeds have one sign."""
+    signs = np.sign(differences.mean(1))
+    return Interval.of(differences.mean(0)).excludes_zero and bool((signs == signs[0]).all())

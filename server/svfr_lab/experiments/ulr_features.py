@@ -18,10 +18,10 @@ from svfr.training.mid_block import watch_mid_block
 from svfr.training.trainable import TrainableNet
 from svfr_lab.experiments.arms import Arm, starting_net, train_arms
 from svfr_lab.experiments.bench import Bench
-from svfr_lab.experiments.experiment import NOT_MEASURED, Experiment, Findings, Row
+from svfr_lab.experiments.experiment import Experiment, Findings, Row
 from svfr_lab.experiments.held_out import HeldOutClip, held_back_of, held_out_clips
 from svfr_lab.experiments.recipe import BASE, CROP_PX, FRAMES, TASKS, UNIFIED_LATENT, from_seeds, seeds_for
-from svfr_lab.experiments.spread import Interval
+from svfr_lab.experiments.spread import Interval, cells_over_seeds, told_apart
 from svfr_lab.render_dataset import open_rendered_folder
 from svfr_restore.prepare import prepare
 from svfr_restore.spool import to_network
@@ -155,10 +155,8 @@ def _rows(measured: _Measured) -> list[Row]:
 
 
 def _row(label: str, measure: str, values: NDArray[np.float64], measured: _Measured) -> Row:
-    cells = Interval.of(values.mean(0)).cells()
-    sd = float(values.mean(1).std(ddof=1)) if measured.seeds > 1 else NOT_MEASURED
     steps = 0 if label == _BEFORE else measured.steps
-    return {"network": label, "measure": measure, **cells, "sd_over_seeds": sd, "steps": steps}
+    return {"network": label, "measure": measure, **cells_over_seeds(values), "steps": steps}
 
 
 def _draw(figure: Figure, measured: _Measured, seed: int) -> None:
@@ -231,12 +229,10 @@ def _reading(measured: _Measured) -> str:
     verdicts = []
     for name in (_PUBLISHED, _STRONG):
         difference = measured.ratios(name) - measured.ratios(_WITHOUT)
-        means = difference.mean(1)
-        told_apart = Interval.of(difference.mean(0)).excludes_zero and bool(
-            (np.sign(means) == np.sign(means[0])).all()
+        way = "makes the features depend less on the damage" if difference.mean() < 0 else "does the opposite"
+        verdicts.append(
+            f"{name} {way if told_apart(difference) else 'cannot be told apart from leaving it out'}"
         )
-        way = "makes the features depend less on the damage" if means.mean() < 0 else "does the opposite"
-        verdicts.append(f"{name} {way if told_apart else 'cannot be told apart from leaving it out'}")
     one = (
         " One seed was trained, so nothing says how much another start would change it."
         if (measured.seeds == 1)

@@ -21,7 +21,12 @@ from numpy.typing import NDArray
 
 from svfr_lab.degradations import EVALUATION, Degraded, degrade
 from svfr_lab.errors import EvaluationSplitDiffers
-from svfr_lab.render_dataset import RenderedFolder, file_sha256, open_rendered_folder
+from svfr_lab.render_dataset import (
+    RenderedFolder,
+    RenderSettings,
+    file_sha256,
+    open_rendered_folder,
+)
 
 EVALUATION_SPLIT_PATH = Path(__file__).parent / "data" / "evaluation_split.json"
 
@@ -58,12 +63,13 @@ def open_evaluation_split(folder: Path, record_path: Path = EVALUATION_SPLIT_PAT
     """Open ``folder`` as the frozen split; raises :class:`EvaluationSplitDiffers` when it is not."""
     record = json.loads(record_path.read_text())
     rendered = open_rendered_folder(folder)
-    settings = asdict(rendered.settings)
-    if settings != record["settings"] or len(rendered.clips) != settings["clips"]:
+    frozen = RenderSettings.from_record(record["settings"])
+    if rendered.settings != frozen or len(rendered.clips) != frozen.clips:
         raise EvaluationSplitDiffers(
-            f"The folder holds {len(rendered.clips)} clips of {settings}, the split is {record['settings']}.",
+            f"The folder holds {len(rendered.clips)} clips of {asdict(rendered.settings)}, the split is "
+            f"{asdict(frozen)}.",
             path=folder,
-            remedy=_render_command(record["settings"]),
+            remedy=_render_command(RenderSettings.from_record(record["settings"])),
         )
     exact = file_sha256(folder / "clips.npy") == record["clips_sha256"]
     if not exact:
@@ -126,15 +132,16 @@ def _check_means(rendered: RenderedFolder, record: dict[str, Any], folder: Path)
         raise EvaluationSplitDiffers(
             f"Clip {worst} is another picture: its mean colour is off by {distance.max():.2f} code values.",
             path=folder,
-            remedy=_render_command(record["settings"]),
+            remedy=_render_command(RenderSettings.from_record(record["settings"])),
         )
 
 
-def _render_command(settings: dict[str, int]) -> str:
+def _render_command(settings: RenderSettings) -> str:
     return (
         "Render the split with: python -m svfr_lab.render_dataset --out DIR"
-        f" --clips {settings['clips']} --first-seed {settings['first_seed']} --size {settings['size_px']}"
-        f" --frames {settings['frames']} --bank-seed {settings['bank_seed']} --bank {settings['bank']}."
+        f" --clips {settings.clips} --first-seed {settings.first_seed} --size {settings.size_px}"
+        f" --frames {settings.frames} --bank-seed {settings.bank_seed} --bank {settings.bank}"
+        f" --revision {settings.revision}."
     )
 
 

@@ -22,6 +22,8 @@ _HAIR_RGB = np.array(
         (0.38, 0.37, 0.36),
     ]
 )
+DARK_HAIR_RGB = _HAIR_RGB[:2]
+"""Black and dark brown hair."""
 _HAIR_SHARE = (0.35, 0.22, 0.18, 0.10, 0.06, 0.09)
 _IRIS_RGB = np.array([(0.10, 0.045, 0.02), (0.08, 0.16, 0.28), (0.10, 0.17, 0.08)])
 _IRIS_SHARE = (0.60, 0.25, 0.15)

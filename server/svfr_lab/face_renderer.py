@@ -13,20 +13,12 @@ import moderngl
 import numpy as np
 from numpy.typing import NDArray
 
+from svfr_lab.clip_scene import CURRENT_REVISION, ClipScene, check_revision, draw_scene
 from svfr_lab.errors import ArgumentOutOfRange, OffscreenGraphicsUnavailable
-from svfr_lab.face_appearance import (
-    Backdrop,
-    FaceAppearance,
-    Wall,
-    draw_appearance,
-    draw_backdrop,
-    draw_wall,
-)
+from svfr_lab.face_appearance import Backdrop
 from svfr_lab.head_model import (
     HeadModel,
     Motion,
-    draw_identity,
-    draw_motion,
     five_points,
     load_head_model,
     posed_vertices,
@@ -36,15 +28,14 @@ from svfr_lab.head_model import (
     view_matrix,
 )
 from svfr_lab.head_shader import (
-    HEAD_FRAGMENT_SHADER,
     HEAD_VERTEX_SHADER,
     WALL_FRAGMENT_SHADER,
     WALL_VERTEX_SHADER,
+    head_fragment_shader,
 )
 from svfr_lab.landmark_points import load_landmarks_68
 
 _SUPERSAMPLING = 2
-_BACKDROP_SHARE = 0.7
 
 
 @dataclass(frozen=True)
@@ -62,58 +53,34 @@ class RenderedClip:
     landmarks68_px: NDArray[np.float32]
 
 
-@dataclass(frozen=True)
-class ClipScene:
-    """All that is drawn from a seed for one clip, before any pixel.
-
-    ``identity`` (V, 3) neutral vertices; behind the head stands ``backdrop``, or ``wall`` where that is None.
-    """
-
-    identity: NDArray[np.float32]
-    motion: Motion
-    appearance: FaceAppearance
-    wall: Wall
-    backdrop: Backdrop | None
-
-
-def draw_scene(model: HeadModel, seed: int, frame_count: int, bank_count: int) -> ClipScene:
-    """Return the scene of ``seed``: a person, a motion, a look, a place. No graphics needed."""
-    rng = np.random.default_rng(seed)
-    return ClipScene(
-        identity=draw_identity(model, rng),
-        motion=draw_motion(model, rng, frame_count),
-        appearance=draw_appearance(rng),
-        wall=draw_wall(rng),
-        backdrop=draw_backdrop(rng, bank_count) if rng.random() < _BACKDROP_SHARE else None,
-    )
-
-
 def projected_landmarks(
-    model: HeadModel, motion: Motion, posed: NDArray[np.float32], size_px: int
+    model: HeadModel, motion: Motion, posed: NDArray[np.float32], size_px: int, revision: int
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Return the landmarks (F, 5, 2) and (F, 68, 2) of posed vertices (F, V, 3); no graphics needed."""
     few, many = [], []
     for frame, vertices in enumerate(posed):
         matrix = view_matrix(model, motion, frame)
         few.append(project(five_points(model, vertices), matrix, size_px))
-        many.append(project(load_landmarks_68().on(vertices), matrix, size_px))
+        many.append(project(load_landmarks_68(revision).on(vertices), matrix, size_px))
     return np.stack(few), np.stack(many)
 
 
 class FaceRenderer:
     """Square frames of ``size_px`` with 2 x 2 supersampling, over images of ``bank``.
 
-    ``bank`` (N, B, B, 3) uint8 RGB as :func:`svfr_lab.backgrounds.background_bank` returns it. Raises
+    ``revision`` is that of the looks, see :mod:`svfr_lab.clip_scene`. ``bank`` (N, B, B, 3) uint8 RGB as
+    :func:`svfr_lab.backgrounds.background_bank` returns it. Raises
     :class:`OffscreenGraphicsUnavailable` when EGL gives no context.
     """
 
-    def __init__(self, size_px: int, bank: NDArray[np.uint8]) -> None:
+    def __init__(self, size_px: int, bank: NDArray[np.uint8], revision: int = CURRENT_REVISION) -> None:
+        check_revision(revision)
         if size_px < 16 or len(bank) == 0:
             raise ArgumentOutOfRange(
                 f"Cannot render {size_px} px frames over {len(bank)} backgrounds.",
                 remedy="Use at least 16 px and one background.",
             )
-        self.size_px = size_px
+        self.size_px, self.revision = size_px, revision
         self.model = load_head_model()
         self._bank = bank
         self._context = _offscreen_context()
@@ -122,7 +89,7 @@ class FaceRenderer:
 
     def render_clip(self, seed: int, frame_count: int = 8) -> RenderedClip:
         """Render the clip of ``seed``; see :class:`RenderedClip`."""
-        return self.render_scene(draw_scene(self.model, seed, frame_count, len(self._bank)))
+        return self.render_scene(draw_scene(self.model, seed, frame_count, len(self._bank), self.revision))
 
     def render_scene(self, scene: ClipScene) -> RenderedClip:
         """Render every frame of ``scene``."""
@@ -143,13 +110,13 @@ class FaceRenderer:
             matrix = view_matrix(model, motion, frame)
             rgba = self._draw_frame(vertices, matrix, scene, frame)
             frames[frame] = self._compose(rgba, scene.backdrop, frame)
-        return RenderedClip(frames, *projected_landmarks(model, motion, posed, self.size_px))
+        return RenderedClip(frames, *projected_landmarks(model, motion, posed, self.size_px, self.revision))
 
     def _build_pipeline(self) -> None:
         context, model = self._context, self.model
         side = self.size_px * _SUPERSAMPLING
         self._head_program = context.program(
-            vertex_shader=HEAD_VERTEX_SHADER, fragment_shader=HEAD_FRAGMENT_SHADER
+            vertex_shader=HEAD_VERTEX_SHADER, fragment_shader=head_fragment_shader(self.revision)
         )
         self._wall_program = context.program(
             vertex_shader=WALL_VERTEX_SHADER, fragment_shader=WALL_FRAGMENT_SHADER
@@ -158,14 +125,14 @@ class FaceRenderer:
             [context.texture((side, side), 4)], context.depth_renderbuffer((side, side))
         )
         rest = model.assets.rest_vertices
-        regions = np.stack([model.lips, model.scalp, model.parts], axis=1)
+        self._regions = context.buffer(_float_bytes(_regions(model, model.scalp)))
         self._posed = context.buffer(reserve=rest.nbytes * 2)
         self._head = context.vertex_array(
             self._head_program,
             [
                 (self._posed, "3f 3f", "position", "normal"),
                 (context.buffer(_float_bytes(rest)), "3f", "rest_position"),
-                (context.buffer(_float_bytes(regions)), "3f", "region"),
+                (self._regions, "3f", "region"),
             ],
             context.buffer(model.assets.triangles.astype("i4").tobytes()),
         )
@@ -176,7 +143,11 @@ class FaceRenderer:
         context.enable(moderngl.DEPTH_TEST)
 
     def _set_uniforms(self, scene: ClipScene) -> None:
-        for program, values in ((self._head_program, scene.appearance), (self._wall_program, scene.wall)):
+        self._regions.write(_float_bytes(_regions(self.model, scene.scalp)))
+        chosen: list[tuple[moderngl.Program, Any]] = [(self._head_program, scene.appearance)]
+        chosen += [(self._wall_program, scene.wall)]
+        chosen += [(self._head_program, scene.details)] if scene.details is not None else []
+        for program, values in chosen:
             for field in fields(values):
                 _uniform(program, field.name).value = getattr(values, field.name)
         image_left, image_right = self.model.eye_centres
@@ -227,6 +198,11 @@ class FaceRenderer:
             borderMode=cv2.BORDER_REFLECT_101,
         )
         return warped.astype(np.float32) * np.float32(backdrop.gain)
+
+
+def _regions(model: HeadModel, scalp: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return lips, scalp and part (V, 3) of every vertex, as the shader takes them."""
+    return np.stack([model.lips, scalp, model.parts], axis=1).astype(np.float32)
 
 
 def _offscreen_context() -> moderngl.Context:

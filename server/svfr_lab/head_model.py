@@ -5,7 +5,7 @@ drawn once per clip (:func:`draw_identity`), and so is the motion (:func:`draw_m
 follow from both (:func:`posed_vertices`). Axes: +x the person's left, +y up, +z towards the viewer.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -32,6 +32,8 @@ _PART_BY_GROUP = {
 _DRIVEN_APART = ("ex/jawOpen", "ex/mouthClose", "ex/eyeBlinkLeft", "ex/eyeBlinkRight")
 _IDENTITY_TARGETS_PER_FACE = 60
 _EXPRESSION_UNITS_PER_CLIP = 14
+# Vertices that wider ears move at least this share of the most moved one are ears.
+_EAR_SHARE = 0.02
 # Random walks are filtered with this much run-in, so that both ends of a clip move like its middle.
 _RUN_IN_FRAMES = 24
 
@@ -42,7 +44,8 @@ class HeadModel:
 
     ``parts`` (V,) the ``PART_*`` number of each vertex · ``lips`` and ``scalp`` (V,) float32 in 0..1 ·
     ``eye_centres`` (2, 3) rest centres of the eyeballs, the person's right (image-left) first ·
-    ``eye_radius`` the eyeballs' extent towards +z · ``vertex_from_triangle`` (V, T) sparse incidence.
+    ``eye_radius`` the eyeballs' extent towards +z · ``vertex_from_triangle`` (V, T) sparse incidence ·
+    ``ears`` (V,) vertices of the ears.
     """
 
     assets: HeadAssets
@@ -58,6 +61,7 @@ class HeadModel:
     macro_targets: NDArray[np.int64]
     expression_targets: NDArray[np.int64]
     vertex_from_triangle: scipy.sparse.csr_matrix
+    ears: NDArray[np.bool_]
 
     @property
     def eye_level(self) -> float:
@@ -85,6 +89,17 @@ class Motion:
     def frame_count(self) -> int:
         """Number of frames of the clip."""
         return len(self.weights)
+
+    def frame(self, number: int) -> "Motion":
+        """Return the motion of one frame alone."""
+        one = slice(number, number + 1)
+        return replace(
+            self,
+            weights=self.weights[one],
+            rotation_rad=self.rotation_rad[one],
+            shift=self.shift[one],
+            gaze=self.gaze[one],
+        )
 
 
 @lru_cache(maxsize=1)
@@ -123,38 +138,46 @@ def build_head_model(assets: HeadAssets) -> HeadModel:
         macro_targets=np.flatnonzero(np.char.startswith(names, "macro/")),
         expression_targets=np.flatnonzero(np.char.startswith(names, "ex/") & ~np.isin(names, _DRIVEN_APART)),
         vertex_from_triangle=_incidence(assets.triangles, len(vertices)),
+        ears=_ears(assets),
     )
 
 
-def draw_identity(model: HeadModel, rng: np.random.Generator) -> NDArray[np.float32]:
+def draw_identity(
+    model: HeadModel,
+    rng: np.random.Generator,
+    strength: float = 0.3,
+    scalp: NDArray[np.float32] | None = None,
+) -> NDArray[np.float32]:
     """Return the neutral vertices (V, 3) of a random person, hair volume included.
 
-    60 random local targets plus a Dirichlet mix of the ethnic, age and sex macros; 7 heads of 10 get their
-    scalp pushed out along the normals in waves.
+    60 random local targets, weighted with the deviation ``strength``, plus a Dirichlet mix of the ethnic, age
+    and sex macros; 7 heads of 10 get their ``scalp`` (V,), the model's by default, pushed out along the
+    normals in waves.
     """
     offsets = model.assets.offsets
     local = rng.choice(model.identity_targets, _IDENTITY_TARGETS_PER_FACE, replace=False)
-    local_weights = np.abs(rng.normal(0, 0.3, len(local))).clip(0, 0.8)
+    local_weights = np.abs(rng.normal(0, strength, len(local))).clip(0, 0.8)
     macro_weights = rng.dirichlet(np.full(len(model.macro_targets), 0.35)) * rng.uniform(0.5, 1.0)
     chosen = np.concatenate([local, model.macro_targets])
     weights = np.concatenate([local_weights, macro_weights]).astype(np.float32)
     vertices = model.assets.rest_vertices + np.tensordot(weights, offsets[chosen], axes=1)
     volume = rng.uniform(0, 0.45) * (rng.random() < 0.7)
-    return vertices + vertex_normals(model, vertices) * _hair_height(model, volume, rng)[:, None]
+    scalp = model.scalp if scalp is None else scalp
+    return vertices + vertex_normals(model, vertices) * _hair_height(model, scalp, volume, rng)[:, None]
 
 
 def draw_motion(model: HeadModel, rng: np.random.Generator, frame_count: int) -> Motion:
     """Return smooth random expressions, speech, a blink in 35 % of clips, head pose and gaze."""
     names = model.assets.target
     units = rng.choice(model.expression_targets, _EXPRESSION_UNITS_PER_CLIP, replace=False)
-    walk = _smooth_walk(rng, frame_count, len(units), rng.uniform(2, 6))
+    walk = smooth_walk(rng, frame_count, len(units), rng.uniform(2, 6))
     unit_weights = np.clip(walk / (walk.std(axis=0) + 1e-6) * 0.4 + rng.uniform(-0.2, 0.3, len(units)), 0, 1)
-    jaw = np.clip(_smooth_walk(rng, frame_count, 1, 1.5) * 0.9 + 0.1, 0, 0.8)
+    jaw = np.clip(smooth_walk(rng, frame_count, 1, 1.5) * 0.9 + 0.1, 0, 0.8)
     blink = np.zeros((frame_count, 1))
     if rng.random() < 0.35:
         blink_frame = rng.integers(0, frame_count)
         blink[:, 0] = np.exp(-(((np.arange(frame_count) - blink_frame) / 1.2) ** 2))
-    drift = _smooth_walk(rng, frame_count, 5, 6.0) * [0.35, 0.18, 0.12, 0.25, 0.25]
+    drift = smooth_walk(rng, frame_count, 5, 6.0) * [0.35, 0.18, 0.12, 0.25, 0.25]
     pose = drift + rng.normal(0, 1, 5) * [0.28, 0.13, 0.08, 0.12, 0.12]
     return Motion(
         targets=np.append(units, [names("ex/jawOpen"), names("ex/eyeBlinkLeft"), names("ex/eyeBlinkRight")]),
@@ -162,7 +185,7 @@ def draw_motion(model: HeadModel, rng: np.random.Generator, frame_count: int) ->
         rotation_rad=pose[:, :3],
         shift=pose[:, 3:] * 0.35 - [0, 0.02],
         scale=float(rng.uniform(0.66, 1.08)),
-        gaze=_smooth_walk(rng, frame_count, 2, 3.0) * 0.5,
+        gaze=smooth_walk(rng, frame_count, 2, 3.0) * 0.5,
     )
 
 
@@ -228,9 +251,10 @@ def project(points: NDArray[np.float32], matrix: NDArray[np.float64], size_px: i
     return (np.stack([0.5 + 0.5 * clip[:, 0], 0.5 - 0.5 * clip[:, 1]], axis=1) * size_px).astype(np.float32)
 
 
-def _smooth_walk(
+def smooth_walk(
     rng: np.random.Generator, frame_count: int, channels: int, sigma_frames: float
 ) -> NDArray[np.float64]:
+    """Return random walks (frame_count, channels) around 0, smoothed by a Gaussian over time."""
     noise = rng.normal(0, 1, (frame_count + 2 * _RUN_IN_FRAMES, channels))
     smooth = gaussian_filter1d(noise, sigma_frames, axis=0)
     return smooth[_RUN_IN_FRAMES : _RUN_IN_FRAMES + frame_count]
@@ -256,7 +280,9 @@ def _scalp_region(vertices: NDArray[np.float32], eye_level: float) -> NDArray[np
     return np.maximum(above, behind)
 
 
-def _hair_height(model: HeadModel, volume: float, rng: np.random.Generator) -> NDArray[np.float32]:
+def _hair_height(
+    model: HeadModel, scalp: NDArray[np.float32], volume: float, rng: np.random.Generator
+) -> NDArray[np.float32]:
     """Return how far each vertex (V,) is pushed out: ``volume`` modulated by two waves, 0 off the scalp."""
     rest = model.assets.rest_vertices
     phase = rng.uniform(0, 6, 2)
@@ -265,7 +291,12 @@ def _hair_height(model: HeadModel, volume: float, rng: np.random.Generator) -> N
         rest @ (3 * frequency[::-1]) + phase[1]
     )
     above_jaw = np.clip((rest[:, 1] - (model.eye_level - 1.0)) * 1.5, 0, 1)
-    return (model.scalp * above_jaw * volume * (0.75 + waves)).astype(np.float32)
+    return (scalp * above_jaw * volume * (0.75 + waves)).astype(np.float32)
+
+
+def _ears(assets: HeadAssets) -> NDArray[np.bool_]:
+    both = [_strength(assets, f"id/ears/{side}-ear-wing-incr") for side in ("l", "r")]
+    return np.maximum(*both) > _EAR_SHARE
 
 
 def _nose_tip(assets: HeadAssets, skin: NDArray[np.bool_]) -> int:

@@ -1,10 +1,16 @@
 """The GLSL programs that colour a head and, for 3 clips of 10, the plain wall behind it.
 
+A later revision of the looks stands in ``#if REVISION`` blocks: for revision 1 the compiler is given the very
+source that revision 1 was rendered with.
+
 Every colour of the face is procedural, in rest coordinates, so that it sticks to the moving skin. Uniforms
 are named as the fields of :class:`svfr_lab.face_appearance.FaceAppearance`, which gives their meaning; parts
 are the ``PART_*`` numbers of :mod:`svfr_lab.head_model`. Output is display-coded (gamma 2.2) RGB with
 alpha 1 on the head, 0 elsewhere.
 """
+
+BROW_HEIGHT_DM = {1: 0.24, 2: 0.16}
+"""How far the middle of the painted brows lies above the eyes, in each revision; their arch is added."""
 
 HEAD_VERTEX_SHADER = """
 #version 330
@@ -28,8 +34,7 @@ void main() {
 }
 """
 
-HEAD_FRAGMENT_SHADER = """
-#version 330
+_HEAD_FRAGMENT_SHADER = """
 in vec3 world_normal;
 in vec3 rest;
 in vec3 mask;
@@ -44,6 +49,9 @@ uniform float neckline_below_eyes, neckline_drop, neckline_narrowness, clothes_p
 uniform float glasses_worn, glasses_radius, glasses_rim, glasses_aspect;
 uniform vec3 glasses_rgb;
 uniform vec3 key_direction, fill_direction, key_rgb, fill_rgb, ambient_rgb;
+#if REVISION >= 2
+uniform float brow_half_height, brow_density, hairline_fray;
+#endif
 
 const float SKIN = 0.5, HAIR = 1.5, EYE = 2.5, TEETH = 3.5, TONGUE = 4.5;
 
@@ -85,11 +93,21 @@ vec3 bare_skin() {
 vec3 with_brows(vec3 c) {
     float across = abs(rest.x);
     float arch = 0.10 * sin(clamp((across - 0.1) / 0.6, 0.0, 1.0) * 3.0) - 0.06 * across;
+#if REVISION >= 2
+    float height = eye_image_left.y + BROW_HEIGHT + arch;
+    float thin = mix(1.0, 0.45, smoothstep(0.3, 0.62, across));      // a brow runs out towards the temple
+    float brow = smoothstep(0.08, 0.16, across) * (1.0 - smoothstep(0.5, 0.66, across))
+               * (1.0 - smoothstep(0.5, 1.0, abs(rest.y - height) / (brow_half_height * thin)))
+               * step(0.4, rest.z);
+    float strands = 0.75 + 0.5 * value_noise(vec3(rest.x * 34.0, rest.y * 12.0, 2.0));
+    return mix(c, hair_rgb * 0.6, clamp(brow * brow_density * strands, 0.0, 1.0));
+#else
     float height = eye_image_left.y + 0.24 + arch;
     float brow = smoothstep(0.08, 0.16, across) * (1.0 - smoothstep(0.5, 0.66, across))
                * (1.0 - smoothstep(0.03, 0.09, abs(rest.y - height))) * step(0.4, rest.z);
     float strands = 0.5 + 0.7 * value_noise(vec3(rest.x * 34.0, rest.y * 12.0, 2.0));
     return mix(c, hair_rgb * 0.7, brow * 0.85 * strands);
+#endif
 }
 
 vec3 clothes() {
@@ -112,7 +130,12 @@ bool on_glasses() {
 vec3 skin_part(inout float gloss) {
     vec3 c = with_brows(mix(bare_skin(), lip_rgb, mask.x * 0.85));
     if (hair_style > 0.12) {                          // the rest are bald
+#if REVISION >= 2
+        float fray = value_noise(vec3(rest.x * 16.0, rest.y * 3.0, rest.z * 9.0)) - 0.5;
+        float hair = smoothstep(0.35, 0.65, mask.y + hairline_fray * fray);
+#else
         float hair = smoothstep(0.35, 0.6, mask.y + 0.25 * (value_noise(rest * 5.0) - 0.5));
+#endif
         float strands = 0.6 + 0.9 * value_noise(vec3(rest.x * 38.0, rest.y * 6.0, rest.z * 9.0));
         c = mix(c, hair_rgb * strands, hair);
         gloss *= 1.0 - 0.6 * hair;
@@ -165,6 +188,13 @@ void main() {
     colour = vec4(pow(clamp(lit, 0.0, 1.0), vec3(0.4545)), 1.0);
 }
 """
+
+
+def head_fragment_shader(revision: int) -> str:
+    """Return the source of the head's fragment shader for a revision of the looks."""
+    defines = f"#define REVISION {revision}\n#define BROW_HEIGHT {BROW_HEIGHT_DM[revision]:.3f}\n"
+    return "#version 330\n" + defines + _HEAD_FRAGMENT_SHADER
+
 
 WALL_VERTEX_SHADER = """
 #version 330

@@ -16,7 +16,8 @@ the right half is their mirror image.
   and halfway to the corner; the lower lip at thirds of its half width.
 - *Nose*: the ridge from the height of the eyes to the tip of the five points in equal steps of height; the
   base where the septum meets the lip; wings and nostrils at fixed shares of the nose's width.
-- *Brows*: the upper half of the painted brow, in five equal steps across.
+- *Brows*: the upper half of the painted brow, in five equal steps across; for each revision of the looks,
+  which paint them at another height.
 - *Jaw*: from the level of the eyes before the ear, along the edge where the face ends before neck and ear,
   to the chin, in equal steps of length. This is the line of a face seen from the front; on a turned head it
   stays on the skin and does not become the outline of the picture.
@@ -25,6 +26,7 @@ the right half is their mirror image.
 """
 
 import argparse
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal, TypeAlias
 
@@ -33,6 +35,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from svfr_lab.head_model import PART_EYE, PART_SKIN, PART_TEETH, PART_TONGUE, HeadModel, load_head_model
+from svfr_lab.head_shader import BROW_HEIGHT_DM
 from svfr_lab.landmark_points import LANDMARK_COUNT, MIRRORED_68, SurfacePoint, write_landmarks_68
 
 Points: TypeAlias = NDArray[np.float64]
@@ -45,8 +48,6 @@ _EDGE_NORMAL_Z = 0.12
 _EDGE_JUMP_DM = 0.08
 # No ray leaves the face before this: nearer to its middle are the folds of lips and nose.
 _LEAST_RADIUS_DM = 0.72
-# Vertices that the wider ears move at least this share of the most moved one are ears.
-_EAR_SHARE = 0.02
 _OPEN_JAW = 0.6
 
 
@@ -106,16 +107,21 @@ class FrontView:
         return (places - self._origin) * _PX_PER_DM
 
 
-def choose_landmarks(model: HeadModel) -> list[SurfacePoint]:
-    """Return the 68 points in iBUG order; see the module for how each is found."""
+def choose_landmarks(model: HeadModel) -> dict[int, list[SurfacePoint]]:
+    """Return the 68 points in iBUG order for each revision of the looks; the module says how they are found."""
     rest = model.assets.rest_vertices
     front = FrontView(model, rest)
     opened = FrontView(model, rest + _OPEN_JAW * model.assets.offsets[model.assets.target("ex/jawOpen")])
-    left: dict[int, SurfacePoint] = {}
-    left |= dict(enumerate(_jaw(front)))
-    left |= dict(enumerate(_brow(front), 17))
-    left |= dict(enumerate(_nose_ridge(front), 27)) | _nose_base(front)
-    left |= dict(enumerate(_eye(front), 36)) | _outer_lips(front) | _inner_lips(opened)
+    common: dict[int, SurfacePoint] = dict(enumerate(_jaw(front)))
+    common |= dict(enumerate(_nose_ridge(front), 27)) | _nose_base(front)
+    common |= dict(enumerate(_eye(front), 36)) | _outer_lips(front) | _inner_lips(opened)
+    return {
+        revision: _both_halves(model, common | dict(enumerate(_brow(front, height_dm), 17)))
+        for revision, height_dm in BROW_HEIGHT_DM.items()
+    }
+
+
+def _both_halves(model: HeadModel, left: Mapping[int, SurfacePoint]) -> list[SurfacePoint]:
     return [
         left[number] if number in left else _mirror_image(model, left[MIRRORED_68[number]])
         for number in range(LANDMARK_COUNT)
@@ -208,20 +214,18 @@ def _nose_base(front: FrontView) -> dict[int, SurfacePoint]:
     return {number: _seen(front, np.array(place)) for number, place in places.items()}
 
 
-def _brow(front: FrontView) -> list[SurfacePoint]:
+def _brow(front: FrontView, height_dm: float) -> list[SurfacePoint]:
     """Return the five points of the brow on the picture's left, outermost first; the shader's own curve."""
     across = np.linspace(0.58, 0.13, 5)
     arch = 0.10 * np.sin(np.clip((across - 0.1) / 0.6, 0.0, 1.0) * 3.0) - 0.06 * across
-    heights = front.model.eye_level + 0.24 + arch + 0.03
+    heights = front.model.eye_level + height_dm + arch + 0.03
     return [_seen(front, np.array([-x, y])) for x, y in zip(across, heights, strict=True)]
 
 
 def _jaw(front: FrontView) -> list[SurfacePoint]:
     """Return the nine points from before the ear on the picture's left to the chin."""
     middle = np.array([0.0, 0.5 * (front.model.eye_level + front.vertices[front.model.nose_tip_vertex, 1])])
-    assets = front.model.assets
-    widened = np.linalg.norm(assets.offsets[assets.target("id/ears/r-ear-wing-incr")], axis=1)
-    ears = widened > _EAR_SHARE * widened.max()
+    ears = front.model.ears
     angles = np.linspace(-1.1 * np.pi, -0.5 * np.pi, 217)
     contour = np.array([_face_edge(front, middle, np.array([np.cos(a), np.sin(a)]), ears) for a in angles])
     contour = contour[contour[:, 1] <= front.model.eye_level]

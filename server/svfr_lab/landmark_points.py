@@ -5,6 +5,7 @@ left to its right. :mod:`svfr_lab.landmark_choice` says where each point lies an
 """
 
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -17,6 +18,7 @@ from svfr_lab.errors import ArgumentOutOfRange, HeadAssetsDoNotMatch
 LANDMARKS_68_PATH = Path(__file__).parent / "data" / "landmarks68.json"
 LANDMARK_COUNT = 68
 SCHEME = "ibug-68"
+BROWS = range(17, 27)
 
 MIRRORED_5 = (1, 0, 2, 4, 3)
 MIRRORED_68 = (
@@ -59,34 +61,52 @@ class SurfacePoints:
         return positions
 
 
-@lru_cache(maxsize=1)
-def load_landmarks_68() -> SurfacePoints:
-    """Return the packaged points."""
-    return read_landmarks_68(LANDMARKS_68_PATH)
+@lru_cache(maxsize=4)
+def load_landmarks_68(revision: int) -> SurfacePoints:
+    """Return the packaged points for a revision of the looks, which differ in the brows."""
+    return read_landmarks_68(LANDMARKS_68_PATH, revision)
 
 
-def read_landmarks_68(path: Path) -> SurfacePoints:
+def read_landmarks_68(path: Path, revision: int) -> SurfacePoints:
     """Read a file of :func:`write_landmarks_68`; raises HeadAssetsDoNotMatch for anything else."""
     try:
         body = json.loads(path.read_text(encoding="utf-8"))
-        vertices = np.array([point["vertices"] for point in body["points"]], np.int64)
-        weights = np.array([point["weights"] for point in body["points"]], np.float32)
-        fits = vertices.shape == weights.shape == (LANDMARK_COUNT, 3) and body["scheme"] == SCHEME
-        if not fits or not np.allclose(weights.sum(axis=1), 1.0, atol=1e-4):
-            raise ValueError(f"they are not {LANDMARK_COUNT} points of the scheme {SCHEME}")
+        points = body["points"] | body["brows"][str(revision)]
+        order = [points[str(number)] for number in range(LANDMARK_COUNT)]
+        vertices = np.array([point["vertices"] for point in order], np.int64)
+        weights = np.array([point["weights"] for point in order], np.float32)
+        if vertices.shape != (LANDMARK_COUNT, 3) or weights.shape != vertices.shape:
+            raise ValueError("a point is not three vertices and their weights")
+        if body["scheme"] != SCHEME or not np.allclose(weights.sum(axis=1), 1.0, atol=1e-4):
+            raise ValueError(f"they are not points of the scheme {SCHEME}")
     except (OSError, ValueError, KeyError, TypeError) as problem:
         raise HeadAssetsDoNotMatch(
-            f"The landmark places cannot be read: {problem}.",
+            f"The landmark places cannot be read: {problem!r}.",
             path=path,
             remedy="Reinstall svfr-studio, or make the file again with python -m svfr_lab.landmark_choice.",
         ) from problem
     return SurfacePoints(vertices, weights)
 
 
-def write_landmarks_68(path: Path, points: list[SurfacePoint]) -> None:
-    """Write the points, one a line."""
-    rows = [json.dumps({"vertices": point.vertices, "weights": point.weights}) for point in points]
-    path.write_text(f'{{"scheme": "{SCHEME}", "points": [\n' + ",\n".join(rows) + "\n]}\n", encoding="utf-8")
+def write_landmarks_68(path: Path, points: Mapping[int, Sequence[SurfacePoint]]) -> None:
+    """Write the points of each revision, those of the brows apart: the others must be the same."""
+    common, *others = (_without_brows(each) for each in points.values())
+    if any(other != common for other in others):
+        raise ArgumentOutOfRange(
+            "Revisions may differ in the brows alone.", remedy="Choose the points of all from one head."
+        )
+    brows = {
+        str(revision): {str(number): vars(each[number]) for number in BROWS}
+        for revision, each in points.items()
+    }
+    rows = ",\n".join(f'"{number}": {json.dumps(vars(point))}' for number, point in common.items())
+    tables = ",\n".join(f'"{revision}": {json.dumps(table)}' for revision, table in brows.items())
+    text = f'{{"scheme": "{SCHEME}", "points": {{\n{rows}\n}}, "brows": {{\n{tables}\n}}}}\n'
+    path.write_text(text, encoding="utf-8")
+
+
+def _without_brows(points: Sequence[SurfacePoint]) -> dict[int, SurfacePoint]:
+    return {number: point for number, point in enumerate(points) if number not in BROWS}
 
 
 def mirrored_order(count: int) -> list[int]:

@@ -27,8 +27,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from svfr_lab.backgrounds import background_bank
+from svfr_lab.clip_scene import CURRENT_REVISION, FIRST_REVISION, check_revision, draw_scene
 from svfr_lab.errors import ArgumentOutOfRange, RenderedFolderIsUnusable
-from svfr_lab.face_renderer import FaceRenderer, draw_scene, projected_landmarks
+from svfr_lab.face_renderer import FaceRenderer, projected_landmarks
 from svfr_lab.head_assets import HEAD_ASSETS_PATH
 from svfr_lab.head_model import load_head_model, posed_vertices
 from svfr_lab.landmark_points import LANDMARK_COUNT
@@ -41,7 +42,7 @@ _SAME_LANDMARK_PX = 0.01
 
 @dataclass(frozen=True)
 class RenderSettings:
-    """What decides every pixel of a rendered folder."""
+    """What decides every pixel of a rendered folder; ``revision`` is that of the looks."""
 
     clips: int
     first_seed: int
@@ -49,6 +50,12 @@ class RenderSettings:
     frames: int = 8
     bank_seed: int = 5
     bank: int = 600
+    revision: int = CURRENT_REVISION
+
+    @classmethod
+    def from_record(cls, record: dict[str, int]) -> "RenderSettings":
+        """Return recorded settings; those of before there were revisions are of the first one."""
+        return cls(**({"revision": FIRST_REVISION} | record))
 
 
 @dataclass(frozen=True)
@@ -73,13 +80,14 @@ def render_dataset(folder: Path, settings: RenderSettings) -> None:
         raise ArgumentOutOfRange(
             f"Nothing to render with {settings}.", remedy="Ask for at least one clip, frame and background."
         )
+    check_revision(settings.revision)
     folder.mkdir(parents=True, exist_ok=True)
     first_missing = _begin_or_resume(folder, settings)
     arrays = [np.load(folder / f"{name}.npy", mmap_mode="r+") for name in _ARRAYS]
     clips, landmarks_px, landmarks68_px = arrays
     if first_missing < settings.clips:
         bank = background_bank(settings.bank_seed, settings.bank)
-        renderer = FaceRenderer(settings.size_px, bank)
+        renderer = FaceRenderer(settings.size_px, bank, settings.revision)
         started = time.monotonic()
         for clip in range(first_missing, settings.clips):
             rendered = renderer.render_clip(settings.first_seed + clip, settings.frames)
@@ -110,12 +118,15 @@ def add_landmarks68(folder: Path) -> None:
     settings, model = rendered.settings, load_head_model()
     landmarks68_px = np.zeros((settings.clips, settings.frames, LANDMARK_COUNT, 2), np.float32)
     for clip, known_px in enumerate(rendered.landmarks_px):
-        scene = draw_scene(model, settings.first_seed + clip, settings.frames, settings.bank)
+        seed, revision = settings.first_seed + clip, settings.revision
+        scene = draw_scene(model, seed, settings.frames, settings.bank, revision)
         posed = posed_vertices(model, scene.identity, scene.motion)
-        few_px, landmarks68_px[clip] = projected_landmarks(model, scene.motion, posed, settings.size_px)
+        few_px, landmarks68_px[clip] = projected_landmarks(
+            model, scene.motion, posed, settings.size_px, revision
+        )
         if np.abs(few_px - known_px).max() > _SAME_LANDMARK_PX:
             raise RenderedFolderIsUnusable(
-                f"Clip {clip} is not the clip of seed {settings.first_seed + clip}.",
+                f"Clip {clip} is not the clip of seed {seed}.",
                 path=folder,
                 remedy="Render the clips again to have their 68 landmarks.",
             )
@@ -129,7 +140,7 @@ def open_rendered_folder(folder: Path) -> RenderedFolder:
     try:
         record = json.loads((folder / "dataset.json").read_text())
         ready = int((folder / "done").read_text())
-        settings = RenderSettings(**record["settings"])
+        settings = RenderSettings.from_record(record["settings"])
         clips = np.load(folder / "clips.npy", mmap_mode="r")
         landmarks_px = np.load(folder / "landmarks.npy", mmap_mode="r")
         has_68 = (folder / "landmarks68.npy").exists()
@@ -158,10 +169,10 @@ def _begin_or_resume(folder: Path, settings: RenderSettings) -> int:
     """Make the arrays of a new folder, or check an old one; return the first clip still missing."""
     record = folder / "dataset.json"
     if record.exists():
-        begun_with = json.loads(record.read_text())["settings"]
-        if begun_with != asdict(settings):
+        begun_with = RenderSettings.from_record(json.loads(record.read_text())["settings"])
+        if begun_with != settings:
             raise RenderedFolderIsUnusable(
-                f"The folder was begun with {begun_with}, not with {asdict(settings)}.",
+                f"The folder was begun with {asdict(begun_with)}, not with {asdict(settings)}.",
                 path=folder,
                 remedy="Choose an empty folder, or repeat the settings it was begun with.",
             )
@@ -206,12 +217,19 @@ def main() -> None:
     parser.add_argument("--frames", type=int, default=8, help="frames per clip")
     parser.add_argument("--bank-seed", type=int, default=5, help="seed of the backgrounds")
     parser.add_argument("--bank", type=int, default=600, help="number of backgrounds")
+    parser.add_argument("--revision", type=int, default=CURRENT_REVISION, help="of the looks")
     asked = parser.parse_args()
     if asked.add_landmarks68 is not None:
         add_landmarks68(asked.add_landmarks68)
         return
     settings = RenderSettings(
-        asked.clips, asked.first_seed, asked.size, asked.frames, asked.bank_seed, asked.bank
+        asked.clips,
+        asked.first_seed,
+        asked.size,
+        asked.frames,
+        asked.bank_seed,
+        asked.bank,
+        asked.revision,
     )
     render_dataset(asked.out, settings)
 

@@ -129,7 +129,9 @@ def test_without_a_network_the_demo_says_where_to_put_the_archive(
 def test_the_rendered_picture_shows_all_three_tasks_over_the_whole_frame() -> None:
     landmarks = np.full((16, 5, 2), 48.0, np.float32)
     frames = np.random.default_rng(3).integers(0, 256, (16, 96, 96, 3), dtype=np.uint8)
-    rendered = render_picture.rendered_cases(RenderedClip(frames, landmarks))
+    rendered = render_picture.rendered_cases(
+        RenderedClip(frames, landmarks, np.zeros((16, 68, 2), np.float32))
+    )
     assert [case.task for case in rendered] == ["bfr", "colorize", "inpaint"]
     codes = frames.astype(np.float32) / np.float32(255)
     for case in rendered:

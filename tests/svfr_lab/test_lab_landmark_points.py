@@ -4,12 +4,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from svfr_lab.clip_scene import CURRENT_REVISION, FIRST_REVISION
 from svfr_lab.errors import ArgumentOutOfRange, HeadAssetsDoNotMatch
 from svfr_lab.head_model import PART_SKIN, five_points, load_head_model, vertex_normals
 from svfr_lab.landmark_choice import choose_landmarks
 from svfr_lab.landmark_points import (
+    BROWS,
     LANDMARKS_68_PATH,
     MIRRORED_68,
+    SurfacePoint,
     load_landmarks_68,
     mirrored_order,
     read_landmarks_68,
@@ -26,19 +29,30 @@ JAW, LEFT_BROW, RIGHT_BROW, RIDGE, BASE = (
 OUTER = range(48, 60)
 
 
-def points_on_rest() -> np.ndarray:
-    return load_landmarks_68().on(load_head_model().assets.rest_vertices)
+REVISIONS = range(FIRST_REVISION, CURRENT_REVISION + 1)
+
+
+def points_on_rest(revision: int = CURRENT_REVISION) -> np.ndarray:
+    return load_landmarks_68(revision).on(load_head_model().assets.rest_vertices)
 
 
 def test_choosing_the_points_again_gives_the_packaged_file(tmp_path: Path):
-    write_landmarks_68(tmp_path / "again.json", choose_landmarks(load_head_model()))
-    again, packaged = read_landmarks_68(tmp_path / "again.json"), load_landmarks_68()
-    rest = load_head_model().assets.rest_vertices
-    assert np.allclose(again.on(rest), packaged.on(rest), atol=1e-4)
+    model, path = load_head_model(), tmp_path / "again.json"
+    write_landmarks_68(path, choose_landmarks(model))
+    for revision in REVISIONS:
+        again = read_landmarks_68(path, revision).on(model.assets.rest_vertices)
+        assert np.allclose(again, points_on_rest(revision), atol=1e-4)
+
+
+def test_revisions_differ_in_the_brows_alone():
+    first, current = points_on_rest(FIRST_REVISION), points_on_rest()
+    moved = np.abs(first - current).max(axis=1) > 1e-6
+    assert np.flatnonzero(moved).tolist() == list(BROWS)
+    assert (first[BROWS, 1] > current[BROWS, 1]).all()
 
 
 def test_every_point_lies_on_skin_that_faces_the_viewer():
-    model, points = load_head_model(), load_landmarks_68()
+    model, points = load_head_model(), load_landmarks_68(CURRENT_REVISION)
     assert (model.parts[points.vertices] == PART_SKIN).all()
     normals = vertex_normals(model, model.assets.rest_vertices)
     facing = points.on(normals)[:, 2]
@@ -79,7 +93,7 @@ def test_the_corners_and_the_tip_agree_with_the_five_points():
 
 
 def test_a_blink_closes_the_lids_and_an_open_jaw_the_lips_apart():
-    model, points = load_head_model(), load_landmarks_68()
+    model, points = load_head_model(), load_landmarks_68(CURRENT_REVISION)
     rest, offsets = model.assets.rest_vertices, model.assets.offsets
     blink = rest + offsets[model.assets.target("ex/eyeBlinkRight")]
     speak = rest + offsets[model.assets.target("ex/jawOpen")]
@@ -92,23 +106,31 @@ def test_a_blink_closes_the_lids_and_an_open_jaw_the_lips_apart():
     assert gap(speak, 62, 66) > gap(rest, 62, 66) + 0.1
 
 
+def test_points_that_differ_elsewhere_are_not_written(tmp_path: Path):
+    points = [SurfacePoint.of_vertex(vertex) for vertex in range(68)]
+    with pytest.raises(ArgumentOutOfRange, match="brows alone"):
+        write_landmarks_68(tmp_path / "points.json", {1: points, 2: [points[1], *points[1:]]})
+
+
 @pytest.mark.parametrize("count", [4, 98])
 def test_the_mirror_of_an_unknown_scheme_is_refused(count: int):
     with pytest.raises(ArgumentOutOfRange):
         mirrored_order(count)
 
 
-@pytest.mark.parametrize("fault", ["gone", "short", "scheme", "weights", "text"])
+@pytest.mark.parametrize("fault", ["gone", "short", "scheme", "weights", "text", "revision"])
 def test_a_damaged_file_of_points_is_refused(tmp_path: Path, fault: str):
     path = tmp_path / "points.json"
     body = json.loads(LANDMARKS_68_PATH.read_text())
     if fault == "short":
-        body["points"].pop()
+        del body["points"]["3"]
     if fault == "scheme":
         body["scheme"] = "other"
     if fault == "weights":
-        body["points"][3]["weights"] = [1.0, 1.0, 0.0]
+        body["points"]["3"]["weights"] = [1.0, 1.0, 0.0]
+    if fault == "revision":
+        del body["brows"][str(CURRENT_REVISION)]
     if fault != "gone":
         path.write_text("no" if fault == "text" else json.dumps(body))
     with pytest.raises(HeadAssetsDoNotMatch, match="landmark_choice"):
-        read_landmarks_68(path)
+        read_landmarks_68(path, CURRENT_REVISION)

@@ -25,7 +25,7 @@ from .run import CaseResult, DemoPlan, run_case, stop_server
 
 SIZE_PX, FRAME_COUNT, SHOWN = 96, 16, 8
 # The first clip of the evaluation split, and its backgrounds (svfr_lab/data/evaluation_split.json).
-FACE_SEED, BANK_SEED, BANK_COUNT = 5_000_000, 991, 600
+FACE_SEED, BANK_SEED, BANK_COUNT, REVISION = 5_000_000, 991, 600, 1
 CELL_PX = 240
 WHOLE_FRAME = ("--faces", "frame")
 PICTURE = Path(__file__).parent / "before-after-truth.png"
@@ -54,7 +54,7 @@ def quarter_size(footage: Footage, frames: range) -> Degraded:
 
 def render() -> RenderedClip:
     """Render the face; the same picture on every machine up to the graphics driver's rounding."""
-    renderer = FaceRenderer(SIZE_PX, background_bank(BANK_SEED, BANK_COUNT))
+    renderer = FaceRenderer(SIZE_PX, background_bank(BANK_SEED, BANK_COUNT), REVISION)
     try:
         return renderer.render_clip(FACE_SEED, FRAME_COUNT)
     finally:

@@ -43,5 +43,6 @@ def _cells(row: Row) -> list[Cell]:
     for name, clip in row.clips.items():
         value = row.decibels[name]
         figure = "" if value is None else f" {value:.2f} dB"
-        cells.append(Cell(clip[len(clip) // 2], f"{row.case}: {name.replace('_', ' ')}{figure}"))
+        case = "" if cells else f"{row.case}: "  # once in a row: longer labels are set smaller
+        cells.append(Cell(clip[len(clip) // 2], f"{case}{name.replace('_', ' ')}{figure}"))
     return cells

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import argparse
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -40,11 +40,21 @@ _Z_95 = 1.959964
 
 @dataclass(frozen=True)
 class FrontalPerson:
-    """One frontal frame (256, 256, 3) uint8, its seed, and whether the detector agrees."""
+    """One frontal frame (256, 256, 3) uint8 and its seed.
+
+    ``landmarks68_px`` (68, 2) exact; ``box`` the detector's rectangle around the nose, None where it does not
+    agree that there is a face.
+    """
 
     seed: int
     picture: NDArray[np.uint8]
-    is_found: bool
+    landmarks68_px: NDArray[np.float32]
+    box: dlib.rectangle | None
+
+    @property
+    def is_found(self) -> bool:
+        """Whether the detector agrees."""
+        return self.box is not None
 
 
 @dataclass(frozen=True)
@@ -84,12 +94,16 @@ def frontal_people(first_seed: int, count: int, revision: int) -> Iterator[Front
             if bool(((points > _MARGIN_PX) & (points < SIZE_PX - _MARGIN_PX)).all()):
                 found += 1
                 picture = np.ascontiguousarray(clip.frames[0])
-                x, y = points[2]
-                boxes = find(picture, _ENLARGED_ONCE)
-                is_found = any(b.left() <= x <= b.right() and b.top() <= y <= b.bottom() for b in boxes)
-                yield FrontalPerson(seed, picture, is_found)
+                box = _box_around(points[2], find(picture, _ENLARGED_ONCE))
+                yield FrontalPerson(seed, picture, clip.landmarks68_px[0], box)
         seed += 1
     renderer.close()
+
+
+def _box_around(nose_px: NDArray[np.float32], boxes: Iterable[dlib.rectangle]) -> dlib.rectangle | None:
+    x, y = nose_px
+    around = (b for b in boxes if b.left() <= x <= b.right() and b.top() <= y <= b.bottom())
+    return next(around, None)
 
 
 def write_sheet(path: Path, people: list[FrontalPerson]) -> None:

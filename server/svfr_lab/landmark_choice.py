@@ -108,7 +108,7 @@ class FrontView:
 
 
 def choose_landmarks(model: HeadModel) -> dict[int, list[SurfacePoint]]:
-    """Return the 68 points in iBUG order for each revision of the looks; the module says how they are found."""
+    """Return the 68 points in iBUG order for each revision of the looks; see the module for the way."""
     rest = model.assets.rest_vertices
     front = FrontView(model, rest)
     opened = FrontView(model, rest + _OPEN_JAW * model.assets.offsets[model.assets.target("ex/jawOpen")])

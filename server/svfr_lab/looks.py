@@ -28,7 +28,7 @@ from svfr_lab.head_model import (
 )
 
 _IDENTITY_STRENGTH = 0.22
-_TEETH_BACK_DM = 0.06
+_TEETH_BACK_DM = 0.09
 _EXPRESSIONS_PER_CLIP = 7
 # These have a side in their name without being half of a movement, or are no expression.
 _ONE_SIDED = re.compile(r"ex/(jaw|mouth)(Left|Right)")
@@ -110,8 +110,11 @@ def draw_photographed_appearance(rng: np.random.Generator) -> FaceAppearance:
     drawn = draw_appearance(rng)
     dark_hair = DARK_HAIR_RGB[rng.integers(len(DARK_HAIR_RGB))] * rng.uniform(0.6, 1.5)
     has_dark_hair = _luma(drawn.skin_rgb) < _DARK_SKIN_LUMA and rng.random() < _DARK_HAIR_SHARE
+    clothes = [_draw_cloth(rng), _draw_cloth(rng)]
     look = replace(
         drawn,
+        clothes_rgb_1=clothes[0],
+        clothes_rgb_2=clothes[1],
         hair_rgb=_rgb(dark_hair) if has_dark_hair else drawn.hair_rgb,
         specular=0.6 * drawn.specular,
         neckline_below_eyes=float(rng.uniform(1.3, 1.75)),
@@ -121,6 +124,12 @@ def draw_photographed_appearance(rng: np.random.Generator) -> FaceAppearance:
         glasses_aspect=float(rng.uniform(1.0, 1.5)),
     )
     return _exposed(look)
+
+
+def _draw_cloth(rng: np.random.Generator) -> Rgb:
+    """Return a linear colour, drawn as the eye sees it: evenly from dark to light, some of it vivid."""
+    shown = rng.uniform(0.12, 0.9) + rng.normal(0.0, 0.18, 3) * rng.uniform(0.0, 1.4)
+    return _rgb(np.clip(shown, 0.04, 0.95) ** 2.2)
 
 
 def _movements(model: HeadModel) -> list[list[int]]:

@@ -9,7 +9,7 @@ import numpy as np
 import OpenImageIO as oiio
 import pytest
 import torch
-from clip_samples import FRAMES, head_pictures, write_movie, write_pictures
+from clip_samples import FRAMES, head_pictures, write_movie, write_pictures, write_predictor
 from typer.testing import CliRunner
 
 from svfr.training.config import Phase, read_config
@@ -254,6 +254,27 @@ def test_a_file_that_is_no_predictor_is_refused(tmp_path: Path):
     path.write_bytes(b"no predictor")
     with pytest.raises(LandmarkPredictorUnusable, match="cannot load"):
         LandmarkPredictor(path)
+
+
+def test_a_predictor_of_the_users_gives_the_68_landmarks(footage: Path, tmp_path: Path):
+    rng = np.random.default_rng(0)
+    pictures = [rng.integers(0, 256, (256, 256, 3), dtype=np.uint8) for _ in range(2)]
+    places = np.stack(np.meshgrid(np.linspace(70, 190, 17), np.linspace(80, 190, 4)), axis=-1).reshape(-1, 2)
+    file = write_predictor(tmp_path / "68.dat", pictures, [places, places])
+    write_clip_list(tmp_path / "clips.jsonl", [ONE], footage, tmp_path / "cache", file)
+    source = VideoClips(tmp_path / "clips.jsonl", SHARES, CROP_PX, 3, landmarks=68)
+    batch = source.batch(np.random.default_rng(0), PHASE)
+    assert batch.landmarks is not None and batch.landmarks.shape == (4, 3, 68, 2)
+    assert bool(torch.isfinite(batch.landmarks).all())
+    clip = only(tmp_path / "clips.jsonl")
+    assert np.abs(clip.alignment.landmarks68 - (places + 0.5) / 256).max() < 0.05
+
+
+def test_a_predictor_of_other_points_is_refused(tmp_path: Path):
+    pictures = [np.zeros((256, 256, 3), np.uint8)] * 2
+    file = write_predictor(tmp_path / "5.dat", pictures, [np.full((5, 2), 100.0)] * 2)
+    with pytest.raises(LandmarkPredictorUnusable, match="finds 5 points"):
+        LandmarkPredictor(file)
 
 
 def test_the_command_prepares_a_list_and_names_what_is_left_out(listed: Listed):

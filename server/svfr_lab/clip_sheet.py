@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -13,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from svfr_lab.backgrounds import background_bank
-from svfr_lab.clip_scene import CURRENT_REVISION
+from svfr_lab.clip_scene import CURRENT_REVISION, draw_scene
 from svfr_lab.face_renderer import FaceRenderer
 
 FIRST_SEED = 9_000_000
@@ -31,13 +32,11 @@ def clip_sheet(first_seed: int = FIRST_SEED, revision: int = CURRENT_REVISION) -
     renderer = FaceRenderer(_DRAWN_PX, background_bank(_BANK_SEED, _BANK), revision)
     rows = []
     for row in range(ROWS):
-        clips = (
-            renderer.render_clip(first_seed + row * COLUMNS + column, _FRAMES) for column in range(COLUMNS)
-        )
-        cells = [
-            _cell(clip.frames[_SHOWN_FRAME], clip.landmarks68_px[_SHOWN_FRAME] if row == ROWS - 1 else None)
-            for clip in clips
-        ]
+        cells = []
+        for column in range(COLUMNS):
+            scene = draw_scene(renderer.model, first_seed + row * COLUMNS + column, _FRAMES, _BANK, revision)
+            clip = renderer.render_scene(replace(scene, motion=scene.motion.frame(_SHOWN_FRAME)))
+            cells.append(_cell(clip.frames[0], clip.landmarks68_px[0] if row == ROWS - 1 else None))
         rows.append(np.concatenate(cells, axis=1))
     renderer.close()
     return np.concatenate(rows)

@@ -1,8 +1,9 @@
 """What a model must beat: the best that simple methods do, tuned on training clips.
 
 For BFR bicubic enlargement, alone and after a tuned spatial denoiser with a 3-tap temporal mean; for colorize
-one constant tint and a cubic of luma; for inpaint a flat fill, Navier-Stokes and Telea. An untuned baseline
-flatters a model: the temporal mean alone is worth 0.2 dB, and any colour at all beats grey.
+one constant tint and a cubic of luma; for inpaint a flat fill, Navier-Stokes, Telea at three radii, and the
+mean of the two that a preview model starts from. An untuned baseline flatters a model: the temporal mean
+alone is worth 0.2 dB, and any colour at all beats grey.
 
 ``python -m svfr_lab.baselines --train DIR --eval DIR --out FILE`` tunes on the first training clips, applies
 the result to the frozen split and writes the tuned parameters, a table and the PSNR of every clip.
@@ -24,6 +25,7 @@ from svfr_lab.errors import ArgumentOutOfRange, RenderedFolderIsUnusable
 from svfr_lab.evaluation_split import FROZEN_TASKS, EvaluationSplit, open_evaluation_split
 from svfr_lab.metrics import psnr_db
 from svfr_lab.render_dataset import open_rendered_folder
+from svfr_restore.prepare import fill_blend
 
 BASELINES_PATH = Path(__file__).parent / "data" / "baselines.json"
 
@@ -160,6 +162,12 @@ def fill_from_edge(degraded: Degraded, method: int, radius_px: int) -> Clip:
     return np.where(hole[..., None], np.stack(filled).astype(np.float32) / np.float32(255), degraded.lq)
 
 
+def fill_by_two(degraded: Degraded) -> Clip:
+    """Return the clip with its hole filled as a preview model is given it, before any network."""
+    hole = _hole(degraded)
+    return np.stack([fill_blend(frame, hole) for frame in degraded.lq])
+
+
 def baseline_methods(bfr: DenoiseAndEnlarge, colour: ColourFit) -> dict[str, dict[str, Method]]:
     """Return every baseline by task and name; ``input`` is the damaged clip itself."""
     return {
@@ -171,6 +179,8 @@ def baseline_methods(bfr: DenoiseAndEnlarge, colour: ColourFit) -> dict[str, dic
             "navier_stokes_3": lambda d: fill_from_edge(d, cv2.INPAINT_NS, 3),
             "telea_3": lambda d: fill_from_edge(d, cv2.INPAINT_TELEA, 3),
             "telea_5": lambda d: fill_from_edge(d, cv2.INPAINT_TELEA, 5),
+            "telea_10": lambda d: fill_from_edge(d, cv2.INPAINT_TELEA, 10),
+            "blend": fill_by_two,
         },
     }
 

@@ -96,9 +96,14 @@ class Alignment:
 
 
 class LandmarkPredictor:
-    """68 landmarks by a dlib shape predictor of the user's; none is shipped, their terms differ."""
+    """68 landmarks by a dlib shape predictor of the user's; none is shipped, their terms differ.
+
+    Predictors start from a rectangle as dlib's detector draws it: the one it finds in the crop, or the part
+    of the crop that a face fills.
+    """
 
     def __init__(self, path: Path) -> None:
+        self._find = dlib.get_frontal_face_detector()
         try:
             self._predict = dlib.shape_predictor(str(path))
             count = self._predict(np.zeros((LOOK_PX, LOOK_PX), np.uint8), _face_in_crop()).num_parts
@@ -117,7 +122,10 @@ class LandmarkPredictor:
 
     def points(self, crop_u8: NDArray[np.uint8]) -> Float32:
         """Return the points (68, 2) of a crop (256, 256, 3), in shares of its side."""
-        parts = self._predict(np.ascontiguousarray(crop_u8), _face_in_crop()).parts()
+        picture = np.ascontiguousarray(crop_u8)
+        usual = _face_in_crop()
+        found = max(self._find(picture), key=lambda box: box.intersect(usual).area(), default=usual)
+        parts = self._predict(picture, found if found.intersect(usual).area() > 0 else usual).parts()
         # dlib counts from the first pixel's centre
         shares = np.array([(part.x + 0.5, part.y + 0.5) for part in parts]) / LOOK_PX
         return shares.astype(np.float32)

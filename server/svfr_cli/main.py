@@ -1,5 +1,5 @@
 """The ``svfr`` command: ``svfr restore | faces | serve | status | jobs | cancel | model | parity | doctor``,
-``svfr train | evaluate | damage | lab``, ``svfr install | uninstall | service`` for hosts and machine.
+``svfr train | clips | evaluate | damage | lab``, ``svfr install | uninstall | service`` for the machine.
 ``svfr pause | resume | drain | watch | redo`` are for the queue, ``svfr key | cache`` for its keeper.
 
 Each command lives in a module of ``commands/``, which imports its heavy libraries when it runs and not

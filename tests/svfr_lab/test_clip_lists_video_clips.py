@@ -1,5 +1,5 @@
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from svfr_lab.clip_lists.alignment import ClipPlate, LandmarkPredictor, read_cro
 from svfr_lab.clip_lists.entries import ClipEntry, Region
 from svfr_lab.clip_lists.errors import ClipListInvalid, ClipsUnusable, LandmarkPredictorUnusable
 from svfr_lab.clip_lists.list_file import read_clip_list, write_clip_list
-from svfr_lab.clip_lists.video_clips import AlignedClip, LeftOut, VideoClips, align_list
+from svfr_lab.clip_lists.video_clips import AlignedClip, Aligner, LeftOut, VideoClips, align_list
 from svfr_lab.face_renderer import FaceRenderer
 from svfr_lab.train_run import find_recipe, open_clips
 from svfr_restore.job import survey_job
@@ -86,8 +86,13 @@ def write_exr(path: Path, pixels: np.ndarray) -> None:
     out.close()
 
 
+def aligned(path: Path) -> Iterator[AlignedClip | LeftOut]:
+    clips = read_clip_list(path)
+    return align_list(clips, Aligner(clips))
+
+
 def only(path: Path) -> AlignedClip:
-    (found,) = align_list(read_clip_list(path))
+    (found,) = aligned(path)
     assert isinstance(found, AlignedClip)
     return found
 
@@ -149,6 +154,8 @@ def test_a_batch_has_the_shape_that_training_wants(listed: Listed):
     assert torch.equal(batch.clean, again.clean) and torch.equal(batch.low_quality, again.low_quality)
     watched = source.held_back("colorize", 3, 2)
     assert watched.clips is not None and watched.clips.tolist() == [4]
+    nobody = VideoClips(listed(ONE, MOVIE), SHARES, CROP_PX, 3).held_back("bfr", 1, 2)
+    assert nobody.clips is not None and nobody.clips.tolist() == [3], "the last one that is drawn"
 
 
 def test_training_takes_a_list_where_it_takes_a_rendered_folder(listed: Listed):
@@ -164,9 +171,9 @@ def test_training_takes_a_list_where_it_takes_a_rendered_folder(listed: Listed):
 
 def test_alignments_are_computed_once(listed: Listed, alignments: list[Path], tmp_path: Path):
     path = listed(ONE, TWO, cache=tmp_path / "cache")
-    first = list(align_list(read_clip_list(path)))
+    first = list(aligned(path))
     assert len(alignments) == 2
-    again = list(align_list(read_clip_list(path)))
+    again = list(aligned(path))
     assert len(alignments) == 2
     for one, other in zip(first, again, strict=True):
         assert isinstance(one, AlignedClip) and isinstance(other, AlignedClip)
@@ -178,13 +185,13 @@ def test_what_was_damaged_or_listed_otherwise_is_aligned_again(
     listed: Listed, alignments: list[Path], tmp_path: Path
 ):
     path = listed(ONE, cache=tmp_path / "cache")
-    list(align_list(read_clip_list(path)))
+    list(aligned(path))
     kept = next((tmp_path / "cache").rglob("*.npz"))
     kept.write_bytes(kept.read_bytes()[:100])
-    list(align_list(read_clip_list(path)))
+    list(aligned(path))
     assert len(alignments) == 2
     boxed = replace(ONE, region=Region("box", {None: (150, 90, 80, 80)}))
-    list(align_list(read_clip_list(listed(boxed, cache=tmp_path / "cache"))))
+    list(aligned(listed(boxed, cache=tmp_path / "cache")))
     assert len(alignments) == 3
 
 
@@ -193,16 +200,16 @@ def test_a_clip_that_was_replaced_is_aligned_again(
 ):
     write_pictures(footage / "changing", head_pictures(renderer, frames=3))
     path = listed(ClipEntry("changing", "p1"), cache=tmp_path / "cache")
-    list(align_list(read_clip_list(path)))
+    list(aligned(path))
     write_pictures(footage / "changing", head_pictures(renderer, seed=204, frames=3))
-    list(align_list(read_clip_list(path)))
+    list(aligned(path))
     assert len(alignments) == 2
 
 
 def test_a_list_that_was_interrupted_goes_on(listed: Listed, alignments: list[Path], tmp_path: Path):
     path = listed(ONE, TWO, cache=tmp_path / "cache")
-    next(iter(align_list(read_clip_list(path))))
-    assert len(list(align_list(read_clip_list(path)))) == 2
+    next(iter(aligned(path)))
+    assert len(list(aligned(path))) == 2
     assert [clip.parent.name for clip in alignments] == ["one", "two"]
 
 
@@ -237,6 +244,16 @@ def test_clips_that_cannot_be_used_are_left_out_with_the_reason(listed: Listed):
         (3, "It shows no face."),
         (5, "Its face is seen for 1 frames only."),
     ]
+
+
+def test_a_clip_that_changes_under_a_run_stops_it(
+    listed: Listed, footage: Path, tmp_path: Path, renderer: FaceRenderer
+):
+    write_pictures(footage / "lost", head_pictures(renderer, frames=4))
+    source = VideoClips(listed(ClipEntry("lost", "p1"), cache=tmp_path / "cache"), SHARES, CROP_PX, 3)
+    write_pictures(footage / "lost", np.full((4, 96, 96, 3), 80, np.uint8))
+    with pytest.raises(ClipsUnusable, match="was changed"):
+        source.batch(np.random.default_rng(0), PHASE)
 
 
 def test_a_list_without_a_usable_clip_is_refused(listed: Listed):
@@ -290,5 +307,5 @@ def test_the_command_prepares_a_list_and_names_what_is_left_out(listed: Listed):
 
 
 def test_left_out_clips_say_where_they_are(listed: Listed):
-    (found,) = align_list(read_clip_list(listed(ClipEntry("empty", "p1"))))
+    (found,) = aligned(listed(ClipEntry("empty", "p1")))
     assert isinstance(found, LeftOut) and found.path.name == "empty"

@@ -71,14 +71,16 @@ def prepare(
     """
     with speaking(as_json) as output:
         from svfr_lab.clip_lists.list_file import read_clip_list
-        from svfr_lab.clip_lists.video_clips import LeftOut, align_list
+        from svfr_lab.clip_lists.video_clips import Aligner, LeftOut, align_list
 
         clips = read_clip_list(clip_list)
         progress = progress_for(output)
         left_out: list[LeftOut] = []
         try:
             for each in align_list(
-                clips, lambda done, total: progress.show({"stage": "align", "done": done, "total": total})
+                clips,
+                Aligner(clips),
+                lambda done, total: progress.show({"stage": "align", "done": done, "total": total}),
             ):
                 left_out += [each] if isinstance(each, LeftOut) else []
         finally:

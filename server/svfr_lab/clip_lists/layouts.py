@@ -79,11 +79,10 @@ def list_voxceleb2(folder: Path, with_boxes: bool) -> list[ClipEntry]:
 def list_celebv_text(folder: Path, with_boxes: bool) -> list[ClipEntry]:
     """Return the clips of CelebV-Text: movies ``NAME.mp4`` and ``celebvtext_info.json`` below ``folder``.
 
-    Source: README and ``download_and_process.py`` of github.com/celebv-text/CelebV-Text: the JSON's ``clips`` (in some
-    copies the JSON itself) map a name to ``ytb_id``, ``duration`` {start_sec, end_sec} and ``bbox`` {top,
-    bottom, left, right}; the processed clip is ``NAME.mp4``, the video cut to bbox and duration. So no box
-    applies to the movie, and faces are detected whatever ``with_boxes`` says. Clips whose movie is not there
-    are left out: most users have some of them.
+    Source: README and ``download_and_process.py`` of github.com/celebv-text/CelebV-Text: the JSON's ``clips``
+    (in some copies the JSON itself) map a name to ``ytb_id``, ``duration``, ``bbox``; the processed clip is
+    ``NAME.mp4``, the video cut to bbox and duration. So no box applies to the movie, and faces are detected
+    whatever ``with_boxes`` says. Clips whose movie is not there are left out: most users have some of them.
 
     The identity is the video: CelebV-Text does not say who is in it. People in several videos, and videos of
     several people, are not told apart.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,21 +47,42 @@ class LeftOut:
     reason: str
 
 
+class Aligner:
+    """Aligns the clips of one list, or finds what an earlier run kept; raises LandmarkPredictorUnusable."""
+
+    def __init__(self, clips: ClipList) -> None:
+        file = clips.landmarks68
+        self._predictor = None if file is None else LandmarkPredictor(file)
+        digest = "" if file is None else hashlib.sha256(file.read_bytes()).hexdigest()
+        self._cache, self._finder = AlignmentCache(clips.cache, digest), FivePointFinder()
+
+    def align(self, path: Path, entry: ClipEntry) -> Alignment | NoFace:
+        """Return where the face of a clip is; raises the errors of files that cannot be read."""
+        key = self._cache.key(path, entry)
+        kept = self._cache.load(key)
+        if kept is not None:
+            return kept
+        clip = ClipPlate.open(path, entry)
+        try:
+            found = align_clip(clip, entry.region, self._finder, self._predictor) or NoFace()
+        finally:
+            clip.close()
+        self._cache.keep(key, found)
+        return found
+
+
 def align_list(
-    clips: ClipList, looked: Callable[[int, int], None] = lambda done, total: None
+    clips: ClipList, aligner: Aligner, looked: Callable[[int, int], None] = lambda done, total: None
 ) -> Iterator[AlignedClip | LeftOut]:
     """Yield every clip of a list in order, aligned now or earlier.
 
     ``looked`` is told how many clips of how many are done. A clip that shows no face or cannot be read is
-    left out with its reason. Raises LandmarkPredictorUnusable.
+    left out with its reason.
     """
-    predictor = None if clips.landmarks68 is None else LandmarkPredictor(clips.landmarks68)
-    digest = "" if clips.landmarks68 is None else hashlib.sha256(clips.landmarks68.read_bytes()).hexdigest()
-    cache, finder = AlignmentCache(clips.cache, digest), FivePointFinder()
     for done, (line, entry) in enumerate(zip(clips.lines, clips.entries, strict=True), 1):
         path = clips.clip_path(entry)
         try:
-            found = _aligned(path, entry, cache, finder, predictor)
+            found = aligner.align(path, entry)
         except (SvfrError, OSError) as problem:
             yield LeftOut(line, path, f"{problem}")
         else:
@@ -72,34 +93,14 @@ def align_list(
         looked(done, len(clips.entries))
 
 
-def _aligned(
-    path: Path,
-    entry: ClipEntry,
-    cache: AlignmentCache,
-    finder: FivePointFinder,
-    predictor: LandmarkPredictor | None,
-) -> Alignment | NoFace:
-    key = cache.key(path, entry)
-    kept = cache.load(key)
-    if kept is not None:
-        return kept
-    clip = ClipPlate.open(path, entry)
-    try:
-        found = align_clip(clip, entry.region, finder, predictor) or NoFace()
-    finally:
-        clip.close()
-    cache.keep(key, found)
-    return found
-
-
 class VideoClips(DamagedClips):
     """A :class:`svfr.training.batches.ClipSource` over a list of clips.
 
     Crops have ``crop_px`` pixels a side; only clips with at least ``least_frames`` frames of one face are
     taken. ``landmarks`` is 5, or 68 from the user's predictor: NaN where there is none, or for the five where
     the net places no face. ``left_out`` are the clips that are not used, with the reason. The clips' numbers
-    in a batch are those of their lines. Raises what reading the list raises, and ClipsUnusable when nothing
-    is left to train with.
+    in a batch are those of their lines. Without clips that are held back, the last drawn ones are watched.
+    Raises what reading the list raises, and ClipsUnusable when nothing is left to train with.
     """
 
     def __init__(
@@ -113,8 +114,10 @@ class VideoClips(DamagedClips):
         landmarks: int = 5,
         looked: Callable[[int, int], None] = lambda done, total: None,
     ) -> None:
-        usable, self.left_out = _usable(read_clip_list(list_file), least_frames, looked)
-        store = _VideoStore(usable, crop_px, landmarks)
+        clips = read_clip_list(list_file)
+        aligner = Aligner(clips)
+        usable, self.left_out = _usable(align_list(clips, aligner, looked), least_frames)
+        store = _VideoStore(usable, aligner, crop_px, landmarks)
         if not store.drawn:
             reasons = "; ".join(f"line {each.line}: {each.reason}" for each in self.left_out[:_MOST_REASONS])
             raise ClipsUnusable(
@@ -125,38 +128,53 @@ class VideoClips(DamagedClips):
         super().__init__(store, task_shares, hole_fill, hole_plane)
 
 
-def _usable(
-    clips: ClipList, least_frames: int, looked: Callable[[int, int], None]
-) -> tuple[list[AlignedClip], list[LeftOut]]:
-    usable: list[AlignedClip] = []
+@dataclass(frozen=True)
+class _Usable:
+    """What is kept in memory of a clip: a list may have tens of thousands."""
+
+    line: int
+    entry: ClipEntry
+    path: Path
+    frame_count: int
+
+
+def _usable(clips: Iterable[AlignedClip | LeftOut], least_frames: int) -> tuple[list[_Usable], list[LeftOut]]:
+    usable: list[_Usable] = []
     left_out: list[LeftOut] = []
-    for each in align_list(clips, looked):
+    for each in clips:
         if isinstance(each, LeftOut):
             left_out.append(each)
         elif (count := len(each.alignment.crop.frames)) < least_frames:
             left_out.append(LeftOut(each.line, each.path, f"Its face is seen for {count} frames only."))
         else:
-            usable.append(each)
+            usable.append(_Usable(each.line, each.entry, each.path, count))
     return usable, left_out
+
+
+@dataclass(frozen=True)
+class _OpenClip:
+    plate: ClipPlate
+    alignment: Alignment
 
 
 class _VideoStore:
     """A :class:`svfr_lab.training_clips.ClipStore` over aligned clips; their numbers are their lines."""
 
-    def __init__(self, clips: Sequence[AlignedClip], crop_px: int, landmarks: int) -> None:
+    def __init__(self, clips: Sequence[_Usable], aligner: Aligner, crop_px: int, landmarks: int) -> None:
         self._clips = {clip.line: clip for clip in clips}
-        self._crop_px, self._landmarks = crop_px, landmarks
+        self._aligner, self._crop_px, self._landmarks = aligner, crop_px, landmarks
         self.drawn: Sequence[int] = [clip.line for clip in clips if clip.entry.split == "train"]
-        self.held_back: Sequence[int] = [clip.line for clip in clips if clip.entry.split == "held_back"]
-        self.shortest_frames = min((self.frame_count(line) for line in self._clips), default=0)
-        self._open: OrderedDict[int, ClipPlate] = OrderedDict()
+        held_back = [clip.line for clip in clips if clip.entry.split == "held_back"]
+        self.held_back: Sequence[int] = held_back or self.drawn
+        self.shortest_frames = min((clip.frame_count for clip in clips), default=0)
+        self._open: OrderedDict[int, _OpenClip] = OrderedDict()
 
     def frame_count(self, clip: int) -> int:
-        return len(self._clips[clip].alignment.crop.frames)
+        return self._clips[clip].frame_count
 
     def read(self, clip: int, frames: Sequence[int]) -> tuple[Float32, Float32]:
-        aligned = self._clips[clip]
-        alignment, plate = aligned.alignment, self._plate(aligned)
+        opened = self._opened(self._clips[clip])
+        plate, alignment = opened.plate, opened.alignment
         domain = plate.exposed(alignment.exposure_stops)
         # movies are decoded forwards, whatever the order asked for
         pictures = {
@@ -166,11 +184,18 @@ class _VideoStore:
         chosen = alignment.landmarks5 if self._landmarks == _FEW else alignment.landmarks68
         return np.stack([pictures[number] for number in frames]), chosen[list(frames)] * self._crop_px
 
-    def _plate(self, clip: AlignedClip) -> ClipPlate:
-        """Return the clip's files, open; the longest unused are closed."""
+    def _opened(self, clip: _Usable) -> _OpenClip:
+        """Return the clip with its files open; the one that was not used for longest is closed."""
         if clip.line not in self._open:
-            self._open[clip.line] = ClipPlate.open(clip.path, clip.entry)
+            alignment = self._aligner.align(clip.path, clip.entry)
+            if isinstance(alignment, NoFace) or len(alignment.crop.frames) != clip.frame_count:
+                raise ClipsUnusable(
+                    "The clip was changed while it was trained with.",
+                    path=clip.path,
+                    remedy="Start the training again.",
+                )
+            self._open[clip.line] = _OpenClip(ClipPlate.open(clip.path, clip.entry), alignment)
             if len(self._open) > _OPEN_CLIPS:
-                self._open.popitem(last=False)[1].close()
+                self._open.popitem(last=False)[1].plate.close()
         self._open.move_to_end(clip.line)
         return self._open[clip.line]

@@ -9,12 +9,14 @@ from clip_samples import write_predictor
 
 from svfr_lab.clip_scene import CURRENT_REVISION
 from svfr_lab.clip_sheet import COLUMNS, ROWS, SIZE_PX, clip_sheet
+from svfr_lab.face_renderer import FaceRenderer
 from svfr_lab.frontal_agreement import FrontalPerson, frontal_people, write_sheet
 from svfr_lab.landmark_agreement import landmark_distances
 
 
 @pytest.fixture(scope="module")
-def people() -> list[FrontalPerson]:
+def people(renderer: FaceRenderer) -> list[FrontalPerson]:
+    """A few people; the session's renderer proves that there is graphics."""
     return list(frontal_people(8_600_000, 4, CURRENT_REVISION))
 
 

@@ -114,7 +114,7 @@ def test_the_brows_that_are_painted_lie_at_the_landmarks(renderer: FaceRenderer)
             assert abs(int(column.argmin()) - 8 - 2) <= 3
 
 
-def test_the_detector_agrees_on_most_frontal_people():
+def test_the_detector_agrees_on_most_frontal_people(renderer: FaceRenderer):
     """The whole measurement has 200 people; here a few, for the way and against a fall."""
     people = list(frontal_people(8_500_000, 16, CURRENT_REVISION))
     assert len({person.seed for person in people}) == 16

@@ -1,4 +1,4 @@
-"""A folder as the renderer writes it, of pictures that need no renderer: a bright dot at each landmark."""
+"""A folder as the renderer writes it, of pictures that need no renderer: a bright dot at each of the five."""
 
 from __future__ import annotations
 
@@ -22,6 +22,8 @@ def write_rendered_folder(folder: Path, clips: int = CLIPS, side_px: int = SIDE_
             pictures[clip, frame, y, x] = 250
     np.save(folder / "clips.npy", pictures)
     np.save(folder / "landmarks.npy", landmarks_px)
+    many_px = rng.uniform(0.3, 0.7, (clips, FRAMES, 68, 2)).astype(np.float32) * side_px
+    np.save(folder / "landmarks68.npy", many_px)
     settings = {"clips": clips, "first_seed": 1, "size_px": side_px, "frames": FRAMES}
     (folder / "dataset.json").write_text(json.dumps({"settings": settings, "clips_sha256": "0" * 64}))
     (folder / "done").write_text(f"{clips}\n")

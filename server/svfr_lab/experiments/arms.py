@@ -19,7 +19,7 @@ from svfr_lab.experiments.bench import Bench
 from svfr_lab.experiments.clock import Deadline
 from svfr_lab.training_clips import RenderedClips
 
-_SHORTEST_STRETCH = 10
+_SHORTEST_STRETCH, _SHORTEST_LAST_STRETCH = 10, 3
 _STRETCH_SHARE = 1 / 6
 _FEWEST_LANDMARKS = 5
 
@@ -43,7 +43,7 @@ class TrainedArms:
 def train_arms(
     bench: Bench, arms: Sequence[Arm], clips: Path, held_back: int, until: Deadline
 ) -> TrainedArms:
-    """Train the arms in turns until another round would not fit, but at least for one round.
+    """Train the arms in turns until the time is over, the last round as long as fits; at least for one round.
 
     The last ``held_back`` clips are not trained on. Raises what :class:`Trainer` raises.
     """
@@ -52,15 +52,17 @@ def train_arms(
     while True:
         steps = [trainer.step for trainer in trainers.values()]
         goal = next_goal(min(steps))
+        if 0 < min(steps) == max(steps):
+            goal = min(goal, steps[0] + int(until.remaining_s() / max(seconds_per_step * len(arms), 1e-9)))
+            if goal < steps[0] + _SHORTEST_LAST_STRETCH:
+                break
         missing = sum(max(0, goal - step) for step in steps)
-        in_step = min(steps) == max(steps)
-        if min(steps) > 0 and in_step and until.remaining_s() < missing * seconds_per_step:
-            return TrainedArms({name: each.averaged_net.eval() for name, each in trainers.items()}, steps[0])
         started = time.monotonic()
         for name, trainer in trainers.items():
             _go_to(trainer, goal)
             bench.say(f"Training {name}", trainer.step, 0)
         seconds_per_step = (time.monotonic() - started) / missing
+    return TrainedArms({name: each.averaged_net.eval() for name, each in trainers.items()}, steps[0])
 
 
 def starting_net(bench: Bench, arm: Arm, clips: Path, held_back: int) -> TrainableNet:
@@ -71,7 +73,7 @@ def starting_net(bench: Bench, arm: Arm, clips: Path, held_back: int) -> Trainab
 def next_goal(steps: int) -> int:
     """Return the number of steps that all arms reach before any goes further: a sixth more, at least ten.
 
-    A kill loses, and a deadline leaves unused, no more than about a sixth of the training.
+    A kill loses no more than about a sixth of one arm's training.
     """
     return steps + max(_SHORTEST_STRETCH, int(steps * _STRETCH_SHARE))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import os
 import platform
@@ -14,6 +15,7 @@ from typing import Any
 
 import torch
 from matplotlib.figure import Figure
+from PIL import Image
 
 from svfr_lab.experiments.experiment import Cell, Experiment, Findings, PaperClaim
 from svfr_restore.media.atomic import whole_file
@@ -21,6 +23,7 @@ from svfr_restore.media.atomic import whole_file
 FORMAT = 1
 _FIGURE_INCHES = (8.0, 4.5)
 _DPI = 90
+_COLOURS = 128
 _DIGITS = 4
 _PACKAGES = (
     "svfr-studio",
@@ -83,8 +86,13 @@ def markdown_table(columns: Sequence[str], rows: Sequence[Sequence[Cell]]) -> st
 def _write_figure(path: Path, findings: Findings) -> None:
     figure = Figure(figsize=_FIGURE_INCHES, layout="constrained")
     findings.draw(figure)
-    with whole_file(path) as scratch:
-        figure.savefig(scratch, format="png", dpi=_DPI)
+    drawn = io.BytesIO()
+    figure.savefig(drawn, format="png", dpi=_DPI)
+    with whole_file(path) as scratch, Image.open(drawn) as picture:
+        # lines and text need few colours: a quarter of the size
+        picture.convert("RGB").quantize(_COLOURS, dither=Image.Dither.NONE).save(
+            scratch, "png", optimize=True
+        )
 
 
 def _write_table(path: Path, findings: Findings) -> None:

@@ -233,15 +233,17 @@ def _reading(measured: _Measured) -> str:
         verdicts.append(
             f"{name} {way if told_apart(difference) else 'cannot be told apart from leaving it out'}"
         )
+    learning = Interval.of((measured.ratios(_WITHOUT) - measured.ratios(_BEFORE)).mean(0))
     one = (
         " One seed was trained, so nothing says how much another start would change it."
         if (measured.seeds == 1)
         else ""
     )
     return (
-        f"{verdicts[0]}; {verdicts[1]}.{one} A t-SNE keeps neighbourhoods and no distances: read the number, "
-        "and take the picture as its illustration. A small network early in training: nothing here says what "
-        "the loss does at the paper's size."
+        f"Learning the tasks alone changes the number by {learning.text(3, True)}: what the network must do "
+        f"depends on the damage. {verdicts[0]}; {verdicts[1]}.{one} A t-SNE keeps neighbourhoods and no "
+        "distances: read the number, and take the picture as its illustration. A small network early in "
+        "training: nothing here says what the loss does at the paper's size."
     )
 
 

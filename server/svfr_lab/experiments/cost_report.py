@@ -86,7 +86,7 @@ def _in_ms(cells: Mapping[str, Cell]) -> dict[str, Cell]:
 
 def draw(figure: Figure, figures: CostFigures) -> None:
     """Draw PSNR against processor time, on a logarithmic axis, a panel for each task."""
-    figure.set_size_inches(9.0, 4.4)
+    figure.set_size_inches(9.0, 4.8)
     panels = figure.subplots(1, len(_BASE), squeeze=False)[0]
     for panel, task in zip(panels, _BASE, strict=True):
         for place, (of, name, _) in enumerate(figures.methods):
@@ -102,7 +102,8 @@ def draw(figure: Figure, figures: CostFigures) -> None:
         panel.set_ylabel("PSNR, dB" if task == "bfr" else "PSNR in the hole, dB")
         panel.set_title(task)
         panel.grid(alpha=0.3)
-        panel.legend(fontsize="x-small", loc="best")
+        # below its panel: above it would hide the intervals
+        panel.legend(fontsize="x-small", ncols=2, loc="upper center", bbox_to_anchor=(0.5, -0.16))
     figure.suptitle(
         f"n = {len(figures.scores)} clips (lines: 95 % interval), {figures.repeats} repeats in turns",
         fontsize="small",

@@ -135,6 +135,7 @@ def draw(figure: Figure, figures: Figures) -> None:
             panel.plot(figures.places_min[order], values, ".", markersize=4, label=way)
         panel.set_title(measure, fontsize="small")
         panel.set_xlabel("minutes from the reference")
+        panel.locator_params(axis="x", nbins=5)
         panel.grid(alpha=0.3)
     panels[0].legend(fontsize="x-small")
     figure.suptitle(

@@ -13,21 +13,25 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from svfr.model_folder import read_spec
 from svfr.training.config import NetworkConfig, read_config
 from svfr.training.export import export_preview, read_trained
 from svfr_lab.evaluation_split import EVALUATION_SPLIT_PATH
 from svfr_lab.render_dataset import file_sha256, open_rendered_folder
 
 
-def provenance(data_folder: Path, revision: str) -> dict[str, Any]:
+def provenance(data_folder: Path, revision: str, start: Path | None = None) -> dict[str, Any]:
     """Return where a run's weights come from, as model.json's ``training`` states it.
 
-    ``data_folder`` holds the training clips, ``revision`` is the commit of the code that trained. Raises
-    RenderedFolderIsUnusable.
+    ``data_folder`` holds the training clips, ``revision`` is the commit of the code that trained, ``start``
+    the model folder that the run began with, whose own record is taken over. Raises RenderedFolderIsUnusable,
+    and what reading a model folder raises.
     """
     data = open_rendered_folder(data_folder)
+    began_with = {} if start is None else {"started_from": dict(read_spec(start).training)}
     return {
         "revision": revision,
+        **began_with,
         "data": {"settings": asdict(data.settings), "clips_sha256": data.clips_sha256},
         "evaluation_split_sha256": file_sha256(EVALUATION_SPLIT_PATH),
         "evaluation_clips_sha256": json.loads(EVALUATION_SPLIT_PATH.read_text())["clips_sha256"],
@@ -41,13 +45,14 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, required=True, help="the model folder to write; must not exist")
     parser.add_argument("--data", type=Path, required=True, help="the training clips of the run")
     parser.add_argument("--revision", required=True, help="the commit of the code that trained")
+    parser.add_argument("--start", type=Path, help="the model folder that the run began with, if with one")
     parser.add_argument("--config", type=Path, help="the TOML recipe of the run; default: that of mini")
     asked = parser.parse_args(arguments)
     packaged = Path(str(resources.files("svfr.training") / "configs" / "mini.toml"))
     config = read_config(asked.config or packaged)
     assert isinstance(config.network, NetworkConfig), "the recipe of a preview model"
     trained = read_trained(asked.run / "state.pt", config.network)
-    export_preview(trained, config, asked.out, provenance(asked.data, asked.revision))
+    export_preview(trained, config, asked.out, provenance(asked.data, asked.revision, asked.start))
     size_bytes = sum(path.stat().st_size for path in asked.out.iterdir())
     print(f"{asked.out}: {config.name} after {trained.steps} steps, {size_bytes / 1e6:.2f} MB.")
 

@@ -1,7 +1,7 @@
-"""VIDD and its kin: how far the face's identity moves, by the recogniser whose weights the user has.
+"""How far the face's identity moves, by the recogniser whose weights the user has.
 
-The measure is that of :mod:`svfr_lab.quality.identity`; its ArcFace is not shipped, and neither is dlib's
-ResNet, which may stand here under its own name where the variable names its file.
+The measure is VIDD's of :mod:`svfr_lab.quality.identity`, whose ArcFace is not shipped. Neither is dlib's
+ResNet, which takes ArcFace's place where the variable names its file, under another name: "identity step".
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from svfr_lab.quality.dlib_identity import DlibFaces
 
 NO_RECOGNISER = (
     f"Identity was not measured: it needs a recogniser's weights, which are not shipped. {DLIB_FACES} may "
-    "name dlib_face_recognition_resnet_model_v1.dat."
+    "name dlib_face_recognition_resnet_model_v1.dat; VIDD itself is by ArcFace and was not computed."
 )
 _PAIRS = 8
 

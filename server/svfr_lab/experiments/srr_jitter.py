@@ -76,11 +76,11 @@ class _Instruments:
     @property
     def measures(self) -> tuple[_Measure, ...]:
         """The measures that can be taken."""
-        return _ALWAYS if self.identity is None else (*_ALWAYS, _vidd(self.identity))
+        return _ALWAYS if self.identity is None else (*_ALWAYS, _identity_step(self.identity))
 
 
-def _vidd(identity: IdentitySteps) -> _Measure:
-    return _Measure(f"VIDD by {identity.name}", 4)
+def _identity_step(identity: IdentitySteps) -> _Measure:
+    return _Measure(f"identity step by {identity.name}", 4)
 
 
 def _run(bench: Bench) -> Findings:
@@ -145,7 +145,7 @@ def _measured(
     }
     identity = instruments.identity
     if identity is not None:
-        figures[_vidd(identity).name] = identity.step(result, instruments.points_px[clip.number])
+        figures[_identity_step(identity).name] = identity.step(result, instruments.points_px[clip.number])
     return figures
 
 
@@ -238,16 +238,16 @@ def _paragraph(figures: _Figures, model: str, identity: IdentitySteps | None) ->
             "Paired differences on the same clips:",
             markdown_table(("difference", *names), differences),
             _reading(figures),
-            NO_RECOGNISER if identity is None else _vidd_note(identity),
+            NO_RECOGNISER if identity is None else _identity_note(identity),
         ]
     )
 
 
-def _vidd_note(identity: IdentitySteps) -> str:
+def _identity_note(identity: IdentitySteps) -> str:
     return (
-        f"VIDD here is the mean distance of neighbouring frames' embeddings by {identity.name}, over eight "
-        "pairs a clip, with the face cut at the truth's exact points: not comparable to figures made with "
-        "ArcFace."
+        f"The identity step is the mean distance of neighbouring frames' embeddings by {identity.name}, over "
+        "eight pairs a clip, with the face cut at the truth's exact points. VIDD is that by ArcFace, whose "
+        "weights are not shipped: not computed."
     )
 
 

@@ -39,7 +39,7 @@ def write_real_sheet(path: Path, rows: Sequence[Row]) -> None:
 
 
 def _cells(row: Row) -> list[Cell]:
-    cells = []
+    cells: list[Cell] = []
     for name, clip in row.clips.items():
         value = row.decibels[name]
         figure = "" if value is None else f" {value:.2f} dB"

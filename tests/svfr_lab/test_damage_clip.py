@@ -27,7 +27,7 @@ def clip():
     return np.stack(frames).astype(np.float32)
 
 
-@pytest.mark.parametrize("tasks", COMBINATIONS, ids="+".join)
+@pytest.mark.parametrize("tasks", COMBINATIONS, ids=lambda tasks: "+".join(sorted(tasks)) or "none")
 @pytest.mark.parametrize("name", list(DAMAGES))
 def test_shape_and_range_stay_and_the_seed_decides_every_byte(clip, tasks, name):
     before = clip.copy()

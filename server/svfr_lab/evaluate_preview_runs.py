@@ -13,7 +13,6 @@ from typing import TypeAlias
 
 import numpy as np
 import OpenImageIO as oiio  # noqa: N813 (its own documentation calls it so)
-import torch
 from numpy.typing import NDArray
 
 from svfr.model import Model
@@ -21,13 +20,13 @@ from svfr.model_spec import Preset
 from svfr.sampler import SamplePlan, restore
 from svfr.tasks import TaskSet
 from svfr_client.messages import ColourClaim, FaceChoice, JobSpec
+from svfr_lab.crops_in_memory import CropsInMemory, as_model_sees
 from svfr_lab.errors import EvaluationPlateFailed
 from svfr_lab.evaluation_split import EvaluationSample
 from svfr_ocio.transfer import target
 from svfr_restore.job import run_job
 from svfr_restore.media.plate import open_plate
 from svfr_restore.models import ModelCache
-from svfr_restore.prepare import prepare, with_hole_plane
 from svfr_restore.reports import Report
 from svfr_restore.spool import from_network, to_network
 
@@ -71,26 +70,13 @@ def run_alone(model: Model, preset: Preset) -> Run:
 
 def _restored(model: Model, preset: Preset, sample: EvaluationSample, task: str) -> Clip:
     codes, hole, tasks = sample.degraded.lq, sample.degraded.hole, task_set(task)
-    prepared = [prepare(frame, tasks, hole, model.spec.hole_fill) for frame in codes]
-    if model.spec.hole_plane:
-        prepared = [with_hole_plane(frame, hole) for frame in prepared]
+    crops = CropsInMemory(to_network(as_model_sees(model, codes, hole, tasks)))
     plan = SamplePlan(TaskSet.of(tasks), preset, _SEED)
-    outputs = restore(model, _PreparedCrops(np.stack(prepared)), None, None, plan)
+    outputs = restore(model, crops, None, None, plan)
     restored = [target(codes[index], from_network(output), tasks, hole) for index, output in outputs]
     if hole is None:
         return np.stack(restored)
     return np.where(hole[..., None], np.stack(restored), codes)
-
-
-class _PreparedCrops:
-    """A :class:`svfr.sampler.CropSource` over crops in memory, numbered from 0."""
-
-    def __init__(self, codes: Clip) -> None:
-        self._codes = codes
-        self.frames = range(len(codes))
-
-    def read(self, start: int, stop: int) -> torch.Tensor:
-        return to_network(self._codes[start:stop])
 
 
 def _job(folder: Path, sample: EvaluationSample, task: str, model: str, preset: str) -> JobSpec:

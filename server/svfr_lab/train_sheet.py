@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -17,6 +16,7 @@ from svfr.training.batches import ClipBatch
 from svfr.training.config import TrainConfig
 from svfr.training.facial_prior import five_points
 from svfr.training.trainable import TrainableNet
+from svfr_lab.crops_in_memory import CropsInMemory
 from svfr_restore.media.contact_sheet import Cell, write_contact_sheet
 
 _SEED = 77
@@ -28,20 +28,6 @@ class HeldBackClips(Protocol):
 
     def held_back(self, task: str, count: int, frames: int) -> ClipBatch:
         """Return the same ``count`` clips every time, damaged for one task set."""
-
-
-@dataclass(frozen=True)
-class _Crops:
-    """Crops (F, 3, S, S) in [-1, 1] as the sampler reads them."""
-
-    pixels: torch.Tensor
-
-    @property
-    def frames(self) -> range:
-        return range(1, 1 + len(self.pixels))
-
-    def read(self, start: int, stop: int) -> torch.Tensor:
-        return self.pixels[start:stop]
 
 
 def write_sheet(
@@ -65,7 +51,7 @@ def write_sheet(
 @torch.no_grad()
 def _row(model: Model, task: str, batch: ClipBatch, index: int) -> list[Cell]:
     plan = SamplePlan(TaskSet.of(task.split("+")), model.spec.presets[_PRESET], _SEED)
-    crops = _Crops(batch.low_quality[index])
+    crops = CropsInMemory(batch.low_quality[index], first=1)
     reference = make_reference(model, crops, plan)
     tokens = None
     points = batch.reference_landmarks

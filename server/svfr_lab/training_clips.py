@@ -18,7 +18,7 @@ from svfr_lab.errors import ArgumentOutOfRange, RenderedFolderIsUnusable
 from svfr_lab.landmark_points import LANDMARK_COUNT
 from svfr_lab.render_dataset import RenderedFolder, open_rendered_folder
 from svfr_lab.train_landmarks import augment_with_landmarks
-from svfr_restore.prepare import HoleFill, prepare, with_hole_plane
+from svfr_restore.prepare import HoleFill, seen_by_network
 
 TASKS = ("bfr", "colorize", "inpaint")
 _HELD_BACK_SEED = 404
@@ -143,12 +143,10 @@ class DamagedClips:
     ) -> ClipBatch:
         """Return a batch without its first axis; the last frame of ``clean`` is the reference."""
         degraded = degrade(clean, tasks, rng, damage)
-        holes = [degraded.hole_of(frame) for frame in range(len(clean))]
         prepared = [
-            prepare(f, tasks, hole, self._hole_fill) for f, hole in zip(degraded.lq, holes, strict=True)
+            seen_by_network(codes, tasks, degraded.hole_of(frame), self._hole_fill, self._hole_plane)
+            for frame, codes in enumerate(degraded.lq)
         ]
-        if self._hole_plane:
-            prepared = [with_hole_plane(f, hole) for f, hole in zip(prepared, holes, strict=True)]
         pictures, inputs = to_tensor(clean), to_tensor(np.stack(prepared))
         points = torch.from_numpy(landmarks)
         bits = torch.tensor([float(name in tasks) for name in TASKS])

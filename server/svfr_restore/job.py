@@ -35,7 +35,7 @@ from svfr_restore.media.exr_writer import write_restored
 from svfr_restore.media.plate import PlateFrame
 from svfr_restore.media.writer_pool import WriterPool
 from svfr_restore.models import ModelCache
-from svfr_restore.prepare import prepare, with_hole_plane
+from svfr_restore.prepare import seen_by_network
 from svfr_restore.provenance import provenance
 from svfr_restore.references import user_references
 from svfr_restore.reports import (
@@ -206,9 +206,7 @@ class _Job:
                     fill = self._plan.model.hole_fill
                     pixels, hole = cut_around_hole(clean, mask, picture.data_window, transform, size, fill)
                     codes = np.clip(track.domain.to_codes(pixels), 0.0, 1.0)
-                    codes = prepare(codes, tasks, hole, fill)
-                    if self._plan.model.hole_plane:
-                        codes = with_hole_plane(codes, hole)
+                    codes = seen_by_network(codes, tasks, hole, fill, self._plan.model.hole_plane)
                 else:
                     pixels = cut(clean, picture.data_window, transform, size)
                     codes = np.clip(track.domain.to_codes(pixels), 0.0, 1.0)

@@ -77,6 +77,18 @@ def prepare(
     raise UnknownHoleFill(f"The model asks for the hole fill {hole_fill!r}; known: white, telea, blend.")
 
 
+def seen_by_network(
+    codes: FloatImage,
+    tasks: Collection[str],
+    hole: npt.NDArray[np.bool_] | None,
+    hole_fill: HoleFill,
+    hole_plane: bool,
+) -> FloatImage:
+    """Return the crop as a network gets it, (H, W, 3), with a hole plane (H, W, 4); see :func:`prepare`."""
+    prepared = prepare(codes, tasks, hole, hole_fill)
+    return with_hole_plane(prepared, hole) if hole_plane else prepared
+
+
 def with_hole_plane(prepared: FloatImage, hole: npt.NDArray[np.bool_] | None) -> FloatImage:
     """Return (H, W, 4): what the network sees, and a plane that is 1 in ``hole`` (H, W) and 0 elsewhere."""
     plane = np.zeros(prepared.shape[:2], np.float32) if hole is None else hole.astype(np.float32)

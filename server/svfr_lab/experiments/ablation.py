@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from svfr.model import Model
 from svfr.training.config import NOISE_ALONE, LossWeights, TrainConfig
+from svfr_lab.crops_in_memory import as_model_sees
 from svfr_lab.experiments.ablation_report import (
     CONDITIONS,
     INPUT,
@@ -26,15 +27,7 @@ from svfr_lab.experiments.arms import Arm, train_arms
 from svfr_lab.experiments.bench import Bench
 from svfr_lab.experiments.experiment import Experiment, Findings, PaperClaim
 from svfr_lab.experiments.face_points import landmark_error
-from svfr_lab.experiments.held_out import (
-    Clip,
-    HeldOutClip,
-    as_model_sees,
-    held_back_of,
-    held_out_clips,
-    put_back,
-    sampled,
-)
+from svfr_lab.experiments.held_out import Clip, HeldOutClip, held_back_of, held_out_clips, put_back, sampled
 from svfr_lab.experiments.measuring import Scores, measure_clips
 from svfr_lab.experiments.recipe import (
     BASE,

@@ -20,6 +20,7 @@ from svfr.model import Model
 from svfr.training.batches import ClipBatch, ClipSource
 from svfr.training.config import Phase
 from svfr_lab.baselines import fill_from_edge
+from svfr_lab.crops_in_memory import as_model_sees
 from svfr_lab.degradations import Degraded, enlarge_bicubic
 from svfr_lab.evaluate_baselines import tuned_methods
 from svfr_lab.experiments.arms import next_goal
@@ -32,7 +33,6 @@ from svfr_lab.experiments.held_out import (
     Clip,
     HeldOutClip,
     Passes,
-    as_model_sees,
     held_back_of,
     held_out_clips,
     put_back,

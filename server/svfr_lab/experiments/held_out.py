@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from svfr.model import Model
 from svfr.sampler import SamplePlan, make_reference, restore
 from svfr.tasks import TaskSet
+from svfr_lab.crops_in_memory import CropsInMemory
 from svfr_lab.degradations import Degraded, degrade
 from svfr_lab.render_dataset import open_rendered_folder
 from svfr_ocio.transfer import target
-from svfr_restore.prepare import prepare, with_hole_plane
 from svfr_restore.spool import from_network, to_network
 
 Clip: TypeAlias = NDArray[np.float32]
@@ -63,14 +63,6 @@ def held_out_clips(folder: Path, held_back: int) -> Iterator[HeldOutClip]:
         yield HeldOutClip(number, truth, rendered.landmarks_px[number])
 
 
-def as_model_sees(model: Model, codes: Clip, hole: NDArray[np.bool_] | None, tasks: frozenset[str]) -> Clip:
-    """Return the crops (F, S, S, 3 or 4) that the network gets for ``tasks``."""
-    prepared = [prepare(frame, tasks, hole, model.spec.hole_fill) for frame in codes]
-    if model.spec.hole_plane:
-        prepared = [with_hole_plane(frame, hole) for frame in prepared]
-    return np.stack(prepared)
-
-
 def put_back(codes: Clip, made: Clip, tasks: frozenset[str], hole: NDArray[np.bool_] | None) -> Clip:
     """Return the clip in which ``tasks`` have been done: what they do not touch is the damaged clip's own."""
     return np.stack([target(code, frame, tasks, hole) for code, frame in zip(codes, made, strict=True)])
@@ -84,24 +76,10 @@ def sampled(model: Model, crops: Clip, tasks: Sequence[str] | frozenset[str], pa
     window as the reference, and its identity.
     """
     plan = SamplePlan(TaskSet.of(tasks), model.spec.presets["standard"], _SAMPLER_SEED)
-    source = _Crops(to_network(crops))
+    source = CropsInMemory(to_network(crops))
     reference = tokens = None
     if passes == "both":
         reference = make_reference(model, source, plan)
         tokens = model.identity.encode(reference)
     pictures = [from_network(picture) for _, picture in restore(model, source, reference, tokens, plan)]
     return np.stack(pictures)
-
-
-@dataclass(frozen=True)
-class _Crops:
-    """A :class:`svfr.sampler.CropSource` over crops in memory, numbered from 0."""
-
-    pixels: torch.Tensor
-
-    @property
-    def frames(self) -> range:
-        return range(len(self.pixels))
-
-    def read(self, start: int, stop: int) -> torch.Tensor:
-        return self.pixels[start:stop]

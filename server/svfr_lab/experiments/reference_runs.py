@@ -12,7 +12,8 @@ from svfr.model import Model
 from svfr.model_spec import Preset
 from svfr.sampler import SamplePlan, make_reference, restore
 from svfr.tasks import TaskSet
-from svfr_lab.experiments.held_out import Clip, as_model_sees, put_back
+from svfr_lab.crops_in_memory import CropsInMemory, as_model_sees
+from svfr_lab.experiments.held_out import Clip, put_back
 from svfr_restore.spool import from_network, to_network
 
 Reference: TypeAlias = Literal["none", "self", "clean"]
@@ -39,18 +40,6 @@ class ReferenceRun:
     preset: Preset | None = None
 
 
-class CropsInMemory:
-    """A :class:`svfr.sampler.CropSource` over prepared crops (F, S, S, 3 or 4), numbered from ``first``."""
-
-    def __init__(self, crops: Clip, first: int = 0) -> None:
-        self._pixels = to_network(crops)
-        self.frames = range(first, first + len(crops))
-
-    def read(self, start: int, stop: int) -> torch.Tensor:
-        """Return crops (stop - start, 3 or 4, S, S)."""
-        return self._pixels[start:stop]
-
-
 @dataclass(frozen=True)
 class Given:
     """What a second pass is given beside the crops: a picture (3, S, S) and its tokens, or neither."""
@@ -72,7 +61,7 @@ def given_by(model: Model, damaged: Clip, truth: Clip, way: ReferenceRun) -> Giv
     if way.reference == "clean":
         reference = to_network(truth[min(model.spec.window, len(truth)) - 1][None])[0]
     else:
-        source = CropsInMemory(as_model_sees(model, damaged[: model.spec.window], None, BFR))
+        source = CropsInMemory(to_network(as_model_sees(model, damaged[: model.spec.window], None, BFR)))
         reference = make_reference(model, source, _plan(model, way))
     return Given(reference, model.identity.encode(reference))
 
@@ -80,7 +69,7 @@ def given_by(model: Model, damaged: Clip, truth: Clip, way: ReferenceRun) -> Giv
 @torch.no_grad()
 def second_pass(model: Model, damaged: Clip, first: int, given: Given, way: ReferenceRun) -> Clip:
     """Return the second pass over blurred frames that are numbered from ``first``, as a job gives back."""
-    source = CropsInMemory(as_model_sees(model, damaged, None, BFR), first)
+    source = CropsInMemory(to_network(as_model_sees(model, damaged, None, BFR)), first)
     pictures = restore(model, source, given.reference, given.tokens, _plan(model, way))
     made = np.stack([from_network(picture) for _, picture in pictures])
     return np.clip(put_back(damaged, made, BFR, None), 0.0, 1.0)

@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 from skimage.color import rgb2lab
 
 from svfr.model import Model
+from svfr_lab.crops_in_memory import as_model_sees
 from svfr_lab.degradations import luma_601
 from svfr_lab.experiments.bench import Bench
 from svfr_lab.experiments.experiment import Experiment, Findings, Row
-from svfr_lab.experiments.held_out import Clip, HeldOutClip, as_model_sees, put_back, sampled
+from svfr_lab.experiments.held_out import Clip, HeldOutClip, put_back, sampled
 from svfr_lab.experiments.measuring import Scores, measure_clips
 from svfr_lab.experiments.results import markdown_table
 from svfr_lab.experiments.shipped import shipped_on_clips

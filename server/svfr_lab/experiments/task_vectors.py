@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 
 from svfr.model import Model
 from svfr.tasks import TASK_NAMES
+from svfr_lab.crops_in_memory import as_model_sees
 from svfr_lab.experiments.bench import Bench
 from svfr_lab.experiments.experiment import Experiment, Findings, Row
-from svfr_lab.experiments.held_out import HeldOutClip, as_model_sees, put_back, sampled, task_name
+from svfr_lab.experiments.held_out import HeldOutClip, put_back, sampled, task_name
 from svfr_lab.experiments.measuring import Scores, measure_clips
 from svfr_lab.experiments.shipped import shipped_on_clips
 from svfr_lab.experiments.spread import Interval

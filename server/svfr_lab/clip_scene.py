@@ -6,7 +6,7 @@ and of the first training sets. Revision 2 draws calmer expressions, hairlines, 
 exposure nearer to those of footage; see :mod:`svfr_lab.looks`.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +33,10 @@ from svfr_lab.looks import (
 FIRST_REVISION, CURRENT_REVISION = 1, 2
 
 _BACKDROP_SHARE = 0.7
+
+# Frames between two far ones: a head's drift has forgotten where it was (svfr_lab.head_model.draw_motion).
+_FAR_STRIDE = 24
+_FAR_STREAM = 0xFA2
 
 
 @dataclass(frozen=True)
@@ -73,6 +77,30 @@ def draw_scene(
         scalp=scalp,
         details=draw_details(rng),
     )
+
+
+def far_scene(model: HeadModel, scene: ClipScene, seed: int, count: int, revision: int) -> ClipScene:
+    """Return ``count`` single frames of the person of ``scene`` at other moments, far from each other.
+
+    Look, light, place and size are those of the clip of ``seed``; pose and expression are drawn anew, so that
+    the frames are what a reference from elsewhere in a long shot is, or from another shot.
+    """
+    rng = np.random.default_rng([seed, revision, _FAR_STREAM])
+    draw = draw_motion if revision == FIRST_REVISION else draw_calm_motion
+    motion = draw(model, rng, _FAR_STRIDE * count)
+    every = slice(None, None, _FAR_STRIDE)
+    far = replace(
+        motion,
+        weights=motion.weights[every],
+        rotation_rad=motion.rotation_rad[every],
+        shift=motion.shift[every],
+        gaze=motion.gaze[every],
+        scale=scene.motion.scale,
+    )
+    backdrop = scene.backdrop
+    if backdrop is not None:
+        backdrop = replace(backdrop, drift=backdrop.drift * _FAR_STRIDE)
+    return replace(scene, motion=far, backdrop=backdrop)
 
 
 def check_revision(revision: int) -> None:

@@ -13,7 +13,7 @@ import moderngl
 import numpy as np
 from numpy.typing import NDArray
 
-from svfr_lab.clip_scene import CURRENT_REVISION, ClipScene, check_revision, draw_scene
+from svfr_lab.clip_scene import CURRENT_REVISION, ClipScene, check_revision, draw_scene, far_scene
 from svfr_lab.errors import ArgumentOutOfRange, OffscreenGraphicsUnavailable
 from svfr_lab.face_appearance import Backdrop
 from svfr_lab.head_model import (
@@ -87,9 +87,17 @@ class FaceRenderer:
         with self._context:
             self._build_pipeline()
 
-    def render_clip(self, seed: int, frame_count: int = 8) -> RenderedClip:
-        """Render the clip of ``seed``; see :class:`RenderedClip`."""
-        return self.render_scene(draw_scene(self.model, seed, frame_count, len(self._bank), self.revision))
+    def render_clip(self, seed: int, frame_count: int = 8, far_frames: int = 0) -> RenderedClip:
+        """Render the clip of ``seed``, and behind its frames ``far_frames`` others.
+
+        Those show the same person at other moments: see :func:`svfr_lab.clip_scene.far_scene`.
+        """
+        scene = draw_scene(self.model, seed, frame_count, len(self._bank), self.revision)
+        clip = self.render_scene(scene)
+        if not far_frames:
+            return clip
+        far = self.render_scene(far_scene(self.model, scene, seed, far_frames, self.revision))
+        return RenderedClip(*(np.concatenate(pair) for pair in zip(_arrays(clip), _arrays(far), strict=True)))
 
     def render_scene(self, scene: ClipScene) -> RenderedClip:
         """Render every frame of ``scene``."""
@@ -198,6 +206,10 @@ class FaceRenderer:
             borderMode=cv2.BORDER_REFLECT_101,
         )
         return warped.astype(np.float32) * np.float32(backdrop.gain)
+
+
+def _arrays(clip: RenderedClip) -> tuple[NDArray[Any], ...]:
+    return tuple(getattr(clip, field.name) for field in fields(clip))
 
 
 def _regions(model: HeadModel, scalp: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -2,8 +2,9 @@
 
 ``python -m svfr_lab.render_dataset --out DIR --clips N --first-seed S`` writes
 
-- ``clips.npy`` (N, F, S, S, 3) uint8 RGB, ``landmarks.npy`` (N, F, 5, 2) and ``landmarks68.npy``
-  (N, F, 68, 2) float32, all memory-mappable;
+- ``clips.npy`` (N, F + R, S, S, 3) uint8 RGB, ``landmarks.npy`` (N, F + R, 5, 2) and ``landmarks68.npy``
+  (N, F + R, 68, 2) float32, all memory-mappable: F consecutive frames, and with ``--far-frames R`` behind
+  them R single ones of the same person at other moments, to serve as references;
 - ``dataset.json``: the settings, the versions that made it and, when finished, sha256 of the arrays;
 - ``done``: the number of clips that are ready, in decimal; it grows by 50.
 
@@ -51,6 +52,12 @@ class RenderSettings:
     bank_seed: int = 5
     bank: int = 600
     revision: int = CURRENT_REVISION
+    far_frames: int = 0
+
+    @property
+    def pictures(self) -> int:
+        """The number of pictures of each clip: its frames and the far ones."""
+        return self.frames + self.far_frames
 
     @classmethod
     def from_record(cls, record: dict[str, int]) -> "RenderSettings":
@@ -62,21 +69,39 @@ class RenderSettings:
 class RenderedFolder:
     """The finished clips of a rendered folder, as read-only memory maps.
 
-    ``clips`` (N, F, S, S, 3) uint8 · ``landmarks_px`` (N, F, 5, 2) float32 · ``landmarks68_px`` (N, F, 68, 2)
-    float32, None in folders that were rendered before there were any · ``clips_sha256`` is empty while the
-    folder is still growing.
+    ``pictures`` (N, P, S, S, 3) uint8 · ``picture_landmarks_px`` (N, P, 5, 2) float32 ·
+    ``picture_landmarks68_px`` (N, P, 68, 2) float32, None in folders that were rendered before there were any
+    · ``clips_sha256`` is empty while the folder is still growing. Of the P pictures of a clip the first F are
+    consecutive, the others far from them and each other; ``clips`` and what is not named after pictures are
+    the consecutive ones alone.
     """
 
-    clips: NDArray[np.uint8]
-    landmarks_px: NDArray[np.float32]
+    pictures: NDArray[np.uint8]
+    picture_landmarks_px: NDArray[np.float32]
     settings: RenderSettings
     clips_sha256: str
-    landmarks68_px: NDArray[np.float32] | None = None
+    picture_landmarks68_px: NDArray[np.float32] | None = None
+
+    @property
+    def clips(self) -> NDArray[np.uint8]:
+        """The clips (N, F, S, S, 3)."""
+        return self.pictures[:, : self.settings.frames]
+
+    @property
+    def landmarks_px(self) -> NDArray[np.float32]:
+        """The five landmarks (N, F, 5, 2) of the clips."""
+        return self.picture_landmarks_px[:, : self.settings.frames]
+
+    @property
+    def landmarks68_px(self) -> NDArray[np.float32] | None:
+        """The 68 landmarks (N, F, 68, 2) of the clips, if there are any."""
+        many = self.picture_landmarks68_px
+        return None if many is None else many[:, : self.settings.frames]
 
 
 def render_dataset(folder: Path, settings: RenderSettings) -> None:
     """Render what is missing in ``folder``; raises when it was begun with other settings."""
-    if settings.clips < 1 or settings.frames < 1 or settings.bank < 1:
+    if settings.clips < 1 or settings.frames < 1 or settings.bank < 1 or settings.far_frames < 0:
         raise ArgumentOutOfRange(
             f"Nothing to render with {settings}.", remedy="Ask for at least one clip, frame and background."
         )
@@ -90,7 +115,9 @@ def render_dataset(folder: Path, settings: RenderSettings) -> None:
         renderer = FaceRenderer(settings.size_px, bank, settings.revision)
         started = time.monotonic()
         for clip in range(first_missing, settings.clips):
-            rendered = renderer.render_clip(settings.first_seed + clip, settings.frames)
+            rendered = renderer.render_clip(
+                settings.first_seed + clip, settings.frames, settings.far_frames
+            )
             clips[clip], landmarks_px[clip] = rendered.frames, rendered.landmarks_px
             landmarks68_px[clip] = rendered.landmarks68_px
             ready = clip + 1
@@ -98,7 +125,7 @@ def render_dataset(folder: Path, settings: RenderSettings) -> None:
                 for array in arrays:
                     array.flush()
                 _write_atomically(folder / "done", f"{ready}\n")
-                rate = (ready - first_missing) * settings.frames / (time.monotonic() - started)
+                rate = (ready - first_missing) * settings.pictures / (time.monotonic() - started)
                 print(f"{ready}/{settings.clips} clips, {rate:.1f} frames/s", flush=True)
         renderer.close()
     digests = {f"{name}_sha256": file_sha256(folder / f"{name}.npy") for name in _ARRAYS}
@@ -116,6 +143,12 @@ def add_landmarks68(folder: Path) -> None:
         return
     rendered = open_rendered_folder(folder)
     settings, model = rendered.settings, load_head_model()
+    if settings.far_frames:
+        raise RenderedFolderIsUnusable(
+            "A folder with far frames was rendered with 68 landmarks, and has lost them.",
+            path=folder,
+            remedy="Render the clips again.",
+        )
     landmarks68_px = np.zeros((settings.clips, settings.frames, LANDMARK_COUNT, 2), np.float32)
     for clip, known_px in enumerate(rendered.landmarks_px):
         seed, revision = settings.first_seed + clip, settings.revision
@@ -179,7 +212,7 @@ def _begin_or_resume(folder: Path, settings: RenderSettings) -> int:
         if (ready := int((folder / "done").read_text())) > 0:
             add_landmarks68(folder)
             return ready
-    n, f, s = settings.clips, settings.frames, settings.size_px
+    n, f, s = settings.clips, settings.pictures, settings.size_px
     np.lib.format.open_memmap(folder / "clips.npy", "w+", np.uint8, (n, f, s, s, 3)).flush()
     for name, count in (("landmarks", 5), ("landmarks68", LANDMARK_COUNT)):
         np.lib.format.open_memmap(folder / f"{name}.npy", "w+", np.float32, (n, f, count, 2)).flush()
@@ -215,6 +248,7 @@ def main() -> None:
     parser.add_argument("--first-seed", type=int, default=0)
     parser.add_argument("--size", type=int, default=96, help="side of the square frames in pixels")
     parser.add_argument("--frames", type=int, default=8, help="frames per clip")
+    parser.add_argument("--far-frames", type=int, default=0, help="far frames per clip, for references")
     parser.add_argument("--bank-seed", type=int, default=5, help="seed of the backgrounds")
     parser.add_argument("--bank", type=int, default=600, help="number of backgrounds")
     parser.add_argument("--revision", type=int, default=CURRENT_REVISION, help="of the looks")
@@ -230,6 +264,7 @@ def main() -> None:
         asked.bank_seed,
         asked.bank,
         asked.revision,
+        asked.far_frames,
     )
     render_dataset(asked.out, settings)
 

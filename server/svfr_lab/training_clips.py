@@ -22,6 +22,8 @@ from svfr_restore.prepare import HoleFill, seen_by_network
 
 TASKS = ("bfr", "colorize", "inpaint")
 _HELD_BACK_SEED = 404
+# In use a reference is a frame of the window or one from seconds away, in no share that we know.
+_FAR_REFERENCE_SHARE = 0.5
 
 Float32: TypeAlias = npt.NDArray[np.float32]
 
@@ -51,7 +53,10 @@ class ClipStore(Protocol):
         """How many frames the shortest clip has."""
 
     def frame_count(self, clip: int) -> int:
-        """Return how many frames a clip has."""
+        """Return how many consecutive frames a clip has."""
+
+    def picture_count(self, clip: int) -> int:
+        """Return how many frames a clip has with those that are only good for references, at its end."""
 
     def read(self, clip: int, frames: Sequence[int]) -> tuple[Float32, Float32]:
         """Return frames (n, S, S, 3) in code values 0..1 and their landmarks (n, L, 2) in pixels.
@@ -117,9 +122,12 @@ class DamagedClips:
         count, frames = self._store.frame_count(index), phase.frames
         start = int(rng.integers(count - frames + 1))
         other = int(rng.integers(count))
+        far = self._store.picture_count(index) - count
+        if far and rng.random() < _FAR_REFERENCE_SHARE:
+            other = count + int(rng.integers(far))
         chosen = [*range(start, start + frames), other]
         if backwards:
-            chosen = [count - 1 - frame for frame in chosen]
+            chosen = [count - 1 - frame if frame < count else frame for frame in chosen]
         codes, landmarks_px = self._store.read(index, chosen)
         clean, landmarks = augment_with_landmarks(codes, landmarks_px, rng)
         clean = fade_colour(clean, rng, phase.faded_colour_share)
@@ -188,32 +196,35 @@ class _RenderedStore:
 
     def __init__(self, folder: Path, held_back: int, landmarks: int) -> None:
         rendered = open_rendered_folder(folder)
-        self._clips = rendered.clips
+        self._pictures = rendered.pictures
         self._landmarks_px = _landmarks_of(rendered, folder, landmarks)
-        self.shortest_frames = self._clips.shape[1]
-        self.drawn: Sequence[int] = range(len(self._clips) - held_back)
-        self.held_back: Sequence[int] = range(len(self._clips))
+        self.shortest_frames = rendered.settings.frames
+        self.drawn: Sequence[int] = range(len(self._pictures) - held_back)
+        self.held_back: Sequence[int] = range(len(self._pictures))
         if not self.drawn:
             raise RenderedFolderIsUnusable(
-                f"The folder has {len(self._clips)} clips, of which {held_back} are held back.",
+                f"The folder has {len(self._pictures)} clips, of which {held_back} are held back.",
                 path=folder,
                 remedy="Render more clips.",
             )
 
     def frame_count(self, clip: int) -> int:
-        return len(self._clips[clip])
+        return self.shortest_frames
+
+    def picture_count(self, clip: int) -> int:
+        return len(self._pictures[clip])
 
     def read(self, clip: int, frames: Sequence[int]) -> tuple[Float32, Float32]:
         chosen = list(frames)
-        codes = self._clips[clip, chosen].astype(np.float32) / np.float32(255.0)
+        codes = self._pictures[clip, chosen].astype(np.float32) / np.float32(255.0)
         return codes, self._landmarks_px[clip, chosen]
 
 
 def _landmarks_of(rendered: RenderedFolder, folder: Path, count: int) -> Float32:
     if count == rendered.landmarks_px.shape[2]:
-        return rendered.landmarks_px
-    if count == LANDMARK_COUNT and rendered.landmarks68_px is not None:
-        return rendered.landmarks68_px
+        return rendered.picture_landmarks_px
+    if count == LANDMARK_COUNT and rendered.picture_landmarks68_px is not None:
+        return rendered.picture_landmarks68_px
     is_68 = count == LANDMARK_COUNT
     raise RenderedFolderIsUnusable(
         f"The rendered clips have no {count} landmarks a frame.",

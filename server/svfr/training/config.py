@@ -25,7 +25,9 @@ class NetworkConfig:
     """Sizes of the preview network. ``coefficients``: see :mod:`svfr.linear_patch`.
 
     ``hole_plane`` tells the network where the hole is: see :class:`svfr.model_spec.ModelSpec`; ``hole_fill``
-    is how holes are filled before the network sees them.
+    is how holes are filled before the network sees them. ``layers`` is the number of residual blocks of each
+    width on the way down; the way up has one more. ``attention`` is in all blocks of the lowest resolution, or
+    in the middle block alone.
     """
 
     crop_px: int
@@ -39,6 +41,8 @@ class NetworkConfig:
     sigma_max: float
     hole_plane: bool = False
     hole_fill: Literal["telea", "blend"] = "telea"
+    layers: tuple[int, ...] | int = 1
+    attention: Literal["lowest", "middle"] = "lowest"
 
 
 @dataclass(frozen=True)

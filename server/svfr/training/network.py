@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from diffusers.models.attention import TemporalBasicTransformerBlock
@@ -29,22 +29,26 @@ def preview_unet_config(
     token_channels: int,
     window: int,
     hole_plane: bool = False,
+    layers: tuple[int, ...] | int = 1,
+    attention: Literal["lowest", "middle"] = "lowest",
 ) -> dict[str, Any]:
     """Return the diffusers config of a preview UNet.
 
     Attention only at the lowest resolution: at twice the side it costs more than all convolutions.
+    ``layers``, ``attention``: see :class:`svfr.training.config.NetworkConfig`.
     """
     levels = len(widths)
+    lowest = "CrossAttn" if attention == "lowest" else ""
     return {
         "sample_size": latent_px,
         "in_channels": 3 * latent_channels + hole_plane,
         "out_channels": latent_channels,
-        "down_block_types": ["DownBlockSpatioTemporal"] * (levels - 1) + ["CrossAttnDownBlockSpatioTemporal"],
-        "up_block_types": ["CrossAttnUpBlockSpatioTemporal"] + ["UpBlockSpatioTemporal"] * (levels - 1),
+        "down_block_types": ["DownBlockSpatioTemporal"] * (levels - 1) + [f"{lowest}DownBlockSpatioTemporal"],
+        "up_block_types": [f"{lowest}UpBlockSpatioTemporal"] + ["UpBlockSpatioTemporal"] * (levels - 1),
         "block_out_channels": list(widths),
         "addition_time_embed_dim": 32,
         "projection_class_embeddings_input_dim": 96,
-        "layers_per_block": 1,
+        "layers_per_block": layers if isinstance(layers, int) else list(layers),
         "cross_attention_dim": token_channels,
         "num_attention_heads": [4] * levels,
         "num_frames": window,

@@ -48,6 +48,8 @@ class PreviewNet(TrainableNet):
             token_channels=config.token_channels,
             window=config.window,
             hole_plane=config.hole_plane,
+            layers=config.layers,
+            attention=config.attention,
         )
         self.unet = build_preview_unet(self.unet_config)
         self.identity = ConvIdentity(config.token_channels)

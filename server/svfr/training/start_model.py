@@ -2,7 +2,7 @@
 
 The run takes the model's codec and weights and begins its own schedule. A network that asks for a hole plane
 can start from one without: the new input channel starts at zero, so that training begins with exactly the
-function of the model.
+function of the model. So does one with more residual blocks: see :mod:`svfr.training.grown_network`.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from svfr.objectives import Objective
 from svfr.tensor_files import compare_shapes, expected_shapes
 from svfr.training.config import NetworkConfig
 from svfr.training.errors import StartUnusable
+from svfr.training.grown_network import blocks_of, grown_weights
 from svfr.training.preview_net import PreviewNet
 from svfr_client.errors import raise_problems
 
@@ -47,10 +48,11 @@ def starting_codec(start: Model, config: NetworkConfig) -> LinearPatchSpec:
 def load_start(net: PreviewNet, start: Model) -> None:
     """Give ``net`` the weights of ``start``; its output gain is taken out of the last layer again.
 
-    Raises TensorsMissing, TensorsUnexpected and TensorShapesWrong for a model of another size.
+    Raises TensorsMissing, TensorsUnexpected and TensorShapesWrong for a model of another size, StartUnusable
+    for one with more blocks.
     """
     assert isinstance(start.identity, ConvCropIdentity)
-    unet = dict(start.unet.state_dict())
+    unet = _grown(start, net)
     unet[_CONV_IN] = _with_hole_channel(unet[_CONV_IN], net)
     gain = net.output_gain.flatten()
     unet["conv_out.weight"] = unet["conv_out.weight"] / gain.view(-1, 1, 1, 1)
@@ -58,6 +60,18 @@ def load_start(net: PreviewNet, start: Model) -> None:
     _load(net.unet, unet, Path(UNET_FILE))
     net.started_from = {name: record.sha256 for name, record in start.spec.files.items()}
     _load(net.identity, start.identity.network.state_dict(), Path(CONV_IDENTITY_FILE))
+
+
+def _grown(start: Model, net: PreviewNet) -> dict[str, torch.Tensor]:
+    """Return the UNet's weights of ``start``, with the blocks that ``net`` has more."""
+    before, after = blocks_of(start.spec.unet), blocks_of(net.unet_config)
+    try:
+        return dict(grown_weights(start.unet.state_dict(), net.unet.state_dict(), before, after))
+    except ValueError as error:
+        raise StartUnusable(
+            f"The model {start.spec.name} cannot become the recipe's network: {error}.",
+            remedy="Give [network] layers at least as large as the model's, or start without it.",
+        ) from error
 
 
 def _load(network: nn.Module, weights: Mapping[str, torch.Tensor], file: Path) -> None:

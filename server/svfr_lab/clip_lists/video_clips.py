@@ -172,6 +172,9 @@ class _VideoStore:
     def frame_count(self, clip: int) -> int:
         return self._clips[clip].frame_count
 
+    def picture_count(self, clip: int) -> int:
+        return self._clips[clip].frame_count
+
     def read(self, clip: int, frames: Sequence[int]) -> tuple[Float32, Float32]:
         opened = self._opened(self._clips[clip])
         plate, alignment = opened.plate, opened.alignment

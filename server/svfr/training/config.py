@@ -26,8 +26,8 @@ class NetworkConfig:
 
     ``hole_plane`` tells the network where the hole is: see :class:`svfr.model_spec.ModelSpec`; ``hole_fill``
     is how holes are filled before the network sees them. ``layers`` is the number of residual blocks of each
-    width on the way down; the way up has one more. ``attention`` is in all blocks of the lowest resolution, or
-    in the middle block alone.
+    width on the way down; the way up has one more. ``attention`` is in all blocks of the lowest resolution,
+    or in the middle block alone.
     """
 
     crop_px: int

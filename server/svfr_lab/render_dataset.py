@@ -115,9 +115,7 @@ def render_dataset(folder: Path, settings: RenderSettings) -> None:
         renderer = FaceRenderer(settings.size_px, bank, settings.revision)
         started = time.monotonic()
         for clip in range(first_missing, settings.clips):
-            rendered = renderer.render_clip(
-                settings.first_seed + clip, settings.frames, settings.far_frames
-            )
+            rendered = renderer.render_clip(settings.first_seed + clip, settings.frames, settings.far_frames)
             clips[clip], landmarks_px[clip] = rendered.frames, rendered.landmarks_px
             landmarks68_px[clip] = rendered.landmarks68_px
             ready = clip + 1

@@ -76,6 +76,23 @@ def test_equal_generators_draw_equal_batches_and_others_do_not(folder: Path) -> 
     assert not torch.equal(first.clean, other.clean)
 
 
+def test_half_of_the_references_are_far_frames_where_there_are_any(tmp_path: Path) -> None:
+    source = RenderedClips(write_rendered_folder(tmp_path / "far", far=2), SHARES)
+    batch = source.batch(np.random.default_rng(2), Phase(1, FRAMES, 200, 0.0))
+    assert batch.reference_landmarks is not None and batch.landmarks is not None
+    differences = (batch.reference_landmarks[:, None] - batch.landmarks).abs().amax((2, 3))
+    far = float((differences.amin(1) > 1e-6).float().mean())
+    assert far == pytest.approx(0.5, abs=0.1), "whole clips are shown: what is not of them is far"
+
+
+def test_far_frames_are_never_shown_as_part_of_a_clip(tmp_path: Path) -> None:
+    plain = RenderedClips(write_rendered_folder(tmp_path / "plain"), SHARES)
+    source = RenderedClips(write_rendered_folder(tmp_path / "far", far=2), SHARES)
+    with pytest.raises(ArgumentOutOfRange, match="clips have 4 frames"):
+        source.batch(np.random.default_rng(0), Phase(1, FRAMES + 1, 1, 0.0))
+    assert source.held_back("bfr", 2, FRAMES).clean.shape == plain.held_back("bfr", 2, FRAMES).clean.shape
+
+
 def test_versions_of_a_clip_are_neighbours_that_differ_in_damage_alone(folder: Path) -> None:
     batch = RenderedClips(folder, SHARES).batch(
         np.random.default_rng(0), Phase(1, 2, 8, 0.0, tasks_per_clip=2)

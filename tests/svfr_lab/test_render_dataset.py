@@ -85,3 +85,41 @@ def test_nothing_to_render_is_refused_before_a_folder_is_made(tmp_path, field, s
     with pytest.raises(ArgumentOutOfRange):
         render_dataset(tmp_path / "new", replace(small_settings, **{field: 0}))
     assert not (tmp_path / "new").exists()
+
+
+@pytest.fixture(scope="module")
+def far_folder(tmp_path_factory, small_settings):
+    folder = tmp_path_factory.mktemp("far") / "rendered"
+    render_dataset(folder, replace(small_settings, clips=2, far_frames=2))
+    return folder
+
+
+def test_far_frames_stand_behind_clips_that_they_do_not_change(far_folder, small_folder):
+    far, plain = open_rendered_folder(far_folder), open_rendered_folder(small_folder)
+    assert far.pictures.shape == (2, 5, 48, 48, 3) and far.clips.shape == (2, 3, 48, 48, 3)
+    assert np.array_equal(far.clips, plain.clips[:2])
+    assert far.picture_landmarks_px.shape == (2, 5, 5, 2) and far.landmarks_px.shape == (2, 3, 5, 2)
+    assert far.picture_landmarks68_px is not None and far.picture_landmarks68_px.shape == (2, 5, 68, 2)
+    assert plain.pictures.shape == plain.clips.shape
+
+
+def test_far_frames_show_the_same_person_in_the_same_light_at_another_moment(far_folder):
+    folder = open_rendered_folder(far_folder)
+    for pictures, points_px in zip(folder.pictures, folder.picture_landmarks68_px, strict=True):
+        clip, far = points_px[:3], points_px[3:]
+        shape = [frame - frame.mean(0) for frame in (*clip, *far)]
+        within = np.abs(shape[1] - shape[0]).mean()
+        for moved in shape[3:]:
+            assert np.abs(moved - shape[0]).mean() > 2 * within
+        means = pictures.astype(float).mean((1, 2))
+        assert np.abs(means[3:] - means[:3].mean(0)).max() < 40
+
+
+def test_a_folder_begun_without_far_frames_is_not_continued_with_them(small_folder, small_settings):
+    with pytest.raises(RenderedFolderIsUnusable, match="was begun with"):
+        render_dataset(small_folder, replace(small_settings, far_frames=2))
+
+
+def test_fewer_than_no_far_frames_are_refused(tmp_path, small_settings):
+    with pytest.raises(ArgumentOutOfRange):
+        render_dataset(tmp_path / "new", replace(small_settings, far_frames=-1))

@@ -112,9 +112,10 @@ class Phase:
 
 @dataclass(frozen=True)
 class OptimiserConfig:
-    """AdamW with warm-up, a constant stretch and a linear cool-down over the last ``cooldown_steps``.
+    """The optimiser, with warm-up, a constant stretch and a linear cool-down over the last ``cooldown_steps``.
 
-    The constant stretch can be lengthened after the fact without invalidating what was trained
+    ``kind`` "adamw", or "muon" (:mod:`svfr.training.muon`) with ``momentum`` for the matrices and AdamW with
+    ``betas`` for everything else. The constant stretch can be lengthened after the fact without invalidating what was trained
     (Haegele et al. 2024, arXiv 2405.18392). ``accumulate`` batches make one step.
     """
 
@@ -126,6 +127,8 @@ class OptimiserConfig:
     gradient_clip: float
     ema_decay: float
     accumulate: int = 1
+    kind: Literal["adamw", "muon"] = "adamw"
+    momentum: float = 0.95
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,7 @@ from svfr.training.batches import ClipSource
 from svfr.training.build import build_net, measure_codec
 from svfr.training.config import TrainConfig
 from svfr.training.errors import TrainingDiverged
+from svfr.training.muon import build_optimiser
 from svfr.training.run_log import RunLog
 from svfr.training.state_file import load_module, read_state, write_state
 from svfr.training.step_loss import StepLoss
@@ -44,9 +45,14 @@ def step_generator(seed: int, step: int, process: int = 0) -> np.random.Generato
 
 
 def has_fast_bfloat16(device: torch.device) -> bool:
-    """Say whether bfloat16 is worth its rounding on ``device``: GPUs and CPUs with native support."""
+    """Say whether bfloat16 is worth its rounding on ``device``: GPUs and CPUs with native support.
+
+    oneDNN computes it on every CPU with AVX-512, which without native instructions takes several times as
+    long as float32; what torch calls supported is not what is fast.
+    """
     if device.type == "cpu":
-        return torch.backends.mkldnn.is_available() and torch.ops.mkldnn._is_mkldnn_bf16_supported()
+        ask = getattr(torch.cpu, "get_capabilities", dict)  # younger than the oldest torch that is allowed
+        return any(has for name, has in ask().items() if str(name).endswith("bf16"))
     return device.type == "cuda"
 
 
@@ -80,13 +86,7 @@ class Trainer:
         self._prepare_net()
         step_loss = StepLoss(self.net, config).to(self.device)
         self.heads = step_loss.heads
-        self.optimiser = torch.optim.AdamW(
-            step_loss.parameters(),
-            lr=config.optimiser.learning_rate,
-            betas=config.optimiser.betas,
-            weight_decay=config.optimiser.weight_decay,
-            fused=True,
-        )
+        self.optimiser = build_optimiser(step_loss, self.net.unet, config.optimiser)
         self.average = AveragedModel(self.net, multi_avg_fn=get_ema_multi_avg_fn(config.optimiser.ema_decay))
         self.step = 0
         if state is not None:

@@ -11,7 +11,7 @@ SIDE_PX, FRAMES, CLIPS = 32, 4, 40
 
 
 def write_rendered_folder(folder: Path, clips: int = CLIPS, side_px: int = SIDE_PX, far: int = 0) -> Path:
-    """Write ``clips`` clips with their landmarks, each clip of its own colours, ``far`` frames behind each."""
+    """Write clips with their landmarks, each of its own colours and with ``far`` frames behind it."""
     folder.mkdir(parents=True)
     rng = np.random.default_rng(8)
     count = FRAMES + far

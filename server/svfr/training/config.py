@@ -112,11 +112,11 @@ class Phase:
 
 @dataclass(frozen=True)
 class OptimiserConfig:
-    """The optimiser, with warm-up, a constant stretch and a linear cool-down over the last ``cooldown_steps``.
+    """Warm-up, a constant stretch, and a linear cool-down over the last ``cooldown_steps``.
 
     ``kind`` "adamw", or "muon" (:mod:`svfr.training.muon`) with ``momentum`` for the matrices and AdamW with
-    ``betas`` for everything else. The constant stretch can be lengthened after the fact without invalidating what was trained
-    (Haegele et al. 2024, arXiv 2405.18392). ``accumulate`` batches make one step.
+    ``betas`` for everything else. The constant stretch can be lengthened after the fact without invalidating
+    what was trained (Haegele et al. 2024, arXiv 2405.18392). ``accumulate`` batches make one step.
     """
 
     learning_rate: float

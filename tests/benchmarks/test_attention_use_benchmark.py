@@ -26,7 +26,7 @@ def test_a_silenced_transformer_passes_on_what_it_is_given_and_the_model_stays(b
     sizes = benchmark.attentions(model)
     assert "mid_block.attentions.0" in sizes and min(sizes.values()) > 1e6
     silenced = benchmark.without(model, list(sizes))
-    features, tokens = torch.randn(2, 160, 6, 6), torch.randn(1, 36, 64)
+    features, tokens = torch.randn(2, 160, 6, 6), torch.randn(1, 36, 64).expand(2, -1, -1)
     indicator = torch.zeros(1, 2)
     for name in sizes:
         given = {"encoder_hidden_states": tokens, "image_only_indicator": indicator, "return_dict": False}

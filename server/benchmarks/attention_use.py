@@ -2,7 +2,7 @@
 
 ``python server/benchmarks/attention_use.py --model MODEL --eval DIR`` silences every transformer of the UNet
 in turn, and then all of them, and restores the first clips in one step without a reference. A transformer
-whose output layer is zero passes on what it is given.
+whose output layer is zero passes on what it is given. Operations are those of one evaluation of the UNet.
 """
 
 import argparse
@@ -21,6 +21,7 @@ from svfr.model_spec import Preset
 from svfr_lab.evaluate_preview_runs import run_alone, task_set
 from svfr_lab.evaluation_split import FROZEN_TASKS, EvaluationSplit, open_evaluation_split
 from svfr_lab.metrics import psnr_db
+from svfr_restore.compute_cost import window_cost
 
 _ONE_STEP = Preset(1, 1, initial_noise=0.0, guidance=1.0)
 
@@ -63,7 +64,9 @@ def main() -> None:
     sizes = attentions(model)
     arms = {"whole": [], **{f"without {name}": [name] for name in sizes}, "without all": list(sizes)}
     whole = sum(parameter.numel() for parameter in model.unet.parameters())
-    print(f"{asked.clips} clips; {whole / 1e6:.2f} million parameters; PSNR in dB, one step, no reference")
+    giga = window_cost(model.spec).unet / model.spec.window / 1e9
+    print(f"{asked.clips} clips; {whole / 1e6:.2f} million parameters, {giga:.2f} billion operations a frame")
+    print("millions of parameters silenced, and PSNR in dB: one step, no reference")
     for arm, names in arms.items():
         silenced = without(model, names)
         scores = [f"{task} {mean_psnr_db(silenced, split, task, asked.clips):.3f}" for task in FROZEN_TASKS]

@@ -10,9 +10,12 @@ from __future__ import annotations
 
 import argparse
 import json
+import multiprocessing
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -50,8 +53,9 @@ def evaluate(
     clips: int,
     report: Callable[[str], None],
     embedder: Embedder | None = None,
+    tasks: Sequence[str] = EVALUATED_TASKS,
 ) -> dict[str, Any]:
-    """Return everything measured on the first ``clips`` clips of the split.
+    """Return everything measured for ``tasks`` on the first ``clips`` clips of the split.
 
     ``runs`` are presets of the model, which run as jobs, and without a reference "alone", one step, and
     "sampled", four steps from noise. Identity is not computed without an ``embedder``. Raises
@@ -62,12 +66,12 @@ def evaluate(
     identity = run_as_job(models, "identity", "standard")
     faces = FaceMeasures(embedder)
     known = _known_faces(split, faces, clips)
-    tasks = {}
-    for task in EVALUATED_TASKS:
+    tables = {}
+    for task in tasks:
         check_path(identity, next(split.samples(task_set(task))), task)
-        tasks[task] = _measured(split, task, methods, faces, known)
-        report(show_table({task: tasks[task]}))
-        report(show_quality(task, tasks[task]["quality"]))
+        tables[task] = _measured(split, task, methods, faces, known)
+        report(show_table({task: tables[task]}))
+        report(show_quality(task, tables[task]["quality"]))
     weights = {name: record.sha256 for name, record in models.spec(model).files.items()}
     return {
         "model": models.spec(model).name,
@@ -75,8 +79,26 @@ def evaluate(
         "evaluation_clips_sha256": split.folder.clips_sha256,
         "exact_split": split.exact,
         "identity": embedder_facts(embedder),
-        "tasks": tasks,
+        "tasks": tables,
     }
+
+
+def merged_from_processes(count: int, measure: Callable[[Sequence[str]], dict[str, Any]]) -> dict[str, Any]:
+    """Return what ``measure`` says of all tasks, one task a call and ``count`` processes at once."""
+    with ProcessPoolExecutor(count, multiprocessing.get_context("spawn")) as pool:
+        parts = list(pool.map(measure, [(task,) for task in EVALUATED_TASKS]))
+    tables = {task: table for part in parts for task, table in part["tasks"].items()}
+    return {**parts[0], "tasks": tables}
+
+
+def _evaluate_as_asked(asked: argparse.Namespace, tasks: Sequence[str]) -> dict[str, Any]:
+    torch.set_num_threads(1)
+    split, embedder = open_evaluation_split(asked.eval), chosen_embedder(asked)
+    return evaluate(asked.model, split, asked.runs, asked.clips, _print_at_once, embedder, tasks)
+
+
+def _print_at_once(text: str) -> None:
+    print(text, flush=True)
 
 
 def check_path(identity: Run, sample: EvaluationSample, task: str) -> None:
@@ -158,14 +180,14 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, required=True, help="the JSON file to write")
     parser.add_argument("--runs", nargs="+", default=list(_RUNS), help="presets, alone, sampled")
     parser.add_argument("--clips", type=int, default=sys.maxsize, help="measure only the first clips")
+    parser.add_argument("--processes", type=int, default=1, help="tasks to measure at once")
     add_embedder(parser)
     parser.add_argument("--record", action="store_true", help="add the figures to the model's model.json")
     asked = parser.parse_args(arguments)
-    torch.set_num_threads(1)
     started = time.monotonic()
-    embedder = chosen_embedder(asked)
-    split = open_evaluation_split(asked.eval)
-    measured = evaluate(asked.model, split, asked.runs, asked.clips, print, embedder)
+    measure = partial(_evaluate_as_asked, asked)
+    count = asked.processes
+    measured = measure(EVALUATED_TASKS) if count == 1 else merged_from_processes(count, measure)
     asked.out.write_text(json.dumps(measured, indent=1) + "\n", encoding="utf-8")
     if asked.record:
         record_in_model(find_model(asked.model), measured)

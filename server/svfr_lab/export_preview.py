@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Mapping
 from dataclasses import asdict
 from importlib import resources
 from pathlib import Path
@@ -24,11 +25,11 @@ def provenance(data_folder: Path, revision: str, start: Path | None = None) -> d
     """Return where a run's weights come from, as model.json's ``training`` states it.
 
     ``data_folder`` holds the training clips, ``revision`` is the commit of the code that trained, ``start``
-    the model folder that the run began with, whose own record is taken over. Raises RenderedFolderIsUnusable,
-    and what reading a model folder raises.
+    the model folder that the run began with, whose own record is taken over without the figures measured on
+    those weights. Raises RenderedFolderIsUnusable, and what reading a model folder raises.
     """
     data = open_rendered_folder(data_folder)
-    began_with = {} if start is None else {"started_from": dict(read_spec(start).training)}
+    began_with = {} if start is None else {"started_from": _without_figures(read_spec(start).training)}
     return {
         "revision": revision,
         **began_with,
@@ -36,6 +37,10 @@ def provenance(data_folder: Path, revision: str, start: Path | None = None) -> d
         "evaluation_split_sha256": file_sha256(EVALUATION_SPLIT_PATH),
         "evaluation_clips_sha256": json.loads(EVALUATION_SPLIT_PATH.read_text())["clips_sha256"],
     }
+
+
+def _without_figures(record: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in record.items() if name != "measured"}
 
 
 def main(arguments: list[str] | None = None) -> None:

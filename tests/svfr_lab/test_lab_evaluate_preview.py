@@ -1,4 +1,7 @@
+import os
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -13,7 +16,7 @@ from svfr.training.export import TrainedNet, export_preview
 from svfr.training.preview_net import PreviewNet
 from svfr_lab.degradations import EVALUATION, degrade
 from svfr_lab.errors import ArgumentOutOfRange, EvaluationPlateFailed
-from svfr_lab.evaluate_preview import EVALUATED_TASKS, check_path, evaluate
+from svfr_lab.evaluate_preview import EVALUATED_TASKS, check_path, evaluate, merged_from_processes
 from svfr_lab.evaluate_preview_runs import run_alone, run_as_job, task_set
 from svfr_lab.evaluation_split import FROZEN_TASKS, EvaluationSample, EvaluationSplit
 from svfr_lab.render_dataset import RenderedFolder, RenderSettings
@@ -119,6 +122,21 @@ def test_clips_of_another_driver_get_fresh_baselines(two_clips: EvaluationSplit,
         "alone",
     }
     assert quality["measures"]["detail_true"]["means"]["truth"] == 1.0
+
+
+def test_only_the_tasks_asked_for_are_measured(two_clips: EvaluationSplit, untrained: str) -> None:
+    measured = evaluate(untrained, two_clips, ["alone"], 2, lambda text: None, tasks=("colorize",))
+    assert list(measured["tasks"]) == ["colorize"]
+
+
+def told_in_a_process(tasks: Sequence[str]) -> dict[str, Any]:
+    return {"model": "m", "tasks": {task: os.getpid() for task in tasks}}
+
+
+def test_tasks_are_measured_in_processes_and_put_together_in_their_order() -> None:
+    merged = merged_from_processes(2, told_in_a_process)
+    assert merged["model"] == "m" and list(merged["tasks"]) == list(EVALUATED_TASKS)
+    assert os.getpid() not in merged["tasks"].values()
 
 
 def test_a_run_that_does_not_exist_is_named_with_those_that_do(

@@ -13,6 +13,7 @@ from svfr_lab.errors import RenderedFolderIsUnusable
 from svfr_lab.evaluation_split import EVALUATION_SPLIT_PATH
 from svfr_lab.export_preview import main, provenance
 from svfr_lab.render_dataset import file_sha256
+from svfr_lab.reporting import record_in_model
 
 RECIPE = """
 name = "small"
@@ -96,6 +97,17 @@ def test_the_record_names_the_split_that_is_to_judge_the_model(clips: Path) -> N
     assert record["evaluation_split_sha256"] == file_sha256(EVALUATION_SPLIT_PATH)
     frozen = json.loads(EVALUATION_SPLIT_PATH.read_text())
     assert record["evaluation_clips_sha256"] == frozen["clips_sha256"]
+
+
+def test_a_run_that_began_with_a_model_tells_its_story_without_the_figures_of_its_weights(
+    run: Path, clips: Path, tmp_path: Path
+) -> None:
+    start = tmp_path / "models" / "small"
+    asked = ["--run", str(run), "--out", str(start), "--data", str(clips), "--revision", "abc123"]
+    main([*asked, "--config", str(run / "recipe.toml")])
+    record_in_model(start, {"tasks": {"bfr": {"runs": {}}}})
+    told = provenance(clips, "def456", start)["started_from"]
+    assert told["revision"] == "abc123" and "measured" not in told
 
 
 def test_nothing_is_written_without_the_training_clips(run: Path, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from tiny_training import CONFIG, NoisyGradients, shortened
 
 from svfr.training.batches import ClipBatch
 from svfr.training.config import Phase
-from svfr.training.trainer import Trainer, measure_codec
+from svfr.training.trainer import Trainer, has_fast_bfloat16, measure_codec
 
 
 def assert_equal(first: Any, second: Any, where: str = "state") -> None:
@@ -153,3 +153,12 @@ def test_the_gain_is_the_spread_of_what_is_to_be_learned() -> None:
     # White noise of deviation 0.2 per pixel stays 0.2 in an orthonormal basis; the codec divides by its std.
     expected = 0.2 / torch.tensor(codec.std) / CONFIG.network.sigma_data
     torch.testing.assert_close(gain, expected, rtol=0.05, atol=0.0)
+
+
+def test_bfloat16_is_fast_on_a_cpu_that_says_so_and_not_where_it_is_emulated() -> None:
+    cpus = Path("/proc/cpuinfo")
+    if not cpus.exists() or "flags\t" not in cpus.read_text():
+        assert isinstance(has_fast_bfloat16(torch.device("cpu")), bool)
+        return
+    flags = next(line for line in cpus.read_text().splitlines() if line.startswith("flags\t")).split()
+    assert has_fast_bfloat16(torch.device("cpu")) == bool({"avx512_bf16", "amx_bf16"} & set(flags))

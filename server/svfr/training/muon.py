@@ -84,7 +84,8 @@ class Muon(torch.optim.AdamW):
         momentum: float = 0.95,
         **adamw: Any,
     ) -> None:
-        super().__init__([{"params": others}, {"params": matrices, "momentum": momentum}], **adamw)
+        groups: list[dict[str, Any]] = [{"params": others}, {"params": matrices, "momentum": momentum}]
+        super().__init__(groups, **adamw)
 
     @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> float | None:  # type: ignore[override]

@@ -36,11 +36,12 @@ def nearly_orthogonal(matrix: torch.Tensor) -> torch.Tensor:
     unit = matrix / (matrix.norm() + _EPSILON)
     gram = unit @ unit.T
     factor = torch.eye(len(gram), dtype=gram.dtype, device=gram.device)
-    for _ in range(_ITERATIONS):
+    for iteration in range(_ITERATIONS):
         step = torch.addmm(gram, gram, gram, beta=_B, alpha=_C)
         step.diagonal().add_(_A)
         factor = step @ factor
-        gram = step @ gram @ step
+        if iteration < _ITERATIONS - 1:  # nobody asks for the last one
+            gram = step @ gram @ step
     return factor @ unit
 
 
@@ -89,13 +90,18 @@ class Muon(torch.optim.AdamW):
 
     @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> float | None:  # type: ignore[override]
-        """Do one step with the gradients there are."""
+        """Do one step with the gradients there are, or those of ``closure``; returns its loss."""
+        loss = None
+        if closure is not None:
+            with torch.enable_grad():
+                loss = closure()
         for group in self.param_groups:
             for parameter in group["params"] if "momentum" in group else ():
                 if parameter.grad is not None:
                     self._step_matrix(parameter, group)
                     parameter.grad = None  # AdamW passes over it
-        return super().step(closure)
+        super().step()
+        return loss
 
     def _step_matrix(self, parameter: nn.Parameter, group: dict[str, Any]) -> None:
         assert parameter.grad is not None

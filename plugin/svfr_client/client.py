@@ -13,7 +13,7 @@ from collections import deque
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Deque, Dict, Iterator, List, Mapping, Optional, Tuple, Type
+from typing import Any, Callable, Deque, Dict, Iterator, List, Mapping, Optional, Tuple, Type
 
 import zmq
 
@@ -200,8 +200,23 @@ class Client:
         return self._pong_of("drain")
 
     def shutdown(self) -> None:
-        """Ask the service to stop; what runs is parked and goes on after the next start."""
-        self._request("shutdown", {})
+        """Ask the service to stop; what runs is parked and goes on after the next start.
+
+        A service that is gone once it was asked has stopped: it hangs up after its answer, and libzmq (4.3.5)
+        drops what was not read by then where ZMQ_IMMEDIATE is set.
+        """
+        if self._welcome is None:
+            self.hello()
+        asked = self._link
+
+        def has_stopped() -> bool:
+            return self._link is not asked or asked.is_gone
+
+        try:
+            self._exchange(Message("shutdown", {}), has_stopped)
+        except ServerDoesNotAnswer:
+            if not has_stopped():
+                raise
 
     def close(self) -> None:
         """Close the socket at once. Jobs belong to the service and go on."""
@@ -248,8 +263,11 @@ class Client:
             self.hello()
         return self._exchange(Message(op, body, buffers=buffers or {})).body
 
-    def _exchange(self, message: Message) -> Message:
-        """Send ``message`` until its answer comes; raises the error that the service answered."""
+    def _exchange(self, message: Message, is_vain: Callable[[], bool] = lambda: False) -> Message:
+        """Send ``message`` until its answer comes; raises the error that the service answered.
+
+        ``is_vain`` says, while there is no answer, whether to stop asking.
+        """
         frames = pack(message)
         self._replies[message.id] = None
         give_up = time.monotonic() + self._attempts * self._reply_seconds
@@ -258,7 +276,7 @@ class Client:
                 reply = self._try_once(message.id, frames)
                 if reply is not None:
                     return reply
-                if not self._find_again() and self._link.is_refused:
+                if (not self._find_again() and self._link.is_refused) or is_vain():
                     break
                 self._link.rest(min(give_up, time.monotonic() + LOOK_AGAIN_SECONDS))
         finally:

@@ -56,7 +56,8 @@ class Link:
     """A connection to one service; make, use and close it in one thread.
 
     ``is_down``: there is no connection now, though ZeroMQ keeps trying; False until something is known.
-    ``is_refused``: there never was one, because nothing listens there.
+    ``is_refused``: there never was one, because nothing listens there. ``is_gone``: there was one, but
+    nothing listens there any more.
     """
 
     def __init__(self, connection: Connection) -> None:
@@ -86,6 +87,11 @@ class Link:
     def is_refused(self) -> bool:
         """Return whether nothing listens at the endpoint and nothing ever did."""
         return not self._was_up and self._refusals >= 2
+
+    @property
+    def is_gone(self) -> bool:
+        """Return whether nothing listens at the endpoint any more."""
+        return self._was_up and self.is_down and self._refusals >= 2
 
     def send(self, frames: List[bytes], deadline: float) -> bool:
         """Send one message; False if the link is down or does not come up before ``deadline``.
@@ -138,6 +144,7 @@ class Link:
         if kind == zmq.EVENT_HANDSHAKE_SUCCEEDED:
             self._failed_handshakes = 0
             self._was_up, self.is_down = True, False
+            self._refusals = 0
         elif kind == zmq.EVENT_DISCONNECTED:
             self.is_down = self._was_up
         elif kind == zmq.EVENT_CLOSED:

@@ -1,7 +1,10 @@
 """Starting a service: once per folder, with a reason when it fails, and without loading torch."""
 
+import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -9,7 +12,8 @@ from conftest import Service
 
 from svfr_client.client import Client
 from svfr_client.connection import find_connection
-from svfr_client.errors import SvfrError
+from svfr_client.errors import ServerDoesNotAnswer, SvfrError
+from svfr_client.link import Link
 from svfr_server.start import start_local_server
 from svfr_server.worker_process import package_environment
 
@@ -49,6 +53,37 @@ def test_two_starters_at_once_end_up_with_one_service(tmp_path: Path) -> None:
     assert len(boots) == 1 and "" not in boots
     with Client(folder=tmp_path / "home") as client:
         client.shutdown()
+
+
+def test_a_service_that_was_gone_before_its_answer_was_read_has_stopped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = tmp_path / "home" / "start.log"
+    with start_local_server(tmp_path / "home", arguments=["--device", "cpu"]) as client:
+        client.hello()
+        receive = Link.receive
+
+        def receive_late(link: Link, deadline: float) -> list[bytes] | None:
+            while '"stopped"' not in log.read_text(encoding="utf-8") and time.monotonic() < deadline:
+                time.sleep(0.02)
+            time.sleep(0.2)  # the answer and the hanging up have both come in
+            return receive(link, deadline)
+
+        monkeypatch.setattr(Link, "receive", receive_late)
+        client.shutdown()
+
+
+def test_a_service_that_is_silent_has_not_stopped(tmp_path: Path) -> None:
+    start_local_server(tmp_path / "home", idle_exit_s=30, arguments=["--device", "cpu"]).close()
+    pid = find_connection(tmp_path / "home").pid
+    with Client(folder=tmp_path / "home", reply_seconds=0.5, attempts=1) as client:
+        client.hello()
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            with pytest.raises(ServerDoesNotAnswer):
+                client.shutdown()
+        finally:
+            os.kill(pid, signal.SIGCONT)
 
 
 def test_a_service_that_cannot_start_says_why(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ def test_the_packaged_recipe_is_read_whole() -> None:
     config = read_config(MINI)
     assert config.name == "mini"
     assert config.network.widths == (64, 96, 160) and len(config.network.coefficients) == 16
-    assert [phase.frames for phase in config.phases] == [4, 8]
+    assert [phase.frames for phase in config.phases] == [2, 4, 8]
     assert config.network.layers == (4, 2, 1) and config.optimiser.kind == "muon"
     assert sum(config.task_shares.values()) == pytest.approx(1.0)
 
@@ -39,7 +39,7 @@ def test_every_missing_and_unknown_key_of_a_table_is_named(tmp_path: Path) -> No
 
 
 def test_a_wrong_key_of_a_phase_is_named_with_its_number(tmp_path: Path) -> None:
-    path = changed(tmp_path, "frames = 4\n", "frame = 4\n")
+    path = changed(tmp_path, "frames = 2\n", "frame = 2\n")
     with pytest.raises(ValueError, match=r"\[\[phases\]\] 0: missing \['frames'\], unknown \['frame'\]"):
         read_config(path)
 

@@ -13,7 +13,7 @@ from collections import deque
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Callable, Deque, Dict, Iterator, List, Mapping, Optional, Tuple, Type
+from typing import Any, Deque, Dict, Iterator, List, Mapping, Optional, Tuple, Type
 
 import zmq
 
@@ -207,16 +207,8 @@ class Client:
         """
         if self._welcome is None:
             self.hello()
-        asked = self._link
-
-        def has_stopped() -> bool:
-            return self._link is not asked or asked.is_gone
-
-        try:
-            self._exchange(Message("shutdown", {}), has_stopped)
-        except ServerDoesNotAnswer:
-            if not has_stopped():
-                raise
+        with contextlib.suppress(NoServer):
+            self._exchange(Message("shutdown", {}), is_last=True)
 
     def close(self) -> None:
         """Close the socket at once. Jobs belong to the service and go on."""
@@ -263,25 +255,29 @@ class Client:
             self.hello()
         return self._exchange(Message(op, body, buffers=buffers or {})).body
 
-    def _exchange(self, message: Message, is_vain: Callable[[], bool] = lambda: False) -> Message:
+    def _exchange(self, message: Message, is_last: bool = False) -> Message:
         """Send ``message`` until its answer comes; raises the error that the service answered.
 
-        ``is_vain`` says, while there is no answer, whether to stop asking.
+        ``is_last``: this service is not expected to come back, nor asked anew where another one runs; once it
+        is gone that is NoServer.
         """
         frames = pack(message)
         self._replies[message.id] = None
         give_up = time.monotonic() + self._attempts * self._reply_seconds
+        is_gone = False
         try:
             while time.monotonic() < give_up:
                 reply = self._try_once(message.id, frames)
                 if reply is not None:
                     return reply
-                if (not self._find_again() and self._link.is_refused) or is_vain():
+                is_elsewhere = self._find_again()
+                is_gone = is_last and (is_elsewhere or self._link.is_gone)
+                if is_gone or self._link.is_refused:
                     break
                 self._link.rest(min(give_up, time.monotonic() + LOOK_AGAIN_SECONDS))
         finally:
             self._replies.pop(message.id, None)
-        if self._link.is_refused:
+        if is_gone or self._link.is_refused:
             text = f"Nothing listens at {self._link.connection.endpoint} any more."
             raise NoServer(text, remedy="Start a service with `svfr serve`.")
         waited = self._attempts * self._reply_seconds

@@ -14,7 +14,7 @@ from svfr_client.client import Client
 from svfr_client.connection import find_connection
 from svfr_client.errors import ServerDoesNotAnswer, SvfrError
 from svfr_client.link import Link
-from svfr_server.start import start_local_server
+from svfr_server.start import find_server, start_local_server
 from svfr_server.worker_process import package_environment
 
 
@@ -71,6 +71,7 @@ def test_a_service_that_was_gone_before_its_answer_was_read_has_stopped(
 
         monkeypatch.setattr(Link, "receive", receive_late)
         client.shutdown()
+    assert '"stopped"' in log.read_text(encoding="utf-8") and find_server(tmp_path / "home") is None
 
 
 def test_a_service_that_is_silent_has_not_stopped(tmp_path: Path) -> None:

@@ -6,8 +6,10 @@ import hashlib
 import json
 import re
 from collections import Counter
+from collections.abc import Iterator
 from functools import cache
 from importlib import metadata, resources
+from importlib.resources.abc import Traversable
 from typing import Any, cast
 
 import torch
@@ -17,6 +19,7 @@ from svfr_restore.reports import CancelCheck, CheckpointStore, Report, Reporter,
 # Of these stages every report is one more window; the others first say how far an earlier run had come.
 _STAGES_FROM_NOTHING = ("encode", "decode")
 _MINUS = re.compile(r"(?<!\d)-")
+_NOT_SAMPLED = ("training", "data", "__pycache__")
 
 
 def content_key(*parts: Any) -> str:
@@ -34,16 +37,27 @@ def tensor_key(tensor: torch.Tensor) -> str:
     return content_key(list(tensor.shape), tensor.detach().float().cpu().numpy().tobytes())
 
 
+def method_sources() -> tuple[tuple[str, bytes], ...]:
+    """Return the names (``folder/module.py``) and bytes of every module of the method that sampling may run.
+
+    Training is left out: no sampling imports it, and a change there must not cost a shot its checkpoints.
+    """
+
+    def walk(folder: Traversable, prefix: str) -> Iterator[tuple[str, bytes]]:
+        for entry in folder.iterdir():
+            if entry.name.endswith(".py"):
+                yield prefix + entry.name, entry.read_bytes()
+            elif entry.is_dir() and prefix + entry.name not in _NOT_SAMPLED:
+                yield from walk(entry, f"{prefix}{entry.name}/")
+
+    return tuple(sorted(walk(resources.files("svfr"), "")))
+
+
 @cache
 def code_key() -> str:
     """Return the key of the code that computes: the method's sources and the libraries under it."""
-    sources = sorted(
-        (entry.name, entry.read_bytes())
-        for entry in resources.files("svfr").iterdir()
-        if entry.name.endswith(".py")
-    )
     versions = [metadata.version(name) for name in ("torch", "diffusers", "numpy")]
-    return content_key(versions, *(data for _, data in sources))
+    return content_key(versions, *(part for name, data in method_sources() for part in (name, data)))
 
 
 class SamplingWatch:

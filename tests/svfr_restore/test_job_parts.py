@@ -1,5 +1,8 @@
 """The small parts of a job: frame planning, means, watching the sampler, the first look."""
 
+import importlib.util
+import subprocess
+import sys
 from collections import Counter
 from fractions import Fraction
 from pathlib import Path
@@ -9,6 +12,7 @@ import pytest
 import torch
 from job_samples import MemoryStore, Reports
 
+import svfr
 from svfr_client.frames import FrameRange
 from svfr_ocio.config import open_config
 from svfr_ocio.domain import ModelDomain
@@ -17,7 +21,7 @@ from svfr_restore.first_sight import _spread
 from svfr_restore.frame_feed import nearest_before, plan_frames
 from svfr_restore.media.plate import PlateFrame
 from svfr_restore.media.window import Window
-from svfr_restore.sampling_watch import SamplingWatch, code_key, content_key, tensor_key
+from svfr_restore.sampling_watch import SamplingWatch, code_key, content_key, method_sources, tensor_key
 from svfr_restore.spool import CropSpool, from_network, to_network
 from svfr_restore.survey import Glimpse, Survey, visible
 from svfr_restore.weighted_mean import WeightedMean
@@ -72,7 +76,23 @@ def test_nothing_weighs_nothing() -> None:
 def test_keys_tell_parts_apart() -> None:
     assert content_key("ab", "c") != content_key("a", "bc")
     assert tensor_key(torch.zeros(2, 3)) != tensor_key(torch.zeros(3, 2))
+
+
+def test_every_module_that_sampling_imports_is_part_of_the_key() -> None:
+    """A module that is left out would pass checkpoints of older code for fresh ones."""
+    code = (
+        "import sys, svfr.model, svfr.sampler; print(*(n for n in sys.modules if (n + '.')[:5] == 'svfr.'))"
+    )
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    root = Path(svfr.__file__).parent
+    files = {Path(str(importlib.util.find_spec(name).origin)) for name in out.split()}  # type: ignore[union-attr]
+    imported = {file.relative_to(root).as_posix() for file in files}
+    assert len(imported) > 10 and imported <= {name for name, _ in method_sources()}
     assert len(code_key()) == 64
+
+
+def test_training_is_no_part_of_the_key() -> None:
+    assert not [name for name, _ in method_sources() if name.startswith(("training/", "data/"))]
 
 
 def watch(store: MemoryStore, reports: Reports, counts: Counter[str]) -> SamplingWatch:

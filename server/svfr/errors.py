@@ -139,3 +139,9 @@ class VectorsInvalid(SvfrError):
     """A folder of reference vectors lacks a file, or a file lacks a tensor."""
 
     code = "VECTORS_INVALID"
+
+
+class UnknownHoleFill(SvfrError):
+    """The model's description asks for a hole fill that does not exist."""
+
+    code = "MODEL_BROKEN"

@@ -5,14 +5,14 @@ from typing import Any
 
 import torch
 
-from svfr.model_spec import ModelSpec
-from svfr.networks import UNET_FILE, empty_networks
+from svfr.models.networks import UNET_FILE, empty_networks
+from svfr.models.spec import ModelSpec
 from svfr_client.messages import JobSpec
-from svfr_restore.estimate import Estimate, estimate_job
 from svfr_restore.job import survey_job
-from svfr_restore.job_plan import plan_job
-from svfr_restore.models import ModelCache
-from svfr_restore.track_plan import plan_tracks
+from svfr_restore.plan.estimate import Estimate, estimate_job
+from svfr_restore.plan.job_plan import plan_job
+from svfr_restore.plan.models import ModelCache
+from svfr_restore.plan.track_plan import plan_tracks
 
 
 def dry_run(spec: JobSpec) -> Estimate:

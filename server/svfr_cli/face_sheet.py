@@ -13,14 +13,14 @@ from svfr_ocio.sanitise import sanitise
 from svfr_restore.crops.warp import cut
 from svfr_restore.faces.box import FaceBox
 from svfr_restore.faces.tracks import FaceTrack
-from svfr_restore.frame_feed import FrameFeed
 from svfr_restore.job import survey_job
-from svfr_restore.job_plan import JobPlan, plan_job
 from svfr_restore.media.contact_sheet import Cell, write_contact_sheet
+from svfr_restore.media.feed import FrameFeed
 from svfr_restore.media.plate import PlateFrame
-from svfr_restore.models import ModelCache
-from svfr_restore.shots import Shot
-from svfr_restore.track_plan import TrackPlan, all_face_tracks, plan_tracks
+from svfr_restore.media.shots import Shot
+from svfr_restore.plan.job_plan import JobPlan, plan_job
+from svfr_restore.plan.models import ModelCache
+from svfr_restore.plan.track_plan import TrackPlan, all_face_tracks, plan_tracks
 
 CELL_PX = 320
 BOX_COLOUR = (255, 190, 25)

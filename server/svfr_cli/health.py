@@ -71,7 +71,7 @@ def colour() -> Finding:
 
 def models() -> Finding:
     """At least one model is there, and every file of each is what was written."""
-    from svfr.model_folder import list_models, verify
+    from svfr.models.folder import list_models, verify
 
     found = list_models()
     if not found:

@@ -19,7 +19,7 @@ LEAST_FREE_GIB = 2.0
 
 def keys() -> Finding:
     """The service's keys are private and whole; says who is let in."""
-    from svfr_server.keys import KeyRing
+    from svfr_server.supervisor.zap_keys import KeyRing
 
     if not (service_folder() / "server.key").exists():
         return Finding("keys", OK, "made when the service first starts")
@@ -35,7 +35,7 @@ def keys() -> Finding:
 def roots() -> Finding:
     """Where the running service may read and write, and whether the kernel holds it there."""
     from svfr_client.client import Client
-    from svfr_server import landlock
+    from svfr_server.worker import landlock
 
     try:
         with Client(name="svfr doctor") as client:
@@ -125,7 +125,7 @@ def _through(spec: JobSpec) -> str:
         return "through the server"
     except NoServer:
         from svfr_restore.job import run_job
-        from svfr_restore.models import ModelCache
+        from svfr_restore.plan.models import ModelCache
 
         run_job(spec, ModelCache(), lambda report: None)
         return "in this process"

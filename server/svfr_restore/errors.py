@@ -192,12 +192,6 @@ class PictureArrayDoesNotFit(SvfrError):
 # --- preparing crops for the network ---------------------------------------------------------------------
 
 
-class UnknownHoleFill(SvfrError):
-    """The model's description asks for a hole fill that does not exist."""
-
-    code = "MODEL_BROKEN"
-
-
 # --- the job ---------------------------------------------------------------------------------------------
 
 

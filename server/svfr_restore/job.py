@@ -18,26 +18,27 @@ import numpy as np
 import torch
 
 from svfr.errors import Cancelled, ShotTooShort
-from svfr.sampler import SamplerMode
+from svfr.sampling.network_input import seen_by_network
+from svfr.sampling.sampler import SamplerMode
 from svfr.tasks import TaskSet
 from svfr_client.errors import SvfrError, raise_problems
 from svfr_client.messages import JobSpec
 from svfr_ocio.sanitise import sanitise
-from svfr_restore.compose import Restored, compose
+from svfr_restore.crops.spool import CropSpool, crop_bytes, require_space
 from svfr_restore.crops.warp import cut
 from svfr_restore.errors import JobWasCancelled
-from svfr_restore.first_sight import detects
-from svfr_restore.frame_feed import FrameFeed
-from svfr_restore.identities import codes_of, identify
-from svfr_restore.job_plan import JobPlan, plan_job
 from svfr_restore.mattes.hole import cut_around_hole
-from svfr_restore.media.exr_writer import write_restored
+from svfr_restore.media.exr.writer import write_restored
+from svfr_restore.media.feed import FrameFeed
 from svfr_restore.media.plate import PlateFrame
 from svfr_restore.media.writer_pool import WriterPool
-from svfr_restore.models import ModelCache
-from svfr_restore.prepare import seen_by_network
-from svfr_restore.provenance import provenance
-from svfr_restore.references import user_references
+from svfr_restore.paste.compose import Restored, compose
+from svfr_restore.plan.job_plan import JobPlan, plan_job
+from svfr_restore.plan.models import ModelCache
+from svfr_restore.plan.precheck import detects
+from svfr_restore.plan.provenance import provenance
+from svfr_restore.plan.survey import Survey, survey_runs
+from svfr_restore.plan.track_plan import TrackPlan, plan_tracks
 from svfr_restore.reports import (
     CancelCheck,
     CheckpointStore,
@@ -47,10 +48,15 @@ from svfr_restore.reports import (
     Reporter,
     WrittenOutput,
 )
-from svfr_restore.spool import CropSpool, crop_bytes, require_space
-from svfr_restore.survey import Survey, survey_runs
-from svfr_restore.track_plan import TrackPlan, plan_tracks
-from svfr_restore.two_pass import DiffusionRestorer, IdentityRestorer, ProbeRestorer, Restorer, Sampling
+from svfr_restore.sampling.identities import codes_of, identify
+from svfr_restore.sampling.references import user_references
+from svfr_restore.sampling.restorers import (
+    DiffusionRestorer,
+    IdentityRestorer,
+    ProbeRestorer,
+    Restorer,
+    Sampling,
+)
 
 # Two frames are being written, one waits, one is being composed: four in memory, whatever their size.
 _WRITER_THREADS, _WRITER_QUEUE = 2, 1

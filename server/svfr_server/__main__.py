@@ -10,7 +10,7 @@ from svfr_client.errors import SvfrError
 from svfr_server.errors import AnotherServerRuns
 from svfr_server.settings import LOOPBACK, RESTORE_PIPELINE, Patience, Retention, find_devices
 from svfr_server.start import ANOTHER_RUNS
-from svfr_server.supervisor import run
+from svfr_server.supervisor.loop import run
 
 
 def parse(arguments: Sequence[str] | None = None) -> dict[str, Any]:

@@ -116,7 +116,7 @@ class ServerSettings:
 
 
 def model_folders() -> tuple[Path, ...]:
-    """Return where models are looked for, as ``svfr.model_folder`` does, without loading torch."""
+    """Return where models are looked for, as ``svfr.models.folder`` does, without loading torch."""
     asked = [Path(text) for text in os.environ.get("SVFR_MODELS", "").split(os.pathsep) if text]
     found = [*asked, user_data_path("svfr", appauthor=False) / "models"]
     package = importlib.util.find_spec("svfr")

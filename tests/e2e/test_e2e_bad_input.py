@@ -172,7 +172,7 @@ def drop_spec(folder: Path) -> None:
 def test_a_corrupted_model_folder(
     service: Service, good: JobSpec, tmp_path: Path, spoil: Callable[[Path], None], code: str
 ) -> None:
-    from svfr.model_folder import find_model
+    from svfr.models.folder import find_model
 
     folder = tmp_path / "broken"
     shutil.copytree(find_model("identity"), folder)

@@ -4,7 +4,6 @@ import json
 from pathlib import Path
 
 import pytest
-from test_installer_nuke import wheels  # noqa: F401 - a fixture
 from typer.testing import CliRunner
 
 from svfr_cli.main import app
@@ -26,7 +25,7 @@ def on_linux_x64(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_nuke_comes_and_goes(
     tmp_path: Path,
-    wheels: Path,  # noqa: F811
+    wheels: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     on_linux_x64(monkeypatch)
@@ -44,7 +43,7 @@ def test_nuke_comes_and_goes(
 
 def test_steps_are_json_for_programs(
     tmp_path: Path,
-    wheels: Path,  # noqa: F811
+    wheels: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     on_linux_x64(monkeypatch)

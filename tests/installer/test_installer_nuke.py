@@ -4,32 +4,15 @@ import json
 import os
 import subprocess
 import sys
-import zipfile
 from pathlib import Path
 
 import pytest
+from wheel_names import NAMES
 
 from svfr_client.errors import SvfrError
 from svfr_installer import nuke_plugin, plan
 from svfr_installer.nuke_plugin import NukeTarget
 from svfr_installer.wheels import WheelNeed, find_wheel
-
-NAMES = {
-    "cp39": "pyzmq-26.4.0-cp39-cp39-manylinux_2_12_x86_64.manylinux2010_x86_64.whl",
-    "cp310": "pyzmq-26.4.0-cp310-cp310-manylinux_2_17_x86_64.manylinux2014_x86_64.whl",
-    "cp311": "pyzmq-26.4.0-cp311-cp311-manylinux_2_17_x86_64.manylinux2014_x86_64.whl",
-}
-
-
-@pytest.fixture
-def wheels(tmp_path: Path) -> Path:
-    """Wheels with one small module each; real ones are the same but larger."""
-    folder = tmp_path / "wheels"
-    folder.mkdir()
-    for python, name in NAMES.items():
-        with zipfile.ZipFile(folder / name, "w") as archive:
-            archive.writestr("zmq/__init__.py", f"MADE_FOR = {python!r}\n")
-    return folder
 
 
 @pytest.fixture

@@ -11,12 +11,12 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from svfr.arcface import IResNet
-from svfr.convert import Recogniser, import_official
-from svfr.identity import IdProjection
-from svfr.kl_temporal import build_kl
-from svfr.model_spec import ModelSpec
-from svfr.unet import build_unet
+from svfr.models.convert import Recogniser, import_official
+from svfr.models.spec import ModelSpec
+from svfr.nets.arcface import IResNet
+from svfr.nets.identity import IdProjection
+from svfr.nets.kl_temporal import build_kl
+from svfr.nets.unet import build_unet
 
 RECOGNISER = Recogniser(layers=(1, 2, 1, 1), widths=(4, 4, 8, 16))
 

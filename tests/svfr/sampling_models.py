@@ -8,15 +8,15 @@ from typing import Any
 
 import torch
 
+from svfr.diffusion.objectives import Objective
 from svfr.errors import Cancelled
-from svfr.identity import NoIdentity
-from svfr.linear_patch import LinearPatchCodec, LinearPatchSpec
-from svfr.model import Model
-from svfr.model_spec import IdentitySpec, ModelSpec, Preset, ScheduleSpec
-from svfr.objectives import Objective
-from svfr.sampler import SamplePlan
+from svfr.models.model import Model
+from svfr.models.spec import IdentitySpec, ModelSpec, Preset, ScheduleSpec
+from svfr.nets.identity import NoIdentity
+from svfr.nets.linear_patch import LinearPatchCodec, LinearPatchSpec
+from svfr.nets.unet import build_unet
+from svfr.sampling.sampler import SamplePlan
 from svfr.tasks import TaskSet
-from svfr.unet import build_unet
 
 CROP_PX = 16
 TOKEN_CHANNELS = 16

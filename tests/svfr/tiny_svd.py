@@ -10,8 +10,12 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
+from svfr.nets.unet import build_unet
 from svfr.training.batches import ClipBatch
-from svfr.training.config import (
+from svfr.training.losses.facial_prior import FacialPriorConfig
+from svfr.training.losses.unified_latent import UnifiedLatentConfig
+from svfr.training.nets.svd_parts import SvdSource
+from svfr.training.recipe.config import (
     LossWeights,
     NoiseConfig,
     OptimiserConfig,
@@ -20,10 +24,6 @@ from svfr.training.config import (
     SvdNetworkConfig,
     TrainConfig,
 )
-from svfr.training.facial_prior import FacialPriorConfig
-from svfr.training.svd_parts import SvdSource
-from svfr.training.unified_latent import UnifiedLatentConfig
-from svfr.unet import build_unet
 
 CROP_PX, FRAMES = 32, 3
 EIGHT_CHANNELS = official_files.UNET | {"in_channels": 8}

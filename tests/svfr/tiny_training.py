@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from svfr.training.batches import ClipBatch
-from svfr.training.config import NetworkConfig, OptimiserConfig, Phase, TrainConfig
+from svfr.training.recipe.config import NetworkConfig, OptimiserConfig, Phase, TrainConfig
 
 NETWORK = NetworkConfig(
     crop_px=32,

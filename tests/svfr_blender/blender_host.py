@@ -17,6 +17,7 @@ from platformdirs import user_cache_path
 from svfr_client.errors import SvfrError
 
 VERSIONS = ("4.2.23", "4.5.15", "5.0.1")
+SVFR = Path(sys.executable).parent / ("svfr.exe" if os.name == "nt" else "svfr")
 INSIDE = Path(__file__).parent / "inside"
 RESULT_MARK = "RESULT "
 SCRIPT_SECONDS = 240

@@ -1,6 +1,5 @@
 """The extension's zip, a real server, and each version of Blender that is supported."""
 
-import os
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -17,8 +16,6 @@ from svfr_server.start import start_local_server
 _STAGED = tempfile.TemporaryDirectory(prefix="svfr-staged-")
 stage_extension(Path(_STAGED.name) / "staged_extension", [])
 sys.path.insert(0, _STAGED.name)
-
-SVFR = Path(sys.executable).parent / ("svfr.exe" if os.name == "nt" else "svfr")
 
 
 @pytest.fixture(scope="session")

@@ -5,8 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from blender_host import Blender
-from conftest import SVFR
+from blender_host import SVFR, Blender
 from plates import read_image, write_exrs
 
 from svfr_client.client import Client

@@ -10,7 +10,7 @@ import pytest
 
 from svfr_cli.demo import cases, clip, plates, render_picture, score
 from svfr_client.masks import SplineMask
-from svfr_lab.face_renderer import RenderedClip
+from svfr_lab.heads.renderer import RenderedClip
 
 
 @pytest.fixture(scope="module")

@@ -13,8 +13,8 @@ from svfr_client.masks import SplineMask
 from svfr_client.messages import Accepted, Event, Following, JobStatus, Pong, Welcome
 from svfr_client.records import from_plain
 from svfr_client.wire import pack, unpack
-from svfr_server.requests import REQUESTS, read_request
 from svfr_server.settings import Limits
+from svfr_server.supervisor.requests import REQUESTS, read_request
 
 ROOT = Path(__file__).parents[2]
 DOCUMENT = (ROOT / "plugin" / "PROTOCOL.md").read_text(encoding="utf-8")

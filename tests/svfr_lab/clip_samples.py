@@ -12,7 +12,7 @@ import dlib
 import numpy as np
 from numpy.typing import NDArray
 
-from svfr_lab.face_renderer import FaceRenderer
+from svfr_lab.heads.renderer import FaceRenderer
 
 HEAD_SEED, FRAMES = 201, 6
 WIDTH, HEIGHT = 352, 288

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from svfr_lab.backgrounds import background_bank
 from svfr_lab.errors import OffscreenGraphicsUnavailable
-from svfr_lab.face_renderer import FaceRenderer
-from svfr_lab.render_dataset import RenderSettings, render_dataset
+from svfr_lab.heads.backgrounds import background_bank
+from svfr_lab.heads.dataset import RenderSettings, render_dataset
+from svfr_lab.heads.renderer import FaceRenderer
 
 
 def _without_graphics(problem: OffscreenGraphicsUnavailable) -> None:

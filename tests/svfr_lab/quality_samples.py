@@ -8,7 +8,7 @@ import torch
 from skimage.data import astronaut
 from torch import nn
 
-from svfr.arcface import IResNet
+from svfr.nets.arcface import IResNet
 
 SIDE_PX = 256
 

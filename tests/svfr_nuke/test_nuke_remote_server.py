@@ -10,7 +10,7 @@ from strict_nuke import FakeNuke
 from test_nuke_end_to_end import read_node, restore, svfr_node
 
 from svfr_client.connection import KeyPair, find_connection
-from svfr_server.keys import KeyRing
+from svfr_server.supervisor.zap_keys import KeyRing
 
 
 @pytest.fixture

@@ -12,18 +12,18 @@ import OpenImageIO as oiio
 import torch
 from numpy.typing import NDArray
 
-from svfr.conv_identity import ConvIdentity
-from svfr.model_folder import write_folder
-from svfr.model_spec import CodecSpec, IdentitySpec, ModelSpec, Preset, ScheduleSpec
-from svfr.networks import CONV_IDENTITY_FILE, UNET_FILE
-from svfr.objectives import Objective
-from svfr.training.network import preview_unet_config
-from svfr.unet import build_unet
+from svfr.diffusion.objectives import Objective
+from svfr.models.folder import write_folder
+from svfr.models.networks import CONV_IDENTITY_FILE, UNET_FILE
+from svfr.models.spec import CodecSpec, IdentitySpec, ModelSpec, Preset, ScheduleSpec
+from svfr.nets.conv_identity import ConvIdentity
+from svfr.nets.unet import build_unet
+from svfr.training.nets.preview_unet import preview_unet_config
 from svfr_client.messages import Box, ColourClaim, FaceChoice, JobSpec
 from svfr_restore.crops.crop_file import write_tracks
 from svfr_restore.crops.crop_track import static_track
 from svfr_restore.job import run_job
-from svfr_restore.models import ModelCache
+from svfr_restore.plan.models import ModelCache
 from svfr_restore.reports import JobResult, Report
 
 WIDTH, HEIGHT = 72, 56

@@ -15,7 +15,7 @@ from job_samples import Reports
 
 from svfr_client.errors import SeveralProblems, SvfrError
 from svfr_client.messages import Box, ColourClaim, FaceChoice, JobSpec, Reference
-from svfr_restore.models import ModelCache
+from svfr_restore.plan.models import ModelCache
 
 pytestmark = pytest.mark.usefixtures("scratch")
 
@@ -226,7 +226,7 @@ def test_a_face_that_the_crop_track_file_does_not_have(
 def test_crops_that_do_not_fit_on_the_disk_are_told_before_the_model_runs(
     good: JobSpec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from svfr_restore import spool
+    from svfr_restore.crops import spool
 
     class NearlyFull:
         """One byte less than the prepared and the restored crops of four frames."""

@@ -12,7 +12,7 @@ from skimage import data
 
 from svfr_client.messages import FaceChoice, JobSpec
 from svfr_restore.errors import FaceTrackNotFound
-from svfr_restore.media.exr_writer import read_provenance
+from svfr_restore.media.exr.writer import read_provenance
 from svfr_restore.reports import JobResult
 
 pytestmark = pytest.mark.usefixtures("scratch")

@@ -16,15 +16,21 @@ import svfr
 from svfr_client.frames import FrameRange
 from svfr_ocio.config import open_config
 from svfr_ocio.domain import ModelDomain
+from svfr_restore.crops.spool import CropSpool, from_network, to_network
 from svfr_restore.faces.box import FaceBox
-from svfr_restore.first_sight import _spread
-from svfr_restore.frame_feed import nearest_before, plan_frames
+from svfr_restore.media.feed import nearest_before, plan_frames
 from svfr_restore.media.plate import PlateFrame
 from svfr_restore.media.window import Window
-from svfr_restore.sampling_watch import SamplingWatch, code_key, content_key, method_sources, tensor_key
-from svfr_restore.spool import CropSpool, from_network, to_network
-from svfr_restore.survey import Glimpse, Survey, visible
-from svfr_restore.weighted_mean import WeightedMean
+from svfr_restore.paste.weighted_mean import WeightedMean
+from svfr_restore.plan.precheck import _spread
+from svfr_restore.plan.survey import Glimpse, Survey, visible
+from svfr_restore.sampling.sampling_watch import (
+    SamplingWatch,
+    code_key,
+    content_key,
+    method_sources,
+    tensor_key,
+)
 
 
 def test_gaps_of_up_to_eight_frames_are_bridged_and_longer_ones_part() -> None:
@@ -80,12 +86,11 @@ def test_keys_tell_parts_apart() -> None:
 
 def test_every_module_that_sampling_imports_is_part_of_the_key() -> None:
     """A module that is left out would pass checkpoints of older code for fresh ones."""
-    code = (
-        "import sys, svfr.model, svfr.sampler; print(*(n for n in sys.modules if (n + '.')[:5] == 'svfr.'))"
-    )
+    code = "import sys, svfr.models.model, svfr.sampling.sampler; print(*sys.modules)"
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     root = Path(svfr.__file__).parent
-    files = {Path(str(importlib.util.find_spec(name).origin)) for name in out.split()}  # type: ignore[union-attr]
+    specs = [importlib.util.find_spec(name) for name in out.split() if f"{name}.".startswith("svfr.")]
+    files = [Path(str(spec.origin)) for spec in specs if spec is not None]
     imported = {file.relative_to(root).as_posix() for file in files}
     assert len(imported) > 10 and imported <= {name for name, _ in method_sources()}
     assert len(code_key()) == 64
@@ -168,7 +173,7 @@ def test_each_frame_is_metered_over_its_own_window() -> None:
 
 
 def test_a_picture_that_moves_in_its_window_is_no_cut(linear: ModelDomain) -> None:
-    from svfr_restore.survey import _on_display
+    from svfr_restore.plan.survey import _on_display
 
     display = Window(0, 0, 40, 20)
     small = np.full((10, 20, 3), 200, np.uint8)

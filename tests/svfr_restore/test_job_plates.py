@@ -129,7 +129,7 @@ def test_a_cut_parts_the_range_and_the_box_keeps_its_number(tiny_model: str, tmp
 
 
 def test_the_exposure_is_measured_in_each_shot(tiny_model: str, tmp_path: Path) -> None:
-    from svfr_restore.media.exr_writer import read_provenance
+    from svfr_restore.media.exr.writer import read_provenance
 
     pattern = str(tmp_path / "plate" / "shot.%04d.exr")
     for frame in range(1001, 1013):

@@ -16,7 +16,7 @@ from svfr_client.messages import Box, ColourClaim, FaceChoice
 pytestmark = pytest.mark.usefixtures("scratch")
 
 TASK_SETS = [set_ for n in (1, 2, 3) for set_ in itertools.combinations(("bfr", "colorize", "inpaint"), n)]
-# As svfr_restore.two_pass documents them: the middle third of the crop, in code values.
+# As svfr_restore.sampling.restorers documents them: the middle third of the crop, in code values.
 PROBE = np.array([0.75, 0.25, 0.5])
 ODD = np.array([0x7C00, 0xFC00, 0x7E01, 0x7C01, 0x8000, 0x0001, 0x7BFF, 0xFBFF], np.uint16).view(np.float16)
 
@@ -56,7 +56,8 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> Iterator[Counter[str]]:
 
         return call
 
-    from svfr_restore import compose, job
+    from svfr_restore import job
+    from svfr_restore.paste import compose
 
     for module, name in (
         (job, "cut"),

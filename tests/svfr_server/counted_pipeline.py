@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from svfr.unet import FastUNet
+from svfr.nets.unet import FastUNet
 from svfr_client.connection import service_folder
 from svfr_client.messages import JobSpec
 from svfr_restore.job import run_job as restore

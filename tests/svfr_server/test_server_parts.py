@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from conftest import job
+from server_samples import job
 
 from svfr_client.connection import KeyPair
 from svfr_client.errors import FolderIsNotPrivate
@@ -17,14 +17,14 @@ from svfr_client.wire import Message, new_id
 from svfr_server.__main__ import parse
 from svfr_server.errors import AnotherServerRuns, BadKeyFile, BadSettings, InternalFailure, QueueFull
 from svfr_server.job_store.store import JobStore, Sender
-from svfr_server.keys import KeyRing
-from svfr_server.lock import InstanceLock
 from svfr_server.logs import log_to_folder
 from svfr_server.roots import PathRoots
 from svfr_server.settings import Limits, ServerSettings, find_devices
-from svfr_server.streams import Streams
-from svfr_server.worker import load_pipeline
-from svfr_server.worker_process import worker_environment
+from svfr_server.supervisor.lock import InstanceLock
+from svfr_server.supervisor.streams import Streams
+from svfr_server.supervisor.worker_process import worker_environment
+from svfr_server.supervisor.zap_keys import KeyRing
+from svfr_server.worker.main import load_pipeline
 
 
 def test_the_servers_keys_are_kept_private_and_stay_the_same(tmp_path: Path) -> None:

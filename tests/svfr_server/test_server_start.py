@@ -8,14 +8,14 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import Service
+from server_samples import Service
 
 from svfr_client.client import Client
 from svfr_client.connection import find_connection
 from svfr_client.errors import ServerDoesNotAnswer, SvfrError
 from svfr_client.link import Link
 from svfr_server.start import find_server, start_local_server
-from svfr_server.worker_process import package_environment
+from svfr_server.supervisor.worker_process import package_environment
 
 
 def test_a_second_service_says_who_holds_the_folder(service: Service) -> None:
@@ -94,7 +94,7 @@ def test_a_service_that_cannot_start_says_why(tmp_path: Path) -> None:
 
 def test_the_supervisor_side_loads_neither_torch_nor_numpy() -> None:
     code = (
-        "import sys, time; import svfr_server.supervisor, svfr_server.start, svfr_server.__main__\n"
+        "import sys, time; import svfr_server.supervisor.loop, svfr_server.start, svfr_server.__main__\n"
         "heavy = {'torch', 'numpy', 'diffusers', 'cv2', 'av', 'OpenImageIO', 'PyOpenColorIO'}\n"
         "assert not heavy & set(sys.modules)"
     )

@@ -10,7 +10,7 @@ import job_samples
 import psutil
 import pytest
 import torch
-from conftest import Service
+from server_samples import Service
 
 from svfr_client.client import Client
 from svfr_client.connection import find_connection
@@ -20,7 +20,7 @@ from svfr_server.errors import ReferenceIsGone
 from svfr_server.job_store.cache import CacheKeeper, measure, read_limit, trim, write_limit
 from svfr_server.job_store.checkpoints import CheckpointStore
 from svfr_server.job_store.folders import checkpoint_folder
-from svfr_server.references import ReferenceKeeper
+from svfr_server.worker.references import ReferenceKeeper
 
 FRAMES = 10
 

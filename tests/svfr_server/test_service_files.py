@@ -13,24 +13,24 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Service, StartService, job
+from server_samples import Service, StartService, job
 
 from svfr_client.client import Client
 from svfr_client.connection import find_connection
 from svfr_client.errors import ReportedError
 from svfr_client.messages import Event, JobSpec, Reference
 from svfr_client.wire import new_id
-from svfr_server import landlock
 from svfr_server.errors import DiskIsFull, SourceChanged, StorageFailed, StoreUnavailable
-from svfr_server.gate import Gate, install
 from svfr_server.job_store.checkpoints import CheckpointStore
+from svfr_server.job_store.storage import storage_error
 from svfr_server.job_store.store import JobStore, Sender
 from svfr_server.roots import PathRoots
-from svfr_server.scratch import take_scratch
 from svfr_server.settings import Limits
-from svfr_server.sources import Sources
-from svfr_server.storage import storage_error
-from svfr_server.worker_process import package_environment
+from svfr_server.supervisor.worker_process import package_environment
+from svfr_server.worker import landlock
+from svfr_server.worker.file_guard import Gate, install
+from svfr_server.worker.scratch import take_scratch
+from svfr_server.worker.sources import Sources
 
 
 def write_plate(folder: Path, frames: range = range(1001, 1009)) -> str:
@@ -114,7 +114,7 @@ def test_the_kernel_keeps_a_confined_process_inside_whatever_it_opens(tmp_path: 
     code = (
         "import os, sys, tempfile\n"
         "from pathlib import Path\n"
-        "from svfr_server.landlock import confine\n"
+        "from svfr_server.worker.landlock import confine\n"
         "from svfr_server.roots import PathRoots\n"
         "inside = Path(sys.argv[1])\n"
         "tempfile.tempdir = str(inside / 'scratch')\n"

@@ -6,7 +6,7 @@ import signal
 import time
 
 import pytest
-from conftest import Service, StartService, job
+from server_samples import Service, StartService, job
 
 from svfr_client.client import Client
 from svfr_client.errors import ReportedError, SvfrError

@@ -7,7 +7,7 @@ from pathlib import Path
 import psutil
 import pytest
 import zmq
-from conftest import Service, StartService, job
+from server_samples import Service, StartService, job
 from test_service_refusals import ask, raw_socket
 
 from svfr_client import link
@@ -15,9 +15,9 @@ from svfr_client.client import Client
 from svfr_client.connection import find_connection
 from svfr_client.errors import MessageTooLarge
 from svfr_client.wire import MAGIC, MAX_MESSAGE_BYTES, MIB, Buffer, Message, pack, unpack
-from svfr_server import supervisor
-from svfr_server.credit import MAX_SENT_BYTES, MOST_ACCOUNTS, SEND_MESSAGES, Accounts
-from svfr_server.guard import resident_bytes
+from svfr_server.supervisor import loop
+from svfr_server.supervisor.credit import MAX_SENT_BYTES, MOST_ACCOUNTS, SEND_MESSAGES, Accounts
+from svfr_server.supervisor.memory_watch import resident_bytes
 
 
 def test_an_account_has_room_for_its_window_and_for_one_message_that_is_longer() -> None:
@@ -89,8 +89,8 @@ def test_clients_that_leave_while_the_service_is_behind_harm_nobody(busy: Servic
 
 
 def test_neither_side_stops_reading_at_a_high_water_mark() -> None:
-    """The abort needs a flood to show, as server/benchmarks/abuse.py sends one; this keeps the setting."""
-    assert supervisor.RECEIVE_MESSAGES == link.RECEIVE_MESSAGES == 0
+    """The abort needs a flood to show, as benchmarks.service_stress sends one; this keeps the setting."""
+    assert loop.RECEIVE_MESSAGES == link.RECEIVE_MESSAGES == 0
 
 
 def test_a_client_that_reads_and_does_not_say_so_is_told(busy: Service) -> None:

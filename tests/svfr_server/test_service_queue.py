@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from conftest import Service, StartService, job
+from server_samples import Service, StartService, job
 
 from svfr_client.client import Client
 from svfr_client.connection import KeyPair, find_connection
@@ -14,9 +14,9 @@ from svfr_client.messages import Event, JobState
 from svfr_client.wire import new_id
 from svfr_server.errors import QueueFull, StoreUnusable
 from svfr_server.job_store.store import JobStore, Sender
-from svfr_server.keys import KeyRing
-from svfr_server.pace import Pace
 from svfr_server.settings import Limits, Patience
+from svfr_server.supervisor.progress_pace import Pace
+from svfr_server.supervisor.zap_keys import KeyRing
 
 
 def run(client: Client, name: str) -> list[Event]:

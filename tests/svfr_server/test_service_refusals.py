@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 import zmq
-from conftest import Service, StartService, job
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from server_samples import Service, StartService, job
 from zmq.utils.monitor import recv_monitor_message
 
 from svfr_client.bulk import split_bulk
@@ -23,7 +23,7 @@ from svfr_client.errors import NoServer, NotAuthorised, ReportedError, SeveralPr
 from svfr_client.link import process_context
 from svfr_client.messages import JobSpec
 from svfr_client.wire import MAGIC, Message, new_id, pack, unpack
-from svfr_server.keys import KeyRing
+from svfr_server.supervisor.zap_keys import KeyRing
 
 
 @contextmanager

@@ -10,14 +10,14 @@ import numpy as np
 import OpenEXR
 import psutil
 import pytest
-from conftest import Service, job
+from server_samples import Service, job
 from service_pipelines import Report
 
 from svfr_client.client import Client
 from svfr_client.connection import find_connection
 from svfr_client.messages import ColourClaim, FaceChoice, JobSpec
 from svfr_server.job_store.checkpoints import CheckpointStore
-from svfr_server.resume import Resumption, pattern_like
+from svfr_server.worker.resume import Resumption, pattern_like
 
 SIDE_PX = 64
 

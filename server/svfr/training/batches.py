@@ -12,7 +12,7 @@ from typing import Protocol
 import numpy as np
 import torch
 
-from svfr.training.config import NetworkConfig, NoiseConfig, Phase, TrainConfig
+from svfr.training.recipe.config import NetworkConfig, NoiseConfig, Phase, TrainConfig
 
 
 @dataclass(frozen=True)

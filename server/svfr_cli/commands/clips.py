@@ -11,7 +11,7 @@ from ..output import Output, speaking
 from .options import AsJson
 
 if TYPE_CHECKING:
-    from svfr_lab.clip_lists.list_file import ClipList
+    from svfr_lab.clips.list_file import ClipList
 
 app = typer.Typer(no_args_is_help=True, help="List real footage to train with, and find the faces in it.")
 
@@ -51,9 +51,9 @@ def list_clips(
     if out.suffix != ".jsonl":
         raise typer.BadParameter(f"{out} does not end in .jsonl")
     with speaking(as_json) as output:
-        from svfr_lab.clip_lists.entries import held_back_by_identity
-        from svfr_lab.clip_lists.layouts import read_layout
-        from svfr_lab.clip_lists.list_file import read_clip_list, write_clip_list
+        from svfr_lab.clips.entries import held_back_by_identity
+        from svfr_lab.clips.layouts import read_layout
+        from svfr_lab.clips.list_file import read_clip_list, write_clip_list
 
         entries = held_back_by_identity(read_layout(layout.value, folder, boxes), held_back)
         write_clip_list(out, entries, folder, cache, landmarks68)
@@ -70,8 +70,8 @@ def prepare(
     Stop it at any time: the same command goes on.
     """
     with speaking(as_json) as output:
-        from svfr_lab.clip_lists.list_file import read_clip_list
-        from svfr_lab.clip_lists.video_clips import Aligner, LeftOut, align_list
+        from svfr_lab.clips.list_file import read_clip_list
+        from svfr_lab.clips.video_clips import Aligner, LeftOut, align_list
 
         clips = read_clip_list(clip_list)
         progress = progress_for(output)

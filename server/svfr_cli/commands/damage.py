@@ -36,7 +36,7 @@ def sheet(
 ) -> None:
     """Draw one clip under every combination of tasks: clean, damaged frames, hole, with what was drawn."""
     with speaking(as_json) as output:
-        from svfr_lab.damage.sheet import SheetRequest, write_damage_sheet
+        from svfr_lab.degradation.sheet import SheetRequest, write_damage_sheet
 
         source = data if Path(data).is_dir() else job_options.absolute(data)
         drawn = write_damage_sheet(out, SheetRequest(source, recipe, seed, clip, frames, size))

@@ -11,8 +11,8 @@ from ..output import Output, speaking
 from .options import Ocio
 
 if TYPE_CHECKING:
-    from svfr_lab.quality.evaluate import Request
-    from svfr_lab.quality.report import Report
+    from svfr_lab.evaluate.evaluate import Request
+    from svfr_lab.evaluate.report import Report
 
 _TO_OUTPUT = "-"
 _STAGES = {"find": "Finding the face", "compare": "Comparing"}
@@ -79,15 +79,15 @@ def evaluate(
         raise typer.BadParameter(f'--faces "{faces}" is neither largest nor frame')
     face_box = None if box is None else job_options.parse_box(box)
     with speaking(json_out == _TO_OUTPUT) as output:
-        from svfr_lab.quality.libraries import require_libraries
+        from svfr_lab.metrics.libraries import require_libraries
 
         require_libraries()
         from svfr_client.frames import FrameRange
-        from svfr_lab.quality.evaluate import Request
-        from svfr_lab.quality.instruments import Weights
-        from svfr_lab.quality.plot import write_plot
-        from svfr_lab.quality.protocol import FaceRegion, read_protocol
-        from svfr_lab.quality.report import reasons, table_rows, write_json
+        from svfr_lab.evaluate.evaluate import Request
+        from svfr_lab.evaluate.instruments import Weights
+        from svfr_lab.evaluate.plot import write_plot
+        from svfr_lab.evaluate.protocol import FaceRegion, read_protocol
+        from svfr_lab.evaluate.report import reasons, table_rows, write_json
 
         matte_path, splines = job_options.read_mask(matte)
         request = Request(
@@ -123,7 +123,7 @@ def evaluate(
 
 def _watched(request: "Request", output: Output) -> "Report":
     """Compare, and show how far it is."""
-    from svfr_lab.quality.evaluate import evaluate as compare
+    from svfr_lab.evaluate.evaluate import evaluate as compare
 
     progress = progress_for(output)
     try:

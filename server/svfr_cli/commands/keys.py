@@ -52,7 +52,7 @@ def join(
         from svfr_client.connection import CONNECTION_FILE, Connection, KeyPair, read_private
         from svfr_client.records import from_plain
         from svfr_server.errors import BadKeyFile
-        from svfr_server.keys import check_public_key
+        from svfr_server.supervisor.zap_keys import check_public_key
 
         folder = folder.expanduser().absolute()
         try:
@@ -78,7 +78,7 @@ def authorize(
     """Let the owner of a public key in, at once; prints what that client needs for svfr key join."""
     with speaking(as_json) as output:
         from svfr_client.connection import service_folder
-        from svfr_server.keys import KeyRing
+        from svfr_server.supervisor.zap_keys import KeyRing
 
         ring = KeyRing(service_folder())
         ring.authorise(name, public)
@@ -91,7 +91,7 @@ def revoke(name: Name, as_json: AsJson = False) -> None:
     """Shut a client out, at once, also where it is connected."""
     with speaking(as_json) as output:
         from svfr_client.connection import service_folder
-        from svfr_server.keys import KeyRing
+        from svfr_server.supervisor.zap_keys import KeyRing
 
         KeyRing(service_folder()).revoke(name)
         output.result("revoked", {"name": name}, f"{name} is shut out.")
@@ -102,7 +102,7 @@ def list_keys(as_json: AsJson = False) -> None:
     """List who may talk to this user's service."""
     with speaking(as_json) as output:
         from svfr_client.connection import service_folder
-        from svfr_server.keys import KeyRing
+        from svfr_server.supervisor.zap_keys import KeyRing
 
         authorised = KeyRing(service_folder()).authorised()
         rows = [{"name": name, "public": public} for public, name in authorised.items()]

@@ -46,7 +46,7 @@ def lab(
 
 
 def _run(output: Output, request: "LabRequest") -> None:
-    from svfr_lab.experiments.bench import Voice
+    from svfr_lab.experiments.kit.bench import Voice
     from svfr_lab.experiments.run import run_experiment
 
     progress = progress_for(output)

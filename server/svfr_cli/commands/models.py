@@ -15,7 +15,7 @@ app = typer.Typer(help="Model folders: list, check, import and export weights.",
 def list_command(as_json: AsJson = False) -> None:
     """List the models that jobs can name."""
     with speaking(as_json) as output:
-        from svfr.model_folder import list_models
+        from svfr.models.folder import list_models
 
         rows: list[dict[str, Any]] = []
         for found in list_models():
@@ -35,7 +35,7 @@ def check(
 ) -> None:
     """Check every file, key and shape of a model."""
     with speaking(as_json) as output:
-        from svfr.model_folder import find_model, verify
+        from svfr.models.folder import find_model, verify
         from svfr_client.errors import raise_problems
 
         folder = find_model(model)
@@ -58,8 +58,8 @@ def import_command(
     The weights are for non-commercial research; the licence is shown and must be accepted.
     """
     with speaking(as_json) as output:
-        from svfr.convert import import_official
-        from svfr.model_folder import user_models_folder
+        from svfr.models.convert import import_official
+        from svfr.models.folder import user_models_folder
 
         folder = user_models_folder() / name
         import_official(svd, svfr, folder, lambda licence: _accepts(licence, accept_licence, as_json))
@@ -74,8 +74,8 @@ def export(
 ) -> None:
     """Write a model back under the official file names."""
     with speaking(as_json) as output:
-        from svfr.convert import export_official
-        from svfr.model_folder import find_model
+        from svfr.models.convert import export_official
+        from svfr.models.folder import find_model
 
         files = [str(path) for path in export_official(find_model(model), out)]
         output.result("export", {"files": files}, "\n".join(files))

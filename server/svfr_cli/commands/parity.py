@@ -24,7 +24,7 @@ def parity(
 ) -> None:
     """Recompute every case of DIR from its inputs and weights; exit with 1 beyond a tolerance."""
     with speaking(as_json) as output:
-        from svfr.parity import check_folder
+        from svfr.parity.check import check_folder
 
         rows: list[dict[str, Any]] = [
             {

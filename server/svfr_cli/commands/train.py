@@ -39,9 +39,9 @@ def train(
     On several GPUs: accelerate launch -m svfr_cli.main train CONFIG ...
     """
     with speaking(as_json) as output:
-        from svfr.training.svd_parts import SvdSource
-        from svfr_lab.train_run import TrainRequest
-        from svfr_lab.train_run import train as run
+        from svfr.training.nets.svd_parts import SvdSource
+        from svfr_lab.training.run import TrainRequest
+        from svfr_lab.training.run import train as run
 
         source = None if svd is None else SvdSource(svd, arcface)
         request = TrainRequest(recipe, data, out, source, device, threads, tensorboard, export, start)

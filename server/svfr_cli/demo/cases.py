@@ -10,8 +10,14 @@ from pathlib import Path
 
 import numpy as np
 
-from svfr_lab.baselines import BASELINES_PATH, ColourFit, DenoiseAndEnlarge, Denoiser, baseline_methods
-from svfr_lab.degradations import HOLE_CODE, DegradationParameters, Degraded, degrade, luma_601
+from svfr_lab.degradation.basic import HOLE_CODE, DegradationParameters, Degraded, degrade, luma_601
+from svfr_lab.preview_eval.baselines import (
+    BASELINES_PATH,
+    ColourFit,
+    DenoiseAndEnlarge,
+    Denoiser,
+    baseline_methods,
+)
 from svfr_restore.mattes.hole import THRESHOLD
 from svfr_restore.mattes.raster import rasterise
 from svfr_restore.media.window import Window
@@ -102,7 +108,8 @@ CASES: tuple[Case, ...] = (
 
 
 def baselines(case: Case, degraded: Degraded) -> dict[str, Clip]:
-    """Return what simple methods make of the damaged frames, by name, tuned by ``svfr_lab.baselines``.
+    """Return what simple methods make of the damaged frames, by name, tuned by
+    ``svfr_lab.preview_eval.baselines``.
 
     They are given what the job is given: the artist's roto, not the damage's exact outline.
     """

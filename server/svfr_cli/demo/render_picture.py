@@ -12,9 +12,9 @@ from typing import Annotated
 import numpy as np
 import typer
 
-from svfr_lab.backgrounds import background_bank
-from svfr_lab.degradations import EVALUATION, Degraded, degrade
-from svfr_lab.face_renderer import FaceRenderer, RenderedClip
+from svfr_lab.degradation.basic import EVALUATION, Degraded, degrade
+from svfr_lab.heads.backgrounds import background_bank
+from svfr_lab.heads.renderer import FaceRenderer, RenderedClip
 from svfr_restore.media.contact_sheet import Cell, write_contact_sheet
 
 from ..output import speaking
@@ -24,7 +24,7 @@ from .roto import WanderingEllipse
 from .run import CaseResult, DemoPlan, run_case, stop_server
 
 SIZE_PX, FRAME_COUNT, SHOWN = 96, 16, 8
-# The first clip of the evaluation split, and its backgrounds (svfr_lab/data/evaluation_split.json).
+# The evaluation split's first clip, and its backgrounds (svfr_lab/preview_eval/data/evaluation_split.json).
 FACE_SEED, BANK_SEED, BANK_COUNT, REVISION = 5_000_000, 991, 600, 1
 CELL_PX = 240
 WHOLE_FRAME = ("--faces", "frame")

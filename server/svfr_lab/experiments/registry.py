@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from svfr_lab.experiments import (
+from svfr_lab.experiments.kit.errors import UnknownExperiment
+from svfr_lab.experiments.kit.experiment import Experiment
+from svfr_lab.experiments.questions import (
     ablation,
     cost,
     drift,
@@ -15,8 +17,6 @@ from svfr_lab.experiments import (
     task_vectors,
     ulr_features,
 )
-from svfr_lab.experiments.errors import UnknownExperiment
-from svfr_lab.experiments.experiment import Experiment
 
 _ALL: tuple[Experiment, ...] = (
     ablation.EXPERIMENT,

@@ -13,12 +13,12 @@ from pathlib import Path
 import torch
 from platformdirs import user_cache_path
 
-from svfr_lab.experiments.bench import Bench, Voice
-from svfr_lab.experiments.clock import BudgetClock
-from svfr_lab.experiments.errors import ExperimentBegunOtherwise
-from svfr_lab.experiments.experiment import Experiment
-from svfr_lab.experiments.results import Circumstances, ResultFiles, write_results
-from svfr_lab.quality.libraries import require_libraries
+from svfr_lab.experiments.kit.bench import Bench, Voice
+from svfr_lab.experiments.kit.clock import BudgetClock
+from svfr_lab.experiments.kit.errors import ExperimentBegunOtherwise
+from svfr_lab.experiments.kit.experiment import Experiment
+from svfr_lab.experiments.kit.results import Circumstances, ResultFiles, write_results
+from svfr_lab.metrics.libraries import require_libraries
 from svfr_restore.media.atomic import whole_file
 
 

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from torch import nn
 from torch.nn import functional
 
-from svfr.geometry import FACE_TEMPLATE_256, similarity
-from svfr.tensor_files import load_weights
+from svfr.models.tensor_files import load_weights
+from svfr.published_geometry import FACE_TEMPLATE_256, similarity
 from svfr_restore.errors import PictureArrayDoesNotFit
 
 INPUT_PX = 96
@@ -41,8 +41,8 @@ class LandmarkNet(nn.Module):
     """Pictures (N, 3, 96, 96) in [-1, 1] to log probabilities (N, 5, 24, 24), each map summing to one.
 
     Four halvings see the whole face, two enlargements with shortcuts bring the place back. Points in the
-    order of :data:`svfr.geometry.FACE_TEMPLATE_256`: the eyes, nose tip and mouth corners, picture's left
-    first.
+    order of :data:`svfr.published_geometry.FACE_TEMPLATE_256`: the eyes, nose tip and mouth corners,
+    picture's left first.
     """
 
     def __init__(self) -> None:

@@ -8,7 +8,7 @@ from itertools import pairwise
 from types import MappingProxyType
 
 from svfr_restore.faces.box import FaceBox
-from svfr_restore.shots import Shot
+from svfr_restore.media.shots import Shot
 
 # A face may vanish (turned away, hidden by another one, missed by the detector) for this long.
 GAP_FRAMES = 24

@@ -10,10 +10,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from svfr.sampling.network_input import HoleFill
 from svfr_restore.crops.transform import CropTransform
 from svfr_restore.crops.warp import cut
 from svfr_restore.media.window import Window
-from svfr_restore.prepare import HoleFill
 
 # The model was shown hard masks; soft roto edges and what bleeds over them must lie inside the hole.
 DILATE_PX_AT_512 = 8.0

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from svfr_restore.errors import PlateFormatNotSupported
-from svfr_restore.media.exr_plate import ExrPlate
+from svfr_restore.media.exr.plate import ExrPlate
 from svfr_restore.media.movie_plate import MOVIE_SUFFIXES, MoviePlate
 from svfr_restore.media.plate_base import FrameShape, Plate, PlateFrame, PlateKind
 from svfr_restore.media.still_plate import STILL_SUFFIXES, StillPlate

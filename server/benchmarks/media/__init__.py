@@ -1,0 +1,1 @@
+"""Reading, writing and degrading pictures: memory and time."""

@@ -1,0 +1,1 @@
+"""The sampler's speed and exactness beside the published algorithm."""

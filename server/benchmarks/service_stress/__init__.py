@@ -1,0 +1,1 @@
+"""Hostile and broken clients, killed processes, against a running service."""

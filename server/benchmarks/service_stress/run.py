@@ -1,0 +1,182 @@
+"""Abuse a service in every way the protocol foresees, on loopback, and print what it cost.
+
+    python -m benchmarks.service_stress.run           small, about two minutes
+    python -m benchmarks.service_stress.run --full    50 kills and more, 10,000 bad messages, 200 clients;
+                                                about a quarter of an hour on two busy cores
+
+Everything is bounded in number and time and happens in a temporary folder, against services of its own.
+Exits with 1 when a figure is not what it must be.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.service_stress import clients, kills, messages
+from benchmarks.service_stress.service import Service, describe_ms, percentile
+
+PING_P99_MS = 100.0
+READER_MIB = 64.0
+REFUSAL_SECONDS = 5.0
+
+
+@dataclass(frozen=True)
+class Size:
+    """How much of everything."""
+
+    kills: int
+    messages: int
+    clients: int
+    rounds: int
+    unread: int
+    strangers: int
+    keys: int
+    jobs: int
+
+
+SMALL = Size(kills=6, messages=600, clients=50, rounds=5, unread=300, strangers=50, keys=6, jobs=10)
+FULL = Size(kills=50, messages=10_000, clients=200, rounds=20, unread=2000, strangers=300, keys=50, jobs=30)
+
+
+class Verdicts:
+    """Collects what must hold and does not."""
+
+    def __init__(self) -> None:
+        self.broken: list[str] = []
+
+    def require(self, holds: bool, text: str) -> None:
+        """Note ``text`` unless it holds."""
+        if not holds:
+            self.broken.append(text)
+
+
+def kill_jobs(folder: Path, size: Size, verdicts: Verdicts) -> None:
+    """kill -9 under jobs."""
+    print("kill -9 under jobs", flush=True)
+    found = kills.run(folder, size.kills)
+    print(kills.describe(found), flush=True)
+    verdicts.require(found.frames_lost == 0, "frames were lost")
+    verdicts.require(found.files_differing == 0, "EXRs differ")
+    verdicts.require(found.events_wrong == 0, "events were lost, doubled or out of order")
+    most = max(found.repeated, default=0)
+    verdicts.require(most <= found.step_evaluations, "more than a step was computed again")
+    least = min(found.stages.count(stage) for stage in kills.STAGES)
+    verdicts.require(size is not FULL or least >= kills.LEAST_IN_A_STAGE, "a stage had less than five kills")
+
+
+def send_rubbish(service: Service, size: Size, verdicts: Verdicts) -> None:
+    """Bad messages."""
+    print("bad messages", flush=True)
+    answers = messages.run(service, size.messages)
+    print(messages.describe(answers), flush=True)
+    verdicts.require(answers.mutated * 3 >= answers.refused, "less than a third were mutations")
+    verdicts.require(answers.without_answer == 0, "messages stayed without an answer")
+    verdicts.require(answers.internal == 0, "answers had no code of their own")
+    verdicts.require(answers.crashes == 0, "the service crashed")
+    verdicts.require(percentile(answers.ping_ms, 0.99) < PING_P99_MS, "pings waited under bad messages")
+
+
+def crowd_in(service: Service, size: Size, verdicts: Verdicts) -> None:
+    """Many clients at once."""
+    found = clients.crowd(service, size.clients, size.rounds)
+    print(f"{size.clients} clients at once")
+    print(f"  connected and answered    {describe_ms(found.first_ms)}")
+    print(
+        f"  all pinging at once       {describe_ms(found.later_ms)}; unanswered {found.unanswered}",
+        flush=True,
+    )
+    verdicts.require(found.unanswered == 0, "clients of the crowd stayed unanswered")
+
+
+def never_read(service: Service, size: Size, verdicts: Verdicts) -> None:
+    """A client that never reads."""
+    found = clients.deaf(service, size.unread)
+    print("a client that never reads")
+    print(f"  asked for                 {found.asked_mib:.0f} MiB")
+    print(f"  the service grew by       {found.grew_mib:.1f} MiB")
+    print(f"  another client's ping     {describe_ms(found.ping_ms)}", flush=True)
+    verdicts.require(found.grew_mib <= READER_MIB, "a slow reader cost too much memory")
+
+
+def stay_half_open(service: Service, size: Size, verdicts: Verdicts) -> None:
+    """Connections without a handshake."""
+    found = clients.half_open(service, size.strangers)
+    print("connections that stay half open")
+    print(f"  opened, closed by service {found.opened}, {found.closed} within {found.closed_within_s:.1f} s")
+    print(f"  another client's ping     {describe_ms(found.ping_ms)}", flush=True)
+    verdicts.require(found.closed == found.opened, "half-open connections stayed")
+    verdicts.require(percentile(found.ping_ms, 0.99) < PING_P99_MS, "pings waited for half-open connections")
+
+
+def try_keys(service: Service, size: Size, verdicts: Verdicts) -> None:
+    """Keys that must be refused."""
+    found = clients.refused_keys(service, size.keys)
+    print("wrong keys")
+    print(
+        f"  tried, refused            {found.tried}, {found.refused}; slowest {found.slowest_s:.1f} s",
+        flush=True,
+    )
+    verdicts.require(found.refused == found.tried, "a wrong key was not refused")
+    verdicts.require(found.slowest_s < REFUSAL_SECONDS, "a refusal took too long")
+
+
+def fill_queue(service: Service, folder: Path, size: Size, verdicts: Verdicts) -> None:
+    """Jobs of several clients."""
+    found = clients.full_queue(service, folder, 5, size.jobs)
+    print(f"{found.jobs} jobs of 5 clients")
+    print(f"  frames missing            {found.frames_missing}")
+    print(f"  jobs with wrong events    {found.events_wrong}")
+    print(
+        f"  places of first jobs      {sorted(found.first_places)}, all in {found.seconds:.1f} s", flush=True
+    )
+    verdicts.require(found.frames_missing == 0, "frames of the queue are missing")
+    verdicts.require(found.events_wrong == 0, "events of the queue are wrong")
+    verdicts.require(sorted(found.first_places) == [1, 2, 3, 4, 5], "clients did not take turns")
+
+
+def abuse(size: Size, folder: Path, only: str = "all") -> list[str]:
+    """Do everything, or ``only`` the "kills" or the "clients", and return what does not hold."""
+    verdicts = Verdicts()
+    if only != "kills":
+        _strange_clients(size, folder, verdicts)
+    if only != "clients":
+        kill_jobs(folder / "kills", size, verdicts)
+    return verdicts.broken
+
+
+def _strange_clients(size: Size, folder: Path, verdicts: Verdicts) -> None:
+    service = Service(folder / "strange" / "home", "quick_job")
+    try:
+        fill_queue(service, folder / "queue", size, verdicts)
+        try_keys(service, size, verdicts)
+        stay_half_open(service, size, verdicts)
+        crowd_in(service, size, verdicts)
+        never_read(service, size, verdicts)
+        send_rubbish(service, size, verdicts)
+    finally:
+        service.stop()
+
+
+def main() -> int:
+    """Run it; returns the exit status."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--full", action="store_true", help="the whole size")
+    parser.add_argument("--only", choices=("all", "kills", "clients"), default="all")
+    given = parser.parse_args()
+    size = FULL if given.full else SMALL
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="abuse-") as name:
+        broken = abuse(size, Path(name), given.only)
+    print(f"{time.monotonic() - began:.0f} s; " + ("; ".join(broken) if broken else "all as it must be"))
+    return 1 if broken else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

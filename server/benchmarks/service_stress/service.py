@@ -1,0 +1,204 @@
+"""A service of its own for the abuse benchmark: private folder, loopback, small plates."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import threading
+import time
+from dataclasses import replace
+from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+import OpenImageIO as oiio  # noqa: N813 - the name its documentation uses
+import torch
+
+from svfr.diffusion.objectives import Objective
+from svfr.models.folder import find_model, write_folder
+from svfr.models.networks import CONV_IDENTITY_FILE, UNET_FILE
+from svfr.models.spec import CodecSpec, IdentitySpec, ModelSpec, Preset, ScheduleSpec
+from svfr.nets.conv_identity import ConvIdentity
+from svfr.nets.unet import build_unet
+from svfr.training.nets.preview_unet import preview_unet_config
+from svfr_client.client import Client
+from svfr_client.connection import Connection, KeyPair, find_connection
+from svfr_client.errors import SvfrError
+from svfr_server.start import start_local_server
+from svfr_server.supervisor.zap_keys import KeyRing
+
+STEPS = 8
+WIDTH, HEIGHT = 96, 72
+
+
+class Service:
+    """One service; ``home`` is its folder."""
+
+    def __init__(self, home: Path, pipeline: str) -> None:
+        self.home = home
+        self._arguments = ["--pipeline", f"abuse_pipeline:{pipeline}", "--device", "cpu"]
+        self.start()
+
+    def start(self) -> None:
+        """Start it; it ends by itself when the benchmark does not end it."""
+        start_local_server(self.home, idle_exit_s=120.0, arguments=self._arguments).close()
+
+    @property
+    def connection(self) -> Connection:
+        """Where it listens, with the key of its own user."""
+        return find_connection(self.home)
+
+    def client(self) -> Client:
+        """A client with the key of the service's own user."""
+        return Client(folder=self.home, name="abuse", attempts=6)
+
+    def guest(self, name: str) -> Connection:
+        """Authorise a fresh key and return a connection with it."""
+        keys = KeyPair.new()
+        KeyRing(self.home).authorise(name, keys.public)
+        return replace(self.connection, keys=keys)
+
+    def kill_server(self) -> None:
+        """kill -9 and start again."""
+        os.kill(self.connection.pid, signal.SIGKILL)
+        self.start()
+
+    def kill_worker(self) -> None:
+        """kill -9 the worker; the service replaces it."""
+        for pid in self.workers():
+            os.kill(pid, signal.SIGKILL)
+
+    def workers(self) -> list[int]:
+        """The process ids of the service's workers."""
+        pid = self.connection.pid
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii")
+        return [int(child) for child in children.split()]
+
+    def resident_mib(self) -> float:
+        """The memory the supervisor holds."""
+        pages = Path(f"/proc/{self.connection.pid}/statm").read_text(encoding="ascii").split()[1]
+        return int(pages) * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+    def stop(self) -> None:
+        """Stop it cleanly."""
+        try:
+            with self.client() as client:
+                client.shutdown()
+        except SvfrError as problem:
+            print(f"the service was gone already: {problem}")
+
+
+class Pinger:
+    """Another client, in a thread of its own, that pings all the time and notes how long it waits."""
+
+    def __init__(self, service: Service, every_s: float = 0.005) -> None:
+        self._service, self._every = service, every_s
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._ping)
+        self.waited_ms: list[float] = []
+
+    def __enter__(self) -> Pinger:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._ended.set()
+        self._thread.join()
+
+    def _ping(self) -> None:
+        with self._service.client() as client:
+            client.ping()  # the handshake is not part of it
+            while not self._ended.wait(self._every):
+                began = time.perf_counter()
+                client.ping()
+                self.waited_ms.append(1000 * (time.perf_counter() - began))
+
+    def describe(self) -> str:
+        """Return the figures in words."""
+        return describe_ms(self.waited_ms)
+
+
+def percentile(values: list[float], share: float) -> float:
+    """Return the value below which ``share`` of them lie."""
+    return float(np.percentile(values, 100 * share)) if values else float("nan")
+
+
+def describe_ms(values: list[float]) -> str:
+    """Return median, p99 and maximum of waiting times."""
+    p50, p99 = percentile(values, 0.5), percentile(values, 0.99)
+    return (
+        f"p50 {p50:.1f} ms, p99 {p99:.1f} ms, max {max(values, default=float('nan')):.0f} ms of {len(values)}"
+    )
+
+
+def write_plate(folder: Path, frames: range) -> str:
+    """Write drifting textures and return the pattern."""
+    folder.mkdir(parents=True, exist_ok=True)
+    y, x = np.mgrid[0:HEIGHT, 0:WIDTH].astype(np.float32)
+    pattern = str(folder / "shot.%04d.exr")
+    for frame in frames:
+        waves = [0.4 + 0.25 * np.sin(0.21 * x + 0.13 * c * y + 0.05 * frame) for c in (1, 2, 3)]
+        out = oiio.ImageOutput.create(pattern % frame)
+        if out is None:
+            raise RuntimeError(oiio.geterror())
+        out.open(pattern % frame, oiio.ImageSpec(WIDTH, HEIGHT, 3, "half"))
+        out.write_image(np.ascontiguousarray(np.stack(waves, axis=-1), np.float32))
+        out.close()
+    return pattern
+
+
+def model_of_eight_steps(folder: Path) -> tuple[str, str]:
+    """Return (path, what it is) of a model whose preset "standard" has 8 steps in both passes.
+
+    The preview model ``mini`` if it is installed; else a small network with random weights.
+    """
+    try:
+        mini = find_model("mini")
+    except SvfrError:
+        _write_random(folder)
+        return str(folder), "a random network"
+    shutil.copytree(mini, folder)
+    spec = json.loads((folder / "model.json").read_text(encoding="utf-8"))
+    spec["presets"]["standard"].update(reference_steps=STEPS, steps=STEPS, sigmas=None)
+    (folder / "model.json").write_text(json.dumps(spec), encoding="utf-8")
+    return str(folder), "mini"
+
+
+def _write_random(folder: Path) -> None:
+    crop_px, window, channels = 32, 4, 4
+    config = preview_unet_config(
+        latent_channels=channels,
+        latent_px=crop_px // 4,
+        widths=(32, 32),
+        token_channels=8,
+        window=window,
+    )
+    torch.manual_seed(5)
+    codec = {"coefficients": [0, 1, 4, 16], "mean": [0.0] * channels, "std": [1.0] * channels}
+    preset = Preset(STEPS, STEPS, initial_noise=1.0, guidance=2.0)
+    spec = ModelSpec(
+        name="random",
+        kind="diffusion",
+        preview=True,
+        crop_px=crop_px,
+        hole_fill="telea",
+        licence="none",
+        window=window,
+        overlap=1,
+        latent_channels=channels,
+        codec=CodecSpec("linear_patch", codec),
+        unet=config,
+        objective=Objective("residual", 0.5),
+        schedule=ScheduleSpec(0.05, 20.0, 7.0),
+        identity=IdentitySpec("conv", 8, (8, 8, 8)),
+        presets={"draft": preset, "standard": preset, "final": preset},
+    )
+    weights = {
+        UNET_FILE: build_unet(config).state_dict(),
+        CONV_IDENTITY_FILE: ConvIdentity(8, (8, 8, 8)).state_dict(),
+    }
+    write_folder(folder, spec, weights, {})

@@ -1,0 +1,1 @@
+"""Numbers of the diffusion process: noise levels, starting noise, objectives, windows. No networks."""

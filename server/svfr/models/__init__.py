@@ -1,0 +1,1 @@
+"""Model folders: what they say, how they are found, checked, loaded, imported and exported."""

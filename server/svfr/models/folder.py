@@ -1,0 +1,210 @@
+"""Model folders on disk: finding, listing, checking and writing them.
+
+A folder holds model.json (see model_spec) and the files it names, each with its SHA-256. Its directory's
+name is the model's name. Folders are searched in this order, and the first that has the name is used: those
+of the environment variable SVFR_MODELS, the user's own, and the ones shipped with this package.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from platformdirs import user_data_path
+from safetensors.torch import save_file
+
+from svfr.errors import (
+    ModelFileCorrupted,
+    ModelFileMissing,
+    ModelHasNoNetwork,
+    ModelMissing,
+    ModelSpecInvalid,
+)
+from svfr.models.networks import Networks, empty_networks
+from svfr.models.new_folder import new_folder
+from svfr.models.spec import FileRecord, ModelSpec, Preset
+from svfr.models.tensor_files import check_safetensors
+from svfr_client.errors import SvfrError
+
+__all__ = [
+    "ModelListing",
+    "ModelSpec",
+    "Preset",
+    "check_files",
+    "find_model",
+    "list_models",
+    "read_networks",
+    "read_spec",
+    "search_folders",
+    "user_models_folder",
+    "verify",
+    "write_folder",
+]
+
+SPEC_FILE = "model.json"
+SEARCH_VARIABLE = "SVFR_MODELS"
+
+
+@dataclass(frozen=True)
+class ModelListing:
+    """One found model: its ``spec``, or, when its model.json is not valid, the ``problem``."""
+
+    name: str
+    folder: Path
+    spec: ModelSpec | None
+    problem: SvfrError | None
+
+
+def user_models_folder() -> Path:
+    """Return where this user's own models are; imports go there. It need not exist."""
+    return user_data_path("svfr", False) / "models"
+
+
+def search_folders() -> tuple[Path, ...]:
+    """Return the folders that hold model folders, first searched first; they need not exist."""
+    asked = [Path(p) for p in os.environ.get(SEARCH_VARIABLE, "").split(os.pathsep) if p]
+    return (*asked, user_models_folder(), Path(__file__).parents[1] / "data" / "models")
+
+
+def find_model(name_or_path: str) -> Path:
+    """Return the folder of a model; text with a path separator is a path, other text a name.
+
+    Raises ModelMissing, which lists the models there are.
+    """
+    is_path = any(separator in name_or_path for separator in ("/", os.sep))
+    places = [Path(name_or_path)] if is_path else [folder / name_or_path for folder in search_folders()]
+    for place in places:
+        if (place / SPEC_FILE).is_file():
+            return place
+    known = ", ".join(listing.name for listing in list_models()) or "none"
+    raise ModelMissing(
+        f"There is no model {name_or_path!r}. Models found: {known}.",
+        path=name_or_path if is_path else None,
+        remedy=f"Give one of these names, or a folder with a {SPEC_FILE}; {SEARCH_VARIABLE} adds folders.",
+    )
+
+
+def list_models() -> tuple[ModelListing, ...]:
+    """Return every model that :func:`find_model` finds by name, sorted by name."""
+    found: dict[str, ModelListing] = {}
+    for parent in search_folders():
+        for path in parent.glob(f"*/{SPEC_FILE}"):
+            name = path.parent.name
+            if name not in found and not name.startswith("."):
+                found[name] = _listing(name, path.parent)
+    return tuple(found[name] for name in sorted(found))
+
+
+def _listing(name: str, folder: Path) -> ModelListing:
+    try:
+        return ModelListing(name, folder, read_spec(folder), None)
+    except SvfrError as problem:
+        return ModelListing(name, folder, None, problem)
+
+
+def read_spec(folder: Path) -> ModelSpec:
+    """Read a folder's model.json; raises ModelMissing or ModelSpecInvalid."""
+    path = folder / SPEC_FILE
+    try:
+        body = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        remedy = "Give the folder that svfr model import has written."
+        raise ModelMissing(f"The folder has no {SPEC_FILE}.", path=folder, remedy=remedy) from error
+    except (ValueError, OSError) as error:
+        raise ModelSpecInvalid([f"it is not readable JSON: {error}"], path=path) from error
+    return ModelSpec.from_json(body, path)
+
+
+def check_files(folder: Path, spec: ModelSpec) -> list[SvfrError]:
+    """Return one error for every file of the spec that is missing or not the one that was written.
+
+    Reads every byte: about a second a gigabyte.
+    """
+    return [
+        problem for name, record in spec.files.items() if (problem := _file_problem(folder / name, record))
+    ]
+
+
+def _file_problem(path: Path, record: FileRecord) -> SvfrError | None:
+    if not path.is_file():
+        remedy = "Copy it from where the folder came, or import the model again."
+        return ModelFileMissing("A file of the model is missing.", path=path, remedy=remedy)
+    actual = _record(path)
+    if actual == record:
+        return None
+    return ModelFileCorrupted(
+        f"{path.name} is not the file that was installed: expected sha256 {record.sha256} "
+        f"({record.bytes} bytes), found {actual.sha256} ({actual.bytes} bytes).",
+        path=path,
+        remedy="Copy the file again, or import the model again.",
+    )
+
+
+def _record(path: Path) -> FileRecord:
+    with path.open("rb") as file:
+        return FileRecord(hashlib.file_digest(file, "sha256").hexdigest(), path.stat().st_size)
+
+
+def read_networks(folder: Path) -> tuple[ModelSpec, Networks]:
+    """Read a diffusion model's description and build its networks without weights.
+
+    Raises ModelMissing, ModelSpecInvalid, and ModelHasNoNetwork for a built-in model without weights.
+    """
+    spec = read_spec(folder)
+    if spec.kind != "diffusion":
+        text = f"The model {spec.name!r} of kind {spec.kind!r} has no network to load."
+        raise ModelHasNoNetwork(text, path=folder, remedy="Choose a diffusion model.")
+    networks = empty_networks(spec)
+    unlisted = [f"missing key files.{name}" for name in networks.by_file() if name not in spec.files]
+    if unlisted:
+        raise ModelSpecInvalid(unlisted, path=folder / SPEC_FILE)
+    return spec, networks
+
+
+def verify(folder: Path) -> list[SvfrError]:
+    """Return everything that is wrong with a folder: its description, files, hashes, tensors and shapes."""
+    try:
+        spec, networks = read_networks(folder)
+    except ModelHasNoNetwork:
+        return []
+    except SvfrError as problem:
+        return [problem]
+    problems = check_files(folder, spec)
+    # A file that is not the one that was installed is named once; its tensors would only repeat it.
+    damaged = {problem.path for problem in problems}
+    for name, network in networks.by_file().items():
+        if str(folder / name) not in damaged:
+            problems += check_safetensors(folder / name, network)
+    return problems
+
+
+def write_folder(
+    folder: Path,
+    spec: ModelSpec,
+    tensors: Mapping[str, Mapping[str, torch.Tensor]],
+    copies: Mapping[str, Path],
+) -> ModelSpec:
+    """Write a whole model folder or nothing: it appears under its name only when it is complete.
+
+    ``tensors`` are the weight files to write (safetensors, types kept), ``copies`` the files to take over
+    as they are, both by name in the folder. Returns the spec with the files recorded; raises FolderExists.
+    """
+    with new_folder(folder) as draft:
+        for name, weights in tensors.items():
+            save_file({key: tensor.contiguous() for key, tensor in weights.items()}, draft / name)
+            # safetensors makes files for the owner alone; an installed model is for every user
+            (draft / name).chmod(0o644)
+        for name, source in copies.items():
+            shutil.copyfile(source, draft / name)
+        records = {path.name: _record(path) for path in sorted(draft.iterdir())}
+        complete = dataclasses.replace(spec, files=records)
+        text = json.dumps(complete.to_json(), indent=1) + "\n"
+        (draft / SPEC_FILE).write_text(text, encoding="utf-8")
+    return complete

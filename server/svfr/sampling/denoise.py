@@ -1,0 +1,157 @@
+"""The denoising loop of one pass: windows, guidance, blending, Euler steps, checkpoints.
+
+A plain loop over tensors (SVFR section 3.4 and its published inference pipeline): at every step each window
+of frames is evaluated by the network and moved one Euler step, and the moved latents are blended with
+triangle weights. Latents and blend sums are float32 whatever the network computes in: with starting levels
+of 700 the sums of overlapping windows would leave the range of float16.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+
+from svfr.diffusion.objectives import Objective
+from svfr.diffusion.schedule import euler_step, timestep
+from svfr.diffusion.windows import FrameWindow
+from svfr.errors import CropShapeMismatch
+from svfr.nets.unet import FastUNet, TokenProjection
+from svfr.sampling.callbacks import Observer, stop_if_cancelled
+
+
+@dataclass(frozen=True)
+class Conditioning:
+    """What the network is told besides the noisy latents.
+
+    ``lq`` (T, C, h, w), or C + 1 with a hole plane, and ``reference`` (C, h, w) are unscaled latents, as the
+    published pipeline gives them; ``lq_scaled`` (T, C, h, w) is in the scale of the diffused latents. None
+    stands for a zero reference and for zero tokens. ``guidance`` g combines the branches as
+    ``u + g (c - u)``; the unconditional one drops reference and tokens, and keeps low-quality latents and
+    tasks.
+    """
+
+    lq: torch.Tensor
+    lq_scaled: torch.Tensor
+    reference: torch.Tensor | None
+    tokens: TokenProjection | None
+    added_time_ids: torch.Tensor
+    guidance: float
+
+    @property
+    def has_two_branches(self) -> bool:
+        """Whether the unconditional branch can change the result."""
+        return self.guidance != 1.0 and not (self.reference is None and self.tokens is None)
+
+
+@dataclass(frozen=True)
+class Walk:
+    """One pass: its stage name for progress, its name in checkpoints, its levels and windows.
+
+    ``sigmas`` end with 0; ``windows(step)`` are those of one step.
+    """
+
+    stage: str
+    name: str
+    sigmas: tuple[float, ...]
+    windows: Callable[[int], Sequence[FrameWindow]]
+
+    @property
+    def steps(self) -> int:
+        """The number of denoise steps."""
+        return len(self.sigmas) - 1
+
+
+def start_latents(lq_scaled: torch.Tensor, unit_noise: torch.Tensor | None, sigma: float) -> torch.Tensor:
+    """Return where a pass starts: the low-quality latents under noise of ``sigma``; None is no noise."""
+    return lq_scaled if unit_noise is None else lq_scaled + sigma * unit_noise.to(lq_scaled)
+
+
+def denoise(
+    network: FastUNet,
+    objective: Objective,
+    start: torch.Tensor,
+    conditioning: Conditioning,
+    walk: Walk,
+    observer: Observer,
+) -> torch.Tensor:
+    """Return the clean scaled latents (T, C, h, w) of a pass that starts at ``start`` of the same shape.
+
+    Every finished step is saved; a run that finds saved steps goes on after the last of them and ends with
+    the same bits. Raises Cancelled between windows.
+    """
+    first_step, x = _resume(start, walk, observer)
+    counts = [len(walk.windows(step)) for step in range(walk.steps)]
+    done, total = sum(counts[:first_step]), sum(counts)
+    observer.progress(walk.stage, done, total)
+    for step in range(first_step, walk.steps):
+        sigma, sigma_next = walk.sigmas[step], walk.sigmas[step + 1]
+        blended, weight_sum = torch.zeros_like(x), torch.zeros(x.shape[0], device=x.device)
+        for window in walk.windows(step):
+            stop_if_cancelled(observer)
+            moved = _move_window(network, objective, x, conditioning, window, sigma, sigma_next)
+            # one frame after the other: a window may hold a frame twice, and sums must repeat bit for bit
+            for k, (frame, weight) in enumerate(zip(window.frames, window.weights, strict=True)):
+                if weight:
+                    blended[frame] += weight * moved[k]
+                    weight_sum[frame] += weight
+            done += 1
+            observer.progress(walk.stage, done, total)
+        x = blended / weight_sum.view(-1, 1, 1, 1)
+        observer.save(_step_name(walk, step), x.cpu())
+    return x
+
+
+def _step_name(walk: Walk, step: int) -> str:
+    return f"{walk.name}/step{step:04d}"
+
+
+def _resume(start: torch.Tensor, walk: Walk, observer: Observer) -> tuple[int, torch.Tensor]:
+    """Return the first step still to do and the latents to do it on."""
+    for step in reversed(range(walk.steps)):
+        saved = observer.load(_step_name(walk, step))
+        if saved is None:
+            continue
+        if saved.shape != start.shape:
+            raise CropShapeMismatch(
+                f"The checkpoint {_step_name(walk, step)} has the shape {tuple(saved.shape)}, "
+                f"this run needs {tuple(start.shape)}.",
+                remedy="Clear the cache and run the job again.",
+            )
+        return step + 1, saved.to(start)
+    return 0, start
+
+
+def _move_window(
+    network: FastUNet,
+    objective: Objective,
+    x: torch.Tensor,
+    conditioning: Conditioning,
+    window: FrameWindow,
+    sigma: float,
+    sigma_next: float,
+) -> torch.Tensor:
+    """Return the window's latents (F, C, h, w) one Euler step further."""
+    frames = list(window.frames)
+    noisy, lq_scaled, lq = x[frames], conditioning.lq_scaled[frames], conditioning.lq[frames]
+    given = torch.cat([objective.network_input(noisy, lq_scaled, sigma), lq], dim=1)
+    output = _branch(network, given, conditioning, sigma, conditioning.reference, conditioning.tokens)
+    if conditioning.has_two_branches:
+        unconditional = _branch(network, given, conditioning, sigma, None, None)
+        output = unconditional + conditioning.guidance * (output - unconditional)
+    return euler_step(noisy, objective.denoised(output, noisy, lq_scaled, sigma), sigma, sigma_next)
+
+
+def _branch(
+    network: FastUNet,
+    given: torch.Tensor,
+    conditioning: Conditioning,
+    sigma: float,
+    reference: torch.Tensor | None,
+    tokens: TokenProjection | None,
+) -> torch.Tensor:
+    """Evaluate the network once: ``given`` holds the noisy and the low-quality third of its input."""
+    third = torch.zeros_like(conditioning.lq_scaled[0]) if reference is None else reference
+    sample = torch.cat([given, third.expand(given.shape[0], *third.shape)], dim=1)
+    return network(sample, timestep(sigma), conditioning.added_time_ids, tokens).float()

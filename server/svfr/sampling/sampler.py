@@ -1,0 +1,226 @@
+"""Restoring the crops of one face track within one shot: SVFR's two passes.
+
+Pass 1 restores the first window without a reference; a frame of it becomes the reference of the track
+(Self-Referred Refinement, SVFR section 3.4). Pass 2 restores the whole shot with the reference's latent and
+identity tokens. A reference of the user's own replaces pass 1.
+
+Mode "official" is numerically faithful to the published pipeline. Mode "studio" differs from it in windows
+that do not join the ends of a shot, any number of frames from one, noise keyed by the absolute frame, and
+decode windows that overlap. Both leave out work whose result is known: see ``unet`` and
+``Conditioning.has_two_branches``; the low-quality crops are encoded once for both passes when both are given
+the same :class:`EncodedShot`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+
+from svfr.diffusion.noise import OfficialNoise, studio_noise
+from svfr.diffusion.schedule import karras_sigmas, with_final_zero
+from svfr.diffusion.windows import (
+    FrameWindow,
+    official_decode_windows,
+    official_windows,
+    studio_decode_windows,
+    studio_windows,
+)
+from svfr.errors import CropShapeMismatch, NotFinite, ShotTooShort
+from svfr.models.model import Model
+from svfr.models.spec import ModelSpec, Preset
+from svfr.nets.unet import FastUNet
+from svfr.sampling.callbacks import NullObserver, Observer
+from svfr.sampling.decode import decode_stream
+from svfr.sampling.denoise import Conditioning, Walk, denoise, start_latents
+from svfr.sampling.encoded_shot import CropSource, EncodedShot
+from svfr.tasks import TaskSet
+
+__all__ = [
+    "CropSource",
+    "EncodedShot",
+    "NullObserver",
+    "Observer",
+    "SamplePlan",
+    "encode_shot",
+    "make_reference",
+    "restore",
+    "two_passes",
+]
+
+SamplerMode = Literal["official", "studio"]
+
+
+@dataclass(frozen=True)
+class SamplePlan:
+    """What to do with a track: tasks, effort, seed of the noise, and how faithful to the published code."""
+
+    tasks: TaskSet
+    preset: Preset
+    seed: int
+    mode: SamplerMode = "studio"
+
+
+def encode_shot(model: Model, source: CropSource) -> EncodedShot:
+    """Return the source as one that encodes each crop once; give it to both passes."""
+    if isinstance(source, EncodedShot):
+        return source
+    spec = model.spec
+    shape = (spec.planes, spec.crop_px, spec.crop_px)
+    return EncodedShot(model.codec, source, shape, spec.window, FastUNet(model.unet).device)
+
+
+@torch.no_grad()
+def make_reference(
+    model: Model, source: CropSource, plan: SamplePlan, observer: Observer | None = None
+) -> torch.Tensor:
+    """Run pass 1 and return the reference picture (3, S, S) float32 CPU, unclamped.
+
+    It is the last frame of the first window. Raises ShotTooShort in official mode for a shot of no more
+    frames than windows overlap, where the published pipeline returns NaN or fails.
+    """
+    watch = observer or NullObserver()
+    saved = watch.load("pass1/reference")
+    if saved is not None:
+        return saved
+    shot = encode_shot(model, source)
+    latents = pass_latents(model, shot, plan, 1, None, None, watch)
+    # one window is also one chunk of the decoder, in both modes
+    reference = model.codec.decode(latents / model.codec.scaling_factor)[-1].float().cpu()
+    watch.save("pass1/reference", reference)
+    return reference
+
+
+@torch.no_grad()
+def restore(
+    model: Model,
+    source: CropSource,
+    reference: torch.Tensor | None,
+    tokens: torch.Tensor | None,
+    plan: SamplePlan,
+    observer: Observer | None = None,
+) -> Iterator[tuple[int, torch.Tensor]]:
+    """Run pass 2 and yield (absolute frame, picture (3, S, S) float32 CPU, unclamped), in order.
+
+    ``reference`` (3, S, S) in [-1, 1] is the frame of :func:`make_reference` or the user's own; ``tokens``
+    (1, L, channels) are its identity. Latents are held for the whole shot, pictures for a window.
+    """
+    watch = observer or NullObserver()
+    shot = encode_shot(model, source)
+    latents = pass_latents(model, shot, plan, 2, reference, tokens, watch)
+    cut = official_decode_windows if plan.mode == "official" else studio_decode_windows
+    windows = cut(latents.shape[0], model.spec.window)
+    pictures = decode_stream(model.codec, latents / model.codec.scaling_factor, windows, watch)
+    yield from zip(shot.frames, pictures, strict=True)
+
+
+def two_passes(
+    model: Model,
+    source: CropSource,
+    identify: Callable[[torch.Tensor], torch.Tensor | None],
+    plan: SamplePlan,
+    observer: Observer | None = None,
+) -> Iterator[tuple[int, torch.Tensor]]:
+    """Run both passes; ``identify`` turns the reference picture into tokens, or None for zero tokens."""
+    shot = encode_shot(model, source)
+    reference = make_reference(model, shot, plan, observer)
+    yield from restore(model, shot, reference, identify(reference), plan, observer)
+
+
+@torch.no_grad()
+def pass_latents(
+    model: Model,
+    shot: EncodedShot,
+    plan: SamplePlan,
+    sampling_pass: Literal[1, 2],
+    reference: torch.Tensor | None,
+    tokens: torch.Tensor | None,
+    observer: Observer,
+    noise: torch.Tensor | None = None,
+) -> torch.Tensor:
+    """Denoise one pass and return its scaled latents (n, C, h, w) float32.
+
+    Pass 1 covers the first window, pass 2 the shot. ``noise`` (n, C, h, w), unit variance, stands in for
+    the plan's own; the parity check gives it.
+    """
+    frame_count = len(shot.frames)
+    count = min(model.spec.window, frame_count) if sampling_pass == 1 else frame_count
+    lq = shot.latents(count, observer)
+    pictured = lq[:, : model.codec.channels]
+    walk = _walk(model, plan, sampling_pass, count)
+    network, scale = FastUNet(model.unet), model.codec.scaling_factor
+    conditioning = Conditioning(
+        lq=lq,
+        lq_scaled=scale * pictured,
+        reference=None if reference is None else _reference_latent(model, reference, lq.device),
+        tokens=None if tokens is None else network.project_tokens(_checked_tokens(model, tokens)),
+        added_time_ids=plan.tasks.added_time_ids().to(lq.device),
+        guidance=plan.preset.guidance,
+    )
+    unit = noise
+    if unit is None and plan.preset.initial_noise > 0.0:
+        unit = _noise(plan, sampling_pass, shot, model.spec, pictured)
+    start = start_latents(conditioning.lq_scaled, unit, plan.preset.initial_noise * walk.sigmas[0])
+    return denoise(network, model.objective, start, conditioning, walk, observer)
+
+
+def _walk(model: Model, plan: SamplePlan, sampling_pass: int, count: int) -> Walk:
+    """Return the levels and windows of a pass over ``count`` frames."""
+    spec, preset = model.spec, plan.preset
+    steps = preset.reference_steps if sampling_pass == 1 else preset.steps
+    length, overlap = spec.window, spec.overlap
+    if plan.mode == "official":
+        length = count if sampling_pass == 1 else length
+        if length <= overlap or count <= overlap:
+            raise ShotTooShort(
+                f"Official mode needs at least {overlap + 1} frames, this shot has {count}.",
+                remedy="Use the studio sampler, which restores any number of frames.",
+            )
+
+    def windows(step: int) -> tuple[FrameWindow, ...]:
+        cut = official_windows if plan.mode == "official" else studio_windows
+        return cut(count, length, overlap, step)
+
+    assert spec.schedule is not None
+    sigmas = preset.sigmas or karras_sigmas(
+        steps, spec.schedule.sigma_min, spec.schedule.sigma_max, spec.schedule.rho
+    )
+    stage = "reference" if sampling_pass == 1 else "denoise"
+    return Walk(stage, f"pass{sampling_pass}", with_final_zero(sigmas), windows)
+
+
+def _noise(
+    plan: SamplePlan, sampling_pass: int, shot: EncodedShot, spec: ModelSpec, lq: torch.Tensor
+) -> torch.Tensor:
+    """Return the plan's unit noise for the frames of ``lq``, in its shape."""
+    shape = tuple(lq.shape[1:])
+    if plan.mode == "studio":
+        return studio_noise(plan.seed, sampling_pass, shot.frames[: lq.shape[0]], shape)
+    stream = OfficialNoise(plan.seed)
+    unit = stream.next_pass(min(spec.window, len(shot.frames)), spec.crop_px, shape)
+    return unit if sampling_pass == 1 else stream.next_pass(lq.shape[0], spec.crop_px, shape)
+
+
+def _reference_latent(model: Model, reference: torch.Tensor, device: torch.device) -> torch.Tensor:
+    """Encode a reference picture, in float32 as the crops."""
+    side = model.spec.crop_px
+    if tuple(reference.shape) != (3, side, side):
+        raise CropShapeMismatch(
+            f"The reference has the shape {tuple(reference.shape)}, the model needs {(3, side, side)}."
+        )
+    if not bool(torch.isfinite(reference).all()):
+        raise NotFinite("The reference picture holds NaN or infinity.", remedy="Choose another reference.")
+    return model.codec.encode(reference[None].float().to(device))[0].float()
+
+
+def _checked_tokens(model: Model, tokens: torch.Tensor) -> torch.Tensor:
+    """Return the tokens if the UNet can attend to them."""
+    assert model.spec.identity is not None
+    channels = model.spec.identity.channels
+    if tokens.ndim != 3 or tokens.shape[0] != 1 or tokens.shape[2] != channels:
+        raise CropShapeMismatch(
+            f"Identity tokens have the shape {tuple(tokens.shape)}, the model needs (1, any, {channels})."
+        )
+    return tokens

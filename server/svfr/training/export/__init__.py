@@ -1,0 +1,1 @@
+"""From a training state to a model folder with its card."""

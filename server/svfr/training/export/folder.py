@@ -1,0 +1,152 @@
+"""From a training state to a model folder that the sampler loads like any other model.
+
+What is written are the averaged weights. The output gain is folded into the UNet's last layer, so that the
+folder needs no constant of the run beside the codec's scaling. Numbers are stored as float16, which halves
+the folder; after loading they are computed with in float32 again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+import torch
+
+from svfr.errors import ModelFileMissing, NotFinite
+from svfr.models.folder import write_folder
+from svfr.models.networks import ARCFACE_FILE, CONV_IDENTITY_FILE, ID_PROJECTION_FILE, UNET_FILE, VAE_FILE
+from svfr.models.spec import ModelSpec
+from svfr.models.svd_folder import CONFIG_COPIES, vae_weights
+from svfr.models.tensor_files import compare_shapes, expected_shapes
+from svfr.nets.linear_patch import LinearPatchSpec
+from svfr.training.export.model_card import model_card
+from svfr.training.loop.state_file import read_state
+from svfr.training.nets.preview_net import PreviewNet
+from svfr.training.nets.preview_spec import preview_spec
+from svfr.training.nets.svd_net import SvdNet
+from svfr.training.nets.trainable import TrainableNet
+from svfr.training.recipe.config import NetworkConfig, TrainConfig
+from svfr_client.errors import raise_problems
+
+_AVERAGE_PREFIX = "module."
+Net = TypeVar("Net", bound=TrainableNet)
+
+
+@dataclass(frozen=True)
+class TrainedNet(Generic[Net]):
+    """The averaged network of a run, and the number of steps it was trained for."""
+
+    net: Net
+    steps: int
+
+
+def read_trained(state_path: Path, network: NetworkConfig) -> TrainedNet[PreviewNet]:
+    """Read the averaged weights of a ``state.pt`` written by :class:`svfr.training.loop.trainer.Trainer`.
+
+    Raises ModelFileMissing, CheckpointUnreadable, and TensorsMissing, TensorsUnexpected and
+    TensorShapesWrong when the state is that of another network.
+    """
+    if not state_path.is_file():
+        raise ModelFileMissing(
+            "The training run has no state yet.",
+            path=state_path,
+            remedy="Give the folder of a training run.",
+        )
+    state = read_state(state_path, ("step", "average", "codec", "output_gain"))
+    average = {
+        name.removeprefix(_AVERAGE_PREFIX): tensor
+        for name, tensor in state["average"].items()
+        if name.startswith(_AVERAGE_PREFIX)
+    }
+    net = PreviewNet(network, LinearPatchSpec.from_json(state["codec"]), state["output_gain"])
+    net.started_from = state.get("started_from")
+    shapes = {name: tuple(tensor.shape) for name, tensor in average.items()}
+    raise_problems(compare_shapes(state_path, shapes, expected_shapes(net)))
+    net.load_state_dict(average)
+    return TrainedNet(net.requires_grad_(False).eval(), int(state["step"]))
+
+
+def export_preview(
+    trained: TrainedNet[PreviewNet], config: TrainConfig, folder: Path, training: Mapping[str, Any]
+) -> ModelSpec:
+    """Write the model folder and return its description.
+
+    ``training`` is what model.json says of where the weights come from, beside recipe, seed and steps, which
+    are added here. Raises FolderExists, and NotFinite for weights that float16 cannot hold.
+    """
+    net = trained.net
+    tensors = {
+        UNET_FILE: _stored(net.folded_unet(), UNET_FILE),
+        CONV_IDENTITY_FILE: _stored(net.identity.state_dict(), CONV_IDENTITY_FILE),
+    }
+    start = {"started_from_sha256": dict(net.started_from)} if net.started_from else {}
+    record = _record(config, trained.steps, tensors, {**start, **training})
+    return write_folder(folder, preview_spec(net, config, record), tensors, copies={})
+
+
+def export_svd(
+    trained: TrainedNet[SvdNet], config: TrainConfig, folder: Path, training: Mapping[str, Any]
+) -> ModelSpec:
+    """Write the model folder of a run from Stable Video Diffusion; see :func:`export_preview`.
+
+    Autoencoder and recogniser are taken over as they came, and SVD's configurations with them, so that the
+    folder can be exported under the official names.
+    """
+    net, frozen = trained.net, trained.net.frozen
+    tensors = {UNET_FILE: _stored(net.unet.state_dict(), UNET_FILE)}
+    if net.id_projection is not None and frozen.recogniser is not None:
+        tensors[ID_PROJECTION_FILE] = _stored(net.id_projection.state_dict(), ID_PROJECTION_FILE)
+        tensors[ARCFACE_FILE] = {
+            name: tensor.detach().cpu() for name, tensor in frozen.recogniser.state_dict().items()
+        }
+    svd = frozen.source.svd_folder
+    configs = {copy: svd / official for official, copy in CONFIG_COPIES.items()}
+    copies = {VAE_FILE: vae_weights(svd)} | {copy: path for copy, path in configs.items() if path.is_file()}
+    record = _record(config, trained.steps, tensors, training)
+    return write_folder(folder, net.spec(config, record), tensors, copies)
+
+
+def export_model(
+    net: TrainableNet, steps: int, config: TrainConfig, folder: Path, training: Mapping[str, Any]
+) -> ModelSpec:
+    """Write the model folder of a network of either kind, with its card ``README.md``.
+
+    The card is for people: no file of the model depends on it, and it may be edited.
+    """
+    if isinstance(net, PreviewNet):
+        spec = export_preview(TrainedNet(net, steps), config, folder, training)
+    else:
+        assert isinstance(net, SvdNet)
+        spec = export_svd(TrainedNet(net, steps), config, folder, training)
+    (folder / "README.md").write_text(model_card(spec, config), encoding="utf-8")
+    return spec
+
+
+def _record(
+    config: TrainConfig,
+    steps: int,
+    tensors: Mapping[str, Mapping[str, torch.Tensor]],
+    training: Mapping[str, Any],
+) -> dict[str, Any]:
+    return {
+        "recipe": config.name,
+        "seed": config.seed,
+        "steps": steps,
+        "planned_steps": config.steps,
+        "parameters": sum(tensor.numel() for weights in tensors.values() for tensor in weights.values()),
+        **training,
+    }
+
+
+def _stored(weights: Mapping[str, torch.Tensor], file_name: str) -> dict[str, torch.Tensor]:
+    """Return the weights as float16 on the CPU."""
+    halves = {name: tensor.detach().cpu().half() for name, tensor in weights.items()}
+    bad = [name for name, tensor in halves.items() if not bool(torch.isfinite(tensor).all())]
+    if bad:
+        raise NotFinite(
+            f"float16 cannot hold {len(bad)} tensors of {file_name}: {', '.join(bad[:8])}.",
+            remedy="The run has diverged; export an earlier state.",
+        )
+    return halves

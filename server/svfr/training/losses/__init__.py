@@ -1,0 +1,1 @@
+"""The loss terms of SVFR section 3: noise, unified latent, facial prior."""

@@ -1,0 +1,1 @@
+"""Networks under training, small and full size, behind one interface."""

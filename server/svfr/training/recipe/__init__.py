@@ -1,0 +1,1 @@
+"""A training recipe: one TOML file, read strictly."""

@@ -1,0 +1,1 @@
+"""Where training clips come from: rendered heads, lists of real clips; faces found, augmented, degraded."""

@@ -1,0 +1,313 @@
+"""The list file: JSON lines, a header and then one clip a line. Strict: whatever is not known is a fault.
+
+::
+
+    {"format": "svfr-clips", "version": 1, "root": ".", "cache": "clips.cache"}
+    {"path": "a/%08d.png", "identity": "p1", "split": "train"}
+    {"path": "b.mp4", "identity": "p2", "split": "held_back", "frames": "10-90", "box": [310, 80, 190, 240]}
+
+Header: ``format`` and ``version``; optional are ``root`` (paths of clips are taken from it; itself from the
+list's folder; default: that folder), ``cache`` (where alignments are kept; default: the list's name with
+``.cache``) and ``landmarks68`` (a dlib shape predictor of the user's).
+
+A clip: ``path``, ``identity`` and ``split`` ("train" or "held_back"); optional are ``frames`` ("1001-1050"),
+``space`` (colour space), ``caption`` (text, not read) and one of ``box``, ``crop`` (numbers, for all frames),
+``boxes``, ``crops`` (an object from frame number to numbers): :class:`svfr_lab.clips.entries.Region`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from svfr.models.strict_json import ObjectReader
+from svfr_client.errors import SvfrError, raise_problems
+from svfr_client.frames import FrameRange
+from svfr_lab.clips.entries import REGION_NUMBERS, SPLITS, ClipEntry, Region, RegionKind
+from svfr_lab.clips.errors import ClipListInvalid
+from svfr_restore.media.atomic import whole_file
+from svfr_restore.media.movie_plate import MOVIE_SUFFIXES
+from svfr_restore.media.sequence import has_frame_field
+from svfr_restore.media.still_plate import STILL_SUFFIXES
+
+FORMAT, VERSION = "svfr-clips", 1
+LIST_SUFFIX = ".jsonl"
+_MOST_PROBLEMS = 50
+_REMEDY = "Mend the line, or write the list again with svfr clips list."
+_PICTURES = (".exr", *STILL_SUFFIXES)
+
+
+@dataclass(frozen=True)
+class ClipList:
+    """A list that was read: absolute folders and files, and its clips with their line numbers."""
+
+    path: Path
+    root: Path
+    cache: Path
+    landmarks68: Path | None
+    entries: tuple[ClipEntry, ...]
+    lines: tuple[int, ...]
+
+    def clip_path(self, entry: ClipEntry) -> Path:
+        """Return the absolute path of a clip, still a folder where the list says so."""
+        return self.root / entry.path
+
+
+def read_clip_list(path: Path) -> ClipList:
+    """Read and check a list with everything it names.
+
+    Raises ClipListInvalid, for several faults SeveralProblems of it: each names its line and what to do.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as problem:
+        raise ClipListInvalid(
+            f"The list of clips cannot be read: {problem}.", path=path, remedy="Check the path."
+        ) from problem
+    reading = _Reading(path)
+    header = reading.header(lines[0] if lines else "")
+    numbered = [(number, line) for number, line in enumerate(lines[1:], 2) if line.strip()]
+    entries = [reading.entry(number, line) for number, line in numbered]
+    if not numbered:
+        reading.fault(1, "there is no clip in the list", "Add a line for each clip.")
+    folder = path.absolute().parent
+    found = ClipList(
+        path=path,
+        root=folder / header.get("root", "."),
+        cache=folder / header.get("cache", f"{path.stem}.cache"),
+        landmarks68=folder / header["landmarks68"] if "landmarks68" in header else None,
+        entries=tuple(entry for entry in entries if entry is not None),
+        lines=tuple(
+            number for (number, _), entry in zip(numbered, entries, strict=True) if entry is not None
+        ),
+    )
+    if not reading.problems:
+        reading.check_together(found)
+    reading.raise_problems()
+    return found
+
+
+def write_clip_list(
+    path: Path,
+    entries: Sequence[ClipEntry],
+    root: Path,
+    cache: Path | None = None,
+    landmarks68: Path | None = None,
+) -> None:
+    """Write a list, whole or not at all; ``root`` and what else is given is written as an absolute path."""
+    header: dict[str, Any] = {"format": FORMAT, "version": VERSION, "root": str(root.absolute())}
+    if cache is not None:
+        header["cache"] = str(cache.absolute())
+    if landmarks68 is not None:
+        header["landmarks68"] = str(landmarks68.absolute())
+    rows = [header, *(_to_json(entry) for entry in entries)]
+    text = "".join(json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n" for row in rows)
+    with whole_file(path) as scratch:
+        scratch.write_text(text, encoding="utf-8")
+
+
+def plate_pattern(path: Path) -> Path:
+    """Return what :func:`svfr_restore.media.plate.open_plate` opens for a clip's path.
+
+    A folder becomes the pattern of the one sequence of pictures in it, numbered in names like
+    ``00000001.png`` or ``shot.1001.exr``. Raises ClipListInvalid when there is none, or several.
+    """
+    if not path.is_dir():
+        return path
+    patterns = {_pattern_of(name) for name in path.iterdir() if name.suffix.lower() in _PICTURES}
+    if len(patterns) != 1 or None in patterns:
+        raise ClipListInvalid(
+            f"The folder holds {len(patterns - {None})} numbered sequences of pictures; a clip is one.",
+            path=path,
+            remedy="Give every clip a folder of its own, with frame numbers of one width.",
+        )
+    return path / str(patterns.pop())
+
+
+def _pattern_of(picture: Path) -> str | None:
+    digits = len(picture.stem) - len(picture.stem.rstrip("0123456789"))
+    return f"{picture.stem[: len(picture.stem) - digits]}%0{digits}d{picture.suffix}" if digits else None
+
+
+class _Reading:
+    """A list while it is being read; faults are collected, with their lines."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self.problems: list[SvfrError] = []
+
+    def fault(self, line: int, what: str, remedy: str = _REMEDY) -> None:
+        self.problems.append(ClipListInvalid(f"Line {line}: {what}.", path=self._path, remedy=remedy))
+
+    def raise_problems(self) -> None:
+        more = len(self.problems) - _MOST_PROBLEMS
+        if more > 0:
+            del self.problems[_MOST_PROBLEMS:]
+            self.problems.append(
+                ClipListInvalid(f"There are {more} more faults.", path=self._path, remedy="Mend these first.")
+            )
+        raise_problems(self.problems)
+
+    def header(self, line: str) -> dict[str, str]:
+        reader = self._object(1, line)
+        if reader is None:
+            return {}
+        if reader.has("format") and reader.text("format") != FORMAT:
+            self.fault(1, f'this is no list of clips: its format is not "{FORMAT}"', "Begin with the header.")
+            return {}
+        reader.text("format")
+        if reader.integer("version", 1) != VERSION and not reader.problems:
+            reader.problems.append(f"version must be {VERSION}: the list is from a newer svfr")
+        given = {key: reader.text(key) for key in ("root", "cache", "landmarks68") if reader.has(key)}
+        self._finish(1, reader)
+        return given
+
+    def entry(self, number: int, line: str) -> ClipEntry | None:
+        before = len(self.problems)
+        reader = self._object(number, line)
+        if reader is None:
+            return None
+        path, identity = reader.text("path"), reader.text("identity")
+        split = reader.choice("split", SPLITS)
+        space = reader.text("space") if reader.has("space") else None
+        if reader.has("caption"):
+            reader.text("caption")
+        frames = self._frames(number, reader)
+        region = _region(reader)
+        reader.problems.extend(
+            f"{key} must not be empty"
+            for key, value in (("path", path), ("identity", identity))
+            if reader.has(key) and not value.strip()
+        )
+        self._finish(number, reader)
+        if len(self.problems) > before:
+            return None
+        return ClipEntry(path, identity, "train" if split == "train" else "held_back", frames, region, space)
+
+    def check_together(self, found: ClipList) -> None:
+        """Check what needs other lines, or the disk."""
+        splits: dict[str, tuple[int, str]] = {}
+        seen: dict[tuple[str, str, int], int] = {}
+        for line, entry in zip(found.lines, found.entries, strict=True):
+            first_line, split = splits.setdefault(entry.identity, (line, entry.split))
+            if split != entry.split:
+                self.fault(
+                    line,
+                    f'"{entry.identity}" is in {entry.split} here and in {split} on line {first_line}',
+                    "Put all clips of a person into one split.",
+                )
+            key = (entry.path, str(entry.frames), hash(str(entry.region)))
+            if key in seen:
+                self.fault(line, f"the same clip stands on line {seen[key]}", "Remove one of the lines.")
+            seen.setdefault(key, line)
+            self._check_path(line, found.clip_path(entry))
+        if found.landmarks68 is not None and not found.landmarks68.is_file():
+            self.fault(1, f"landmarks68 {found.landmarks68} does not exist", "Give the predictor's file.")
+        if not any(entry.split == "train" for entry in found.entries):
+            self.fault(1, "every clip is held back", "Leave some clips to train with.")
+
+    def _check_path(self, line: int, path: Path) -> None:
+        here = path.parent.is_dir() if has_frame_field(path) else path.exists()
+        if not here:
+            self.fault(line, f"{path} does not exist", "Check the path, and root in the header.")
+            return
+        suffixes = (*_PICTURES, *MOVIE_SUFFIXES)
+        if not path.is_dir() and path.suffix.lower() not in suffixes:
+            self.fault(line, f"{path} is no clip", f"Use a folder, or files ending in {', '.join(suffixes)}.")
+
+    def _object(self, number: int, line: str) -> ObjectReader | None:
+        try:
+            body = json.loads(line, parse_constant=_refuse_constant)
+        except ValueError as problem:
+            self.fault(number, f"this is no JSON object ({problem})")
+            return None
+        reader = ObjectReader(body)
+        if not isinstance(body, Mapping):
+            self.fault(number, "this is no JSON object")
+            return None
+        return reader
+
+    def _frames(self, number: int, reader: ObjectReader) -> FrameRange | None:
+        if not reader.has("frames"):
+            return None
+        try:
+            frames = FrameRange.parse(reader.text("frames"))
+        except SvfrError as problem:
+            self.fault(number, f"frames: {problem.message.rstrip('.')}", problem.remedy)
+            return None
+        if len(frames.frames) != frames.last - frames.first + 1:
+            self.fault(number, "frames of a clip follow one another", 'Write them like "1001-1050".')
+        return frames
+
+    def _finish(self, number: int, reader: ObjectReader) -> None:
+        reader.finish()
+        for problem in reader.problems:
+            self.fault(number, problem)
+
+
+def _region(reader: ObjectReader) -> Region | None:
+    named: list[tuple[str, RegionKind]] = [
+        ("box", "box"),
+        ("boxes", "box"),
+        ("crop", "crop"),
+        ("crops", "crop"),
+    ]
+    given = [(key, kind) for key, kind in named if reader.has(key)]
+    regions = [_region_of(reader, key, kind) for key, kind in given]
+    if len(given) > 1:
+        reader.problems.append(f"give one of {', '.join(key for key, _ in given)}, not several")
+    return regions[0] if len(given) == 1 else None
+
+
+def _region_of(reader: ObjectReader, key: str, kind: RegionKind) -> Region | None:
+    names = REGION_NUMBERS[kind]
+    if key in REGION_NUMBERS:
+        static = reader.numbers(key)
+        _check_numbers(reader, key, static, names)
+        return Region(kind, {None: static})
+    body = reader.free_object(key)
+    if not body and not reader.problems:
+        reader.problems.append(f"{key} holds no frame")
+    inner = ObjectReader(body, key, reader.problems)
+    by_frame: dict[int | None, tuple[float, ...]] = {}
+    for frame in body:
+        if not frame.lstrip("-").isdigit():
+            reader.problems.append(f"{key}: {frame!r} is no frame number")
+            continue
+        by_frame[int(frame)] = inner.numbers(frame)
+        _check_numbers(reader, inner.name(frame), by_frame[int(frame)], names)
+    return Region(kind, by_frame)
+
+
+def _check_numbers(reader: ObjectReader, where: str, values: Sequence[float], names: Sequence[str]) -> None:
+    if len(values) != len(names):
+        reader.problems.append(f"{where} must be [{', '.join(names)}]")
+    elif min(values[2:]) < 1.0:
+        reader.problems.append(f"{where}: {' and '.join(names[2:])} must be at least 1 pixel")
+
+
+def _to_json(entry: ClipEntry) -> dict[str, Any]:
+    body: dict[str, Any] = {"path": entry.path, "identity": entry.identity, "split": entry.split}
+    if entry.frames is not None:
+        body["frames"] = str(entry.frames)
+    if entry.space is not None:
+        body["space"] = entry.space
+    if entry.region is not None:
+        kind, by_frame = entry.region.kind, entry.region.by_frame
+        if None in by_frame:
+            body[kind] = _whole_where_whole(by_frame[None])
+        else:
+            several = {"box": "boxes", "crop": "crops"}[kind]
+            body[several] = {str(frame): _whole_where_whole(v) for frame, v in by_frame.items()}
+    return body
+
+
+def _whole_where_whole(values: Iterable[float]) -> list[float]:
+    return [int(value) if float(value).is_integer() else value for value in values]
+
+
+def _refuse_constant(name: str) -> float:
+    raise ValueError(f"{name} is no number of JSON")

@@ -1,0 +1,95 @@
+"""Ranges that the damage of clips is drawn from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from svfr_lab.degradation.basic import Degraded
+from svfr_lab.degradation.chain import NEVER_A_JPEG, ClipDamage, Copy, FilmDamage, damage_clip
+from svfr_lab.degradation.dirt import DirtRanges
+from svfr_lab.degradation.draws import often, pick
+from svfr_lab.degradation.holes import HoleRanges
+from svfr_lab.degradation.noise import GrainRanges, SensorNoiseRanges
+from svfr_lab.degradation.optics import BlurRanges
+from svfr_lab.degradation.resample import Filter, ShrinkRanges
+from svfr_lab.degradation.tone import FadeRanges, FilmResponse, FlickerRanges
+from svfr_lab.degradation.video import VideoRanges
+
+
+@dataclass(frozen=True)
+class FilmRanges:
+    """Ranges of :class:`FilmDamage`; ``orthochromatic_share`` of the monochrome films are blind to red."""
+
+    orthochromatic_share: float
+    blur: BlurRanges
+    grain: GrainRanges
+    fade: FadeRanges
+    dirt: DirtRanges
+    flicker: FlickerRanges
+
+    def draw(self, rng: np.random.Generator) -> FilmDamage:
+        """Draw what one film went through."""
+        is_blind = often(rng, self.orthochromatic_share)
+        return FilmDamage(
+            FilmResponse.ORTHOCHROMATIC if is_blind else FilmResponse.REC601,
+            self.blur.draw(rng),
+            self.grain.draw(rng),
+            self.fade.draw(rng),
+            self.dirt.draw(rng),
+            self.flicker.draw(rng),
+        )
+
+
+@dataclass(frozen=True)
+class CopyRanges:
+    """Ranges of :class:`Copy`; ``jpeg_share`` of the copies are stored as JPEG frames, before any video."""
+
+    blur: BlurRanges
+    shrink: ShrinkRanges
+    noise: SensorNoiseRanges
+    jpeg_share: float
+    jpeg_quality: tuple[int, int]
+    video: VideoRanges
+
+    def draw(self, rng: np.random.Generator) -> Copy:
+        """Draw one copy."""
+        blur, shrink, noise = self.blur.draw(rng), self.shrink.draw(rng), self.noise.draw(rng)
+        lowest, highest = self.jpeg_quality
+        quality = int(rng.integers(lowest, highest + 1)) if often(rng, self.jpeg_share) else NEVER_A_JPEG
+        return Copy(blur, shrink, noise, quality, self.video.draw(rng))
+
+
+@dataclass(frozen=True)
+class DamageRanges:
+    """A recipe: a :class:`svfr_lab.degradation.basic.DamageRecipe` that draws a :class:`ClipDamage` for each
+    clip.
+
+    ``second_copy_share`` of the clips were copied once more (the two orders of Real-ESRGAN, section 3.2).
+    """
+
+    film: FilmRanges
+    first_copy: CopyRanges
+    second_copy: CopyRanges
+    second_copy_share: float
+    holes: HoleRanges
+    enlarge: tuple[tuple[Filter, float], ...] = ((Filter.BICUBIC, 0.8), (Filter.BILINEAR, 0.2))
+
+    def draw(self, rng: np.random.Generator) -> ClipDamage:
+        """Draw all damage of one clip, whatever tasks, length and size it will have."""
+        copies = [self.first_copy.draw(rng)]
+        if often(rng, self.second_copy_share):
+            copies.append(self.second_copy.draw(rng))
+        return ClipDamage(
+            int(rng.integers(2**53)),
+            self.film.draw(rng),
+            tuple(copies),
+            pick(rng, self.enlarge),
+            self.holes.draw(rng),
+        )
+
+    def damage(self, clip: NDArray[np.float32], tasks: frozenset[str], rng: np.random.Generator) -> Degraded:
+        """Draw and apply; equal generators give equal bytes, and equal draws for all sets of tasks."""
+        return damage_clip(clip, tasks, self.draw(rng))

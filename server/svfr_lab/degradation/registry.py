@@ -1,0 +1,104 @@
+"""The recipes of damage that a training recipe may name.
+
+Where a range comes from stands in docs/training.md. Lengths in pixels are those of frames 96 px high.
+"""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from svfr_lab.degradation.basic import TRAINING, TRAINING_BROAD, TRAINING_WIDE, DamageRecipe
+from svfr_lab.degradation.dirt import DirtRanges
+from svfr_lab.degradation.holes import HoleRanges
+from svfr_lab.degradation.noise import GrainRanges, SensorNoiseRanges
+from svfr_lab.degradation.optics import BlurRanges
+from svfr_lab.degradation.ranges import CopyRanges, DamageRanges, FilmRanges
+from svfr_lab.degradation.resample import ShrinkRanges
+from svfr_lab.degradation.shapes import ShapeKind
+from svfr_lab.degradation.tone import FadeRanges, FlickerRanges
+from svfr_lab.degradation.video import Codec, VideoRanges
+
+_OLD_VIDEO = (
+    (Codec.H264, 0.5, (18.0, 34.0)),
+    (Codec.MPEG2, 0.35, (2.0, 10.0)),
+    (Codec.MPEG4, 0.15, (2.0, 10.0)),
+)
+
+FILM = DamageRanges(
+    film=FilmRanges(
+        orthochromatic_share=0.3,
+        blur=BlurRanges(0.8, (0.2, 1.2)),
+        grain=GrainRanges(0.9, (3 / 255, 16 / 255), (0.2, 0.7)),
+        fade=FadeRanges(0.8, (0.0, 0.5), 0.15, (0.0, 0.35), (0.0, 0.1)),
+        dirt=DirtRanges(0.6, (0.0, 3.0), (0.3, 1.2), 2, (0.3, 1.0)),
+        flicker=FlickerRanges(0.8, (0.0, 0.1), (0.0, 0.04), (0.0, 0.02), (0.5, 0.95)),
+    ),
+    first_copy=CopyRanges(
+        blur=BlurRanges(0.3, (0.2, 0.8)),
+        shrink=ShrinkRanges((1.0, 3.0)),
+        noise=SensorNoiseRanges((0.0, 4 / 255), (0.0, 4 / 255)),
+        jpeg_share=0.2,
+        jpeg_quality=(50, 95),
+        video=VideoRanges(0.8, _OLD_VIDEO),
+    ),
+    second_copy=CopyRanges(
+        blur=BlurRanges(0.3, (0.2, 0.6)),
+        shrink=ShrinkRanges((1.0, 1.5)),
+        noise=SensorNoiseRanges((0.0, 3 / 255), (0.0, 0.0)),
+        jpeg_share=0.0,
+        jpeg_quality=(50, 95),
+        video=VideoRanges(1.0, _OLD_VIDEO),
+    ),
+    second_copy_share=0.2,
+    holes=HoleRanges(
+        (
+            (ShapeKind.STROKE, 0.4, (0.2, 0.55)),
+            (ShapeKind.POLYGON, 0.4, (0.1, 0.4)),
+            (ShapeKind.BOX, 0.2, (0.1, 0.3)),
+        ),
+        most=3,
+        moving_share=0.4,
+    ),
+)
+"""Old footage: grain, fading, flicker, dirt, and the MPEG or H.264 file it came down in."""
+
+RICH = DamageRanges(
+    film=FilmRanges(
+        orthochromatic_share=0.15,
+        blur=BlurRanges(0.75, (0.1, 1.9), motion_share=0.25, motion_px_at_96=(1.0, 7.0)),
+        grain=GrainRanges(0.3, (2 / 255, 14 / 255), (0.2, 0.7)),
+        fade=FadeRanges(0.35, (0.0, 0.45), 0.15, (0.0, 0.3), (0.0, 0.1)),
+        dirt=DirtRanges(0.2, (0.0, 2.0), (0.3, 1.0), 1, (0.3, 1.0)),
+        flicker=FlickerRanges(0.35, (0.0, 0.08), (0.0, 0.03), (0.0, 0.02), (0.5, 0.95)),
+    ),
+    first_copy=CopyRanges(
+        blur=BlurRanges(0.2, (0.2, 0.8)),
+        shrink=ShrinkRanges((1.5, 8.0)),
+        noise=SensorNoiseRanges((0.0, 12 / 255), (0.0, 12 / 255)),
+        jpeg_share=0.5,
+        jpeg_quality=(30, 95),
+        video=VideoRanges(0.6),
+    ),
+    second_copy=CopyRanges(
+        blur=BlurRanges(0.4, (0.2, 1.0)),
+        shrink=ShrinkRanges((1.0, 1.6)),
+        noise=SensorNoiseRanges((0.0, 6 / 255), (0.0, 6 / 255)),
+        jpeg_share=0.4,
+        jpeg_quality=(30, 95),
+        video=VideoRanges(0.6),
+    ),
+    second_copy_share=0.3,
+    holes=HoleRanges(
+        (
+            (ShapeKind.BOX, 0.25, (0.15, 0.4)),
+            (ShapeKind.POLYGON, 0.3, (0.18, 0.5)),
+            (ShapeKind.STROKE, 0.25, (0.2, 0.55)),
+            (ShapeKind.TEXT, 0.2, (0.3, 0.6)),
+        ),
+        moving_share=0.6,
+    ),
+)
+"""All kinds of damage, mild and severe."""
+
+DAMAGES: Mapping[str, DamageRecipe] = MappingProxyType(
+    {"usual": TRAINING, "wide": TRAINING_WIDE, "broad": TRAINING_BROAD, "film": FILM, "rich": RICH}
+)

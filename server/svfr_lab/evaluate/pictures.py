@@ -1,0 +1,121 @@
+"""Two plates side by side, as the code values that every measure is taken on.
+
+Whatever its space, a picture is brought to the model domain of svfr_ocio (Rec.709 primaries, sRGB curve),
+without an exposure, over its display window, and cut off at 0 and 1: what a display shows. Highlights above
+1 are not compared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from svfr_client.messages import ColourClaim
+from svfr_lab.evaluate.clips import FramePair
+from svfr_lab.evaluate.protocol import ResizeFilter
+from svfr_ocio.contract import agree, describe
+from svfr_ocio.domain import ModelDomain
+from svfr_restore.mattes.mask_feed import MaskFeed
+from svfr_restore.media.plate import Plate, open_plate
+from svfr_restore.media.window import Window
+
+Float32 = NDArray[np.float32]
+
+_FILTERS: Mapping[ResizeFilter, int] = {"area": cv2.INTER_AREA, "lanczos4": cv2.INTER_LANCZOS4}
+
+
+@dataclass(frozen=True)
+class CodePlate:
+    """A plate and its way into code values; ``colour`` says which config and space that was."""
+
+    plate: Plate
+    domain: ModelDomain
+    colour: Mapping[str, Any]
+
+    @classmethod
+    def open(cls, path: str, space: str | None, config: str | None) -> CodePlate:
+        """Open a plate in the given colour space, else the one that its file states.
+
+        Raises what opening a plate and agreeing on its colour raise, UnknownColourSpace among them.
+        """
+        plate = open_plate(path)
+        agreed = agree(ColourClaim(space=space, config=config), plate.colour_hint)
+        domain = ModelDomain.build(agreed.config, agreed.space)
+        return cls(plate, domain, describe(agreed.config, agreed.space))
+
+    def read(self, frame: int) -> Float32:
+        """Return a frame over its display window, (H, W, 3) in 0..1; black where the file has no pixels."""
+        picture = self.plate.read(frame)
+        codes = np.clip(self.domain.to_codes(picture.rgb), 0.0, 1.0)
+        if picture.data_window == picture.display_window:
+            return codes
+        shown = np.zeros((*picture.display_window.shape, 3), np.float32)
+        both = picture.data_window.intersect(picture.display_window)
+        if not both.is_empty:
+            shown[both.slices_in(picture.display_window)] = codes[both.slices_in(picture.data_window)]
+        return shown
+
+
+@dataclass(frozen=True)
+class PicturePair:
+    """One frame of both sides, (H, W, 3) code values, and the matte (H, W) under which they are compared."""
+
+    frames: FramePair
+    result: Float32
+    truth: Float32
+    matte: Float32 | None
+
+
+@dataclass(frozen=True)
+class PictureSource:
+    """Reads pairs of frames, both brought to one size.
+
+    ``matte`` follows the result's frame numbers and geometry. ``size_px`` (width, height) None leaves
+    pictures as they are, and both plates must then have one size.
+    """
+
+    result: CodePlate
+    truth: CodePlate
+    matte: MaskFeed | None
+    size_px: tuple[int, int] | None
+    resize_filter: ResizeFilter
+
+    @property
+    def pixel_aspect(self) -> float:
+        """The pixel aspect of the truth, once brought to size."""
+        plate = self.truth.plate
+        if self.size_px is None:
+            return plate.pixel_aspect
+        width, height = self.size_px
+        return plate.pixel_aspect * (plate.display.width / width) / (plate.display.height / height)
+
+    def read(self, frames: FramePair) -> PicturePair:
+        """Return both pictures of a pair; raises the errors of unreadable files."""
+        result, truth = self.result.read(frames.result), self.truth.read(frames.truth)
+        matte = None if self.matte is None else self.matte.read(frames.result, self.result.plate.display)
+        if self.size_px is not None:
+            result, truth = self._resized(result), self._resized(truth)
+            matte = None if matte is None else self._resized(matte)
+        return PicturePair(frames, result, truth, matte)
+
+    def read_truth(self, frames: FramePair) -> Float32:
+        """Return the truth's picture alone, brought to size."""
+        truth = self.truth.read(frames.truth)
+        return truth if self.size_px is None else self._resized(truth)
+
+    def _resized(self, picture: Float32) -> Float32:
+        assert self.size_px is not None
+        if (picture.shape[1], picture.shape[0]) == self.size_px:
+            return picture
+        resized = cv2.resize(picture, self.size_px, interpolation=_FILTERS[self.resize_filter])
+        return np.clip(np.asarray(resized, np.float32), 0.0, 1.0)
+
+
+def whole_window(picture: NDArray[Any]) -> Window:
+    """Return the window of a picture whose top left pixel is (0, 0)."""
+    return Window(0, 0, picture.shape[1], picture.shape[0])

@@ -1,0 +1,1 @@
+"""What experiments share: clips, clocks, arms, results."""

@@ -1,0 +1,1 @@
+"""One question about the method each, with its figure, table and paragraph."""

@@ -1,0 +1,1 @@
+"""Rendered people: head geometry, appearance, renderer, rendered data sets."""

@@ -1,0 +1,271 @@
+"""Renders a numbered set of clips to a folder that a trainer can read while it grows.
+
+``python -m svfr_lab.heads.dataset --out DIR --clips N --first-seed S`` writes
+
+- ``clips.npy`` (N, F + R, S, S, 3) uint8 RGB, ``landmarks.npy`` (N, F + R, 5, 2) and ``landmarks68.npy``
+  (N, F + R, 68, 2) float32, all memory-mappable: F consecutive frames, and with ``--far-frames R`` behind
+  them R single ones of the same person at other moments, to serve as references;
+- ``dataset.json``: the settings, the versions that made it and, when finished, sha256 of the arrays;
+- ``done``: the number of clips that are ready, in decimal; it grows by 50.
+
+Clip i is the clip of seed S + i. Running the same command again continues where the last run stopped; another
+command on the same folder is refused. A folder that was rendered before there were 68 landmarks gets them by
+``--add-landmarks68 DIR``: they follow from the seeds, no picture is rendered again.
+"""
+
+import argparse
+import hashlib
+import json
+import platform
+import time
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from svfr_lab.errors import ArgumentOutOfRange, RenderedFolderIsUnusable
+from svfr_lab.heads.assets import HEAD_ASSETS_PATH
+from svfr_lab.heads.backgrounds import background_bank
+from svfr_lab.heads.clip_scene import CURRENT_REVISION, FIRST_REVISION, check_revision, draw_scene
+from svfr_lab.heads.landmarks68 import LANDMARK_COUNT
+from svfr_lab.heads.mesh import load_head_model, posed_vertices
+from svfr_lab.heads.renderer import FaceRenderer, projected_landmarks
+
+_CLIPS_PER_REPORT = 50
+_ARRAYS = ("clips", "landmarks", "landmarks68")
+# A landmark that is computed again may differ in its last bits on another machine.
+_SAME_LANDMARK_PX = 0.01
+
+
+@dataclass(frozen=True)
+class RenderSettings:
+    """What decides every pixel of a rendered folder; ``revision`` is that of the looks."""
+
+    clips: int
+    first_seed: int
+    size_px: int = 96
+    frames: int = 8
+    bank_seed: int = 5
+    bank: int = 600
+    revision: int = CURRENT_REVISION
+    far_frames: int = 0
+
+    @property
+    def pictures(self) -> int:
+        """The number of pictures of each clip: its frames and the far ones."""
+        return self.frames + self.far_frames
+
+    @classmethod
+    def from_record(cls, record: dict[str, int]) -> "RenderSettings":
+        """Return recorded settings; those of before there were revisions are of the first one."""
+        return cls(**({"revision": FIRST_REVISION} | record))
+
+
+@dataclass(frozen=True)
+class RenderedFolder:
+    """The finished clips of a rendered folder, as read-only memory maps.
+
+    ``pictures`` (N, P, S, S, 3) uint8 · ``picture_landmarks_px`` (N, P, 5, 2) float32 ·
+    ``picture_landmarks68_px`` (N, P, 68, 2) float32, None in folders that were rendered before there were any
+    · ``clips_sha256`` is empty while the folder is still growing. Of the P pictures of a clip the first F are
+    consecutive, the others far from them and each other; ``clips`` and what is not named after pictures are
+    the consecutive ones alone.
+    """
+
+    pictures: NDArray[np.uint8]
+    picture_landmarks_px: NDArray[np.float32]
+    settings: RenderSettings
+    clips_sha256: str
+    picture_landmarks68_px: NDArray[np.float32] | None = None
+
+    @property
+    def clips(self) -> NDArray[np.uint8]:
+        """The clips (N, F, S, S, 3)."""
+        return self.pictures[:, : self.settings.frames]
+
+    @property
+    def landmarks_px(self) -> NDArray[np.float32]:
+        """The five landmarks (N, F, 5, 2) of the clips."""
+        return self.picture_landmarks_px[:, : self.settings.frames]
+
+    @property
+    def landmarks68_px(self) -> NDArray[np.float32] | None:
+        """The 68 landmarks (N, F, 68, 2) of the clips, if there are any."""
+        many = self.picture_landmarks68_px
+        return None if many is None else many[:, : self.settings.frames]
+
+
+def render_dataset(folder: Path, settings: RenderSettings) -> None:
+    """Render what is missing in ``folder``; raises when it was begun with other settings."""
+    if settings.clips < 1 or settings.frames < 1 or settings.bank < 1 or settings.far_frames < 0:
+        raise ArgumentOutOfRange(
+            f"Nothing to render with {settings}.", remedy="Ask for at least one clip, frame and background."
+        )
+    check_revision(settings.revision)
+    folder.mkdir(parents=True, exist_ok=True)
+    first_missing = _begin_or_resume(folder, settings)
+    arrays = [np.load(folder / f"{name}.npy", mmap_mode="r+") for name in _ARRAYS]
+    clips, landmarks_px, landmarks68_px = arrays
+    if first_missing < settings.clips:
+        bank = background_bank(settings.bank_seed, settings.bank)
+        renderer = FaceRenderer(settings.size_px, bank, settings.revision)
+        started = time.monotonic()
+        for clip in range(first_missing, settings.clips):
+            rendered = renderer.render_clip(settings.first_seed + clip, settings.frames, settings.far_frames)
+            clips[clip], landmarks_px[clip] = rendered.frames, rendered.landmarks_px
+            landmarks68_px[clip] = rendered.landmarks68_px
+            ready = clip + 1
+            if ready % _CLIPS_PER_REPORT == 0 or ready == settings.clips:
+                for array in arrays:
+                    array.flush()
+                _write_atomically(folder / "done", f"{ready}\n")
+                rate = (ready - first_missing) * settings.pictures / (time.monotonic() - started)
+                print(f"{ready}/{settings.clips} clips, {rate:.1f} frames/s", flush=True)
+        renderer.close()
+    digests = {f"{name}_sha256": file_sha256(folder / f"{name}.npy") for name in _ARRAYS}
+    _write_record(folder, settings, digests)
+
+
+def add_landmarks68(folder: Path) -> None:
+    """Write the 68 landmarks of a folder that has none; they follow from its seeds.
+
+    Raises RenderedFolderIsUnusable when the folder's own five landmarks do not come out of its settings: then
+    its clips are not what the settings say, a copy or other head shapes.
+    """
+    target = folder / "landmarks68.npy"
+    if target.exists():
+        return
+    rendered = open_rendered_folder(folder)
+    settings, model = rendered.settings, load_head_model()
+    if settings.far_frames:
+        raise RenderedFolderIsUnusable(
+            "A folder with far frames was rendered with 68 landmarks, and has lost them.",
+            path=folder,
+            remedy="Render the clips again.",
+        )
+    landmarks68_px = np.zeros((settings.clips, settings.frames, LANDMARK_COUNT, 2), np.float32)
+    for clip, known_px in enumerate(rendered.landmarks_px):
+        seed, revision = settings.first_seed + clip, settings.revision
+        scene = draw_scene(model, seed, settings.frames, settings.bank, revision)
+        posed = posed_vertices(model, scene.identity, scene.motion)
+        few_px, landmarks68_px[clip] = projected_landmarks(
+            model, scene.motion, posed, settings.size_px, revision
+        )
+        if np.abs(few_px - known_px).max() > _SAME_LANDMARK_PX:
+            raise RenderedFolderIsUnusable(
+                f"Clip {clip} is not the clip of seed {seed}.",
+                path=folder,
+                remedy="Render the clips again to have their 68 landmarks.",
+            )
+    scratch = target.with_name("landmarks68.part.npy")
+    np.save(scratch, landmarks68_px)
+    scratch.replace(target)
+
+
+def open_rendered_folder(folder: Path) -> RenderedFolder:
+    """Open the clips that are ready; raises :class:`RenderedFolderIsUnusable` when there are none."""
+    try:
+        record = json.loads((folder / "dataset.json").read_text())
+        ready = int((folder / "done").read_text())
+        settings = RenderSettings.from_record(record["settings"])
+        clips = np.load(folder / "clips.npy", mmap_mode="r")
+        landmarks_px = np.load(folder / "landmarks.npy", mmap_mode="r")
+        has_68 = (folder / "landmarks68.npy").exists()
+        landmarks68_px = np.load(folder / "landmarks68.npy", mmap_mode="r")[:ready] if has_68 else None
+    except (OSError, ValueError, KeyError, TypeError) as problem:
+        raise RenderedFolderIsUnusable(
+            f"No rendered clips can be read: {problem}.",
+            path=folder,
+            remedy="Render them with python -m svfr_lab.heads.dataset.",
+        ) from problem
+    if ready == 0:
+        raise RenderedFolderIsUnusable(
+            "No clip of this folder is finished yet.", path=folder, remedy="Wait for the renderer."
+        )
+    digest = record.get("clips_sha256", "")
+    return RenderedFolder(clips[:ready], landmarks_px[:ready], settings, digest, landmarks68_px)
+
+
+def file_sha256(path: Path) -> str:
+    """Return the hexadecimal sha256 of a file."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _begin_or_resume(folder: Path, settings: RenderSettings) -> int:
+    """Make the arrays of a new folder, or check an old one; return the first clip still missing."""
+    record = folder / "dataset.json"
+    if record.exists():
+        begun_with = RenderSettings.from_record(json.loads(record.read_text())["settings"])
+        if begun_with != settings:
+            raise RenderedFolderIsUnusable(
+                f"The folder was begun with {asdict(begun_with)}, not with {asdict(settings)}.",
+                path=folder,
+                remedy="Choose an empty folder, or repeat the settings it was begun with.",
+            )
+        if (ready := int((folder / "done").read_text())) > 0:
+            add_landmarks68(folder)
+            return ready
+    n, f, s = settings.clips, settings.pictures, settings.size_px
+    np.lib.format.open_memmap(folder / "clips.npy", "w+", np.uint8, (n, f, s, s, 3)).flush()
+    for name, count in (("landmarks", 5), ("landmarks68", LANDMARK_COUNT)):
+        np.lib.format.open_memmap(folder / f"{name}.npy", "w+", np.float32, (n, f, count, 2)).flush()
+    _write_atomically(folder / "done", "0\n")
+    _write_record(folder, settings, {})
+    return 0
+
+
+def _write_record(folder: Path, settings: RenderSettings, digests: dict[str, str]) -> None:
+    versions = {"numpy": np.__version__, "opencv": cv2.__version__, "moderngl": version("moderngl")}
+    record: dict[str, Any] = {
+        "settings": asdict(settings),
+        "head_assets_sha256": file_sha256(HEAD_ASSETS_PATH),
+        "versions": versions | {"python": platform.python_version()},
+    }
+    _write_atomically(folder / "dataset.json", json.dumps(record | digests, indent=2) + "\n")
+
+
+def _write_atomically(path: Path, text: str) -> None:
+    """A reader sees the old text or the new one, never half of it."""
+    scratch = path.with_name(path.name + ".part")
+    scratch.write_text(text)
+    scratch.replace(path)
+
+
+def main() -> None:
+    """Render the folder that the command line describes."""
+    parser = argparse.ArgumentParser(description="Render seeded clips of talking heads to a folder.")
+    target = parser.add_mutually_exclusive_group(required=True)
+    target.add_argument("--out", type=Path, help="the folder to render")
+    target.add_argument("--add-landmarks68", type=Path, metavar="DIR", help="a folder that has only five")
+    parser.add_argument("--clips", type=int, default=0)
+    parser.add_argument("--first-seed", type=int, default=0)
+    parser.add_argument("--size", type=int, default=96, help="side of the square frames in pixels")
+    parser.add_argument("--frames", type=int, default=8, help="frames per clip")
+    parser.add_argument("--far-frames", type=int, default=0, help="far frames per clip, for references")
+    parser.add_argument("--bank-seed", type=int, default=5, help="seed of the backgrounds")
+    parser.add_argument("--bank", type=int, default=600, help="number of backgrounds")
+    parser.add_argument("--revision", type=int, default=CURRENT_REVISION, help="of the looks")
+    asked = parser.parse_args()
+    if asked.add_landmarks68 is not None:
+        add_landmarks68(asked.add_landmarks68)
+        return
+    settings = RenderSettings(
+        asked.clips,
+        asked.first_seed,
+        asked.size,
+        asked.frames,
+        asked.bank_seed,
+        asked.bank,
+        asked.revision,
+        asked.far_frames,
+    )
+    render_dataset(asked.out, settings)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Training and measuring the net that finds five points of a face."""

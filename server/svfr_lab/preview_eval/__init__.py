@@ -1,0 +1,1 @@
+"""How good the preview model is on clips whose truth is known."""

@@ -1,0 +1,143 @@
+"""Figures of an evaluation: gains over every baseline with their uncertainty, jitter, and how they are shown.
+
+A gain is the mean over clips of the difference in PSNR on the same clip; its interval is a paired bootstrap.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from svfr.models.folder import SPEC_FILE, read_spec
+from svfr_lab.errors import ArgumentOutOfRange
+from svfr_lab.metrics.statistics import paired_bootstrap
+
+_BOOTSTRAP_SEED = 2
+_OF_SINGLE_CLIPS = frozenset({"per_clip", "per_clip_db"})
+
+
+@dataclass(frozen=True)
+class Gain:
+    """How much better one method is than another, in dB, over the same clips.
+
+    ``low`` and ``high`` end the 95 % interval of the mean; ``share_better`` is the share of clips on which
+    the first method wins.
+    """
+
+    mean_db: float
+    low_db: float
+    high_db: float
+    share_better: float
+
+    def to_json(self) -> dict[str, float]:
+        """Return the figures, rounded to what 64 clips can carry."""
+        return {name: round(value, 3) for name, value in vars(self).items()}
+
+
+def gain(method_db: Sequence[float], baseline_db: Sequence[float]) -> Gain:
+    """Compare two methods clip by clip; raises ArgumentOutOfRange unless both have the same clips."""
+    if len(method_db) != len(baseline_db):
+        raise ArgumentOutOfRange(
+            f"{len(method_db)} clips cannot be compared with {len(baseline_db)}.",
+            remedy="Score both methods on the same clips.",
+        )
+    differences = np.asarray(method_db, np.float64) - np.asarray(baseline_db, np.float64)
+    return Gain(
+        *paired_bootstrap(differences, _BOOTSTRAP_SEED), share_better=float((differences > 0.0).mean())
+    )
+
+
+def jitter_codes(clip: NDArray[np.float32], mask: NDArray[np.bool_] | None = None) -> float:
+    """Return the root mean square second difference over time of a clip (F, H, W, 3), in codes of 255.
+
+    What moves evenly has none; flicker has much. With ``mask`` (H, W) only its True pixels count. Raises
+    ArgumentOutOfRange for fewer than three frames.
+    """
+    if len(clip) < 3:
+        raise ArgumentOutOfRange(
+            f"Jitter needs three frames, there are {len(clip)}.", remedy="Use longer clips."
+        )
+    bends = np.diff(clip.astype(np.float64), n=2, axis=0)
+    if mask is not None:
+        bends = bends[:, mask]
+    return float(255.0 * np.sqrt(np.mean(bends**2)))
+
+
+def task_table(
+    runs: Mapping[str, Sequence[float]],
+    baselines: Mapping[str, Sequence[float]],
+    jitter: Mapping[str, Sequence[float]],
+) -> dict[str, Any]:
+    """Return the figures of one task.
+
+    ``runs`` and ``baselines`` hold PSNRs in dB, ``jitter`` codes, by name and then clip; ``jitter`` has an
+    entry for each run, and more to compare with. "strongest" is the baseline of the highest mean.
+    """
+    return {
+        "clips": len(next(iter(baselines.values()))),
+        "strongest": max(baselines, key=lambda name: float(np.mean(baselines[name]))),
+        "baselines_db": {name: _mean(values) for name, values in baselines.items()},
+        "jitter_codes": {name: _mean(values) for name, values in jitter.items()},
+        "runs": {
+            name: {
+                "mean_db": _mean(values),
+                "over": {other: gain(values, base).to_json() for other, base in baselines.items()},
+                "per_clip_db": [round(value, 4) for value in values],
+            }
+            for name, values in runs.items()
+        },
+    }
+
+
+def show_table(tasks: Mapping[str, Mapping[str, Any]]) -> str:
+    """Return the tasks' figures as lines of text: each run against each baseline."""
+    lines = []
+    for task, table in tasks.items():
+        lines.append(f"{task}: {table['clips']} clips, strongest baseline {table['strongest']}")
+        for run, figures in table["runs"].items():
+            lines.append(
+                f"  {run}: {figures['mean_db']:.2f} dB, jitter {table['jitter_codes'][run]:.2f}"
+                f" (truth {table['jitter_codes']['truth']:.2f}, input {table['jitter_codes']['input']:.2f})"
+            )
+            for baseline, over in figures["over"].items():
+                lines.append(
+                    f"    over {baseline} {table['baselines_db'][baseline]:.2f} dB:"
+                    f" {over['mean_db']:+.2f} [{over['low_db']:+.2f}, {over['high_db']:+.2f}] dB,"
+                    f" better on {over['share_better']:.0%}"
+                )
+    return "\n".join(lines)
+
+
+def record_in_model(folder: Path, measured: Mapping[str, Any]) -> None:
+    """Write the figures, without those of single clips, to ``training.measured`` of the folder's model.json.
+
+    The weight files and their hashes stay. Raises what reading a model.json raises.
+    """
+    spec = read_spec(folder)
+    if spec.kind != "diffusion":
+        raise ArgumentOutOfRange(
+            f"{spec.name} has no training to add figures to.", path=folder, remedy="Name a trained model."
+        )
+    tasks = {task: _without_clips(table) for task, table in measured["tasks"].items()}
+    body = spec.to_json()
+    body["training"]["measured"] = {**measured, "tasks": tasks}
+    fresh = folder / f"{SPEC_FILE}.new"
+    fresh.write_text(json.dumps(body, indent=1) + "\n", encoding="utf-8")
+    fresh.replace(folder / SPEC_FILE)
+
+
+def _without_clips(figures: Any) -> Any:
+    """Return nested figures without those of single clips."""
+    if not isinstance(figures, Mapping):
+        return figures
+    return {key: _without_clips(value) for key, value in figures.items() if key not in _OF_SINGLE_CLIPS}
+
+
+def _mean(values: Sequence[float]) -> float:
+    return round(float(np.mean(values)), 3)

@@ -1,0 +1,1 @@
+"""A training run from a recipe and clips to a model folder."""

@@ -1,0 +1,171 @@
+"""A training run from a recipe to a model folder: what ``svfr train`` does.
+
+The run's folder holds ``recipe.toml`` (a copy), ``state.pt``, ``log.jsonl``, ``sheets/`` and, when training
+is done, ``models/NAME``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import signal
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from svfr.models.folder import find_model
+from svfr.models.model import load_model
+from svfr.sampling.network_input import HoleFill
+from svfr.training.errors import RecipeInvalid
+from svfr.training.export.folder import export_model
+from svfr.training.loop.trainer import Trainer
+from svfr.training.nets.svd_parts import SvdSource
+from svfr.training.recipe.config import NetworkConfig, TrainConfig, read_config
+from svfr_lab.clips.degraded_clips import DamagedClips, RenderedClips
+from svfr_lab.clips.list_file import LIST_SUFFIX, read_clip_list
+from svfr_lab.clips.video_clips import VideoClips
+from svfr_lab.heads.dataset import file_sha256, open_rendered_folder
+from svfr_lab.training.tensorboard_log import Board
+from svfr_lab.training.validation_sheet import write_sheet
+
+# What a recipe without facial prior is given; the identity encoder cuts faces by them.
+_FEWEST_LANDMARKS = 5
+
+
+@dataclass(frozen=True)
+class TrainRequest:
+    """What to train.
+
+    ``recipe`` is a TOML file or the name of a packaged one. ``export_only`` writes the model folder of the
+    state as it is, and does not train. ``start`` is the model, by name or folder, whose weights a new run of
+    a preview network begins with.
+    """
+
+    recipe: str
+    data: Path
+    out: Path
+    svd: SvdSource | None = None
+    device: str = "auto"
+    threads: int | None = None
+    tensorboard: bool = False
+    export_only: bool = False
+    start: str | None = None
+
+
+@dataclass(frozen=True)
+class TrainResult:
+    """How far the run is, and the model folder when one was written by this process."""
+
+    steps: int
+    planned_steps: int
+    folder: Path | None
+
+
+def find_recipe(name_or_path: str) -> Path:
+    """Return the file of a recipe; raises RecipeInvalid, which lists the packaged ones."""
+    packaged = Path(str(resources.files("svfr.training") / "configs"))
+    for path in (Path(name_or_path), packaged / f"{name_or_path}.toml"):
+        if path.is_file():
+            return path
+    names = ", ".join(sorted(path.stem for path in packaged.glob("*.toml")))
+    raise RecipeInvalid(
+        f"There is no recipe {name_or_path!r}.", remedy=f"Give a TOML file, or one of: {names}."
+    )
+
+
+def open_clips(data: Path, config: TrainConfig) -> DamagedClips:
+    """Return the training clips of a rendered folder, or of a list of clips (``.jsonl``).
+
+    They are prepared as the recipe's network sees them. A list's clips must be as long as the longest phase.
+    """
+    network = config.network
+    prior = config.facial_prior if config.losses.facial_prior else None
+    landmarks = _FEWEST_LANDMARKS if prior is None else prior.landmarks
+    fill: HoleFill = "white"
+    plane = False
+    if isinstance(network, NetworkConfig):
+        fill, plane = network.hole_fill, network.hole_plane
+    if data.suffix != LIST_SUFFIX:
+        return RenderedClips(data, config.task_shares, hole_fill=fill, hole_plane=plane, landmarks=landmarks)
+    frames = max(phase.frames for phase in config.phases)
+    return VideoClips(data, config.task_shares, network.crop_px, frames, fill, plane, landmarks=landmarks)
+
+
+def train(request: TrainRequest, report: Callable[[dict[str, Any]], None]) -> TrainResult:
+    """Train until the recipe is done or the process is told to stop; ``report`` gets each row of the log.
+
+    SIGTERM and Ctrl-C stop after the step in hand and save. The same request goes on exactly where the last
+    process saved, however it ended.
+    """
+    recipe = find_recipe(request.recipe)
+    config = read_config(recipe)
+    if request.threads is not None:
+        torch.set_num_threads(request.threads)
+    source = open_clips(request.data, config)
+    start = None if request.start is None else load_model(find_model(request.start))
+    trainer = Trainer(config, source, request.out, request.device, request.svd, start)
+    if trainer.is_main:
+        _keep_recipe(recipe, request.out / "recipe.toml")
+    board = Board(request.out / "tensorboard") if request.tensorboard and trainer.is_main else None
+
+    def report_all(row: dict[str, Any]) -> None:
+        report(row)
+        if board is not None:
+            board.write(row)
+
+    def sheet(step: int) -> None:
+        frames = config.phase_at(step - 1).frames
+        path = request.out / "sheets" / f"{step:07d}.png"
+        path.parent.mkdir(exist_ok=True)
+        write_sheet(path, trainer.averaged_net, config, source, max(frames, 2))
+
+    if not request.export_only:
+        with _told_to_stop() as stop:
+            trainer.run(report_all, stop, sheet)
+    done = trainer.step >= config.steps
+    folder = _export(trainer, config, request) if done or request.export_only else None
+    return TrainResult(trainer.step, config.steps, folder)
+
+
+def _keep_recipe(recipe: Path, copy: Path) -> None:
+    if not copy.exists() or not copy.samefile(recipe):
+        shutil.copyfile(recipe, copy)
+
+
+def _export(trainer: Trainer, config: TrainConfig, request: TrainRequest) -> Path | None:
+    """Write the model folder, named by its steps while the run is not done; one that is there stays."""
+    name = config.name if trainer.step >= config.steps else f"{config.name}-{trainer.step}"
+    folder = request.out / "models" / name
+    if not trainer.is_main:
+        return None
+    if not folder.exists():
+        record = {"data": _data_record(request.data)}
+        export_model(trainer.averaged_net, trainer.step, config, folder, record)
+    return folder
+
+
+def _data_record(data: Path) -> dict[str, Any]:
+    """Return what tells the training data apart from other data, without the paths of this machine."""
+    if data.suffix == LIST_SUFFIX:
+        entries = read_clip_list(data).entries
+        people = len({entry.identity for entry in entries})
+        return {"list_sha256": file_sha256(data), "clips": len(entries), "identities": people}
+    rendered = open_rendered_folder(data)
+    return {"settings": asdict(rendered.settings), "clips_sha256": rendered.clips_sha256}
+
+
+@contextlib.contextmanager
+def _told_to_stop() -> Iterator[Callable[[], bool]]:
+    """Turn SIGTERM and Ctrl-C into a question; the handlers that were there come back."""
+    received: list[int] = []
+    numbers = (signal.SIGTERM, signal.SIGINT)
+    before = [signal.signal(number, lambda got, _frame: received.append(got)) for number in numbers]
+    try:
+        yield lambda: bool(received)
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)

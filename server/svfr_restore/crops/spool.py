@@ -1,0 +1,91 @@
+"""Crops of one face track on disk: a shot's pixels are never in memory together."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from svfr_restore.errors import DiskSpaceIsShort, PictureCannotBeWritten
+
+FloatImage = npt.NDArray[np.float32]
+
+_REMEDY = "Free space there, or set TMPDIR to a folder on a larger disk before the server starts."
+
+
+class CropSpool:
+    """Square float32 crops (S, S, P) of consecutive frames in one file, written and read by frame.
+
+    P is 3, or 4 for what a network with a hole plane sees: see
+    :func:`svfr.sampling.network_input.with_hole_plane`. Plain file reads, not a memory map: mapped pages
+    would count as the process's memory.
+    """
+
+    def __init__(self, path: Path, frames: range, crop_px: int, planes: int = 3) -> None:
+        self.path, self.frames, self.crop_px = path, frames, crop_px
+        self._shape = (crop_px, crop_px, planes)
+        self._bytes = crop_bytes(crop_px, planes)
+        path.touch()
+
+    def write(self, frame: int, crop: FloatImage) -> None:
+        """Store one frame's crop. Raises PictureCannotBeWritten, for instance when the disk is full."""
+        try:
+            with self.path.open("r+b") as file:
+                file.seek(self.frames.index(frame) * self._bytes)
+                file.write(np.ascontiguousarray(crop, np.float32).tobytes())
+        except OSError as error:
+            raise PictureCannotBeWritten(
+                f"A crop cannot be kept on disk: {error.strerror or error}.",
+                frame=frame,
+                path=self.path.parent,
+                remedy=_REMEDY,
+            ) from error
+
+    def crops(self, start: int, stop: int) -> FloatImage:
+        """Return crops (stop - start, S, S, P); indices count from the first frame."""
+        with self.path.open("rb") as file:
+            file.seek(start * self._bytes)
+            data = file.read((stop - start) * self._bytes)
+        return np.frombuffer(data, np.float32).reshape(-1, *self._shape)
+
+    def crop(self, frame: int) -> FloatImage:
+        """Return one frame's crop (S, S, P)."""
+        index = self.frames.index(frame)
+        return self.crops(index, index + 1)[0]
+
+    def read(self, start: int, stop: int) -> torch.Tensor:
+        """Return crops as the network takes them, (stop - start, P, S, S) in [-1, 1]."""
+        return to_network(self.crops(start, stop))
+
+    def remove(self) -> None:
+        """Delete the file."""
+        self.path.unlink(missing_ok=True)
+
+
+def crop_bytes(crop_px: int, planes: int = 3) -> int:
+    """Return what one crop takes on disk."""
+    return crop_px * crop_px * planes * 4
+
+
+def require_space(folder: Path, needed_bytes: int) -> None:
+    """Raise DiskSpaceIsShort when crops of so many bytes do not fit beside what is in ``folder``."""
+    free = shutil.disk_usage(folder).free
+    if needed_bytes > free:
+        raise DiskSpaceIsShort(
+            f"The crops need {needed_bytes / 1e9:.1f} GB while the job runs; {free / 1e9:.1f} GB are free.",
+            path=folder,
+            remedy=_REMEDY,
+        )
+
+
+def to_network(codes: FloatImage) -> torch.Tensor:
+    """Turn code values (N, S, S, P) in 0..1 into pictures (N, P, S, S) in [-1, 1]."""
+    return torch.tensor(codes).permute(0, 3, 1, 2) * 2.0 - 1.0
+
+
+def from_network(picture: torch.Tensor) -> FloatImage:
+    """Turn a picture (3, S, S) in [-1, 1] into code values (S, S, 3); not clipped."""
+    return np.ascontiguousarray((picture.float() * 0.5 + 0.5).permute(1, 2, 0).numpy())

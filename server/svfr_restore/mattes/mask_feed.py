@@ -1,0 +1,87 @@
+"""The job's mask by frame, whether it came as files or as splines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from svfr_client.errors import SvfrError
+from svfr_client.masks import MaskShape, SplineMask
+from svfr_client.messages import JobSpec
+from svfr_restore.mattes.raster import check_shape_size, rasterise
+from svfr_restore.mattes.sequence import MatteSequence
+from svfr_restore.media.feed import nearest_before
+from svfr_restore.media.window import Window
+
+Plane = npt.NDArray[np.float32]
+
+
+class MaskFeed(Protocol):
+    """A soft matte for every frame, in plate pixels."""
+
+    def check(self, frames: Iterable[int]) -> list[SvfrError]:
+        """Return everything that would stop :meth:`read` for these frames."""
+
+    def read(self, frame: int, window: Window) -> Plane:
+        """Return the matte (h, w), 0..1, of a frame over the pixels of ``window``; not to be changed."""
+
+
+class SplineFeed:
+    """Splines, rasterised on demand; a shape that holds over several frames is rasterised once."""
+
+    def __init__(self, mask: SplineMask, display: Window) -> None:
+        self._mask, self._display = mask, display
+        self._last: tuple[MaskShape, Window, Plane] | None = None
+
+    def check(self, frames: Iterable[int]) -> list[SvfrError]:
+        """Return a MaskSizeDiffers for the first frame drawn over another picture size."""
+        for frame in frames:
+            try:
+                check_shape_size(self._mask.at(frame), self._display, frame)
+            except SvfrError as problem:
+                return [problem]
+        return []
+
+    def read(self, frame: int, window: Window) -> Plane:
+        """Rasterise the shape that holds at ``frame``."""
+        shape = self._mask.at(frame)
+        if self._last is None or self._last[0] is not shape or self._last[1] != window:
+            self._last = (shape, window, rasterise(shape, window))
+        return self._last[2]
+
+
+class MatteFeed:
+    """A rendered matte: a sequence or one still.
+
+    Context frames (handles, short gaps) may lack a file: artists roto what is seen. The nearest earlier
+    one, else the first, then stands for them.
+    """
+
+    def __init__(self, mattes: MatteSequence) -> None:
+        self._mattes = mattes
+        self._frames = mattes.pattern.frames() if mattes.pattern is not None else ()
+        self._last: tuple[int | None, Window, Plane] | None = None
+
+    def check(self, frames: Iterable[int]) -> list[SvfrError]:
+        """Return gaps, files that cannot be opened and files of another size."""
+        return self._mattes.check(frames)
+
+    def read(self, frame: int, window: Window) -> Plane:
+        """Read the file that holds for ``frame``."""
+        source = nearest_before(self._frames, frame) if self._frames else None
+        if self._last is None or self._last[:2] != (source, window):
+            read = self._mattes.read(frame if source is None else source, window)
+            self._last = (source, window, read)
+        return self._last[2]
+
+
+def open_mask(spec: JobSpec, display: Window) -> MaskFeed | None:
+    """Return the job's mask, or None; raises MaskCannotBeRead and BadPathPattern."""
+    if spec.mask_splines is not None:
+        return SplineFeed(spec.mask_splines, display)
+    if spec.mask_path is not None:
+        return MatteFeed(MatteSequence.open(spec.mask_path, display))
+    return None

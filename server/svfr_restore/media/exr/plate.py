@@ -1,0 +1,124 @@
+"""EXR files as a plate: pixels by OpenImageIO, headers and completeness by reading the container itself."""
+
+from __future__ import annotations
+
+import struct
+from pathlib import Path
+
+import numpy as np
+import OpenImageIO as oiio  # noqa: N813 - the name its documentation uses
+
+from svfr_client.errors import SvfrError
+from svfr_restore.errors import FrameCannotBeRead
+from svfr_restore.media.exr.container import ChunkReader, ExrHeader, read_header
+from svfr_restore.media.exr.header import PIXEL_BYTES
+from svfr_restore.media.exr.select import RgbChannels, find_rgb
+from svfr_restore.media.plate_base import FilePlate, Float32, FrameShape, PlateFrame
+
+_AP0_INTEROP_ID = "lin_ap0_scene"
+
+
+class ExrPlate(FilePlate):
+    """An EXR sequence or a single EXR file; the first readable frame says resolution and colour.
+
+    Raises the first frame's own error when none can be read.
+    """
+
+    kind = "exr"
+
+    def __init__(self, pattern: str) -> None:
+        super().__init__(pattern)
+        header, choice = self._first_readable()
+        part = header.parts[choice.part]
+        self.display = part.display_window
+        self.data_window = part.data_window
+        self.pixel_aspect = part.pixel_aspect
+        self.sample_bits = _sample_bits(header, choice)
+        self.colour_hint = colour_hint(header, choice)
+
+    def _first_readable(self) -> tuple[ExrHeader, RgbChannels]:
+        first_error: SvfrError | None = None
+        for frame in self.frames:
+            try:
+                header = read_header(self.path(frame))
+                return header, find_rgb(header)
+            except SvfrError as error:
+                error.frame = frame
+                first_error = first_error or error
+        assert first_error is not None  # a FilePlate has at least one frame
+        raise first_error
+
+    def read(self, frame: int) -> PlateFrame:
+        """Return one picture over its data window, values exactly as stored (NaN and infinity too)."""
+        path = self._existing(frame)
+        try:
+            header = read_header(path)
+            choice = find_rgb(header)
+            rgb, alpha = _read_channels(path, choice)
+        except SvfrError as error:
+            error.frame = frame
+            raise
+        part = header.parts[choice.part]
+        bits = _sample_bits(header, choice)
+        return PlateFrame(
+            frame, path, "exr", rgb, alpha, part.data_window, part.display_window, part.pixel_aspect, bits
+        )
+
+    def probe(self, frame: int) -> FrameShape:
+        """Read the header and look at the end of every part's chunks; no pixel is decoded."""
+        path = self._existing(frame)
+        try:
+            header = read_header(path)
+            choice = find_rgb(header)
+            with path.open("rb") as file:
+                ChunkReader(file, header).check_complete()
+        except SvfrError as error:
+            error.frame = frame
+            raise
+        part = header.parts[choice.part]
+        return FrameShape(part.display_window.width, part.display_window.height, part.pixel_aspect)
+
+
+def colour_hint(header: ExrHeader, choice: RgbChannels) -> str | None:
+    """Return the Color Interop ID that the file states, None without one.
+
+    Order as the ASWF Color Interop Forum recommends: the ACES container flag first, then colorInteropID.
+    Chromaticities are not taken as a statement: writers set them whatever the pixels hold.
+    """
+    part = header.parts[choice.part]
+    flag = part.get("acesImageContainerFlag")
+    if flag is not None and struct.unpack("<i", flag[:4])[0] == 1:
+        return _AP0_INTEROP_ID
+    stated = part.text("colorInteropID")
+    return stated if stated and stated != "unknown" else None
+
+
+def _sample_bits(header: ExrHeader, choice: RgbChannels) -> int:
+    channels = header.parts[choice.part].channels
+    return max(8 * PIXEL_BYTES[c.pixel_type] for c in channels if c.name in choice.rgb)
+
+
+def _read_channels(path: Path, choice: RgbChannels) -> tuple[Float32, Float32 | None]:
+    source = oiio.ImageInput.open(str(path))
+    if source is None:
+        raise FrameCannotBeRead(f"The file cannot be opened: {oiio.geterror()}", path=path)
+    try:
+        if not source.seek_subimage(choice.part, 0):
+            raise FrameCannotBeRead(f"Part {choice.part} cannot be read: {source.geterror()}", path=path)
+        names = list(source.spec().channelnames)
+        wanted = [*choice.rgb, *([choice.alpha] if choice.alpha else [])]
+        places = [names.index(name) for name in wanted]
+        begin = min(places)
+        pixels = source.read_image(choice.part, 0, begin, max(places) + 1, oiio.FLOAT)
+        if pixels is None:
+            raise FrameCannotBeRead(
+                f"The pixels cannot be decoded: {source.geterror()}",
+                path=path,
+                remedy="Render or copy the file again.",
+            )
+    finally:
+        source.close()
+    picked = np.asarray(pixels)
+    rgb = np.ascontiguousarray(picked[:, :, [place - begin for place in places[:3]]])
+    alpha = np.ascontiguousarray(picked[:, :, places[3] - begin]) if choice.alpha else None
+    return rgb, alpha

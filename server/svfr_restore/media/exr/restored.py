@@ -1,0 +1,161 @@
+"""The plate's RGB part with restored colour: only chunks that hold changed pixels are coded again."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from svfr_restore.errors import FrameCannotBeRead
+from svfr_restore.media.exr.container import ChunkReader, ExrHeader
+from svfr_restore.media.exr.header import COMPRESSIONS, PartHeader
+from svfr_restore.media.exr.pixels import (
+    CODED_HERE,
+    LineLayout,
+    Lines,
+    as_channel_type,
+    chunk_body,
+    chunk_window,
+    pack,
+    unpack,
+)
+from svfr_restore.media.exr.recode import decode_rows, encode_rows, is_lossless
+from svfr_restore.media.exr.select import RgbChannels
+from svfr_restore.media.window import Window
+
+Float32 = NDArray[np.float32]
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class RestoredPart:
+    """A part's new header and the chunks that replace its old ones, by index.
+
+    ``is_whole``: every old chunk is replaced, because the compression changed. ``notes`` say, for the
+    log, what could not stay as it was.
+    """
+
+    header: PartHeader
+    bodies: Mapping[int, bytes]
+    is_whole: bool = False
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Restoration:
+    """The restored colour (h, w, 3) and the changed pixels (h, w), over a part's data window."""
+
+    channels: RgbChannels
+    window: Window
+    rgb: Float32
+    changed: Mask
+
+    def touches(self, window: Window) -> bool:
+        return bool(self.changed[window.slices_in(self.window)].any())
+
+    def put_into(self, lines: Lines, layout: LineLayout, window: Window) -> None:
+        """Replace the changed pixels in the stored lines of ``window``."""
+        place = window.slices_in(self.window)
+        mask, rgb = self.changed[place], self.rgb[place]
+        types = {c.name: c.pixel_type for c in layout.channels}
+        for index, name in enumerate(self.channels.rgb):
+            plane = layout.get(lines, name)
+            plane[mask] = as_channel_type(rgb[..., index][mask], types[name])
+            layout.put(lines, name, plane)
+
+
+def restore_part(
+    reader: ChunkReader, header: ExrHeader, channels: RgbChannels, rgb: Float32, changed: Mask
+) -> RestoredPart:
+    """Return the part with ``rgb`` where ``changed``; the bits of all other pixels and channels stay.
+
+    The compression stays when it is lossless and can be written; otherwise the whole part becomes ZIP.
+    Raises FrameCannotBeRead when the plate's chunks cannot be decoded.
+    """
+    part = header.parts[channels.part]
+    restoration = _Restoration(channels, part.data_window, rgb, changed)
+    touched = [i for i in range(part.full_size_chunks) if restoration.touches(chunk_window(part, i))]
+    if not touched:
+        return RestoredPart(part, {})
+    single, notes = _without_mip_levels(part)
+    if part.compression in CODED_HERE:
+        try:
+            bodies = {i: _recoded_chunk(reader, part, restoration, i) for i in touched}
+        except ValueError as error:
+            raise FrameCannotBeRead(f"The pixels cannot be decoded: {error}.", path=header.path) from error
+        return RestoredPart(single, bodies, notes=notes)
+    if is_lossless(part) and not part.tile_size:
+        same = _recoded_band(header, part, restoration, touched)
+        if same is not None:
+            return RestoredPart(single, same, notes=notes)
+    return _as_zip(header, single, restoration, notes)
+
+
+def _recoded_chunk(reader: ChunkReader, part: PartHeader, restoration: _Restoration, index: int) -> bytes:
+    window = chunk_window(part, index)
+    layout = LineLayout(part.channels, window.width)
+    head = 20 if part.tile_size else 8
+    payload = reader.body(restoration.channels.part, index)[head:]
+    lines = unpack(payload, part.compression, window.height, layout.line_bytes)
+    restoration.put_into(lines, layout, window)
+    return chunk_body(part, index, pack(lines, part.compression))
+
+
+def _recoded_band(
+    header: ExrHeader, part: PartHeader, restoration: _Restoration, touched: list[int]
+) -> dict[int, bytes] | None:
+    """Code the rows from the first to the last touched chunk again in the part's own compression."""
+    rows = chunk_window(part, touched[0]).union(chunk_window(part, touched[-1]))
+    lines = decode_rows(header.path, restoration.channels.part, part, rows)
+    restoration.put_into(lines, LineLayout(part.channels, rows.width), rows)
+    payloads = encode_rows(part, rows, lines)
+    if payloads is None:
+        return None
+    return {i: chunk_body(part, i, payloads[i - touched[0]]) for i in touched}
+
+
+def _as_zip(
+    header: ExrHeader, part: PartHeader, restoration: _Restoration, notes: tuple[str, ...]
+) -> RestoredPart:
+    lines = decode_rows(header.path, restoration.channels.part, part, part.data_window)
+    layout = LineLayout(part.channels, part.data_window.width)
+    restoration.put_into(lines, layout, part.data_window)
+    zipped = part.with_("compression", "compression", bytes([COMPRESSIONS.index("zip")]))
+    zipped = with_chunk_count(zipped)
+    why = "lossy" if not is_lossless(part) else "not written here with these channels"
+    note = f"The compression {part.compression} is {why}; the restored picture is stored with ZIP."
+    return RestoredPart(zipped, dict(enumerate(zip_bodies(zipped, lines))), True, (*notes, note))
+
+
+def zip_bodies(part: PartHeader, lines: Lines) -> Iterator[bytes]:
+    """Yield the chunks of a whole ZIP part whose stored lines, over its data window, are given."""
+    whole = LineLayout(part.channels, part.data_window.width)
+    for index in range(part.full_size_chunks):
+        window = chunk_window(part, index)
+        rows, columns = window.slices_in(part.data_window)
+        cut = lines[rows]
+        if window.width != part.data_window.width:
+            layout = LineLayout(part.channels, window.width)
+            cut = np.empty((window.height, layout.line_bytes), np.uint8)
+            for channel in part.channels:
+                layout.put(cut, channel.name, whole.get(lines[rows], channel.name)[:, columns])
+        yield chunk_body(part, index, pack(cut, "zip"))
+
+
+def with_chunk_count(part: PartHeader) -> PartHeader:
+    """Return the header with a stated chunkCount made right for its compression and levels."""
+    if not part.has("chunkCount"):
+        return part
+    return part.with_("chunkCount", "int", struct.pack("<i", part.full_size_chunks))
+
+
+def _without_mip_levels(part: PartHeader) -> tuple[PartHeader, tuple[str, ...]]:
+    """Smaller copies of the unrestored picture would be wrong, so only the full-size level stays."""
+    if not part.has_mip_levels:
+        return part, ()
+    width, height = part.tile_size or (0, 0)
+    single = part.with_("tiles", "tiledesc", struct.pack("<IIB", width, height, 0))
+    return with_chunk_count(single), ("The smaller mip levels of the plate are left out.",)

@@ -1,0 +1,230 @@
+"""The returned picture: the plate's own EXR file with restored colour, and layers for the compositor.
+
+Every channel, part and attribute of the plate stays as it is, bit for bit, except RGB where ``changed``.
+Chunks without changed pixels are copied compressed, so a plate that the job hardly touches is written
+about as fast as it is copied, and even a lossy plate keeps its bits where nothing changed at all.
+
+Stills and movies become a new EXR: half for sources of up to 8 bits a channel (n/255 survives: half is
+finer than half a step there), float32 for deeper ones (half would merge neighbouring 12 and 16 bit codes).
+"""
+
+from __future__ import annotations
+
+import logging
+import struct
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from svfr_restore.errors import OutputEqualsPlate, RestoredPixelsAreNotFinite
+from svfr_restore.media.atomic import whole_file
+from svfr_restore.media.exr.container import Chunk, ChunkReader, ExrFileWriter, ExrHeader, read_header
+from svfr_restore.media.exr.header import FLOAT, HALF, PartHeader, as_multipart
+from svfr_restore.media.exr.layers import Layers, NewPart, layer_parts, new_part, picture_header
+from svfr_restore.media.exr.recode import decode_rows
+from svfr_restore.media.exr.restored import RestoredPart, restore_part
+from svfr_restore.media.exr.select import OWN_PARTS, find_rgb
+from svfr_restore.media.plate_base import PlateFrame
+from svfr_restore.media.window import Window
+
+log = logging.getLogger(__name__)
+
+Float32 = NDArray[np.float32]
+Mask = NDArray[np.bool_]
+
+_PROVENANCE = "svfr/"
+_LONGEST_OLD_NAME = 31
+_ACES_FLAG = "acesImageContainerFlag"
+
+
+@dataclass(frozen=True)
+class WrittenFrame:
+    """A file that now exists, its size, and sentences on what could not stay as in the plate."""
+
+    path: Path
+    size_bytes: int
+    notes: tuple[str, ...]
+
+
+def write_restored(
+    plate_frame: PlateFrame,
+    out_path: Path,
+    rgb: Float32,
+    changed: Mask,
+    layers: Layers | None = None,
+    provenance: Mapping[str, str] | None = None,
+    interop_id: str | None = None,
+) -> WrittenFrame:
+    """Write the plate's picture with ``rgb`` (h, w, 3) where ``changed`` (h, w), both over its data window.
+
+    ``provenance`` becomes string attributes of the picture's part, named ``svfr/...`` in at most 31
+    characters (old readers know no more); those of an earlier pass are replaced, as are its layers.
+    ``interop_id`` names the colour space of a new EXR made from a still or movie; an EXR plate keeps what
+    it says itself. The file appears whole or not at all. Raises OutputEqualsPlate,
+    RestoredPixelsAreNotFinite, PictureCannotBeWritten, and the plate's own errors when it cannot be read
+    again; ValueError for arrays of another shape and wrong provenance names.
+    """
+    _check_arguments(plate_frame, out_path, rgb, changed, provenance or {})
+    with ExitStack() as stack:
+        if plate_frame.kind == "exr":
+            header = read_header(plate_frame.path)
+            reader = ChunkReader(stack.enter_context(plate_frame.path.open("rb")), header)
+            new = _from_exr(header, reader, rgb, changed, layers)
+        else:
+            new = _from_pixels(plate_frame, rgb, changed, layers, interop_id)
+        new = new.signed(provenance or {})
+        with whole_file(out_path, _check_written) as scratch:
+            _write(scratch, new)
+    for note in new.notes:
+        log.warning("frame %d: %s", plate_frame.frame, note)
+    return WrittenFrame(out_path, out_path.stat().st_size, new.notes)
+
+
+@dataclass(frozen=True)
+class _NewFile:
+    """Headers and chunks of the file to write; ``picture`` is the number of the part that holds RGB."""
+
+    parts: tuple[PartHeader, ...]
+    picture: int
+    is_multipart: bool
+    chunks: Iterable[Chunk]
+    notes: tuple[str, ...] = ()
+
+    def signed(self, provenance: Mapping[str, str]) -> _NewFile:
+        """Return the file with the provenance of this job in place of any earlier one."""
+        part = self.parts[self.picture]
+        part = part.without(*(a.name for a in part.attributes if a.name.startswith(_PROVENANCE)))
+        for name, text in provenance.items():
+            part = part.with_(name, "string", text.encode())
+        parts = (*self.parts[: self.picture], part, *self.parts[self.picture + 1 :])
+        return _NewFile(parts, self.picture, self.is_multipart, self.chunks, self.notes)
+
+
+def _check_arguments(
+    plate_frame: PlateFrame, out_path: Path, rgb: Float32, changed: Mask, provenance: Mapping[str, str]
+) -> None:
+    shape = plate_frame.data_window.shape
+    if rgb.shape != (*shape, 3) or changed.shape != shape or changed.dtype != np.bool_:
+        raise ValueError(f"rgb {rgb.shape} and changed {changed.shape} do not lie over the plate's {shape}")
+    bad = [n for n in provenance if not n.startswith(_PROVENANCE) or len(n.encode()) > _LONGEST_OLD_NAME]
+    if bad:
+        raise ValueError(f"provenance names must be svfr/... of at most 31 characters: {bad}")
+    if out_path.resolve() == plate_frame.path.resolve() or (
+        out_path.exists() and out_path.samefile(plate_frame.path)
+    ):
+        raise OutputEqualsPlate(
+            "The output file is the plate's own file.",
+            frame=plate_frame.frame,
+            path=out_path,
+            remedy="Choose another output folder or name.",
+        )
+    if not np.isfinite(rgb[changed]).all():
+        raise RestoredPixelsAreNotFinite(
+            "The restored picture holds NaN or infinity.",
+            frame=plate_frame.frame,
+            remedy="Try full precision (float32); if it persists, report it with the plate.",
+        )
+
+
+def _from_exr(
+    header: ExrHeader, reader: ChunkReader, rgb: Float32, changed: Mask, layers: Layers | None
+) -> _NewFile:
+    choice = find_rgb(header)
+    part = header.parts[choice.part]
+    restored = restore_part(reader, header, choice, rgb, changed)
+    rgb_types = {c.pixel_type for c in part.channels if c.name in choice.rgb}
+    pixel_type = FLOAT if FLOAT in rgb_types else HALF
+    extra = layer_parts(layers, part, pixel_type) if layers else []
+    kept = [
+        i for i, p in enumerate(header.parts) if not (header.is_multipart and p.text("name") in OWN_PARTS)
+    ]
+    numbers = {old: new for new, old in enumerate(kept)}
+    parts = [restored.header if i == choice.part else header.parts[i] for i in kept]
+    if extra and not header.is_multipart:
+        parts = [as_multipart(p, "rgba") for p in parts]
+    if extra or restored.is_whole:  # no ACES container (SMPTE ST 2065-4) holds other parts or compression
+        parts = [p.without(_ACES_FLAG) for p in parts]
+    return _NewFile(
+        (*parts, *(e.header for e in extra)),
+        numbers[choice.part],
+        header.is_multipart or bool(extra),
+        _merged(reader, numbers, choice.part, restored, extra),
+        restored.notes,
+    )
+
+
+def _merged(
+    reader: ChunkReader,
+    numbers: Mapping[int, int],
+    picture: int,
+    restored: RestoredPart,
+    extra: list[NewPart],
+) -> Iterator[Chunk]:
+    """Yield the plate's chunks in their order, restored ones in place of old ones, then the new parts'."""
+    for chunk in reader:
+        if chunk.part not in numbers:
+            continue
+        if chunk.part != picture:
+            yield Chunk(numbers[chunk.part], chunk.index, chunk.body)
+        elif not restored.is_whole and chunk.index < restored.header.chunk_count:
+            yield Chunk(numbers[picture], chunk.index, restored.bodies.get(chunk.index, chunk.body))
+    if restored.is_whole:
+        yield from (Chunk(numbers[picture], index, body) for index, body in restored.bodies.items())
+    yield from _chunks_of(extra, len(numbers))
+
+
+def _chunks_of(parts: list[NewPart], first: int) -> Iterator[Chunk]:
+    for number, part in enumerate(parts, first):
+        yield from (Chunk(number, index, body) for index, body in enumerate(part.bodies))
+
+
+def _from_pixels(
+    frame: PlateFrame, rgb: Float32, changed: Mask, layers: Layers | None, interop_id: str | None
+) -> _NewFile:
+    pixel_type = HALF if frame.sample_bits <= 8 else FLOAT
+    header = picture_header(
+        frame.data_window, frame.display_window, frame.pixel_aspect, frame.alpha is not None, pixel_type
+    )
+    if interop_id:
+        header = header.with_("colorInteropID", "string", interop_id.encode())
+    if frame.fps:
+        rate = struct.pack("<iI", frame.fps.numerator, frame.fps.denominator)
+        header = header.with_("framesPerSecond", "rational", rate)
+    merged = np.where(changed[..., None], rgb, frame.rgb)
+    planes = {name: merged[..., i] for i, name in enumerate("RGB")}
+    if frame.alpha is not None:
+        planes["A"] = frame.alpha
+    extra = layer_parts(layers, header, pixel_type) if layers else []
+    picture = new_part(as_multipart(header, "rgba") if extra else header, planes)
+    parts = [picture, *extra]
+    return _NewFile(tuple(p.header for p in parts), 0, bool(extra), _chunks_of(parts, 0))
+
+
+def _write(path: Path, new: _NewFile) -> None:
+    with path.open("wb") as file:
+        writer = ExrFileWriter(file, new.parts, new.is_multipart)
+        for chunk in new.chunks:
+            writer.write(chunk)
+        writer.finish()
+
+
+def _check_written(path: Path) -> None:
+    """Open the finished file as any reader would and decode a line of the picture."""
+    header = read_header(path)
+    choice = find_rgb(header)
+    with path.open("rb") as file:
+        ChunkReader(file, header).check_complete()
+    part = header.parts[choice.part]
+    window = part.data_window
+    decode_rows(path, choice.part, part, Window(window.x, window.bottom - 1, window.width, 1))
+
+
+def read_provenance(path: Path) -> dict[str, str]:
+    """Return the ``svfr/...`` attributes of a written EXR; empty when it is none of ours."""
+    header = read_header(path)
+    names = [a.name for p in header.parts for a in p.attributes if a.name.startswith(_PROVENANCE)]
+    return {n: next(p.text(n) for p in header.parts if p.has(n)) for n in names}

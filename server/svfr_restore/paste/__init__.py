@@ -1,0 +1,1 @@
+"""Restored crops put back into the plate: target, delta, matte, layers."""

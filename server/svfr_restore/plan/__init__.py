@@ -1,0 +1,1 @@
+"""Everything that is known before the model runs: checks, survey, tracks, cost."""

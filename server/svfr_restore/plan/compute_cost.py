@@ -1,0 +1,98 @@
+"""What a model's networks cost: operations counted without weights, and how fast this machine does them.
+
+Operations are counted by running the networks on torch's meta device, which computes shapes and no numbers.
+The rate is measured here and now on a small network of the same kind, so that an estimate knows the
+processor, its load and the libraries without a table of them.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from svfr.models.networks import empty_networks
+from svfr.models.spec import ModelSpec
+from svfr.nets.unet import FastUNet, build_unet
+from svfr.training.nets.preview_unet import preview_unet_config
+
+# The network that measures a processor must do what a real one does at a size that takes it well under a
+# second: by device, its latent side, window and widths.
+_MEASURING = {"cpu": (24, 8, (64, 128)), "cuda": (64, 14, (320, 640))}
+_TOKENS, _TOKEN_CHANNELS = 49, 32
+_TIMED_RUNS = 2
+
+
+@dataclass(frozen=True)
+class WindowCost:
+    """Float operations of one window: of one branch of the UNet, of encoding and of decoding its crops."""
+
+    unet: float
+    encode: float
+    decode: float
+
+
+def window_cost(model: ModelSpec) -> WindowCost:
+    """Count a diffusion model's operations; a linear codec counts as free."""
+    assert model.codec is not None and model.identity is not None
+    networks = empty_networks(model)
+    side, frames = model.crop_px // model.codec.factor, model.window
+    sample = torch.empty(frames, model.unet["in_channels"], side, side, device="meta")
+    tokens = torch.empty(1, _TOKENS, model.identity.channels, device="meta")
+    unet = _operations(networks.unet, sample, tokens)
+    if networks.vae is None:
+        return WindowCost(unet, 0.0, 0.0)
+    vae: Any = networks.vae
+    vae.to("meta")
+    pictures = torch.empty(frames, 3, model.crop_px, model.crop_px, device="meta")
+    latents = torch.empty(frames, model.latent_channels, side, side, device="meta")
+    with torch.device("meta"), torch.no_grad():
+        with FlopCounterMode(display=False) as encoding:
+            vae.encode(pictures)
+        with FlopCounterMode(display=False) as decoding:
+            vae.decode(latents, num_frames=frames)
+    return WindowCost(unet, float(encoding.get_total_flops()), float(decoding.get_total_flops()))
+
+
+@cache
+def sustained_rate(device: str) -> float:
+    """Return the float operations a second that a network of this kind gets on ``device`` now, in float32.
+
+    Takes about a second; a process measures each device once.
+    """
+    side, frames, widths = _MEASURING["cuda" if device.startswith("cuda") else "cpu"]
+    config = preview_unet_config(
+        latent_channels=4, latent_px=side, widths=widths, token_channels=_TOKEN_CHANNELS, window=frames
+    )
+    with torch.device(device):
+        unet: torch.nn.Module = build_unet(config)
+        sample = torch.zeros(frames, 12, side, side)
+        tokens = torch.zeros(1, _TOKENS, _TOKEN_CHANNELS)
+    unet = unet.to(device).requires_grad_(False)  # one parameter is made on the CPU whatever the context
+    seconds = [_seconds(unet, sample, tokens, device) for _ in range(1 + _TIMED_RUNS)]
+    return _operations(unet, sample.to("meta"), tokens.to("meta")) / min(seconds[1:])
+
+
+def _operations(unet: torch.nn.Module, sample: torch.Tensor, tokens: torch.Tensor) -> float:
+    """Count one branch over a window ``sample`` (F, 3C, h, w), all on the meta device."""
+    network = FastUNet(unet.to("meta"))
+    with torch.device("meta"), torch.no_grad():
+        projected = network.project_tokens(tokens)
+        with FlopCounterMode(display=False) as counter:
+            network(sample, 1.0, torch.zeros(1, 3), projected)
+    return float(counter.get_total_flops())
+
+
+def _seconds(unet: torch.nn.Module, sample: torch.Tensor, tokens: torch.Tensor, device: str) -> float:
+    network = FastUNet(unet)
+    with torch.no_grad():
+        projected = network.project_tokens(tokens)
+        began = time.perf_counter()
+        network(sample, 1.0, torch.zeros(1, 3, device=device), projected)
+        if device.startswith("cuda"):
+            torch.cuda.synchronize(device)
+        return time.perf_counter() - began

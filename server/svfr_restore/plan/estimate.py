@@ -1,0 +1,135 @@
+"""What a job will cost before it runs: time, memory and disk, said as plainly as it can be known.
+
+The networks' part of the time is counted and measured on the spot (svfr_restore.plan.compute_cost). What
+reading, cutting and writing pictures take are round figures that
+``server/benchmarks/media/estimate_constants.py`` measures, in processor time on one core of a server, for
+half-float EXR with ZIP; a busy machine takes longer. The memory figures are those of
+``server/benchmarks/media/stream.py``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from svfr.diffusion.windows import official_windows, studio_decode_windows, studio_windows
+from svfr.models.spec import ModelSpec, Preset
+from svfr_restore.crops.spool import crop_bytes
+from svfr_restore.plan.compute_cost import WindowCost, sustained_rate, window_cost
+from svfr_restore.plan.job_plan import JobPlan
+from svfr_restore.plan.precheck import detects
+from svfr_restore.plan.track_plan import TrackPlan
+
+# Seconds for each million plate pixels, by what is done with the frame.
+LOOK_SECONDS, DETECT_SECONDS, CUT_SECONDS, WRITE_SECONDS = 0.05, 0.25, 0.05, 0.08
+# Seconds for each million crop pixels, cut and brought back.
+CROP_SECONDS = 0.25
+# A worker that starts, and loads its libraries.
+START_SECONDS = 6.0
+# The libraries, and what frames on their way through the writer take for each plate pixel.
+_BASE_BYTES, _BYTES_PER_PIXEL = 560e6, 120.0
+_FLOAT_BYTES = 4
+# Feature maps of the topmost level that are alive at once: the UNet's attention widens them eightfold, the
+# autoencoder's decoder holds a few.
+_UNET_MAPS, _DECODER_MAPS = 20.0, 4.0
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """``unet_calls`` counts branch evaluations of one window; seconds are wall time.
+
+    ``memory_bytes`` is the peak of host and device together; ``spool_bytes`` are crops on disk while the
+    job runs, ``checkpoint_bytes`` stay in the service's cache.
+    """
+
+    frames_read: int
+    frames_written: int
+    tracks: int
+    unet_calls: int
+    seconds: float
+    memory_bytes: int
+    spool_bytes: int
+    output_bytes: int
+    checkpoint_bytes: int
+
+
+def branch_evaluations(model: ModelSpec, preset: Preset, frame_count: int, sampler: str) -> int:
+    """Return how often the UNet runs on one window for a track of ``frame_count`` frames, both passes."""
+    cut = official_windows if sampler == "official" else studio_windows
+    first = min(model.window, frame_count)
+    length = first if sampler == "official" else model.window
+    reference = sum(len(cut(first, length, model.overlap, s)) for s in range(preset.reference_steps))
+    main = sum(len(cut(frame_count, model.window, model.overlap, s)) for s in range(preset.steps))
+    return reference + main * (1 if preset.guidance == 1.0 else 2)
+
+
+def estimate_job(
+    plan: JobPlan, tracks: Sequence[TrackPlan], parameters: int, device: str = "cpu"
+) -> Estimate:
+    """Estimate a planned job; ``parameters`` are the UNet's, ``device`` "cpu" or "cuda".
+
+    User references are not taken off. The time holds within a factor of about two while the machine is as
+    busy as it is now.
+    """
+    lengths = [len(track.frames) for track in tracks]
+    calls, seconds = 0, _picture_seconds(plan, lengths)
+    if plan.preset is not None:
+        preset, sampler = plan.preset, plan.spec.sampler
+        calls = sum(branch_evaluations(plan.model, preset, length, sampler) for length in lengths)
+        seconds += _operations(plan.model, lengths, calls) / sustained_rate(device)
+    pixels = plan.display.width * plan.display.height
+    return Estimate(
+        len(plan.frames.read),
+        len(plan.frames.written),
+        len(tracks),
+        calls,
+        seconds,
+        int(_BASE_BYTES + _BYTES_PER_PIXEL * pixels + _model_bytes(plan.model, parameters)),
+        sum(lengths) * (crop_bytes(plan.crop_px, plan.model.planes) + crop_bytes(plan.crop_px)),
+        plan.output.estimated_bytes,
+        _checkpoint_bytes(plan, lengths),
+    )
+
+
+def _picture_seconds(plan: JobPlan, lengths: Sequence[int]) -> float:
+    """Return the time of everything but the networks."""
+    plate_mpx = plan.display.width * plan.display.height / 1e6
+    crop_mpx = plan.crop_px**2 / 1e6
+    look = LOOK_SECONDS + (DETECT_SECONDS if detects(plan.spec) else 0.0)
+    cut_frames = min(sum(lengths), len(plan.frames.read))
+    plates = (
+        look * len(plan.frames.read) + CUT_SECONDS * cut_frames + WRITE_SECONDS * len(plan.frames.written)
+    )
+    return START_SECONDS + plates * plate_mpx + CROP_SECONDS * crop_mpx * sum(lengths)
+
+
+def _operations(model: ModelSpec, lengths: Sequence[int], calls: int) -> float:
+    """Return the float operations of both passes over tracks of these lengths."""
+    cost: WindowCost = window_cost(model)
+    chunks = sum(-(-length // model.window) for length in lengths)
+    decodes = sum(1 + len(studio_decode_windows(length, model.window)) for length in lengths)
+    return calls * cost.unet + chunks * cost.encode + decodes * cost.decode
+
+
+def _model_bytes(model: ModelSpec, parameters: int) -> float:
+    """Return the weights and the largest feature maps of a window."""
+    if model.codec is None:
+        return 0.0
+    side = model.crop_px // model.codec.factor
+    widest = model.window * model.unet["block_out_channels"][0] * side**2
+    decoder = 0
+    if model.codec.kind == "kl_temporal":
+        decoder = model.window * model.codec.config["block_out_channels"][0] * model.crop_px**2
+    maps = max(_UNET_MAPS * widest, _DECODER_MAPS * decoder)
+    return _FLOAT_BYTES * (parameters + maps)
+
+
+def _checkpoint_bytes(plan: JobPlan, lengths: Sequence[int]) -> int:
+    """Return the latents kept: the encoded crops, and those after each denoise step of both passes."""
+    if plan.preset is None or plan.model.codec is None:
+        return 0
+    latent = plan.model.latent_channels * (plan.crop_px // plan.model.codec.factor) ** 2 * _FLOAT_BYTES
+    first = sum(min(length, plan.model.window) for length in lengths)
+    kept = (1 + plan.preset.steps) * sum(lengths) + plan.preset.reference_steps * first
+    hole_channel = sum(lengths) * latent // plan.model.latent_channels * plan.model.hole_plane
+    return latent * kept + hole_channel + len(lengths) * crop_bytes(plan.crop_px)

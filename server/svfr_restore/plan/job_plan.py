@@ -1,0 +1,262 @@
+"""Everything that can be known about a job before the model runs: opened, checked, all problems together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import TypeVar, cast
+
+import torch
+
+from svfr.models.spec import ModelSpec, Preset
+from svfr_client.errors import SeveralProblems, SvfrError, raise_problems
+from svfr_client.frames import FrameRange
+from svfr_client.messages import JobSpec
+from svfr_ocio.contract import Agreement, agree
+from svfr_ocio.domain import ModelDomain
+from svfr_restore.crops.crop_file import read_tracks
+from svfr_restore.crops.crop_track import CropTrack, track_of_box
+from svfr_restore.errors import (
+    BoxMissesPlate,
+    FaceTrackNotFound,
+    NoFramesAsked,
+    UnknownPreset,
+)
+from svfr_restore.faces.landmarks import FivePointFinder
+from svfr_restore.mattes.mask_feed import MaskFeed, open_mask
+from svfr_restore.media.feed import JobFrames, plan_frames
+from svfr_restore.media.output import ExistingPolicy, OutputPlan, plan_output
+from svfr_restore.media.plate import Plate, open_plate
+from svfr_restore.media.plate_check import MissingPolicy, check_plate
+from svfr_restore.media.window import Window
+from svfr_restore.plan.models import ModelCache
+from svfr_restore.plan.photo import photo_reference, require_photo
+from svfr_restore.plan.precheck import nothing_to_restore
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class JobPlan:
+    """A job whose inputs are open and sound.
+
+    ``colour`` is the agreed config and space, ``domain`` the model domain with no exposure, ``preset`` None
+    for the built-in models without a network, ``crop_tracks`` those of the job's file or None, ``photos``
+    the reference pictures (3, S, S) in [-1, 1] by path.
+    """
+
+    spec: JobSpec
+    plate: Plate
+    frames: JobFrames
+    mask: MaskFeed | None
+    colour: Agreement
+    domain: ModelDomain
+    model: ModelSpec
+    preset: Preset | None
+    output: OutputPlan
+    crop_tracks: tuple[CropTrack, ...] | None
+    photos: Mapping[str, torch.Tensor]
+
+    @property
+    def display(self) -> Window:
+        """The plate's display window."""
+        return self.plate.display
+
+    @property
+    def pixel_aspect(self) -> float:
+        """Width over height of a plate pixel."""
+        return self.plate.pixel_aspect
+
+    @property
+    def crop_px(self) -> int:
+        """The side of the crops the model sees."""
+        return self.model.crop_px
+
+
+@dataclass
+class _Findings:
+    """Collects what is wrong, so that a user mends everything at once."""
+
+    problems: list[SvfrError] = field(default_factory=list)
+
+    def attempt(self, action: Callable[[], T]) -> T | None:
+        """Return the action's result, or None after noting why it failed."""
+        try:
+            return action()
+        except SeveralProblems as several:
+            self.problems += several.problems
+        except SvfrError as problem:
+            self.problems.append(problem)
+        return None
+
+
+def plan_job(spec: JobSpec, models: ModelCache) -> JobPlan:
+    """Open and check everything a job names. Raises the one problem, or SeveralProblems with all of them.
+
+    Whether the frames show a face is only told here when something else is wrong: a sound job looks at
+    them anyway.
+    """
+    found = _Findings(spec.problems())
+    model, preset = _model(spec, models, found)
+    plate = found.attempt(lambda: open_plate(spec.plate))
+    frames = _frames(spec, plate, found) if plate is not None else None
+    sound_before = len(found.problems)
+    if plate is not None and frames is not None:
+        found.problems += check_plate(plate, frames.needed(plate.frames), _missing(spec))
+    is_readable = len(found.problems) == sound_before
+    colour, domain = _colour(spec, plate, found)
+    mask = found.attempt(lambda: open_mask(spec, plate.display)) if plate is not None else None
+    if mask is not None and frames is not None:
+        found.problems += mask.check(frames.written)
+    crop_tracks = found.attempt(lambda: _crop_tracks(spec, frames))
+    if plate is not None:
+        found.problems += _box_problems(spec, plate)
+    photos = _photos(spec, model, colour, found)
+    output = _output(spec, plate, frames, found)
+    if found.problems and is_readable and plate and frames and frames.read and domain:
+        unseen = nothing_to_restore(spec, plate, frames, domain, mask)
+        found.problems += [] if unseen is None else [unseen]
+    raise_problems(found.problems)
+    assert plate and frames and colour and domain and model and output
+    return JobPlan(spec, plate, frames, mask, colour, domain, model, preset, output, crop_tracks, photos)
+
+
+def _model(spec: JobSpec, models: ModelCache, found: _Findings) -> tuple[ModelSpec | None, Preset | None]:
+    model = found.attempt(lambda: models.spec(spec.model))
+    if model is None:
+        return None, None
+    found.problems += models.problems(spec.model)
+    if model.identity is not None and model.identity.kind == "iresnet100":
+        found.attempt(FivePointFinder)  # its weights are needed in the middle of the job
+    return model, found.attempt(lambda: _preset(model, spec.preset))
+
+
+def _preset(model: ModelSpec, name: str) -> Preset | None:
+    if model.kind != "diffusion":
+        return None
+    if name not in model.presets:
+        raise UnknownPreset(
+            f"The model {model.name} has no preset {name!r}.",
+            remedy=f"Choose one of {', '.join(model.presets)}.",
+        )
+    return model.presets[name]
+
+
+def _frames(spec: JobSpec, plate: Plate, found: _Findings) -> JobFrames | None:
+    try:
+        asked = FrameRange.parse(spec.frames)
+        context = None if spec.context is None else FrameRange.parse(spec.context)
+    except SvfrError:
+        return None  # JobSpec.problems() has it already
+    handles = max(spec.handles, 0)
+    frames = plan_frames(asked, plate.frames, handles, spec.write_handles, _missing(spec), context)
+    if frames.written:
+        return frames
+    found.problems.append(
+        NoFramesAsked(
+            f"None of the frames {asked} is in the plate, which has {plate.frames[0]} to {plate.frames[-1]}.",
+            frame=asked.first,
+            path=plate.pattern,
+            remedy="Choose frames of the plate.",
+        )
+    )
+    return None
+
+
+def _missing(spec: JobSpec) -> MissingPolicy:
+    return cast(MissingPolicy, spec.missing)  # any other word is one of JobSpec.problems()
+
+
+def _colour(
+    spec: JobSpec, plate: Plate | None, found: _Findings
+) -> tuple[Agreement | None, ModelDomain | None]:
+    if plate is None and spec.colour.space is None and spec.colour.interop_id is None:
+        return None, None  # the plate would have said
+    colour = found.attempt(lambda: agree(spec.colour, plate.colour_hint if plate else None))
+    if colour is None:
+        return None, None
+    return colour, found.attempt(lambda: ModelDomain.build(colour.config, colour.space))
+
+
+def _crop_tracks(spec: JobSpec, frames: JobFrames | None) -> tuple[CropTrack, ...] | None:
+    """Read the job's crop-track file: the chosen faces, at least one of them in the frames."""
+    if spec.crop_tracks is None:
+        return None
+    path = Path(spec.crop_tracks)
+    tracks = read_tracks(path)
+    if spec.faces.mode == "index":
+        there = {track.index for track in tracks}
+        missing = sorted(set(spec.faces.indices) - there)
+        if missing:
+            raise FaceTrackNotFound(
+                f"The crop-track file has no face {', '.join(map(str, missing))}.",
+                path=path,
+                remedy=f"Its faces are {', '.join(map(str, sorted(there)))}.",
+            )
+        tracks = [track for track in tracks if track.index in spec.faces.indices]
+    if frames is not None and not any(_covers(track, frames.read) for track in tracks):
+        raise FaceTrackNotFound(
+            f"No track of the crop-track file covers any frame from {frames.read[0]} to {frames.read[-1]}.",
+            frame=frames.read[0],
+            path=path,
+            remedy="Extend its tracks, or choose frames that they cover.",
+        )
+    return tuple(tracks)
+
+
+def _covers(track: CropTrack, frames: Sequence[int]) -> bool:
+    return any(frame in track.frames for frame in frames)
+
+
+def _box_problems(spec: JobSpec, plate: Plate) -> list[SvfrError]:
+    """Return a problem for every box that is no region of the plate."""
+    if spec.faces.mode != "box" or spec.crop_tracks is not None:
+        return []
+    problems: list[SvfrError] = []
+    seen = plate.display.union(plate.data_window)
+    for box in spec.faces.boxes:
+        try:
+            track_of_box(0, range(1), box.x, box.y, box.width, box.height, plate.pixel_aspect)
+        except SvfrError as problem:
+            problems.append(problem)
+            continue
+        outside_x = box.x + box.width <= seen.x or box.x >= seen.right
+        if outside_x or box.y + box.height <= seen.y or box.y >= seen.bottom:
+            problems.append(
+                BoxMissesPlate(
+                    f"The box {box.x:g},{box.y:g},{box.width:g},{box.height:g} lies outside the plate.",
+                    path=plate.pattern,
+                    remedy=f"The plate covers {seen.x},{seen.y},{seen.width},{seen.height}.",
+                )
+            )
+    return problems
+
+
+def _photos(
+    spec: JobSpec, model: ModelSpec | None, colour: Agreement | None, found: _Findings
+) -> dict[str, torch.Tensor]:
+    """Return the reference photos' faces; without model and colour only look whether they are there."""
+    photos: dict[str, torch.Tensor] = {}
+    for name in dict.fromkeys(r.photo for r in spec.references if r.photo is not None):
+        path = Path(name)
+        if model is None or colour is None:
+            found.attempt(partial(require_photo, path))
+            continue
+        make = partial(photo_reference, path, model.crop_px, colour.config, colour.space)
+        picture = found.attempt(make)
+        if picture is not None:
+            photos[name] = picture
+    return photos
+
+
+def _output(
+    spec: JobSpec, plate: Plate | None, frames: JobFrames | None, found: _Findings
+) -> OutputPlan | None:
+    """Plan the output; without a sound range its folder and pattern are still looked at."""
+    if plate is None:
+        return None
+    written = plate.frames[:1] if frames is None else frames.written
+    existing = cast(ExistingPolicy, spec.existing)
+    return found.attempt(lambda: plan_output(spec.output, written, existing, plate))

@@ -1,0 +1,66 @@
+"""Models by name, loaded once and kept warm."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+from svfr.models.folder import find_model, read_spec, verify
+from svfr.models.model import Model, load_model
+from svfr.models.spec import ModelSpec
+from svfr_client.errors import SvfrError
+
+_Stamp = tuple[Path, tuple[tuple[str, int, int], ...]]
+
+
+class ModelCache:
+    """Finds models by name or path; holds the one that was used last in memory.
+
+    ``device`` and ``dtype`` are where and in what the UNet runs.
+    """
+
+    def __init__(self, device: str = "cpu", dtype: torch.dtype = torch.float32) -> None:
+        self.device, self.dtype = device, dtype
+        self._loaded: tuple[_Stamp, Model] | None = None
+        self._sound: set[_Stamp] = set()
+
+    def spec(self, name: str) -> ModelSpec:
+        """Return what the model says about itself; raises ModelMissing, ModelSpecInvalid."""
+        return read_spec(find_model(name))
+
+    def problems(self, name: str) -> list[SvfrError]:
+        """Return what is wrong with the model's files, tensors and shapes, without loading them.
+
+        A folder that was found sound is not read again until a size or time in it changes.
+        """
+        try:
+            folder = find_model(name)
+        except SvfrError as problem:
+            return [problem]
+        stamp = _stamp(folder)
+        if stamp in self._sound:
+            return []
+        found = verify(folder)
+        if not found:
+            self._sound.add(stamp)
+        return found
+
+    def fingerprint(self, name: str) -> str:
+        """Return a text that changes when the model's weights or settings do."""
+        return (find_model(name) / "model.json").read_text(encoding="utf-8")
+
+    def get(self, name: str) -> Model:
+        """Return the loaded model; the one before it is let go first, so that two never share the memory."""
+        folder = find_model(name)
+        stamp = _stamp(folder)
+        if self._loaded is None or self._loaded[0] != stamp:
+            self._loaded = None
+            self._loaded = (stamp, load_model(folder, self.device, self.dtype))
+        return self._loaded[1]
+
+
+def _stamp(folder: Path) -> _Stamp:
+    """Return what changes when somebody replaces or edits a file of the folder."""
+    stats = ((path.name, path.stat()) for path in sorted(folder.iterdir()))
+    return folder.resolve(), tuple((name, stat.st_size, stat.st_mtime_ns) for name, stat in stats)

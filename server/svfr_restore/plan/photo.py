@@ -1,0 +1,66 @@
+"""A photo as the reference of a face: found, cut and brought into the model domain like a plate's face."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from svfr_ocio.config import ColourConfig
+from svfr_ocio.domain import ModelDomain
+from svfr_ocio.exposure import auto_exposure, face_median
+from svfr_ocio.sanitise import sanitise
+from svfr_ocio.spaces import Space
+from svfr_restore.crops.smoothing import smooth_track
+from svfr_restore.crops.spool import to_network
+from svfr_restore.crops.warp import cut
+from svfr_restore.errors import ReferenceCannotBeUsed
+from svfr_restore.faces.detector import FaceDetector
+from svfr_restore.faces.tracks import filled_track
+from svfr_restore.media.plate import open_plate
+from svfr_restore.plan.survey import faces_on
+
+# Stills are display-referred unless they say otherwise.
+_STILL_SPACE = "srgb_rec709_display"
+
+
+def photo_reference(path: Path, crop_px: int, config: ColourConfig, plate_space: Space) -> torch.Tensor:
+    """Return the largest face of a photo, framed as tracks are, (3, S, S) in [-1, 1].
+
+    An EXR without a colour tag is taken to be in the plate's space, other stills to be sRGB; a photo in
+    linear light is exposed for its face. Raises ReferenceCannotBeUsed when it shows no face or is not
+    there, and what reading a plate raises.
+    """
+    require_photo(path)
+    photo = open_plate(str(path))
+    picture = photo.read(photo.frames[0])
+    untagged = plate_space if photo.kind == "exr" else _STILL_SPACE
+    domain = ModelDomain.build(config, photo.colour_hint or untagged)
+    faces = faces_on(picture, domain, FaceDetector())
+    if not faces:
+        raise ReferenceCannotBeUsed(
+            "No face was found in the reference photo.",
+            path=path,
+            remedy="Give a photo that shows the face from the front, or use a plate frame.",
+        )
+    largest = max(faces, key=lambda face: face.area)
+    track = filled_track(0, {0: largest}, range(1))
+    crop = smooth_track(track, picture.display_window, picture.pixel_aspect)
+    transform = crop.transform(0, crop_px, picture.pixel_aspect)
+    pixels = cut(sanitise(picture.rgb), picture.data_window, transform, crop_px)
+    if not domain.is_passthrough:
+        middle = slice(crop_px // 4, crop_px - crop_px // 4)  # the crop is 1.8 times the face
+        luminance = domain.to_linear_luminance(np.ascontiguousarray(pixels[middle, middle]))
+        median = face_median(luminance, np.ones_like(luminance))
+        assert median is not None  # every pixel counts
+        domain = ModelDomain.build(config, domain.space, auto_exposure([median]))
+    return to_network(np.clip(domain.to_codes(pixels), 0.0, 1.0)[None])[0]
+
+
+def require_photo(path: Path) -> None:
+    """Raise ReferenceCannotBeUsed when there is no such file."""
+    if not path.is_file():
+        raise ReferenceCannotBeUsed(
+            "The reference photo does not exist.", path=path, remedy="Check the path of the photo."
+        )

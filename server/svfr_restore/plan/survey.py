@@ -1,0 +1,173 @@
+"""The first look at a plate: cuts, faces and how bright they are, from one pass over small pictures."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from svfr_ocio.domain import ModelDomain
+from svfr_ocio.exposure import auto_exposure, face_median
+from svfr_ocio.sanitise import sanitise
+from svfr_restore.errors import JobWasCancelled
+from svfr_restore.faces.box import FaceBox
+from svfr_restore.faces.detector import FaceDetector, detection_stride
+from svfr_restore.media.feed import FrameFeed
+from svfr_restore.media.plate import PlateFrame
+from svfr_restore.media.shots import Shot, find_cuts
+from svfr_restore.media.window import Window
+from svfr_restore.reports import CancelCheck, Report, Reporter
+
+Float32 = npt.NDArray[np.float32]
+
+_SMALL_WIDTH_PX = 160
+# The detector is shown a picture whose lit part has this median: a plate four stops under still has faces.
+_LOOK_CODE = 0.42
+_MOST_LOOK_GAIN = 2.0**8
+# What is this much darker than the brightest percent is background: a face on black must not be blown out.
+_LIT_SHARE = 1.0 / 500.0
+_LOOK_SAMPLES = 90
+# An exposure is measured over the range of the job. In quarter stops a few more frames seldom change it,
+# and what was computed for the shorter range stays good.
+_STOPS_STEP = 0.25
+
+
+@dataclass(frozen=True)
+class Glimpse:
+    """A small ACEScg luminance picture (h, w) of a frame over its data window, for metering."""
+
+    luminance: Float32
+    window: Window
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What one run of consecutive frames shows.
+
+    ``shots`` are cut-free stretches; ``faces`` the boxes of every frame that was looked at, in EXR pixels.
+    """
+
+    shots: tuple[Shot, ...]
+    faces: Mapping[int, list[FaceBox]]
+    glimpses: Mapping[int, Glimpse]
+
+    def exposure(self, boxes: Mapping[int, FaceBox]) -> float:
+        """Return the exposure that suits the given boxes of one shot, in quarter stops."""
+        medians = []
+        for frame in boxes.keys() & self.glimpses.keys():
+            glimpse = self.glimpses[frame]
+            median = face_median(
+                glimpse.luminance, _box_on(glimpse.luminance.shape, boxes[frame], glimpse.window)
+            )
+            if median is not None:
+                medians.append(median)
+        return round(auto_exposure(medians) / _STOPS_STEP) * _STOPS_STEP if medians else 0.0
+
+
+def survey_runs(
+    feed: FrameFeed,
+    runs: Sequence[range],
+    domain: ModelDomain,
+    detect: bool,
+    report: Reporter,
+    cancelled: CancelCheck,
+) -> list[Survey]:
+    """Look at every frame of every run once; ``detect`` says whether faces are sought.
+
+    ``domain`` is the plate's with no exposure. Raises JobWasCancelled, and the plate's errors.
+    """
+    detector = FaceDetector() if detect else None
+    total = sum(len(run) for run in runs)
+    surveys, done = [], 0
+    for run in runs:
+        stride = detection_stride(len(run))
+        thumbs: list[npt.NDArray[np.uint8]] = []
+        faces: dict[int, list[FaceBox]] = {}
+        glimpses: dict[int, Glimpse] = {}
+        for index, frame in enumerate(run):
+            if cancelled():
+                raise JobWasCancelled("The job was cancelled while the plate was looked at.", frame=frame)
+            picture = feed.read(frame)
+            if detector is not None and (index % stride == 0 or frame == run[-1]):
+                faces[frame] = faces_on(picture, domain, detector)
+            small = _shrunk(sanitise(picture.rgb), picture.display_window)
+            glimpses[frame] = Glimpse(domain.to_linear_luminance(small), picture.data_window)
+            thumbs.append(_on_display(visible(small, domain), picture))
+            done += 1
+            report(Report("progress", "survey", done, total, frame=frame))
+        surveys.append(Survey(tuple(find_cuts(thumbs, run.start)), faces, glimpses))
+    return surveys
+
+
+def faces_on(picture: PlateFrame, domain: ModelDomain, detector: FaceDetector) -> list[FaceBox]:
+    """Return the faces of one plate frame in EXR pixels, best first."""
+    shown = visible(picture.rgb, domain)
+    window = picture.data_window
+    return detector.detect(shown, window.x, window.y, pixel_aspect=picture.pixel_aspect)
+
+
+def visible(plate_rgb: Float32, domain: ModelDomain) -> npt.NDArray[np.uint8]:
+    """Return plate values (h, w, 3) as uint8 code values in which a detector, or a person, sees faces.
+
+    SDR video is shown as it is, everything else at the exposure that puts its lit part in the middle.
+    """
+    transfer = domain.to_transfer(plate_rgb)
+    if domain.is_passthrough:
+        codes = transfer
+    else:
+        light = domain.to_light(transfer)
+        codes = domain.encode(light * np.float32(_look_gain(light, domain)))
+    return np.rint(np.clip(codes, 0.0, 1.0) * 255.0).astype(np.uint8)
+
+
+def _look_gain(light: Float32, domain: ModelDomain) -> float:
+    step = max(1, min(light.shape[:2]) // _LOOK_SAMPLES)
+    luma = light[::step, ::step].mean(axis=-1)
+    brightest = float(np.percentile(luma, 99.0))
+    if brightest <= 0.0:
+        return 1.0
+    middle = float(np.median(luma[luma > brightest * _LIT_SHARE]))
+    wanted = float(domain.decode(np.full((1, 1, 3), _LOOK_CODE, np.float32))[0, 0, 0])
+    return min(max(wanted / middle, 1.0 / _MOST_LOOK_GAIN), _MOST_LOOK_GAIN)
+
+
+def _shrunk(plate_rgb: Float32, display: Window) -> Float32:
+    """Return the picture at the scale that makes the display window 160 pixels wide."""
+    scale = min(1.0, _SMALL_WIDTH_PX / display.width)
+    height, width = plate_rgb.shape[:2]
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    return np.asarray(cv2.resize(plate_rgb, size, interpolation=cv2.INTER_AREA), np.float32)
+
+
+def _on_display(small: npt.NDArray[np.uint8], picture: PlateFrame) -> npt.NDArray[np.uint8]:
+    """Return the part of a small picture that lies on the display window, black where there is none.
+
+    A data window that follows what was rendered must not look like a cut.
+    """
+    data, display = picture.data_window, picture.display_window
+    if data == display:
+        return small
+    down, across = small.shape[0] / data.height, small.shape[1] / data.width
+    canvas = Window(0, 0, max(1, round(display.width * across)), max(1, round(display.height * down)))
+    left, top = round((data.x - display.x) * across), round((data.y - display.y) * down)
+    placed = Window(left, top, small.shape[1], small.shape[0])
+    both = placed.intersect(canvas)
+    shown = np.zeros((*canvas.shape, 3), np.uint8)
+    if not both.is_empty:
+        shown[both.slices_in(canvas)] = small[both.slices_in(placed)]
+    return shown
+
+
+def _box_on(shape: Sequence[int], box: FaceBox, window: Window) -> Float32:
+    """Return a (h, w) plane of the small picture that is 1 inside the box, of at least one pixel."""
+    across, down = shape[1] / window.width, shape[0] / window.height
+    plane = np.zeros((shape[0], shape[1]), np.float32)
+    left, top = math.floor((box.x - window.x) * across), math.floor((box.y - window.y) * down)
+    right = max(left + 1, math.ceil((box.x + box.width - window.x) * across))
+    bottom = max(top + 1, math.ceil((box.y + box.height - window.y) * down))
+    plane[max(top, 0) : max(bottom, 0), max(left, 0) : max(right, 0)] = 1.0
+    return plane

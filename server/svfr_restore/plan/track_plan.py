@@ -1,0 +1,154 @@
+"""From a job's choice of faces to the crops that are restored: one plan for each face in each shot."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from svfr_ocio.domain import ModelDomain
+from svfr_restore.crops.crop_track import CropTrack, track_of_box, track_of_frame
+from svfr_restore.crops.smoothing import smooth_track
+from svfr_restore.faces.box import FaceBox
+from svfr_restore.faces.choose import choose_tracks
+from svfr_restore.faces.tracks import FaceTrack, build_tracks, filled_track
+from svfr_restore.mattes.matte import matte_box
+from svfr_restore.plan.job_plan import JobPlan
+from svfr_restore.plan.precheck import mask_is_empty, no_face_found
+from svfr_restore.plan.survey import Survey
+
+# Roto shapes are drawn around what is to be mended; the crop shows as much again around them.
+_MASK_EXPAND = 0.5
+
+
+@dataclass(frozen=True)
+class TrackPlan:
+    """One face in one shot: where its crop lies and how it enters the model domain.
+
+    ``index`` numbers the faces of a job from 0, through all its shots. ``domain`` holds the exposure, which
+    is constant within the shot.
+    """
+
+    index: int
+    crop: CropTrack
+    domain: ModelDomain
+
+    @property
+    def frames(self) -> range:
+        """The absolute frames restored, consecutive."""
+        return self.crop.frames
+
+
+@dataclass(frozen=True)
+class _Region:
+    """A crop in one shot of a survey, and the boxes in which it is metered."""
+
+    survey: Survey
+    crop: CropTrack
+    metered: Mapping[int, FaceBox]
+
+
+def plan_tracks(plan: JobPlan, surveys: Sequence[Survey]) -> list[TrackPlan]:
+    """Return the tracks to restore, in the order of their shots and numbers.
+
+    Raises NoFaceFound when the job's frames show no face at all, FaceTrackNotFound for a number that does
+    not exist, MaskIsEmpty when the crop should follow a mask that is empty everywhere.
+    """
+    regions = _regions(plan, surveys)
+    if not regions:
+        raise mask_is_empty(plan.frames) if _follows_mask(plan) else no_face_found(plan.plate, plan.frames)
+    return [TrackPlan(region.crop.index, region.crop, _exposed(plan, region)) for region in regions]
+
+
+def all_face_tracks(surveys: Sequence[Survey]) -> list[tuple[Survey, FaceTrack]]:
+    """Return every detected face of every shot, numbered from 0 through all shots."""
+    found: list[tuple[Survey, FaceTrack]] = []
+    for survey in surveys:
+        for shot in survey.shots:
+            for track in build_tracks(survey.faces, shot):
+                found.append((survey, replace(track, index=len(found))))
+    return found
+
+
+def _exposed(plan: JobPlan, region: _Region) -> ModelDomain:
+    stops = plan.spec.colour.exposure_stops
+    if stops is None:
+        stops = 0.0 if plan.domain.is_passthrough else region.survey.exposure(region.metered)
+    return ModelDomain.build(plan.colour.config, plan.colour.space, stops) if stops else plan.domain
+
+
+def _follows_mask(plan: JobPlan) -> bool:
+    return plan.spec.faces.mode == "mask" and plan.crop_tracks is None
+
+
+def _regions(plan: JobPlan, surveys: Sequence[Survey]) -> list[_Region]:
+    if plan.crop_tracks is None and plan.spec.faces.mode in ("largest", "all", "index"):
+        return _detected(plan, surveys)
+    return [
+        _Region(survey, crop, _middles(crop, plan.pixel_aspect))
+        for survey in surveys
+        for shot in survey.shots
+        for crop in _given(plan, shot.frames)
+    ]
+
+
+def _detected(plan: JobPlan, surveys: Sequence[Survey]) -> list[_Region]:
+    """Return the chosen ones of the detected faces."""
+    faces = plan.spec.faces
+    numbered = all_face_tracks(surveys)
+    tracks = [track for _, track in numbered]
+    if faces.mode == "index" and numbered:
+        chosen = choose_tracks(tracks, "index", faces.indices)
+    elif faces.mode == "largest":
+        shots = [shot for survey in surveys for shot in survey.shots]
+        chosen = [
+            track
+            for shot in shots
+            for track in choose_tracks([t for t in tracks if t.first_frame in shot.frames], "largest")
+        ]
+    else:
+        chosen = tracks
+    wanted = {track.index for track in chosen}
+    return [
+        _Region(survey, smooth_track(track, plan.display, plan.pixel_aspect), track.boxes)
+        for survey, track in numbered
+        if track.index in wanted
+    ]
+
+
+def _given(plan: JobPlan, frames: range) -> list[CropTrack]:
+    """Return the crops of one shot that need no detection; a box has the same number in every shot."""
+    faces = plan.spec.faces
+    if plan.crop_tracks is not None:
+        parts = (track.clip(frames[0], frames[-1]) for track in plan.crop_tracks)
+        return [part for part in parts if part is not None]
+    if faces.mode == "frame":
+        return [track_of_frame(0, frames, plan.display, plan.pixel_aspect)]
+    if faces.mode == "box":
+        return [
+            track_of_box(i, frames, b.x, b.y, b.width, b.height, plan.pixel_aspect)
+            for i, b in enumerate(faces.boxes)
+        ]
+    return _around_mask(plan, frames)
+
+
+def _around_mask(plan: JobPlan, frames: range) -> list[CropTrack]:
+    """Return the crop that follows the mask, from the first to the last frame in which it is not empty."""
+    assert plan.mask is not None
+    seen = {}
+    for frame in frames:
+        box = matte_box(plan.mask.read(frame, plan.display), plan.display)
+        if box is not None:
+            seen[frame] = box
+    if not seen:
+        return []
+    stretch = range(min(seen), max(seen) + 1)
+    return [smooth_track(filled_track(0, seen, stretch), plan.display, plan.pixel_aspect, _MASK_EXPAND)]
+
+
+def _middles(crop: CropTrack, pixel_aspect: float) -> dict[int, FaceBox]:
+    """Return the middle of each crop, where a face would be: what is metered."""
+    boxes = {}
+    for frame, x, y, side in zip(crop.frames, crop.centre_x, crop.centre_y, crop.side_px, strict=True):
+        width, height = 0.5 * side / pixel_aspect, 0.5 * side
+        boxes[frame] = FaceBox(float(x - width / 2), float(y - height / 2), float(width), float(height), 1.0)
+    return boxes

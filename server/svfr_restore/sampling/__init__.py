@@ -1,0 +1,1 @@
+"""The model on one track's crops: restorers, references, checkpoints."""

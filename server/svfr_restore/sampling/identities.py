@@ -1,0 +1,55 @@
+"""Whose face it is: identity tokens from a reference picture."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from svfr.nets.identity import IdentityEncoder
+from svfr_ocio.sanitise import sanitise
+from svfr_restore.crops.warp import cut
+from svfr_restore.faces.landmarks import FivePointFinder
+from svfr_restore.media.feed import FrameFeed
+from svfr_restore.plan.track_plan import TrackPlan
+
+FloatImage = npt.NDArray[np.float32]
+Warn = Callable[[str], None]
+
+
+def codes_of(feed: FrameFeed, track: TrackPlan, frame: int, crop_px: int) -> FloatImage:
+    """Return the unprepared crop of a frame as the model domain has it, (S, S, 3) clipped to 0..1."""
+    picture = feed.read(frame)
+    transform = track.crop.transform(frame, crop_px, picture.pixel_aspect)
+    pixels = cut(sanitise(picture.rgb), picture.data_window, transform, crop_px)
+    return np.clip(track.domain.to_codes(pixels), 0.0, 1.0)
+
+
+def identify(
+    encoder: IdentityEncoder,
+    picture: torch.Tensor,
+    same_in_plate: Callable[[], FloatImage] | None,
+    warn: Warn,
+) -> torch.Tensor:
+    """Return the identity tokens (1, L, C) of a reference picture (3, S, S) in [-1, 1].
+
+    An encoder that needs five points looks for them on the picture, else on the plate's own crop of the
+    same frame (``same_in_plate``, None where there is none), else the tokens are zero and the user is told.
+    """
+    if not encoder.needs_points:
+        return encoder.encode(picture)
+    finder = FivePointFinder()
+    points = finder.five_points(_eight_bit(picture))
+    if points is None and same_in_plate is not None:
+        points = finder.five_points(np.rint(same_in_plate() * 255.0).astype(np.uint8))
+    if points is None:
+        warn("The face's eyes, nose and mouth were not found, so its identity is not used.")
+        return encoder.zero_tokens()
+    return encoder.encode(picture, points)
+
+
+def _eight_bit(picture: torch.Tensor) -> npt.NDArray[np.uint8]:
+    codes = (picture.clamp(-1.0, 1.0) * 127.5 + 127.5).round()
+    return np.ascontiguousarray(codes.permute(1, 2, 0).byte().numpy())

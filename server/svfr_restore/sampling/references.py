@@ -1,0 +1,76 @@
+"""The user's own reference pictures, one for each face that has one, in place of pass 1."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+
+from svfr_client.errors import SvfrError, raise_problems
+from svfr_client.messages import Reference
+from svfr_restore.crops.spool import to_network
+from svfr_restore.errors import FaceTrackNotFound, ReferenceCannotBeUsed
+from svfr_restore.media.feed import FrameFeed
+from svfr_restore.plan.job_plan import JobPlan
+from svfr_restore.plan.track_plan import TrackPlan
+from svfr_restore.reports import Report, Reporter
+from svfr_restore.sampling.identities import codes_of
+
+
+def user_references(
+    plan: JobPlan, tracks: Sequence[TrackPlan], feed: FrameFeed, report: Reporter
+) -> list[torch.Tensor | None]:
+    """Return each track's given picture (3, S, S) in [-1, 1], or None where pass 1 makes one.
+
+    A face's own reference goes before one for all. A frame for all serves the faces that are in it; the
+    others make their own, and a warning says so. A face that has the same number in several shots (a box)
+    may take its reference from any of them. Raises FaceTrackNotFound and ReferenceCannotBeUsed, all
+    together.
+    """
+    raise_problems([p for given in plan.spec.references if (p := _problem(given, tracks)) is not None])
+    given = {reference.track: reference for reference in plan.spec.references}
+    return [
+        _picture(plan, track, given.get(track.index, given.get(None)), tracks, feed, report)
+        for track in tracks
+    ]
+
+
+def _problem(reference: Reference, tracks: Sequence[TrackPlan]) -> SvfrError | None:
+    meant = [track for track in tracks if reference.track in (None, track.index)]
+    if not meant:
+        known = ", ".join(map(str, sorted({track.index for track in tracks})))
+        return FaceTrackNotFound(
+            f"There is a reference for face {reference.track}, which the job does not restore.",
+            remedy=f"The faces of this job are: {known}.",
+        )
+    frame = reference.frame
+    if frame is None or any(frame in track.frames for track in meant):
+        return None
+    who = "No face of the job" if reference.track is None else f"Face {reference.track}"
+    where = "; ".join(f"face {t.index} in {t.frames[0]} to {t.frames[-1]}" for t in meant)
+    return ReferenceCannotBeUsed(
+        f"{who} is{'' if reference.track is None else ' not'} in the reference frame {frame}: {where}.",
+        frame=frame,
+        remedy="Choose a frame of the job that shows the face.",
+    )
+
+
+def _picture(
+    plan: JobPlan,
+    track: TrackPlan,
+    reference: Reference | None,
+    tracks: Sequence[TrackPlan],
+    feed: FrameFeed,
+    report: Reporter,
+) -> torch.Tensor | None:
+    if reference is None:
+        return None
+    if reference.photo is not None:
+        return plan.photos[reference.photo]
+    assert reference.frame is not None
+    for other in tracks:
+        if other.index == track.index and reference.frame in other.frames:
+            return to_network(codes_of(feed, other, reference.frame, plan.crop_px)[None])[0]
+    text = f"Face {track.index} is not in frame {reference.frame}; it makes its own reference."
+    report(Report("warning", track=track.index, frame=reference.frame, message=text))
+    return None

@@ -1,0 +1,132 @@
+"""What a model makes of a track's crops: the two passes of SVFR, or a built-in model without a network."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from svfr.models.model import Model
+from svfr.models.spec import Preset
+from svfr.sampling.sampler import SamplePlan, SamplerMode, encode_shot, make_reference, restore
+from svfr.tasks import TaskSet
+from svfr_restore.crops.spool import CropSpool, from_network
+from svfr_restore.reports import CancelCheck, CheckpointStore, Reporter
+from svfr_restore.sampling.sampling_watch import SamplingWatch, code_key, content_key, tensor_key
+
+FloatImage = npt.NDArray[np.float32]
+
+# The probe's patch: the middle third of the crop becomes this code value.
+PROBE_CODES = np.array([0.75, 0.25, 0.5], np.float32)
+
+
+class Restorer(Protocol):
+    """Turns the crops of one track into the model's output m, frame by frame in order.
+
+    ``sees_prepared`` says which crops it wants: those prepared for a network (grey, filled hole), or the
+    plate's own.
+    """
+
+    sees_prepared: bool
+
+    def restore(self, index: int, crops: CropSpool) -> Iterator[tuple[int, FloatImage]]:
+        """Yield (absolute frame, code values (S, S, 3), not clipped) of face ``index``."""
+
+
+class IdentityRestorer:
+    """The built-in model ``identity``: gives back its unprepared input, bit for bit."""
+
+    sees_prepared = False
+
+    def restore(self, index: int, crops: CropSpool) -> Iterator[tuple[int, FloatImage]]:
+        """Yield every crop as it is."""
+        for frame in crops.frames:
+            yield frame, crops.crop(frame)
+
+
+class ProbeRestorer:
+    """The built-in model ``probe``: gives back its unprepared input with a known patch."""
+
+    sees_prepared = False
+
+    def restore(self, index: int, crops: CropSpool) -> Iterator[tuple[int, FloatImage]]:
+        """Yield every crop with the middle third painted."""
+        third = crops.crop_px // 3
+        for frame in crops.frames:
+            painted = crops.crop(frame).copy()
+            painted[third : 2 * third, third : 2 * third] = PROBE_CODES
+            yield frame, painted
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How a job samples, the same for all its faces."""
+
+    model: Model
+    fingerprint: str
+    preset: Preset
+    tasks: TaskSet
+    seed: int
+    mode: SamplerMode
+    store: CheckpointStore
+    report: Reporter
+    cancelled: CancelCheck
+    counts: Counter[str]
+
+
+class DiffusionRestorer:
+    """Both passes of SVFR.
+
+    ``reference`` is the user's own picture (3, S, S) in [-1, 1], or None for pass 1; ``identify`` turns the
+    reference picture into tokens. Everything computed is kept in the store under a key of what it was
+    computed from: the crops themselves, the model, the settings and the code.
+    """
+
+    sees_prepared = True
+
+    def __init__(
+        self,
+        sampling: Sampling,
+        reference: torch.Tensor | None,
+        identify: Callable[[torch.Tensor], torch.Tensor],
+    ) -> None:
+        self._sampling, self._reference, self._identify = sampling, reference, identify
+
+    def restore(self, index: int, crops: CropSpool) -> Iterator[tuple[int, FloatImage]]:
+        """Make or take the reference, then restore every frame of the track."""
+        s = self._sampling
+        plan = SamplePlan(s.tasks, s.preset, s.seed, s.mode)
+        shot = encode_shot(s.model, crops)
+        reference = self._reference
+        if reference is None:
+            reference = make_reference(s.model, shot, plan, self._watch(index, self._reference_key(crops)))
+        tokens = self._identify(reference)
+        watch = self._watch(index, self._restore_key(crops, reference, tokens))
+        for frame, picture in restore(s.model, shot, reference, tokens, plan, watch):
+            yield frame, from_network(picture)
+
+    def _watch(self, index: int, key: str) -> SamplingWatch:
+        s = self._sampling
+        return SamplingWatch(index, key, s.store, s.report, s.cancelled, s.counts)
+
+    def _reference_key(self, crops: CropSpool) -> str:
+        """Pass 1 sees the first window only, and has one branch: guidance does not matter to it."""
+        count = min(self._sampling.model.spec.window, len(crops.frames))
+        return self._key("reference", self._sampling.preset.reference_steps, crops, count)
+
+    def _restore_key(self, crops: CropSpool, reference: torch.Tensor, tokens: torch.Tensor) -> str:
+        preset = self._sampling.preset
+        pictures = tensor_key(reference), tensor_key(tokens)
+        return self._key("restore", preset.steps, crops, len(crops.frames), preset.guidance, *pictures)
+
+    def _key(self, run: str, steps: int, crops: CropSpool, count: int, *more: float | str) -> str:
+        s = self._sampling
+        unet = [str(s.model.unet.dtype), str(s.model.unet.device)]
+        settings = [steps, s.preset.initial_noise, s.preset.sigmas, s.tasks.bits, s.seed, s.mode, *more]
+        pixels = [content_key(crops.crop(frame).tobytes()) for frame in crops.frames[:count]]
+        return content_key(code_key(), s.fingerprint, run, settings, unet, crops.frames[0], pixels)

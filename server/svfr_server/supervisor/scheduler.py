@@ -1,0 +1,280 @@
+"""Which job runs where: the queue, the workers, their deaths, cancellation.
+
+The scheduler holds no sockets; it is told what happened and says what to send. A job whose worker dies
+goes on once with a fresh worker and fails after the second death. A worker that says nothing for too long
+is killed, and so is one that does not react to a cancel within the grace period.
+"""
+
+import enum
+import logging
+import shutil
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from svfr_client.bulk import split_bulk
+from svfr_client.messages import JobState, JobStatus
+from svfr_client.wire import Message
+from svfr_server.errors import StoreUnavailable, WorkerCrashed
+from svfr_server.job_store.folders import journal_folder, references_folder
+from svfr_server.job_store.store import JobStore
+from svfr_server.settings import ServerSettings
+from svfr_server.supervisor.progress_pace import Pace
+from svfr_server.supervisor.worker_process import WorkerProcess
+
+MOST_ATTEMPTS = 2
+STOP_SECONDS = 5.0
+RETENTION_EVERY_SECONDS = 60.0
+FORGOTTEN_AT_ONCE = 100
+DAY_SECONDS = 86400.0
+_STATE = "queue"
+_log = logging.getLogger(__name__)
+
+
+class QueueState(enum.Enum):
+    """What the queue does with new and waiting jobs; a running job goes on in all three."""
+
+    OPEN = "open"
+    """Takes jobs and starts them."""
+    PAUSED = "paused"
+    """Takes jobs and starts none, until it is resumed, also after a restart."""
+    DRAINING = "draining"
+    """Takes none and starts none; the service ends with its last running job. Waiting jobs are kept."""
+
+
+class Scheduler:
+    """Moves jobs between the store and the workers.
+
+    ``spawn(device, spare_memory)`` starts a worker; ``tell(worker, message)`` sends to it;
+    ``changed(job)`` is called after every new event.
+    """
+
+    def __init__(
+        self,
+        store: JobStore,
+        settings: ServerSettings,
+        spawn: Callable[[str, bool], WorkerProcess],
+        tell: Callable[[WorkerProcess, Message], None],
+        changed: Callable[[str], None],
+    ) -> None:
+        self._store = store
+        self._settings = settings
+        self._spawn = spawn
+        self._tell = tell
+        self._changed = changed
+        self._workers: dict[str, WorkerProcess] = {}
+        self._written: dict[str, set[tuple[int, str]]] = {}
+        self._sparing: set[str] = set()
+        self._prune_at = 0.0
+        self.queue = QueueState(store.noted(_STATE) or QueueState.OPEN.value)
+
+    @property
+    def workers(self) -> tuple[WorkerProcess, ...]:
+        """The living workers."""
+        return tuple(self._workers.values())
+
+    @property
+    def is_drained(self) -> bool:
+        """Whether a drain is over: nothing runs any more."""
+        return self.queue is QueueState.DRAINING and all(w.job is None for w in self._workers.values())
+
+    def set_queue(self, state: QueueState) -> None:
+        """Open, pause or drain the queue. A drain ends with the service, so it is not kept."""
+        self._store.note(_STATE, (QueueState.OPEN if state is QueueState.DRAINING else state).value)
+        self.queue = state
+        _log.info("the queue is %s", state.value)
+
+    def assign(self) -> None:
+        """Give waiting jobs to idle devices, starting workers as needed."""
+        if self.queue is not QueueState.OPEN:
+            return
+        for device in self._settings.devices:
+            worker = self._workers.get(device)
+            if worker is not None and (worker.job is not None or worker.is_stopping):
+                continue
+            job = self._store.next_queued()
+            if job is None:
+                return
+            is_sparing = job in self._sparing
+            if worker is not None and is_sparing and not worker.spares_memory:
+                self._stop(worker)  # its successor takes the job
+                continue
+            if worker is None:
+                worker = self._workers[device] = self._spawn(device, is_sparing)
+            self._start(worker, job)
+
+    def cancel(self, job: str) -> JobStatus:
+        """Ask for a job's end; returns its status now."""
+        status = self._store.request_cancel(job)
+        worker = self._worker_of(job)
+        if worker is not None and worker.kill_at is None:
+            assert worker.pace is not None
+            worker.kill_at = worker.pace.cancel_until(time.monotonic())
+            if worker.route is not None:
+                self._tell(worker, Message("cancel", {"job": job}))
+        if status.state.is_final:
+            self._forget(job)
+            self._changed(job)
+        return status
+
+    def heard(self, worker: WorkerProcess, message: Message) -> None:
+        """Take in what a worker says. Raises StoreUnavailable, after which the same may be said again."""
+        body = message.body
+        if message.op == "ready":
+            if worker.job is not None:
+                self._send_job(worker)
+        elif worker.job is None or worker.pace is None or body.get("job") != worker.job:
+            _log.warning("process %d speaks of a job it does not have", worker.pid)
+        elif message.op == "report":
+            self._report(worker.job, str(body["kind"]), body["body"])
+            worker.pace.note(time.monotonic(), str(body["kind"]), body["body"])
+        elif message.op == "done":
+            self._end(worker, JobState.DONE, body["result"])
+        elif message.op == "cancelled":
+            self._end(worker, JobState.CANCELLED, {})
+        elif message.op == "spare":
+            self._start_over_sparing(worker, str(body["reason"]))
+        elif message.op == "failed":
+            self._fail(worker, body["error"])
+            worker.is_stopping = bool(body["is_last"])
+
+    def died(self, serial: int) -> None:
+        """Take in that a worker's process has ended; raises StoreUnavailable as :meth:`heard`."""
+        worker = next((w for w in self._workers.values() if w.serial == serial), None)
+        if worker is None:
+            return
+        job = worker.job
+        if job is not None:
+            self._after_death(worker, job)
+        del self._workers[worker.device]
+
+    def _after_death(self, worker: WorkerProcess, job: str) -> None:
+        how = worker.how_it_ended()
+        status = self._store.status(job)
+        _log.warning("the worker was %s", how, extra={"job": job})
+        if status.cancel_requested:
+            self._end(worker, JobState.CANCELLED, {"forced": True})
+        elif status.attempts >= MOST_ATTEMPTS:
+            text = f"The worker process died {status.attempts} times under this job, at last {how}."
+            remedy = "See the server's log; a driver or memory problem is likely."
+            self._fail(worker, WorkerCrashed(text, remedy=remedy).to_dict())
+        else:
+            self._store.retry(job, f"the worker process was {how}")
+            worker.job = None
+            self._changed(job)
+
+    def tend(self) -> None:
+        """Do what is due: kill workers that are stuck, end those idle for too long, forget old jobs."""
+        now = time.monotonic()
+        for worker in list(self._workers.values()):
+            if worker.kill_at is not None and now >= worker.kill_at:
+                why = "did not stop" if worker.job is None else "ignored the cancel"
+                _log.warning("process %d %s and is killed", worker.pid, why)
+                worker.kill_at = None
+                worker.kill(f"it {why}")
+            elif worker.job is not None and worker.pace is not None and now >= worker.pace.stuck_at:
+                _log.warning("process %d is stuck and is killed", worker.pid, extra={"job": worker.job})
+                worker.pace.note(now)  # its death is reported in a moment
+                worker.kill("it was stuck")
+            elif worker.is_stopping or worker.job is not None:
+                continue
+            elif now - worker.idle_since > self._settings.idle_unload_s:
+                self._stop(worker)
+        if now >= self._prune_at:
+            self._prune(now)
+
+    def park(self) -> None:
+        """Stop every worker; what ran is queued again and goes on after the next start."""
+        for worker in self._workers.values():
+            if worker.route is not None:
+                self._tell(worker, Message("stop"))
+        for worker in self._workers.values():
+            worker.end(STOP_SECONDS if worker.route is not None else 0.0)
+            if worker.job is None:
+                continue
+            try:
+                if self._store.status(worker.job).cancel_requested:
+                    self._store.finish(worker.job, JobState.CANCELLED, {})
+                else:
+                    self._store.requeue(worker.job, "the service was stopped")
+            except StoreUnavailable as problem:
+                _log.warning("the next start takes the job up: %s", problem, extra={"job": worker.job})
+        self._workers.clear()
+
+    def _start(self, worker: WorkerProcess, job: str) -> None:
+        self._store.start_attempt(job, worker.device)
+        self._written[job] = self._store.written_frames(job)
+        worker.job = job
+        worker.pace = Pace(self._settings.patience, time.monotonic())
+        self._changed(job)
+        _log.info("job starts on %s in process %d", worker.device, worker.pid, extra={"job": job})
+        if worker.route is not None:
+            self._send_job(worker)
+
+    def _start_over_sparing(self, worker: WorkerProcess, reason: str) -> None:
+        """Give the job to a fresh process that spares memory: what is left of this one is fragmented."""
+        job = str(worker.job)
+        self._store.requeue(job, reason)
+        self._sparing.add(job)
+        worker.job = None
+        worker.is_stopping = True
+        self._changed(job)
+
+    def _stop(self, worker: WorkerProcess) -> None:
+        worker.is_stopping = True
+        worker.kill_at = time.monotonic() + self._settings.patience.cancel_s
+        self._tell(worker, Message("stop"))
+
+    def _worker_of(self, job: str) -> WorkerProcess | None:
+        return next((worker for worker in self._workers.values() if worker.job == job), None)
+
+    def _send_job(self, worker: WorkerProcess) -> None:
+        assert worker.job is not None
+        status = self._store.status(worker.job)
+        if status.cancel_requested:
+            self._end(worker, JobState.CANCELLED, {})
+            return
+        plain, buffers = split_bulk(self._store.spec(worker.job))
+        body = {"job": worker.job, "spec": plain, "redo_of": self._store.redo_of(worker.job)}
+        self._tell(worker, Message("run", body, buffers=buffers))
+
+    def _report(self, job: str, kind: str, body: Mapping[str, Any]) -> None:
+        if kind == "frame":
+            # A second attempt reports again what the first had written; followers hear of a frame once.
+            frame = (int(body["frame"]), str(body["path"]))
+            if frame in self._written[job]:
+                return
+            self._store.append(job, kind, body)
+            self._written[job].add(frame)
+        else:
+            self._store.append(job, kind, body)
+        self._changed(job)
+
+    def _fail(self, worker: WorkerProcess, error: Mapping[str, Any]) -> None:
+        attempts = self._store.status(str(worker.job)).attempts
+        self._end(worker, JobState.FAILED, {"error": error, "attempts": attempts})
+
+    def _end(self, worker: WorkerProcess, state: JobState, body: Mapping[str, Any]) -> None:
+        job = str(worker.job)
+        self._store.finish(job, state, body)
+        worker.job = worker.pace = worker.kill_at = None
+        worker.idle_since = time.monotonic()
+        self._forget(job)
+        _log.info("job is %s", state.value, extra={"job": job})
+        self._changed(job)
+
+    def _forget(self, job: str) -> None:
+        self._written.pop(job, None)
+        self._sparing.discard(job)
+        shutil.rmtree(journal_folder(self._settings.home, job), ignore_errors=True)
+
+    def _prune(self, now: float) -> None:
+        """Forget old finished jobs, a few at a time, so that nobody waits for it."""
+        keep = self._settings.retention
+        before = time.time() - keep.days * DAY_SECONDS
+        old = self._store.forget_finished(before, keep.jobs, FORGOTTEN_AT_ONCE)
+        for job in old:
+            shutil.rmtree(references_folder(self._settings.home, job), ignore_errors=True)
+        if old:
+            _log.info("%d finished jobs are forgotten", len(old))
+        self._prune_at = now + (0.0 if len(old) == FORGOTTEN_AT_ONCE else RETENTION_EVERY_SECONDS)

@@ -1,0 +1,1 @@
+"""The process that runs one job at a time on one device."""

@@ -1,0 +1,131 @@
+"""Looks at every file the worker opens, at the moment it is opened.
+
+Roots that are checked only before a job do not hold: a link may be swapped while it runs. Python tells of
+every file it is about to open, rename or create (audit events, PEP 578), whichever module asks; the gate
+judges the real path then. Libraries that open files in C do not ask Python: EXR headers are always read by
+Python first, and where the kernel offers it ``landlock.py`` holds the roots against everything.
+"""
+
+import os
+import sys
+import tempfile
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from svfr_client.messages import JobSpec
+from svfr_server.roots import PathRoots, is_inside, named_inputs, real_path
+from svfr_server.worker.sources import Sources
+
+_WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
+_CREATING = {"os.mkdir": 0, "os.rename": 1, "os.link": 1, "os.symlink": 1}
+_ENDING = ".exr"
+_SCRATCH_ENDING = ".tmp.exr"
+
+
+class Gate:
+    """Judges the files of one job. Use it as a context manager around the pipeline.
+
+    ``home`` is the service's own folder: its own notes there are not the job's. ``appears`` is told the path
+    of every output just before it appears under its name. The gate raises PathForbidden and SourceChanged
+    inside the pipeline, where the file would have been opened.
+    """
+
+    def __init__(
+        self,
+        spec: JobSpec,
+        roots: PathRoots,
+        sources: Sources,
+        appears: Callable[[str], None],
+        home: Path,
+    ) -> None:
+        self._roots = roots
+        self._sources = sources
+        self._appears = appears
+        self._named = tuple({Path(path).parent for path in named_inputs(spec)} | set(roots.read))
+        self._home = home
+        self._scratch = (Path(tempfile.gettempdir()),)
+
+    def __enter__(self) -> "Gate":
+        _post.gate = self
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        _post.gate = None
+
+    def opens(self, path: str, flags: int) -> None:
+        """Judge a file that is about to be opened."""
+        if flags & _WRITING:
+            self.creates(path)
+        else:
+            self._sources.check(path)
+            if self._roots.read and self._is_named(path) and not self._is_scratch(path):
+                _raise(self._roots.read_problem(path))
+
+    def creates(self, path: str) -> None:
+        """Judge a file or folder that is about to be made or replaced."""
+        is_output = path.lower().endswith(_ENDING) or self._is_named(path)
+        if is_output and not self._is_scratch(path):
+            _raise(self._roots.write_problem(path))
+
+    def renames(self, path: str) -> None:
+        """Judge, and tell of, a file that is about to appear under its name."""
+        self.creates(path)
+        if path.lower().endswith(_ENDING) and not path.lower().endswith(_SCRATCH_ENDING):
+            self._appears(path)
+
+    def _is_named(self, path: str) -> bool:
+        """Whether the path is written below a folder the job names; others are a library's own files."""
+        if Path(path).is_relative_to(self._home):
+            return False
+        return any(Path(path).is_relative_to(folder) for folder in self._named)
+
+    def _is_scratch(self, path: str) -> bool:
+        return any(Path(path).is_relative_to(folder) for folder in self._scratch) and is_inside(
+            real_path(path), self._scratch
+        )
+
+
+class _Post:
+    """Where the interpreter's one hook, which cannot be removed, finds the gate of the running job."""
+
+    def __init__(self) -> None:
+        self.gate: Gate | None = None
+        self._judging = threading.local()
+
+    def hear(self, event: str, arguments: tuple[Any, ...]) -> None:
+        gate = self.gate
+        if gate is None or (event != "open" and event not in _CREATING):
+            return
+        if getattr(self._judging, "now", False):
+            return  # what the gate itself touches
+        self._judging.now = True
+        try:
+            if event == "open":
+                path, _, flags = arguments
+                if isinstance(path, str | bytes | os.PathLike):
+                    gate.opens(_absolute(path), int(flags or 0))
+            elif event == "os.rename":
+                gate.renames(_absolute(arguments[1]))
+            else:
+                gate.creates(_absolute(arguments[_CREATING[event]]))
+        finally:
+            self._judging.now = False
+
+
+def _absolute(path: Any) -> str:
+    return os.path.abspath(os.fsdecode(path))  # noqa: PTH100 - links must stay
+
+
+def _raise(problem: Exception | None) -> None:
+    if problem is not None:
+        raise problem
+
+
+_post = _Post()
+
+
+def install() -> None:
+    """Put the hook into this interpreter; once for each worker process."""
+    sys.addaudithook(_post.hear)

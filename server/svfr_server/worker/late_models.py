@@ -1,0 +1,30 @@
+"""The worker's models, made when the first job asks for one."""
+
+from typing import Any
+
+
+class LateModels:
+    """Stands for a :class:`svfr_restore.plan.models.ModelCache` and becomes it on first use.
+
+    Making it loads torch, which takes seconds: a worker says that it is ready before that, and a pipeline
+    without models never pays. ``spares_memory``: see ``memory.py``.
+    """
+
+    def __init__(self, device: str, spares_memory: bool = False) -> None:
+        self._device = device
+        self.spares_memory = spares_memory
+        self._cache: Any = None
+
+    def spare_memory(self) -> None:
+        """Let go of what is loaded; from now on the networks take turns in the device's memory."""
+        self._cache = None
+        self.spares_memory = True
+
+    def __getattr__(self, name: str) -> Any:
+        if self._cache is None:
+            from svfr_restore.plan.models import ModelCache
+            from svfr_server.worker.out_of_memory import SparingModels
+
+            cache = ModelCache(self._device)
+            self._cache = SparingModels(cache) if self.spares_memory else cache
+        return getattr(self._cache, name)

@@ -1,0 +1,239 @@
+"""The process that computes: ``python -m svfr_server.worker.main``, started by the supervisor only.
+
+It reads one line of JSON from its standard input (where to connect, with which keys, on which device),
+says that it is ready and then runs one job at a time. The input stays open as a lifeline: when it ends,
+the supervisor is gone and the worker ends too. torch and the pipeline are loaded with the first job, so
+that the supervisor hears of the worker at once.
+"""
+
+import importlib
+import json
+import logging
+import os
+import re
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from svfr_client.bulk import join_bulk
+from svfr_client.connection import KeyPair
+from svfr_client.errors import SeveralProblems, SvfrError, raise_problems
+from svfr_client.messages import JobSpec
+from svfr_client.records import from_plain, to_plain
+from svfr_client.wire import Message
+from svfr_server.errors import InternalFailure, OutOfDeviceMemory
+from svfr_server.job_store.cache import CacheKeeper
+from svfr_server.job_store.checkpoints import CheckpointStore
+from svfr_server.job_store.folders import checkpoint_folder, journal_folder, references_folder
+from svfr_server.job_store.storage import storage_error
+from svfr_server.logs import log_job, log_to_folder, log_to_stderr
+from svfr_server.roots import PathRoots
+from svfr_server.worker import file_guard, landlock
+from svfr_server.worker.late_models import LateModels
+from svfr_server.worker.link import JobReporter, WorkerLink
+from svfr_server.worker.out_of_memory import figures, is_device_lost, is_out_of_memory, let_go
+from svfr_server.worker.references import ReferenceKeeper
+from svfr_server.worker.resume import Resumption
+from svfr_server.worker.scratch import take_scratch
+from svfr_server.worker.sources import Sources
+
+CANCELLED = "CANCELLED"
+SUPERVISOR_GONE = 3
+DEVICE_LOST = 4
+MOST_PROBLEMS = 100
+MOST_TEXT = 2000
+_log = logging.getLogger(__name__)
+
+
+class _MemoryGaveOut(Exception):
+    """The job ran out of memory; what it held is not referred to any more."""
+
+
+@dataclass(frozen=True)
+class _Work:
+    """One job as it came: its id, what to do, and the job whose references it takes."""
+
+    job: str
+    spec: JobSpec
+    redo_of: str | None
+
+
+class Worker:
+    """Runs jobs for one supervisor until it is told to stop."""
+
+    def __init__(self, start: dict[str, Any]) -> None:
+        self._home = Path(start["home"])
+        self._roots = roots_of(start)
+        self._pipeline = str(start["pipeline"])
+        self._began_sparing = bool(start["spares_memory"])
+        keys = from_plain(KeyPair, start["keys"], "keys")
+        self._link = WorkerLink(str(start["endpoint"]), str(start["server_key"]), keys)
+        self._models = LateModels(str(start["device"]), self._began_sparing)
+
+    def serve(self) -> None:
+        """Take jobs until "stop"."""
+        self._link.send(Message("ready", {"pid": os.getpid()}))
+        while True:
+            message = self._link.next_order()
+            if message.op == "stop":
+                break
+            if message.op == "run" and not self._run(message):
+                break
+        self._link.close()
+
+    def _run(self, message: Message) -> bool:
+        """Run one job and report its end; False if the process should be replaced afterwards."""
+        job = str(message.body["job"])
+        log_job(job)
+        try:
+            answer = self._outcome(job, message)
+        finally:
+            log_job(None)
+        self._link.send(answer)
+        return answer.op != "spare" and not answer.body.get("is_last", False)
+
+    def _outcome(self, job: str, message: Message) -> Message:
+        try:
+            spec = JobSpec.from_json(join_bulk(message.body["spec"], message.buffers))
+            raise_problems(self._roots.problems(spec))
+            return self._climb_down(_Work(job, spec, message.body.get("redo_of")))
+        except SvfrError as problem:
+            if problem.code == CANCELLED:
+                return Message("cancelled", {"job": job})
+            return _failed(job, problem)
+        except OSError as problem:
+            _log.exception("the job failed")
+            return _failed(job, storage_error(problem))
+        except Exception as problem:
+            _log.exception("the job failed")
+            text = f"{type(problem).__name__}: {problem}"
+            return _failed(job, InternalFailure(text, remedy="See the server's log."))
+
+    def _climb_down(self, work: _Work) -> Message:
+        """Run the job; when memory gives out, go down the ladder of ``memory.py``."""
+        try:
+            return self._done(work)
+        except _MemoryGaveOut:
+            let_go()
+        if not self._models.spares_memory:
+            _log.warning("memory gave out; the networks take turns from now on: %s", figures())
+            self._models.spare_memory()
+            let_go()
+            try:
+                return self._done(work)
+            except _MemoryGaveOut:
+                let_go()
+        if not self._began_sparing:
+            reason = f"memory gave out ({figures()}); a fresh process with less in use goes on"
+            return Message("spare", {"job": work.job, "reason": reason})
+        text = f"Memory did not suffice, even with the least in use: {figures()}."
+        remedy = "Close other programs that use the device, or choose a smaller model."
+        return _failed(work.job, OutOfDeviceMemory(text, remedy=remedy), is_last=True)
+
+    def _done(self, work: _Work) -> Message:
+        """Run the job to its end; raises _MemoryGaveOut without a reference to what was computed."""
+        try:
+            result = self._compute(work)
+            return Message("done", {"job": work.job, "result": _summary(result)})
+        except Exception as problem:
+            if is_device_lost(problem) and not is_out_of_memory(problem):
+                _log.exception("the device is lost, the process ends")
+                os._exit(DEVICE_LOST)  # the supervisor gives the job to a fresh one, once
+            if not is_out_of_memory(problem):
+                raise
+            _log.warning("out of memory: %s", problem)
+        raise _MemoryGaveOut
+
+    def _compute(self, work: _Work) -> Any:
+        run_job = load_pipeline(self._pipeline)
+        cache = CacheKeeper(self._home)
+        cache.trim()
+        store = CheckpointStore(
+            checkpoint_folder(self._home), journal_folder(self._home, work.job), cache.saved
+        )
+        references = ReferenceKeeper(store, *map(self._references, (work.job, work.redo_of)))
+        resumption = Resumption(work.spec, store.journal)
+        sources = Sources.of_job(work.spec, store.journal)
+        reporter = JobReporter(work.job, self._link)
+
+        def report(one: Any) -> None:
+            resumption.note(one)
+            reporter.report(one)
+
+        cancelled = partial(self._link.is_cancelled, work.job)
+        with file_guard.Gate(work.spec, self._roots, sources, resumption.appears, self._home):
+            result = run_job(resumption.spec_to_run(), self._models, report, cancelled, references)
+        sources.check_all()
+        return result
+
+    def _references(self, job: str | None) -> CheckpointStore | None:
+        return None if job is None else CheckpointStore(references_folder(self._home, job))
+
+
+def roots_of(start: dict[str, Any]) -> PathRoots:
+    """Return the roots that the supervisor wrote into the worker's starting line."""
+    return PathRoots(*(tuple(map(Path, start[name])) for name in ("read_roots", "write_roots", "protected")))
+
+
+def load_pipeline(name: str) -> Callable[..., Any]:
+    """Return the function that ``name`` ("module:function") stands for.
+
+    Raises :class:`InternalFailure` if it is not there.
+    """
+    module, _, function = name.partition(":")
+    try:
+        found: Callable[..., Any] = getattr(importlib.import_module(module), function)
+    except (ImportError, AttributeError, ValueError) as problem:
+        raise InternalFailure(f"The pipeline {name} cannot be loaded: {problem}.") from problem
+    return found
+
+
+def _summary(result: Any) -> dict[str, Any]:
+    """Return what the last event says; the written frames were reported one by one."""
+    summary: dict[str, Any] = to_plain(result)
+    summary["frames_written"] = len(summary.pop("outputs"))
+    return summary
+
+
+def _failed(job: str, problem: SvfrError, is_last: bool = False) -> Message:
+    """Return the last message about a job; a long list of problems is cut, since it is kept as an event."""
+    if isinstance(problem, SeveralProblems):
+        problem = SeveralProblems(problem.problems[:MOST_PROBLEMS])
+    error = problem.to_dict()
+    for one in (error, *error.get("problems", ())):
+        one["message"] = one["message"][:MOST_TEXT]
+    return Message("failed", {"job": job, "error": error, "is_last": is_last})
+
+
+def _watch_lifeline() -> None:
+    """End the process when the supervisor is gone, whatever it is computing."""
+    lifeline = sys.stdin.fileno()  # not the buffered reader: its lock would block the interpreter's exit
+    while os.read(lifeline, 4096):
+        pass
+    os._exit(SUPERVISOR_GONE)
+
+
+def main() -> None:
+    """Run the worker that the supervisor described on the standard input."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in a terminal is the supervisor's to handle
+    start = json.loads(sys.stdin.buffer.readline())
+    log_to_stderr()
+    device = re.sub(r"[^A-Za-z0-9-]", "_", str(start["name"]))
+    log_to_folder(Path(start["home"]) / "logs", f"worker-{device}.log")
+    threading.Thread(target=_watch_lifeline, daemon=True).start()
+    if start["umask"] is not None:
+        os.umask(int(start["umask"]))
+    take_scratch(Path(start["home"]), device)
+    file_guard.install()
+    if landlock.confine(roots_of(start), Path(start["home"])):
+        _log.info("the kernel holds this process inside the roots")
+    Worker(start).serve()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,122 @@
+"""What to do when memory gives out, and how much there was.
+
+The ladder: let go of everything and run the job again with only the networks in the device's memory that are
+computing; then the same in a fresh process, because what is left of the first one is fragmented; then fail,
+with figures. Checkpoints keep what was computed, so a rung costs at most one denoise step. Each rung gives
+the same pixels as the first.
+"""
+
+import gc
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+if TYPE_CHECKING:
+    import torch
+
+    from svfr.models.model import Model
+    from svfr_restore.plan.models import ModelCache
+
+_CPU_ALLOCATOR = "DefaultCPUAllocator"
+_DEVICE_LOST = ("CUDA error", "device-side assert", "cuBLAS", "cuDNN error")
+
+
+def is_out_of_memory(problem: BaseException) -> bool:
+    """Return whether a job failed for lack of memory, on the device or of the machine."""
+    names = {kind.__name__ for kind in type(problem).__mro__}
+    if names & {"OutOfMemoryError", "MemoryError"}:
+        return True
+    return isinstance(problem, RuntimeError) and _CPU_ALLOCATOR in str(problem)
+
+
+def is_device_lost(problem: BaseException) -> bool:
+    """Return whether the device's state is beyond use, so that only a fresh process helps."""
+    text = str(problem)
+    return isinstance(problem, RuntimeError) and any(words in text for words in _DEVICE_LOST)
+
+
+def let_go() -> None:
+    """Give back what nobody uses any more."""
+    gc.collect()
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.cuda.is_available():
+        torch.cuda.empty_cache()
+
+
+def figures() -> str:
+    """Return in words how much memory there is, and how much this process took at most."""
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.cuda.is_available():
+        free, total = torch.cuda.mem_get_info()
+        peak = torch.cuda.max_memory_allocated()
+        return f"{_gib(free)} of {_gib(total)} free on the device, {_gib(peak)} used by the job at its peak"
+    meminfo = Path("/proc/meminfo")
+    if not meminfo.exists():
+        return "how much memory is free is not known on this system"
+    lines = dict(line.split(":", 1) for line in meminfo.read_text(encoding="ascii").splitlines())
+    total, free = (int(lines[name].split()[0]) * 1024 for name in ("MemTotal", "MemAvailable"))
+    import resource  # there is none on Windows, which has no /proc/meminfo either
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    return f"{_gib(free)} of {_gib(total)} free, {_gib(peak)} used by the worker at its peak"
+
+
+def _gib(count: int) -> str:
+    return f"{count / 2**30:.1f} GiB"
+
+
+class SparingModels:
+    """A model cache whose networks take turns in the device's memory.
+
+    While pictures are encoded or decoded, which takes the most, the UNet waits in the machine's memory, and
+    the other way round. The same networks compute on the same device: the pixels stay the same.
+    """
+
+    def __init__(self, cache: "ModelCache") -> None:
+        self._cache = cache
+        self._models: dict[int, tuple[Model, Model]] = {}
+
+    def get(self, name: str) -> "Model":
+        """Return the model, its codec waiting outside the device until it is needed."""
+        model = self._cache.get(name)
+        known = self._models.get(id(model))
+        if known is None:
+            self._models = {id(model): (model, replace(model, codec=cast(Any, TurnTakingCodec(model))))}
+            known = self._models[id(model)]
+        return known[1]
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._cache, name)
+
+
+class TurnTakingCodec:
+    """A model's codec that sends the UNet away while it works, and goes itself afterwards."""
+
+    def __init__(self, model: "Model") -> None:
+        self._unet: Any = model.unet
+        self._codec = model.codec
+        self._device = model.unet.conv_in.weight.device
+        self._codec.to("cpu")
+
+    def encode(self, pictures: "torch.Tensor") -> "torch.Tensor":
+        """Encode as the codec itself does."""
+        return self._in_turn(self._codec.encode, pictures)
+
+    def decode(self, latents: "torch.Tensor") -> "torch.Tensor":
+        """Decode as the codec itself does."""
+        return self._in_turn(self._codec.decode, latents)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._codec, name)
+
+    def _in_turn(self, work: Any, values: "torch.Tensor") -> "torch.Tensor":
+        self._unet.to("cpu")
+        self._codec.to(self._device)
+        try:
+            result: torch.Tensor = work(values.to(self._device))
+        finally:
+            self._codec.to("cpu")
+            let_go()
+            self._unet.to(self._device)
+        return result

@@ -1,0 +1,153 @@
+import dataclasses
+import json
+
+import pytest
+
+from svfr.errors import ModelSpecInvalid
+from svfr.models.spec import FileRecord, ModelSpec, Preset
+
+BODY = {
+    "format": 1,
+    "name": "mini",
+    "kind": "diffusion",
+    "preview": True,
+    "crop_px": 96,
+    "window": 8,
+    "overlap": 3,
+    "hole_plane": False,
+    "latent_channels": 2,
+    "codec": {"kind": "linear_patch", "coefficients": [0, 5], "mean": [0.0, 0.1], "std": [1.0, 2.0]},
+    "unet": {
+        "in_channels": 6,
+        "out_channels": 2,
+        "cross_attention_dim": 64,
+        "addition_time_embed_dim": 32,
+        "projection_class_embeddings_input_dim": 96,
+    },
+    "objective": {"kind": "residual", "sigma_data": 0.5},
+    "schedule": {"kind": "karras", "sigma_min": 0.05, "sigma_max": 20.0, "rho": 7},
+    "identity": {"kind": "conv", "channels": 64, "widths": [24, 32, 48]},
+    "hole_fill": "telea",
+    "presets": {
+        name: {"reference_steps": 1, "steps": 1, "initial_noise": 0.0, "guidance": 1.0, "sigmas": None}
+        for name in ("draft", "standard", "final")
+    },
+    "files": {"unet.safetensors": {"sha256": "ab", "bytes": 12}},
+    "licence": "Apache-2.0",
+    "training": {"steps": 1000},
+}
+
+
+def changed(path: str, value: object) -> dict:
+    """Return BODY with the entry at a dotted path set, or removed when the value is Ellipsis."""
+    body = json.loads(json.dumps(BODY))
+    *parents, last = path.split(".")
+    place = body
+    for key in parents:
+        place = place[key]
+    if value is ...:
+        del place[last]
+    else:
+        place[last] = value
+    return body
+
+
+def problems_of(body: object) -> str:
+    with pytest.raises(ModelSpecInvalid) as caught:
+        ModelSpec.from_json(body, "there/model.json")
+    assert caught.value.path == "there/model.json"
+    return "; ".join(caught.value.problems)
+
+
+def test_a_spec_survives_the_way_through_json() -> None:
+    spec = ModelSpec.from_json(BODY)
+    assert spec.presets["draft"] == Preset(1, 1, 0.0, 1.0)
+    assert spec.files == {"unet.safetensors": FileRecord("ab", 12)}
+    assert ModelSpec.from_json(json.loads(json.dumps(spec.to_json()))) == spec
+
+
+def test_a_preset_with_its_own_sigmas_survives_the_way_through_json() -> None:
+    spec = ModelSpec.from_json(BODY)
+    preset = Preset(2, 2, 1.0, 2.0, (700.0, 54.5))
+    spec = dataclasses.replace(spec, presets=dict(spec.presets, draft=preset))
+    assert ModelSpec.from_json(spec.to_json()).presets["draft"] == preset
+
+
+def test_the_built_in_kinds_need_no_network_entries() -> None:
+    keys = ("format", "name", "preview", "crop_px", "hole_fill", "licence")
+    body = {key: BODY[key] for key in keys} | {"kind": "probe"}
+    spec = ModelSpec.from_json(body)
+    assert (spec.codec, spec.identity, spec.unet) == (None, None, {})
+    assert spec.to_json() == body
+
+
+def test_all_unknown_and_missing_keys_are_named_at_once() -> None:
+    body = changed("codec.std", ...)
+    body["colour"] = "red"
+    body["schedule"]["rhoo"] = 7
+    del body["window"], body["presets"]["final"]
+    problems = problems_of(body)
+    for text in (
+        "unknown key colour",
+        "unknown key schedule.rhoo",
+        "missing key window",
+        "missing key codec.std",
+        "missing key presets.final",
+    ):
+        assert text in problems
+    assert "presets.final." not in problems
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "says"),
+    [
+        ("format", 2, "format 2 is not known"),
+        ("kind", "gan", "kind must be one of diffusion, identity, probe, not 'gan'"),
+        ("preview", 1, "preview must be true or false"),
+        ("crop_px", 96.0, "crop_px must be an integer"),
+        ("crop_px", True, "crop_px must be an integer"),
+        ("crop_px", 98, "crop_px must be a multiple of 4"),
+        ("window", 0, "window must be at least 1"),
+        ("overlap", 8, "overlap must be smaller than window"),
+        ("codec", "linear", "codec must be an object"),
+        ("codec.mean", [0.0], "codec.coefficients, mean and std must be of one length"),
+        ("codec.std", [1.0, 0.0], "codec.std must be positive"),
+        ("codec.coefficients", [0, 48], "codec.coefficients must be below 48"),
+        ("codec", {"kind": "kl_temporal", "config": {}}, "codec.config.block_out_channels must be a list"),
+        (
+            "identity",
+            {"kind": "iresnet100", "channels": 64, "widths": [4], "layers": [1], "id_crop": "official"},
+            "identity.layers and widths must have 4 entries",
+        ),
+        ("unet.addition_time_embed_dim", "x", "must be 3 x addition_time_embed_dim"),
+        ("codec.std", [0.0, "x"], "codec.std must be a list of finite numbers"),
+        ("unet.in_channels", 4, "unet.in_channels must be 6"),
+        ("unet.out_channels", 4, "unet.out_channels must be 2"),
+        ("identity.channels", 32, "identity.channels must be unet.cross_attention_dim"),
+        ("unet.projection_class_embeddings_input_dim", 64, "must be 3 x addition_time_embed_dim"),
+        ("objective.kind", "x0", "objective.kind must be one of v, residual"),
+        ("schedule.sigma_min", 0, "schedule.sigma_min must be a finite number above 0"),
+        ("schedule.sigma_max", 0.01, "schedule.sigma_min must be below sigma_max"),
+        ("schedule.kind", "linear", "schedule.kind must be one of karras"),
+        ("presets.draft.steps", 0, "presets.draft.steps must be at least 1"),
+        (
+            "presets.draft.sigmas",
+            [1.0, 2.0],
+            "presets.draft.sigmas must be one falling, positive value a step",
+        ),
+        ("presets.draft.guidance", float("nan"), "presets.draft.guidance must be a finite number"),
+        ("presets.fast", {}, "unknown key presets.fast"),
+        ("files", {"../unet": {"sha256": "a", "bytes": 1}}, "must be the name of a file inside the folder"),
+    ],
+)
+def test_an_impossible_entry_is_named(path: str, value: object, says: str) -> None:
+    assert says in problems_of(changed(path, value))
+
+
+def test_an_incomplete_file_record_is_named() -> None:
+    body = changed("files", {"unet.safetensors": {"sha256": "a"}})
+    assert "missing key files.unet.safetensors.bytes" in problems_of(body)
+
+
+def test_a_document_that_is_no_object_is_refused() -> None:
+    assert "not a JSON object" in problems_of([1, 2])

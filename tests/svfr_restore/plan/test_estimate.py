@@ -1,0 +1,122 @@
+"""An estimate counts what a job will do, and its figures have the right size."""
+
+import dataclasses
+from pathlib import Path
+
+import job_samples
+import pytest
+
+from svfr.diffusion.objectives import Objective
+from svfr.models.spec import CodecSpec, IdentitySpec, ModelSpec, Preset, ScheduleSpec
+from svfr_client.messages import Box, FaceChoice, JobSpec
+from svfr_restore.job import survey_job
+from svfr_restore.plan.compute_cost import sustained_rate, window_cost
+from svfr_restore.plan.estimate import Estimate, branch_evaluations, estimate_job
+from svfr_restore.plan.job_plan import plan_job
+from svfr_restore.plan.models import ModelCache
+from svfr_restore.plan.track_plan import plan_tracks
+
+pytestmark = pytest.mark.usefixtures("scratch")
+
+
+def estimated(spec: JobSpec, parameters: int = 1_000_000) -> Estimate:
+    plan = plan_job(spec, ModelCache())
+    return estimate_job(plan, plan_tracks(plan, survey_job(plan, lambda report: None)), parameters)
+
+
+@pytest.mark.parametrize(("preset", "branches"), [("draft", 1), ("standard", 2)])
+@pytest.mark.parametrize("sampler", ["studio", "official"])
+def test_the_evaluations_are_those_the_job_makes(
+    plate: str, tiny_model: str, tmp_path: Path, preset: str, branches: int, sampler: str
+) -> None:
+    spec = job_samples.job(plate, tmp_path, "1001-1010", model=tiny_model, preset=preset, sampler=sampler)
+    counts = job_samples.run(spec).counts
+    expected = counts["reference_windows"] + branches * counts["denoise_windows"]
+    assert estimated(dataclasses.replace(spec, existing="overwrite")).unet_calls == expected
+
+
+def test_nothing_is_written_or_loaded(
+    plate: str, tiny_model: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ModelCache, "get", lambda *_: pytest.fail("the model was loaded"))
+    estimated(job_samples.job(plate, tmp_path / "out", model=tiny_model))
+    assert not (tmp_path / "out").exists()
+
+
+def test_more_frames_and_faces_cost_more(plate: str, tiny_model: str, tmp_path: Path) -> None:
+    short = estimated(job_samples.job(plate, tmp_path, "1001-1004", model=tiny_model))
+    long = estimated(job_samples.job(plate, tmp_path, "1001-1008", model=tiny_model))
+    faces = FaceChoice("box", boxes=(job_samples.BOX, Box(2.0, 2.0, 30.0, 30.0)))
+    crowd = estimated(job_samples.job(plate, tmp_path, "1001-1004", model=tiny_model, faces=faces))
+    assert (short.frames_read, short.frames_written, short.tracks) == (4, 4, 1)
+    assert (long.frames_written, crowd.tracks) == (8, 2)
+    for more in (long, crowd):
+        assert more.unet_calls > short.unet_calls
+        assert more.seconds > short.seconds > 0.0
+        assert more.spool_bytes == 2 * short.spool_bytes == 2 * (2 * 4 * 32 * 32 * 3 * 4)
+        assert more.checkpoint_bytes > short.checkpoint_bytes > 0
+    assert long.memory_bytes == short.memory_bytes  # pixels stream
+    assert long.output_bytes == 2 * short.output_bytes > 0
+
+
+def test_a_model_without_a_network_costs_pictures_only(plate: str, tmp_path: Path) -> None:
+    estimate = estimated(job_samples.job(plate, tmp_path), 0)
+    assert estimate.unet_calls == estimate.checkpoint_bytes == 0
+    assert estimate.seconds > 0.0 and estimate.memory_bytes > 100e6
+
+
+def official(window: int) -> ModelSpec:
+    """The published UNet and autoencoder."""
+    unet = {
+        "sample_size": 96,
+        "in_channels": 12,
+        "out_channels": 4,
+        "down_block_types": ["CrossAttnDownBlockSpatioTemporal"] * 3 + ["DownBlockSpatioTemporal"],
+        "up_block_types": ["UpBlockSpatioTemporal"] + ["CrossAttnUpBlockSpatioTemporal"] * 3,
+        "block_out_channels": [320, 640, 1280, 1280],
+        "addition_time_embed_dim": 256,
+        "projection_class_embeddings_input_dim": 768,
+        "layers_per_block": 2,
+        "cross_attention_dim": 1024,
+        "num_attention_heads": [5, 10, 20, 20],
+        "num_frames": window,
+    }
+    autoencoder = {
+        "block_out_channels": [128, 256, 512, 512],
+        "down_block_types": ["DownEncoderBlock2D"] * 4,
+        "latent_channels": 4,
+        "layers_per_block": 2,
+    }
+    return ModelSpec(
+        name="official",
+        kind="diffusion",
+        preview=False,
+        crop_px=512,
+        hole_fill="white",
+        licence="none",
+        window=window,
+        overlap=3,
+        latent_channels=4,
+        codec=CodecSpec("kl_temporal", autoencoder),
+        unet=unet,
+        objective=Objective("v", 1.0),
+        schedule=ScheduleSpec(0.002, 700.0, 7.0),
+        identity=IdentitySpec("iresnet100", 1024, (64, 128, 256, 512), (3, 13, 30, 3)),
+        presets={"final": Preset(50, 30, 1.0, 2.0)},
+    )
+
+
+def test_the_official_model_is_counted_without_its_weights() -> None:
+    model = official(16)
+    # 53 windows of pass 1, and 33 of pass 2 in two branches
+    assert branch_evaluations(model, model.presets["final"], 16, "official") == 53 + 66
+    cost = window_cost(model)
+    # an independent figure: the UNet of SVD takes about 1.3 tera-operations a frame at 512 px
+    assert 1e13 < cost.unet < 4e13
+    assert cost.encode > 0 and cost.decode > cost.encode
+    assert window_cost(official(8)).unet == pytest.approx(cost.unet / 2, rel=0.1)
+
+
+def test_this_machine_does_some_operations_a_second() -> None:
+    assert 1e8 < sustained_rate("cpu") < 1e15
+    assert sustained_rate("cpu") == sustained_rate("cpu")  # measured once

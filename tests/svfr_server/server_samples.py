@@ -1,0 +1,46 @@
+"""A service in a process of its own, and the jobs that its tests send."""
+
+import os
+import signal
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from svfr_client.client import Client
+from svfr_client.connection import find_connection
+from svfr_client.errors import SvfrError
+from svfr_client.messages import JobSpec
+from svfr_server.start import start_local_server
+
+
+@dataclass
+class Service:
+    """A service that runs; ``home`` is its folder."""
+
+    home: Path
+    arguments: list[str] = field(default_factory=list)
+
+    def start(self) -> None:
+        given = ["--pipeline", "service_pipelines:run_job", "--device", "cpu", "--idle-exit", "120"]
+        start_local_server(self.home, arguments=[*given, *self.arguments]).close()
+
+    def client(self) -> Client:
+        return Client(folder=self.home, reply_seconds=3.0)
+
+    def kill(self) -> None:
+        os.kill(find_connection(self.home).pid, signal.SIGKILL)
+
+    def stop(self) -> None:
+        try:
+            with self.client() as client:
+                client.shutdown()
+        except SvfrError:
+            return  # a test stopped or killed it
+
+
+StartService = Callable[..., Service]
+
+
+def job(pipeline: str, frames: str = "1001-1004", plate: str = "/p/a.%04d.exr") -> JobSpec:
+    """A job for one of the test pipelines."""
+    return JobSpec(plate, frames, ("bfr",), "/p/out/a.%04d.exr", model=pipeline)

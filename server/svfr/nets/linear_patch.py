@@ -108,3 +108,11 @@ def measure_spec(coefficients: Sequence[int], pictures: torch.Tensor) -> LinearP
     raw = functional.conv2d(pictures, patch_basis(coefficients), stride=PATCH_PX)
     mean, std = raw.mean((0, 2, 3)), raw.std((0, 2, 3))
     return LinearPatchSpec(tuple(coefficients), tuple(mean.tolist()), tuple(std.tolist()))
+
+
+def with_scaling_of(spec: LinearPatchSpec, given: LinearPatchSpec) -> LinearPatchSpec:
+    """Return ``spec`` with the mean and std that ``given`` has for the coefficients that both keep."""
+    known = {index: at for at, index in enumerate(given.coefficients)}
+    means = [given.mean[known[c]] if c in known else spec.mean[k] for k, c in enumerate(spec.coefficients)]
+    spreads = [given.std[known[c]] if c in known else spec.std[k] for k, c in enumerate(spec.coefficients)]
+    return LinearPatchSpec(spec.coefficients, tuple(means), tuple(spreads))

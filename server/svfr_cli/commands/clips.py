@@ -60,6 +60,28 @@ def list_clips(
         _say_counts(output, out, read_clip_list(out))
 
 
+@app.command("portraits")
+def list_portraits(
+    folder: Annotated[Path, typer.Argument(help="A folder of portraits, or of clones of the repositories.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="The list to write, ending in .jsonl.")],
+    as_json: AsJson = False,
+) -> None:
+    """Write a list of the portraits in FOLDER; the pictures' hashes decide who is held back, one in seven.
+
+    The people that mini learnt from: git clone CivilServiceUSA/us-house and us-senate into FOLDER.
+    """
+    if out.suffix != ".jsonl":
+        raise typer.BadParameter(f"{out} does not end in .jsonl")
+    with speaking(as_json) as output:
+        from svfr_lab.clips import portraits
+
+        found = portraits.list_portraits(folder)
+        portraits.write_portrait_list(out, found, portraits.PUBLISHED)
+        train, held = len(found.trained_with), len(found.held_back)
+        body = {"path": str(out.absolute()), "train": train, "held_back": held, "sha256": found.sha256}
+        output.result("listed", body, f"{out}: {train} portraits to train with, {held} held back.")
+
+
 @app.command("prepare")
 def prepare(
     clip_list: Annotated[Path, typer.Argument(metavar="LIST", help="A list of clips.")],

@@ -116,10 +116,26 @@ class DamagedClips:
 
     def _sample(self, rng: np.random.Generator, phase: Phase) -> list[ClipBatch]:
         """Draw one clip and return it under different task sets."""
+        index, clean, landmarks = self._clean_clip(rng, phase.frames)
+        clean = fade_colour(clean, rng, phase.faded_colour_share)
+        samples: list[ClipBatch] = []
+        used: set[frozenset[str]] = set()
+        while len(samples) < phase.tasks_per_clip:
+            tasks = self._task_sets[rng.choice(len(self._task_sets), p=self._shares)]
+            if tasks not in used:
+                used.add(tasks)
+                samples.append(self._damaged(index, clean, landmarks, tasks, rng, DAMAGES[phase.damage]))
+        return samples
+
+    def _clean_clip(self, rng: np.random.Generator, frames: int) -> tuple[int, Float32, Float32]:
+        """Draw a clip: its number, augmented frames with the reference last, and their landmarks.
+
+        Frames (frames + 1, S, S, 3) in code values, landmarks (frames + 1, L, 2) in shares of the side.
+        """
         drawn = self._store.drawn
         index = drawn[int(rng.integers(len(drawn)))]
         backwards = rng.random() < 0.5
-        count, frames = self._store.frame_count(index), phase.frames
+        count = self._store.frame_count(index)
         start = int(rng.integers(count - frames + 1))
         other = int(rng.integers(count))
         far = self._store.picture_count(index) - count
@@ -130,15 +146,7 @@ class DamagedClips:
             chosen = [count - 1 - frame if frame < count else frame for frame in chosen]
         codes, landmarks_px = self._store.read(index, chosen)
         clean, landmarks = augment_with_landmarks(codes, landmarks_px, rng)
-        clean = fade_colour(clean, rng, phase.faded_colour_share)
-        samples: list[ClipBatch] = []
-        used: set[frozenset[str]] = set()
-        while len(samples) < phase.tasks_per_clip:
-            tasks = self._task_sets[rng.choice(len(self._task_sets), p=self._shares)]
-            if tasks not in used:
-                used.add(tasks)
-                samples.append(self._damaged(index, clean, landmarks, tasks, rng, DAMAGES[phase.damage]))
-        return samples
+        return index, clean, landmarks
 
     def _damaged(
         self,

@@ -25,3 +25,9 @@ class LandmarkPredictorUnusable(SvfrError):
     """A file that should predict 68 landmarks is no such file, or predicts other ones."""
 
     code = "LAB_LANDMARK_PREDICTOR_UNUSABLE"
+
+
+class PortraitListInvalid(SvfrError):
+    """A list of portraits, or a picture that it names, is not what it should be."""
+
+    code = "LAB_PORTRAIT_LIST_INVALID"

@@ -6,9 +6,16 @@ Where a range comes from stands in docs/training.md. Lengths in pixels are those
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from svfr_lab.degradation.basic import TRAINING, TRAINING_BROAD, TRAINING_WIDE, DamageRecipe
+from svfr_lab.degradation.basic import (
+    TRAINING,
+    TRAINING_BROAD,
+    TRAINING_WIDE,
+    DamageRecipe,
+    DegradationParameters,
+)
 from svfr_lab.degradation.dirt import DirtRanges
 from svfr_lab.degradation.holes import HoleRanges
+from svfr_lab.degradation.mixture import Mixture
 from svfr_lab.degradation.noise import GrainRanges, SensorNoiseRanges
 from svfr_lab.degradation.optics import BlurRanges
 from svfr_lab.degradation.ranges import CopyRanges, DamageRanges, FilmRanges
@@ -99,6 +106,65 @@ RICH = DamageRanges(
 )
 """All kinds of damage, mild and severe."""
 
+_CAMERA = DegradationParameters(
+    blur_sigma_px=(0.05, 2.2),
+    usual_scale=1.5,
+    any_scale=(1.0, 5.0),
+    any_scale_share=0.8,
+    noise_sd_code=(0.2 / 255, 7 / 255),
+    jpeg_quality=(50, 98),
+    polygon_share=0.5,
+    small_hole_share=0.3,
+    moving_hole_share=0.4,
+)
+_HARDLY_ANY = DegradationParameters(
+    blur_sigma_px=(0.05, 0.3),
+    usual_scale=1.0,
+    noise_sd_code=(0.0, 0.6 / 255),
+    jpeg_quality=(92, 100),
+    polygon_share=0.5,
+    small_hole_share=0.3,
+    moving_hole_share=0.4,
+)
+_STREAMED = DamageRanges(
+    film=FilmRanges(
+        orthochromatic_share=0.0,
+        blur=BlurRanges(0.5, (0.1, 0.8)),
+        grain=GrainRanges(0.15, (1 / 255, 6 / 255), (0.2, 0.7)),
+        fade=FadeRanges(0.0, (0.0, 0.0), 0.0, (0.0, 0.0), (0.0, 0.0)),
+        dirt=DirtRanges(0.0, (0.0, 0.0), (0.3, 1.0), 0, (0.3, 1.0)),
+        flicker=FlickerRanges(0.0, (0.0, 0.0), (0.0, 0.0), (0.0, 0.0), (0.5, 0.95)),
+    ),
+    first_copy=CopyRanges(
+        blur=BlurRanges(0.2, (0.1, 0.5)),
+        shrink=ShrinkRanges((1.0, 4.0)),
+        noise=SensorNoiseRanges((0.0, 5 / 255), (0.0, 5 / 255)),
+        jpeg_share=0.1,
+        jpeg_quality=(50, 95),
+        video=VideoRanges(1.0),
+    ),
+    second_copy=CopyRanges(
+        blur=BlurRanges(0.2, (0.1, 0.5)),
+        shrink=ShrinkRanges((1.0, 1.5)),
+        noise=SensorNoiseRanges((0.0, 2 / 255), (0.0, 0.0)),
+        jpeg_share=0.4,
+        jpeg_quality=(50, 95),
+        video=VideoRanges(0.6),
+    ),
+    second_copy_share=0.1,
+    holes=RICH.holes,
+)
+
+EVERY_RATIO = Mixture(((_CAMERA, 0.63), (_HARDLY_ANY, 0.22), (_STREAMED, 0.15)))
+"""What footage has at any size of the face in it: every ratio from 1 to 5, and a fifth hardly damaged."""
+
 DAMAGES: Mapping[str, DamageRecipe] = MappingProxyType(
-    {"usual": TRAINING, "wide": TRAINING_WIDE, "broad": TRAINING_BROAD, "film": FILM, "rich": RICH}
+    {
+        "usual": TRAINING,
+        "wide": TRAINING_WIDE,
+        "broad": TRAINING_BROAD,
+        "film": FILM,
+        "rich": RICH,
+        "every_ratio": EVERY_RATIO,
+    }
 )

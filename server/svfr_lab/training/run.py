@@ -27,6 +27,8 @@ from svfr.training.nets.svd_parts import SvdSource
 from svfr.training.recipe.config import NetworkConfig, TrainConfig, read_config
 from svfr_lab.clips.degraded_clips import DamagedClips, RenderedClips
 from svfr_lab.clips.list_file import LIST_SUFFIX, read_clip_list
+from svfr_lab.clips.portrait_clips import PortraitClips
+from svfr_lab.clips.portraits import is_portrait_list, read_portrait_list
 from svfr_lab.clips.video_clips import VideoClips
 from svfr_lab.heads.dataset import file_sha256, open_rendered_folder
 from svfr_lab.training.tensorboard_log import Board
@@ -89,6 +91,9 @@ def open_clips(data: Path, config: TrainConfig) -> DamagedClips:
     plane = False
     if isinstance(network, NetworkConfig):
         fill, plane = network.hole_fill, network.hole_plane
+    if is_portrait_list(data):
+        points = prior is not None
+        return PortraitClips(data, config.task_shares, network.crop_px, fill, plane, points)
     if data.suffix != LIST_SUFFIX:
         return RenderedClips(data, config.task_shares, hole_fill=fill, hole_plane=plane, landmarks=landmarks)
     frames = max(phase.frames for phase in config.phases)
@@ -150,6 +155,13 @@ def _export(trainer: Trainer, config: TrainConfig, request: TrainRequest) -> Pat
 
 def _data_record(data: Path) -> dict[str, Any]:
     """Return what tells the training data apart from other data, without the paths of this machine."""
+    if is_portrait_list(data):
+        portraits = read_portrait_list(data)
+        return {
+            "portraits_sha256": portraits.sha256,
+            "people": len(portraits.trained_with),
+            "held_back": len(portraits.held_back),
+        }
     if data.suffix == LIST_SUFFIX:
         entries = read_clip_list(data).entries
         people = len({entry.identity for entry in entries})

@@ -43,7 +43,7 @@ def sample_of(task: str, clip: int = 0) -> EvaluationSample:
 @pytest.fixture(scope="module")
 def untrained(tmp_path_factory: pytest.TempPathFactory) -> str:
     """The recipe's network as it starts: its residual is zero."""
-    config = read_config(Path(svfr.__file__).parent / "training" / "configs" / "mini.toml")
+    config = read_config(Path(svfr.__file__).parent / "training" / "configs" / "mini-fifth.toml")
     pictures = torch.from_numpy(smooth_clip(9)).permute(0, 3, 1, 2).float() / 127.5 - 1.0
     net = PreviewNet(config.network, measure_spec(config.network.coefficients, pictures), torch.ones(16))
     folder = tmp_path_factory.mktemp("models") / "mini"

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from svfr.models.model import Model
-from svfr.nets.linear_patch import LinearPatchCodec, LinearPatchSpec, measure_spec
+from svfr.nets.linear_patch import LinearPatchCodec, LinearPatchSpec, measure_spec, with_scaling_of
 from svfr.training.batches import ClipSource
 from svfr.training.errors import TrainingPartMissing
 from svfr.training.loop.start_model import load_start, starting_codec
@@ -29,7 +29,7 @@ def measure_codec(
 ) -> tuple[LinearPatchSpec, torch.Tensor]:
     """Return the codec's scaling and the residual gain (C,), measured on seeded training batches.
 
-    A ``given`` scaling is kept, and the gain alone is measured.
+    The scaling of coefficients that ``given`` has is kept, and only what it lacks is measured.
     """
     network = config.network
     assert isinstance(network, NetworkConfig)
@@ -38,7 +38,9 @@ def measure_codec(
     batches = [source.batch(rng, phase) for _ in range(_STATISTICS_BATCHES)]
     clean = torch.cat([b.clean for b in batches]).flatten(0, 1)
     degraded = torch.cat([b.low_quality[:, :, :3] for b in batches]).flatten(0, 1)
-    spec = given or measure_spec(network.coefficients, clean)
+    spec = measure_spec(network.coefficients, clean)
+    if given is not None:
+        spec = with_scaling_of(spec, given)
     codec = LinearPatchCodec(spec)
     residual = codec.encode(clean) - codec.encode(degraded)
     return spec, residual.square().mean((0, 2, 3)).sqrt() / network.sigma_data

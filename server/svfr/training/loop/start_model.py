@@ -3,6 +3,8 @@
 The run takes the model's codec and weights and begins its own schedule. A network that asks for a hole plane
 can start from one without: the new input channel starts at zero, so that training begins with exactly the
 function of the model. So does one with more residual blocks: see :mod:`svfr.training.nets.grown_network`.
+One whose codec keeps more coefficients leaves the new ones as they are at first: see
+:mod:`svfr.training.nets.grown_codec`.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ from svfr.models.tensor_files import compare_shapes, expected_shapes
 from svfr.nets.identity import ConvCropIdentity
 from svfr.nets.linear_patch import LinearPatchCodec, LinearPatchSpec
 from svfr.training.errors import StartUnusable
+from svfr.training.nets.grown_codec import grown_codec
 from svfr.training.nets.grown_network import blocks_of, grown_weights
 from svfr.training.nets.preview_net import PreviewNet
 from svfr.training.recipe.config import NetworkConfig
@@ -29,11 +32,14 @@ _CONV_IN = "conv_in.weight"
 
 
 def starting_codec(start: Model, config: NetworkConfig) -> LinearPatchSpec:
-    """Return the codec of ``start``; raises StartUnusable when a preview run cannot begin with it."""
+    """Return the codec of ``start``, which may keep fewer coefficients than the recipe asks for.
+
+    Raises StartUnusable when a preview run cannot begin with it.
+    """
     same = (
         isinstance(start.codec, LinearPatchCodec)
         and isinstance(start.identity, ConvCropIdentity)
-        and start.codec.spec.coefficients == config.coefficients
+        and set(start.codec.spec.coefficients) <= set(config.coefficients)
         and start.objective == Objective("residual", config.sigma_data)
     )
     if not same:
@@ -53,6 +59,8 @@ def load_start(net: PreviewNet, start: Model) -> None:
     """
     assert isinstance(start.identity, ConvCropIdentity)
     unet = _grown(start, net)
+    assert isinstance(start.codec, LinearPatchCodec)
+    unet = grown_codec(unet, start.codec.spec.coefficients, net.codec.spec.coefficients)
     unet[_CONV_IN] = _with_hole_channel(unet[_CONV_IN], net)
     gain = net.output_gain.flatten()
     unet["conv_out.weight"] = unet["conv_out.weight"] / gain.view(-1, 1, 1, 1)

@@ -7,7 +7,7 @@ import svfr
 from svfr.training.errors import RecipeInvalid
 from svfr.training.recipe.config import LossWeights, RunConfig, read_config
 
-MINI = Path(svfr.__file__).parent / "training" / "configs" / "mini.toml"
+MINI = Path(svfr.__file__).parent / "training" / "configs" / "mini-fifth.toml"
 
 
 def changed(tmp_path: Path, old: str, new: str) -> Path:

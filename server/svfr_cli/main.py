@@ -1,5 +1,5 @@
 """The ``svfr`` command: ``svfr restore | faces | serve | status | jobs | cancel | model | parity | doctor``,
-``svfr train | clips | evaluate | damage | lab``, ``svfr install | uninstall | service`` for the machine.
+``svfr train | clips | evaluate | degradation | lab``, ``svfr install | uninstall | service`` for the machine.
 ``svfr pause | resume | drain | watch | redo`` are for the queue, ``svfr key | cache`` for its keeper.
 
 Each command lives in a module of ``commands/``, which imports its heavy libraries when it runs and not
@@ -11,7 +11,7 @@ import typer
 from .commands import (
     cache,
     clips,
-    damage,
+    degradation,
     doctor,
     evaluate,
     faces,
@@ -52,7 +52,8 @@ app.command("parity")(parity.parity)
 app.command("evaluate")(evaluate.evaluate)
 app.command("train")(train.train)
 app.add_typer(clips.app, name="clips")
-app.add_typer(damage.app, name="damage")
+app.add_typer(degradation.app, name="degradation")
+app.add_typer(degradation.app, name="damage", hidden=True)  # the name it used to have
 app.command("lab")(lab.lab)
 app.command("doctor")(doctor.doctor)
 app.add_typer(install.install_app, name="install")

@@ -11,8 +11,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from svfr_lab.degradation.basic import TASKS, DamageRecipe, degrade
-from svfr_lab.degradation.registry import DAMAGES
+from svfr_lab.degradation.degrade import TASKS, Recipe, degrade
+from svfr_lab.degradation.registry import RECIPES
 from svfr_lab.heads.dataset import open_rendered_folder
 from svfr_lab.metrics.statistics import psnr_db
 
@@ -28,7 +28,7 @@ def main() -> None:
     cv2.setNumThreads(1)
     clips = open_rendered_folder(asked.data).clips
     print(f"{asked.draws} draws on clips of {' x '.join(map(str, clips.shape[1:4]))}; {_PERCENTILES} %")
-    for name, recipe in DAMAGES.items():
+    for name, recipe in RECIPES.items():
         samples = np.array([_measure(clips[n % len(clips)], recipe, n) for n in range(asked.draws)])
         ms, db, share = (np.percentile(column, _PERCENTILES) for column in samples.T)
         print(
@@ -37,7 +37,7 @@ def main() -> None:
         )
 
 
-def _measure(clip: np.ndarray, recipe: DamageRecipe, seed: int) -> tuple[float, float, float]:
+def _measure(clip: np.ndarray, recipe: Recipe, seed: int) -> tuple[float, float, float]:
     clean = clip.astype(np.float32) / np.float32(255)
     started = time.process_time()
     damaged = degrade(clean, TASKS, np.random.default_rng(seed), recipe)

@@ -14,9 +14,9 @@ import numpy as np
 import numpy.typing as npt
 
 from svfr.errors import UnknownHoleFill
+from svfr.luma import LUMA_601
 from svfr.models.spec import HoleFill
 
-LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 _TELEA_RADIUS_PX = 5
 _BLEND_TELEA_RADIUS_PX, _BLEND_NS_RADIUS_PX = 10, 3
 
@@ -25,7 +25,7 @@ FloatImage = npt.NDArray[np.float32]
 
 def grey(codes: FloatImage) -> FloatImage:
     """Return (..., 3) code values with all channels replaced by 601 luma."""
-    return np.repeat((codes @ LUMA)[..., None], 3, axis=-1)
+    return np.repeat((codes @ LUMA_601)[..., None], 3, axis=-1)
 
 
 def fill_telea(codes: FloatImage, hole: npt.NDArray[np.bool_]) -> FloatImage:

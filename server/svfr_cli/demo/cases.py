@@ -10,7 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
-from svfr_lab.degradation.basic import HOLE_CODE, DegradationParameters, Degraded, degrade, luma_601
+from svfr.luma import luma_601
+from svfr_lab.degradation.basic import BasicRecipe
+from svfr_lab.degradation.degrade import HOLE_CODE, Degraded, degrade
 from svfr_lab.preview_eval.baselines import (
     BASELINES_PATH,
     ColourFit,
@@ -28,7 +30,7 @@ from .roto import WanderingEllipse
 SEED = 20250123
 # Milder than the evaluation recipe (a quarter of the size): the face detector must still see this face,
 # which is only 52 pixels wide.
-BFR = DegradationParameters(
+BFR = BasicRecipe(
     blur_sigma_px=(0.5, 0.5), usual_scale=2.5, noise_sd_code=(2 / 255, 2 / 255), jpeg_quality=(85, 86)
 )
 # The square that the crop of a face found here would be; as wide as the preview model's crop.

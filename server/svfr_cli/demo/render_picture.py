@@ -12,7 +12,8 @@ from typing import Annotated
 import numpy as np
 import typer
 
-from svfr_lab.degradation.basic import EVALUATION, Degraded, degrade
+from svfr_lab.degradation.basic import EVALUATION
+from svfr_lab.degradation.degrade import Degraded, degrade
 from svfr_lab.heads.backgrounds import background_bank
 from svfr_lab.heads.renderer import FaceRenderer, RenderedClip
 from svfr_restore.media.contact_sheet import Cell, write_contact_sheet

@@ -11,16 +11,17 @@ import numpy.typing as npt
 import torch
 
 from svfr.sampling.network_input import HoleFill, seen_by_network
+from svfr.tasks import TASK_NAMES
 from svfr.training.batches import ClipBatch
 from svfr.training.recipe.config import Phase
-from svfr_lab.clips.augmentation import augment_with_landmarks
-from svfr_lab.degradation.basic import EVALUATION, DamageRecipe, degrade, fade_colour
-from svfr_lab.degradation.registry import DAMAGES
+from svfr_lab.clips.augmentation import augment_with_landmarks, fade_colour
+from svfr_lab.degradation.basic import EVALUATION
+from svfr_lab.degradation.degrade import Recipe, degrade
+from svfr_lab.degradation.registry import RECIPES
 from svfr_lab.errors import ArgumentOutOfRange, RenderedFolderIsUnusable
 from svfr_lab.heads.dataset import RenderedFolder, open_rendered_folder
 from svfr_lab.heads.landmarks68 import LANDMARK_COUNT
 
-TASKS = ("bfr", "colorize", "inpaint")
 _HELD_BACK_SEED = 404
 # In use a reference is a frame of the window or one from seconds away, in no share that we know.
 _FAR_REFERENCE_SHARE = 0.5
@@ -34,7 +35,7 @@ def to_tensor(clip: npt.NDArray[np.float32]) -> torch.Tensor:
 
 
 class ClipStore(Protocol):
-    """Clean clips with landmarks, numbered from 0: what :class:`DamagedClips` draws from.
+    """Clean clips with landmarks, numbered from 0: what :class:`DegradedClips` draws from.
 
     ``drawn`` are the numbers that training draws; ``held_back`` those that only watch it, the last ones of
     which are taken; ``shortest_frames`` is how many frames every clip has at least.
@@ -65,8 +66,8 @@ class ClipStore(Protocol):
         """
 
 
-class DamagedClips:
-    """A :class:`svfr.training.batches.ClipSource` over any store: draws, augments, damages and prepares.
+class DegradedClips:
+    """A :class:`svfr.training.batches.ClipSource` over any store: draws, augments, degrades and prepares.
 
     ``task_shares`` maps joined task names ("bfr+colorize") to how often they are drawn. ``hole_fill`` and
     ``hole_plane`` are the model's.
@@ -88,9 +89,10 @@ class DamagedClips:
 
     def batch(self, rng: np.random.Generator, phase: Phase) -> ClipBatch:
         """Draw the phase's number of clips, each with its reference frame, under so many tasks each."""
-        if phase.damage not in DAMAGES:
+        if phase.damage not in RECIPES:
             raise ArgumentOutOfRange(
-                f"Unknown damage {phase.damage!r}.", remedy=f"The recipe may say {', '.join(DAMAGES)}."
+                f"Unknown degradation recipe {phase.damage!r}.",
+                remedy=f"The recipe may say {', '.join(RECIPES)}.",
             )
         if phase.tasks_per_clip > len(self._task_sets) or phase.frames > self._store.shortest_frames:
             raise ArgumentOutOfRange(
@@ -102,7 +104,7 @@ class DamagedClips:
         return _stacked([sample for samples in clips for sample in samples])
 
     def held_back(self, task: str, count: int, frames: int) -> ClipBatch:
-        """Return the last ``count`` clips, not augmented, damaged for one task and the same every time."""
+        """Return the last ``count`` clips, not augmented, degraded for one task and the same every time."""
         rng = np.random.default_rng(_HELD_BACK_SEED)
         samples = []
         for index in self._store.held_back[-count:]:
@@ -111,7 +113,7 @@ class DamagedClips:
             shares = landmarks_px / clean.shape[1]
             landmarks = np.concatenate([shares, shares[-1:]]).astype(np.float32)
             tasks = frozenset(task.split("+"))
-            samples.append(self._damaged(index, clean, landmarks, tasks, rng, EVALUATION))
+            samples.append(self._degraded(index, clean, landmarks, tasks, rng, EVALUATION))
         return _stacked(samples)
 
     def _sample(self, rng: np.random.Generator, phase: Phase) -> list[ClipBatch]:
@@ -124,7 +126,7 @@ class DamagedClips:
             tasks = self._task_sets[rng.choice(len(self._task_sets), p=self._shares)]
             if tasks not in used:
                 used.add(tasks)
-                samples.append(self._damaged(index, clean, landmarks, tasks, rng, DAMAGES[phase.damage]))
+                samples.append(self._degraded(index, clean, landmarks, tasks, rng, RECIPES[phase.damage]))
         return samples
 
     def _clean_clip(self, rng: np.random.Generator, frames: int) -> tuple[int, Float32, Float32]:
@@ -148,24 +150,24 @@ class DamagedClips:
         clean, landmarks = augment_with_landmarks(codes, landmarks_px, rng)
         return index, clean, landmarks
 
-    def _damaged(
+    def _degraded(
         self,
         index: int,
         clean: npt.NDArray[np.float32],
         landmarks: npt.NDArray[np.float32],
         tasks: frozenset[str],
         rng: np.random.Generator,
-        damage: DamageRecipe,
+        recipe: Recipe,
     ) -> ClipBatch:
         """Return a batch without its first axis; the last frame of ``clean`` is the reference."""
-        degraded = degrade(clean, tasks, rng, damage)
+        degraded = degrade(clean, tasks, rng, recipe)
         prepared = [
             seen_by_network(codes, tasks, degraded.hole_of(frame), self._hole_fill, self._hole_plane)
             for frame, codes in enumerate(degraded.lq)
         ]
         pictures, inputs = to_tensor(clean), to_tensor(np.stack(prepared))
         points = torch.from_numpy(landmarks)
-        bits = torch.tensor([float(name in tasks) for name in TASKS])
+        bits = torch.tensor([float(name in tasks) for name in TASK_NAMES])
         return ClipBatch(
             pictures[:-1],
             inputs[:-1],
@@ -178,7 +180,7 @@ class DamagedClips:
         )
 
 
-class RenderedClips(DamagedClips):
+class RenderedClips(DegradedClips):
     """The clips of a folder of :mod:`svfr_lab.heads.dataset`.
 
     The last ``held_back`` clips are never drawn: they are for watching a run. ``landmarks`` is 5 or 68.

@@ -1,4 +1,4 @@
-"""Moving portraits, damaged and prepared, as the trainer wants them."""
+"""Moving portraits, degraded and prepared, as the trainer wants them."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from svfr.luma import luma_601
 from svfr.sampling.network_input import HoleFill
-from svfr_lab.clips.degraded_clips import DamagedClips
+from svfr_lab.clips.degraded_clips import DegradedClips
 from svfr_lab.clips.portrait_motion import (
     FINER,
     MARGIN,
@@ -20,7 +21,6 @@ from svfr_lab.clips.portrait_motion import (
     seen,
 )
 from svfr_lab.clips.portraits import PortraitList, read_portrait, read_portrait_list, square_around
-from svfr_lab.degradation.basic import luma_601
 from svfr_lab.heads.landmarks68 import mirrored_order
 from svfr_restore.faces.landmarks import FivePointFinder
 
@@ -70,7 +70,7 @@ class PortraitStore:
         return pictures, np.stack(placed)
 
 
-class PortraitClips(DamagedClips):
+class PortraitClips(DegradedClips):
     """A source of moving portraits; the people that the list holds back are never drawn."""
 
     def __init__(

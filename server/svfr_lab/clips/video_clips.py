@@ -15,7 +15,7 @@ from svfr.sampling.network_input import HoleFill
 from svfr_client.errors import SvfrError
 from svfr_lab.clips.alignment import Alignment, ClipPlate, LandmarkPredictor, align_clip, read_crop
 from svfr_lab.clips.alignment_cache import AlignmentCache, NoFace
-from svfr_lab.clips.degraded_clips import DamagedClips
+from svfr_lab.clips.degraded_clips import DegradedClips
 from svfr_lab.clips.entries import ClipEntry
 from svfr_lab.clips.errors import ClipsUnusable
 from svfr_lab.clips.list_file import ClipList, read_clip_list
@@ -93,7 +93,7 @@ def align_list(
         looked(done, len(clips.entries))
 
 
-class VideoClips(DamagedClips):
+class VideoClips(DegradedClips):
     """A :class:`svfr.training.batches.ClipSource` over a list of clips.
 
     Crops have ``crop_px`` pixels a side; only clips with at least ``least_frames`` frames of one face are

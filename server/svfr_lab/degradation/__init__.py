@@ -1,6 +1,7 @@
-"""Damage of many kinds, drawn once for a clip and then applied to it: what old films, tapes and the net do.
+"""Degradation of clean clips: what cameras, old films, tapes and the net do to them.
 
-:mod:`registry` names the recipes; :mod:`ranges` holds the ranges and draws; :mod:`chain` is what was
-drawn, and the order it is applied in. Each other module is one kind of damage: its parameters, their ranges,
-and a pure function of a clip (F, H, W, 3), float32 code values in 0..1, and the parameters.
+:func:`degrade.degrade` degrades a clip by a recipe; :mod:`registry` names the recipes. A recipe is either of
+the few fixed steps of :mod:`basic`, or of the ranges of :mod:`ranges`, which draw a :mod:`chain` for a clip.
+Each other module is one kind of degradation: its parameters, their ranges, and a pure function of a clip
+(F, H, W, 3), float32 code values in 0..1, and the parameters.
 """

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from svfr_lab.degradation.draws import Range, often, require_within, uniform
+from svfr_lab.degradation.draws import Range, bernoulli, require_within, uniform
 from svfr_lab.degradation.optics import REFERENCE_SIDE_PX
 
 _SUBPIXEL_BITS = 4
@@ -55,7 +55,7 @@ class DirtRanges:
 
     def draw(self, rng: np.random.Generator) -> Dirt:
         """Draw the dirt of one clip."""
-        if not often(rng, self.share):
+        if not bernoulli(rng, self.share):
             return NO_DIRT
         return Dirt(
             uniform(rng, self.specks_per_frame),

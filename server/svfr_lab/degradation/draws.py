@@ -23,12 +23,12 @@ def log_uniform(rng: np.random.Generator, limits: Range) -> float:
     return math.exp(rng.uniform(math.log(limits[0]), math.log(limits[1])))
 
 
-def often(rng: np.random.Generator, share: float) -> bool:
-    """Return True in ``share`` of the draws."""
-    return bool(rng.random() < share)
+def bernoulli(rng: np.random.Generator, probability: float) -> bool:
+    """Return True with a probability of 0 to 1."""
+    return bool(rng.random() < probability)
 
 
-def pick(rng: np.random.Generator, weighted: tuple[tuple[T, float], ...]) -> T:
+def weighted_choice(rng: np.random.Generator, weighted: tuple[tuple[T, float], ...]) -> T:
     """Return one of the choices, each as often as its weight says; the weights need no sum."""
     weights = np.array([weight for _, weight in weighted])
     return weighted[int(rng.choice(len(weighted), p=weights / weights.sum()))][0]
@@ -39,5 +39,5 @@ def require_within(name: str, value: float, lowest: float, highest: float = math
     if not lowest <= value <= highest:
         limits = f"{lowest} or more" if highest == math.inf else f"{lowest} to {highest}"
         raise ArgumentOutOfRange(
-            f"The damage's {name} is {value}.", remedy=f"{name} is a number of {limits}."
+            f"The degradation's {name} is {value}.", remedy=f"{name} is a number of {limits}."
         )

@@ -1,4 +1,4 @@
-"""What can go wrong while a clip is damaged."""
+"""What can go wrong while a clip is degraded."""
 
 from svfr_client.errors import SvfrError
 

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from svfr_lab.degradation.draws import Range, log_uniform, often, pick, require_within, uniform
+from svfr_lab.degradation.draws import Range, bernoulli, log_uniform, require_within, uniform, weighted_choice
 from svfr_lab.degradation.shapes import ShapeKind, draw_shape
 
 _ROAM: Range = (-0.1, 1.1)
@@ -101,7 +101,9 @@ class HoleRanges:
         return Holes(tuple(self._occluder(rng) for _ in range(count)), self.max_share)
 
     def _occluder(self, rng: np.random.Generator) -> Occluder:
-        kind, radius = pick(rng, tuple(((kind, radius), weight) for kind, weight, radius in self.kinds))
+        kind, radius = weighted_choice(
+            rng, tuple(((kind, radius), weight) for kind, weight, radius in self.kinds)
+        )
         # lettering and boxes hang level, give or take; the others lie anyhow
         slant = 12.0 if kind in (ShapeKind.TEXT, ShapeKind.BOX) else 180.0
         return Occluder(
@@ -110,7 +112,7 @@ class HoleRanges:
             uniform(rng, radius),
             (uniform(rng, self.centre), uniform(rng, self.centre)),
             uniform(rng, (-slant, slant)),
-            self._motion(rng) if often(rng, self.moving_share) else STILL,
+            self._motion(rng) if bernoulli(rng, self.moving_share) else STILL,
         )
 
     def _motion(self, rng: np.random.Generator) -> Motion:

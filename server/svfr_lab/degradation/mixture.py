@@ -1,4 +1,4 @@
-"""Several recipes of damage, one of which is drawn for each clip."""
+"""Several recipes, one of which is drawn for each clip."""
 
 from __future__ import annotations
 
@@ -7,17 +7,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from svfr_lab.degradation.basic import DamageRecipe, Degraded
+from svfr_lab.degradation.degrade import Degraded, Recipe
+from svfr_lab.degradation.draws import weighted_choice
 
 
 @dataclass(frozen=True)
 class Mixture:
     """Recipes and how often each is drawn."""
 
-    recipes: tuple[tuple[DamageRecipe, float], ...]
+    recipes: tuple[tuple[Recipe, float], ...]
 
-    def damage(self, clip: NDArray[np.float32], tasks: frozenset[str], rng: np.random.Generator) -> Degraded:
-        """Draw a recipe, and damage the clip with it."""
-        shares = np.array([share for _, share in self.recipes])
-        recipe, _ = self.recipes[int(rng.choice(len(shares), p=shares / shares.sum()))]
-        return recipe.damage(clip, tasks, rng)
+    def degrade(self, clip: NDArray[np.float32], tasks: frozenset[str], rng: np.random.Generator) -> Degraded:
+        """Return ``clip`` degraded by a recipe that is drawn first."""
+        return weighted_choice(rng, self.recipes).degrade(clip, tasks, rng)

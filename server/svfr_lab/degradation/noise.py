@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from svfr_lab.degradation.draws import Range, often, require_within, uniform
+from svfr_lab.degradation.draws import Range, bernoulli, require_within, uniform
 from svfr_lab.degradation.optics import REFERENCE_SIDE_PX
 
 _FINEST_GRAIN_PX = 0.2
@@ -47,7 +47,7 @@ class SensorNoiseRanges:
     def draw(self, rng: np.random.Generator) -> SensorNoise:
         """Draw the noise of one clip."""
         read, shot = uniform(rng, self.read_sd_code), uniform(rng, self.shot_sd_code)
-        return SensorNoise(read, shot, often(rng, self.grey_share))
+        return SensorNoise(read, shot, bernoulli(rng, self.grey_share))
 
 
 @dataclass(frozen=True)
@@ -77,10 +77,10 @@ class GrainRanges:
 
     def draw(self, rng: np.random.Generator) -> Grain:
         """Draw the grain of one clip."""
-        if not often(rng, self.share):
+        if not bernoulli(rng, self.share):
             return NO_GRAIN
         sd, size = uniform(rng, self.sd_code), uniform(rng, self.size_px_at_96)
-        return Grain(sd, size, often(rng, self.grey_share))
+        return Grain(sd, size, bernoulli(rng, self.grey_share))
 
 
 def add_sensor_noise(

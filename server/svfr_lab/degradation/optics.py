@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from svfr_lab.degradation.draws import Range, often, require_within, uniform
+from svfr_lab.degradation.draws import Range, bernoulli, require_within, uniform
 
 REFERENCE_SIDE_PX = 96
 """Lengths called ``_px_at_96`` are those of a frame with this shorter side, and scale with it."""
@@ -56,10 +56,10 @@ class BlurRanges:
 
     def draw(self, rng: np.random.Generator) -> Blur:
         """Draw the blur of one clip."""
-        if not often(rng, self.share):
+        if not bernoulli(rng, self.share):
             return NO_BLUR
         one, other = sorted(uniform(rng, self.sigma_px_at_96) for _ in range(2))
-        is_round, is_moving = often(rng, self.round_share), often(rng, self.motion_share)
+        is_round, is_moving = bernoulli(rng, self.round_share), bernoulli(rng, self.motion_share)
         return Blur(
             other,
             other if is_round else one,

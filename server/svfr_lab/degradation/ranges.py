@@ -1,4 +1,4 @@
-"""Ranges that the damage of clips is drawn from."""
+"""Ranges that the degradation of clips is drawn from."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from svfr_lab.degradation.basic import Degraded
-from svfr_lab.degradation.chain import NEVER_A_JPEG, ClipDamage, Copy, FilmDamage, damage_clip
+from svfr_lab.degradation.chain import NEVER_A_JPEG, ClipDegradation, Copy, FilmDegradation, degrade_clip
+from svfr_lab.degradation.degrade import Degraded
 from svfr_lab.degradation.dirt import DirtRanges
-from svfr_lab.degradation.draws import often, pick
+from svfr_lab.degradation.draws import bernoulli, weighted_choice
 from svfr_lab.degradation.holes import HoleRanges
 from svfr_lab.degradation.noise import GrainRanges, SensorNoiseRanges
 from svfr_lab.degradation.optics import BlurRanges
@@ -21,7 +21,7 @@ from svfr_lab.degradation.video import VideoRanges
 
 @dataclass(frozen=True)
 class FilmRanges:
-    """Ranges of :class:`FilmDamage`; ``orthochromatic_share`` of the monochrome films are blind to red."""
+    """Ranges of a film's degradation; ``orthochromatic_share`` of monochrome films are blind to red."""
 
     orthochromatic_share: float
     blur: BlurRanges
@@ -30,10 +30,10 @@ class FilmRanges:
     dirt: DirtRanges
     flicker: FlickerRanges
 
-    def draw(self, rng: np.random.Generator) -> FilmDamage:
+    def draw(self, rng: np.random.Generator) -> FilmDegradation:
         """Draw what one film went through."""
-        is_blind = often(rng, self.orthochromatic_share)
-        return FilmDamage(
+        is_blind = bernoulli(rng, self.orthochromatic_share)
+        return FilmDegradation(
             FilmResponse.ORTHOCHROMATIC if is_blind else FilmResponse.REC601,
             self.blur.draw(rng),
             self.grain.draw(rng),
@@ -58,13 +58,13 @@ class CopyRanges:
         """Draw one copy."""
         blur, shrink, noise = self.blur.draw(rng), self.shrink.draw(rng), self.noise.draw(rng)
         lowest, highest = self.jpeg_quality
-        quality = int(rng.integers(lowest, highest + 1)) if often(rng, self.jpeg_share) else NEVER_A_JPEG
+        quality = int(rng.integers(lowest, highest + 1)) if bernoulli(rng, self.jpeg_share) else NEVER_A_JPEG
         return Copy(blur, shrink, noise, quality, self.video.draw(rng))
 
 
 @dataclass(frozen=True)
-class DamageRanges:
-    """A recipe: a :class:`svfr_lab.degradation.basic.DamageRecipe` that draws a :class:`ClipDamage` for each
+class DegradationRanges:
+    """A recipe: a :class:`svfr_lab.degradation.basic.Recipe` that draws a :class:`ClipDegradation` for each
     clip.
 
     ``second_copy_share`` of the clips were copied once more (the two orders of Real-ESRGAN, section 3.2).
@@ -77,19 +77,19 @@ class DamageRanges:
     holes: HoleRanges
     enlarge: tuple[tuple[Filter, float], ...] = ((Filter.BICUBIC, 0.8), (Filter.BILINEAR, 0.2))
 
-    def draw(self, rng: np.random.Generator) -> ClipDamage:
-        """Draw all damage of one clip, whatever tasks, length and size it will have."""
+    def draw(self, rng: np.random.Generator) -> ClipDegradation:
+        """Draw all degradation of one clip, whatever tasks, length and size it will have."""
         copies = [self.first_copy.draw(rng)]
-        if often(rng, self.second_copy_share):
+        if bernoulli(rng, self.second_copy_share):
             copies.append(self.second_copy.draw(rng))
-        return ClipDamage(
+        return ClipDegradation(
             int(rng.integers(2**53)),
             self.film.draw(rng),
             tuple(copies),
-            pick(rng, self.enlarge),
+            weighted_choice(rng, self.enlarge),
             self.holes.draw(rng),
         )
 
-    def damage(self, clip: NDArray[np.float32], tasks: frozenset[str], rng: np.random.Generator) -> Degraded:
+    def degrade(self, clip: NDArray[np.float32], tasks: frozenset[str], rng: np.random.Generator) -> Degraded:
         """Draw and apply; equal generators give equal bytes, and equal draws for all sets of tasks."""
-        return damage_clip(clip, tasks, self.draw(rng))
+        return degrade_clip(clip, tasks, self.draw(rng))

@@ -1,4 +1,4 @@
-"""The recipes of damage that a training recipe may name.
+"""The degradation recipes that a training recipe may name.
 
 Where a range comes from stands in docs/training.md. Lengths in pixels are those of frames 96 px high.
 """
@@ -6,19 +6,14 @@ Where a range comes from stands in docs/training.md. Lengths in pixels are those
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from svfr_lab.degradation.basic import (
-    TRAINING,
-    TRAINING_BROAD,
-    TRAINING_WIDE,
-    DamageRecipe,
-    DegradationParameters,
-)
+from svfr_lab.degradation.basic import TRAINING, TRAINING_BROAD, TRAINING_WIDE, BasicRecipe
+from svfr_lab.degradation.degrade import Recipe
 from svfr_lab.degradation.dirt import DirtRanges
 from svfr_lab.degradation.holes import HoleRanges
 from svfr_lab.degradation.mixture import Mixture
 from svfr_lab.degradation.noise import GrainRanges, SensorNoiseRanges
 from svfr_lab.degradation.optics import BlurRanges
-from svfr_lab.degradation.ranges import CopyRanges, DamageRanges, FilmRanges
+from svfr_lab.degradation.ranges import CopyRanges, DegradationRanges, FilmRanges
 from svfr_lab.degradation.resample import ShrinkRanges
 from svfr_lab.degradation.shapes import ShapeKind
 from svfr_lab.degradation.tone import FadeRanges, FlickerRanges
@@ -30,7 +25,7 @@ _OLD_VIDEO = (
     (Codec.MPEG4, 0.15, (2.0, 10.0)),
 )
 
-FILM = DamageRanges(
+FILM = DegradationRanges(
     film=FilmRanges(
         orthochromatic_share=0.3,
         blur=BlurRanges(0.8, (0.2, 1.2)),
@@ -68,7 +63,7 @@ FILM = DamageRanges(
 )
 """Old footage: grain, fading, flicker, dirt, and the MPEG or H.264 file it came down in."""
 
-RICH = DamageRanges(
+RICH = DegradationRanges(
     film=FilmRanges(
         orthochromatic_share=0.15,
         blur=BlurRanges(0.75, (0.1, 1.9), motion_share=0.25, motion_px_at_96=(1.0, 7.0)),
@@ -104,9 +99,9 @@ RICH = DamageRanges(
         moving_share=0.6,
     ),
 )
-"""All kinds of damage, mild and severe."""
+"""All kinds of degradation, mild and severe."""
 
-_CAMERA = DegradationParameters(
+_CAMERA = BasicRecipe(
     blur_sigma_px=(0.05, 2.2),
     usual_scale=1.5,
     any_scale=(1.0, 5.0),
@@ -117,7 +112,7 @@ _CAMERA = DegradationParameters(
     small_hole_share=0.3,
     moving_hole_share=0.4,
 )
-_HARDLY_ANY = DegradationParameters(
+_HARDLY_ANY = BasicRecipe(
     blur_sigma_px=(0.05, 0.3),
     usual_scale=1.0,
     noise_sd_code=(0.0, 0.6 / 255),
@@ -126,7 +121,7 @@ _HARDLY_ANY = DegradationParameters(
     small_hole_share=0.3,
     moving_hole_share=0.4,
 )
-_STREAMED = DamageRanges(
+_STREAMED = DegradationRanges(
     film=FilmRanges(
         orthochromatic_share=0.0,
         blur=BlurRanges(0.5, (0.1, 0.8)),
@@ -156,9 +151,9 @@ _STREAMED = DamageRanges(
 )
 
 EVERY_RATIO = Mixture(((_CAMERA, 0.63), (_HARDLY_ANY, 0.22), (_STREAMED, 0.15)))
-"""What footage has at any size of the face in it: every ratio from 1 to 5, and a fifth hardly damaged."""
+"""What footage has at any size of the face in it: every ratio from 1 to 5, and a fifth hardly degraded."""
 
-DAMAGES: Mapping[str, DamageRecipe] = MappingProxyType(
+RECIPES: Mapping[str, Recipe] = MappingProxyType(
     {
         "usual": TRAINING,
         "wide": TRAINING_WIDE,

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from svfr_lab.degradation.draws import Range, log_uniform, pick, require_within
+from svfr_lab.degradation.draws import Range, log_uniform, require_within, weighted_choice
 
 SMALLEST_SIDE_PX = 8
 """No clip is made smaller than this: a face of fewer pixels is nobody's."""
@@ -54,7 +54,7 @@ class ShrinkRanges:
 
     def draw(self, rng: np.random.Generator) -> Shrink:
         """Draw the shrinking of one clip."""
-        return Shrink(log_uniform(rng, self.factor), pick(rng, self.filters))
+        return Shrink(log_uniform(rng, self.factor), weighted_choice(rng, self.filters))
 
 
 def shrink(clip: NDArray[np.float32], parameters: Shrink) -> NDArray[np.float32]:
@@ -71,3 +71,10 @@ def resize(clip: NDArray[np.float32], height: int, width: int, kind: Filter) -> 
         return clip
     code = _INTERPOLATION[kind]
     return np.stack([cv2.resize(frame, (width, height), interpolation=code) for frame in clip])
+
+
+def enlarge(
+    clip: NDArray[np.float32], height: int, width: int, kind: Filter = Filter.BICUBIC
+) -> NDArray[np.float32]:
+    """Return the clip (F, h, w, 3) enlarged to (F, height, width, 3) and clipped to 0..1."""
+    return np.clip(resize(clip, height, width, kind), 0, 1).astype(np.float32, copy=False)

@@ -16,8 +16,8 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from svfr_lab.degradation.basic import LUMA_601
-from svfr_lab.degradation.draws import Range, often, require_within, uniform
+from svfr.luma import LUMA_601
+from svfr_lab.degradation.draws import Range, bernoulli, require_within, uniform
 
 _DEEPEST_CODE = np.float32(0.02)  # no film is black without end: density stops near 3.7, a code value of 0.02
 
@@ -72,7 +72,7 @@ class FadeRanges:
 
     def draw(self, rng: np.random.Generator) -> Fade:
         """Draw the fading of one clip."""
-        if not often(rng, self.share):
+        if not bernoulli(rng, self.share):
             return NO_FADE
         loss = uniform(rng, self.density_loss)
         dyes = np.clip(loss + rng.uniform(-1, 1, 3) * self.dye_spread, 0, 0.9)
@@ -114,7 +114,7 @@ class FlickerRanges:
 
     def draw(self, rng: np.random.Generator) -> Flicker:
         """Draw the flicker of one clip."""
-        if not often(rng, self.share):
+        if not bernoulli(rng, self.share):
             return NO_FLICKER
         ranges = (self.drift_sd, self.jitter_sd, self.offset_sd_code, self.correlation)
         return Flicker(*(uniform(rng, limits) for limits in ranges))

@@ -18,7 +18,7 @@ import av.error
 import numpy as np
 from numpy.typing import NDArray
 
-from svfr_lab.degradation.draws import Range, often, pick, require_within, uniform
+from svfr_lab.degradation.draws import Range, bernoulli, require_within, uniform, weighted_choice
 from svfr_lab.degradation.errors import VideoCodecFailed
 from svfr_restore.media.movie_frame import MovieTags, frame_rgb
 from svfr_restore.media.yuv import BT601, BT709, YuvCoding
@@ -116,18 +116,20 @@ class VideoRanges:
 
     def draw(self, rng: np.random.Generator) -> VideoCoding:
         """Draw the coding of one clip."""
-        if not often(rng, self.share):
+        if not bernoulli(rng, self.share):
             return NO_VIDEO
-        codec, limits = pick(rng, tuple(((codec, limits), weight) for codec, weight, limits in self.quality))
-        is_bit_rate = often(rng, self.bit_rate_share)
+        codec, limits = weighted_choice(
+            rng, tuple(((codec, limits), weight) for codec, weight, limits in self.quality)
+        )
+        is_bit_rate = bernoulli(rng, self.bit_rate_share)
         return VideoCoding(
             codec,
             RateControl.BITS_PER_PIXEL if is_bit_rate else RateControl.QUALITY,
             uniform(rng, self.bits_per_pixel if is_bit_rate else limits),
-            pick(rng, self.presets) if codec is Codec.H264 else "",
+            weighted_choice(rng, self.presets) if codec is Codec.H264 else "",
             int(rng.integers(self.gop[0], self.gop[1] + 1)),
             int(rng.integers(0, 3)),
-            Matrix.BT601 if often(rng, 0.5) else Matrix.BT709,
+            Matrix.BT601 if bernoulli(rng, 0.5) else Matrix.BT709,
             (int(rng.integers(_BLOCK_PX)), int(rng.integers(_BLOCK_PX))),
         )
 

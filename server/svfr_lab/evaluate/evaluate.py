@@ -11,11 +11,12 @@ from svfr_client.errors import SeveralProblems, SvfrError, raise_problems
 from svfr_client.frames import FrameRange
 from svfr_client.masks import SplineMask
 from svfr_client.messages import Box
+from svfr_lab.clips.code_plate import CodePlate
 from svfr_lab.evaluate.clips import ClipPair, find_clips, pair_frames
 from svfr_lab.evaluate.comparison import Comparison, OpenClip, fvd_figure
 from svfr_lab.evaluate.instruments import NO_I3D, Instruments, Weights
 from svfr_lab.evaluate.meters import VideoMeter
-from svfr_lab.evaluate.pictures import CodePlate, PictureSource
+from svfr_lab.evaluate.pictures import PictureSource
 from svfr_lab.evaluate.protocol import FaceRegion, Protocol
 from svfr_lab.evaluate.report import ClipReport, Figure, NotComputed, Report, Summary
 from svfr_lab.metrics.errors import ClipsDoNotMatch, FrameSizesDiffer

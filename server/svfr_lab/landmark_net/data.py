@@ -12,7 +12,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from svfr_lab.degradation.basic import TRAINING, degrade, luma_601
+from svfr.luma import luma_601
+from svfr_lab.degradation.basic import TRAINING
+from svfr_lab.degradation.degrade import degrade
 from svfr_lab.heads.dataset import RenderedFolder
 from svfr_restore.faces.landmarks import INPUT_PX
 

@@ -15,7 +15,8 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from svfr_lab.degradation.basic import Degraded, luma_601
+from svfr.luma import luma_601
+from svfr_lab.degradation.degrade import Degraded
 from svfr_lab.metrics.statistics import psnr_db
 from svfr_lab.preview_eval.baselines import (
     BASELINES_PATH,

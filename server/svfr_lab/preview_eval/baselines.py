@@ -21,8 +21,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from svfr.luma import luma_601
 from svfr.sampling.network_input import fill_blend
-from svfr_lab.degradation.basic import EVALUATION, Degraded, degrade, enlarge_bicubic, luma_601
+from svfr_lab.degradation.basic import EVALUATION
+from svfr_lab.degradation.degrade import Degraded, degrade
+from svfr_lab.degradation.resample import enlarge
 from svfr_lab.errors import ArgumentOutOfRange, RenderedFolderIsUnusable
 from svfr_lab.heads.dataset import open_rendered_folder
 from svfr_lab.metrics.statistics import psnr_db
@@ -78,7 +81,7 @@ class DenoiseAndEnlarge:
             raise ArgumentOutOfRange("This clip has no small frames.", remedy="Degrade it for bfr first.")
         denoised = np.stack([self.denoiser(frame) for frame in small])
         height, width = degraded.lq.shape[1:3]
-        return enlarge_bicubic(temporal_mean(denoised, self.neighbour_weight), height, width)
+        return enlarge(temporal_mean(denoised, self.neighbour_weight), height, width)
 
 
 DENOISERS: tuple[Denoiser, ...] = (

@@ -1,7 +1,7 @@
 """Measures a model on real faces against every simple method: ``python -m svfr_lab.preview_eval.film --film
 F``.
 
-Every window goes through the whole path of a job, both passes, under two strengths of damage: the frozen
+Every window goes through the whole path of a job, both passes, under two strengths of degradation: the frozen
 recipe of the evaluation split, and a mild one (size 2.5 times less, little noise, small holes). The verdict
 of a task compares the model with the simple method that is best on this very footage, chosen after the fact,
 which favours that method. Beyond PSNR the centred cut of each window is judged as
@@ -24,7 +24,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from svfr_lab.degradation.basic import EVALUATION, DegradationParameters, degrade
+from svfr_lab.degradation.basic import EVALUATION, BasicRecipe
+from svfr_lab.degradation.degrade import degrade
 from svfr_lab.errors import ArgumentOutOfRange
 from svfr_lab.metrics.statistics import psnr_db
 from svfr_lab.preview_eval.baseline_scores import OLD_FILM, tuned_methods
@@ -49,32 +50,32 @@ from svfr_restore.plan.models import ModelCache
 Clip: TypeAlias = NDArray[np.float32]
 Verdict: TypeAlias = Literal["better", "not worse", "worse"]
 
-MILD = DegradationParameters(
+MILD = BasicRecipe(
     blur_sigma_px=(0.5, 0.5),
     usual_scale=2.5,
     noise_sd_code=(2 / 255, 2 / 255),
     jpeg_quality=(85, 86),
     box_side_px_at_96=(10, 20),
 )
-DAMAGES: Mapping[str, DegradationParameters] = {"frozen": EVALUATION, "mild": MILD}
-_DAMAGE_SEED = 29
+STRENGTHS: Mapping[str, BasicRecipe] = {"frozen": EVALUATION, "mild": MILD}
+_DEGRADATION_SEED = 29
 _FRAMES = 8
 _SHOWN_WINDOWS = 2
 
 
 @dataclass(frozen=True)
 class Case:
-    """One task under one strength of damage; grey is grey, so colorize has one strength only."""
+    """One task under one strength of degradation; grey is grey, so colorize has one strength only."""
 
     task: str
-    damage: str
+    strength: str
 
 
 CASES = tuple(
-    Case(task, damage)
+    Case(task, strength)
     for task in (*FROZEN_TASKS, OLD_FILM)
-    for damage in DAMAGES
-    if task != "colorize" or damage == "frozen"
+    for strength in STRENGTHS
+    if task != "colorize" or strength == "frozen"
 )
 
 
@@ -109,7 +110,7 @@ def evaluate_footage(footage: Footage, bench: Bench) -> tuple[dict[str, Any], li
     rows: list[Row] = []
     for case in CASES:
         check_path(identity, _sample(footage, case, 0), case.task)
-        name = f"{case.task} {case.damage}"
+        name = f"{case.task} {case.strength}"
         clips = _restored(footage, case, run, bench.model)
         tables[name] = _psnr_table(footage, case, clips, bench.model)
         bench.report(_show(case, tables[name], bench.model))
@@ -205,11 +206,11 @@ def _shown(footage: Footage) -> list[int]:
 
 
 def _sample(footage: Footage, case: Case, index: int) -> EvaluationSample:
-    """Return one cut with its damage, the same for everyone who asks."""
-    seed = [_DAMAGE_SEED, sum(case.task.encode()), index]
+    """Return one cut as it is degraded, the same for everyone who asks."""
+    seed = [_DEGRADATION_SEED, sum(case.task.encode()), index]
     truth = footage.windows[index].truth
     rng = np.random.default_rng(seed)
-    return EvaluationSample(index, truth, degrade(truth, task_set(case.task), rng, DAMAGES[case.damage]))
+    return EvaluationSample(index, truth, degrade(truth, task_set(case.task), rng, STRENGTHS[case.strength]))
 
 
 def _row(case: Case, sample: EvaluationSample, clips: Mapping[str, Clip], model: str, best: str) -> Row:
@@ -218,13 +219,13 @@ def _row(case: Case, sample: EvaluationSample, clips: Mapping[str, Clip], model:
     decibels = {
         name: None if name == "truth" else psnr_db(clip, sample.truth, hole) for name, clip in shown.items()
     }
-    return Row(f"{case.task} {case.damage}", shown, decibels)
+    return Row(f"{case.task} {case.strength}", shown, decibels)
 
 
 def _show(case: Case, table: Mapping[str, Any], model: str) -> str:
     best = table["best_baseline"]
     lines = [
-        f"{case.task}, {case.damage} damage: {model} {table['mean_db']:.2f} dB:"
+        f"{case.task}, {case.strength} degradation: {model} {table['mean_db']:.2f} dB:"
         f" {table['verdict']} than the best simple method, {best}"
     ]
     for name, value in table["baselines_db"].items():

@@ -17,8 +17,8 @@ import numpy as np
 import skimage.data
 from numpy.typing import NDArray
 
+from svfr_lab.clips.code_plate import CodePlate
 from svfr_lab.errors import RealFootageIsUnusable
-from svfr_lab.evaluate.pictures import CodePlate
 from svfr_restore.faces.box import FaceBox
 from svfr_restore.faces.detector import FaceDetector
 from svfr_restore.faces.landmarks import FivePointFinder

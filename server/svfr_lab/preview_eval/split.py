@@ -20,7 +20,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from svfr_lab.degradation.basic import EVALUATION, Degraded, degrade
+from svfr_lab.degradation.basic import EVALUATION
+from svfr_lab.degradation.degrade import Degraded, degrade
 from svfr_lab.errors import EvaluationSplitDiffers
 from svfr_lab.heads.dataset import (
     RenderedFolder,

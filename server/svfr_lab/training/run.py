@@ -25,7 +25,7 @@ from svfr.training.export.folder import export_model
 from svfr.training.loop.trainer import Trainer
 from svfr.training.nets.svd_parts import SvdSource
 from svfr.training.recipe.config import NetworkConfig, TrainConfig, read_config
-from svfr_lab.clips.degraded_clips import DamagedClips, RenderedClips
+from svfr_lab.clips.degraded_clips import DegradedClips, RenderedClips
 from svfr_lab.clips.list_file import LIST_SUFFIX, read_clip_list
 from svfr_lab.clips.portrait_clips import PortraitClips
 from svfr_lab.clips.portraits import is_portrait_list, read_portrait_list
@@ -79,7 +79,7 @@ def find_recipe(name_or_path: str) -> Path:
     )
 
 
-def open_clips(data: Path, config: TrainConfig) -> DamagedClips:
+def open_clips(data: Path, config: TrainConfig) -> DegradedClips:
     """Return the training clips of a rendered folder, or of a list of clips (``.jsonl``).
 
     They are prepared as the recipe's network sees them. A list's clips must be as long as the longest phase.

@@ -127,7 +127,7 @@ def test_a_hole_is_filled_as_the_network_knows_it(folder: Path) -> None:
     [
         (Phase(1, FRAMES + 1, 1, 0.0), "clips have 4 frames"),
         (Phase(1, 1, 4, 0.0, tasks_per_clip=4), "there are 3 task sets"),
-        (Phase(1, 1, 1, 0.0, damage="none"), "Unknown damage 'none'"),
+        (Phase(1, 1, 1, 0.0, damage="none"), "Unknown degradation recipe 'none'"),
     ],
 )
 def test_a_phase_that_the_clips_cannot_serve_is_refused(folder: Path, phase: Phase, message: str) -> None:

@@ -1,18 +1,10 @@
 import numpy as np
 import pytest
 
-from svfr_lab.degradation.basic import (
-    EVALUATION,
-    HOLE_CODE,
-    TASKS,
-    TRAINING,
-    TRAINING_WIDE,
-    Degraded,
-    augment,
-    degrade,
-    draw_hole,
-    through_jpeg,
-)
+from svfr_lab.clips.augmentation import augment
+from svfr_lab.degradation.basic import EVALUATION, TRAINING, TRAINING_WIDE, draw_hole
+from svfr_lab.degradation.degrade import HOLE_CODE, TASKS, Degraded, degrade
+from svfr_lab.degradation.jpeg import through_jpeg
 from svfr_lab.errors import ArgumentOutOfRange
 
 COMBINATIONS = [
@@ -80,13 +72,13 @@ def test_the_input_is_left_alone(clip):
 
 
 def test_no_task_means_no_damage(clip):
-    degraded = degrade(clip, frozenset(), np.random.default_rng(1))
+    degraded = degrade(clip, frozenset(), np.random.default_rng(1), EVALUATION)
     assert np.array_equal(degraded.lq, clip)
     assert degraded.hole is None and degraded.low_resolution is None
 
 
 def test_bfr_keeps_the_small_frames_it_enlarged(clip):
-    degraded = degrade(clip, frozenset({"bfr"}), np.random.default_rng(1))
+    degraded = degrade(clip, frozenset({"bfr"}), np.random.default_rng(1), EVALUATION)
     assert degraded.low_resolution is not None
     assert degraded.low_resolution.shape == (4, 24, 24, 3)
     codes = degraded.low_resolution * 255
@@ -109,13 +101,13 @@ def test_the_evaluation_always_shrinks_by_four_and_training_does_not(clip):
 
 
 def test_colorize_leaves_rec601_luma_in_all_channels(clip):
-    lq = degrade(clip, frozenset({"colorize"}), np.random.default_rng(1)).lq
+    lq = degrade(clip, frozenset({"colorize"}), np.random.default_rng(1), EVALUATION).lq
     assert np.array_equal(lq[..., 0], lq[..., 2])
     assert np.allclose(lq[..., 1], clip @ [0.299, 0.587, 0.114], atol=1e-6)
 
 
 def test_a_hole_hides_the_truth_and_changes_nothing_else(clip):
-    degraded = degrade(clip, frozenset({"inpaint"}), np.random.default_rng(1))
+    degraded = degrade(clip, frozenset({"inpaint"}), np.random.default_rng(1), EVALUATION)
     assert degraded.hole is not None and degraded.hole.dtype == np.bool_
     assert (degraded.lq[:, degraded.hole] == HOLE_CODE).all()
     assert np.array_equal(degraded.lq[:, ~degraded.hole], clip[:, ~degraded.hole])
@@ -161,7 +153,7 @@ def test_augmentation_treats_all_frames_of_a_clip_alike():
 
 def test_an_unknown_task_is_named_with_the_known_ones(clip):
     with pytest.raises(ArgumentOutOfRange, match=r"\['deblur'\].*bfr, colorize, inpaint"):
-        degrade(clip, frozenset({"deblur"}), np.random.default_rng(1))
+        degrade(clip, frozenset({"deblur"}), np.random.default_rng(1), EVALUATION)
 
 
 @pytest.mark.parametrize(
@@ -178,4 +170,4 @@ def test_an_unknown_task_is_named_with_the_known_ones(clip):
 )
 def test_clips_of_another_shape_type_or_range_are_refused(wrong):
     with pytest.raises(ArgumentOutOfRange):
-        degrade(wrong, frozenset({"bfr"}), np.random.default_rng(1))
+        degrade(wrong, frozenset({"bfr"}), np.random.default_rng(1), EVALUATION)

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from svfr_client.errors import BadRecord
-from svfr_lab.degradation.basic import HOLE_CODE, TASKS, TRAINING, TRAINING_WIDE, degrade
-from svfr_lab.degradation.chain import ClipDamage, damage_clip
-from svfr_lab.degradation.ranges import DamageRanges
-from svfr_lab.degradation.registry import DAMAGES, FILM, RICH
+from svfr_lab.degradation.basic import TRAINING, TRAINING_WIDE
+from svfr_lab.degradation.chain import ClipDegradation, degrade_clip
+from svfr_lab.degradation.degrade import HOLE_CODE, TASKS, degrade
+from svfr_lab.degradation.ranges import DegradationRanges
+from svfr_lab.degradation.registry import FILM, RECIPES, RICH
 from svfr_lab.degradation.tone import FilmResponse
 from svfr_lab.errors import ArgumentOutOfRange
 
@@ -28,10 +29,10 @@ def clip():
 
 
 @pytest.mark.parametrize("tasks", COMBINATIONS, ids=lambda tasks: "+".join(sorted(tasks)) or "none")
-@pytest.mark.parametrize("name", list(DAMAGES))
+@pytest.mark.parametrize("name", list(RECIPES))
 def test_shape_and_range_stay_and_the_seed_decides_every_byte(clip, tasks, name):
     before = clip.copy()
-    first, again = (degrade(clip, tasks, np.random.default_rng(4), DAMAGES[name]) for _ in range(2))
+    first, again = (degrade(clip, tasks, np.random.default_rng(4), RECIPES[name]) for _ in range(2))
     assert first.lq.shape == clip.shape and first.lq.dtype == np.float32
     assert first.lq.min() >= 0 and first.lq.max() <= 1
     assert first.lq.tobytes() == again.lq.tobytes()
@@ -63,7 +64,7 @@ def test_colorize_alone_takes_colour_and_nothing_else(clip, recipe):
     seen = set()
     for seed in range(30):
         drawn = recipe.draw(np.random.default_rng(seed))
-        lq = damage_clip(clip, frozenset({"colorize"}), drawn).lq
+        lq = degrade_clip(clip, frozenset({"colorize"}), drawn).lq
         assert np.array_equal(lq[..., 0], lq[..., 1]) and np.array_equal(lq[..., 0], lq[..., 2])
         assert np.allclose(lq[..., 0], rec601, atol=1e-6) == (drawn.film.response is FilmResponse.REC601)
         seen.add(drawn.film.response)
@@ -119,7 +120,7 @@ def test_leaving_one_damage_out_changes_no_other():
     without = dataclasses.replace(
         drawn, film=dataclasses.replace(drawn.film, dirt=dataclasses.replace(drawn.film.dirt, opacity=0.0))
     )
-    first, second = (damage_clip(clip, frozenset({"bfr"}), one).lq for one in (drawn, without))
+    first, second = (degrade_clip(clip, frozenset({"bfr"}), one).lq for one in (drawn, without))
     assert drawn.film.dirt.opacity > 0 and np.mean(first != second) > 0.02
     assert np.abs(first - second).mean() < 0.5 * np.abs(second - 0.5).mean(), "grain and flicker are the same"
 
@@ -128,9 +129,9 @@ def test_leaving_one_damage_out_changes_no_other():
 def test_what_was_drawn_can_be_written_down_and_applied_again(clip, recipe):
     for seed in range(10):
         drawn = recipe.draw(np.random.default_rng(seed))
-        read = ClipDamage.from_text(drawn.to_text())
+        read = ClipDegradation.from_text(drawn.to_text())
         assert read == drawn
-        again, first = (damage_clip(clip, TASKS, one).lq for one in (read, drawn))
+        again, first = (degrade_clip(clip, TASKS, one).lq for one in (read, drawn))
         assert again.tobytes() == first.tobytes()
         assert np.array_equal(first, degrade(clip, TASKS, np.random.default_rng(seed), recipe).lq)
 
@@ -149,17 +150,17 @@ def test_damage_that_cannot_be_is_refused_by_name(change, error, said):
     plain = json.loads(RICH.draw(np.random.default_rng(0)).to_text())
     change(plain)
     with pytest.raises(error, match=said):
-        ClipDamage.from_text(json.dumps(plain))
+        ClipDegradation.from_text(json.dumps(plain))
 
 
 def test_text_that_is_not_json_is_refused():
     with pytest.raises(BadRecord, match="not JSON"):
-        ClipDamage.from_text("seed 7")
+        ClipDegradation.from_text("seed 7")
 
 
 def test_the_named_sets_are_those_of_the_training_recipes():
-    assert {"usual", "wide", "film", "rich"} <= set(DAMAGES)
-    assert DAMAGES["usual"] is TRAINING and DAMAGES["wide"] is TRAINING_WIDE
-    assert isinstance(DAMAGES["film"], DamageRanges) and isinstance(DAMAGES["rich"], DamageRanges)
+    assert {"usual", "wide", "film", "rich"} <= set(RECIPES)
+    assert RECIPES["usual"] is TRAINING and RECIPES["wide"] is TRAINING_WIDE
+    assert isinstance(RECIPES["film"], DegradationRanges) and isinstance(RECIPES["rich"], DegradationRanges)
     with pytest.raises(TypeError):
-        DAMAGES["mine"] = TRAINING
+        RECIPES["mine"] = TRAINING

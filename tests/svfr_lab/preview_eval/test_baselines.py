@@ -4,7 +4,8 @@ import cv2
 import numpy as np
 import pytest
 
-from svfr_lab.degradation.basic import Degraded, degrade
+from svfr_lab.degradation.basic import EVALUATION
+from svfr_lab.degradation.degrade import Degraded, degrade
 from svfr_lab.errors import ArgumentOutOfRange, EvaluationSplitDiffers
 from svfr_lab.metrics.statistics import psnr_db
 from svfr_lab.preview_eval.baselines import (
@@ -50,7 +51,7 @@ def test_every_denoiser_keeps_shape_and_a_flat_frame(denoiser):
 
 
 def test_no_denoiser_and_no_neighbours_is_plain_bicubic():
-    degraded = degrade(ramp_clip(), frozenset({"bfr"}), np.random.default_rng(1))
+    degraded = degrade(ramp_clip(), frozenset({"bfr"}), np.random.default_rng(1), EVALUATION)
     assert np.array_equal(DenoiseAndEnlarge(Denoiser("none"), 0.0)(degraded), degraded.lq)
 
 
@@ -75,7 +76,7 @@ def test_a_constant_tint_is_found_and_put_back():
     clips = (luma + np.array([30, 0, -30])).astype(np.uint8)
     fit = fit_colour(clips)
     truth = clips[0].astype(np.float32) / np.float32(255)
-    grey = degrade(truth, frozenset({"colorize"}), np.random.default_rng(0))
+    grey = degrade(truth, frozenset({"colorize"}), np.random.default_rng(0), EVALUATION)
     assert psnr_db(fit.add_tint(grey), truth) > 60
     assert psnr_db(fit.apply_cubic(grey), truth) > 45
     assert psnr_db(grey.lq, truth) < 25

@@ -14,7 +14,8 @@ from svfr.published_geometry import FACE_TEMPLATE_256
 from svfr.training.export.folder import TrainedNet, export_preview
 from svfr.training.nets.preview_net import PreviewNet
 from svfr.training.recipe.config import read_config
-from svfr_lab.degradation.basic import EVALUATION, degrade
+from svfr_lab.degradation.basic import EVALUATION
+from svfr_lab.degradation.degrade import degrade
 from svfr_lab.errors import ArgumentOutOfRange, EvaluationPlateFailed
 from svfr_lab.heads.dataset import RenderedFolder, RenderSettings
 from svfr_lab.preview_eval.rendered import EVALUATED_TASKS, check_path, evaluate, merged_from_processes

@@ -15,7 +15,8 @@ from svfr.models.model import Model
 from svfr.sampling.crops_in_memory import CropsInMemory
 from svfr.sampling.sampler import SamplePlan, make_reference, restore
 from svfr.tasks import TaskSet
-from svfr_lab.degradation.basic import Degraded, degrade
+from svfr_lab.degradation.basic import EVALUATION
+from svfr_lab.degradation.degrade import Degraded, degrade
 from svfr_lab.heads.dataset import open_rendered_folder
 from svfr_ocio.transfer import target
 from svfr_restore.crops.spool import from_network, to_network
@@ -23,7 +24,7 @@ from svfr_restore.crops.spool import from_network, to_network
 Clip: TypeAlias = NDArray[np.float32]
 Passes: TypeAlias = Literal["one", "both"]
 
-_DAMAGE_SEED = 31
+_DEGRADATION_SEED = 31
 _SAMPLER_SEED = 77
 
 
@@ -42,7 +43,8 @@ class HeldOutClip:
     def damaged(self, tasks: frozenset[str]) -> Degraded:
         """Return the clip damaged by the evaluation recipe, the same whenever it is asked for."""
         bits = int("".join(str(bit) for bit in TaskSet.of(tasks).bits), 2)
-        return degrade(self.truth, tasks, np.random.default_rng([_DAMAGE_SEED, self.number, bits]))
+        rng = np.random.default_rng([_DEGRADATION_SEED, self.number, bits])
+        return degrade(self.truth, tasks, rng, EVALUATION)
 
 
 def task_name(tasks: frozenset[str]) -> str:

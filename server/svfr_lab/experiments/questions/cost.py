@@ -21,7 +21,8 @@ from svfr.sampling.crops_in_memory import as_model_sees
 from svfr.training.batches import ClipBatch, ClipSource
 from svfr.training.recipe.config import Phase
 from svfr_lab.clips.degraded_clips import RenderedClips
-from svfr_lab.degradation.basic import Degraded, enlarge_bicubic
+from svfr_lab.degradation.degrade import Degraded
+from svfr_lab.degradation.resample import enlarge
 from svfr_lab.experiments.kit.arms import next_goal
 from svfr_lab.experiments.kit.bench import Bench
 from svfr_lab.experiments.kit.experiment import Experiment, Findings
@@ -167,7 +168,7 @@ def _methods(model: Model, network: nn.Module) -> list[Method]:
 
 def _bicubic(damaged: Degraded) -> Clip:
     assert damaged.low_resolution is not None
-    return enlarge_bicubic(damaged.low_resolution, *damaged.lq.shape[1:3])
+    return enlarge(damaged.low_resolution, *damaged.lq.shape[1:3])
 
 
 def _diffusion(model: Model, way: ReferenceRun) -> Callable[[Degraded], Clip]:

@@ -18,7 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from svfr.models.model import Model
-from svfr_lab.degradation.basic import EVALUATION, DegradationParameters, degrade
+from svfr_lab.degradation.basic import EVALUATION, BasicRecipe
+from svfr_lab.degradation.degrade import degrade
 from svfr_lab.experiments.kit.bench import Bench
 from svfr_lab.experiments.kit.experiment import Experiment, Findings
 from svfr_lab.experiments.kit.held_out import Clip
@@ -63,7 +64,7 @@ class _Scene:
         places = [f % length if (f // length) % 2 == 0 else length - 1 - f % length for f in frames]
         return self.loop[places], self.points_px[places]
 
-    def damaged(self, truth: Clip, stretch: int, parameters: DegradationParameters = _DAMAGE) -> Clip:
+    def damaged(self, truth: Clip, stretch: int, parameters: BasicRecipe = _DAMAGE) -> Clip:
         """Return frames blurred alike, under noise that is each stretch's own."""
         return degrade(truth, BFR, np.random.default_rng([self.number, stretch]), parameters).lq
 

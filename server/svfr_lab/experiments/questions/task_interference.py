@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 from skimage.color import rgb2lab
 
+from svfr.luma import luma_601
 from svfr.models.model import Model
 from svfr.sampling.crops_in_memory import as_model_sees
-from svfr_lab.degradation.basic import luma_601
 from svfr_lab.experiments.kit.bench import Bench
 from svfr_lab.experiments.kit.experiment import Experiment, Findings, Row
 from svfr_lab.experiments.kit.held_out import Clip, HeldOutClip, put_back, sampled

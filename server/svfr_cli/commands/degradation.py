@@ -1,4 +1,4 @@
-"""``svfr damage sheet``: see what a set of training damage does to a clip."""
+"""``svfr degradation sheet``: see what a degradation recipe does to a clip."""
 
 import json
 from pathlib import Path
@@ -10,12 +10,14 @@ from .. import job_options
 from ..output import speaking
 from .options import AsJson
 
-app = typer.Typer(help="Damage of training clips: look at what a set of it does.", no_args_is_help=True)
+_HELP = "Degradation recipes of training clips: see what one does."
+
+app = typer.Typer(help=_HELP, no_args_is_help=True)
 
 
 @app.callback()
-def damage() -> None:
-    """Damage of training clips: look at what a set of it does."""
+def degradation() -> None:
+    """Degradation recipes of training clips: see what one does."""
 
 
 @app.command("sheet")
@@ -24,9 +26,11 @@ def sheet(
         str,
         typer.Option("--data", help="A folder of rendered clips, a movie, a picture, or frames.%04d.exr."),
     ],
-    recipe: Annotated[str, typer.Option("--set", help="usual, wide, broad, film or rich.")] = "rich",
+    recipe: Annotated[
+        str, typer.Option("--recipe", "--set", help="usual, wide, broad, film or rich.")
+    ] = "rich",
     seed: Annotated[int, typer.Option("--seed", min=0, help="Decides every parameter and pixel.")] = 0,
-    out: Annotated[Path, typer.Option("--out", "-o", help="The sheet, a PNG.")] = Path("damage.png"),
+    out: Annotated[Path, typer.Option("--out", "-o", help="The sheet, a PNG.")] = Path("degradation.png"),
     clip: Annotated[int, typer.Option("--clip", min=0, help="Which clip of a rendered folder.")] = 0,
     frames: Annotated[int, typer.Option("--frames", min=1, help="How many frames to take.")] = 8,
     size: Annotated[
@@ -34,12 +38,12 @@ def sheet(
     ] = 96,
     as_json: AsJson = False,
 ) -> None:
-    """Draw one clip under every combination of tasks: clean, damaged frames, hole, with what was drawn."""
+    """Draw one clip under every combination of tasks: clean, degraded frames, hole, with what was drawn."""
     with speaking(as_json) as output:
-        from svfr_lab.degradation.sheet import SheetRequest, write_damage_sheet
+        from svfr_lab.clips.degradation_sheet import SheetRequest, write_degradation_sheet
 
         source = data if Path(data).is_dir() else job_options.absolute(data)
-        drawn = write_damage_sheet(out, SheetRequest(source, recipe, seed, clip, frames, size))
+        drawn = write_degradation_sheet(out, SheetRequest(source, recipe, seed, clip, frames, size))
         parameters = None if drawn is None else json.loads(drawn.to_text())
         body = {"path": str(out.absolute()), "set": recipe, "seed": seed, "drawn": parameters}
         output.result("sheet", body, f"Sheet: {out}")

@@ -8,9 +8,9 @@ from typer.testing import CliRunner
 
 from svfr_cli.exit_codes import ExitCode
 from svfr_cli.main import app
-from svfr_lab.degradation.chain import ClipDamage
-from svfr_lab.degradation.registry import DAMAGES, RICH
-from svfr_lab.degradation.sheet import SheetRequest, describe, read_clip, write_damage_sheet
+from svfr_lab.clips.degradation_sheet import SheetRequest, describe, read_clip, write_degradation_sheet
+from svfr_lab.degradation.chain import ClipDegradation
+from svfr_lab.degradation.registry import RECIPES, RICH
 from svfr_lab.errors import ArgumentOutOfRange
 from svfr_restore.media.movie_writer import MovieWriter
 
@@ -50,10 +50,10 @@ def run(*words):
     return CliRunner().invoke(app, ["damage", "sheet", *map(str, words)])
 
 
-@pytest.mark.parametrize("name", list(DAMAGES))
+@pytest.mark.parametrize("name", list(RECIPES))
 def test_a_sheet_has_a_row_for_every_set_of_tasks(rendered, tmp_path, name):
     out = tmp_path / "sheet.png"
-    write_damage_sheet(out, SheetRequest(str(rendered), name, 3))
+    write_degradation_sheet(out, SheetRequest(str(rendered), name, 3))
     sheet = cv2.imread(str(out))
     row_px = sheet.shape[0] / 8
     assert row_px == int(row_px) and sheet.shape[1] > 5 * 300
@@ -63,7 +63,7 @@ def test_a_sheet_has_a_row_for_every_set_of_tasks(rendered, tmp_path, name):
 
 def test_the_seed_decides_the_sheet(rendered, tmp_path):
     def png(seed):
-        write_damage_sheet(tmp_path / "s.png", SheetRequest(str(rendered), "rich", seed))
+        write_degradation_sheet(tmp_path / "s.png", SheetRequest(str(rendered), "rich", seed))
         return (tmp_path / "s.png").read_bytes()
 
     assert png(1) == png(1) != png(2)
@@ -95,8 +95,8 @@ def test_the_command_says_what_was_drawn(rendered, tmp_path):
     assert done.exit_code == ExitCode.OK
     body = json.loads(done.stdout)
     assert body["path"] == str(tmp_path / "s.png") and (tmp_path / "s.png").is_file()
-    drawn = ClipDamage.from_text(json.dumps(body["drawn"]))
-    assert drawn == DAMAGES["film"].draw(np.random.default_rng(5))
+    drawn = ClipDegradation.from_text(json.dumps(body["drawn"]))
+    assert drawn == RECIPES["film"].draw(np.random.default_rng(5))
 
 
 def test_the_command_takes_a_movie(movie, tmp_path):
@@ -127,4 +127,4 @@ def test_numbers_out_of_range_are_usage_errors(rendered, words):
 
 def test_a_request_made_in_python_is_checked_too(rendered, tmp_path):
     with pytest.raises(ArgumentOutOfRange, match="0 frames"):
-        write_damage_sheet(tmp_path / "s.png", SheetRequest(str(rendered), "rich", 0, frames=0))
+        write_degradation_sheet(tmp_path / "s.png", SheetRequest(str(rendered), "rich", 0, frames=0))

@@ -10,29 +10,29 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from svfr_lab.degradation.basic import Degraded, degrade
-from svfr_lab.degradation.chain import NEVER_A_JPEG, ClipDamage, Copy, FilmDamage, damage_clip
+from svfr.tasks import TASK_NAMES
+from svfr_lab.clips.code_plate import CodePlate
+from svfr_lab.degradation.chain import NEVER_A_JPEG, ClipDegradation, Copy, FilmDegradation, degrade_clip
+from svfr_lab.degradation.degrade import Degraded, degrade
 from svfr_lab.degradation.holes import STILL
 from svfr_lab.degradation.optics import NO_BLUR, Blur
-from svfr_lab.degradation.ranges import DamageRanges
-from svfr_lab.degradation.registry import DAMAGES
+from svfr_lab.degradation.ranges import DegradationRanges
+from svfr_lab.degradation.registry import RECIPES
 from svfr_lab.degradation.tone import NO_FADE, NO_FLICKER, FilmResponse
 from svfr_lab.degradation.video import Codec, RateControl, VideoCoding
 from svfr_lab.errors import ArgumentOutOfRange
-from svfr_lab.evaluate.pictures import CodePlate
 from svfr_lab.heads.dataset import open_rendered_folder
 from svfr_restore.media.contact_sheet import Cell, write_contact_sheet
 
 Float32 = NDArray[np.float32]
 
-_TASKS = ("bfr", "colorize", "inpaint")
 _CELL_PX = 300
 _SMALLEST_SIDE_PX = 16
 
 
 @dataclass(frozen=True)
 class SheetRequest:
-    """Which clip is damaged how. ``clip`` numbers those of a rendered folder from 0.
+    """Which clip is degraded how. ``clip`` numbers those of a rendered folder from 0.
 
     Of a plate the first ``frames`` frames are taken, the middle square of each brought to ``size_px``; a
     still stands for all of them.
@@ -46,15 +46,15 @@ class SheetRequest:
     size_px: int = 96
 
 
-def write_damage_sheet(path: Path, request: SheetRequest) -> ClipDamage | None:
-    """Write a PNG with a row for each set of tasks: clean, first, middle and last damaged frame, hole.
+def write_degradation_sheet(path: Path, request: SheetRequest) -> ClipDegradation | None:
+    """Write a PNG with a row for each set of tasks: clean, first, middle and last degraded frame, hole.
 
-    Returns what was drawn, the same for all rows; None for the older recipes, which draw as they go. Raises
+    Returns what was drawn, the same for all rows; None for the basic recipes, which draw as they go. Raises
     ArgumentOutOfRange, RenderedFolderIsUnusable, VideoCodecFailed, and what opening a plate raises.
     """
-    if request.recipe not in DAMAGES:
+    if request.recipe not in RECIPES:
         raise ArgumentOutOfRange(
-            f"Unknown set of damage {request.recipe!r}.", remedy=f"Choose from {', '.join(DAMAGES)}."
+            f"Unknown degradation recipe {request.recipe!r}.", remedy=f"Choose from {', '.join(RECIPES)}."
         )
     if request.frames < 1 or request.size_px < _SMALLEST_SIDE_PX:
         raise ArgumentOutOfRange(
@@ -62,14 +62,16 @@ def write_damage_sheet(path: Path, request: SheetRequest) -> ClipDamage | None:
             remedy=f"Ask for at least one frame and {_SMALLEST_SIDE_PX} pixels.",
         )
     clip = read_clip(request)
-    recipe = DAMAGES[request.recipe]
-    drawn = recipe.draw(np.random.default_rng(request.seed)) if isinstance(recipe, DamageRanges) else None
+    recipe = RECIPES[request.recipe]
+    drawn = (
+        recipe.draw(np.random.default_rng(request.seed)) if isinstance(recipe, DegradationRanges) else None
+    )
     rows = []
-    for tasks in chain.from_iterable(combinations(_TASKS, count) for count in range(len(_TASKS) + 1)):
+    for tasks in chain.from_iterable(combinations(TASK_NAMES, count) for count in range(len(TASK_NAMES) + 1)):
         if drawn is None:
             degraded = degrade(clip, frozenset(tasks), np.random.default_rng(request.seed), recipe)
         else:
-            degraded = damage_clip(clip, frozenset(tasks), drawn)
+            degraded = degrade_clip(clip, frozenset(tasks), drawn)
         rows.append(_row(clip, tasks, degraded, drawn))
     write_contact_sheet(path, rows, _CELL_PX)
     return drawn
@@ -99,7 +101,9 @@ def _middle_square(frame: Float32, size_px: int) -> Float32:
     return np.clip(resized, 0, 1).astype(np.float32)
 
 
-def _row(clip: Float32, tasks: tuple[str, ...], degraded: Degraded, drawn: ClipDamage | None) -> list[Cell]:
+def _row(
+    clip: Float32, tasks: tuple[str, ...], degraded: Degraded, drawn: ClipDegradation | None
+) -> list[Cell]:
     frames = (0, len(clip) // 2, len(clip) - 1)
     words = [] if drawn is None else describe(drawn, tasks)
     if drawn is None and degraded.low_resolution is not None:
@@ -125,24 +129,24 @@ def _lines(words: list[str], count: int) -> list[str]:
     return [", ".join(line) for line in lines]
 
 
-def describe(damage: ClipDamage, tasks: tuple[str, ...]) -> list[str]:
+def describe(drawn: ClipDegradation, tasks: tuple[str, ...]) -> list[str]:
     """Return in words what was drawn for these tasks, in the order it is applied."""
     words: list[str] = []
     if "colorize" in tasks:
-        words.append("ortho" if damage.film.response is FilmResponse.ORTHOCHROMATIC else "grey")
+        words.append("ortho" if drawn.film.response is FilmResponse.ORTHOCHROMATIC else "grey")
     if "bfr" in tasks:
-        words += _film_words(damage.film)
-        for number, copy in enumerate(damage.copies):
+        words += _film_words(drawn.film)
+        for number, copy in enumerate(drawn.copies):
             words += ["copied"] * bool(number) + _copy_words(copy)
-        words.append(f"enlarged {damage.enlarge}")
+        words.append(f"enlarged {drawn.enlarge}")
     if "inpaint" in tasks:
         words += [
-            f"{'still' if one.motion == STILL else 'moving'} {one.kind}" for one in damage.holes.occluders
+            f"{'still' if one.motion == STILL else 'moving'} {one.kind}" for one in drawn.holes.occluders
         ]
     return words
 
 
-def _film_words(film: FilmDamage) -> list[str]:
+def _film_words(film: FilmDegradation) -> list[str]:
     words = _blur_words(film.blur)
     if film.grain.sd_code:
         words.append(f"grain {film.grain.sd_code * 255:.0f}")

@@ -8,7 +8,7 @@ import torch
 
 from svfr.training.recipe.config import Phase
 from svfr_lab.clips.degraded_clips import RenderedClips
-from svfr_lab.degradation.registry import DAMAGES
+from svfr_lab.degradation.registry import RECIPES
 from svfr_lab.errors import ArgumentOutOfRange
 
 SIDE_PX, FRAMES = 48, 4
@@ -28,7 +28,7 @@ def source(tmp_path_factory):
     return RenderedClips(folder, shares, held_back=1)
 
 
-@pytest.mark.parametrize("name", list(DAMAGES))
+@pytest.mark.parametrize("name", list(RECIPES))
 def test_batches_of_every_set_are_finite_and_come_from_the_generator(source, name):
     phase = Phase(1, 3, 6, 0.0, damage=name)
     first, again = (source.batch(np.random.default_rng(2), phase) for _ in range(2))

@@ -17,7 +17,7 @@ from svfr_ocio.spaces import Space, require_colour
 
 
 class Claim(Protocol):
-    """What a job says about its colour; ``svfr_client.messages.ColourClaim`` has this form."""
+    """What a job says about its colour; ``svfr_client.job.ColourClaim`` has this form."""
 
     @property
     def space(self) -> str | None: ...  # noqa: D102

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from .errors import StripHasNoColour
-from .svfr_client.messages import ColourClaim
+from .svfr_client.job import ColourClaim
 
 # Blender's names -> IDs of the Color Interop Forum, https://github.com/AcademySoftwareFoundation/ColorInterop
 INTEROP_IDS = {

@@ -15,8 +15,9 @@ from .errors import SettingIsWrong
 from .mask_reader import chosen_mask, read_mask
 from .sources import Source, check_strip, read_source
 from .svfr_client.errors import raise_problems
+from .svfr_client.job import Box, FaceChoice, JobSpec, Reference
+from .svfr_client.job_checks import job_problems
 from .svfr_client.masks import SplineMask
-from .svfr_client.messages import Box, FaceChoice, JobSpec, Reference
 from .tags import tag_source
 
 _UNFIT_FOR_NAMES = re.compile(r"[^A-Za-z0-9._-]+")
@@ -62,7 +63,7 @@ def gather(strip: Any, scene: Any, others: Any, settings: Any, around: Surroundi
         existing="version_up",
         layers=(),  # Blender ignores a strip's colour space when the file has several parts
     )
-    raise_problems(spec.problems())
+    raise_problems(job_problems(spec))
     return Gathered(spec, tag_source(strip), f"{strip.name} {source.first}-{source.end - 1}")
 
 

@@ -26,7 +26,8 @@ from .link import (
     Watch,
 )
 from .svfr_client.errors import SvfrError
-from .svfr_client.messages import JobSpec, JobStatus
+from .svfr_client.job import JobSpec
+from .svfr_client.protocol.messages import JobStatus
 
 ACTIVE = ("sending", "queued", "running")
 _FINAL = ("done", "failed", "cancelled")

@@ -20,8 +20,9 @@ from .server_process import server_command, start_server
 from .svfr_client.client import Client
 from .svfr_client.connection import Connection
 from .svfr_client.errors import SvfrError
-from .svfr_client.messages import Event, JobSpec, JobStatus
+from .svfr_client.job import JobSpec
 from .svfr_client.path_map import PATH_MAP_FILE, PathMap
+from .svfr_client.protocol.messages import Event, JobStatus
 
 POLL_SECONDS = 0.4
 RETRY_SECONDS = 3.0

@@ -14,35 +14,42 @@ from bpy.props import (
     StringProperty,
 )
 
-TASKS = (
-    ("bfr", "Restoration", "Blind face restoration: sharpen and clean degraded faces", 1),
-    ("colorize", "Colorize", "Give black-and-white faces colour", 2),
-    ("inpaint", "Inpaint", "Paint anew what the mask covers", 4),
-)
+from .svfr_client.job import FaceChoice, JobSpec
+from .svfr_client.vocabulary import FACE_MODES, PRESETS, TASKS, FaceMode, PresetName, Task
+
+_TASKS: dict[Task, tuple[str, str]] = {
+    "bfr": ("Restoration", "Blind face restoration: sharpen and clean degraded faces"),
+    "colorize": ("Colorize", "Give black-and-white faces colour"),
+    "inpaint": ("Inpaint", "Paint anew what the mask covers"),
+}
 MASKS = (
     ("NONE", "None", "Restore whole faces"),
     ("MASK", "Mask", "A mask drawn over the strip's own pictures"),
     ("STRIP", "Mask Strip", "A mask strip of the timeline"),
     ("MODIFIER", "Modifier", "The mask of the strip's own modifier"),
 )
-FACES = (
-    ("largest", "Largest", "The largest face of each shot"),
-    ("all", "All", "Every face"),
-    ("index", "By Number", "Face tracks by number, as svfr faces shows them"),
-    ("box", "Box", "A rectangle of the picture"),
-    ("mask", "Mask", "Where the mask is"),
-    ("frame", "Whole Frame", "The whole picture, for plates that are one face"),
-)
+_FACES: dict[FaceMode, tuple[str, str]] = {
+    "largest": ("Largest", "The largest face of each shot"),
+    "all": ("All", "Every face"),
+    "index": ("By Number", "Face tracks by number, as svfr faces shows them"),
+    "box": ("Box", "A rectangle of the picture"),
+    "mask": ("Mask", "Where the mask is"),
+    "frame": ("Whole Frame", "The whole picture, for plates that are one face"),
+}
 REFERENCES = (
     ("NONE", "Self", "The first pass makes its own reference"),
     ("FRAME", "Frame", "A good frame of this strip"),
     ("PHOTO", "Photo", "A photo of the person"),
 )
-PRESETS = (
-    ("draft", "Draft", "Fast, for a look"),
-    ("standard", "Standard", "For most shots"),
-    ("final", "Final", "All steps"),
-)
+_PRESETS: dict[PresetName, tuple[str, str]] = {
+    "draft": ("Draft", "Fast, for a look"),
+    "standard": ("Standard", "For most shots"),
+    "final": ("Final", "All steps"),
+}
+# Blender keeps only a weak hold of the texts of menus: they live here.
+TASK_ITEMS = tuple((word, *_TASKS[word], 1 << place) for place, word in enumerate(TASKS))
+FACE_ITEMS = tuple((word, *_FACES[word]) for word in FACE_MODES)
+PRESET_ITEMS = tuple((word, *_PRESETS[word]) for word in PRESETS)
 
 
 class SvfrSettings(bpy.types.PropertyGroup):
@@ -50,11 +57,11 @@ class SvfrSettings(bpy.types.PropertyGroup):
 
     # Written as a table because a call in an annotation is no type.
     __annotations__ = {
-        "tasks": EnumProperty(name="Tasks", items=TASKS, options={"ENUM_FLAG"}, default={"bfr"}),
+        "tasks": EnumProperty(name="Tasks", items=TASK_ITEMS, options={"ENUM_FLAG"}, default={"bfr"}),
         "mask_source": EnumProperty(name="Mask", items=MASKS, default="NONE"),
         "mask": PointerProperty(name="Mask", type=bpy.types.Mask, description="Drawn over the pictures"),
         "mask_strip": StringProperty(name="Mask Strip", description="Name of a mask strip"),
-        "faces": EnumProperty(name="Faces", items=FACES, default="largest"),
+        "faces": EnumProperty(name="Faces", items=FACE_ITEMS, default=FaceChoice.mode),
         "face_numbers": StringProperty(name="Numbers", description="Like 0,2", default="0"),
         "face_box": IntVectorProperty(
             name="Box",
@@ -66,9 +73,9 @@ class SvfrSettings(bpy.types.PropertyGroup):
         "reference": EnumProperty(name="Reference", items=REFERENCES, default="NONE"),
         "reference_frame": IntProperty(name="Frame", description="Timeline frame that shows the face well"),
         "reference_photo": StringProperty(name="Photo", subtype="FILE_PATH"),
-        "model": StringProperty(name="Model", default="mini", description="A model of the server"),
-        "preset": EnumProperty(name="Preset", items=PRESETS, default="standard"),
-        "seed": IntProperty(name="Seed", default=77, min=0),
+        "model": StringProperty(name="Model", default=JobSpec.model, description="A model of the server"),
+        "preset": EnumProperty(name="Preset", items=PRESET_ITEMS, default=JobSpec.preset),
+        "seed": IntProperty(name="Seed", default=JobSpec.seed, min=0),
         "exposure_auto": BoolProperty(
             name="Auto Exposure", default=True, description="Choose the model's exposure from the face"
         ),

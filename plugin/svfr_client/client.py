@@ -17,7 +17,6 @@ from typing import Any, Deque, Dict, Iterator, List, Mapping, Optional, Tuple, T
 
 import zmq
 
-from .bulk import split_bulk
 from .connection import Connection, find_connection
 from .errors import (
     NoServer,
@@ -28,8 +27,11 @@ from .errors import (
     error_from_dict,
     raise_problems,
 )
+from .job import JobSpec
+from .job_checks import job_problems
 from .link import Link
-from .messages import (
+from .protocol.bulk import split_bulk
+from .protocol.messages import (
     Accepted,
     Ack,
     Credit,
@@ -39,7 +41,6 @@ from .messages import (
     Hello,
     JobList,
     JobRequest,
-    JobSpec,
     JobStatus,
     ListJobs,
     Pong,
@@ -47,8 +48,8 @@ from .messages import (
     Welcome,
     check_job_id,
 )
+from .protocol.wire import MINOR, Buffer, Message, new_id, pack, unpack
 from .records import from_plain, known_part, to_plain
-from .wire import MINOR, Buffer, Message, new_id, pack, unpack
 
 REPLY_SECONDS = 5.0
 ATTEMPTS = 3
@@ -110,7 +111,7 @@ class Client:
         again returns the job that is there; the same id with another job raises code CONFLICT. Everything
         that is wrong with the job and can be seen without its files is raised before anything is sent.
         """
-        raise_problems(spec.problems())
+        raise_problems(job_problems(spec))
         plain, buffers = split_bulk(spec)
         body = {"job": new_id() if job is None else check_job_id(job), "spec": plain}
         return from_plain(Accepted, known_part(Accepted, self._request("submit", body, buffers)), "reply")

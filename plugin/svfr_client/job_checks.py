@@ -5,27 +5,28 @@ accepted. Everything wrong is found together.
 """
 
 import math
-from typing import TYPE_CHECKING, List, Tuple
+from typing import List
 
 from .errors import BadJob, SvfrError
 from .frames import FrameRange
+from .job import JobSpec
+from .vocabulary import (
+    EXISTING_POLICIES,
+    FACE_MODES,
+    LAYERS,
+    MISSING_POLICIES,
+    SAMPLERS,
+    TASKS,
+    unknown_word,
+)
 
-if TYPE_CHECKING:
-    from .messages import JobSpec
-
-TASKS = ("bfr", "colorize", "inpaint")
-FACE_MODES = ("largest", "all", "index", "box", "mask", "frame")
-SAMPLERS = ("studio", "official")
-MISSING_POLICIES = ("error", "hold", "skip")
-EXISTING_POLICIES = ("error", "overwrite", "version_up")
-LAYERS = ("delta", "matte", "crop", "diff", "st")
 MAX_FRAMES = 100_000
 MAX_HANDLES = 1000
 MAX_TEXT = 4096
 PRIORITIES = (-100, 100)
 
 
-def job_problems(spec: "JobSpec") -> List[SvfrError]:
+def job_problems(spec: JobSpec) -> List[SvfrError]:
     """Return everything wrong with the job's values that can be seen without opening a file."""
     found = _text_problems(spec) + _set_problems(spec) + _number_problems(spec)
     found += _frame_problems(spec) + _face_problems(spec) + _reference_problems(spec)
@@ -36,7 +37,7 @@ def job_problems(spec: "JobSpec") -> List[SvfrError]:
     return found
 
 
-def _text_problems(spec: "JobSpec") -> List[SvfrError]:
+def _text_problems(spec: JobSpec) -> List[SvfrError]:
     texts = {"plate": spec.plate, "output": spec.output, "model": spec.model, "preset": spec.preset}
     optional = {
         "mask_path": spec.mask_path,
@@ -57,12 +58,12 @@ def _text_problems(spec: "JobSpec") -> List[SvfrError]:
     return found
 
 
-def _set_problems(spec: "JobSpec") -> List[SvfrError]:
+def _set_problems(spec: JobSpec) -> List[SvfrError]:
     found: List[SvfrError] = []
     for name, given, known in (("tasks", spec.tasks, TASKS), ("layers", spec.layers, LAYERS)):
         for value in given:
             if value not in known:
-                found.append(_unknown(name, value, known))
+                found.append(unknown_word(name, value, known))
         if len(set(given)) != len(given):
             found.append(BadJob("{} names a value twice: {}.".format(name, ", ".join(given))))
     if not spec.tasks:
@@ -73,15 +74,11 @@ def _set_problems(spec: "JobSpec") -> List[SvfrError]:
         ("missing", spec.missing, MISSING_POLICIES),
         ("existing", spec.existing, EXISTING_POLICIES),
     )
-    found += [_unknown(name, value, known) for name, value, known in choices if value not in known]
+    found += [unknown_word(name, value, known) for name, value, known in choices if value not in known]
     return found
 
 
-def _unknown(name: str, value: str, known: Tuple[str, ...]) -> SvfrError:
-    return BadJob(f"{name} cannot be {value[:60]!r}.", remedy="Choose from {}.".format(", ".join(known)))
-
-
-def _number_problems(spec: "JobSpec") -> List[SvfrError]:
+def _number_problems(spec: JobSpec) -> List[SvfrError]:
     limits = (
         ("seed", spec.seed, 0, 2**63 - 1),
         ("handles", spec.handles, 0, MAX_HANDLES),
@@ -96,7 +93,7 @@ def _number_problems(spec: "JobSpec") -> List[SvfrError]:
     ]
 
 
-def _frame_problems(spec: "JobSpec") -> List[SvfrError]:
+def _frame_problems(spec: JobSpec) -> List[SvfrError]:
     found: List[SvfrError] = []
     for frames in (spec.frames, spec.context):
         if frames is None:
@@ -112,7 +109,7 @@ def _frame_problems(spec: "JobSpec") -> List[SvfrError]:
     return found
 
 
-def _face_problems(spec: "JobSpec") -> List[SvfrError]:
+def _face_problems(spec: JobSpec) -> List[SvfrError]:
     faces = spec.faces
     found: List[SvfrError] = []
     if faces.mode == "index" and not faces.indices:
@@ -131,7 +128,7 @@ def _face_problems(spec: "JobSpec") -> List[SvfrError]:
     return found
 
 
-def _reference_problems(spec: "JobSpec") -> List[SvfrError]:
+def _reference_problems(spec: JobSpec) -> List[SvfrError]:
     found: List[SvfrError] = []
     seen = set()
     for reference in spec.references:

@@ -15,7 +15,7 @@ from zmq.utils.monitor import recv_monitor_message
 
 from .connection import Connection
 from .errors import NotAuthorised, UsedInAnotherThread
-from .wire import MAX_FRAME_BYTES
+from .protocol.wire import MAX_FRAME_BYTES
 
 RECONNECT_MS = 50
 RECONNECT_MAX_MS = 2000

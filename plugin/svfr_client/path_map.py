@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, List, Optional, Tuple
 
 from .errors import BadPathMap, PathIsNotMapped, SvfrError
-from .messages import JobSpec
+from .job import JobSpec
 from .records import Record, from_plain
 
 PATH_MAP_FILE = "path_map.json"

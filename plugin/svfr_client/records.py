@@ -1,10 +1,10 @@
 """Frozen dataclasses to plain JSON values and back, strictly.
 
 ``from_plain`` names every unknown key, every missing key and every value of a wrong type in one error, so
-that whoever wrote the data mends it in one go. It understands what the messages use: ``str``, ``int``,
-``float``, ``bool``, ``Any``, ``Optional[X]``, ``Tuple[X, ...]``, ``Mapping``, string enums, dataclasses and
-classes with ``to_json`` and ``from_json`` of their own (the masks). The server checks the same classes with
-pydantic; hosts, which carry the standard library only, use this module.
+that whoever wrote the data can fix it in one go. It understands what the messages use: ``str``, ``int``,
+``float``, ``bool``, ``Any``, ``Optional[X]``, ``Tuple[X, ...]``, ``Mapping``, ``Literal``, string enums,
+dataclasses and classes with ``to_json`` and ``from_json`` of their own (the masks). The server checks the
+same classes with pydantic; hosts, which carry the standard library only, use this module.
 """
 
 import dataclasses
@@ -17,6 +17,7 @@ from typing import (
     ClassVar,
     Dict,
     List,
+    Literal,
     Mapping,
     Tuple,
     Type,
@@ -78,6 +79,8 @@ def _build(kind: Any, data: Any, where: str, complaints: List[str]) -> Any:
             return None
         inner = [argument for argument in arguments if argument is not type(None)]
         return _build(inner[0], data, where, complaints)
+    if origin is Literal:
+        return _check(data in arguments, data, "one of " + ", ".join(arguments), where, complaints)
     if origin is tuple:
         return _build_tuple(arguments, data, where, complaints)
     if origin is not None:

@@ -15,7 +15,7 @@ from typing import Any, Callable, Iterator, Optional
 import nuke
 
 from svfr_client.errors import SvfrError
-from svfr_client.messages import JobSpec
+from svfr_client.job import JobSpec
 
 from . import result
 from .errors import AlreadyRestoring, NothingToRepeat
@@ -33,7 +33,7 @@ def restore(node: Any) -> None:
     with _shown(node):
         _require_idle(node)
         require_zmq()
-        from svfr_client.wire import new_id
+        from svfr_client.protocol.wire import new_id
 
         job = new_id()
         node["status"].setValue("Gathering")
@@ -59,7 +59,7 @@ def redo(node: Any) -> None:
         if record is None:
             raise NothingToRepeat("This node has sent no job yet.", remedy="Press Restore.")
         require_zmq()
-        from svfr_client.wire import new_id
+        from svfr_client.protocol.wire import new_id
 
         request = Path(record.request)
         try:

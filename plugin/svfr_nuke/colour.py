@@ -13,7 +13,7 @@ from typing import Any, Dict
 
 import nuke
 
-from svfr_client.messages import ColourClaim
+from svfr_client.job import ColourClaim
 
 from .errors import SpaceIsUnknown
 

@@ -8,20 +8,21 @@ import nuke
 
 from svfr_client.errors import SvfrError, raise_problems
 from svfr_client.frames import FrameRange
+from svfr_client.job import FaceChoice, JobSpec, Reference
+from svfr_client.job_checks import job_problems
 from svfr_client.masks import SplineMask
-from svfr_client.messages import FaceChoice, JobSpec, Reference
+from svfr_client.vocabulary import LAYERS, WordReader
 
 from .colour import PlateColour, colour_of_read, colour_of_working_space
 from .errors import BadSetting, NoPlate
 from .node import MASK_INPUT, PLATE_INPUT
 from .render import render_exr
 from .roto_splines import read_splines
-from .settings import NodeSettings
+from .settings import EXISTING, NodeSettings
 from .upstream import Source, choose_view, find_source, is_absolute, plate_name
 
 T = TypeVar("T")
-_EXISTING = {"version up": "version_up", "overwrite": "overwrite", "error": "error"}
-_UNKNOWN_PATH = "unknown"  # stands for a path until what decides it is mended
+_UNKNOWN_PATH = "unknown"  # stands for a path until what decides it is fixed
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,7 @@ def gather(node: Any, job: str) -> Gathered:
     if plate is None:
         raise NoPlate("Nothing is connected to the plate input.", remedy="Connect the plate.")
     settings = NodeSettings.read(node)
-    problems = _Problems()
+    problems, words = _Problems(), WordReader()
     view = problems.attempt(lambda: choose_view(settings.view), nuke.views()[0])
     one = FrameRange.of([plate.firstFrame()])
     frames = problems.attempt(lambda: _frames(settings, plate), one)
@@ -96,8 +97,8 @@ def gather(node: Any, job: str) -> Gathered:
         model=settings.model,
         preset=settings.preset,
         seed=settings.seed,
-        existing=_EXISTING[settings.existing],
-        layers=settings.layers,
+        existing=EXISTING[settings.existing],
+        layers=words.several("layers", settings.layers, LAYERS),
     )
     without_mask: _Masked = (spec, [])
     spec, mask_renders = problems.attempt(
@@ -106,7 +107,7 @@ def gather(node: Any, job: str) -> Gathered:
     )
     if colour is not None:
         spec = replace(spec, colour=colour.claim)
-    raise_problems(problems.found + spec.problems())
+    raise_problems(problems.found + words.problems + job_problems(spec))
     assert colour is not None  # its absence is among the problems
     return Gathered(spec, colour, tuple(renders + mask_renders), folder)
 

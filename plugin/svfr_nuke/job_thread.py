@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import Callable, Optional, Union
 
 from svfr_client.errors import ReportedError, SvfrError
-from svfr_client.messages import Event, JobSpec
+from svfr_client.job import JobSpec
+from svfr_client.protocol.messages import Event
 
 from .server_link import ServerLink
 

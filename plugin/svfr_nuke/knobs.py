@@ -9,6 +9,9 @@ from typing import Any, List, Tuple
 
 import nuke
 
+from svfr_client.job import JobSpec
+from svfr_client.vocabulary import LAYERS, PRESETS
+
 from . import settings
 
 _MISSING = "SVFR Studio is not installed in this Nuke. Run `svfr install nuke`."
@@ -73,24 +76,32 @@ TABLE: Tuple[KnobSpec, ...] = (
     _tick("inpaint", "inpaint", "Fill what the mask covers. Needs a mask.", same_line=True),
     _menu("mask_from", "mask", settings.MASKS, "rendered", "How the mask input is sent."),
     _text("mask_channel", "mask channel", "rgba.alpha", "The channel of the mask input that is rendered."),
-    _menu("faces", "faces", settings.FACES, "largest", "Which faces are restored."),
+    _menu("faces", "faces", tuple(settings.FACES), "largest", "Which faces are restored."),
     _text("face_tracks", "track numbers", "", "For `track numbers`: 0, 2. `svfr faces` shows them."),
     KnobSpec("BBox_Knob", "face_box", "face box", tooltip="For `box`: a rectangle around the face."),
     _menu("reference", "reference", settings.REFERENCES, "self-made", "What the face should look like."),
     KnobSpec("Int_Knob", "reference_frame", "reference frame", 1, tooltip="For `plate frame`."),
     _file("reference_photo", "reference photo", "For `photo`: a picture of the same person."),
     _line("quality", "Quality"),
-    _menu("preset", "preset", settings.PRESETS, "standard", "How many steps are taken."),
-    KnobSpec("Int_Knob", "seed", "seed", 77, tooltip="Another seed gives another result.", same_line=True),
-    _text("model", "model", "mini", "A model's name or folder, as `svfr model list` shows it."),
+    _menu("preset", "preset", PRESETS, JobSpec.preset, "How many steps are taken."),
+    KnobSpec(
+        "Int_Knob", "seed", "seed", JobSpec.seed, tooltip="Another seed gives another result.", same_line=True
+    ),
+    _text("model", "model", JobSpec.model, "A model's name or folder, as `svfr model list` shows it."),
     _line("what", "Frames and files"),
     _menu("range", "frame range", settings.RANGES, "plate", "Which frames are restored."),
     _text("frames", "custom range", "", "For `custom`: 1001-1050, 1001-1050x2 or 1001,1005-1010."),
     _text("view", "view", "", "Which view is restored when the script has several."),
     _menu("channels", "channels", settings.CHANNELS, "rgba", "What is rendered when the plate is no Read."),
     _file("output", "output", "Where frames go: .../name.%04d.exr. Empty: beside the plate or the script."),
-    _menu("existing", "existing files", settings.EXISTING, "version up", "What happens to earlier results."),
-    _text("layers", "extra layers", "delta, matte", "Any of delta, matte, crop, diff, st."),
+    _menu(
+        "existing",
+        "existing files",
+        tuple(settings.EXISTING),
+        "version up",
+        "What happens to earlier results.",
+    ),
+    _text("layers", "extra layers", ", ".join(JobSpec.layers), f"Any of {', '.join(LAYERS)}."),
     _line("colour", "Colour"),
     _text("colour_found", "found", "", "What the plate and the project say.", read_only=True),
     _text("colour_space", "colour space", "", "Name another space here; empty takes the one found."),

@@ -14,7 +14,8 @@ from typing import Any, Dict, List, Optional
 import nuke
 
 from svfr_client.errors import SvfrError, error_from_dict
-from svfr_client.messages import Event, JobSpec
+from svfr_client.job import JobSpec
+from svfr_client.protocol.messages import Event
 
 from . import node as nodes
 from . import result

@@ -2,20 +2,26 @@
 
 import re
 from dataclasses import dataclass
-from typing import Any, Tuple
+from typing import Any, Dict, Tuple
 
 from svfr_client.frames import FrameRange
-from svfr_client.messages import Box, FaceChoice, Reference
+from svfr_client.job import Box, FaceChoice, Reference
+from svfr_client.vocabulary import TASKS, ExistingPolicy, FaceMode, Task
 
 from .errors import BadSetting
 
-TASKS = ("bfr", "colorize", "inpaint")
 MASKS = ("none", "rendered", "splines")
-FACES = ("largest", "all", "track numbers", "box", "mask", "whole frame")
+FACES: Dict[str, FaceMode] = {
+    "largest": "largest",
+    "all": "all",
+    "track numbers": "index",
+    "box": "box",
+    "mask": "mask",
+    "whole frame": "frame",
+}
 REFERENCES = ("self-made", "plate frame", "photo")
-PRESETS = ("draft", "standard", "final")
 RANGES = ("plate", "project", "custom")
-EXISTING = ("version up", "overwrite", "error")
+EXISTING: Dict[str, ExistingPolicy] = {"version up": "version_up", "overwrite": "overwrite", "error": "error"}
 CHANNELS = ("rgb", "rgba", "all")
 
 
@@ -23,7 +29,7 @@ CHANNELS = ("rgb", "rgba", "all")
 class NodeSettings:
     """The knobs of one SVFR node. Boxes are in Nuke's pixels: x, y, right, top, from the lower left."""
 
-    tasks: Tuple[str, ...]
+    tasks: Tuple[Task, ...]
     mask: str
     mask_channel: str
     faces: str
@@ -82,8 +88,7 @@ class NodeSettings:
             if right <= x or top <= y:
                 raise BadSetting("The face box is empty.", remedy="Draw it around the face.")
             return FaceChoice(mode="box", boxes=(Box(x, height - top, right - x, top - y),))
-        modes = {"largest": "largest", "all": "all", "mask": "mask", "whole frame": "frame"}
-        return FaceChoice(mode=modes[self.faces])
+        return FaceChoice(mode=FACES[self.faces])
 
     def references(self) -> Tuple[Reference, ...]:
         """Return the user's own reference, if one is chosen."""

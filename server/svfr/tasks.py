@@ -12,8 +12,7 @@ from dataclasses import dataclass
 import torch
 
 from svfr.errors import UnknownTask
-
-TASK_NAMES = ("bfr", "colorize", "inpaint")
+from svfr_client.vocabulary import TASKS, Task
 
 
 @dataclass(frozen=True)
@@ -26,27 +25,25 @@ class TaskSet:
 
     def __post_init__(self) -> None:
         if not (self.bfr or self.colorize or self.inpaint):
-            raise UnknownTask(
-                "No task was chosen.", remedy=f"Choose at least one of {', '.join(TASK_NAMES)}."
-            )
+            raise UnknownTask("No task was chosen.", remedy=f"Choose at least one of {', '.join(TASKS)}.")
 
     @classmethod
     def of(cls, names: Iterable[str]) -> TaskSet:
         """Return the set of the given task names; repeated names count once, UnknownTask names all others."""
         asked = list(names)
-        unknown = sorted(set(asked) - set(TASK_NAMES))
+        unknown = sorted(set(asked) - set(TASKS))
         if unknown:
             raise UnknownTask(
                 f"Unknown task {', '.join(repr(n) for n in unknown)}.",
-                remedy=f"The tasks are {', '.join(TASK_NAMES)}.",
+                remedy=f"The tasks are {', '.join(TASKS)}.",
             )
-        return cls(*(name in asked for name in TASK_NAMES))
+        return cls(*(name in asked for name in TASKS))
 
     @classmethod
     def from_bits(cls, bits: Iterable[int]) -> TaskSet:
         """Return the set of three 0/1 values in the order bfr, colorize, inpaint."""
         values = list(bits)
-        if len(values) != len(TASK_NAMES) or any(v not in (0, 1) for v in values):
+        if len(values) != len(TASKS) or any(v not in (0, 1) for v in values):
             raise UnknownTask(f"Task bits must be three values of 0 or 1, not {values}.")
         return cls(*(bool(v) for v in values))
 
@@ -56,9 +53,9 @@ class TaskSet:
         return int(self.bfr), int(self.colorize), int(self.inpaint)
 
     @property
-    def names(self) -> tuple[str, ...]:
+    def names(self) -> tuple[Task, ...]:
         """The names of the chosen tasks, in the fixed order."""
-        return tuple(name for name, bit in zip(TASK_NAMES, self.bits, strict=True) if bit)
+        return tuple(name for name, bit in zip(TASKS, self.bits, strict=True) if bit)
 
     def added_time_ids(self) -> torch.Tensor:
         """Return the UNet's third conditioning input, (1, 3) float32."""

@@ -7,7 +7,7 @@ import torch
 
 from svfr.models.networks import UNET_FILE, empty_networks
 from svfr.models.spec import ModelSpec
-from svfr_client.messages import JobSpec
+from svfr_client.job import JobSpec
 from svfr_restore.job import survey_job
 from svfr_restore.plan.estimate import Estimate, estimate_job
 from svfr_restore.plan.job_plan import plan_job

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from svfr_client.messages import JobSpec
+from svfr_client.job import JobSpec
 from svfr_ocio.sanitise import sanitise
 from svfr_restore.crops.warp import cut
 from svfr_restore.faces.box import FaceBox

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from svfr_client.errors import SvfrError, error_from_dict
-from svfr_client.messages import Event, JobState
+from svfr_client.protocol.messages import Event, JobState
 
 from .output import JsonOutput, Output
 

@@ -11,11 +11,12 @@ from pathlib import Path
 import typer
 
 from svfr_client.errors import BadMask
+from svfr_client.job import Box, ColourClaim, FaceChoice, Reference
 from svfr_client.masks import SplineMask
-from svfr_client.messages import Box, ColourClaim, FaceChoice, Reference
+from svfr_client.vocabulary import FACE_MODES
 
 FRAME_FIELD = re.compile(r"%0?(\d*)d|#+")
-FACE_WORDS = ("largest", "all", "mask", "frame")
+FACE_WORDS = tuple(mode for mode in FACE_MODES if mode not in ("index", "box"))  # those take numbers
 
 
 def absolute(path: str) -> str:
@@ -38,11 +39,12 @@ def parse_box(text: str) -> Box:
 def parse_faces(text: str, boxes: Sequence[str]) -> FaceChoice:
     """Read ``--faces`` and ``--box`` together; raises typer.BadParameter when they contradict each other."""
     if boxes:
-        if text != "largest":
+        if text != FaceChoice.mode:
             raise typer.BadParameter("--box takes the place of detection: leave --faces out")
         return FaceChoice(mode="box", boxes=tuple(parse_box(box) for box in boxes))
-    if text in FACE_WORDS:
-        return FaceChoice(mode=text)
+    for mode in FACE_WORDS:
+        if text == mode:
+            return FaceChoice(mode=mode)
     try:
         return FaceChoice(mode="index", indices=tuple(int(part) for part in text.split(",")))
     except ValueError as error:

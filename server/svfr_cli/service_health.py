@@ -9,7 +9,7 @@ from pathlib import Path
 
 from svfr_client.connection import service_folder
 from svfr_client.errors import SeveralProblems, SvfrError
-from svfr_client.messages import ColourClaim, FaceChoice, JobSpec
+from svfr_client.job import ColourClaim, FaceChoice, JobSpec
 
 from .finding import FAULT, NOTE, OK, Finding
 

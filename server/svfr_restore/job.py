@@ -12,17 +12,15 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import cast
 
 import numpy as np
 import torch
 
 from svfr.errors import Cancelled, ShotTooShort
 from svfr.sampling.network_input import seen_by_network
-from svfr.sampling.sampler import SamplerMode
 from svfr.tasks import TaskSet
 from svfr_client.errors import SvfrError, raise_problems
-from svfr_client.messages import JobSpec
+from svfr_client.job import JobSpec
 from svfr_ocio.sanitise import sanitise
 from svfr_restore.crops.spool import CropSpool, crop_bytes, require_space
 from svfr_restore.crops.warp import cut
@@ -171,7 +169,7 @@ class _Job:
             preset,
             TaskSet.of(spec.tasks),
             spec.seed,
-            cast(SamplerMode, spec.sampler),
+            spec.sampler,
             self._store,
             self._report,
             self._cancelled,

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from svfr_client.errors import SvfrError
-from svfr_client.messages import JobSpec
+from svfr_client.job import JobSpec
 from svfr_server.errors import PathForbidden
 
 _DEVICE = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?\Z", re.IGNORECASE)

@@ -6,7 +6,8 @@ from typing import Any
 
 from svfr_client.client import Client
 from svfr_client.errors import error_from_dict
-from svfr_client.messages import Event, JobSpec
+from svfr_client.job import JobSpec
+from svfr_client.protocol.messages import Event
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ import pytest
 from e2e_service import Service
 
 from svfr_client.errors import SeveralProblems, SvfrError
-from svfr_client.messages import ColourClaim, FaceChoice, JobSpec
+from svfr_client.job import ColourClaim, FaceChoice, JobSpec
 
 FIRST, LAST = 1001, 1004
 
@@ -239,7 +239,7 @@ def test_pixel_aspect_other_than_one_works(service: Service, tmp_path: Path, goo
 
 
 def test_a_box_needs_no_face(service: Service, good: JobSpec) -> None:
-    from svfr_client.messages import Box
+    from svfr_client.job import Box
 
     for frame in range(FIRST, LAST + 1):
         e2e_plates.write(Path(good.plate % frame), e2e_plates.picture(False))

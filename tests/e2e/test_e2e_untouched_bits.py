@@ -14,7 +14,7 @@ import pytest
 from e2e_service import Service
 from numpy.typing import NDArray
 
-from svfr_client.messages import Box, ColourClaim, FaceChoice, JobSpec
+from svfr_client.job import Box, ColourClaim, FaceChoice, JobSpec
 from svfr_ocio.curve import decode_srgb
 
 WIDTH, HEIGHT, OVERSCAN = 1920, 1080, 20

@@ -3,7 +3,8 @@ import itertools
 import pytest
 
 from svfr.errors import UnknownTask
-from svfr.tasks import TASK_NAMES, TaskSet
+from svfr.tasks import TaskSet
+from svfr_client.vocabulary import TASKS
 
 ALL_SETS = [bits for bits in itertools.product((0, 1), repeat=3) if any(bits)]
 
@@ -17,7 +18,7 @@ def test_names_and_bits_lead_back_to_the_same_set(bits: tuple[int, int, int]) ->
 
 
 def test_the_order_of_the_bits_is_the_published_one() -> None:
-    assert TASK_NAMES == ("bfr", "colorize", "inpaint")
+    assert TASKS == ("bfr", "colorize", "inpaint")
     assert TaskSet.of(["inpaint", "bfr"]).bits == (1, 0, 1)
 
 

@@ -57,7 +57,9 @@ def test_the_zip_holds_manifest_modules_client_licence_and_wheels(extension_zip:
     assert {f"./{name}" for name in inside if name.startswith("wheels/")} == set(manifest["wheels"])
     assert any("-cp311-cp311-" in wheel and "x86_64" in wheel for wheel in manifest["wheels"])
     assert any("-cp312-abi3-" in wheel and "x86_64" in wheel for wheel in manifest["wheels"])
-    assert {f"svfr_client/{file.name}" for file in CLIENT_FOLDER.glob("*.py")} <= set(inside)
+    assert {
+        f"svfr_client/{file.relative_to(CLIENT_FOLDER).as_posix()}" for file in CLIENT_FOLDER.rglob("*.py")
+    } <= set(inside)
     assert {file.name for file in EXTENSION_FOLDER.glob("*.py")} | {"LICENSE"} <= set(inside)
     assert not any("__pycache__" in name for name in inside)
 

@@ -21,8 +21,8 @@ from staged_extension.link import (
     Watch,
 )
 from staged_extension.server_process import server_command, start_server
-from staged_extension.svfr_client.messages import ColourClaim, FaceChoice, JobSpec
-from staged_extension.svfr_client.wire import new_id
+from staged_extension.svfr_client.job import ColourClaim, FaceChoice, JobSpec
+from staged_extension.svfr_client.protocol.wire import new_id
 
 from svfr_client.client import Client
 

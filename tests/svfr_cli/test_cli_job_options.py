@@ -8,8 +8,8 @@ import typer
 
 from svfr_cli import job_options
 from svfr_client.errors import BadMask
+from svfr_client.job import Box, FaceChoice, Reference
 from svfr_client.masks import MaskLayer, MaskPoint, MaskShape, MaskSpline, SplineMask
-from svfr_client.messages import Box, FaceChoice, Reference
 
 
 def test_a_box_is_read_as_four_numbers() -> None:

@@ -17,7 +17,7 @@ from svfr_cli.main import app
 from svfr_cli.service_health import SERVICE_CHECKS, identity_job, keys, roots
 from svfr_client.client import Client
 from svfr_client.connection import find_connection
-from svfr_client.messages import JobSpec
+from svfr_client.job import JobSpec
 from svfr_server.job_store.checkpoints import CheckpointStore
 from svfr_server.job_store.folders import checkpoint_folder
 from svfr_server.start import start_local_server

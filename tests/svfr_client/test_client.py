@@ -12,9 +12,9 @@ import zmq
 from svfr_client.client import Client
 from svfr_client.connection import Connection, KeyPair
 from svfr_client.errors import BadJobId, ReportedError, ServerDoesNotAnswer, SvfrError, UsedInAnotherThread
+from svfr_client.job import JobSpec
 from svfr_client.link import process_context
-from svfr_client.messages import JobSpec
-from svfr_client.wire import Message, new_id, pack, unpack
+from svfr_client.protocol.wire import Message, new_id, pack, unpack
 
 JOB = "5d2c7a9e0b1f4e6a8c3d2b1a09f8e7d6"
 WELCOME = {

@@ -6,19 +6,20 @@ from typing import Any
 import pytest
 
 from svfr_client.errors import BadJobId, BadRecord, NotCanonical
+from svfr_client.job import Box, ColourClaim, FaceChoice, JobSpec, Reference
+from svfr_client.job_checks import job_problems
 from svfr_client.masks import MaskLayer, MaskPoint, MaskShape, MaskSpline, SplineMask
-from svfr_client.messages import (
-    Box,
-    ColourClaim,
-    Event,
-    FaceChoice,
-    JobSpec,
-    JobState,
-    JobStatus,
-    Reference,
-    check_job_id,
-)
+from svfr_client.protocol.messages import Event, JobState, JobStatus, check_job_id
 from svfr_client.records import canonical_json, from_plain, known_part, sha256_of, to_plain
+from svfr_client.vocabulary import (
+    EXISTING_POLICIES,
+    FACE_MODES,
+    LAYERS,
+    MISSING_POLICIES,
+    SAMPLERS,
+    TASKS,
+    WordReader,
+)
 
 POINTS = tuple(MaskPoint((x, y), (x, y), (x, y)) for x, y in ((1.0, 1.0), (9.0, 1.0), (5.0, 9.5)))
 MASK = SplineMask({1001: MaskShape((MaskLayer((MaskSpline(POINTS),)),), 64, 48)})
@@ -120,8 +121,8 @@ def test_values_without_a_canonical_form_are_refused(value: Any) -> None:
 
 
 def test_a_sound_job_has_no_problems() -> None:
-    assert JOB.problems() == []
-    assert FULL.problems() == []
+    assert job_problems(JOB) == []
+    assert job_problems(FULL) == []
 
 
 @pytest.mark.parametrize(
@@ -163,12 +164,46 @@ def test_a_sound_job_has_no_problems() -> None:
     ],
 )
 def test_a_bad_value_is_complained_about(change: dict[str, Any], complaint: str) -> None:
-    assert any(complaint in str(problem) for problem in replace(JOB, **change).problems())
+    assert any(complaint in str(problem) for problem in job_problems(replace(JOB, **change)))
 
 
 def test_everything_wrong_with_a_job_is_found_at_once() -> None:
     bad = replace(JOB, plate="", tasks=(), frames="x", seed=-3, sampler="y")
-    assert len(bad.problems()) == 5
+    assert len(job_problems(bad)) == 5
+
+
+@pytest.mark.parametrize(
+    ("field", "word"),
+    [
+        ("sampler", "fast"),
+        ("missing", "guess"),
+        ("existing", "append"),
+        ("tasks", ["sharpen"]),
+        ("layers", [7]),
+    ],
+)
+def test_a_word_that_is_none_of_a_jobs_is_refused_with_the_known_ones(field: str, word: object) -> None:
+    with pytest.raises(BadRecord, match=rf"job\.{field}.* should be one of \w+, "):
+        JobSpec.from_json(dict(JOB.to_json(), **{field: word}))
+
+
+def test_words_that_people_typed_are_read_and_all_unknown_ones_named() -> None:
+    words = WordReader()
+    assert words.several("tasks", ["inpaint", "bfr"], TASKS) == ("inpaint", "bfr")
+    assert words.one("missing", "guess", MISSING_POLICIES) in MISSING_POLICIES
+    assert words.several("tasks", ["sharpen"], TASKS) != ()
+    assert [str(problem) for problem in words.problems] == [
+        "missing cannot be 'guess'. Choose from error, hold, skip.",
+        "tasks cannot be 'sharpen'. Choose from bfr, colorize, inpaint.",
+    ]
+
+
+def test_the_words_of_the_wire_never_change() -> None:
+    assert (TASKS, SAMPLERS) == (("bfr", "colorize", "inpaint"), ("studio", "official"))
+    assert FACE_MODES == ("largest", "all", "index", "box", "mask", "frame")
+    assert MISSING_POLICIES == ("error", "hold", "skip")
+    assert EXISTING_POLICIES == ("error", "overwrite", "version_up")
+    assert LAYERS == ("delta", "matte", "crop", "diff", "st")
 
 
 def test_only_three_states_are_final() -> None:

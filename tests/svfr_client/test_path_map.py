@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from svfr_client.errors import BadPathMap, PathIsNotMapped
-from svfr_client.messages import ColourClaim, JobSpec, Reference
+from svfr_client.job import ColourClaim, JobSpec, Reference
 from svfr_client.path_map import PathMap, PathRule
 
 WINDOWS = PathMap((PathRule("P:/shots", "/srv/shots"), PathRule(r"\\filer\lib", "/srv/library")))

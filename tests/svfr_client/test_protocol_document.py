@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from svfr_client import wire
 from svfr_client.masks import SplineMask
-from svfr_client.messages import Accepted, Event, Following, JobStatus, Pong, Welcome
+from svfr_client.protocol import wire
+from svfr_client.protocol.messages import Accepted, Event, Following, JobStatus, Pong, Welcome
+from svfr_client.protocol.wire import pack, unpack
 from svfr_client.records import from_plain
-from svfr_client.wire import pack, unpack
 from svfr_server.settings import Limits
 from svfr_server.supervisor.requests import REQUESTS, read_request
 

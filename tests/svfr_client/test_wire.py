@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from svfr_client import wire
-from svfr_client.bulk import join_bulk, split_bulk
 from svfr_client.errors import BadMessage, MessageTooLarge, WireError, WrongVersion
-from svfr_client.messages import JobSpec
-from svfr_client.wire import MAGIC, Buffer, Message, new_id, pack, strict_json, unpack
+from svfr_client.job import JobSpec
+from svfr_client.protocol import wire
+from svfr_client.protocol.bulk import join_bulk, split_bulk
+from svfr_client.protocol.wire import MAGIC, Buffer, Message, new_id, pack, strict_json, unpack
 
 ID = "0123456789abcdef" * 2
 

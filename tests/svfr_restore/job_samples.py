@@ -19,7 +19,7 @@ from svfr.models.spec import CodecSpec, IdentitySpec, ModelSpec, Preset, Schedul
 from svfr.nets.conv_identity import ConvIdentity
 from svfr.nets.unet import build_unet
 from svfr.training.nets.preview_unet import preview_unet_config
-from svfr_client.messages import Box, ColourClaim, FaceChoice, JobSpec
+from svfr_client.job import Box, ColourClaim, FaceChoice, JobSpec
 from svfr_restore.crops.crop_file import write_tracks
 from svfr_restore.crops.crop_track import static_track
 from svfr_restore.job import run_job

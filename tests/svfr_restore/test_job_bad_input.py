@@ -14,7 +14,7 @@ import pytest
 from job_samples import Reports
 
 from svfr_client.errors import SeveralProblems, SvfrError
-from svfr_client.messages import Box, ColourClaim, FaceChoice, JobSpec, Reference
+from svfr_client.job import Box, ColourClaim, FaceChoice, JobSpec, Reference
 from svfr_restore.plan.models import ModelCache
 
 pytestmark = pytest.mark.usefixtures("scratch")

@@ -10,7 +10,7 @@ import pytest
 from job_samples import Reports
 from skimage import data
 
-from svfr_client.messages import FaceChoice, JobSpec
+from svfr_client.job import FaceChoice, JobSpec
 from svfr_restore.errors import FaceTrackNotFound
 from svfr_restore.media.exr.writer import read_provenance
 from svfr_restore.reports import JobResult
@@ -84,7 +84,7 @@ def test_a_number_that_no_face_has(crowd: str, tmp_path: Path) -> None:
 
 
 def test_a_dark_linear_plate_is_seen_and_exposed(crowd: str, tmp_path: Path) -> None:
-    from svfr_client.messages import ColourClaim
+    from svfr_client.job import ColourClaim
     from svfr_ocio.curve import decode_srgb
 
     pattern = str(tmp_path / "dark" / "shot.%04d.exr")

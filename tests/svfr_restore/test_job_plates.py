@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from job_samples import Reports
 
+from svfr_client.job import Box, ColourClaim, FaceChoice
 from svfr_client.masks import MaskLayer, MaskPoint, MaskShape, MaskSpline, SplineMask
-from svfr_client.messages import Box, ColourClaim, FaceChoice
 
 pytestmark = pytest.mark.usefixtures("scratch")
 

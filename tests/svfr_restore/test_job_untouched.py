@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from svfr_client.messages import Box, ColourClaim, FaceChoice
+from svfr_client.job import Box, ColourClaim, FaceChoice
 
 pytestmark = pytest.mark.usefixtures("scratch")
 

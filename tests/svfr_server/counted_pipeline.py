@@ -8,7 +8,7 @@ from typing import Any
 
 from svfr.nets.unet import FastUNet
 from svfr_client.connection import service_folder
-from svfr_client.messages import JobSpec
+from svfr_client.job import JobSpec
 from svfr_restore.job import run_job as restore
 
 _evaluate = FastUNet.__call__

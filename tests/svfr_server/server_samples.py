@@ -9,7 +9,7 @@ from pathlib import Path
 from svfr_client.client import Client
 from svfr_client.connection import find_connection
 from svfr_client.errors import SvfrError
-from svfr_client.messages import JobSpec
+from svfr_client.job import JobSpec
 from svfr_server.start import start_local_server
 
 

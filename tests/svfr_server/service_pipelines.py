@@ -16,7 +16,7 @@ from typing import Any
 
 from svfr_client.errors import SeveralProblems, SvfrError
 from svfr_client.frames import FrameRange
-from svfr_client.messages import JobSpec
+from svfr_client.job import JobSpec
 
 
 @dataclass(frozen=True)

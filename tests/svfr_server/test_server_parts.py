@@ -12,8 +12,9 @@ from server_samples import job
 
 from svfr_client.connection import KeyPair
 from svfr_client.errors import FolderIsNotPrivate
-from svfr_client.messages import Ack, ColourClaim, Follow, Reference
-from svfr_client.wire import Message, new_id
+from svfr_client.job import ColourClaim, Reference
+from svfr_client.protocol.messages import Ack, Follow
+from svfr_client.protocol.wire import Message, new_id
 from svfr_server.__main__ import parse
 from svfr_server.errors import AnotherServerRuns, BadKeyFile, BadSettings, InternalFailure, QueueFull
 from svfr_server.job_store.store import JobStore, Sender

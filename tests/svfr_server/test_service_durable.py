@@ -15,7 +15,8 @@ from server_samples import Service
 from svfr_client.client import Client
 from svfr_client.connection import find_connection
 from svfr_client.errors import ReportedError
-from svfr_client.messages import Event, JobSpec
+from svfr_client.job import JobSpec
+from svfr_client.protocol.messages import Event
 from svfr_server.errors import ReferenceIsGone
 from svfr_server.job_store.cache import CacheKeeper, measure, read_limit, trim, write_limit
 from svfr_server.job_store.checkpoints import CheckpointStore

@@ -18,8 +18,9 @@ from server_samples import Service, StartService, job
 from svfr_client.client import Client
 from svfr_client.connection import find_connection
 from svfr_client.errors import ReportedError
-from svfr_client.messages import Event, JobSpec, Reference
-from svfr_client.wire import new_id
+from svfr_client.job import JobSpec, Reference
+from svfr_client.protocol.messages import Event
+from svfr_client.protocol.wire import new_id
 from svfr_server.errors import DiskIsFull, SourceChanged, StorageFailed, StoreUnavailable
 from svfr_server.job_store.checkpoints import CheckpointStore
 from svfr_server.job_store.storage import storage_error

@@ -10,8 +10,8 @@ from server_samples import Service, StartService, job
 
 from svfr_client.client import Client
 from svfr_client.errors import ReportedError, SvfrError
-from svfr_client.messages import Event, JobState
-from svfr_client.wire import new_id
+from svfr_client.protocol.messages import Event, JobState
+from svfr_client.protocol.wire import new_id
 
 
 def events_of(client: Client, name: str, frames: str = "1001-1004") -> list[Event]:

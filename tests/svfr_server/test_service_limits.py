@@ -14,7 +14,7 @@ from svfr_client import link
 from svfr_client.client import Client
 from svfr_client.connection import find_connection
 from svfr_client.errors import MessageTooLarge
-from svfr_client.wire import MAGIC, MAX_MESSAGE_BYTES, MIB, Buffer, Message, pack, unpack
+from svfr_client.protocol.wire import MAGIC, MAX_MESSAGE_BYTES, MIB, Buffer, Message, pack, unpack
 from svfr_server.supervisor import loop
 from svfr_server.supervisor.credit import MAX_SENT_BYTES, MOST_ACCOUNTS, SEND_MESSAGES, Accounts
 from svfr_server.supervisor.memory_watch import resident_bytes

@@ -10,8 +10,8 @@ from server_samples import Service, StartService, job
 from svfr_client.client import Client
 from svfr_client.connection import KeyPair, find_connection
 from svfr_client.errors import ReportedError
-from svfr_client.messages import Event, JobState
-from svfr_client.wire import new_id
+from svfr_client.protocol.messages import Event, JobState
+from svfr_client.protocol.wire import new_id
 from svfr_server.errors import QueueFull, StoreUnusable
 from svfr_server.job_store.store import JobStore, Sender
 from svfr_server.settings import Limits, Patience

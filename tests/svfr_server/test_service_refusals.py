@@ -16,13 +16,13 @@ from hypothesis import strategies as st
 from server_samples import Service, StartService, job
 from zmq.utils.monitor import recv_monitor_message
 
-from svfr_client.bulk import split_bulk
 from svfr_client.client import Client
 from svfr_client.connection import Connection, KeyPair, find_connection
 from svfr_client.errors import NoServer, NotAuthorised, ReportedError, SeveralProblems
+from svfr_client.job import JobSpec
 from svfr_client.link import process_context
-from svfr_client.messages import JobSpec
-from svfr_client.wire import MAGIC, Message, new_id, pack, unpack
+from svfr_client.protocol.bulk import split_bulk
+from svfr_client.protocol.wire import MAGIC, Message, new_id, pack, unpack
 from svfr_server.supervisor.zap_keys import KeyRing
 
 

@@ -15,7 +15,7 @@ from service_pipelines import Report
 
 from svfr_client.client import Client
 from svfr_client.connection import find_connection
-from svfr_client.messages import ColourClaim, FaceChoice, JobSpec
+from svfr_client.job import ColourClaim, FaceChoice, JobSpec
 from svfr_server.job_store.checkpoints import CheckpointStore
 from svfr_server.worker.resume import Resumption, pattern_like
 

@@ -11,7 +11,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from svfr_lab.degradation.degrade import TASKS, Recipe, degrade
+from svfr_client.vocabulary import TASKS
+from svfr_lab.degradation.degrade import Recipe, degrade
 from svfr_lab.degradation.registry import RECIPES
 from svfr_lab.heads.dataset import open_rendered_folder
 from svfr_lab.metrics.statistics import psnr_db
@@ -40,7 +41,7 @@ def main() -> None:
 def _measure(clip: np.ndarray, recipe: Recipe, seed: int) -> tuple[float, float, float]:
     clean = clip.astype(np.float32) / np.float32(255)
     started = time.process_time()
-    damaged = degrade(clean, TASKS, np.random.default_rng(seed), recipe)
+    damaged = degrade(clean, frozenset(TASKS), np.random.default_rng(seed), recipe)
     spent = time.process_time() - started
     quality = degrade(clean, frozenset({"bfr"}), np.random.default_rng(seed), recipe)
     assert damaged.hole is not None

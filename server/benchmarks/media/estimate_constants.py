@@ -18,7 +18,7 @@ from pathlib import Path
 
 from benchmarks.media.stream import FIRST_FRAME, SIZE, write_mini_layout, write_plate
 from svfr.models.networks import UNET_FILE, empty_networks
-from svfr_client.messages import Box, ColourClaim, FaceChoice, JobSpec
+from svfr_client.job import Box, ColourClaim, FaceChoice, JobSpec
 from svfr_restore.faces.detector import FaceDetector
 from svfr_restore.job import run_job, survey_job
 from svfr_restore.plan.estimate import START_SECONDS, estimate_job

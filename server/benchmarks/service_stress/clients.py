@@ -16,8 +16,8 @@ from benchmarks.service_stress.service import Pinger, Service
 from svfr_client.client import Client
 from svfr_client.connection import Connection, KeyPair
 from svfr_client.errors import NotAuthorised
-from svfr_client.messages import JobSpec
-from svfr_client.wire import Message, pack, unpack
+from svfr_client.job import JobSpec
+from svfr_client.protocol.wire import Message, pack, unpack
 
 
 @dataclass

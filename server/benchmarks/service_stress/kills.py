@@ -14,7 +14,8 @@ from benchmarks.service_stress.service import STEPS, Service, model_of_eight_ste
 from svfr.diffusion.windows import studio_windows
 from svfr.models.folder import read_spec
 from svfr_client.client import Client
-from svfr_client.messages import Box, ColourClaim, Event, FaceChoice, JobSpec
+from svfr_client.job import Box, ColourClaim, FaceChoice, JobSpec
+from svfr_client.protocol.messages import Event
 from svfr_server.job_store.cache import clear
 
 STAGES = ("survey", "crop", "encode", "reference", "denoise", "decode", "write")

@@ -14,11 +14,11 @@ from typing import Any
 import zmq
 
 from benchmarks.service_stress.service import Pinger, Service, describe_ms
-from svfr_client.bulk import split_bulk
 from svfr_client.connection import Connection
+from svfr_client.job import JobSpec
 from svfr_client.link import process_context
-from svfr_client.messages import JobSpec
-from svfr_client.wire import MAGIC, Message, new_id, pack, unpack
+from svfr_client.protocol.bulk import split_bulk
+from svfr_client.protocol.wire import MAGIC, Message, new_id, pack, unpack
 
 ANSWER_MS = 10_000
 _UNANSWERED = ("ack", "credit", "unfollow")

@@ -12,7 +12,7 @@ from typing import Any
 
 from svfr_client.connection import service_folder
 from svfr_client.frames import FrameRange
-from svfr_client.messages import JobSpec
+from svfr_client.job import JobSpec
 
 EVALUATIONS = "evaluations"
 # Of these stages each report takes a moment longer, as on a slow disk, so that kills land in them too.

@@ -37,6 +37,7 @@ from svfr.sampling.decode import decode_stream
 from svfr.sampling.denoise import Conditioning, Walk, denoise, start_latents
 from svfr.sampling.encoded_shot import CropSource, EncodedShot
 from svfr.tasks import TaskSet
+from svfr_client.vocabulary import Sampler
 
 __all__ = [
     "CropSource",
@@ -50,8 +51,6 @@ __all__ = [
     "two_passes",
 ]
 
-SamplerMode = Literal["official", "studio"]
-
 
 @dataclass(frozen=True)
 class SamplePlan:
@@ -60,7 +59,7 @@ class SamplePlan:
     tasks: TaskSet
     preset: Preset
     seed: int
-    mode: SamplerMode = "studio"
+    mode: Sampler = "studio"
 
 
 def encode_shot(model: Model, source: CropSource) -> EncodedShot:

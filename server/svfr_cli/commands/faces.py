@@ -6,9 +6,13 @@ from typing import Annotated
 
 import typer
 
+from svfr_client.errors import raise_problems
+from svfr_client.job import FaceChoice, JobSpec
+from svfr_client.vocabulary import MISSING_POLICIES, WordReader
+
 from .. import job_options
 from ..output import speaking
-from .options import AsJson, ColourSpace, Frames, Ocio, Plate, all_frames
+from .options import AsJson, ColourSpace, Frames, Missing, Ocio, Plate, all_frames
 
 
 def faces(
@@ -22,9 +26,7 @@ def faces(
     ] = None,
     colorspace: ColourSpace = None,
     ocio: Ocio = None,
-    missing: Annotated[
-        str, typer.Option("--missing", help="Frames missing in the plate: error, hold or skip.")
-    ] = "error",
+    missing: Missing = JobSpec.missing,
     as_json: AsJson = False,
 ) -> None:
     """Find the faces of PLATE and draw a numbered contact sheet.
@@ -32,10 +34,9 @@ def faces(
     The numbers are those that ``svfr restore --faces`` takes for the same frames.
     """
     with speaking(as_json) as output:
-        from svfr_client.messages import FaceChoice, JobSpec
-
         from ..face_sheet import find_faces, write_face_sheet
 
+        words = WordReader()
         sheet = out or Path(f"{job_options.plate_name(plate)}_faces.png")
         with tempfile.TemporaryDirectory(prefix="svfr-faces-") as scratch:
             spec = JobSpec(
@@ -46,8 +47,9 @@ def faces(
                 faces=FaceChoice(mode="all"),
                 colour=job_options.colour_claim(colorspace, ocio, None),
                 model="identity",
-                missing=missing,
+                missing=words.one("missing", missing, MISSING_POLICIES),
             )
+            raise_problems(words.problems)
             found = find_faces(spec)
         write_face_sheet(sheet, found)
         rows = [face.to_json() for face in found.faces]

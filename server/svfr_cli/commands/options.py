@@ -1,8 +1,17 @@
 """Options that several commands share, spelled once."""
 
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
+
+from svfr_client.vocabulary import MISSING_POLICIES
+
+
+def listed(words: Sequence[str]) -> str:
+    """Return the words as a sentence names them: ``error, hold or skip``."""
+    return f"{', '.join(words[:-1])} or {words[-1]}"
+
 
 AsJson = Annotated[
     bool, typer.Option("--json", help="Print one JSON object per line instead of text and progress.")
@@ -28,6 +37,9 @@ Ocio = Annotated[
 ]
 Plate = Annotated[
     str, typer.Argument(help="The plate: shot.%04d.exr, shot.####.exr, one picture, or a movie.")
+]
+Missing = Annotated[
+    str, typer.Option("--missing", help=f"Frames missing in the plate: {listed(MISSING_POLICIES)}.")
 ]
 
 

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from svfr_client.messages import JobStatus
+from svfr_client.protocol.messages import JobStatus
 
 from ..output import Output, speaking
 from .options import AsJson

@@ -1,12 +1,22 @@
 """``svfr restore``: send a job to the local server, follow it, say where the frames are."""
 
 from svfr_client.errors import raise_problems
-from svfr_client.messages import JobSpec
+from svfr_client.job import FaceChoice, JobSpec
+from svfr_client.job_checks import job_problems
+from svfr_client.vocabulary import (
+    EXISTING_POLICIES,
+    LAYERS,
+    MISSING_POLICIES,
+    SAMPLERS,
+    TASKS,
+    WordReader,
+)
 
 from .. import job_options
 from ..output import Output, speaking
-from .options import AsJson, ColourSpace, Frames, Ocio, Plate, all_frames
+from .options import AsJson, ColourSpace, Frames, Missing, Ocio, Plate, all_frames
 from .restore_options import (
+    DEFAULT_LAYERS,
     Boxes,
     CropTracks,
     DryRun,
@@ -17,7 +27,6 @@ from .restore_options import (
     Feather,
     Handles,
     Mask,
-    Missing,
     ModelName,
     Out,
     Preset,
@@ -40,24 +49,24 @@ def restore(
     frames: Frames = None,
     mask: Mask = None,
     reference: References = None,
-    faces: Faces = "largest",
+    faces: Faces = FaceChoice.mode,
     box: Boxes = None,
     out: Out = None,
-    model: ModelName = "mini",
-    preset: Preset = "standard",
-    seed: Seed = 77,
+    model: ModelName = JobSpec.model,
+    preset: Preset = JobSpec.preset,
+    seed: Seed = JobSpec.seed,
     colorspace: ColourSpace = None,
     ocio: Ocio = None,
     exposure: Exposure = None,
-    sampler: Sampler = "studio",
-    missing: Missing = "error",
-    existing: Existing = "error",
-    handles: Handles = 0,
-    write_handles: WriteHandles = False,
-    layers: ExtraLayers = "delta,matte",
-    feather: Feather = 0.08,
+    sampler: Sampler = JobSpec.sampler,
+    missing: Missing = JobSpec.missing,
+    existing: Existing = JobSpec.existing,
+    handles: Handles = JobSpec.handles,
+    write_handles: WriteHandles = JobSpec.write_handles,
+    layers: ExtraLayers = DEFAULT_LAYERS,
+    feather: Feather = JobSpec.feather,
     crop_tracks: CropTracks = None,
-    priority: Priority = 0,
+    priority: Priority = JobSpec.priority,
     dry_run: DryRun = False,
     wait: Wait = True,
     as_json: AsJson = False,
@@ -67,11 +76,12 @@ def restore(
     A local server is started when none runs. Ctrl-C cancels the job at its next window.
     """
     with speaking(as_json) as output:
+        words = WordReader()
         mask_path, mask_splines = job_options.read_mask(mask)
         spec = JobSpec(
             plate=job_options.absolute(plate),
             frames=frames or all_frames(plate),
-            tasks=tuple(task),
+            tasks=words.several("tasks", task, TASKS),
             output=job_options.absolute(out) if out else job_options.default_output(plate),
             mask_path=mask_path,
             mask_splines=mask_splines,
@@ -81,17 +91,17 @@ def restore(
             model=job_options.model_reference(model),
             preset=preset,
             seed=seed,
-            sampler=sampler,
-            missing=missing,
-            existing=existing,
+            sampler=words.one("sampler", sampler, SAMPLERS),
+            missing=words.one("missing", missing, MISSING_POLICIES),
+            existing=words.one("existing", existing, EXISTING_POLICIES),
             handles=handles,
             write_handles=write_handles,
-            layers=tuple(name for name in layers.split(",") if name),
+            layers=words.several("layers", (name for name in layers.split(",") if name), LAYERS),
             feather=feather,
             crop_tracks=job_options.absolute(crop_tracks) if crop_tracks else None,
             priority=priority,
         )
-        raise_problems(spec.problems())
+        raise_problems(words.problems + job_problems(spec))
         if dry_run:
             _estimate(spec, output)
         else:

@@ -4,9 +4,13 @@ from typing import Annotated
 
 import typer
 
-Tasks = Annotated[
-    list[str], typer.Option("--task", "-t", help="bfr, colorize or inpaint; give it again to combine.")
-]
+from svfr_client.job import JobSpec
+from svfr_client.vocabulary import EXISTING_POLICIES, LAYERS, PRESETS, SAMPLERS, TASKS
+
+from ..job_options import FACE_WORDS
+from .options import listed
+
+Tasks = Annotated[list[str], typer.Option("--task", "-t", help=f"{listed(TASKS)}; give it again to combine.")]
 Mask = Annotated[str | None, typer.Option("--mask", help="Matte sequence, or a .json file of roto splines.")]
 References = Annotated[
     list[str] | None,
@@ -16,7 +20,7 @@ References = Annotated[
         help="A plate frame or a photo in place of the self-made reference.",
     ),
 ]
-Faces = Annotated[str, typer.Option("--faces", help="largest, all, mask, frame, or track numbers like 0,2.")]
+Faces = Annotated[str, typer.Option("--faces", help=f"{', '.join(FACE_WORDS)}, or track numbers like 0,2.")]
 Boxes = Annotated[
     list[str] | None,
     typer.Option("--box", metavar="X,Y,W,H", help="Square to restore, in pixels, in place of detection."),
@@ -26,19 +30,17 @@ Out = Annotated[
     typer.Option("--out", "-o", help="Output. Default: NAME_svfr/NAME.%04d.exr beside the plate."),
 ]
 ModelName = Annotated[str, typer.Option("--model", help="Model name or folder.")]
-Preset = Annotated[str, typer.Option("--preset", help="draft, standard or final.")]
+Preset = Annotated[str, typer.Option("--preset", help=f"{listed(PRESETS)}.")]
 Seed = Annotated[int, typer.Option("--seed", min=0)]
 Exposure = Annotated[
     float | None, typer.Option("--exposure", help="Stops into the model. Default: chosen from the face.")
 ]
-Sampler = Annotated[str, typer.Option("--sampler", help="studio or official.")]
-Missing = Annotated[str, typer.Option("--missing", help="Frames missing in the plate: error, hold or skip.")]
-Existing = Annotated[
-    str, typer.Option("--existing", help="Existing outputs: error, overwrite or version_up.")
-]
+Sampler = Annotated[str, typer.Option("--sampler", help=f"{listed(SAMPLERS)}.")]
+Existing = Annotated[str, typer.Option("--existing", help=f"Existing outputs: {listed(EXISTING_POLICIES)}.")]
 Handles = Annotated[int, typer.Option("--handles", min=0, help="Frames added at both ends, for context.")]
 WriteHandles = Annotated[bool, typer.Option("--write-handles", help="Write the handles too.")]
-ExtraLayers = Annotated[str, typer.Option("--layers", help="Extra layers: any of delta,matte,crop,diff,st.")]
+DEFAULT_LAYERS = ",".join(JobSpec.layers)
+ExtraLayers = Annotated[str, typer.Option("--layers", help=f"Extra layers: any of {','.join(LAYERS)}.")]
 Feather = Annotated[float, typer.Option("--feather", help="Soft edge, as a share of the crop.")]
 CropTracks = Annotated[
     str | None, typer.Option("--crop-tracks", help="An edited crop-track file, instead of new ones.")

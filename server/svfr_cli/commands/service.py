@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
-from svfr_client.messages import JobStatus
+from svfr_client.protocol.messages import JobStatus
 from svfr_client.records import to_plain
 
 from ..exit_codes import ExitCode

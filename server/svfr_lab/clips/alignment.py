@@ -14,7 +14,7 @@ import dlib
 import numpy as np
 from numpy.typing import NDArray
 
-from svfr_client.messages import ColourClaim
+from svfr_client.job import ColourClaim
 from svfr_lab.clips.entries import ClipEntry, Region
 from svfr_lab.clips.errors import ClipListInvalid, LandmarkPredictorUnusable
 from svfr_lab.clips.list_file import plate_pattern

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from svfr_client.messages import ColourClaim
+from svfr_client.job import ColourClaim
 from svfr_ocio.contract import agree, describe
 from svfr_ocio.domain import ModelDomain
 from svfr_restore.media.plate import Plate, open_plate

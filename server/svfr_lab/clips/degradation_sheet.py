@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from svfr.tasks import TASK_NAMES
+from svfr_client.vocabulary import TASKS
 from svfr_lab.clips.code_plate import CodePlate
 from svfr_lab.degradation.chain import NEVER_A_JPEG, ClipDegradation, Copy, FilmDegradation, degrade_clip
 from svfr_lab.degradation.degrade import Degraded, degrade
@@ -67,7 +67,7 @@ def write_degradation_sheet(path: Path, request: SheetRequest) -> ClipDegradatio
         recipe.draw(np.random.default_rng(request.seed)) if isinstance(recipe, DegradationRanges) else None
     )
     rows = []
-    for tasks in chain.from_iterable(combinations(TASK_NAMES, count) for count in range(len(TASK_NAMES) + 1)):
+    for tasks in chain.from_iterable(combinations(TASKS, count) for count in range(len(TASKS) + 1)):
         if drawn is None:
             degraded = degrade(clip, frozenset(tasks), np.random.default_rng(request.seed), recipe)
         else:

@@ -11,9 +11,9 @@ import numpy.typing as npt
 import torch
 
 from svfr.sampling.network_input import HoleFill, seen_by_network
-from svfr.tasks import TASK_NAMES
 from svfr.training.batches import ClipBatch
 from svfr.training.recipe.config import Phase
+from svfr_client.vocabulary import TASKS
 from svfr_lab.clips.augmentation import augment_with_landmarks, fade_colour
 from svfr_lab.degradation.basic import EVALUATION
 from svfr_lab.degradation.degrade import Recipe, degrade
@@ -167,7 +167,7 @@ class DegradedClips:
         ]
         pictures, inputs = to_tensor(clean), to_tensor(np.stack(prepared))
         points = torch.from_numpy(landmarks)
-        bits = torch.tensor([float(name in tasks) for name in TASK_NAMES])
+        bits = torch.tensor([float(name in tasks) for name in TASKS])
         return ClipBatch(
             pictures[:-1],
             inputs[:-1],

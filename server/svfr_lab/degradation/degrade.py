@@ -8,10 +8,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from svfr.tasks import TASK_NAMES
+from svfr_client.vocabulary import TASKS
 from svfr_lab.errors import ArgumentOutOfRange
-
-TASKS = frozenset(TASK_NAMES)
 
 HOLE_CODE = 0.5
 """Code value inside a hole of ``Degraded.lq``: it carries nothing of the truth."""
@@ -69,7 +67,7 @@ def _check(clip: NDArray[np.float32], tasks: frozenset[str]) -> None:
             f"Code values lie in 0..1, not in {clip.min()}..{clip.max()}.",
             remedy="Divide 8-bit frames by 255 before you degrade them.",
         )
-    if unknown := tasks - TASKS:
+    if unknown := tasks.difference(TASKS):
         raise ArgumentOutOfRange(
-            f"Unknown tasks {sorted(unknown)}.", remedy=f"Choose from {', '.join(sorted(TASKS))}."
+            f"Unknown tasks {sorted(unknown)}.", remedy=f"Choose from {', '.join(TASKS)}."
         )

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from svfr_client.messages import Box
+from svfr_client.job import Box
 from svfr_lab.evaluate.clips import ClipPair, FramePair
 from svfr_lab.evaluate.faces import FaceFinder, find_faces
 from svfr_lab.evaluate.instruments import NO_ARCFACE, NO_I3D, NO_LPIPS, Instruments

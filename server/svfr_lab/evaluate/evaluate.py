@@ -9,8 +9,8 @@ from typing import Any
 
 from svfr_client.errors import SeveralProblems, SvfrError, raise_problems
 from svfr_client.frames import FrameRange
+from svfr_client.job import Box
 from svfr_client.masks import SplineMask
-from svfr_client.messages import Box
 from svfr_lab.clips.code_plate import CodePlate
 from svfr_lab.evaluate.clips import ClipPair, find_clips, pair_frames
 from svfr_lab.evaluate.comparison import Comparison, OpenClip, fvd_figure

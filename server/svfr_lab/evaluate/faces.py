@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from svfr_client.messages import Box
+from svfr_client.job import Box
 from svfr_lab.evaluate.clips import FramePair
 from svfr_lab.evaluate.pictures import PicturePair, PictureSource, whole_window
 from svfr_lab.evaluate.protocol import FaceRegion

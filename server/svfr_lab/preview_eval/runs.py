@@ -20,7 +20,7 @@ from svfr.models.spec import Preset
 from svfr.sampling.crops_in_memory import CropsInMemory, as_model_sees
 from svfr.sampling.sampler import SamplePlan, restore
 from svfr.tasks import TaskSet
-from svfr_client.messages import ColourClaim, FaceChoice, JobSpec
+from svfr_client.job import ColourClaim, FaceChoice, JobSpec
 from svfr_lab.errors import EvaluationPlateFailed
 from svfr_lab.preview_eval.split import EvaluationSample
 from svfr_ocio.transfer import target
@@ -92,7 +92,7 @@ def _job(folder: Path, sample: EvaluationSample, task: str, model: str, preset: 
     return JobSpec(
         plate=str(folder / "plate.%04d.exr"),
         frames=f"{frames[0]}-{frames[-1]}",
-        tasks=tuple(task.split("+")),
+        tasks=TaskSet.of(task.split("+")).names,
         output=str(folder / "restored.%04d.exr"),
         mask_path=None if mask_path is None else str(mask_path),
         faces=FaceChoice("frame"),

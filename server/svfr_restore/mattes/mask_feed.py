@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from svfr_client.errors import SvfrError
+from svfr_client.job import JobSpec
 from svfr_client.masks import MaskShape, SplineMask
-from svfr_client.messages import JobSpec
 from svfr_restore.mattes.raster import check_shape_size, rasterise
 from svfr_restore.mattes.sequence import MatteSequence
 from svfr_restore.media.feed import nearest_before

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from svfr_client.frames import FrameRange
+from svfr_client.vocabulary import MissingPolicy
 from svfr_restore.media.plate import Plate, PlateFrame
-from svfr_restore.media.plate_check import MissingPolicy
 
 # Frames left out between two asked ones are still restored, for context, when the gap is no longer than this.
 BRIDGED_GAP_FRAMES = 8

@@ -16,9 +16,9 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from svfr_client.errors import SvfrError, raise_problems
+from svfr_client.vocabulary import ExistingPolicy
 from svfr_restore.errors import (
     BadPathPattern,
     DiskSpaceIsShort,
@@ -29,8 +29,6 @@ from svfr_restore.errors import (
 from svfr_restore.media.atomic import remove_leftovers
 from svfr_restore.media.plate_base import Plate
 from svfr_restore.media.sequence import FRAME_FIELD, PathPattern, has_frame_field
-
-ExistingPolicy = Literal["error", "overwrite", "version_up"]
 
 _VERSION = re.compile(r"(?<![A-Za-z0-9])([vV])(\d+)(?![A-Za-z0-9])")
 _FIRST_NEW_VERSION = "v002"

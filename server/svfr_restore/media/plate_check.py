@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Literal
 
 from svfr_client.errors import SvfrError
+from svfr_client.vocabulary import MissingPolicy
 from svfr_restore.errors import FrameIsMissing, FrameSizeDiffers, NoFramesAsked
 from svfr_restore.media.plate_base import FrameShape, Plate
-
-MissingPolicy = Literal["error", "hold", "skip"]
 
 
 def check_plate(plate: Plate, frames: Iterable[int], missing_policy: MissingPolicy) -> list[SvfrError]:

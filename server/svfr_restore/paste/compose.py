@@ -9,7 +9,7 @@ from functools import reduce
 import numpy as np
 import numpy.typing as npt
 
-from svfr_client.messages import JobSpec
+from svfr_client.job import JobSpec
 from svfr_ocio.sanitise import sanitise
 from svfr_ocio.transfer import apply, crop_transfer, target, weigh
 from svfr_restore.crops.transform import CropTransform

@@ -6,14 +6,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import TypeVar, cast
+from typing import TypeVar
 
 import torch
 
 from svfr.models.spec import ModelSpec, Preset
 from svfr_client.errors import SeveralProblems, SvfrError, raise_problems
 from svfr_client.frames import FrameRange
-from svfr_client.messages import JobSpec
+from svfr_client.job import JobSpec
+from svfr_client.job_checks import job_problems
 from svfr_ocio.contract import Agreement, agree
 from svfr_ocio.domain import ModelDomain
 from svfr_restore.crops.crop_file import read_tracks
@@ -27,9 +28,9 @@ from svfr_restore.errors import (
 from svfr_restore.faces.landmarks import FivePointFinder
 from svfr_restore.mattes.mask_feed import MaskFeed, open_mask
 from svfr_restore.media.feed import JobFrames, plan_frames
-from svfr_restore.media.output import ExistingPolicy, OutputPlan, plan_output
+from svfr_restore.media.output import OutputPlan, plan_output
 from svfr_restore.media.plate import Plate, open_plate
-from svfr_restore.media.plate_check import MissingPolicy, check_plate
+from svfr_restore.media.plate_check import check_plate
 from svfr_restore.media.window import Window
 from svfr_restore.plan.models import ModelCache
 from svfr_restore.plan.photo import photo_reference, require_photo
@@ -77,7 +78,7 @@ class JobPlan:
 
 @dataclass
 class _Findings:
-    """Collects what is wrong, so that a user mends everything at once."""
+    """Collects what is wrong, so that a user can fix everything at once."""
 
     problems: list[SvfrError] = field(default_factory=list)
 
@@ -98,13 +99,13 @@ def plan_job(spec: JobSpec, models: ModelCache) -> JobPlan:
     Whether the frames show a face is only told here when something else is wrong: a sound job looks at
     them anyway.
     """
-    found = _Findings(spec.problems())
+    found = _Findings(job_problems(spec))
     model, preset = _model(spec, models, found)
     plate = found.attempt(lambda: open_plate(spec.plate))
     frames = _frames(spec, plate, found) if plate is not None else None
     sound_before = len(found.problems)
     if plate is not None and frames is not None:
-        found.problems += check_plate(plate, frames.needed(plate.frames), _missing(spec))
+        found.problems += check_plate(plate, frames.needed(plate.frames), spec.missing)
     is_readable = len(found.problems) == sound_before
     colour, domain = _colour(spec, plate, found)
     mask = found.attempt(lambda: open_mask(spec, plate.display)) if plate is not None else None
@@ -149,9 +150,9 @@ def _frames(spec: JobSpec, plate: Plate, found: _Findings) -> JobFrames | None:
         asked = FrameRange.parse(spec.frames)
         context = None if spec.context is None else FrameRange.parse(spec.context)
     except SvfrError:
-        return None  # JobSpec.problems() has it already
+        return None  # job_problems has it already
     handles = max(spec.handles, 0)
-    frames = plan_frames(asked, plate.frames, handles, spec.write_handles, _missing(spec), context)
+    frames = plan_frames(asked, plate.frames, handles, spec.write_handles, spec.missing, context)
     if frames.written:
         return frames
     found.problems.append(
@@ -163,10 +164,6 @@ def _frames(spec: JobSpec, plate: Plate, found: _Findings) -> JobFrames | None:
         )
     )
     return None
-
-
-def _missing(spec: JobSpec) -> MissingPolicy:
-    return cast(MissingPolicy, spec.missing)  # any other word is one of JobSpec.problems()
 
 
 def _colour(
@@ -258,5 +255,4 @@ def _output(
     if plate is None:
         return None
     written = plate.frames[:1] if frames is None else frames.written
-    existing = cast(ExistingPolicy, spec.existing)
-    return found.attempt(lambda: plan_output(spec.output, written, existing, plate))
+    return found.attempt(lambda: plan_output(spec.output, written, spec.existing, plate))

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from svfr_client.errors import SvfrError
-from svfr_client.messages import JobSpec
+from svfr_client.job import JobSpec
+from svfr_client.vocabulary import DETECTING_MODES
 from svfr_ocio.domain import ModelDomain
 from svfr_restore.errors import MaskIsEmpty, NoFaceFound
 from svfr_restore.faces.detector import FaceDetector
@@ -14,8 +15,6 @@ from svfr_restore.mattes.matte import matte_box
 from svfr_restore.media.feed import FrameFeed, JobFrames
 from svfr_restore.media.plate import Plate
 from svfr_restore.plan.survey import faces_on
-
-DETECTING_MODES = ("largest", "all", "index")
 
 
 def detects(spec: JobSpec) -> bool:

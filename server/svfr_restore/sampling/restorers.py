@@ -13,8 +13,9 @@ import torch
 
 from svfr.models.model import Model
 from svfr.models.spec import Preset
-from svfr.sampling.sampler import SamplePlan, SamplerMode, encode_shot, make_reference, restore
+from svfr.sampling.sampler import SamplePlan, encode_shot, make_reference, restore
 from svfr.tasks import TaskSet
+from svfr_client.vocabulary import Sampler
 from svfr_restore.crops.spool import CropSpool, from_network
 from svfr_restore.reports import CancelCheck, CheckpointStore, Reporter
 from svfr_restore.sampling.sampling_watch import SamplingWatch, code_key, content_key, tensor_key
@@ -72,7 +73,7 @@ class Sampling:
     preset: Preset
     tasks: TaskSet
     seed: int
-    mode: SamplerMode
+    mode: Sampler
     store: CheckpointStore
     report: Reporter
     cancelled: CancelCheck

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from svfr_client.messages import Accepted, Event, JobSpec, JobState, JobStatus, Progress
+from svfr_client.job import JobSpec
+from svfr_client.protocol.messages import Accepted, Event, JobState, JobStatus, Progress
 from svfr_client.records import canonical_json, from_plain
 from svfr_server.errors import JobIdTaken, QueueFull, UnknownJob
 from svfr_server.job_store.database import Database

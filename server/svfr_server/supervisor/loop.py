@@ -18,8 +18,8 @@ import zmq
 
 from svfr_client.connection import CONNECTION_FILE, Connection, KeyPair
 from svfr_client.errors import WireError
-from svfr_client.messages import JobState
-from svfr_client.wire import MAX_FRAME_BYTES, Message, pack, unpack
+from svfr_client.protocol.messages import JobState
+from svfr_client.protocol.wire import MAX_FRAME_BYTES, Message, pack, unpack
 from svfr_server.errors import BadSettings, StoreUnavailable
 from svfr_server.job_store.store import JobStore
 from svfr_server.logs import log_to_folder, log_to_stderr

@@ -7,12 +7,13 @@ from dataclasses import replace
 from typing import Any
 
 from svfr_client.errors import SvfrError, WireError, WrongVersion, raise_problems
-from svfr_client.messages import (
+from svfr_client.job import JobSpec
+from svfr_client.job_checks import job_problems
+from svfr_client.protocol.messages import (
     Accepted,
     Following,
     Hello,
     JobList,
-    JobSpec,
     JobState,
     JobStatus,
     Nothing,
@@ -21,8 +22,8 @@ from svfr_client.messages import (
     Submit,
     Welcome,
 )
+from svfr_client.protocol.wire import MINOR, Message, unpack
 from svfr_client.records import Record, canonical_json, to_plain
-from svfr_client.wire import MINOR, Message, unpack
 from svfr_server.errors import (
     InternalFailure,
     KeyWasRevoked,
@@ -206,7 +207,7 @@ class Front:
             output=redo.output or former.output,
             seed=former.seed if redo.seed is None else redo.seed,
         )
-        raise_problems(spec.problems())
+        raise_problems(job_problems(spec))
         return self._add(redo.job, spec, sender, redo.of)
 
     def _add(self, job: str, spec: JobSpec, sender: Sender, redo_of: str | None) -> Accepted:

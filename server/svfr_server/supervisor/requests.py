@@ -10,10 +10,11 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from svfr_client.bulk import join_bulk
 from svfr_client.errors import SvfrError, raise_problems
+from svfr_client.job_checks import job_problems
 from svfr_client.masks import SplineMask
-from svfr_client.messages import (
+from svfr_client.protocol.bulk import join_bulk
+from svfr_client.protocol.messages import (
     Ack,
     Credit,
     Follow,
@@ -25,8 +26,8 @@ from svfr_client.messages import (
     Submit,
     check_job_id,
 )
+from svfr_client.protocol.wire import Message
 from svfr_client.records import Record, canonical_json
-from svfr_client.wire import Message
 from svfr_server.errors import BadRequest, UnknownOperation
 
 REQUESTS: dict[str, type[Record]] = {
@@ -82,7 +83,7 @@ def _read_submit(message: Message) -> Submit:
     submit: Submit = _validate("submit", body)
     check_job_id(submit.job)
     spec = replace(submit.spec, mask_splines=mask)
-    raise_problems(spec.problems()[:MOST_PROBLEMS])
+    raise_problems(job_problems(spec)[:MOST_PROBLEMS])
     return Submit(submit.job, spec)
 
 

@@ -12,9 +12,9 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from svfr_client.bulk import split_bulk
-from svfr_client.messages import JobState, JobStatus
-from svfr_client.wire import Message
+from svfr_client.protocol.bulk import split_bulk
+from svfr_client.protocol.messages import JobState, JobStatus
+from svfr_client.protocol.wire import Message
 from svfr_server.errors import StoreUnavailable, WorkerCrashed
 from svfr_server.job_store.folders import journal_folder, references_folder
 from svfr_server.job_store.store import JobStore

@@ -9,9 +9,9 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from svfr_client.messages import Ack, Event, Follow
+from svfr_client.protocol.messages import Ack, Event, Follow
+from svfr_client.protocol.wire import Message
 from svfr_client.records import to_plain
-from svfr_client.wire import Message
 from svfr_server.errors import QueueFull
 from svfr_server.job_store.store import JobStore
 from svfr_server.settings import Limits

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from svfr_client.messages import JobSpec
+from svfr_client.job import JobSpec
 from svfr_server.roots import PathRoots, is_inside, named_inputs, real_path
 from svfr_server.worker.sources import Sources
 

@@ -8,7 +8,7 @@ from typing import Any
 import zmq
 
 from svfr_client.connection import KeyPair
-from svfr_client.wire import Message, pack, unpack
+from svfr_client.protocol.wire import Message, pack, unpack
 
 PROGRESS_SECONDS = 0.1
 LINGER_MS = 3000

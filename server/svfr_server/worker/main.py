@@ -20,12 +20,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from svfr_client.bulk import join_bulk
 from svfr_client.connection import KeyPair
 from svfr_client.errors import SeveralProblems, SvfrError, raise_problems
-from svfr_client.messages import JobSpec
+from svfr_client.job import JobSpec
+from svfr_client.protocol.bulk import join_bulk
+from svfr_client.protocol.wire import Message
 from svfr_client.records import from_plain, to_plain
-from svfr_client.wire import Message
 from svfr_server.errors import InternalFailure, OutOfDeviceMemory
 from svfr_server.job_store.cache import CacheKeeper
 from svfr_server.job_store.checkpoints import CheckpointStore

@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import PurePath
 from typing import Any
 
-from svfr_client.messages import JobSpec
+from svfr_client.job import JobSpec
 from svfr_restore.media.sequence import FRAME_FIELD
 from svfr_server.job_store.checkpoints import CheckpointStore
 

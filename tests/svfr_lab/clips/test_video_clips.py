@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from svfr.training.recipe.config import Phase, read_config
 from svfr_cli.main import app
 from svfr_client.frames import FrameRange
-from svfr_client.messages import FaceChoice, JobSpec
+from svfr_client.job import FaceChoice, JobSpec
 from svfr_lab.clips import video_clips
 from svfr_lab.clips.alignment import ClipPlate, LandmarkPredictor, read_crop
 from svfr_lab.clips.entries import ClipEntry, Region

@@ -1,9 +1,10 @@
 import numpy as np
 import pytest
 
+from svfr_client.vocabulary import TASKS
 from svfr_lab.clips.augmentation import augment
 from svfr_lab.degradation.basic import EVALUATION, TRAINING, TRAINING_WIDE, draw_hole
-from svfr_lab.degradation.degrade import HOLE_CODE, TASKS, Degraded, degrade
+from svfr_lab.degradation.degrade import HOLE_CODE, Degraded, degrade
 from svfr_lab.degradation.jpeg import through_jpeg
 from svfr_lab.errors import ArgumentOutOfRange
 
@@ -43,7 +44,7 @@ def test_shape_and_range_stay_and_the_seed_decides(clip, tasks, parameters):
 )
 def test_recipes_in_use_never_draw_other_numbers(parameters, next_numbers):
     dark = np.zeros((2, 96, 96, 3), np.float32)
-    for tasks, expected in zip(({"bfr"}, {"inpaint"}, TASKS), next_numbers, strict=True):
+    for tasks, expected in zip(({"bfr"}, {"inpaint"}, frozenset(TASKS)), next_numbers, strict=True):
         rng = np.random.default_rng(5)
         degrade(dark, frozenset(tasks), rng, parameters)
         assert rng.random() == pytest.approx(expected, abs=1e-11)
@@ -66,7 +67,7 @@ def test_jpeg_loses_more_at_a_lower_quality_and_cuts_what_it_cannot_hold(clip):
 
 def test_the_input_is_left_alone(clip):
     before = clip.copy()
-    degrade(clip, TASKS, np.random.default_rng(1), TRAINING)
+    degrade(clip, frozenset(TASKS), np.random.default_rng(1), TRAINING)
     augment(clip, np.random.default_rng(1))
     assert np.array_equal(clip, before)
 

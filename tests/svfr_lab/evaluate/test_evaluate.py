@@ -20,7 +20,7 @@ from quality_samples import (
 from svfr.errors import ModelFileMissing
 from svfr_client.errors import SeveralProblems
 from svfr_client.frames import FrameRange
-from svfr_client.messages import Box
+from svfr_client.job import Box
 from svfr_lab.evaluate.evaluate import Request, evaluate
 from svfr_lab.evaluate.instruments import Weights
 from svfr_lab.evaluate.plot import plotted_names, write_plot

@@ -8,7 +8,7 @@ import pytest
 
 from svfr.diffusion.objectives import Objective
 from svfr.models.spec import CodecSpec, IdentitySpec, ModelSpec, Preset, ScheduleSpec
-from svfr_client.messages import Box, FaceChoice, JobSpec
+from svfr_client.job import Box, FaceChoice, JobSpec
 from svfr_restore.job import survey_job
 from svfr_restore.plan.compute_cost import sustained_rate, window_cost
 from svfr_restore.plan.estimate import Estimate, branch_evaluations, estimate_job

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from job_samples import MemoryStore, Reports
 
-from svfr_client.messages import Box, ColourClaim, FaceChoice, JobSpec, Reference
+from svfr_client.job import Box, ColourClaim, FaceChoice, JobSpec, Reference
 from svfr_restore.errors import ReferenceCannotBeUsed
 
 pytestmark = pytest.mark.usefixtures("scratch")

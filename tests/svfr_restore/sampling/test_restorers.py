@@ -11,7 +11,7 @@ import torch
 from job_samples import MemoryStore, Reports
 
 import svfr.sampling.sampler
-from svfr_client.messages import JobSpec
+from svfr_client.job import JobSpec
 from svfr_restore.errors import JobWasCancelled
 from svfr_restore.reports import JobResult
 
@@ -158,7 +158,7 @@ def test_a_longer_range_and_more_main_steps_keep_the_reference(
 def test_a_face_that_is_added_leaves_the_first_as_it_was(plate: str, tiny_model: str, tmp_path: Path) -> None:
     tracks = job_samples.write_two_faces(tmp_path / "tracks.json", 1010)
     store = MemoryStore()
-    from svfr_client.messages import FaceChoice
+    from svfr_client.job import FaceChoice
 
     one = job_samples.job(
         plate,
@@ -193,7 +193,7 @@ def test_a_job_that_was_cancelled_goes_on_where_it_stopped(
 def test_an_exposure_that_was_measured_survives_a_few_more_frames(
     plate: str, tiny_model: str, tmp_path: Path
 ) -> None:
-    from svfr_client.messages import ColourClaim
+    from svfr_client.job import ColourClaim
 
     store, metered = MemoryStore(), ColourClaim(space="lin_rec709_scene")
     spec = job_samples.job(plate, tmp_path / "a", "1001-1010", model=tiny_model, colour=metered)

@@ -12,8 +12,8 @@ import pytest
 from server_samples import job
 
 from svfr_client.masks import MaskLayer, MaskPoint, MaskShape, MaskSpline, SplineMask
-from svfr_client.messages import JobState
-from svfr_client.wire import new_id
+from svfr_client.protocol.messages import JobState
+from svfr_client.protocol.wire import new_id
 from svfr_server.errors import JobIdTaken, UnknownJob
 from svfr_server.job_store.schema import MIGRATIONS, migrate
 from svfr_server.job_store.store import JobStore, Sender
@@ -149,7 +149,7 @@ def test_what_was_committed_survives_a_kill(tmp_path: Path) -> None:
     code = (
         "import os, sys\n"
         "from pathlib import Path\n"
-        "from svfr_client.messages import JobSpec\n"
+        "from svfr_client.job import JobSpec\n"
         "from svfr_server.job_store.store import JobStore, Sender\n"
         "from svfr_server.settings import Limits\n"
         "store = JobStore(Path(sys.argv[1]))\n"

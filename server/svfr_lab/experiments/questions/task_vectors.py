@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from svfr.models.model import Model
 from svfr.sampling.crops_in_memory import as_model_sees
-from svfr.tasks import TASK_NAMES
+from svfr_client.vocabulary import TASKS
 from svfr_lab.experiments.kit.bench import Bench
 from svfr_lab.experiments.kit.experiment import Experiment, Findings, Row
 from svfr_lab.experiments.kit.held_out import HeldOutClip, put_back, sampled, task_name
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 _MEASURE_UNTIL = 0.95
 _FEWEST_CLIPS = 3
 
-TASK_SETS = tuple(frozenset(names) for count in (1, 2, 3) for names in combinations(TASK_NAMES, count))
+TASK_SETS = tuple(frozenset(names) for count in (1, 2, 3) for names in combinations(TASKS, count))
 """All seven task vectors that are not zero."""
 
 _NAMES = tuple(task_name(tasks) for tasks in TASK_SETS)

@@ -28,7 +28,7 @@ from svfr.training.loop.trainer import Trainer
 from svfr.training.nets.svd_net import SvdNet
 from svfr.training.nets.svd_parts import SvdSource, grown_conv_in, load_unet
 from svfr.training.recipe.config import LossWeights, Phase, RunConfig
-from svfr_client.messages import Box, FaceChoice
+from svfr_client.job import Box, FaceChoice
 
 
 @pytest.fixture(scope="module")

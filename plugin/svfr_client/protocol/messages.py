@@ -1,138 +1,21 @@
-"""What is said between a host, the service and its worker: the job, its states, its events, the requests.
+"""What is said between a host, the service and its worker: requests, answers, a job's states and events.
 
 Every class is a frozen dataclass of the standard library, so that a host with nothing but Python 3.9 can
-build one; the server validates the same classes with pydantic. ``svfr_client/wire.py`` carries them,
+build one; the server validates the same classes with pydantic. ``wire.py`` carries them,
 ``plugin/PROTOCOL.md`` specifies them. Adding an optional field is a minor version of the protocol; renaming
 or removing one, or making one required, is a major version.
 """
 
 import enum
 import re
-from dataclasses import dataclass, field, replace
-from typing import Any, Dict, List, Mapping, Optional, Tuple
+from dataclasses import dataclass
+from typing import Any, Mapping, Optional, Tuple
 
-from .errors import BadJobId, SvfrError
-from .job_checks import job_problems
-from .masks import SplineMask
-from .records import Record, from_plain, sha256_of, to_plain
+from ..errors import BadJobId
+from ..job import JobSpec
+from ..records import Record
 
 _JOB_ID = re.compile(r"[0-9a-f]{32}\Z")
-
-
-@dataclass(frozen=True)
-class Box(Record):
-    """A rectangle in EXR pixel space: x right, y down, pixel (i, j) covers [i, i+1) x [j, j+1)."""
-
-    x: float
-    y: float
-    width: float
-    height: float
-
-
-@dataclass(frozen=True)
-class FaceChoice(Record):
-    """Which faces a job restores.
-
-    ``mode``: "largest" face of each shot, "all" faces, the tracks with the given "index" numbers (as
-    ``svfr faces`` shows them), the given "box" rectangles, the bounds of the "mask", or the whole "frame".
-    """
-
-    mode: str = "largest"
-    indices: Tuple[int, ...] = ()
-    boxes: Tuple[Box, ...] = ()
-
-
-@dataclass(frozen=True)
-class Reference(Record):
-    """The user's own reference in place of pass 1: a plate ``frame`` or a ``photo``, exactly one of them.
-
-    ``track`` is the face track it is for; None means every track.
-    """
-
-    track: Optional[int] = None
-    frame: Optional[int] = None
-    photo: Optional[str] = None
-
-
-@dataclass(frozen=True)
-class ColourClaim(Record):
-    """What the sender says the plate's colour is; the service checks it and refuses a mismatch.
-
-    ``space``: name, alias or interop id in the config; None: what the file itself says. ``config``: path or
-    ``ocio://`` URI; None: the built-in studio config. ``config_sha256``: hash of the config's raw bytes.
-    ``probe``: numbers in and out computed by the host's own OCIO, which decide. ``exposure_stops``: gain
-    into the model domain; None chooses it from the plate.
-    """
-
-    space: Optional[str] = None
-    config: Optional[str] = None
-    interop_id: Optional[str] = None
-    config_sha256: Optional[str] = None
-    probe: Optional[Mapping[str, Any]] = None
-    exposure_stops: Optional[float] = None
-
-
-@dataclass(frozen=True)
-class JobSpec(Record):
-    """One job: everything that decides its pixels, and where they go.
-
-    ``plate``: sequence pattern (``%04d`` or ``####``), still or movie. ``frames``: see ``frames.py``.
-    ``tasks``: a set of "bfr", "colorize", "inpaint". ``output``: pattern of the written frames.
-    ``feather``: fraction of the crop's side, 0 to 0.5. ``crop_tracks``: path of an edited crop-track JSON.
-    ``context``: frames that are looked at and restored with ``frames`` but not written; None: only handles.
-    """
-
-    plate: str
-    frames: str
-    tasks: Tuple[str, ...]
-    output: str
-    mask_path: Optional[str] = None
-    mask_splines: Optional[SplineMask] = None
-    faces: FaceChoice = field(default_factory=FaceChoice)
-    references: Tuple[Reference, ...] = ()
-    colour: ColourClaim = field(default_factory=ColourClaim)
-    model: str = "mini"
-    preset: str = "standard"
-    seed: int = 77
-    sampler: str = "studio"
-    missing: str = "error"
-    existing: str = "error"
-    handles: int = 0
-    write_handles: bool = False
-    layers: Tuple[str, ...] = ("delta", "matte")
-    feather: float = 0.08
-    crop_tracks: Optional[str] = None
-    priority: int = 0
-    context: Optional[str] = None
-
-    def to_json(self) -> Dict[str, Any]:
-        """Return the job as plain JSON values."""
-        plain: Dict[str, Any] = to_plain(self)
-        return plain
-
-    @classmethod
-    def from_json(cls, data: Any) -> "JobSpec":
-        """Read a job; raises :class:`~svfr_client.records.BadRecord` naming every bad key together."""
-        return from_plain(cls, data, "job")
-
-    def content_key(self) -> str:
-        """Return the SHA-256 of the job's canonical JSON, the same whatever order its sets are given in."""
-        same = replace(self, tasks=tuple(sorted(self.tasks)), layers=tuple(sorted(self.layers)))
-        return sha256_of(same.to_json())
-
-    def pixels_key(self) -> str:
-        """Return the SHA-256 of what decides a frame's pixels, whatever is written where, and when.
-
-        A job that goes on after a crash, and one that does some frames again, give the same files.
-        """
-        seen = self.frames if self.context is None else self.context
-        return replace(
-            self, frames=seen, context=None, output="", existing="", write_handles=False, priority=0
-        ).content_key()
-
-    def problems(self) -> List[SvfrError]:
-        """Return everything wrong with the values that can be seen without opening a file."""
-        return job_problems(self)
 
 
 class JobState(str, enum.Enum):  # noqa: UP042 - enum.StrEnum is younger than Python 3.9

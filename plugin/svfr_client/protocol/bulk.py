@@ -7,8 +7,8 @@ string) does once it is long. In the header such a field is then null or empty.
 
 from typing import Any, Dict, Mapping, Tuple
 
-from .errors import BadMessage
-from .messages import JobSpec
+from ..errors import BadMessage
+from ..job import JobSpec
 from .wire import Buffer
 
 SPLINES = "mask.splines"

@@ -13,7 +13,7 @@ import uuid
 from dataclasses import dataclass, field
 from typing import Any, Dict, List, Mapping, NoReturn, Optional, Sequence, Tuple
 
-from .errors import BadMessage, MessageTooLarge, WrongVersion
+from ..errors import BadMessage, MessageTooLarge, WrongVersion
 
 MAGIC = b"SVFR/1"
 MAJOR = 1

@@ -1,0 +1,128 @@
+"""A job as a host builds it: which plate and frames, which tasks and faces, which colour, where results go.
+
+Every class is a frozen dataclass of the standard library, so that a host with nothing but Python 3.9 can
+build one; the server validates the same classes with pydantic. Fields and defaults are part of the protocol:
+adding an optional field is a minor version of it, renaming or removing one is a major version.
+"""
+
+from dataclasses import dataclass, field, replace
+from typing import Any, Dict, Mapping, Optional, Tuple
+
+from .masks import SplineMask
+from .records import Record, from_plain, sha256_of, to_plain
+from .vocabulary import ExistingPolicy, FaceMode, Layer, MissingPolicy, Sampler, Task
+
+
+@dataclass(frozen=True)
+class Box(Record):
+    """A rectangle in EXR pixel space: x right, y down, pixel (i, j) covers [i, i+1) x [j, j+1)."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+
+
+@dataclass(frozen=True)
+class FaceChoice(Record):
+    """Which faces a job restores.
+
+    ``mode``: "largest" face of each shot, "all" faces, the tracks with the given "index" numbers (as
+    ``svfr faces`` shows them), the given "box" rectangles, the bounds of the "mask", or the whole "frame".
+    """
+
+    mode: FaceMode = "largest"
+    indices: Tuple[int, ...] = ()
+    boxes: Tuple[Box, ...] = ()
+
+
+@dataclass(frozen=True)
+class Reference(Record):
+    """The user's own reference in place of pass 1: a plate ``frame`` or a ``photo``, exactly one of them.
+
+    ``track`` is the face track it is for; None means every track.
+    """
+
+    track: Optional[int] = None
+    frame: Optional[int] = None
+    photo: Optional[str] = None
+
+
+@dataclass(frozen=True)
+class ColourClaim(Record):
+    """What the sender says the plate's colour is; the service checks it and refuses a mismatch.
+
+    ``space``: name, alias or interop id in the config; None: what the file itself says. ``config``: path or
+    ``ocio://`` URI; None: the built-in studio config. ``config_sha256``: hash of the config's raw bytes.
+    ``probe``: numbers in and out computed by the host's own OCIO, which decide. ``exposure_stops``: gain
+    into the model domain; None chooses it from the plate.
+    """
+
+    space: Optional[str] = None
+    config: Optional[str] = None
+    interop_id: Optional[str] = None
+    config_sha256: Optional[str] = None
+    probe: Optional[Mapping[str, Any]] = None
+    exposure_stops: Optional[float] = None
+
+
+@dataclass(frozen=True)
+class JobSpec(Record):
+    """One job: everything that decides its pixels, and where they go.
+
+    ``plate``: sequence pattern (``%04d`` or ``####``), still or movie. ``frames``: see ``frames.py``.
+    ``tasks``: a set, see ``vocabulary.py``. ``preset``: one of the model's. ``output``: pattern of the
+    written frames.
+    ``feather``: fraction of the crop's side, 0 to 0.5. ``crop_tracks``: path of an edited crop-track JSON.
+    ``context``: frames that are looked at and restored with ``frames`` but not written; None: only handles.
+    """
+
+    plate: str
+    frames: str
+    tasks: Tuple[Task, ...]
+    output: str
+    mask_path: Optional[str] = None
+    mask_splines: Optional[SplineMask] = None
+    faces: FaceChoice = field(default_factory=FaceChoice)
+    references: Tuple[Reference, ...] = ()
+    colour: ColourClaim = field(default_factory=ColourClaim)
+    model: str = "mini"
+    preset: str = "standard"
+    seed: int = 77
+    sampler: Sampler = "studio"
+    missing: MissingPolicy = "error"
+    existing: ExistingPolicy = "error"
+    handles: int = 0
+    write_handles: bool = False
+    layers: Tuple[Layer, ...] = ("delta", "matte")
+    feather: float = 0.08
+    crop_tracks: Optional[str] = None
+    priority: int = 0
+    context: Optional[str] = None
+
+    def to_json(self) -> Dict[str, Any]:
+        """Return the job as plain JSON values."""
+        plain: Dict[str, Any] = to_plain(self)
+        return plain
+
+    @classmethod
+    def from_json(cls, data: Any) -> "JobSpec":
+        """Read a job; raises :class:`~svfr_client.records.BadRecord` naming every bad key together."""
+        return from_plain(cls, data, "job")
+
+    def content_key(self) -> str:
+        """Return the SHA-256 of the job's canonical JSON, the same whatever order its sets are given in."""
+        return sha256_of(self._in_order().to_json())
+
+    def pixels_key(self) -> str:
+        """Return the SHA-256 of what decides a frame's pixels, whatever is written where, and when.
+
+        A job that goes on after a crash, and one that does some frames again, give the same files.
+        """
+        seen = self.frames if self.context is None else self.context
+        same = replace(self, frames=seen, context=None, output="", write_handles=False, priority=0)
+        return sha256_of(dict(same._in_order().to_json(), existing=""))
+
+    def _in_order(self) -> "JobSpec":
+        """Return the job with its sets in the order of the alphabet."""
+        return replace(self, tasks=tuple(sorted(self.tasks)), layers=tuple(sorted(self.layers)))

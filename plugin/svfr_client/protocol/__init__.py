@@ -1,0 +1,1 @@
+"""The wire protocol ``SVFR/1`` as values: messages, their framing, and what travels beside the header."""

@@ -27,7 +27,7 @@ STAMP = VENV / "svfr-installed.txt"
 OLDEST_PYTHON = (3, 11)
 TORCH = "torch==2.13.0"
 TORCH_CPU_INDEX = "https://download.pytorch.org/whl/cpu"
-EXTRAS = "server,lab,dev"
+EXTRAS = "server,farm,lab,dev"
 PACKAGE_ROOTS = ("plugin", "server", "ocio", "installer")
 FREE_GIB_CPU, FREE_GIB_CUDA = 4, 12
 TEST_STEPS: Tuple[Tuple[str, Tuple[str, ...]], ...] = (

@@ -12,6 +12,7 @@ import enum
 import hashlib
 import json
 import os
+import types
 from typing import (
     Any,
     ClassVar,
@@ -31,6 +32,8 @@ from typing import (
 from .errors import BadRecord, NotCanonical, SvfrError
 
 T = TypeVar("T")
+# `X | Y`, which the server side may write; before Python 3.10 there is none.
+_X_OR_Y = getattr(types, "UnionType", Union)
 
 
 def to_plain(value: Any) -> Any:
@@ -74,7 +77,7 @@ def _build(kind: Any, data: Any, where: str, complaints: List[str]) -> Any:
     origin, arguments = get_origin(kind), get_args(kind)
     if kind is Any:
         return data
-    if origin is Union:
+    if origin is Union or origin is _X_OR_Y:
         if data is None and type(None) in arguments:
             return None
         inner = [argument for argument in arguments if argument is not type(None)]

@@ -1,6 +1,7 @@
 """The ``svfr`` command: ``svfr restore | faces | serve | status | jobs | cancel | model | parity | doctor``,
 ``svfr train | clips | evaluate | degradation | lab``, ``svfr install | uninstall | service`` for the machine.
-``svfr pause | resume | drain | watch | redo`` are for the queue, ``svfr key | cache`` for its keeper.
+``svfr pause | resume | drain | watch | redo`` are for the queue, ``svfr key | cache`` for its keeper,
+``svfr farm`` for whole shot lists.
 
 Each command lives in a module of ``commands/``, which imports its heavy libraries when it runs and not
 before. Exit statuses are those of :mod:`svfr_cli.exit_codes`.
@@ -15,6 +16,7 @@ from .commands import (
     doctor,
     evaluate,
     faces,
+    farm,
     install,
     keys,
     lab,
@@ -48,6 +50,7 @@ app.command("redo")(queue.redo)
 app.add_typer(models.app, name="model")
 app.add_typer(keys.app, name="key")
 app.add_typer(cache.app, name="cache")
+app.add_typer(farm.app, name="farm")
 app.command("parity")(parity.parity)
 app.command("evaluate")(evaluate.evaluate)
 app.command("train")(train.train)

@@ -1,0 +1,125 @@
+"""The frozen plan of one shot: everything that a farm task needs to know, in one versioned, hashed file."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from svfr_client.errors import SvfrError
+from svfr_client.job import JobSpec
+from svfr_client.path_map import PathMap, PathRule
+from svfr_client.records import Record, canonical_json, from_plain, sha256_of, to_plain
+from svfr_farm.errors import PlanIsBad, SegmentDoesNotExist
+from svfr_farm.segments import Segment, SegmentRules
+
+FORMAT = 1
+PLAN_FILE = "plan.json"
+MOST_BYTES = 64 * 1024 * 1024
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShotPlan(Record):
+    """One shot as it will be restored, wherever that happens.
+
+    ``job``: its paths are those of the machine that planned it; ``path_rules`` say what they are called
+    elsewhere. ``model_sha256``: of the model's model.json, which holds the hashes of its weights. ``read``:
+    the (first, last) of each stretch of frames that is looked at; ``written``: the frames that become files.
+    ``gpus``: what each task asks the engine for.
+    """
+
+    format: int = FORMAT
+    shot: str
+    job: JobSpec
+    model_sha256: str
+    read: tuple[tuple[int, int], ...]
+    written: str
+    rules: SegmentRules
+    segments: tuple[Segment, ...]
+    path_rules: tuple[PathRule, ...] = ()
+    gpus: int = 1
+    version: str = ""
+
+    @property
+    def sha256(self) -> str:
+        """The plan's identity: the hash of everything in it."""
+        return sha256_of(to_plain(self))
+
+    def segment(self, index: int) -> Segment:
+        """Return a segment by its number; raises SegmentDoesNotExist."""
+        if not 0 <= index < len(self.segments):
+            raise SegmentDoesNotExist(
+                f"The shot {self.shot} has no segment {index}.",
+                remedy=f"Its segments are 0 to {len(self.segments) - 1}.",
+            )
+        return self.segments[index]
+
+    def job_here(self, more_rules: tuple[PathRule, ...] = ()) -> JobSpec:
+        """Return the job with the paths of this machine.
+
+        A rule counts where its second folder exists and its first does not: the plan itself need not know
+        which machine reads it. ``more_rules`` come from the engine and always count, before the plan's.
+        """
+        here = tuple(r for r in self.path_rules if Path(r.server).is_dir() and not Path(r.client).is_dir())
+        return PathMap((*more_rules, *here)).job_to_server(self.job)
+
+
+@dataclass(frozen=True)
+class PlanFile:
+    """A plan and where it lies: every artefact of the shot is kept in the same folder."""
+
+    plan: ShotPlan
+    path: Path
+    sha256: str
+
+    @property
+    def folder(self) -> Path:
+        """The folder of the plan and its artefacts."""
+        return self.path.parent
+
+
+@dataclass(frozen=True)
+class PlannedShot:
+    """A plan and the hash of what was asked for, by which a list that is planned again finds it."""
+
+    plan: ShotPlan
+    asked_sha256: str
+
+
+def plan_text(plan: ShotPlan) -> str:
+    """Return the bytes of the plan file as text: the plan and its hash, the same for the same plan."""
+    body = {"sha256": plan.sha256, "plan": json.loads(canonical_json(to_plain(plan)))}
+    return json.dumps(body, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+def read_plan(path: Path) -> PlanFile:
+    """Read a plan file. Raises PlanIsBad for anything but an unchanged plan of a known format."""
+    path = path.absolute()
+    try:
+        if path.stat().st_size > MOST_BYTES:
+            raise PlanIsBad(f"The plan is larger than {MOST_BYTES} bytes.", path=path)
+        body: Any = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as problem:
+        raise PlanIsBad(f"The plan cannot be read: {problem}.", path=path, remedy=_REMEDY) from problem
+    if not isinstance(body, dict) or set(body) != {"sha256", "plan"} or not isinstance(body["plan"], dict):
+        raise PlanIsBad("The file is no plan of a shot.", path=path, remedy=_REMEDY)
+    found = body["plan"].get("format")
+    if found != FORMAT:
+        text = f"The plan has format {found!r}; this version reads {FORMAT}."
+        raise PlanIsBad(text, path=path, remedy=_REMEDY)
+    try:
+        plan = from_plain(ShotPlan, body["plan"], "plan")
+    except SvfrError as problem:
+        raise PlanIsBad(problem.message, path=path, remedy=_REMEDY) from problem
+    if plan.sha256 != body["sha256"]:
+        raise PlanIsBad("The plan was changed after it was made.", path=path, remedy=_REMEDY)
+    return PlanFile(plan, path, plan.sha256)
+
+
+_REMEDY = "Plan the shot list again: svfr farm plan SHOTS.csv."
+
+
+def frozen_job(job: JobSpec, output: str) -> JobSpec:
+    """Return the job as tasks run it: the output is decided, and what lies there is the plan's own."""
+    return replace(job, output=output, existing="overwrite")

@@ -18,10 +18,10 @@ from .svfr_client.errors import raise_problems
 from .svfr_client.job import Box, FaceChoice, JobSpec, Reference
 from .svfr_client.job_checks import job_problems
 from .svfr_client.masks import SplineMask
+from .svfr_client.sequences import plate_name
 from .tags import tag_source
 
 _UNFIT_FOR_NAMES = re.compile(r"[^A-Za-z0-9._-]+")
-_FRAME_FIELD = re.compile(r"%0?\d*d")
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ def output_pattern(source: Source, folder: str) -> str:
     The service raises the version when frames are there already.
     """
     plate = Path(source.plate)
-    name = _UNFIT_FOR_NAMES.sub("_", _FRAME_FIELD.sub("", plate.stem)).strip("._-") or "plate"
+    name = _UNFIT_FOR_NAMES.sub("_", plate_name(source.plate)).strip("._-") or "plate"
     parent = Path(folder) if folder else plate.parent / f"{name}_svfr"
     frames = source.frames
     return str(parent / f"{name}_{frames.first}-{frames.last}_v001" / f"{name}.%04d.exr")

@@ -17,9 +17,9 @@ from .compat import end_frame, first_frame
 from .errors import StripCannotBeRestored
 from .svfr_client.errors import SvfrError, raise_problems
 from .svfr_client.frames import FrameRange
+from .svfr_client.sequences import FRAME_FIELD, frame_number_in_name
 
 _DIGITS = re.compile(r"(\d+)")
-_NUMBER_AT_THE_END = re.compile(r"[._](-?\d+)$")
 
 
 class SourceStrip(Protocol):
@@ -124,9 +124,7 @@ def sequence_of(folder: str, names: Sequence[str]) -> tuple[str, tuple[int, ...]
         i for parts in fields for i in range(length) if len(parts) == length and parts[i] != fields[0][i]
     }
     if not varying and all(len(parts) == length for parts in fields):
-        found = _NUMBER_AT_THE_END.search(Path(names[0]).stem)
-        number = int(found.group(1)) if found else 1
-        return _join(folder, names[0]), (number,) * len(names)
+        return _join(folder, names[0]), (frame_number_in_name(Path(names[0])),) * len(names)
     if len(varying) != 1 or any(len(parts) != length for parts in fields) or next(iter(varying)) % 2 == 0:
         raise _no_sequence(names)
     at = varying.pop()
@@ -135,10 +133,11 @@ def sequence_of(folder: str, names: Sequence[str]) -> tuple[str, tuple[int, ...]
     if any(f"{int(number):0{width}d}" != number for number in numbers):
         raise _no_sequence(names)
     parts = list(fields[0])
-    if any("%" in part or "#" in part for part in parts):  # would be read as a second frame field
-        raise _no_sequence(names)
     parts[at] = f"%0{width}d"
-    return _join(folder, "".join(parts)), tuple(int(number) for number in numbers)
+    pattern = "".join(parts)
+    if len(FRAME_FIELD.findall(pattern)) != 1:  # a name may hold what reads as a frame field
+        raise _no_sequence(names)
+    return _join(folder, pattern), tuple(int(number) for number in numbers)
 
 
 def strip_problems(strip: Any, others: Iterable[Any], movie_frames: Callable[[Any], int]) -> list[SvfrError]:

@@ -188,6 +188,12 @@ class UsedInAnotherThread(SvfrError):
     code = "INTERNAL"
 
 
+class BadPathPattern(SvfrError):
+    """A path pattern has no frame number where one is needed, or more than one."""
+
+    code = "BAD_PATH_PATTERN"
+
+
 class BadPathMap(SvfrError):
     """A file of path rules is not written as path rules are."""
 

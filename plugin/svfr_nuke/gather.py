@@ -11,6 +11,7 @@ from svfr_client.frames import FrameRange
 from svfr_client.job import FaceChoice, JobSpec, Reference
 from svfr_client.job_checks import job_problems
 from svfr_client.masks import SplineMask
+from svfr_client.sequences import plate_name
 from svfr_client.vocabulary import LAYERS, WordReader
 
 from .colour import PlateColour, colour_of_read, colour_of_working_space
@@ -19,7 +20,7 @@ from .node import MASK_INPUT, PLATE_INPUT
 from .render import render_exr
 from .roto_splines import read_splines
 from .settings import EXISTING, NodeSettings
-from .upstream import Source, choose_view, find_source, is_absolute, plate_name
+from .upstream import Source, choose_view, find_source, is_absolute
 
 T = TypeVar("T")
 _UNKNOWN_PATH = "unknown"  # stands for a path until what decides it is fixed

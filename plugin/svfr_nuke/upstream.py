@@ -18,7 +18,6 @@ from svfr_client.frames import FrameRange
 from .errors import BadSetting, ViewIsNotChosen
 
 _VIEW_FIELD = re.compile(r"%[vV]")
-_FRAME_FIELD = re.compile(r"%0?\d*d|#+")
 
 
 @dataclass(frozen=True)
@@ -110,9 +109,3 @@ def choose_view(wanted: str) -> str:
         return wanted
     said = f'There is no view "{wanted}".' if wanted else "The script has several views."
     raise ViewIsNotChosen(said, remedy="Name one in the node's view field: {}.".format(", ".join(views)))
-
-
-def plate_name(path: str) -> str:
-    """Return a plate's name without folder, frame field and suffix: ``shot`` for ``a/shot.%04d.exr``."""
-    stem = _FRAME_FIELD.sub("", posixpath.basename(path).rsplit(".", 1)[0])
-    return stem.strip("._-") or "plate"

@@ -4,7 +4,6 @@ The service runs in another folder, so every path of a job is made absolute here
 """
 
 import json
-import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,9 +12,9 @@ import typer
 from svfr_client.errors import BadMask
 from svfr_client.job import Box, ColourClaim, FaceChoice, Reference
 from svfr_client.masks import SplineMask
+from svfr_client.sequences import FRAME_FIELD, digits_of, plate_name
 from svfr_client.vocabulary import FACE_MODES
 
-FRAME_FIELD = re.compile(r"%0?(\d*)d|#+")
 FACE_WORDS = tuple(mode for mode in FACE_MODES if mode not in ("index", "box"))  # those take numbers
 
 
@@ -98,20 +97,7 @@ def default_output(plate: str) -> str:
 
     The frame number of a sequence keeps its width; stills and movies get ``.%04d``.
     """
-    name, field = _split_name(plate)
-    return str(Path(absolute(plate)).parent / f"{name}_svfr" / f"{name}.{field}.exr")
-
-
-def plate_name(plate: str) -> str:
-    """Return a plate's name without folder, frame number and suffix: ``shot`` for ``a/shot.%04d.exr``."""
-    return _split_name(plate)[0]
-
-
-def _split_name(plate: str) -> tuple[str, str]:
-    stem = Path(plate).stem
-    field = FRAME_FIELD.search(stem)
-    if field is None:
-        return stem, "%04d"
-    digits = len(field[0]) if field[0].startswith("#") else int(field[1] or 1)
-    name = (stem[: field.start()] + stem[field.end() :]).strip("._-")
-    return name or "plate", f"%0{digits}d"
+    name = plate_name(plate)
+    field = FRAME_FIELD.search(Path(plate).stem)
+    digits = 4 if field is None else digits_of(field)
+    return str(Path(absolute(plate)).parent / f"{name}_svfr" / f"{name}.%0{digits}d.exr")

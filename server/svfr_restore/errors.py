@@ -9,12 +9,6 @@ from svfr_client.errors import SvfrError
 # --- plates ---------------------------------------------------------------------------------------------
 
 
-class BadPathPattern(SvfrError):
-    """A path pattern has no frame number where one is needed, or more than one."""
-
-    code = "BAD_PATH_PATTERN"
-
-
 class PlateNotFound(SvfrError):
     """No file lies at the plate's path or matches its pattern."""
 

@@ -98,6 +98,10 @@ def test_the_number_that_varies_is_the_frame_number() -> None:
     assert sequence_of("/p", ["s998.exr", "s1000.exr"]) == ("/p/s%03d.exr", (998, 1000))
 
 
+def test_a_percent_sign_that_is_no_frame_field_may_stand_in_a_name() -> None:
+    assert sequence_of("/p", ["a%2.1.exr", "a%2.2.exr"]) == ("/p/a%2.%01d.exr", (1, 2))
+
+
 @pytest.mark.parametrize(
     "names",
     [
@@ -105,7 +109,7 @@ def test_the_number_that_varies_is_the_frame_number() -> None:
         ["a1.1.exr", "a2.2.exr"],
         ["a.01.exr", "a.2.exr"],
         ["a.1.exr", "plain.exr"],
-        ["a%2.1.exr", "a%2.2.exr"],
+        ["a%02d.1.exr", "a%02d.2.exr"],
         ["a#.1.exr", "a#.2.exr"],
     ],
 )

@@ -8,6 +8,7 @@ import typer
 
 from svfr_client.errors import raise_problems
 from svfr_client.job import FaceChoice, JobSpec
+from svfr_client.sequences import plate_name
 from svfr_client.vocabulary import MISSING_POLICIES, WordReader
 
 from .. import job_options
@@ -37,7 +38,7 @@ def faces(
         from ..face_sheet import find_faces, write_face_sheet
 
         words = WordReader()
-        sheet = out or Path(f"{job_options.plate_name(plate)}_faces.png")
+        sheet = out or Path(f"{plate_name(plate)}_faces.png")
         with tempfile.TemporaryDirectory(prefix="svfr-faces-") as scratch:
             spec = JobSpec(
                 plate=job_options.absolute(plate),

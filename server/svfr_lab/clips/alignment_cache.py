@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
+from svfr_client.sequences import PathPattern, has_frame_field
 from svfr_lab.clips.alignment import Alignment
 from svfr_lab.clips.entries import ClipEntry
 from svfr_lab.clips.list_file import plate_pattern
@@ -23,7 +24,6 @@ from svfr_restore.crops.crop_track import CropTrack
 from svfr_restore.errors import CropTrackFileIsBad
 from svfr_restore.faces.landmarks import PACKAGED_WEIGHTS
 from svfr_restore.media.atomic import whole_file
-from svfr_restore.media.sequence import PathPattern, has_frame_field
 
 # Counts up when alignments of an earlier version must not be used any more.
 _VERSION = 1

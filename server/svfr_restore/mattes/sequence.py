@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from svfr_client.errors import SvfrError
 from svfr_client.frames import FrameRange
+from svfr_client.sequences import PathPattern, has_frame_field
 from svfr_restore.errors import MaskCannotBeRead, MaskFramesMissing, MaskSizeDiffers
-from svfr_restore.media.sequence import PathPattern, has_frame_field
 from svfr_restore.media.window import Window
 
 # The project's own matte layer comes first: where it is there, a plain A is the plate's alpha.

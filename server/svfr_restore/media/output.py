@@ -17,18 +17,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from svfr_client.errors import SvfrError, raise_problems
+from svfr_client.errors import BadPathPattern, SvfrError, raise_problems
+from svfr_client.sequences import FRAME_FIELD, PathPattern, has_frame_field
 from svfr_client.vocabulary import ExistingPolicy
-from svfr_restore.errors import (
-    BadPathPattern,
-    DiskSpaceIsShort,
-    OutputEqualsPlate,
-    OutputExists,
-    OutputIsNotWritable,
-)
+from svfr_restore.errors import DiskSpaceIsShort, OutputEqualsPlate, OutputExists, OutputIsNotWritable
 from svfr_restore.media.atomic import remove_leftovers
 from svfr_restore.media.plate_base import Plate
-from svfr_restore.media.sequence import FRAME_FIELD, PathPattern, has_frame_field
 
 _VERSION = re.compile(r"(?<![A-Za-z0-9])([vV])(\d+)(?![A-Za-z0-9])")
 _FIRST_NEW_VERSION = "v002"

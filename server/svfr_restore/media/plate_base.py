@@ -16,8 +16,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from svfr_client.sequences import PathPattern, frame_number_in_name, has_frame_field
 from svfr_restore.errors import FrameIsMissing, PlateNotFound
-from svfr_restore.media.sequence import PathPattern, frame_number_in_name, has_frame_field
 from svfr_restore.media.window import Window
 
 Float32 = NDArray[np.float32]

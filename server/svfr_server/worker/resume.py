@@ -12,7 +12,7 @@ from pathlib import PurePath
 from typing import Any
 
 from svfr_client.job import JobSpec
-from svfr_restore.media.sequence import FRAME_FIELD
+from svfr_client.sequences import FRAME_FIELD
 from svfr_server.job_store.checkpoints import CheckpointStore
 
 _BEGUN = "begun"

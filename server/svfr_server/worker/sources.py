@@ -10,7 +10,7 @@ from pathlib import Path
 
 from svfr_client.frames import FrameRange
 from svfr_client.job import JobSpec
-from svfr_restore.media.sequence import PathPattern, has_frame_field
+from svfr_client.sequences import PathPattern, has_frame_field
 from svfr_server.errors import SourceChanged
 from svfr_server.job_store.checkpoints import CheckpointStore
 from svfr_server.roots import named_inputs

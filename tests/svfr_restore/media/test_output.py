@@ -7,14 +7,8 @@ from types import SimpleNamespace
 import pytest
 from exr_samples import picture, write_plate
 
-from svfr_client.errors import SeveralProblems
-from svfr_restore.errors import (
-    BadPathPattern,
-    DiskSpaceIsShort,
-    OutputEqualsPlate,
-    OutputExists,
-    OutputIsNotWritable,
-)
+from svfr_client.errors import BadPathPattern, SeveralProblems
+from svfr_restore.errors import DiskSpaceIsShort, OutputEqualsPlate, OutputExists, OutputIsNotWritable
 from svfr_restore.media.output import estimate_bytes, next_version, plan_output
 from svfr_restore.media.plate import Plate, open_plate
 

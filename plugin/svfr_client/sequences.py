@@ -5,29 +5,43 @@ A pattern has exactly one frame field, in the file name. ``%04d`` and ``####`` m
 frame is ``-`` inside the width, as printf writes it.
 """
 
-from __future__ import annotations
-
 import os
 import re
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath, PurePosixPath
+from typing import Tuple, Union
 
-from svfr_restore.errors import BadPathPattern
+from .errors import BadPathPattern
 
 FRAME_FIELD = re.compile(r"%0?(\d*)d|(#+)")
 _NUMBER_AT_THE_END = re.compile(r"[._](-?\d+)$")
 _REMEDY = "Write one frame field in the file name, for example shot.%04d.exr or shot.####.exr."
 
 
-def has_frame_field(text: str | os.PathLike[str]) -> bool:
+def has_frame_field(text: Union[str, "os.PathLike[str]"]) -> bool:
     """Return whether the file name holds a frame field (``%04d``, ``####``, ...)."""
     return bool(FRAME_FIELD.search(Path(text).name))
 
 
-def frame_number_in_name(path: Path) -> int:
+def plate_name(path: str) -> str:
+    """Return a plate's name without folder, frame field and suffix: ``shot`` for ``a/shot.%04d.exr``.
+
+    Both kinds of slashes part folders, because a host may hold paths of another machine.
+    """
+    stem = PurePosixPath(path.replace("\\", "/")).stem
+    name, fields = FRAME_FIELD.subn("", stem)
+    return (name.strip("._-") or "plate") if fields else stem
+
+
+def frame_number_in_name(path: PurePath) -> int:
     """Return the number that ends a single file's name (``shot.1001.exr`` -> 1001), 1 without one."""
     found = _NUMBER_AT_THE_END.search(path.stem)
     return int(found.group(1)) if found else 1
+
+
+def digits_of(field: "re.Match[str]") -> int:
+    """Return the least number of digits of a match of ``FRAME_FIELD``."""
+    return len(field.group(2)) if field.group(2) else int(field.group(1) or 1)
 
 
 @dataclass(frozen=True)
@@ -40,7 +54,7 @@ class PathPattern:
     suffix: str
 
     @classmethod
-    def parse(cls, text: str | os.PathLike[str]) -> PathPattern:
+    def parse(cls, text: Union[str, "os.PathLike[str]"]) -> "PathPattern":
         """Read ``folder/name.%04d.ext`` or ``folder/name.####.ext``.
 
         Raises BadPathPattern without a frame field, with two, or with one in a folder's name.
@@ -52,15 +66,14 @@ class PathPattern:
             raise BadPathPattern(f"The path has {said}.", path=path, remedy=_REMEDY)
         if any(FRAME_FIELD.search(part) for part in path.parent.parts):
             raise BadPathPattern("A folder of the path holds a frame field.", path=path, remedy=_REMEDY)
-        printf, hashes = fields[0].group(1), fields[0].group(2)
-        digits = len(hashes) if hashes else int(printf or 1)
+        digits = digits_of(fields[0])
         return cls(path.parent, path.name[: fields[0].start()], digits, path.name[fields[0].end() :])
 
     def path(self, frame: int) -> Path:
         """Return the file of one frame."""
         return self.folder / f"{self.prefix}{frame:0{self.digits}d}{self.suffix}"
 
-    def frames(self) -> tuple[int, ...]:
+    def frames(self) -> Tuple[int, ...]:
         """Return the numbers of the files on disk, in order; empty when the folder is missing."""
         number = re.compile(re.escape(self.prefix) + r"(-?\d+)" + re.escape(self.suffix))
         try:

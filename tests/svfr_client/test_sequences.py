@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from svfr_restore.errors import BadPathPattern
-from svfr_restore.media.sequence import PathPattern, frame_number_in_name, has_frame_field
+from svfr_client.errors import BadPathPattern
+from svfr_client.sequences import PathPattern, frame_number_in_name, has_frame_field, plate_name
 from svfr_restore.media.window import Window
 
 
@@ -88,3 +88,16 @@ def test_slices_pick_a_window_out_of_an_array_and_refuse_to_wrap() -> None:
         Window(-11, 0, 5, 5).slices_in(Window(-10, 0, 20, 20))
     with pytest.raises(ValueError, match="cannot be"):
         Window(0, 0, -1, 5)
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        ("/a/shot.%04d.exr", "shot"),
+        ("C:\\plates\\shot_####.exr", "shot"),
+        ("/a/%d.exr", "plate"),
+        ("/a/take 2_.mov", "take 2_"),
+    ],
+)
+def test_a_plates_name_is_told_without_its_frame_number(path: str, name: str) -> None:
+    assert plate_name(path) == name

@@ -83,12 +83,6 @@ class ModelReturnedNonFinite(SvfrError):
     code = "MODEL_NOT_FINITE"
 
 
-class UnknownTask(SvfrError):
-    """A task set is empty or names a task other than bfr, colorize and inpaint."""
-
-    code = "UNKNOWN_TASK"
-
-
 class BadExposure(SvfrError):
     """An exposure is not a finite number of stops within the usable range."""
 

@@ -1,9 +1,9 @@
 """Carry what the model changed back to the plate: the gated delta.
 
-The model saw ``c``, the plate clipped to 0..1, and answered ``m``. The tasks of the job turn ``m`` into a
-target ``t``. What the clipping hid from the model, the residual ``r = light - clip(light)`` (highlights
-above 1, colours outside Rec.709), returns as far as the model left the channel at its limit, and disappears
-smoothly where the model painted something else:
+The model saw ``c``, the plate clipped to 0..1. Its answer and the tasks of the job make a target ``t``, the
+picture that is wanted in its place. What the clipping hid from the model, the residual ``r = light -
+clip(light)`` (highlights above 1, colours outside Rec.709), returns as far as the target left the channel at
+its limit, and disappears smoothly where something else was painted:
 
     gate = 1                                        where the plate was inside 0..1
            smoothstep((t - HIGH) / (1 - HIGH))      where it was above 1
@@ -18,7 +18,6 @@ LOW 0 to 0.02 were equally good, higher ones lost highlights.
 
 from __future__ import annotations
 
-from collections.abc import Set
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,9 +32,6 @@ HIGH = 0.90
 LOW = 0.02
 SAME_CODES = 2.0**-23
 """Codes this close are one code: what a float32 value in 0..1 may lose on its way through -1..1 and back."""
-
-TASKS = frozenset({"bfr", "colorize", "inpaint"})
-_LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)
 
 Mask = NDArray[np.bool_]
 Plane = NDArray[np.float32]
@@ -53,35 +49,6 @@ class CropTransfer:
     delta: Rgb
     direct: Rgb | None
     hole: Plane | None
-
-
-def target(c: Rgb, m: Rgb, tasks: Set[str], hole: Mask | None = None) -> Rgb:
-    """Return the picture the tasks ask for, in code values 0..1.
-
-    ``c`` is the unprepared crop clipped to 0..1, ``m`` the model's output (clipped here), both (h, w, 3).
-    Luma is the model's for bfr, else the crop's; chroma is the model's for bfr or colorize, else the
-    crop's; inside ``hole`` (h, w) everything is the model's when inpaint is among the tasks. Luma is
-    Rec.601 on code values, as in the paper's grey preparation. ``t == c`` exactly wherever ``m == c``.
-
-    Raises :class:`~svfr_ocio.errors.UnknownTask`, :class:`~svfr_ocio.errors.ModelReturnedNonFinite` and
-    :class:`~svfr_ocio.errors.NotAnRgbImage`.
-    """
-    _require_tasks(tasks)
-    require_rgb(c, "The crop")
-    _require_model_output(m, c)
-    bounded = np.clip(m, 0.0, 1.0)
-    if "bfr" in tasks:
-        return bounded
-    outside = _with_luma_of(bounded, c) if "colorize" in tasks else c.copy()
-    if "inpaint" in tasks and hole is not None:
-        require_plane(hole, c, "The hole")
-        outside[hole] = bounded[hole]
-    return outside
-
-
-def crop_delta(domain: ModelDomain, x: Rgb, t: Rgb, hole: Mask | None = None) -> Rgb:
-    """Return the delta alone; see :func:`crop_transfer`."""
-    return crop_transfer(domain, x, t, hole).delta
 
 
 def crop_transfer(domain: ModelDomain, x: Rgb, t: Rgb, hole: Mask | None = None) -> CropTransfer:
@@ -194,42 +161,3 @@ def _gated_difference(light: Rgb, wanted: Rgb, t: Rgb, changed: Mask) -> Rgb:
 def _smoothstep(x: Plane) -> Plane:
     x = np.clip(x, 0.0, 1.0)
     return np.asarray(x * x * (3.0 - 2.0 * x), dtype=np.float32)
-
-
-def _with_luma_of(m: Rgb, c: Rgb) -> Rgb:
-    """Return ``m`` with the luma of ``c``, drawn towards grey where it would leave 0..1."""
-    shift = (c - m) @ _LUMA
-    moved: Rgb = m + shift[..., None].astype(np.float32)
-    outside = (moved < 0.0) | (moved > 1.0)
-    pixels = outside.any(axis=2)
-    if pixels.any():
-        luma = (c[pixels] @ _LUMA)[:, None]
-        chroma = moved[pixels] - luma
-        with np.errstate(divide="ignore", invalid="ignore"):
-            room = np.where(chroma > 0.0, (1.0 - luma) / chroma, np.where(chroma < 0.0, -luma / chroma, 1.0))
-        scale = np.clip(room.min(axis=1, keepdims=True), 0.0, 1.0)
-        moved[pixels] = np.clip(luma + scale * chroma, 0.0, 1.0)
-    return moved
-
-
-def _require_tasks(tasks: Set[str]) -> None:
-    unknown = sorted(tasks - TASKS)
-    if unknown or not tasks:
-        raise errors.UnknownTask(
-            f"Unknown tasks: {', '.join(unknown)}." if unknown else "The job names no task.",
-            remedy=f"Choose one or more of {', '.join(sorted(TASKS))}.",
-        )
-
-
-def _require_model_output(m: Rgb, c: Rgb) -> None:
-    require_rgb(m, "The model's output")
-    if m.shape != c.shape:
-        raise errors.NotAnRgbImage(
-            f"The model's output has the shape {m.shape}, but the crop is {c.shape}.",
-            remedy="Pass the output for this crop.",
-        )
-    if not np.isfinite(m).all():
-        raise errors.ModelReturnedNonFinite(
-            "The model's output contains NaN or infinity.",
-            remedy="Run the job in float32, or check the model folder.",
-        )

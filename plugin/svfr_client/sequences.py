@@ -62,8 +62,8 @@ class PathPattern:
         path = Path(text)
         fields = list(FRAME_FIELD.finditer(path.name))
         if len(fields) != 1:
-            said = "no frame field" if not fields else f"{len(fields)} frame fields"
-            raise BadPathPattern(f"The path has {said}.", path=path, remedy=_REMEDY)
+            count = "no frame field" if not fields else f"{len(fields)} frame fields"
+            raise BadPathPattern(f"The path has {count}.", path=path, remedy=_REMEDY)
         if any(FRAME_FIELD.search(part) for part in path.parent.parts):
             raise BadPathPattern("A folder of the path holds a frame field.", path=path, remedy=_REMEDY)
         digits = digits_of(fields[0])

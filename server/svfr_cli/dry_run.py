@@ -13,6 +13,7 @@ from svfr_restore.plan.estimate import Estimate, estimate_job
 from svfr_restore.plan.job_plan import plan_job
 from svfr_restore.plan.models import ModelCache
 from svfr_restore.plan.track_plan import plan_tracks
+from svfr_restore.reports import JobContext
 
 
 def dry_run(spec: JobSpec) -> Estimate:
@@ -21,7 +22,7 @@ def dry_run(spec: JobSpec) -> Estimate:
     Raises every problem that the job itself would raise before its model runs.
     """
     plan = plan_job(spec, ModelCache())
-    tracks = plan_tracks(plan, survey_job(plan, lambda report: None))
+    tracks = plan_tracks(plan, survey_job(plan, JobContext()))
     device = "cuda" if torch.cuda.is_available() else "cpu"
     return estimate_job(plan, tracks, unet_parameters(plan.model), device)
 

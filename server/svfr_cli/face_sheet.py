@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from svfr_client.job import JobSpec
 from svfr_ocio.sanitise import sanitise
-from svfr_restore.crops.warp import cut
+from svfr_restore.crops.warp import warp_to_crop
 from svfr_restore.faces.box import FaceBox
 from svfr_restore.faces.tracks import FaceTrack
 from svfr_restore.job import survey_job
@@ -21,6 +21,7 @@ from svfr_restore.media.shots import Shot
 from svfr_restore.plan.job_plan import JobPlan, plan_job
 from svfr_restore.plan.models import ModelCache
 from svfr_restore.plan.track_plan import TrackPlan, all_face_tracks, plan_tracks
+from svfr_restore.reports import JobContext
 
 CELL_PX = 320
 BOX_COLOUR = (255, 190, 25)
@@ -59,7 +60,7 @@ def find_faces(spec: JobSpec) -> FoundFaces:
     Raises NoFaceFound, and everything that is wrong with the plate, its colour and its frames.
     """
     job = plan_job(spec, ModelCache())
-    surveys = survey_job(job, lambda report: None)
+    surveys = survey_job(job, JobContext())
     plans = {plan.index: plan for plan in plan_tracks(job, surveys)}
     faces = tuple(FoundFace(track, plans[track.index]) for _, track in all_face_tracks(surveys))
     return FoundFaces(job, tuple(shot for survey in surveys for shot in survey.shots), faces)
@@ -119,7 +120,7 @@ def _face_cells(feed: FrameFeed, job: JobPlan, face: FoundFace) -> list[Cell]:
     for frame in dict.fromkeys((frames[0], frames[len(frames) // 2], frames[-1])):
         picture = feed.read(frame)
         transform = face.plan.crop.transform(frame, CELL_PX, job.pixel_aspect)
-        crop = cut(sanitise(picture.rgb), picture.data_window, transform, CELL_PX)
+        crop = warp_to_crop(sanitise(picture.rgb), picture.data_window, transform, CELL_PX)
         codes = np.clip(face.plan.domain.to_codes(crop), 0.0, 1.0)
         cells.append(Cell(codes, f"face {face.track.index}, frame {frame}"))
     return cells

@@ -1,38 +1,34 @@
-"""One job from beginning to end: look, crop, restore, return. The only module that knows the whole path.
+"""One job from beginning to end: survey, crop, restore, paste. The only module that knows the whole path.
 
-A pixel travels media -> domain -> crops -> two passes -> transfer -> paste -> media, and never back. Pixels
-stream: of a shot only small thumbnails, latents and crops on disk exist at once.
+A pixel travels media -> domain -> crops -> sampling -> transfer -> paste -> media, and never back. Pixels
+stream: of a shot only small thumbnails, latents and crops on disk exist at once, so a plate frame is decoded
+three times: for the survey, for its crops, and for the result.
 """
 
 from __future__ import annotations
 
 import tempfile
 import threading
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
-import numpy as np
 import torch
 
 from svfr.errors import Cancelled, ShotTooShort
-from svfr.sampling.network_input import seen_by_network
 from svfr.tasks import TaskSet
 from svfr_client.errors import SvfrError, raise_problems
 from svfr_client.job import JobSpec
-from svfr_ocio.sanitise import sanitise
 from svfr_restore.crops.spool import CropSpool, crop_bytes, require_space
-from svfr_restore.crops.warp import cut
 from svfr_restore.errors import JobWasCancelled
-from svfr_restore.mattes.hole import cut_around_hole
 from svfr_restore.media.exr.writer import write_restored
 from svfr_restore.media.feed import FrameFeed
 from svfr_restore.media.plate import PlateFrame
 from svfr_restore.media.writer_pool import WriterPool
-from svfr_restore.paste.compose import Restored, compose
+from svfr_restore.paste.paste import Restored, paste
 from svfr_restore.plan.job_plan import JobPlan, plan_job
 from svfr_restore.plan.models import ModelCache
+from svfr_restore.plan.plate_crop import FinitePlate
 from svfr_restore.plan.precheck import detects
 from svfr_restore.plan.provenance import provenance
 from svfr_restore.plan.survey import Survey, survey_runs
@@ -40,6 +36,7 @@ from svfr_restore.plan.track_plan import TrackPlan, plan_tracks
 from svfr_restore.reports import (
     CancelCheck,
     CheckpointStore,
+    JobContext,
     JobResult,
     NoStore,
     Report,
@@ -71,73 +68,66 @@ def run_job(
 
     Every problem that can be known beforehand is raised together before the model runs
     (:class:`svfr_client.errors.SeveralProblems`); nothing half-written is ever left under an output's name.
-    Raises JobWasCancelled between windows and frames.
+    Raises JobWasCancelled between windows and frames, and ConfigChanged when the OCIO config or one of its
+    LUTs is changed while the job runs.
     """
+    context = JobContext(report=report, cancelled=cancelled, store=store or NoStore())
     try:
-        return _Job(plan_job(spec, models), models, report, cancelled, store or NoStore()).run()
+        return _Job(plan_job(spec, models), models, context).run()
     except Cancelled as stop:
         raise JobWasCancelled("The job was cancelled.", remedy=stop.remedy) from stop
 
 
-def survey_job(plan: JobPlan, report: Reporter, cancelled: CancelCheck = lambda: False) -> list[Survey]:
-    """Look at every frame of a job once: its shots, and its faces when the job's choice needs them."""
-    feed = FrameFeed(plan.plate)
-    return survey_runs(feed, plan.frames.runs, plan.domain, detects(plan.spec), report, cancelled)
+def survey_job(plan: JobPlan, context: JobContext) -> list[Survey]:
+    """Find the shots of a job, and its faces when the job's choice needs them, reading every frame once."""
+    return survey_runs(FrameFeed(plan.plate), plan.frames.runs, plan.domain, detects(plan.spec), context)
 
 
 class _Job:
-    """The state of one run: what was opened, and the counts that say which parts of the path ran."""
+    """The state of one run: what was opened, and who listens."""
 
-    def __init__(
-        self,
-        plan: JobPlan,
-        models: ModelCache,
-        report: Reporter,
-        cancelled: CancelCheck,
-        store: CheckpointStore,
-    ) -> None:
-        self._plan, self._models, self._report, self._cancelled = plan, models, report, cancelled
-        self._store = store
+    def __init__(self, plan: JobPlan, models: ModelCache, context: JobContext) -> None:
+        self._plan, self._models, self._context = plan, models, context
         self._feed = FrameFeed(plan.plate)
-        self._counts: Counter[str] = Counter()
         self._reporting = threading.Lock()
 
     def run(self) -> JobResult:
         """Go through the stages in order; see :func:`run_job`."""
-        surveys = survey_job(self._plan, self._report, self._cancelled)
+        surveys = survey_job(self._plan, self._context)
         tracks = plan_tracks(self._plan, surveys)
+        self._plan.colour.config.require_unchanged()  # every track's processors are made
         self._warn_of_empty_shots(surveys, tracks)
         del surveys
-        references = user_references(self._plan, tracks, self._feed, self._report)
+        references = user_references(self._plan, tracks, self._feed, self._context)
         raise_problems(self._too_short(tracks))
         with tempfile.TemporaryDirectory(prefix="svfr-") as name:
             folder = Path(name)
-            # what the network sees of every track, and what it returned of every track
-            crop_count = sum(len(track.frames) for track in tracks)
-            size, planes = self._plan.crop_px, self._plan.model.planes
-            require_space(folder, crop_count * (crop_bytes(size, planes) + crop_bytes(size)))
+            self._require_space(tracks, folder)
             restorers = [
                 self._restorer(track, reference) for track, reference in zip(tracks, references, strict=True)
             ]
-            crops = self._cut(tracks, restorers, folder)
+            crops = self._crop(tracks, restorers, folder)
             outputs = [
                 self._restore(track, restorer, spool, folder / f"{number}.restored")
                 for number, (track, restorer, spool) in enumerate(zip(tracks, restorers, crops, strict=True))
             ]
-            written = self._write(tracks, outputs)
-        return JobResult(written, tuple(sorted({track.index for track in tracks})), self._counts)
+            self._plan.colour.config.require_unchanged()  # the files name the config that they were made with
+            written = self._paste(tracks, outputs)
+        return JobResult(written, tuple(sorted({track.index for track in tracks})), self._context.counts)
 
-    def _stop_if_cancelled(self, frame: int) -> None:
-        if self._cancelled():
-            raise JobWasCancelled("The job was cancelled.", frame=frame)
+    def _require_space(self, tracks: Sequence[TrackPlan], folder: Path) -> None:
+        """Raise DiskSpaceIsShort unless every track's input and output fit on the disk."""
+        crop_count = sum(len(track.frames) for track in tracks)
+        size, planes = self._plan.crop_px, self._plan.model.planes
+        require_space(folder, crop_count * (crop_bytes(size, planes) + crop_bytes(size)))
 
     def _warn_of_empty_shots(self, surveys: Sequence[Survey], tracks: Sequence[TrackPlan]) -> None:
-        """Say which shots go through untouched: a missed face must not look like a restored one."""
+        """Warn of shots that go through untouched: a missed face must not look like a restored one."""
         first_frames = [track.frames[0] for track in tracks]
         for shot in (shot for survey in surveys for shot in survey.shots):
             if not any(frame in shot.frames for frame in first_frames):
                 text = f"Nothing to restore was found from frame {shot.first} to {shot.last}."
-                self._report(Report("warning", frame=shot.first, message=text))
+                self._context.warn(text, frame=shot.first)
 
     def _too_short(self, tracks: Sequence[TrackPlan]) -> list[SvfrError]:
         """Return one problem for every track that the published sampler cannot take."""
@@ -164,16 +154,13 @@ class _Job:
         assert preset is not None
         model = self._models.get(spec.model)
         sampling = Sampling(
-            model,
-            self._models.fingerprint(spec.model),
-            preset,
-            TaskSet.of(spec.tasks),
-            spec.seed,
-            spec.sampler,
-            self._store,
-            self._report,
-            self._cancelled,
-            self._counts,
+            model=model,
+            fingerprint=self._models.fingerprint(spec.model),
+            preset=preset,
+            tasks=TaskSet.of(spec.tasks),
+            seed=spec.seed,
+            mode=spec.sampler,
+            context=self._context,
         )
         last_of_first_window = track.frames[: model.spec.window][-1]
         same_in_plate = partial(codes_of, self._feed, track, last_of_first_window, self._plan.crop_px)
@@ -184,59 +171,48 @@ class _Job:
                 model.identity,
                 picture,
                 same_in_plate if reference is None else None,
-                lambda text: self._report(Report("warning", track=track.index, message=text)),
+                partial(self._context.warn, track=track.index),
             ),
         )
 
-    def _cut(
+    def _crop(
         self, tracks: Sequence[TrackPlan], restorers: Sequence[Restorer], folder: Path
     ) -> list[CropSpool]:
-        """Cut the crops of all tracks in one pass over the plate, prepared where a network will see them."""
-        size, tasks, planes = self._plan.crop_px, self._plan.spec.tasks, self._plan.model.planes
+        """Crop all tracks in one pass over the plate, each as its restorer wants to see it."""
+        size, planes = self._plan.crop_px, self._plan.model.planes
         spools = [CropSpool(folder / f"{n}.crops", t.frames, size, planes) for n, t in enumerate(tracks)]
         frames = sorted({frame for track in tracks for frame in track.frames})
         for done, frame in enumerate(frames, 1):
-            self._stop_if_cancelled(frame)
-            picture = self._feed.read(frame)
-            clean = sanitise(picture.rgb)
+            self._context.stop_if_cancelled(frame)
+            plate = FinitePlate.of(self._feed.read(frame))
             mask = None
-            if self._plan.mask is not None and "inpaint" in tasks:
-                mask = self._plan.mask.read(frame, picture.data_window)
+            if self._plan.mask is not None and "inpaint" in self._plan.spec.tasks:
+                mask = self._plan.mask.read(frame, plate.picture.data_window)
             for track, restorer, spool in zip(tracks, restorers, spools, strict=True):
-                if frame not in track.frames:
-                    continue
-                transform = track.crop.transform(frame, size, picture.pixel_aspect)
-                if restorer.sees_prepared:
-                    fill = self._plan.model.hole_fill
-                    pixels, hole = cut_around_hole(clean, mask, picture.data_window, transform, size, fill)
-                    codes = np.clip(track.domain.to_codes(pixels), 0.0, 1.0)
-                    codes = seen_by_network(codes, tasks, hole, fill, self._plan.model.hole_plane)
-                else:
-                    pixels = cut(clean, picture.data_window, transform, size)
-                    codes = np.clip(track.domain.to_codes(pixels), 0.0, 1.0)
-                spool.write(frame, codes)
-                self._counts["crops_cut"] += 1
-            self._report(Report("progress", "crop", done, len(frames), frame=frame))
+                if frame in track.frames:
+                    spool.write(frame, restorer.input_of(plate.crop(track, size), mask))
+                    self._context.counts["crops_cut"] += 1
+            self._context.report(Report("progress", "crop", done, len(frames), frame=frame))
         return spools
 
     def _restore(self, track: TrackPlan, restorer: Restorer, crops: CropSpool, path: Path) -> CropSpool:
         """Run the model over one track; its output goes to disk, its input is deleted."""
         output = CropSpool(path, track.frames, self._plan.crop_px)
         for frame, codes in restorer.restore(track.index, crops):
-            self._stop_if_cancelled(frame)
+            self._context.stop_if_cancelled(frame)
             output.write(frame, codes)
-            self._counts["crops_restored"] += 1
+            self._context.counts["crops_restored"] += 1
         crops.remove()
         return output
 
-    def _write(self, tracks: Sequence[TrackPlan], outputs: Sequence[CropSpool]) -> tuple[WrittenOutput, ...]:
+    def _paste(self, tracks: Sequence[TrackPlan], outputs: Sequence[CropSpool]) -> tuple[WrittenOutput, ...]:
         """Put the restored crops back into the plate, frame by frame, writing in the background."""
-        plan = self._plan
+        plan, counts = self._plan, self._context.counts
         plan.output.make_folders()
         written: list[WrittenOutput] = []
         with WriterPool(_WRITER_THREADS, _WRITER_QUEUE) as pool:
             for frame in plan.frames.written:
-                self._stop_if_cancelled(frame)
+                self._context.stop_if_cancelled(frame)
                 picture = self._feed.read(frame)
                 faces = [
                     (track, output.crop(frame))
@@ -244,15 +220,15 @@ class _Job:
                     if frame in track.frames
                 ]
                 mask = None if plan.mask is None else plan.mask.read(frame, picture.data_window)
-                restored = compose(plan.spec, picture, faces, mask, plan.crop_px)
-                self._counts["deltas"] += len(faces)
-                self._counts["pixels_changed"] += int(restored.changed.sum())
+                restored = paste(plan.spec, picture, faces, mask, plan.crop_px)
+                counts["deltas"] += len(faces)
+                counts["pixels_changed"] += int(restored.changed.sum())
                 signature = provenance(plan, (track for track, _ in faces))
-                pool.submit(partial(self._write_frame, picture, restored, signature, written))
-        self._counts["frames_written"] += len(written)
+                pool.submit(partial(self._write, picture, restored, signature, written))
+        counts["frames_written"] += len(written)
         return tuple(sorted(written, key=lambda output: output.frame))
 
-    def _write_frame(
+    def _write(
         self,
         picture: PlateFrame,
         restored: Restored,
@@ -265,14 +241,15 @@ class _Job:
             self._plan.output.path(picture.frame),
             restored.rgb,
             restored.changed,
-            restored.layers,
-            signature,
-            self._plan.colour.space.interop_id,
+            layers=restored.layers,
+            provenance=signature,
+            interop_id=self._plan.colour.space.interop_id,
         )
+        context = self._context
         with self._reporting:
             written.append(WrittenOutput(picture.frame, result.path, result.size_bytes))
             for note in result.notes:
-                self._report(Report("warning", frame=picture.frame, message=note))
-            self._report(Report("frame", frame=picture.frame, path=str(result.path)))
+                context.warn(note, frame=picture.frame)
+            context.report(Report("frame", frame=picture.frame, path=str(result.path)))
             total = len(self._plan.frames.written)
-            self._report(Report("progress", "write", len(written), total, frame=picture.frame))
+            context.report(Report("progress", "write", len(written), total, frame=picture.frame))

@@ -6,9 +6,12 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
-import torch
+from svfr_restore.errors import JobWasCancelled
+
+if TYPE_CHECKING:  # who only passes reports on need not load it
+    import torch
 
 ReportKind = Literal["progress", "frame", "warning"]
 Stage = Literal["survey", "crop", "encode", "reference", "denoise", "decode", "write"]
@@ -55,6 +58,37 @@ class NoStore:
 
     def save(self, name: str, value: torch.Tensor) -> None:
         """Keep nothing."""
+
+
+def _ignore(report: Report) -> None:
+    """Take a report that nobody waits for."""
+
+
+def _never() -> bool:
+    return False
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobContext:
+    """What every stage of a running job shares with its surroundings.
+
+    ``counts`` say how often each part of the path ran; :class:`JobResult` explains them. By default nobody
+    listens, nobody cancels and nothing is kept.
+    """
+
+    report: Reporter = _ignore
+    cancelled: CancelCheck = _never
+    store: CheckpointStore = field(default_factory=NoStore)
+    counts: Counter[str] = field(default_factory=Counter)
+
+    def warn(self, message: str, *, track: int | None = None, frame: int | None = None) -> None:
+        """Report a warning."""
+        self.report(Report("warning", track=track, frame=frame, message=message))
+
+    def stop_if_cancelled(self, frame: int | None = None) -> None:
+        """Raise JobWasCancelled when somebody cancelled the job."""
+        if self.cancelled():
+            raise JobWasCancelled("The job was cancelled.", frame=frame)
 
 
 @dataclass(frozen=True)

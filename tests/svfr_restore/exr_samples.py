@@ -103,3 +103,10 @@ def assert_same_bits(ours: Any, plate: Any, *left_out: str) -> None:
         np.testing.assert_array_equal(
             bits(ours.channels[name].pixels), bits(plate.channels[name].pixels), err_msg=name
         )
+
+
+def read_provenance(path: Path) -> dict[str, str]:
+    """The ``svfr/...`` attributes of all parts of a file."""
+    with OpenEXR.File(str(path), separate_channels=True) as file:
+        headers = [part.header for part in file.parts]
+        return {name: value for h in headers for name, value in h.items() if name.startswith("svfr/")}

@@ -7,12 +7,12 @@ import cv2
 import job_samples
 import numpy as np
 import pytest
+from exr_samples import read_provenance
 from job_samples import Reports
 from skimage import data
 
 from svfr_client.job import FaceChoice, JobSpec
 from svfr_restore.errors import FaceTrackNotFound
-from svfr_restore.media.exr.writer import read_provenance
 from svfr_restore.reports import JobResult
 
 pytestmark = pytest.mark.usefixtures("scratch")

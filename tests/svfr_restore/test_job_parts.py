@@ -18,14 +18,16 @@ from svfr_ocio.config import open_config
 from svfr_ocio.domain import ModelDomain
 from svfr_restore.crops.spool import CropSpool, from_network, to_network
 from svfr_restore.faces.box import FaceBox
-from svfr_restore.media.feed import nearest_before, plan_frames
+from svfr_restore.media.feed import nearest_before
 from svfr_restore.media.plate import PlateFrame
 from svfr_restore.media.window import Window
 from svfr_restore.paste.weighted_mean import WeightedMean
+from svfr_restore.plan.frames import plan_frames
 from svfr_restore.plan.precheck import _spread
-from svfr_restore.plan.survey import Glimpse, Survey, visible
-from svfr_restore.sampling.sampling_watch import (
-    SamplingWatch,
+from svfr_restore.plan.survey import Survey, Thumbnail, visible
+from svfr_restore.reports import JobContext
+from svfr_restore.sampling.job_callbacks import (
+    JobCallbacks,
     code_key,
     content_key,
     method_sources,
@@ -100,8 +102,12 @@ def test_training_is_no_part_of_the_key() -> None:
     assert not [name for name, _ in method_sources() if name.startswith(("training/", "data/"))]
 
 
-def watch(store: MemoryStore, reports: Reports, counts: Counter[str]) -> SamplingWatch:
-    return SamplingWatch(2, "ab" * 32, store, reports, reports.cancelled, counts)
+def watch(store: MemoryStore, reports: Reports, counts: Counter[str]) -> JobCallbacks:
+    return JobCallbacks(
+        2,
+        "ab" * 32,
+        JobContext(report=reports, cancelled=reports.cancelled, store=store, counts=counts),
+    )
 
 
 def test_windows_of_an_earlier_run_are_not_counted_again() -> None:
@@ -164,7 +170,7 @@ def test_numbers_that_are_none_are_shown_as_black_or_white(linear: ModelDomain) 
 def test_each_frame_is_metered_over_its_own_window() -> None:
     luminance = np.full((10, 10), 0.01, np.float32)
     luminance[2:5, 2:5] = 0.8
-    near, far = Glimpse(luminance, Window(0, 0, 100, 100)), Glimpse(luminance, Window(-50, -50, 100, 100))
+    near, far = Thumbnail(luminance, Window(0, 0, 100, 100)), Thumbnail(luminance, Window(-50, -50, 100, 100))
     survey = Survey((), {}, {1: near, 2: far})
     bright, same_place = FaceBox(20.0, 20.0, 30.0, 30.0), FaceBox(-30.0, -30.0, 30.0, 30.0)
     assert survey.exposure({1: bright}) == survey.exposure({2: same_place}) == -2.0

@@ -6,6 +6,7 @@ import cv2
 import job_samples
 import numpy as np
 import pytest
+from exr_samples import read_provenance
 from job_samples import Reports
 
 from svfr_client.job import Box, ColourClaim, FaceChoice
@@ -129,8 +130,6 @@ def test_a_cut_parts_the_range_and_the_box_keeps_its_number(tiny_model: str, tmp
 
 
 def test_the_exposure_is_measured_in_each_shot(tiny_model: str, tmp_path: Path) -> None:
-    from svfr_restore.media.exr.writer import read_provenance
-
     pattern = str(tmp_path / "plate" / "shot.%04d.exr")
     for frame in range(1001, 1013):
         pixels = job_samples.picture(frame)

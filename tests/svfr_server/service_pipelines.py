@@ -9,35 +9,16 @@ import os
 import signal
 import subprocess
 import time
+from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from svfr_client.errors import SeveralProblems, SvfrError
 from svfr_client.frames import FrameRange
 from svfr_client.job import JobSpec
-
-
-@dataclass(frozen=True)
-class Report:
-    """As ``svfr_restore.reports.Report``, without loading torch."""
-
-    kind: str
-    stage: str | None = None
-    done: int = 0
-    total: int = 0
-    track: int | None = None
-    frame: int | None = None
-    path: str | None = None
-    message: str = ""
-
-
-@dataclass(frozen=True)
-class Result:
-    outputs: tuple[Any, ...] = ()
-    tracks: tuple[int, ...] = ()
-    counts: dict[str, int] = field(default_factory=dict)
+from svfr_restore.reports import JobResult, Report, WrittenOutput
 
 
 class Stopped(SvfrError):
@@ -62,29 +43,35 @@ class Run:
         return FrameRange.parse(self.spec.frames).frames
 
 
-def quick(run: Run) -> Result:
+def done(run: Run, tracks: tuple[int, ...] = (), **counts: int) -> JobResult:
+    """The result of a job that wrote every frame."""
+    outputs = [WrittenOutput(frame, Path(run.spec.output % frame), 0) for frame in run.frames]
+    return JobResult(tuple(outputs), tracks, Counter(counts))
+
+
+def quick(run: Run) -> JobResult:
     for number, frame in enumerate(run.frames, start=1):
         run.report(Report("progress", "denoise", number, len(run.frames), track=0))
         run.write(frame)
-    return Result(tuple(run.frames), (0,), {"unet_calls": 3})
+    return done(run, (0,), unet_calls=3)
 
 
-def until_cancelled(run: Run) -> Result:
+def until_cancelled(run: Run) -> JobResult:
     for number in range(3000):
         run.report(Report("progress", "denoise", number, 3000))
         time.sleep(0.02)
         if run.cancelled():
             raise Stopped("The job was cancelled.")
-    return Result()
+    return JobResult((), ())
 
 
-def deaf(run: Run) -> Result:
+def deaf(run: Run) -> JobResult:
     run.write(run.frames[0])
     time.sleep(60)
-    return Result()
+    return JobResult((), ())
 
 
-def dies_once(run: Run) -> Result:
+def dies_once(run: Run) -> JobResult:
     if run.store.journal.load_note("first") is None:
         run.store.journal.save_note("first", "attempt")
         for frame in run.frames[:2]:
@@ -94,46 +81,46 @@ def dies_once(run: Run) -> Result:
     return quick(run)
 
 
-def dies_always(run: Run) -> Result:
+def dies_always(run: Run) -> JobResult:
     os.kill(os.getpid(), signal.SIGSEGV)
-    return Result()
+    return JobResult((), ())
 
 
-def finds_problems(run: Run) -> Result:
+def finds_problems(run: Run) -> JobResult:
     missing = [SvfrError(f"Frame {n} is missing.", frame=n, path="/p", remedy="Render it.") for n in (3, 4)]
     raise SeveralProblems(missing)
 
 
-def breaks(run: Run) -> Result:
+def breaks(run: Run) -> JobResult:
     raise ZeroDivisionError("division by zero")
 
 
-def out_of_memory(run: Run) -> Result:
+def out_of_memory(run: Run) -> JobResult:
     raise MemoryError("needs 80 GiB")
 
 
-def fits_when_networks_take_turns(run: Run) -> Result:
+def fits_when_networks_take_turns(run: Run) -> JobResult:
     run.report(Report("warning", message=str(os.getpid())))
     if not run.models.spares_memory:
         raise MemoryError("needs 80 GiB")
     return quick(run)
 
 
-def fits_in_a_fresh_process(run: Run) -> Result:
+def fits_in_a_fresh_process(run: Run) -> JobResult:
     run.report(Report("warning", message=str(os.getpid())))
     if "expandable" not in os.environ.get("PYTORCH_CUDA_ALLOC_CONF", ""):
         raise RuntimeError("[enforce fail at alloc_cpu.cpp] DefaultCPUAllocator: can't allocate memory")
     return quick(run)
 
 
-def loses_the_device_once(run: Run) -> Result:
+def loses_the_device_once(run: Run) -> JobResult:
     if run.store.journal.load_note("first") is None:
         run.store.journal.save_note("first", "attempt")
         raise RuntimeError("CUDA error: an illegal memory access was encountered")
     return quick(run)
 
 
-def falls_silent_once(run: Run) -> Result:
+def falls_silent_once(run: Run) -> JobResult:
     """Four quick windows, then nothing: a deadlock."""
     for number in range(1, 5):
         run.report(Report("progress", "denoise", number, 99))
@@ -144,27 +131,27 @@ def falls_silent_once(run: Run) -> Result:
     return quick(run)
 
 
-def opens_its_plate(run: Run) -> Result:
+def opens_its_plate(run: Run) -> JobResult:
     """Read every frame, slowly enough for somebody to change one meanwhile."""
     run.report(Report("progress", "crop", 0, len(run.frames)))
     for number, frame in enumerate(run.frames, start=1):
         time.sleep(0.3)
         Path(run.spec.plate % frame).read_bytes()
         run.report(Report("progress", "crop", number, len(run.frames)))
-    return Result(tuple(run.frames))
+    return done(run)
 
 
-def opens_its_plate_unseen(run: Run) -> Result:
+def opens_its_plate_unseen(run: Run) -> JobResult:
     """Read every frame with a program that Python does not see: as a library in C would."""
     run.report(Report("progress", "crop", 0, len(run.frames)))
     for number, frame in enumerate(run.frames, start=1):
         time.sleep(0.3)
         subprocess.run(["cat", run.spec.plate % frame], stdout=subprocess.DEVNULL, check=True)
         run.report(Report("progress", "crop", number, len(run.frames)))
-    return Result(tuple(run.frames))
+    return done(run)
 
 
-def writes_its_output(run: Run) -> Result:
+def writes_its_output(run: Run) -> JobResult:
     """Write every frame as a job does: under another name, then renamed."""
     run.report(Report("progress", "write", 0, len(run.frames)))
     for frame in run.frames:
@@ -175,25 +162,25 @@ def writes_its_output(run: Run) -> Result:
         scratch.write_bytes(b"picture")
         scratch.replace(path)
         run.write(frame)
-    return Result(tuple(run.frames))
+    return done(run)
 
 
-def loses_its_share(run: Run) -> Result:
+def loses_its_share(run: Run) -> JobResult:
     raise OSError(errno.ESTALE, os.strerror(errno.ESTALE), "/p/a.1001.exr")
 
 
-def fills_the_disk(run: Run) -> Result:
+def fills_the_disk(run: Run) -> JobResult:
     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/p/out/a.1001.exr")
 
 
-def complains_a_thousand_times(run: Run) -> Result:
+def complains_a_thousand_times(run: Run) -> JobResult:
     raise SeveralProblems([SvfrError("x" * 5000, frame=n) for n in range(1000)])
 
 
-def tells_its_surroundings(run: Run) -> Result:
+def tells_its_surroundings(run: Run) -> JobResult:
     shown = {"OCIO": os.environ.get("OCIO"), "pid": os.getpid()}
     run.report(Report("warning", message=repr(shown), frame=1, path="/p/a.0001.exr"))
-    return Result()
+    return JobResult((), ())
 
 
 def run_job(
@@ -202,7 +189,7 @@ def run_job(
     report: Callable[[Report], None],
     cancelled: Callable[[], bool],
     store: Any,
-) -> Result:
+) -> JobResult:
     """Run the pipeline named by the job's model."""
-    result: Result = globals()[spec.model](Run(spec, models, report, cancelled, store))
+    result: JobResult = globals()[spec.model](Run(spec, models, report, cancelled, store))
     return result

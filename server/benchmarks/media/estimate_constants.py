@@ -26,7 +26,7 @@ from svfr_restore.plan.job_plan import plan_job
 from svfr_restore.plan.models import ModelCache
 from svfr_restore.plan.survey import visible
 from svfr_restore.plan.track_plan import plan_tracks
-from svfr_restore.reports import Report
+from svfr_restore.reports import JobContext, Report
 
 STAGES = ("survey", "crop", "write")
 MORE_FACES = 4
@@ -89,7 +89,7 @@ def compare(pattern: str, work: Path, count: int) -> None:
     model = write_mini_layout(work / "model")
     spec, models = job(pattern, work, count, model, 432), ModelCache()
     plan = plan_job(spec, models)
-    tracks = plan_tracks(plan, survey_job(plan, lambda report: None))
+    tracks = plan_tracks(plan, survey_job(plan, JobContext()))
     unet = empty_networks(plan.model).by_file()[UNET_FILE]
     estimate = estimate_job(plan, tracks, sum(p.numel() for p in unet.parameters()))
     began = time.perf_counter()

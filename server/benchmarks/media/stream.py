@@ -44,7 +44,7 @@ from svfr_server.job_store.checkpoints import CheckpointStore
 MOST_MB_A_FRAME = 1.0
 FIRST_FRAME = 1001
 SIZE = (1080, 1920)
-_MASK_SHARE = 0.2
+_MASK_FRACTION = 0.2
 
 
 def write_plate(folder: Path, count: int, size: tuple[int, int], grain: float = 0.0) -> str:
@@ -147,7 +147,7 @@ def restore(pattern: str, count: int, model: str, work: Path, size: tuple[int, i
 def _write_mask(path: Path, size: tuple[int, int]) -> None:
     height, width = size
     mask = np.zeros((height, width, 1), np.float32)
-    half = round(_MASK_SHARE * height / 2)
+    half = round(_MASK_FRACTION * height / 2)
     mask[height // 2 - half : height // 2 + half, width // 2 - half : width // 2 + half] = 1.0
     write_half(path, mask)
 

@@ -6,13 +6,13 @@ import hashlib
 import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from svfr_client.connection import service_folder
 from svfr_client.frames import FrameRange
 from svfr_client.job import JobSpec
+from svfr_restore.reports import JobResult, Report, WrittenOutput
 
 EVALUATIONS = "evaluations"
 # Of these stages each report takes a moment longer, as on a slow disk, so that kills land in them too.
@@ -54,36 +54,17 @@ def _count_evaluations() -> None:
     FastUNet.__call__ = counted  # type: ignore[method-assign]
 
 
-@dataclass(frozen=True)
-class _Report:
-    """As ``svfr_restore.reports.Report``, without loading torch."""
-
-    kind: str
-    stage: str | None = None
-    done: int = 0
-    total: int = 0
-    track: int | None = None
-    frame: int | None = None
-    path: str | None = None
-    message: str = ""
-
-
-@dataclass(frozen=True)
-class _Result:
-    outputs: tuple[int, ...]
-    tracks: tuple[int, ...] = ()
-    counts: dict[str, int] = field(default_factory=dict)
-
-
 def quick_job(
     spec: JobSpec, models: Any, report: Callable[[Any], None], cancelled: Callable[[], bool], store: Any
 ) -> Any:
     """Write a small file for every frame, without a network: for the queue and for strange messages."""
     frames = FrameRange.parse(spec.frames).frames
+    written = []
     for number, frame in enumerate(frames, start=1):
         path = Path(spec.output % frame) if "%" in spec.output else Path(spec.output)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(spec.content_key().encode("ascii"))
-        report(_Report("frame", frame=frame, path=str(path)))
-        report(_Report("progress", stage="write", done=number, total=len(frames)))
-    return _Result(frames)
+        written.append(WrittenOutput(frame, path, path.stat().st_size))
+        report(Report("frame", frame=frame, path=str(path)))
+        report(Report("progress", stage="write", done=number, total=len(frames)))
+    return JobResult(tuple(written), ())

@@ -24,7 +24,7 @@ from svfr_ocio.domain import ModelDomain
 from svfr_ocio.sanitise import sanitise
 from svfr_restore.crops.crop_track import CropTrack, static_track
 from svfr_restore.crops.smoothing import EXPAND, smooth_track
-from svfr_restore.crops.warp import cut
+from svfr_restore.crops.warp import warp_to_crop
 from svfr_restore.faces.box import FaceBox
 from svfr_restore.faces.choose import choose_tracks
 from svfr_restore.faces.landmarks import FivePointFinder
@@ -33,6 +33,7 @@ from svfr_restore.media.feed import FrameFeed
 from svfr_restore.media.movie_plate import MoviePlate
 from svfr_restore.media.plate import Plate, open_plate
 from svfr_restore.plan.survey import survey_runs
+from svfr_restore.reports import JobContext
 
 Float32 = NDArray[np.float32]
 
@@ -157,15 +158,13 @@ def read_crop(clip: ClipPlate, crop: CropTrack, domain: ModelDomain, frame: int,
     """Return one frame's crop (crop_px, crop_px, 3) in code values 0..1, cut as a job cuts it."""
     picture = clip.plate.read(frame)
     transform = crop.transform(frame, crop_px, picture.pixel_aspect)
-    pixels = cut(sanitise(picture.rgb), picture.data_window, transform, crop_px)
+    pixels = warp_to_crop(sanitise(picture.rgb), picture.data_window, transform, crop_px)
     return np.clip(domain.to_codes(pixels), 0.0, 1.0)
 
 
 def _detected(clip: ClipPlate) -> tuple[CropTrack | None, float]:
     """Return the crop and the exposure of the face that a job would find."""
-    survey = survey_runs(
-        FrameFeed(clip.plate), [clip.frames], clip.domain, True, lambda report: None, lambda: False
-    )[0]
+    survey = survey_runs(FrameFeed(clip.plate), [clip.frames], clip.domain, True, JobContext())[0]
     tracks = [
         track for shot in survey.shots for track in choose_tracks(build_tracks(survey.faces, shot), "largest")
     ]
@@ -190,9 +189,7 @@ def _given(clip: ClipPlate, region: Region) -> tuple[CropTrack | None, float]:
         crop, boxes = smooth_track(track, clip.plate.display, clip.plate.pixel_aspect), dict(track.boxes)
     if clip.domain.is_passthrough:
         return crop, 0.0
-    survey = survey_runs(
-        FrameFeed(clip.plate), [clip.frames], clip.domain, False, lambda report: None, lambda: False
-    )[0]
+    survey = survey_runs(FrameFeed(clip.plate), [clip.frames], clip.domain, False, JobContext())[0]
     return crop, survey.exposure(boxes)
 
 

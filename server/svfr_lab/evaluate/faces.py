@@ -19,7 +19,7 @@ from svfr_lab.evaluate.pictures import PicturePair, PictureSource, whole_window
 from svfr_lab.evaluate.protocol import FaceRegion
 from svfr_restore.crops.crop_track import CropTrack, track_of_box, track_of_frame
 from svfr_restore.crops.smoothing import smooth_track
-from svfr_restore.crops.warp import cut
+from svfr_restore.crops.warp import warp_to_crop
 from svfr_restore.faces.box import FaceBox
 from svfr_restore.faces.choose import choose_tracks
 from svfr_restore.faces.detector import FaceDetector, detection_stride
@@ -62,7 +62,7 @@ class FaceFinder:
                 transform = crop.transform(number, CROP_PX, self._pixel_aspect)
                 window = whole_window(pair.truth)
                 result, truth = (
-                    np.clip(cut(picture, window, transform, CROP_PX), 0.0, 1.0)
+                    np.clip(warp_to_crop(picture, window, transform, CROP_PX), 0.0, 1.0)
                     for picture in (pair.result, pair.truth)
                 )
                 return FaceView(result, truth, self.five_points(truth), track)

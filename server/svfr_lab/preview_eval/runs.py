@@ -23,10 +23,10 @@ from svfr.tasks import TaskSet
 from svfr_client.job import ColourClaim, FaceChoice, JobSpec
 from svfr_lab.errors import EvaluationPlateFailed
 from svfr_lab.preview_eval.split import EvaluationSample
-from svfr_ocio.transfer import target
 from svfr_restore.crops.spool import from_network, to_network
 from svfr_restore.job import run_job
 from svfr_restore.media.plate import open_plate
+from svfr_restore.paste.target import target
 from svfr_restore.plan.models import ModelCache
 from svfr_restore.reports import Report
 

@@ -31,7 +31,7 @@ def tracks_from_json(body: Any) -> list[CropTrack]:
     """Read :func:`tracks_to_json`; raises CropTrackFileIsBad that names the fields that are bad."""
     if not isinstance(body, Mapping) or set(body) != {"format", "tracks"}:
         raise CropTrackFileIsBad(
-            "A crop-track file is an object with the keys format and tracks.", remedy="Mend the file."
+            "A crop-track file is an object with the keys format and tracks.", remedy="Fix the file."
         )
     if body["format"] != FORMAT or not isinstance(body["tracks"], list) or not body["tracks"]:
         raise CropTrackFileIsBad(

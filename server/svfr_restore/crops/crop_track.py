@@ -50,11 +50,6 @@ class CropTrack:
         """The absolute frames that the track covers."""
         return range(self.first_frame, self.first_frame + len(self.centre_x))
 
-    @property
-    def is_static(self) -> bool:
-        """Whether every frame has the same square."""
-        return all(bool(np.all(getattr(self, name) == getattr(self, name)[0])) for name in _SERIES)
-
     def transform(self, frame: int, crop_px: int, pixel_aspect: float) -> CropTransform:
         """Return the map between the crop of ``crop_px`` pixels a side and the plate at an absolute frame."""
         if frame not in self.frames:
@@ -152,7 +147,7 @@ def track_of_frame(index: int, frames: range, display: Window, pixel_aspect: flo
     return static_track(index, frames, left + side / pixel_aspect / 2, top + side / 2, side)
 
 
-_REMEDY = "Mend the field, or let the faces be detected again."
+_REMEDY = "Fix the field, or let the faces be detected again."
 
 
 def _is_int(value: Any) -> bool:

@@ -27,7 +27,7 @@ _AIMING_ROUNDS = 4
 _BLOCK_VALUES = 32 * 1024
 
 
-def cut(rgb: Float32, data_window: Window, transform: CropTransform, crop_px: int) -> Float32:
+def warp_to_crop(rgb: Float32, data_window: Window, transform: CropTransform, crop_px: int) -> Float32:
     """Return the crop (crop_px, crop_px, C) or (crop_px, crop_px) of an array laid over ``data_window``.
 
     Pixels outside the window are those of its nearest edge. When the transform is a copy the result holds
@@ -45,7 +45,7 @@ def cut(rgb: Float32, data_window: Window, transform: CropTransform, crop_px: in
     return _resample(rgb, down, across)
 
 
-def lift(delta: Float32, transform: CropTransform, window: Window) -> Float32:
+def warp_to_plate(delta: Float32, transform: CropTransform, window: Window) -> Float32:
     """Return a crop-sized array (S, S, C) or (S, S) on the plate pixels of ``window``: (h, w, C) or (h, w).
 
     Plate pixels whose centre lies outside the crop are exactly 0; a delta of 0 stays exactly 0; when the
@@ -147,7 +147,7 @@ def _sum_taps(lines: Float32, taps: Taps) -> Float32:
     """Return the weighted sums of whole lines, (sources, n) -> (outputs, n), limited to what they read.
 
     Cubic weights reach below 0. Beside a highlight of 20 a mid-grey would come out at -1, the model would
-    mend that dark ring, and the mending would be pasted as a bright one: so no output leaves the range of
+    repair that dark ring, and the repair would be pasted as a bright one: so no output leaves the range of
     the pixels that it is made of.
     """
     result = np.zeros((len(taps.index), lines.shape[1]), np.float32)

@@ -18,7 +18,7 @@ Float64 = NDArray[np.float64]
 _SPACING_PX = 0.5
 _MOST_SAMPLES = 200_000
 # The labelled transform names a sample near the nearest one; these strides along the outline find it.
-_CLIMB = (32, 16, 8, 4, 2, 1, 1)
+_WALK_STEPS = (32, 16, 8, 4, 2, 1, 1)
 
 
 @dataclass(frozen=True)
@@ -123,7 +123,7 @@ def _distance(
     samples: _Samples, nearest: NDArray[np.intp], x: NDArray[np.floating], y: NDArray[np.floating]
 ) -> tuple[Float64, Float64]:
     """Return the distance to the outline near a sample, and the feather at the nearest place of it."""
-    nearest = _climb(samples, nearest, x, y)
+    nearest = _walk_to_nearest(samples, nearest, x, y)
     start_x, start_y = samples.x[nearest], samples.y[nearest]
     best = np.full(len(nearest), np.inf)
     feather = np.zeros(len(nearest))
@@ -138,12 +138,12 @@ def _distance(
     return best, feather
 
 
-def _climb(
+def _walk_to_nearest(
     samples: _Samples, nearest: NDArray[np.intp], x: NDArray[np.floating], y: NDArray[np.floating]
 ) -> NDArray[np.intp]:
     """Return the samples after walking from each along the outline, ever nearer to its pixel."""
     best = (samples.x[nearest] - x) ** 2 + (samples.y[nearest] - y) ** 2
-    for step in _CLIMB:
+    for step in _WALK_STEPS:
         for other in (samples.beside(nearest, -step), samples.beside(nearest, step)):
             away = (samples.x[other] - x) ** 2 + (samples.y[other] - y) ** 2
             nearer = away < best

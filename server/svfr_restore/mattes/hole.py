@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from svfr.sampling.network_input import HoleFill
 from svfr_restore.crops.transform import CropTransform
-from svfr_restore.crops.warp import cut
+from svfr_restore.crops.warp import warp_to_crop
 from svfr_restore.media.window import Window
 
 # The model was shown hard masks; soft roto edges and what bleeds over them must lie inside the hole.
@@ -30,14 +30,14 @@ def hole_of_mask(
     Crop pixels where the mask is one half or more, grown by 8 px at a crop of 512 px, and in proportion at
     other sizes, but by no less than 3 px. An empty mask gives an empty hole.
     """
-    inside = cut(mask, mask_window, transform, crop_px) >= THRESHOLD
+    inside = warp_to_crop(mask, mask_window, transform, crop_px) >= THRESHOLD
     if not inside.any():
         return inside
     distance = cv2.distanceTransform((~inside).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
     return np.asarray(distance <= max(DILATE_PX_AT_512 * crop_px / 512.0, LEAST_DILATE_PX))
 
 
-def cut_around_hole(
+def crop_around_hole(
     rgb: NDArray[np.float32],
     mask: NDArray[np.float32] | None,
     window: Window,
@@ -52,15 +52,16 @@ def cut_around_hole(
     the crop is resampled from unmasked plate pixels alone, and lost where they are less than half of what a
     crop pixel covers.
     """
-    crop = cut(rgb, window, transform, crop_px)
+    crop = warp_to_crop(rgb, window, transform, crop_px)
     if mask is None:
         return crop, None
     if hole_fill == "white":
         return crop, hole_of_mask(mask, window, transform, crop_px)
     known = (mask < THRESHOLD).astype(np.float32)
-    share = cut(known, window, transform, crop_px)
-    hole = share < THRESHOLD
-    mixed = (share < 1.0) & ~hole
+    known_part = warp_to_crop(known, window, transform, crop_px)
+    hole = known_part < THRESHOLD
+    mixed = (known_part < 1.0) & ~hole
     if mixed.any():
-        crop[mixed] = cut(rgb * known[..., None], window, transform, crop_px)[mixed] / share[mixed][:, None]
+        weighted = warp_to_crop(rgb * known[..., None], window, transform, crop_px)
+        crop[mixed] = weighted[mixed] / known_part[mixed][:, None]
     return crop, hole

@@ -18,7 +18,7 @@ Float32 = NDArray[np.float32]
 Bytes = NDArray[np.uint8]
 
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
-_SMALLEST_LABEL_PX, _LABEL_SHARE = 14, 0.06
+_SMALLEST_LABEL_PX, _LABEL_FRACTION = 14, 0.06
 _CAPITALS_PX = 21  # height of Hershey capitals at scale 1; getFontScaleFromHeight differs between versions
 _BACKGROUND, _TEXT = 24, (235, 235, 235)
 
@@ -67,7 +67,7 @@ def _cell(cell: Cell, width: int) -> Bytes:
 
 
 def _label(text: str, width: int) -> Bytes:
-    letter_px = max(_SMALLEST_LABEL_PX, round(width * _LABEL_SHARE))
+    letter_px = max(_SMALLEST_LABEL_PX, round(width * _LABEL_FRACTION))
     height, margin = round(letter_px * 1.9), letter_px // 3
     strip = np.full((height, width, 3), _BACKGROUND, np.uint8)
     letters = _letters(text, letter_px, height)

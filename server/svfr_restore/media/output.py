@@ -29,7 +29,7 @@ _FIRST_NEW_VERSION = "v002"
 _ANY_FRAME, _ANY_VERSION = "\0", "\1"  # stand for the fields while the rest is escaped
 # Bytes per RGB sample of a new EXR after ZIP, and what cropped layers add: generous round figures.
 _BYTES_PER_SAMPLE = {8: 1.5, 16: 3.5}
-_LAYERS_SHARE = 1.4
+_LAYERS_FACTOR = 1.4
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ def estimate_bytes(plate: Plate, frame_count: int) -> int:
     else:
         bits = 8 if plate.sample_bits <= 8 else 16
         one = plate.display.width * plate.display.height * 3 * _BYTES_PER_SAMPLE[bits]
-    return int(one * _LAYERS_SHARE * frame_count)
+    return int(one * _LAYERS_FACTOR * frame_count)
 
 
 def next_version(pattern: str) -> str:
@@ -204,5 +204,5 @@ def _not_writable(folder: Path, why: str) -> OutputIsNotWritable:
     return OutputIsNotWritable(
         f"The output cannot be written: {why}.",
         path=folder,
-        remedy="Choose another folder or mend its permissions.",
+        remedy="Choose another folder or fix its permissions.",
     )

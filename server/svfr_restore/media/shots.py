@@ -43,14 +43,14 @@ class Shot:
 
 
 @dataclass(frozen=True)
-class Look:
+class FrameSignature:
     """What is remembered of a frame: three histograms that each sum to 1, and a blurred thumbnail 0..1."""
 
     histograms: tuple[Float32, Float32, Float32]
     thumb: Float32
 
     @classmethod
-    def of(cls, rgb: Image) -> Look:
+    def of(cls, rgb: Image) -> FrameSignature:
         """Reduce an (H, W, 3) uint8 picture of any size."""
         small = cv2.resize(np.ascontiguousarray(rgb), THUMB_PX, interpolation=cv2.INTER_AREA)
         ycc = cv2.cvtColor(small, cv2.COLOR_RGB2YCrCb)
@@ -60,7 +60,7 @@ class Look:
             cv2.GaussianBlur(ycc[..., 0], (0, 0), 1.0).astype(np.float32) / 255.0,
         )
 
-    def distance(self, other: Look) -> float:
+    def distance(self, other: FrameSignature) -> float:
         """Return 0 (equal) to 1: histogram distance times part of the picture that changed, square root."""
         apart = [
             float(np.abs(a - b).sum()) / 2 for a, b in zip(self.histograms, other.histograms, strict=True)
@@ -76,21 +76,21 @@ def find_cuts(images: Iterable[Image], first_frame: int = 0) -> list[Shot]:
     ``images`` are (H, W, 3) uint8 code values, taken one at a time (a few KiB of each are kept); thumbnails
     of 100 px are enough. ``first_frame`` is the absolute number of the first.
     """
-    looks = [Look.of(image) for image in images]
-    if not looks:
+    signatures = [FrameSignature.of(image) for image in images]
+    if not signatures:
         return []
-    starts = [0, *_cuts(looks)]
-    ends = [start - 1 for start in starts[1:]] + [len(looks) - 1]
+    starts = [0, *_cuts(signatures)]
+    ends = [start - 1 for start in starts[1:]] + [len(signatures) - 1]
     return [Shot(first_frame + a, first_frame + b) for a, b in zip(starts, ends, strict=True)]
 
 
-def _cuts(looks: list[Look]) -> list[int]:
+def _cuts(signatures: list[FrameSignature]) -> list[int]:
     """Return the indices of frames that begin a new shot."""
-    change = np.array([0.0] + [looks[i - 1].distance(looks[i]) for i in range(1, len(looks))])
+    change = np.array([0.0] + [signatures[i - 1].distance(signatures[i]) for i in range(1, len(signatures))])
     cuts: list[int] = []
     for i in np.flatnonzero(change >= LEAST_CHANGE):
         if change[i] >= TIMES_NEIGHBOURS * _usual_change(change, int(i)) and not _is_flash(
-            looks, change, int(i)
+            signatures, change, int(i)
         ):
             cuts.append(int(i))
     return cuts
@@ -106,7 +106,7 @@ def _usual_change(change: Float32, i: int) -> float:
     return max((float(np.median(side)) for side in sides if len(side) > 0), default=0.0)
 
 
-def _is_flash(looks: list[Look], change: Float32, i: int) -> bool:
+def _is_flash(signatures: list[FrameSignature], change: Float32, i: int) -> bool:
     """Return whether the change at ``i`` enters or leaves a few frames that have the same picture around.
 
     Compared with the change itself: the picture before and the one after must be much nearer each other.
@@ -114,9 +114,9 @@ def _is_flash(looks: list[Look], change: Float32, i: int) -> bool:
     for length in range(1, FLASH_FRAMES + 1):
         for start in (i, i - length):
             before, after = start - 1, start + length
-            if before < 0 or after >= len(looks):
+            if before < 0 or after >= len(signatures):
                 continue
-            if looks[before].distance(looks[after]) < 0.5 * change[i]:
+            if signatures[before].distance(signatures[after]) < 0.5 * change[i]:
                 return True
     return False
 

@@ -24,7 +24,7 @@ _COEFFICIENTS = {
     9: (0.2627, 0.0593),
 }
 BT709, BT601 = 1, 6
-_NOT_SAID = (0, 2, 3)  # 0 means RGB, which no file of luma and colour differences can mean
+_UNSPECIFIED = (0, 2, 3)  # 0 means RGB, which no file of luma and colour differences can mean
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class YuvCoding:
 
         Raises ValueError for a matrix that is not a luma and two colour differences (YCgCo, ICtCp, ...).
         """
-        if tagged_matrix in _NOT_SAID:
+        if tagged_matrix in _UNSPECIFIED:
             is_sd = width < _HD_FROM[0] and height < _HD_FROM[1]
             tagged_matrix = BT601 if is_sd else BT709
         if tagged_matrix not in _COEFFICIENTS:

@@ -1,4 +1,4 @@
-"""What a job will cost before it runs: time, memory and disk, said as plainly as it can be known.
+"""What a job will cost before it runs: time, memory and disk, as far as it can be known.
 
 The networks' part of the time is counted and measured on the spot (svfr_restore.plan.compute_cost). What
 reading, cutting and writing pictures take are round figures that
@@ -21,7 +21,7 @@ from svfr_restore.plan.precheck import detects
 from svfr_restore.plan.track_plan import TrackPlan
 
 # Seconds for each million plate pixels, by what is done with the frame.
-LOOK_SECONDS, DETECT_SECONDS, CUT_SECONDS, WRITE_SECONDS = 0.05, 0.25, 0.05, 0.08
+SURVEY_SECONDS, DETECT_SECONDS, CROP_PLATE_SECONDS, WRITE_SECONDS = 0.05, 0.25, 0.05, 0.08
 # Seconds for each million crop pixels, cut and brought back.
 CROP_SECONDS = 0.25
 # A worker that starts, and loads its libraries.
@@ -34,7 +34,7 @@ _FLOAT_BYTES = 4
 _UNET_MAPS, _DECODER_MAPS = 20.0, 4.0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Estimate:
     """``unet_calls`` counts branch evaluations of one window; seconds are wall time.
 
@@ -55,11 +55,11 @@ class Estimate:
 
 def branch_evaluations(model: ModelSpec, preset: Preset, frame_count: int, sampler: str) -> int:
     """Return how often the UNet runs on one window for a track of ``frame_count`` frames, both passes."""
-    cut = official_windows if sampler == "official" else studio_windows
+    windows = official_windows if sampler == "official" else studio_windows
     first = min(model.window, frame_count)
     length = first if sampler == "official" else model.window
-    reference = sum(len(cut(first, length, model.overlap, s)) for s in range(preset.reference_steps))
-    main = sum(len(cut(frame_count, model.window, model.overlap, s)) for s in range(preset.steps))
+    reference = sum(len(windows(first, length, model.overlap, s)) for s in range(preset.reference_steps))
+    main = sum(len(windows(frame_count, model.window, model.overlap, s)) for s in range(preset.steps))
     return reference + main * (1 if preset.guidance == 1.0 else 2)
 
 
@@ -79,15 +79,15 @@ def estimate_job(
         seconds += _operations(plan.model, lengths, calls) / sustained_rate(device)
     pixels = plan.display.width * plan.display.height
     return Estimate(
-        len(plan.frames.read),
-        len(plan.frames.written),
-        len(tracks),
-        calls,
-        seconds,
-        int(_BASE_BYTES + _BYTES_PER_PIXEL * pixels + _model_bytes(plan.model, parameters)),
-        sum(lengths) * (crop_bytes(plan.crop_px, plan.model.planes) + crop_bytes(plan.crop_px)),
-        plan.output.estimated_bytes,
-        _checkpoint_bytes(plan, lengths),
+        frames_read=len(plan.frames.read),
+        frames_written=len(plan.frames.written),
+        tracks=len(tracks),
+        unet_calls=calls,
+        seconds=seconds,
+        memory_bytes=int(_BASE_BYTES + _BYTES_PER_PIXEL * pixels + _model_bytes(plan.model, parameters)),
+        spool_bytes=sum(lengths) * (crop_bytes(plan.crop_px, plan.model.planes) + crop_bytes(plan.crop_px)),
+        output_bytes=plan.output.estimated_bytes,
+        checkpoint_bytes=_checkpoint_bytes(plan, lengths),
     )
 
 
@@ -95,11 +95,10 @@ def _picture_seconds(plan: JobPlan, lengths: Sequence[int]) -> float:
     """Return the time of everything but the networks."""
     plate_mpx = plan.display.width * plan.display.height / 1e6
     crop_mpx = plan.crop_px**2 / 1e6
-    look = LOOK_SECONDS + (DETECT_SECONDS if detects(plan.spec) else 0.0)
-    cut_frames = min(sum(lengths), len(plan.frames.read))
-    plates = (
-        look * len(plan.frames.read) + CUT_SECONDS * cut_frames + WRITE_SECONDS * len(plan.frames.written)
-    )
+    survey = SURVEY_SECONDS + (DETECT_SECONDS if detects(plan.spec) else 0.0)
+    cropped_frames = min(sum(lengths), len(plan.frames.read))
+    plates = survey * len(plan.frames.read) + WRITE_SECONDS * len(plan.frames.written)
+    plates += CROP_PLATE_SECONDS * cropped_frames
     return START_SECONDS + plates * plate_mpx + CROP_SECONDS * crop_mpx * sum(lengths)
 
 

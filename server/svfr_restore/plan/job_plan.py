@@ -27,11 +27,11 @@ from svfr_restore.errors import (
 )
 from svfr_restore.faces.landmarks import FivePointFinder
 from svfr_restore.mattes.mask_feed import MaskFeed, open_mask
-from svfr_restore.media.feed import JobFrames, plan_frames
 from svfr_restore.media.output import OutputPlan, plan_output
 from svfr_restore.media.plate import Plate, open_plate
 from svfr_restore.media.plate_check import check_plate
 from svfr_restore.media.window import Window
+from svfr_restore.plan.frames import JobFrames, plan_frames
 from svfr_restore.plan.models import ModelCache
 from svfr_restore.plan.photo import photo_reference, require_photo
 from svfr_restore.plan.precheck import nothing_to_restore
@@ -39,7 +39,7 @@ from svfr_restore.plan.precheck import nothing_to_restore
 T = TypeVar("T")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class JobPlan:
     """A job whose inputs are open and sound.
 
@@ -121,7 +121,19 @@ def plan_job(spec: JobSpec, models: ModelCache) -> JobPlan:
         found.problems += [] if unseen is None else [unseen]
     raise_problems(found.problems)
     assert plate and frames and colour and domain and model and output
-    return JobPlan(spec, plate, frames, mask, colour, domain, model, preset, output, crop_tracks, photos)
+    return JobPlan(
+        spec=spec,
+        plate=plate,
+        frames=frames,
+        mask=mask,
+        colour=colour,
+        domain=domain,
+        model=model,
+        preset=preset,
+        output=output,
+        crop_tracks=crop_tracks,
+        photos=photos,
+    )
 
 
 def _model(spec: JobSpec, models: ModelCache, found: _Findings) -> tuple[ModelSpec | None, Preset | None]:

@@ -12,8 +12,9 @@ from svfr_restore.errors import MaskIsEmpty, NoFaceFound
 from svfr_restore.faces.detector import FaceDetector
 from svfr_restore.mattes.mask_feed import MaskFeed
 from svfr_restore.mattes.matte import matte_box
-from svfr_restore.media.feed import FrameFeed, JobFrames
+from svfr_restore.media.feed import FrameFeed
 from svfr_restore.media.plate import Plate
+from svfr_restore.plan.frames import JobFrames
 from svfr_restore.plan.survey import faces_on
 
 
@@ -27,7 +28,7 @@ def nothing_to_restore(
 ) -> SvfrError | None:
     """Return NoFaceFound or MaskIsEmpty when no frame shows a face or mask; stops at the first that does.
 
-    For jobs that fail for other reasons: their user mends everything at once, and seldom waits for it.
+    For jobs that fail for other reasons: their user fixes everything at once, and seldom waits for it.
     """
     order = list(_spread(frames.read))
     if detects(spec):

@@ -13,31 +13,30 @@ import numpy.typing as npt
 from svfr_ocio.domain import ModelDomain
 from svfr_ocio.exposure import auto_exposure, face_median
 from svfr_ocio.sanitise import sanitise
-from svfr_restore.errors import JobWasCancelled
 from svfr_restore.faces.box import FaceBox
 from svfr_restore.faces.detector import FaceDetector, detection_stride
 from svfr_restore.media.feed import FrameFeed
 from svfr_restore.media.plate import PlateFrame
 from svfr_restore.media.shots import Shot, find_cuts
 from svfr_restore.media.window import Window
-from svfr_restore.reports import CancelCheck, Report, Reporter
+from svfr_restore.reports import JobContext, Report
 
 Float32 = npt.NDArray[np.float32]
 
 _SMALL_WIDTH_PX = 160
 # The detector is shown a picture whose lit part has this median: a plate four stops under still has faces.
-_LOOK_CODE = 0.42
-_MOST_LOOK_GAIN = 2.0**8
+_VIEWING_CODE = 0.42
+_MOST_VIEWING_GAIN = 2.0**8
 # What is this much darker than the brightest percent is background: a face on black must not be blown out.
-_LIT_SHARE = 1.0 / 500.0
-_LOOK_SAMPLES = 90
+_LIT_FRACTION = 1.0 / 500.0
+_VIEWING_SAMPLES = 90
 # An exposure is measured over the range of the job. In quarter stops a few more frames seldom change it,
 # and what was computed for the shorter range stays good.
 _STOPS_STEP = 0.25
 
 
 @dataclass(frozen=True)
-class Glimpse:
+class Thumbnail:
     """A small ACEScg luminance picture (h, w) of a frame over its data window, for metering."""
 
     luminance: Float32
@@ -53,15 +52,15 @@ class Survey:
 
     shots: tuple[Shot, ...]
     faces: Mapping[int, list[FaceBox]]
-    glimpses: Mapping[int, Glimpse]
+    thumbnails: Mapping[int, Thumbnail]
 
     def exposure(self, boxes: Mapping[int, FaceBox]) -> float:
         """Return the exposure that suits the given boxes of one shot, in quarter stops."""
         medians = []
-        for frame in boxes.keys() & self.glimpses.keys():
-            glimpse = self.glimpses[frame]
+        for frame in boxes.keys() & self.thumbnails.keys():
+            thumbnail = self.thumbnails[frame]
             median = face_median(
-                glimpse.luminance, _box_on(glimpse.luminance.shape, boxes[frame], glimpse.window)
+                thumbnail.luminance, _box_on(thumbnail.luminance.shape, boxes[frame], thumbnail.window)
             )
             if median is not None:
                 medians.append(median)
@@ -73,8 +72,7 @@ def survey_runs(
     runs: Sequence[range],
     domain: ModelDomain,
     detect: bool,
-    report: Reporter,
-    cancelled: CancelCheck,
+    context: JobContext,
 ) -> list[Survey]:
     """Look at every frame of every run once; ``detect`` says whether faces are sought.
 
@@ -87,19 +85,18 @@ def survey_runs(
         stride = detection_stride(len(run))
         thumbs: list[npt.NDArray[np.uint8]] = []
         faces: dict[int, list[FaceBox]] = {}
-        glimpses: dict[int, Glimpse] = {}
+        thumbnails: dict[int, Thumbnail] = {}
         for index, frame in enumerate(run):
-            if cancelled():
-                raise JobWasCancelled("The job was cancelled while the plate was looked at.", frame=frame)
+            context.stop_if_cancelled(frame)
             picture = feed.read(frame)
             if detector is not None and (index % stride == 0 or frame == run[-1]):
                 faces[frame] = faces_on(picture, domain, detector)
             small = _shrunk(sanitise(picture.rgb), picture.display_window)
-            glimpses[frame] = Glimpse(domain.to_linear_luminance(small), picture.data_window)
+            thumbnails[frame] = Thumbnail(domain.to_linear_luminance(small), picture.data_window)
             thumbs.append(_on_display(visible(small, domain), picture))
             done += 1
-            report(Report("progress", "survey", done, total, frame=frame))
-        surveys.append(Survey(tuple(find_cuts(thumbs, run.start)), faces, glimpses))
+            context.report(Report("progress", "survey", done, total, frame=frame))
+        surveys.append(Survey(tuple(find_cuts(thumbs, run.start)), faces, thumbnails))
     return surveys
 
 
@@ -120,19 +117,19 @@ def visible(plate_rgb: Float32, domain: ModelDomain) -> npt.NDArray[np.uint8]:
         codes = transfer
     else:
         light = domain.to_light(transfer)
-        codes = domain.encode(light * np.float32(_look_gain(light, domain)))
+        codes = domain.encode(light * np.float32(_viewing_gain(light, domain)))
     return np.rint(np.clip(codes, 0.0, 1.0) * 255.0).astype(np.uint8)
 
 
-def _look_gain(light: Float32, domain: ModelDomain) -> float:
-    step = max(1, min(light.shape[:2]) // _LOOK_SAMPLES)
+def _viewing_gain(light: Float32, domain: ModelDomain) -> float:
+    step = max(1, min(light.shape[:2]) // _VIEWING_SAMPLES)
     luma = light[::step, ::step].mean(axis=-1)
     brightest = float(np.percentile(luma, 99.0))
     if brightest <= 0.0:
         return 1.0
-    middle = float(np.median(luma[luma > brightest * _LIT_SHARE]))
-    wanted = float(domain.decode(np.full((1, 1, 3), _LOOK_CODE, np.float32))[0, 0, 0])
-    return min(max(wanted / middle, 1.0 / _MOST_LOOK_GAIN), _MOST_LOOK_GAIN)
+    middle = float(np.median(luma[luma > brightest * _LIT_FRACTION]))
+    wanted = float(domain.decode(np.full((1, 1, 3), _VIEWING_CODE, np.float32))[0, 0, 0])
+    return min(max(wanted / middle, 1.0 / _MOST_VIEWING_GAIN), _MOST_VIEWING_GAIN)
 
 
 def _shrunk(plate_rgb: Float32, display: Window) -> Float32:

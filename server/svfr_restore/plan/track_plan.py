@@ -16,7 +16,7 @@ from svfr_restore.plan.job_plan import JobPlan
 from svfr_restore.plan.precheck import mask_is_empty, no_face_found
 from svfr_restore.plan.survey import Survey
 
-# Roto shapes are drawn around what is to be mended; the crop shows as much again around them.
+# Roto shapes are drawn around what is to be restored; the crop shows as much again around them.
 _MASK_EXPAND = 0.5
 
 

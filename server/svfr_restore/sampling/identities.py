@@ -9,10 +9,9 @@ import numpy.typing as npt
 import torch
 
 from svfr.nets.identity import IdentityEncoder
-from svfr_ocio.sanitise import sanitise
-from svfr_restore.crops.warp import cut
 from svfr_restore.faces.landmarks import FivePointFinder
 from svfr_restore.media.feed import FrameFeed
+from svfr_restore.plan.plate_crop import FinitePlate
 from svfr_restore.plan.track_plan import TrackPlan
 
 FloatImage = npt.NDArray[np.float32]
@@ -21,10 +20,7 @@ Warn = Callable[[str], None]
 
 def codes_of(feed: FrameFeed, track: TrackPlan, frame: int, crop_px: int) -> FloatImage:
     """Return the unprepared crop of a frame as the model domain has it, (S, S, 3) clipped to 0..1."""
-    picture = feed.read(frame)
-    transform = track.crop.transform(frame, crop_px, picture.pixel_aspect)
-    pixels = cut(sanitise(picture.rgb), picture.data_window, transform, crop_px)
-    return np.clip(track.domain.to_codes(pixels), 0.0, 1.0)
+    return FinitePlate.of(feed.read(frame)).crop(track, crop_px).codes()
 
 
 def identify(

@@ -13,12 +13,12 @@ from svfr_restore.errors import FaceTrackNotFound, ReferenceCannotBeUsed
 from svfr_restore.media.feed import FrameFeed
 from svfr_restore.plan.job_plan import JobPlan
 from svfr_restore.plan.track_plan import TrackPlan
-from svfr_restore.reports import Report, Reporter
+from svfr_restore.reports import JobContext
 from svfr_restore.sampling.identities import codes_of
 
 
 def user_references(
-    plan: JobPlan, tracks: Sequence[TrackPlan], feed: FrameFeed, report: Reporter
+    plan: JobPlan, tracks: Sequence[TrackPlan], feed: FrameFeed, context: JobContext
 ) -> list[torch.Tensor | None]:
     """Return each track's given picture (3, S, S) in [-1, 1], or None where pass 1 makes one.
 
@@ -30,7 +30,7 @@ def user_references(
     raise_problems([p for given in plan.spec.references if (p := _problem(given, tracks)) is not None])
     given = {reference.track: reference for reference in plan.spec.references}
     return [
-        _picture(plan, track, given.get(track.index, given.get(None)), tracks, feed, report)
+        _picture(plan, track, given.get(track.index, given.get(None)), tracks, feed, context)
         for track in tracks
     ]
 
@@ -61,7 +61,7 @@ def _picture(
     reference: Reference | None,
     tracks: Sequence[TrackPlan],
     feed: FrameFeed,
-    report: Reporter,
+    context: JobContext,
 ) -> torch.Tensor | None:
     if reference is None:
         return None
@@ -72,5 +72,5 @@ def _picture(
         if other.index == track.index and reference.frame in other.frames:
             return to_network(codes_of(feed, other, reference.frame, plan.crop_px)[None])[0]
     text = f"Face {track.index} is not in frame {reference.frame}; it makes its own reference."
-    report(Report("warning", track=track.index, frame=reference.frame, message=text))
+    context.warn(text, track=track.index, frame=reference.frame)
     return None

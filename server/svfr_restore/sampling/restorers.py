@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
@@ -13,27 +12,30 @@ import torch
 
 from svfr.models.model import Model
 from svfr.models.spec import Preset
+from svfr.sampling.network_input import seen_by_network
 from svfr.sampling.sampler import SamplePlan, encode_shot, make_reference, restore
 from svfr.tasks import TaskSet
 from svfr_client.vocabulary import Sampler
 from svfr_restore.crops.spool import CropSpool, from_network
-from svfr_restore.reports import CancelCheck, CheckpointStore, Reporter
-from svfr_restore.sampling.sampling_watch import SamplingWatch, code_key, content_key, tensor_key
+from svfr_restore.plan.plate_crop import PlateCrop
+from svfr_restore.reports import JobContext
+from svfr_restore.sampling.job_callbacks import JobCallbacks, code_key, content_key, tensor_key
 
 FloatImage = npt.NDArray[np.float32]
+Plane = npt.NDArray[np.float32]
 
 # The probe's patch: the middle third of the crop becomes this code value.
 PROBE_CODES = np.array([0.75, 0.25, 0.5], np.float32)
 
 
 class Restorer(Protocol):
-    """Turns the crops of one track into the model's output m, frame by frame in order.
+    """Turns the crops of one track into the model's output m, frame by frame in order."""
 
-    ``sees_prepared`` says which crops it wants: those prepared for a network (grey, filled hole), or the
-    plate's own.
-    """
+    def input_of(self, crop: PlateCrop, mask: Plane | None) -> FloatImage:
+        """Return what the model gets of a crop, (S, S, planes), in code values.
 
-    sees_prepared: bool
+        ``mask`` (h, w) over the plate's data window says what is to be painted anew, None without that task.
+        """
 
     def restore(self, index: int, crops: CropSpool) -> Iterator[tuple[int, FloatImage]]:
         """Yield (absolute frame, code values (S, S, 3), not clipped) of face ``index``."""
@@ -42,7 +44,9 @@ class Restorer(Protocol):
 class IdentityRestorer:
     """The built-in model ``identity``: gives back its unprepared input, bit for bit."""
 
-    sees_prepared = False
+    def input_of(self, crop: PlateCrop, mask: Plane | None) -> FloatImage:
+        """Return the crop as it is."""
+        return crop.codes()
 
     def restore(self, index: int, crops: CropSpool) -> Iterator[tuple[int, FloatImage]]:
         """Yield every crop as it is."""
@@ -53,7 +57,9 @@ class IdentityRestorer:
 class ProbeRestorer:
     """The built-in model ``probe``: gives back its unprepared input with a known patch."""
 
-    sees_prepared = False
+    def input_of(self, crop: PlateCrop, mask: Plane | None) -> FloatImage:
+        """Return the crop as it is."""
+        return crop.codes()
 
     def restore(self, index: int, crops: CropSpool) -> Iterator[tuple[int, FloatImage]]:
         """Yield every crop with the middle third painted."""
@@ -64,7 +70,7 @@ class ProbeRestorer:
             yield frame, painted
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Sampling:
     """How a job samples, the same for all its faces."""
 
@@ -74,10 +80,7 @@ class Sampling:
     tasks: TaskSet
     seed: int
     mode: Sampler
-    store: CheckpointStore
-    report: Reporter
-    cancelled: CancelCheck
-    counts: Counter[str]
+    context: JobContext
 
 
 class DiffusionRestorer:
@@ -88,8 +91,6 @@ class DiffusionRestorer:
     computed from: the crops themselves, the model, the settings and the code.
     """
 
-    sees_prepared = True
-
     def __init__(
         self,
         sampling: Sampling,
@@ -98,6 +99,12 @@ class DiffusionRestorer:
     ) -> None:
         self._sampling, self._reference, self._identify = sampling, reference, identify
 
+    def input_of(self, crop: PlateCrop, mask: Plane | None) -> FloatImage:
+        """Return the crop prepared for the network: grey for colorize, its hole filled for inpaint."""
+        spec, tasks = self._sampling.model.spec, self._sampling.tasks.names
+        codes, hole = crop.codes_around_hole(mask, spec.hole_fill)
+        return seen_by_network(codes, tasks, hole, spec.hole_fill, spec.hole_plane)
+
     def restore(self, index: int, crops: CropSpool) -> Iterator[tuple[int, FloatImage]]:
         """Make or take the reference, then restore every frame of the track."""
         s = self._sampling
@@ -105,15 +112,16 @@ class DiffusionRestorer:
         shot = encode_shot(s.model, crops)
         reference = self._reference
         if reference is None:
-            reference = make_reference(s.model, shot, plan, self._watch(index, self._reference_key(crops)))
+            reference = make_reference(
+                s.model, shot, plan, self._callbacks(index, self._reference_key(crops))
+            )
         tokens = self._identify(reference)
-        watch = self._watch(index, self._restore_key(crops, reference, tokens))
-        for frame, picture in restore(s.model, shot, reference, tokens, plan, watch):
+        callbacks = self._callbacks(index, self._restore_key(crops, reference, tokens))
+        for frame, picture in restore(s.model, shot, reference, tokens, plan, callbacks):
             yield frame, from_network(picture)
 
-    def _watch(self, index: int, key: str) -> SamplingWatch:
-        s = self._sampling
-        return SamplingWatch(index, key, s.store, s.report, s.cancelled, s.counts)
+    def _callbacks(self, index: int, key: str) -> JobCallbacks:
+        return JobCallbacks(index, key, self._sampling.context)
 
     def _reference_key(self, crops: CropSpool) -> str:
         """Pass 1 sees the first window only, and has one branch: guidance does not matter to it."""

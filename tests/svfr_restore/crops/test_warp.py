@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from svfr_restore.crops.transform import CropTransform
-from svfr_restore.crops.warp import cut, lift
+from svfr_restore.crops.warp import warp_to_crop, warp_to_plate
 from svfr_restore.errors import PictureArrayDoesNotFit
 from svfr_restore.media.window import Window
 
@@ -32,7 +32,7 @@ def positions(window):
 @pytest.mark.parametrize(("side", "crop_px", "aspect"), CASES)
 def test_a_gradient_is_cut_at_the_very_positions_of_the_transform(side, crop_px, aspect):
     transform = CropTransform.of_square(330.3, 240.7, side, crop_px, aspect)
-    crop = cut(positions(PLATE).astype(np.float32), PLATE, transform, crop_px)
+    crop = warp_to_crop(positions(PLATE).astype(np.float32), PLATE, transform, crop_px)
     u = np.arange(crop_px) + 0.5
     x, y = transform.to_plate(*np.meshgrid(u, u))
     assert np.abs(crop - np.stack([x, y], axis=-1)).max() < 0.01
@@ -44,7 +44,7 @@ def test_a_gradient_is_lifted_to_the_very_positions_of_the_transform(side, crop_
     u = np.arange(crop_px) + 0.5
     gradient = np.stack(np.meshgrid(u, u), axis=-1).astype(np.float32)
     window = transform.window(crop_px)
-    lifted = lift(gradient, transform, window)
+    lifted = warp_to_plate(gradient, transform, window)
     place = positions(window)
     expected = np.stack(transform.to_crop(place[..., 0], place[..., 1]), axis=-1)
     margin = 4.0 * max(1.0, 1.0 / transform.scale_x, 1.0 / transform.scale_y)  # the kernel's reach
@@ -58,7 +58,9 @@ def test_a_gradient_is_lifted_to_the_very_positions_of_the_transform(side, crop_
 def test_cut_and_lift_are_one_map_in_two_directions(side, crop_px, aspect):
     transform = CropTransform.of_square(330.3, 240.7, side, crop_px, aspect)
     window = transform.window(crop_px).intersect(PLATE)
-    back = lift(cut(positions(PLATE).astype(np.float32), PLATE, transform, crop_px), transform, window)
+    back = warp_to_plate(
+        warp_to_crop(positions(PLATE).astype(np.float32), PLATE, transform, crop_px), transform, window
+    )
     margin = math.ceil(5 * max(1.0, transform.scale_x, transform.scale_y))
     inner = (slice(margin, -margin), slice(margin, -margin))
     assert np.abs(back - positions(window))[inner].max() < 0.01
@@ -68,7 +70,7 @@ def test_a_blob_comes_back_where_it_was():
     place = positions(PLATE) - [300.25, 200.75]
     blob = np.exp(-0.5 * np.sum((place / 6.0) ** 2, axis=-1)).astype(np.float32)
     transform = CropTransform.of_square(310.1, 190.2, 141.3, 128, 1.0)
-    back = lift(cut(blob, PLATE, transform, 128), transform, PLATE)
+    back = warp_to_plate(warp_to_crop(blob, PLATE, transform, 128), transform, PLATE)
     weight = back[..., None].astype(np.float64)
     centre = (weight * positions(PLATE)).sum(axis=(0, 1)) / weight.sum()
     assert np.abs(centre - [300.25, 200.75]).max() < 0.01
@@ -82,20 +84,22 @@ def test_whole_offsets_at_scale_one_copy_the_bits(corner):
     plate[0, 0] = [np.float32(65504.0), np.float32(-0.0), np.float32(1e-42)]
     transform = CropTransform(float(corner[0]), float(corner[1]), 1.0, 1.0)
     assert transform.is_copy
-    crop = cut(plate, PLATE, transform, 96)
+    crop = warp_to_crop(plate, PLATE, transform, 96)
     rows = np.clip(np.arange(96) + corner[1] - PLATE.y, 0, PLATE.height - 1)
     columns = np.clip(np.arange(96) + corner[0] - PLATE.x, 0, PLATE.width - 1)
     assert crop.tobytes() == np.ascontiguousarray(plate[rows][:, columns]).tobytes()
     square = transform.window(96)
-    assert lift(crop, transform, square).tobytes() == crop.tobytes()
+    assert warp_to_plate(crop, transform, square).tobytes() == crop.tobytes()
     both = square.intersect(PLATE)
-    assert np.array_equal(lift(crop, transform, PLATE)[both.slices_in(PLATE)], crop[both.slices_in(square)])
+    assert np.array_equal(
+        warp_to_plate(crop, transform, PLATE)[both.slices_in(PLATE)], crop[both.slices_in(square)]
+    )
 
 
 @pytest.mark.parametrize(("side", "crop_px", "aspect"), CASES)
 def test_a_delta_of_zero_lifts_to_exactly_zero(side, crop_px, aspect):
     transform = CropTransform.of_square(330.3, 240.7, side, crop_px, aspect)
-    lifted = lift(np.zeros((crop_px, crop_px, 3), np.float32), transform, PLATE)
+    lifted = warp_to_plate(np.zeros((crop_px, crop_px, 3), np.float32), transform, PLATE)
     assert lifted.tobytes() == bytes(lifted.nbytes)  # no -0.0 either
 
 
@@ -103,7 +107,7 @@ def test_zeros_beside_a_spike_stay_positive_zero_out_of_its_reach():
     delta = np.zeros((96, 96, 3), np.float32)
     delta[48, 48] = -1.0
     transform = CropTransform.of_square(200.3, 200.1, 141.0, 96, 1.0)
-    lifted = lift(delta, transform, PLATE)
+    lifted = warp_to_plate(delta, transform, PLATE)
     x, y = transform.to_plate(np.array(48.5), np.array(48.5))
     far = np.abs(positions(PLATE) - [x, y]).max(axis=-1) > 4
     assert lifted[far].tobytes() == bytes(lifted[far].nbytes)
@@ -115,17 +119,17 @@ def test_a_highlight_throws_no_dark_ring_into_the_crop_nor_a_bright_one_onto_the
     transform = CropTransform.of_square(330.3, 240.7, side, crop_px, aspect)
     plate = np.full((*PLATE.shape, 3), 0.18, np.float32)
     plate[248:252, 348:352] = [2000.0, 20.0, 2.0]
-    crop = cut(plate, PLATE, transform, crop_px)
+    crop = warp_to_crop(plate, PLATE, transform, crop_px)
     assert crop.min() >= np.float32(0.18)
     assert crop.max() <= 2000.0
-    lifted = lift(np.float32(0.18) - crop, transform, PLATE)
+    lifted = warp_to_plate(np.float32(0.18) - crop, transform, PLATE)
     assert lifted.max() <= 0.0
     assert lifted.min() < -1.0
 
 
 def test_nothing_is_lifted_outside_the_crop():
     transform = CropTransform.of_square(330.3, 240.7, 200.5, 96, 2.0)
-    lifted = lift(np.ones((96, 96), np.float32), transform, PLATE)
+    lifted = warp_to_plate(np.ones((96, 96), np.float32), transform, PLATE)
     u, v = transform.to_crop(*np.moveaxis(positions(PLATE), -1, 0))
     inside = (u >= 0) & (u < 96) & (v >= 0) & (v < 96)
     assert np.array_equal(lifted != 0, inside)
@@ -134,22 +138,24 @@ def test_nothing_is_lifted_outside_the_crop():
 
 def test_a_window_beside_the_crop_gets_zeros():
     transform = CropTransform.of_square(330.3, 240.7, 100.0, 96, 1.0)
-    assert not lift(np.ones((96, 96, 3), np.float32), transform, Window(500, 0, 50, 50)).any()
+    assert not warp_to_plate(np.ones((96, 96, 3), np.float32), transform, Window(500, 0, 50, 50)).any()
 
 
 def test_pixels_beyond_the_plate_are_those_of_its_edge():
     flat = np.full((*PLATE.shape, 3), 0.25, np.float32)
     flat[:, 0] = 0.75
-    crop = cut(flat, PLATE, CropTransform.of_square(-20.0, 100.0, 200.6, 96, 1.0), 96)
+    crop = warp_to_crop(flat, PLATE, CropTransform.of_square(-20.0, 100.0, 200.6, 96, 1.0), 96)
     assert np.abs(crop[:, :40] - 0.75).max() < 1e-6
-    away = cut(flat, PLATE, CropTransform.of_square(-500.0, 100.0, 100.5, 96, 1.0), 96)
+    away = warp_to_crop(flat, PLATE, CropTransform.of_square(-500.0, 100.0, 100.5, 96, 1.0), 96)
     assert np.abs(away - 0.75).max() < 1e-6
 
 
 def test_fine_detail_is_averaged_away_when_shrinking():
     stripes = np.zeros((400, 400), np.float32)
     stripes[:, ::2] = 1.0
-    crop = cut(stripes, Window(0, 0, 400, 400), CropTransform.of_square(200.0, 200.0, 390.0, 96, 1.0), 96)
+    crop = warp_to_crop(
+        stripes, Window(0, 0, 400, 400), CropTransform.of_square(200.0, 200.0, 390.0, 96, 1.0), 96
+    )
     assert np.abs(crop[8:-8, 8:-8] - 0.5).max() < 0.01
 
 
@@ -158,7 +164,7 @@ def test_an_anamorphic_plate_makes_a_crop_that_is_square_on_screen():
     assert (screen.scale_x, screen.scale_y) == (0.5, 1.0)
     place = positions(Window(0, 0, 400, 400)) - [200.0, 200.0]
     disc = (np.hypot(place[..., 0] * 2.0, place[..., 1]) < 40.0).astype(np.float32)
-    crop = cut(disc, Window(0, 0, 400, 400), screen, 128) >= 0.5
+    crop = warp_to_crop(disc, Window(0, 0, 400, 400), screen, 128) >= 0.5
     across, down = np.flatnonzero(crop.any(axis=0)), np.flatnonzero(crop.any(axis=1))
     assert abs(len(across) - len(down)) <= 1
     assert abs(len(across) - 80) <= 1
@@ -173,9 +179,9 @@ def test_rounding_dust_on_whole_positions_is_still_a_copy():
 def test_an_array_that_does_not_cover_its_window_is_refused():
     transform = CropTransform(0.0, 0.0, 1.0, 1.0)
     with pytest.raises(PictureArrayDoesNotFit, match="700 x 500"):
-        cut(np.zeros((10, 10, 3), np.float32), PLATE, transform, 8)
+        warp_to_crop(np.zeros((10, 10, 3), np.float32), PLATE, transform, 8)
     with pytest.raises(PictureArrayDoesNotFit, match="float64"):
-        cut(np.zeros((*PLATE.shape, 3)), PLATE, transform, 8)
+        warp_to_crop(np.zeros((*PLATE.shape, 3)), PLATE, transform, 8)
 
 
 def test_a_delta_that_is_not_square_or_not_float32_is_refused():
@@ -186,4 +192,4 @@ def test_a_delta_that_is_not_square_or_not_float32_is_refused():
         np.zeros(8, np.float32)[:, None, None, None],
     ):
         with pytest.raises(PictureArrayDoesNotFit):
-            lift(bad, transform, PLATE)
+            warp_to_plate(bad, transform, PLATE)

@@ -5,7 +5,7 @@ import pytest
 
 from svfr_restore.crops.transform import CropTransform
 from svfr_restore.errors import PictureArrayDoesNotFit
-from svfr_restore.mattes.hole import cut_around_hole, hole_of_mask
+from svfr_restore.mattes.hole import crop_around_hole, hole_of_mask
 from svfr_restore.mattes.matte import TAIL, combine, crop_matte, matte_box
 from svfr_restore.media.window import Window
 
@@ -132,7 +132,7 @@ def test_a_hole_that_is_continued_from_its_edge_shows_nothing_of_the_damage_arou
     transform = CropTransform.of_square(200, 150, side, 96, 1.0)
     mask = disc(20)
     damaged = np.where(mask[..., None] >= 0.5, np.float32(9.0), np.float32(0.25)).repeat(3, axis=-1)
-    crop, hole = cut_around_hole(damaged, mask, PLATE, transform, 96, "telea")
+    crop, hole = crop_around_hole(damaged, mask, PLATE, transform, 96, "telea")
     assert hole is not None
     assert hole.sum() == pytest.approx(np.pi * (20 * 96 / side) ** 2, rel=0.05)
     assert np.allclose(crop[~hole], 0.25, atol=1e-5)
@@ -141,12 +141,12 @@ def test_a_hole_that_is_continued_from_its_edge_shows_nothing_of_the_damage_arou
 def test_a_hole_that_is_marked_white_is_grown():
     transform = CropTransform.of_square(200, 150, 256, 512, 1.0)
     plate = np.zeros((*PLATE.shape, 3), np.float32)
-    _, hole = cut_around_hole(plate, disc(50), PLATE, transform, 512, "white")
+    _, hole = crop_around_hole(plate, disc(50), PLATE, transform, 512, "white")
     assert np.array_equal(hole, hole_of_mask(disc(50), PLATE, transform, 512))
 
 
 def test_without_a_mask_nothing_is_lost():
     transform = CropTransform.of_square(200, 150, 256, 96, 1.0)
-    crop, hole = cut_around_hole(np.ones((*PLATE.shape, 3), np.float32), None, PLATE, transform, 96, "telea")
+    crop, hole = crop_around_hole(np.ones((*PLATE.shape, 3), np.float32), None, PLATE, transform, 96, "telea")
     assert hole is None
     assert np.array_equal(crop, np.ones((96, 96, 3), np.float32))

@@ -120,9 +120,15 @@ def test_a_restored_still_is_an_exr_that_keeps_every_code(tmp_path: Path, bits: 
     changed = np.zeros((20, 30), bool)
     changed[5:10, 5:10] = True
     rgb = np.full_like(frame.rgb, 0.5)
-    layers = Layers(Window(4, 4, 8, 8), matte=np.ones((8, 8), np.float32))
+    layers = Layers(Window(4, 4, 8, 8), {"matte": np.ones((8, 8), np.float32)})
     write_restored(
-        frame, tmp_path / "out.exr", rgb, changed, layers, {"svfr/version": "1"}, "srgb_rec709_scene"
+        frame,
+        tmp_path / "out.exr",
+        rgb,
+        changed,
+        layers=layers,
+        provenance={"svfr/version": "1"},
+        interop_id="srgb_rec709_scene",
     )
     picture, data = parts_of(tmp_path / "out.exr")
     assert picture.header["colorInteropID"] == "srgb_rec709_scene"

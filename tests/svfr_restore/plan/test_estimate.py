@@ -15,13 +15,14 @@ from svfr_restore.plan.estimate import Estimate, branch_evaluations, estimate_jo
 from svfr_restore.plan.job_plan import plan_job
 from svfr_restore.plan.models import ModelCache
 from svfr_restore.plan.track_plan import plan_tracks
+from svfr_restore.reports import JobContext
 
 pytestmark = pytest.mark.usefixtures("scratch")
 
 
 def estimated(spec: JobSpec, parameters: int = 1_000_000) -> Estimate:
     plan = plan_job(spec, ModelCache())
-    return estimate_job(plan, plan_tracks(plan, survey_job(plan, lambda report: None)), parameters)
+    return estimate_job(plan, plan_tracks(plan, survey_job(plan, JobContext())), parameters)
 
 
 @pytest.mark.parametrize(("preset", "branches"), [("draft", 1), ("standard", 2)])

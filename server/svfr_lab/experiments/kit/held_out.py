@@ -18,8 +18,8 @@ from svfr.tasks import TaskSet
 from svfr_lab.degradation.basic import EVALUATION
 from svfr_lab.degradation.degrade import Degraded, degrade
 from svfr_lab.heads.dataset import open_rendered_folder
-from svfr_ocio.transfer import target
 from svfr_restore.crops.spool import from_network, to_network
+from svfr_restore.paste.target import target
 
 Clip: TypeAlias = NDArray[np.float32]
 Passes: TypeAlias = Literal["one", "both"]

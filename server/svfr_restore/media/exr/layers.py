@@ -7,7 +7,7 @@ them. Names end in .A, .Y, .u, .v there because hosts take R, G, B for colour (A
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,28 +33,53 @@ _SHARED = ("displayWindow", "pixelAspectRatio", "timeCode", "chromaticities")
 _VIEW = ("screenWindowCenter", "screenWindowWidth")
 
 
+# The channels of each layer, in the order in which they are stored; a layer of R, G and B is colour.
+LAYER_CHANNELS: Mapping[str, str] = {"delta": "RGB", "crop": "RGB", "matte": "A", "diff": "Y", "st": "uv"}
+
+
 @dataclass(frozen=True)
 class Layers:
-    """What is stored beside the picture, each over ``window`` (h, w), float32; None leaves a layer out.
+    """What is stored beside the picture: float32 ``planes`` by layer name, each over ``window``.
 
-    ``delta`` (h, w, 3) is added to the plate through the matte, in the transfer space; ``matte`` (h, w) is
-    0..1; ``crop`` (h, w, 3) the restored crop at plate scale; ``diff`` (h, w) the luma of restored minus
-    plate; ``st`` (h, w, 2) the crop's coordinates, always stored as float32.
+    "delta" (h, w, 3) is added to the plate through the matte, in the transfer space; "matte" (h, w) is
+    0..1; "crop" (h, w, 3) the restored crop at plate scale; "diff" (h, w) the luma of restored minus
+    plate; "st" (h, w, 2) the crop's coordinates, always stored as float32. Raises ValueError for other
+    names and shapes.
     """
 
     window: Window
-    delta: Float32 | None = None
-    matte: Float32 | None = None
-    crop: Float32 | None = None
-    diff: Float32 | None = None
-    st: Float32 | None = None
+    planes: Mapping[str, Float32]
 
     def __post_init__(self) -> None:
-        depths = {"delta": (3,), "matte": (), "crop": (3,), "diff": (), "st": (2,)}
-        for name, depth in depths.items():
-            plane = getattr(self, name)
-            if plane is not None and plane.shape != self.window.shape + depth:
-                raise ValueError(f"layer {name} is {plane.shape}, not {self.window.shape + depth}")
+        for name, plane in self.planes.items():
+            if plane.shape != layer_shape(name, self.window):
+                raise ValueError(f"layer {name} is {plane.shape}, not {layer_shape(name, self.window)}")
+
+    @classmethod
+    def empty(cls, names: Collection[str], data_window: Window) -> Layers:
+        """Return layers of one pixel of zeros.
+
+        Hosts take the channels of a sequence from one of its frames, so every frame must have them.
+        """
+        window = Window(data_window.x, data_window.y, 1, 1)
+        return cls(window, {name: np.zeros(layer_shape(name, window), np.float32) for name in names})
+
+    def channels(self, window: Window, *, are_colour: bool) -> dict[str, Float32]:
+        """Return the planes (h, w) of all colour or all other layers over part of the window, by channel."""
+        place, found = window.slices_in(self.window), dict[str, Float32]()
+        for name, suffixes in LAYER_CHANNELS.items():
+            if name in self.planes and (suffixes == "RGB") == are_colour:
+                plane = self.planes[name][place].reshape(*window.shape, len(suffixes))
+                found |= {f"svfr.{name}.{suffix}": plane[..., i] for i, suffix in enumerate(suffixes)}
+        return found
+
+
+def layer_shape(name: str, window: Window) -> tuple[int, ...]:
+    """Return the shape of a layer's array over a window: a layer of one channel has two axes."""
+    if name not in LAYER_CHANNELS:
+        raise ValueError(f"there is no layer {name!r}")
+    count = len(LAYER_CHANNELS[name])
+    return window.shape if count == 1 else (*window.shape, count)
 
 
 @dataclass(frozen=True)
@@ -74,17 +99,8 @@ def layer_parts(layers: Layers, picture: PartHeader, pixel_type: int) -> list[Ne
     window = layers.window.intersect(picture.data_window)
     if window.is_empty:
         return []
-    place = window.slices_in(layers.window)
-    colour: dict[str, Float32] = {}
-    numbers: dict[str, Float32] = {}
-    for name, plane in (("delta", layers.delta), ("crop", layers.crop)):
-        if plane is not None:
-            colour |= {f"svfr.{name}.{c}": plane[place][..., i] for i, c in enumerate("RGB")}
-    for name, plane in (("matte.A", layers.matte), ("diff.Y", layers.diff)):
-        if plane is not None:
-            numbers[f"svfr.{name}"] = plane[place]
-    if layers.st is not None:
-        numbers |= {f"svfr.st.{c}": layers.st[place][..., i] for i, c in enumerate("uv")}
+    colour = layers.channels(window, are_colour=True)
+    numbers = layers.channels(window, are_colour=False)
     parts = []
     if colour:
         header = _header("svfr", picture, window, _channels(colour, pixel_type))

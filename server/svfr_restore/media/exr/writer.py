@@ -55,6 +55,7 @@ def write_restored(
     out_path: Path,
     rgb: Float32,
     changed: Mask,
+    *,
     layers: Layers | None = None,
     provenance: Mapping[str, str] | None = None,
     interop_id: str | None = None,
@@ -221,10 +222,3 @@ def _check_written(path: Path) -> None:
     part = header.parts[choice.part]
     window = part.data_window
     decode_rows(path, choice.part, part, Window(window.x, window.bottom - 1, window.width, 1))
-
-
-def read_provenance(path: Path) -> dict[str, str]:
-    """Return the ``svfr/...`` attributes of a written EXR; empty when it is none of ours."""
-    header = read_header(path)
-    names = [a.name for p in header.parts for a in p.attributes if a.name.startswith(_PROVENANCE)]
-    return {n: next(p.text(n) for p in header.parts if p.has(n)) for n in names}

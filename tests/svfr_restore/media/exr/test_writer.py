@@ -16,6 +16,7 @@ from exr_samples import (
     compression,
     parts_of,
     picture,
+    read_provenance,
     rich_parts,
     window,
     write_plate,
@@ -28,7 +29,7 @@ from svfr_restore.errors import (
     RestoredPixelsAreNotFinite,
 )
 from svfr_restore.media.exr.layers import Layers
-from svfr_restore.media.exr.writer import read_provenance, write_restored
+from svfr_restore.media.exr.writer import write_restored
 from svfr_restore.media.plate import PlateFrame, open_plate
 from svfr_restore.media.window import Window
 
@@ -53,7 +54,16 @@ def with_patch(frame: PlateFrame) -> tuple[np.ndarray, np.ndarray]:
 def some_layers(place: Window) -> Layers:
     random = np.random.default_rng(3)
     planes = [random.normal(size=(*place.shape, n)).astype(np.float32) for n in (3, 3, 2)]
-    return Layers(place, planes[0], planes[1][..., 0], planes[1], planes[1][..., 1], planes[2])
+    return Layers(
+        place,
+        {
+            "delta": planes[0],
+            "matte": planes[1][..., 0],
+            "crop": planes[1],
+            "diff": planes[1][..., 1],
+            "st": planes[2],
+        },
+    )
 
 
 def assert_restored(ours: Any, plate: Any, rgb: np.ndarray, changed: np.ndarray) -> None:
@@ -106,7 +116,9 @@ def test_mixed_types_parts_overscan_and_metadata_come_back(tmp_path: Path, codec
     assert frame.pixel_aspect == 2.0
     rgb, changed = with_patch(frame)
     layers = some_layers(Window(-30, 0, 80, 50))
-    written = write_restored(frame, tmp_path / "out.exr", rgb, changed, layers, {"svfr/version": "1"})
+    written = write_restored(
+        frame, tmp_path / "out.exr", rgb, changed, layers=layers, provenance={"svfr/version": "1"}
+    )
     ours, plate = parts_of(tmp_path / "out.exr"), parts_of(path)
     assert [p.name() for p in ours] == ["rgba", "depth", "svfr", "svfr_data"]
     assert_restored(ours[0], plate[0], rgb, changed)
@@ -121,7 +133,7 @@ def test_oiio_reads_the_same_file_with_the_same_attributes(tmp_path: Path) -> No
     path = tmp_path / "plate.exr"
     OpenEXR.File(rich_parts()).write(str(path))
     frame = read_single(path)
-    write_restored(frame, tmp_path / "out.exr", *with_patch(frame), some_layers(Window(0, 0, 60, 50)))
+    write_restored(frame, tmp_path / "out.exr", *with_patch(frame), layers=some_layers(Window(0, 0, 60, 50)))
     ours, plate = (oiio.ImageInput.open(str(p)) for p in (tmp_path / "out.exr", path))
     for part in range(2):
         assert ours.seek_subimage(part, 0) and plate.seek_subimage(part, 0)
@@ -138,7 +150,7 @@ def test_the_layers_lie_in_cropped_parts_with_their_names_types_and_values(tmp_p
     )
     place = Window(-15, 20, 50, 60)
     layers = some_layers(place)
-    write_restored(frame, tmp_path / "out.exr", *with_patch(frame), layers)
+    write_restored(frame, tmp_path / "out.exr", *with_patch(frame), layers=layers)
     picture_part, colour, data = parts_of(tmp_path / "out.exr")
     kept = Window(-10, 20, 45, 40)
     rows, columns = kept.slices_in(place)
@@ -152,17 +164,18 @@ def test_the_layers_lie_in_cropped_parts_with_their_names_types_and_values(tmp_p
     assert set(data.channels) == {"svfr.matte.A", "svfr.diff.Y", "svfr.st.u", "svfr.st.v"}
     green = colour.channels["svfr.delta.G"].pixels
     assert green.dtype == np.float16
-    np.testing.assert_array_equal(green, layers.delta[rows, columns, 1].astype(np.float16))
+    np.testing.assert_array_equal(green, layers.planes["delta"][rows, columns, 1].astype(np.float16))
     assert data.channels["svfr.st.v"].pixels.dtype == np.float32
-    np.testing.assert_array_equal(data.channels["svfr.st.v"].pixels, layers.st[rows, columns, 1])
+    np.testing.assert_array_equal(data.channels["svfr.st.v"].pixels, layers.planes["st"][rows, columns, 1])
     np.testing.assert_array_equal(
-        data.channels["svfr.matte.A"].pixels, layers.matte[rows, columns].astype(np.float16)
+        data.channels["svfr.matte.A"].pixels, layers.planes["matte"][rows, columns].astype(np.float16)
     )
 
 
 def test_layers_outside_the_data_window_add_no_part(tmp_path: Path) -> None:
     frame = read_single(write_plate(tmp_path / "plate.exr", picture(70, 100)))
-    write_restored(frame, tmp_path / "out.exr", *with_patch(frame), some_layers(Window(500, 500, 20, 20)))
+    away = some_layers(Window(500, 500, 20, 20))
+    write_restored(frame, tmp_path / "out.exr", *with_patch(frame), layers=away)
     assert len(parts_of(tmp_path / "out.exr")) == 1
 
 
@@ -171,7 +184,7 @@ def test_float_plates_stay_float_and_are_not_clipped(tmp_path: Path) -> None:
     frame = read_single(path)
     rgb, changed = with_patch(frame)
     rgb[PATCH] = np.float32(1e6)
-    write_restored(frame, tmp_path / "out.exr", rgb, changed, some_layers(Window(0, 0, 20, 20)))
+    write_restored(frame, tmp_path / "out.exr", rgb, changed, layers=some_layers(Window(0, 0, 20, 20)))
     ours = parts_of(tmp_path / "out.exr")
     assert ours[0].channels["R"].pixels.dtype == np.float32
     assert (ours[0].channels["R"].pixels[changed] == 1e6).all()
@@ -224,7 +237,7 @@ def test_tiled_plates_stay_tiled(tmp_path: Path, codec: str) -> None:
     OpenEXR.File(header | {"dataWindow": window(5, 7, 100, 70)}, picture(70, 100)).write(str(path))
     frame = read_single(path)
     rgb, changed = with_patch(frame)
-    write_restored(frame, tmp_path / "out.exr", rgb, changed, some_layers(Window(10, 10, 40, 40)))
+    write_restored(frame, tmp_path / "out.exr", rgb, changed, layers=some_layers(Window(10, 10, 40, 40)))
     ours, plate = parts_of(tmp_path / "out.exr")[0], parts_of(path)[0]
     assert_restored(ours, plate, rgb, changed)
     assert repr(ours.header["tiles"]) == repr(plate.header["tiles"])
@@ -260,11 +273,12 @@ def test_a_result_fed_back_as_plate_gets_new_layers_and_provenance(tmp_path: Pat
     first, second = tmp_path / "first.exr", tmp_path / "second.exr"
     frame = read_single(plate)
     sign = {"svfr/version": "1", "svfr/job_hash": "aa"}
-    write_restored(frame, first, *with_patch(frame), some_layers(Window(0, 0, 40, 40)), sign)
+    layers = some_layers(Window(0, 0, 40, 40))
+    write_restored(frame, first, *with_patch(frame), layers=layers, provenance=sign)
     again = read_single(first)
     nothing = np.zeros(again.data_window.shape, bool)
-    layers = Layers(Window(10, 10, 20, 20), matte=np.ones((20, 20), np.float32))
-    write_restored(again, second, again.rgb, nothing, layers, {"svfr/version": "2"})
+    layers = Layers(Window(10, 10, 20, 20), {"matte": np.ones((20, 20), np.float32)})
+    write_restored(again, second, again.rgb, nothing, layers=layers, provenance={"svfr/version": "2"})
     parts = parts_of(second)
     assert [p.name() for p in parts] == ["rgba", "svfr_data"]
     assert set(parts[1].channels) == {"svfr.matte.A"}
@@ -278,7 +292,7 @@ def test_the_aces_container_flag_goes_when_layers_come(tmp_path: Path, with_laye
     path = write_plate(tmp_path / "plate.exr", picture(70, 100), "no", **header)
     frame = read_single(path)
     layers = some_layers(Window(0, 0, 40, 40)) if with_layers else None
-    write_restored(frame, tmp_path / "out.exr", *with_patch(frame), layers)
+    write_restored(frame, tmp_path / "out.exr", *with_patch(frame), layers=layers)
     parts = parts_of(tmp_path / "out.exr")
     assert ("acesImageContainerFlag" in parts[0].header) is not with_layers
     assert parts[0].header["colorInteropID"] == "lin_ap0_scene"
@@ -297,7 +311,7 @@ def test_deep_side_parts_are_copied_as_they_are(tmp_path: Path) -> None:
     )
     OpenEXR.File([flat, side]).write(str(path))
     frame = read_single(path)
-    write_restored(frame, tmp_path / "out.exr", *with_patch(frame), some_layers(Window(0, 0, 40, 40)))
+    write_restored(frame, tmp_path / "out.exr", *with_patch(frame), layers=some_layers(Window(0, 0, 40, 40)))
     ours, plate = parts_of(tmp_path / "out.exr")[1], parts_of(path)[1]
     assert attributes(ours) == attributes(plate)
     for mine, theirs in zip(ours.channels["Z"].pixels.flat, plate.channels["Z"].pixels.flat, strict=True):
@@ -380,7 +394,7 @@ def test_arrays_of_another_shape_and_long_provenance_names_are_refused(tmp_path:
             frame, out, rgb, changed, provenance={"svfr/a_name_that_is_longer_than_old_readers": ""}
         )
     with pytest.raises(ValueError, match="layer matte"):
-        Layers(Window(0, 0, 4, 4), matte=np.zeros((4, 5), np.float32))
+        Layers(Window(0, 0, 4, 4), {"matte": np.zeros((4, 5), np.float32)})
 
 
 def test_provenance_is_read_back_and_empty_for_a_plate(tmp_path: Path) -> None:

@@ -1,11 +1,10 @@
-"""Lets a job watch the sampler: progress, cancel, checkpoints under names that change with their inputs."""
+"""A job's callbacks of the sampler: progress, cancel, checkpoints under keys of what they were made from."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import re
-from collections import Counter
 from collections.abc import Iterator
 from functools import cache
 from importlib import metadata, resources
@@ -14,7 +13,7 @@ from typing import Any, cast
 
 import torch
 
-from svfr_restore.reports import CancelCheck, CheckpointStore, Report, Reporter, Stage
+from svfr_restore.reports import JobContext, Report, Stage
 
 # Of these stages every report is one more window; the others first say how far an earlier run had come.
 _STAGES_FROM_NOTHING = ("encode", "decode")
@@ -60,45 +59,36 @@ def code_key() -> str:
     return content_key(versions, *(part for name, data in method_sources() for part in (name, data)))
 
 
-class SamplingWatch:
-    """The sampler's observer for one track: reports, counts, and keeps values under ``key``."""
+class JobCallbacks:
+    """The sampler's callbacks for one track: reports, counts, and keeps values under ``key``."""
 
-    def __init__(
-        self,
-        track: int,
-        key: str,
-        store: CheckpointStore,
-        report: Reporter,
-        cancelled: CancelCheck,
-        counts: Counter[str],
-    ) -> None:
-        self._track, self._key, self._store = track, key, store
-        self._report, self._cancelled, self._counts = report, cancelled, counts
+    def __init__(self, track: int, key: str, context: JobContext) -> None:
+        self._track, self._key, self._context = track, key, context
         self._last: tuple[str, int] = ("", 0)
 
     def progress(self, stage: str, done: int, total: int) -> None:
         """Pass progress on and count the windows that were computed now, as ``<stage>_windows``."""
         if stage in _STAGES_FROM_NOTHING:
-            self._counts[f"{stage}_windows"] += 1
+            self._context.counts[f"{stage}_windows"] += 1
         elif stage == self._last[0]:
-            self._counts[f"{stage}_windows"] += done - self._last[1]
+            self._context.counts[f"{stage}_windows"] += done - self._last[1]
         self._last = (stage, done)
-        self._report(Report("progress", cast(Stage, stage), done, total, track=self._track))
+        self._context.report(Report("progress", cast(Stage, stage), done, total, track=self._track))
 
     def cancelled(self) -> bool:
-        """Ask the job."""
-        return self._cancelled()
+        """Return whether the job was cancelled."""
+        return self._context.cancelled()
 
     def load(self, name: str) -> torch.Tensor | None:
         """Return what an earlier run of the same inputs kept."""
-        value = self._store.load(self._kept(name))
+        value = self._context.store.load(self._kept(name))
         if value is not None:
-            self._counts["checkpoints_reused"] += 1
+            self._context.counts["checkpoints_reused"] += 1
         return value
 
     def save(self, name: str, value: torch.Tensor) -> None:
         """Keep a value for a later run of the same inputs."""
-        self._store.save(self._kept(name), value)
+        self._context.store.save(self._kept(name), value)
 
     def _kept(self, name: str) -> str:
         """Return the name in the store, where no part may begin with the minus of a negative frame."""

@@ -1,0 +1,103 @@
+"""The layers a compositor may ask for beside the restored picture."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from svfr_ocio.sanitise import sanitise
+from svfr_restore.media.exr.layers import Layers
+from svfr_restore.media.plate import PlateFrame
+from svfr_restore.media.window import Window
+from svfr_restore.paste.patch import Patch
+from svfr_restore.paste.weighted_mean import WeightedMean
+
+FloatImage = npt.NDArray[np.float32]
+Plane = npt.NDArray[np.float32]
+
+_LUMA_709 = np.array([0.2126, 0.7152, 0.0722], np.float32)
+# Where no matte is, a delta is still stored for whoever opens the matte; with this weight against others'.
+_FAINT = np.float32(1e-6)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pasted:
+    """One frame whose patches are in: the plate's ``picture``, its new ``rgb`` where ``changed``."""
+
+    picture: PlateFrame
+    rgb: FloatImage
+    changed: npt.NDArray[np.bool_]
+    patches: Sequence[Patch]
+    window: Window
+    crop_px: int
+
+    def mean(self, picture_of: Callable[[Patch], FloatImage]) -> FloatImage:
+        """Return the mean of a picture of every patch, weighted by the mattes."""
+        total = WeightedMean(self.window.shape)
+        for patch in self.patches:
+            weight = np.maximum(patch.matte, _FAINT)
+            total.add(patch.window.slices_in(self.window), picture_of(patch), weight)
+        return total.value
+
+
+def make_layers(names: Collection[str], pasted: Pasted) -> Layers:
+    """Return the named layers over the union of the faces' windows.
+
+    plate + matte x delta is the restored picture, in the transfer space: a compositor can change the matte.
+    """
+    return Layers(pasted.window, {name: _MAKERS[name](pasted) for name in names})
+
+
+def _delta(pasted: Pasted) -> FloatImage:
+    picture = pasted.picture
+
+    def whole(patch: Patch) -> FloatImage:
+        place = patch.window.slices_in(picture.data_window)
+        return patch.whole_delta(np.ascontiguousarray(picture.rgb[place]))
+
+    return pasted.mean(whole)
+
+
+def _crop(pasted: Pasted) -> FloatImage:
+    def crop(patch: Patch) -> FloatImage:
+        assert patch.crop is not None, "patches are made for the layers that are asked for"
+        return patch.crop
+
+    return pasted.mean(crop)
+
+
+def _matte(pasted: Pasted) -> Plane:
+    matte = np.zeros(pasted.window.shape, np.float32)
+    for patch in pasted.patches:
+        matte[patch.window.slices_in(pasted.window)] += patch.matte
+    return matte
+
+
+def _luma_change(pasted: Pasted) -> Plane:
+    """Return the Rec.709 luma of restored minus plate, 0 where nothing changed."""
+    old, changed = pasted.picture.rgb, pasted.changed
+    difference = np.zeros(old.shape[:2], np.float32)
+    difference[changed] = (pasted.rgb[changed] - sanitise(old[changed][None])[0]) @ _LUMA_709
+    return np.ascontiguousarray(difference[pasted.window.slices_in(pasted.picture.data_window)])
+
+
+def _crop_coordinates(pasted: Pasted) -> FloatImage:
+    """Return each pixel's place in the first face's crop, 0..1 from the lower left, as STMap wants."""
+    window, transform = pasted.window, pasted.patches[0].transform
+    columns = np.arange(window.x, window.right, dtype=np.float64) + 0.5
+    rows = np.arange(window.y, window.bottom, dtype=np.float64) + 0.5
+    u, v = transform.to_crop(columns, rows)
+    across, down = np.meshgrid(u / pasted.crop_px, 1.0 - v / pasted.crop_px)
+    return np.stack([across, down], axis=-1).astype(np.float32)
+
+
+_MAKERS: Mapping[str, Callable[[Pasted], FloatImage]] = {
+    "delta": _delta,
+    "crop": _crop,
+    "matte": _matte,
+    "diff": _luma_change,
+    "st": _crop_coordinates,
+}

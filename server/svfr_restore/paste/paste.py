@@ -1,0 +1,86 @@
+"""One plate frame and what its faces' models returned, put together: warped deltas through mattes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import reduce
+
+import numpy as np
+import numpy.typing as npt
+
+from svfr_client.job import JobSpec
+from svfr_ocio.transfer import apply, weigh
+from svfr_restore.media.exr.layers import Layers
+from svfr_restore.media.plate import PlateFrame
+from svfr_restore.media.window import Window
+from svfr_restore.paste.layers import Pasted, make_layers
+from svfr_restore.paste.patch import Patch, make_patch, share_matte
+from svfr_restore.paste.weighted_mean import WeightedMean
+from svfr_restore.plan.plate_crop import FinitePlate
+from svfr_restore.plan.track_plan import TrackPlan
+
+FloatImage = npt.NDArray[np.float32]
+Plane = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Restored:
+    """A plate frame after all faces: ``rgb`` (h, w, 3) where ``changed`` (h, w), and the extra layers."""
+
+    rgb: FloatImage
+    changed: npt.NDArray[np.bool_]
+    layers: Layers | None
+
+
+def paste(
+    spec: JobSpec,
+    picture: PlateFrame,
+    faces: Sequence[tuple[TrackPlan, FloatImage]],
+    mask: Plane | None,
+    crop_px: int,
+) -> Restored:
+    """Put the model outputs of a frame's faces back into the plate.
+
+    ``faces`` pairs each track with the model's output (S, S, 3) in code values; ``mask`` is the artist's
+    mask over the data window. Where faces overlap their mattes are scaled to add up to no more than 1, so
+    their order does not matter.
+    """
+    plate = FinitePlate.of(picture)
+    patches = [make_patch(spec, plate, track, m, mask, crop_px) for track, m in faces]
+    patches = [patch for patch in patches if patch.matte.any()]
+    changed = np.zeros(picture.rgb.shape[:2], np.bool_)
+    if not patches:
+        layers = Layers.empty(spec.layers, picture.data_window) if spec.layers else None
+        return Restored(picture.rgb, changed, layers)
+    patches = share_matte(patches, picture.data_window)
+    window = reduce(Window.union, (patch.window for patch in patches))
+    place = window.slices_in(picture.data_window)
+    rgb = picture.rgb.copy()
+    rgb[place], changed[place] = _applied(patches, window, np.ascontiguousarray(rgb[place]))
+    pasted = Pasted(
+        picture=picture, rgb=rgb, changed=changed, patches=patches, window=window, crop_px=crop_px
+    )
+    return Restored(rgb, changed, make_layers(spec.layers, pasted) if spec.layers else None)
+
+
+def _applied(
+    patches: Sequence[Patch], window: Window, plate_rgb: FloatImage
+) -> tuple[FloatImage, npt.NDArray[np.bool_]]:
+    """Apply all patches at once to the plate pixels of their common window.
+
+    All are in one transfer space: a job's domains differ in their exposure only.
+    """
+    weighted = np.zeros((*window.shape, 3), np.float32)
+    direct, direct_weight = WeightedMean(window.shape), np.zeros(window.shape, np.float32)
+    for patch in patches:
+        place = patch.window.slices_in(window)
+        delta, replaced = weigh(patch.delta, patch.matte, patch.hole)
+        weighted[place] += delta
+        if patch.direct is not None and replaced is not None:
+            direct.add(place, patch.direct, replaced)
+            direct_weight[place] += replaced
+    domain = patches[0].domain
+    if not direct_weight.any():
+        return apply(domain, plate_rgb, weighted)
+    return apply(domain, plate_rgb, weighted, direct.value, direct_weight)

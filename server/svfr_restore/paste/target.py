@@ -1,0 +1,69 @@
+"""What the tasks of a job ask for: whose luma and whose chroma, in the model's code values."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+import numpy as np
+from numpy.typing import NDArray
+
+from svfr.luma import luma_601
+from svfr.tasks import TaskSet
+from svfr_ocio.errors import ModelReturnedNonFinite, NotAnRgbImage
+from svfr_ocio.processors import Rgb, require_plane, require_rgb
+
+Mask = NDArray[np.bool_]
+Plane = NDArray[np.float32]
+
+
+def target(c: Rgb, m: Rgb, tasks: Collection[str], hole: Mask | None = None) -> Rgb:
+    """Return the picture the tasks ask for, in code values 0..1.
+
+    ``c`` is the unprepared crop clipped to 0..1, ``m`` the model's output (clipped here), both (h, w, 3).
+    Luma is the model's for bfr, else the crop's; chroma is the model's for bfr or colorize, else the
+    crop's; inside ``hole`` (h, w) everything is the model's when inpaint is among the tasks. Luma is
+    Rec.601 on code values, as in the paper's grey preparation. ``t == c`` exactly wherever ``m == c``.
+
+    Raises UnknownTask, :class:`~svfr_ocio.errors.ModelReturnedNonFinite` and
+    :class:`~svfr_ocio.errors.NotAnRgbImage`.
+    """
+    asked = TaskSet.of(tasks)
+    require_rgb(c, "The crop")
+    _require_model_output(m, c)
+    bounded = np.clip(m, 0.0, 1.0)
+    if asked.bfr:
+        return bounded
+    outside = _with_luma_of(bounded, c) if asked.colorize else c.copy()
+    if asked.inpaint and hole is not None:
+        require_plane(hole, c, "The hole")
+        outside[hole] = bounded[hole]
+    return outside
+
+
+def _with_luma_of(m: Rgb, c: Rgb) -> Rgb:
+    """Return ``m`` with the luma of ``c``, drawn towards grey where it would leave 0..1."""
+    moved: Rgb = m + luma_601(c - m)
+    outside = (moved < 0.0) | (moved > 1.0)
+    pixels = outside.any(axis=2)
+    if pixels.any():
+        luma = luma_601(c[pixels])
+        chroma = moved[pixels] - luma
+        with np.errstate(divide="ignore", invalid="ignore"):
+            room = np.where(chroma > 0.0, (1.0 - luma) / chroma, np.where(chroma < 0.0, -luma / chroma, 1.0))
+        scale = np.clip(room.min(axis=1, keepdims=True), 0.0, 1.0)
+        moved[pixels] = np.clip(luma + scale * chroma, 0.0, 1.0)
+    return moved
+
+
+def _require_model_output(m: Rgb, c: Rgb) -> None:
+    require_rgb(m, "The model's output")
+    if m.shape != c.shape:
+        raise NotAnRgbImage(
+            f"The model's output has the shape {m.shape}, but the crop is {c.shape}.",
+            remedy="Pass the output for this crop.",
+        )
+    if not np.isfinite(m).all():
+        raise ModelReturnedNonFinite(
+            "The model's output contains NaN or infinity.",
+            remedy="Run the job in float32, or check the model folder.",
+        )

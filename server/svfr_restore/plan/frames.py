@@ -1,0 +1,70 @@
+"""Which frames a job reads, writes and looks at for context."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from svfr_client.frames import FrameRange
+from svfr_client.vocabulary import MissingPolicy
+
+# Frames left out between two asked ones are still restored, for context, when the gap is no longer than this.
+BRIDGED_GAP_FRAMES = 8
+
+
+@dataclass(frozen=True)
+class JobFrames:
+    """The frames of one job.
+
+    ``runs`` are stretches of consecutive frames that are looked at and restored together; ``written`` those
+    that become files. Frames of a run that are not written are context: handles and short gaps.
+    """
+
+    runs: tuple[range, ...]
+    written: tuple[int, ...]
+
+    @property
+    def read(self) -> tuple[int, ...]:
+        """Every frame that is looked at, in order."""
+        return tuple(frame for run in self.runs for frame in run)
+
+    def needed(self, available: Sequence[int]) -> tuple[int, ...]:
+        """Return the frames that must be sound: the written ones, and what the plate has of the context."""
+        present = set(available)
+        return tuple(sorted({*self.written, *(frame for frame in self.read if frame in present)}))
+
+
+def plan_frames(
+    asked: FrameRange,
+    available: Sequence[int],
+    handles: int,
+    write_handles: bool,
+    missing: MissingPolicy,
+    context: FrameRange | None = None,
+) -> JobFrames:
+    """Decide what is read and written.
+
+    ``context`` is a range that is looked at in place of ``asked``, with its handles; of it only the asked
+    frames are written. A job for ``asked`` alone would see other windows of the shot.
+
+    Handles reach only as far as the plate does: there is nothing to see beyond it. With ``missing`` "skip"
+    frames that the plate lacks are context (held from their neighbour) and not written.
+    """
+    present = set(available)
+    wanted = list(asked) if context is None else sorted({*asked, *context})
+    if missing == "skip":
+        wanted = [frame for frame in wanted if frame in present]
+    if not wanted:
+        return JobFrames((), ())
+    before = [f for f in range(wanted[0] - handles, wanted[0]) if f in present]
+    after = [f for f in range(wanted[-1] + 1, wanted[-1] + handles + 1) if f in present]
+    seen = [*before, *wanted, *after]
+    runs: list[range] = [range(seen[0], seen[0] + 1)]
+    for frame in seen[1:]:
+        if frame - runs[-1].stop <= BRIDGED_GAP_FRAMES:
+            runs[-1] = range(runs[-1].start, frame + 1)
+        else:
+            runs.append(range(frame, frame + 1))
+    if context is not None:
+        return JobFrames(tuple(runs), tuple(frame for frame in wanted if frame in set(asked)))
+    return JobFrames(tuple(runs), tuple(seen if write_handles else wanted))

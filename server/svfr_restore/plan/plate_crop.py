@@ -1,0 +1,85 @@
+"""The square of one face on one plate frame: the plate's own pixels, unprepared for a network."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from svfr.models.spec import HoleFill
+from svfr_ocio.domain import ModelDomain
+from svfr_ocio.sanitise import sanitise
+from svfr_restore.crops.transform import CropTransform
+from svfr_restore.crops.warp import warp_to_crop
+from svfr_restore.mattes.hole import crop_around_hole, hole_of_mask
+from svfr_restore.media.plate import PlateFrame
+from svfr_restore.media.window import Window
+from svfr_restore.plan.track_plan import TrackPlan
+
+FloatImage = npt.NDArray[np.float32]
+Plane = npt.NDArray[np.float32]
+Mask = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class FinitePlate:
+    """A plate frame whose pixels ``rgb`` (h, w, 3), over its data window, are all finite.
+
+    Made once for all faces of the frame.
+    """
+
+    picture: PlateFrame
+    rgb: FloatImage
+
+    @classmethod
+    def of(cls, picture: PlateFrame) -> FinitePlate:
+        """Return a frame with NaN as 0 and infinities at the range of half floats."""
+        return cls(picture, sanitise(picture.rgb))
+
+    def crop(self, track: TrackPlan, crop_px: int) -> PlateCrop:
+        """Return the square of a face that is in this frame."""
+        transform = track.crop.transform(self.picture.frame, crop_px, self.picture.pixel_aspect)
+        return PlateCrop(
+            plate_rgb=self.rgb,
+            data_window=self.picture.data_window,
+            transform=transform,
+            crop_px=crop_px,
+            domain=track.domain,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlateCrop:
+    """Where a face's square lies on a plate frame, and how its pixels enter the model domain."""
+
+    plate_rgb: FloatImage
+    data_window: Window
+    transform: CropTransform
+    crop_px: int
+    domain: ModelDomain
+
+    def pixels(self) -> FloatImage:
+        """Return the square in the plate's own values, (S, S, 3)."""
+        return warp_to_crop(self.plate_rgb, self.data_window, self.transform, self.crop_px)
+
+    def codes(self) -> FloatImage:
+        """Return the square as code values (S, S, 3), clipped to 0..1: what a delta is against."""
+        return self._codes_of(self.pixels())
+
+    def codes_around_hole(self, mask: Plane | None, hole_fill: HoleFill) -> tuple[FloatImage, Mask | None]:
+        """Return code values (S, S, 3) and what of them is lost, (S, S), of a mask over the data window.
+
+        See :func:`svfr_restore.mattes.hole.crop_around_hole`.
+        """
+        pixels, hole = crop_around_hole(
+            self.plate_rgb, mask, self.data_window, self.transform, self.crop_px, hole_fill
+        )
+        return self._codes_of(pixels), hole
+
+    def hole(self, mask: Plane) -> Mask:
+        """Return what of the square is replaced, (S, S), of a mask over the data window."""
+        return hole_of_mask(mask, self.data_window, self.transform, self.crop_px)
+
+    def _codes_of(self, pixels: FloatImage) -> FloatImage:
+        return np.clip(self.domain.to_codes(pixels), 0.0, 1.0)

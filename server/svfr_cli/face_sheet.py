@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from svfr.eight_bit import eight_bit
 from svfr_client.job import JobSpec
 from svfr_ocio.sanitise import sanitise
 from svfr_restore.crops.warp import warp_to_crop
@@ -98,7 +99,7 @@ def _on_screen(codes: NDArray[np.float32], pixel_aspect: float) -> NDArray[np.ui
     scale = min(1.0, 4 * CELL_PX / width)
     size = (max(1, round(width * pixel_aspect * scale)), max(1, round(height * scale)))
     resized = cv2.resize(codes, size, interpolation=cv2.INTER_AREA)
-    return np.ascontiguousarray(np.rint(resized * 255), np.uint8)
+    return eight_bit(np.asarray(resized, np.float32))
 
 
 def _draw_box(shown: NDArray[np.uint8], box: FaceBox, picture: PlateFrame, number: int) -> None:

@@ -5,12 +5,12 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from svfr.tasks import TASK_NAMES
+from svfr_client import vocabulary
 from svfr_ocio.domain import ModelDomain
 from svfr_ocio.transfer import apply, crop_transfer, weigh
 from svfr_restore.paste.target import target
 
-TASKS = frozenset(TASK_NAMES)
+TASKS = frozenset(vocabulary.TASKS)
 TASK_SETS = [frozenset(names) for count in (1, 2, 3) for names in combinations(sorted(TASKS), count)]
 SPACES = ["ACEScg", "Linear Rec.709 (sRGB)", "ACEScct", "sRGB - Display"]
 

@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from svfr.eight_bit import eight_bit
 from svfr.errors import UnknownHoleFill
 from svfr.luma import LUMA_601
 from svfr.models.spec import HoleFill
@@ -51,8 +52,7 @@ def fill_blend(codes: FloatImage, hole: npt.NDArray[np.bool_]) -> FloatImage:
 def _continued(codes: FloatImage, hole: npt.NDArray[np.bool_], radius_px: int, method: int) -> FloatImage:
     if not hole.any():
         return codes
-    eight_bit = np.rint(np.clip(codes, 0.0, 1.0) * 255.0).astype(np.uint8)
-    filled = cv2.inpaint(eight_bit, hole.astype(np.uint8), radius_px, method)
+    filled = cv2.inpaint(eight_bit(codes), hole.astype(np.uint8), radius_px, method)
     return filled.astype(np.float32) / np.float32(255.0)
 
 

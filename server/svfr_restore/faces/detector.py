@@ -12,6 +12,7 @@ import dlib
 import numpy as np
 from numpy.typing import NDArray
 
+from svfr.luma import LUMA_601
 from svfr_restore.errors import PictureArrayDoesNotFit
 from svfr_restore.faces.box import FaceBox
 
@@ -23,7 +24,6 @@ SMALL_PX = 480
 MOST_ENLARGED = 2.0
 # Boxes below this score are dropped. HOG scores of real frontal faces lie above about 0.3.
 LEAST_SCORE = 0.0
-_LUMA_601 = (0.299, 0.587, 0.114)
 
 Image = NDArray[np.uint8]
 
@@ -93,4 +93,4 @@ def _scales(longer_px: float) -> list[float]:
 
 
 def _luma(rgb: Image) -> Image:
-    return cv2.transform(np.ascontiguousarray(rgb), np.array([_LUMA_601], np.float32))  # type: ignore[return-value]
+    return cv2.transform(np.ascontiguousarray(rgb), LUMA_601[None])  # type: ignore[return-value]

@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from svfr.eight_bit import eight_bit
 from svfr_restore.errors import PictureCannotBeWritten
 from svfr_restore.media.atomic import whole_file
 
@@ -56,7 +57,7 @@ def _line(cells: Sequence[Bytes]) -> Bytes:
 
 def _cell(cell: Cell, width: int) -> Bytes:
     height = max(1, round(cell.codes.shape[0] * width / cell.codes.shape[1]))
-    bytes_ = np.rint(np.clip(np.nan_to_num(cell.codes), 0, 1) * 255).astype(np.uint8)
+    bytes_ = eight_bit(cell.codes)
     smaller = width < cell.codes.shape[1]
     picture = cv2.resize(
         bytes_, (width, height), interpolation=cv2.INTER_AREA if smaller else cv2.INTER_CUBIC

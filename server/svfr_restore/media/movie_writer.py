@@ -17,6 +17,7 @@ import numpy as np
 from av.video.reformatter import ColorRange, Colorspace, Interpolation
 from numpy.typing import NDArray
 
+from svfr.eight_bit import eight_bit
 from svfr_restore.errors import PictureCannotBeWritten
 from svfr_restore.media.atomic import whole_file
 
@@ -61,7 +62,7 @@ class MovieWriter:
         height, width = codes.shape[:2]
         self._shape = (height, width)
         even = np.pad(codes, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
-        bytes_ = np.rint(np.clip(np.nan_to_num(even), 0.0, 1.0) * 255).astype(np.uint8)
+        bytes_ = eight_bit(even)
         try:
             if self._stream is None:
                 self._stream = self._new_stream(even.shape[1], even.shape[0])

@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from svfr.eight_bit import eight_bit
 from svfr_ocio.domain import ModelDomain
 from svfr_ocio.exposure import auto_exposure, face_median
 from svfr_ocio.sanitise import sanitise
@@ -118,7 +119,7 @@ def visible(plate_rgb: Float32, domain: ModelDomain) -> npt.NDArray[np.uint8]:
     else:
         light = domain.to_light(transfer)
         codes = domain.encode(light * np.float32(_viewing_gain(light, domain)))
-    return np.rint(np.clip(codes, 0.0, 1.0) * 255.0).astype(np.uint8)
+    return eight_bit(codes)
 
 
 def _viewing_gain(light: Float32, domain: ModelDomain) -> float:

@@ -8,7 +8,9 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from svfr.eight_bit import eight_bit
 from svfr.nets.identity import IdentityEncoder
+from svfr_restore.crops.spool import from_network
 from svfr_restore.faces.landmarks import FivePointFinder
 from svfr_restore.media.feed import FrameFeed
 from svfr_restore.plan.plate_crop import FinitePlate
@@ -37,15 +39,10 @@ def identify(
     if not encoder.needs_points:
         return encoder.encode(picture)
     finder = FivePointFinder()
-    points = finder.five_points(_eight_bit(picture))
+    points = finder.five_points(eight_bit(from_network(picture)))
     if points is None and same_in_plate is not None:
-        points = finder.five_points(np.rint(same_in_plate() * 255.0).astype(np.uint8))
+        points = finder.five_points(eight_bit(same_in_plate()))
     if points is None:
         warn("The face's eyes, nose and mouth were not found, so its identity is not used.")
         return encoder.zero_tokens()
     return encoder.encode(picture, points)
-
-
-def _eight_bit(picture: torch.Tensor) -> npt.NDArray[np.uint8]:
-    codes = (picture.clamp(-1.0, 1.0) * 127.5 + 127.5).round()
-    return np.ascontiguousarray(codes.permute(1, 2, 0).byte().numpy())

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from svfr.errors import UnknownTask
-from svfr.tasks import TASK_NAMES
+from svfr_client.vocabulary import TASKS
 from svfr_ocio.errors import ModelReturnedNonFinite, NotAnRgbImage
 from svfr_restore.paste.target import target
 
@@ -22,7 +22,7 @@ def sorted_names(tasks):
 
 
 @pytest.mark.parametrize(
-    "tasks", [{"bfr"}, {"bfr", "colorize"}, {"bfr", "inpaint"}, {*TASK_NAMES}], ids=sorted_names
+    "tasks", [{"bfr"}, {"bfr", "colorize"}, {"bfr", "inpaint"}, {*TASKS}], ids=sorted_names
 )
 def test_with_bfr_everything_is_the_models(tasks):
     c, m = random_codes()

@@ -8,7 +8,7 @@ from typing import Any
 
 from svfr_client.errors import SvfrError
 from svfr_server.errors import AnotherServerRuns
-from svfr_server.settings import LOOPBACK, RESTORE_PIPELINE, Patience, Retention, find_devices
+from svfr_server.settings import LOOPBACK, RESTORE_PIPELINE, Retention, WorkerTimeouts, find_devices
 from svfr_server.start import ANOTHER_RUNS
 from svfr_server.supervisor.loop import run
 
@@ -40,7 +40,7 @@ def parse(arguments: Sequence[str] | None = None) -> dict[str, Any]:
         "devices": tuple(given.device) or find_devices(),
         "idle_exit_s": given.idle_exit,
         "idle_unload_s": given.idle_unload,
-        "patience": Patience(given.stuck_after, given.first_window, given.cancel_grace),
+        "timeouts": WorkerTimeouts(given.stuck_after, given.first_window, given.cancel_grace),
         "retention": Retention(given.keep_days, given.keep_jobs),
         "memory_limit_bytes": given.memory_limit_mib * 1024 * 1024,
         "umask": given.umask,

@@ -2,7 +2,7 @@
 
 Links and ``..`` are resolved first, so that neither leads out. :class:`PathRoots` judges a path; it is asked
 when a job is handed in, again in the worker before the job starts, and at every file that is opened
-(``gate.py``), because a link may be swapped in between.
+(``worker/file_guard.py``), because a link may be swapped in between.
 """
 
 import os

@@ -1,13 +1,10 @@
 """How one service is set up: its folder, where it listens, what it may touch, its limits."""
 
-import importlib.util
-import os
 import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from platformdirs import user_data_path
-
+from svfr.models.search import search_folders
 from svfr_client.connection import service_folder
 from svfr_server.errors import BadSettings
 
@@ -48,7 +45,7 @@ class Limits:
 
 
 @dataclass(frozen=True)
-class Patience:
+class WorkerTimeouts:
     """How long the service waits for a worker.
 
     A worker is stuck when it has been silent for three times its median window and ``silence_s`` more;
@@ -79,8 +76,8 @@ class ServerSettings:
     worker, and free its device, after so long without a job. ``pipeline``: "module:function" with the
     signature of ``svfr_restore.job.run_job``; studios may wrap it, tests give small ones.
     ``memory_limit_bytes``: what the supervisor itself may hold before it drops its clients' connections
-    (``guard.py``). ``umask``: that of the written frames and folders, None keeps the one the service was
-    started with; the service's own files are private whatever it is.
+    (``supervisor/memory_watch.py``). ``umask``: that of the written frames and folders, None keeps the one
+    the service was started with; the service's own files are private whatever it is.
     """
 
     home: Path = field(default_factory=service_folder)
@@ -95,7 +92,7 @@ class ServerSettings:
     umask: int | None = None
     memory_limit_bytes: int = 1024 * 1024 * 1024
     limits: Limits = field(default_factory=Limits)
-    patience: Patience = field(default_factory=Patience)
+    timeouts: WorkerTimeouts = field(default_factory=WorkerTimeouts)
     retention: Retention = field(default_factory=Retention)
 
     def __post_init__(self) -> None:
@@ -112,14 +109,4 @@ class ServerSettings:
     @property
     def protected(self) -> tuple[Path, ...]:
         """The folders that no job may write to: the service's own, and every folder of models."""
-        return (self.home, *model_folders())
-
-
-def model_folders() -> tuple[Path, ...]:
-    """Return where models are looked for, as ``svfr.models.folder`` does, without loading torch."""
-    asked = [Path(text) for text in os.environ.get("SVFR_MODELS", "").split(os.pathsep) if text]
-    found = [*asked, user_data_path("svfr", appauthor=False) / "models"]
-    package = importlib.util.find_spec("svfr")
-    for place in (package.submodule_search_locations or ()) if package else ():
-        found.append(Path(place) / "data" / "models")
-    return tuple(found)
+        return (self.home, *search_folders())

@@ -65,7 +65,7 @@ def until_cancelled(run: Run) -> JobResult:
     return JobResult((), ())
 
 
-def deaf(run: Run) -> JobResult:
+def non_reader(run: Run) -> JobResult:
     run.write(run.frames[0])
     time.sleep(60)
     return JobResult((), ())
@@ -101,7 +101,7 @@ def out_of_memory(run: Run) -> JobResult:
 
 def fits_when_networks_take_turns(run: Run) -> JobResult:
     run.report(Report("warning", message=str(os.getpid())))
-    if not run.models.spares_memory:
+    if not run.models.low_memory:
         raise MemoryError("needs 80 GiB")
     return quick(run)
 

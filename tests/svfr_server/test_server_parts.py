@@ -169,7 +169,7 @@ def test_a_stream_waits_for_its_reader_and_never_for_another(tmp_path: Path) -> 
     streams.acknowledge(b"quick", Ack(one, 99))
     assert sent == [(b"quick", 31)]
     full.clear()
-    streams.tend()
+    streams.resend()
     assert sent[1:] == [(b"slow", seq) for seq in range(11, 15)]
     with pytest.raises(QueueFull):
         streams.follow(b"slow", new_id(), Follow(new_id()))

@@ -23,14 +23,14 @@ from svfr_client.protocol.messages import Event
 from svfr_client.protocol.wire import new_id
 from svfr_server.errors import DiskIsFull, SourceChanged, StorageFailed, StoreUnavailable
 from svfr_server.job_store.checkpoints import CheckpointStore
-from svfr_server.job_store.storage import storage_error
+from svfr_server.job_store.disk_errors import storage_error
 from svfr_server.job_store.store import JobStore, Sender
 from svfr_server.roots import PathRoots
 from svfr_server.settings import Limits
 from svfr_server.supervisor.worker_process import package_environment
 from svfr_server.worker import landlock
-from svfr_server.worker.file_guard import Gate, install
-from svfr_server.worker.scratch import take_scratch
+from svfr_server.worker.file_guard import FileGuard, install
+from svfr_server.worker.scratch import make_scratch_folder
 from svfr_server.worker.sources import Sources
 
 
@@ -323,7 +323,7 @@ def test_the_gate_judges_the_real_path_at_each_open(tmp_path: Path, monkeypatch:
     (inside / "models").mkdir()
     home = inside / "home"
     home.mkdir()
-    with Gate(spec, replace_protected(roots, home), Sources({}), appeared.append, home):
+    with FileGuard(spec, replace_protected(roots, home), Sources({}), appeared.append, home):
         (home / "note.json").write_text("the service's own")
         with pytest.raises(Exception, match="its own files"):
             (home / "a.exr").write_bytes(b"")
@@ -353,11 +353,12 @@ def test_a_share_that_is_not_listed_is_refused(path: str) -> None:
 def test_no_job_writes_into_a_folder_of_models(
     client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from svfr_server.settings import ServerSettings, model_folders
+    from svfr.models.search import search_folders
+    from svfr_server.settings import ServerSettings
 
     monkeypatch.setenv("SVFR_MODELS", str(tmp_path / "models"))
     assert tmp_path / "models" in ServerSettings(tmp_path, devices=("cpu",)).protected
-    package = next(folder for folder in model_folders() if folder.parent.name == "data")
+    package = next(folder for folder in search_folders() if folder.parent.name == "data")
     with pytest.raises(ReportedError, match="its own files"):
         client.submit(replace(job("quick"), output=str(package / "mini" / "a.exr")))
 
@@ -367,18 +368,18 @@ def test_a_worker_removes_what_its_killed_predecessor_left(
 ) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     monkeypatch.setenv("TMPDIR", str(tmp_path))
-    first = take_scratch(tmp_path / "home", "cpu")
+    first = make_scratch_folder(tmp_path / "home", "cpu")
     assert tempfile.gettempdir() == str(first) and first.stat().st_mode & 0o777 == 0o700
     (first / "svfr-abc").mkdir()
     (first / "svfr-abc" / "0.crops").write_bytes(b"crops")
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    assert take_scratch(tmp_path / "home", "cpu") == first
+    assert make_scratch_folder(tmp_path / "home", "cpu") == first
     assert list(first.iterdir()) == []
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    assert take_scratch(tmp_path / "home", "cuda_1") != first
+    assert make_scratch_folder(tmp_path / "home", "cuda_1") != first
     first.chmod(0o755)
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    assert take_scratch(tmp_path / "home", "cpu") != first
+    assert make_scratch_folder(tmp_path / "home", "cpu") != first
 
 
 @pytest.mark.parametrize(("mask", "mode"), [("002", 0o664), ("077", 0o600)])

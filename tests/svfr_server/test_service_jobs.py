@@ -98,7 +98,7 @@ def test_a_queued_job_is_cancelled_at_once_and_a_finished_one_stays(client: Clie
 
 def test_a_worker_that_ignores_the_cancel_is_killed(start_service: StartService) -> None:
     with start_service("--cancel-grace", "0.3").client() as client:
-        running = client.submit(job("deaf")).job
+        running = client.submit(job("non_reader")).job
         wait_for(client, running, "frame")
         client.cancel(running)
         last = list(client.follow(running))[-1]

@@ -66,9 +66,9 @@ LIST = {"limit": 1000, "active_only": False}
 
 def test_a_client_that_reads_nothing_costs_no_more_than_its_credit(busy: Service) -> None:
     before = resident_mib(busy)
-    with raw_socket(find_connection(busy.home)) as deaf, busy.client() as client:
+    with raw_socket(find_connection(busy.home)) as non_reader, busy.client() as client:
         for _ in range(1000):  # 400 kB each, 400 MB in all
-            deaf.send_multipart(pack(Message("list", LIST)))
+            non_reader.send_multipart(pack(Message("list", LIST)))
             if _ % 50 == 0:
                 client.ping()
         assert resident_mib(busy) - before < 64

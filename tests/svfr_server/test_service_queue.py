@@ -14,8 +14,8 @@ from svfr_client.protocol.messages import Event, JobState
 from svfr_client.protocol.wire import new_id
 from svfr_server.errors import QueueFull, StoreUnusable
 from svfr_server.job_store.store import JobStore, Sender
-from svfr_server.settings import Limits, Patience
-from svfr_server.supervisor.progress_pace import Pace
+from svfr_server.settings import Limits, WorkerTimeouts
+from svfr_server.supervisor.stall_timeout import StallTimeout
 from svfr_server.supervisor.zap_keys import KeyRing
 
 
@@ -207,28 +207,28 @@ def test_a_worker_that_is_silent_before_its_first_window_is_replaced_later(
     start_service: StartService,
 ) -> None:
     with start_service("--first-window", "1.5").client() as client:
-        last = run(client, "deaf")[-1]
+        last = run(client, "non_reader")[-1]
         assert (last.kind, last.body["error"]["code"]) == ("failed", "WORKER_CRASHED")
         assert "it was stuck" in last.body["error"]["message"]
 
 
 def test_silence_is_measured_in_the_stages_own_windows() -> None:
-    pace = Pace(Patience(silence_s=10, first_s=900, cancel_s=5), 0.0)
-    assert pace.stuck_at == 900
+    stall = StallTimeout(WorkerTimeouts(silence_s=10, first_s=900, cancel_s=5), 0.0)
+    assert stall.stalled_at == 900
     for number in range(1, 5):  # four windows of 2 s
-        pace.note(2.0 * number, "progress", {"stage": "denoise", "track": 0, "done": number, "total": 50})
-    assert (pace.median_window_s, pace.stuck_at) == (2.0, 8 + 3 * 2 + 10)
-    assert pace.cancel_until(100.0) == 100 + 3 * 2 + 5
-    pace.note(
+        stall.note(2.0 * number, "progress", {"stage": "denoise", "track": 0, "done": number, "total": 50})
+    assert (stall.median_window_s, stall.stalled_at) == (2.0, 8 + 3 * 2 + 10)
+    assert stall.cancel_deadline(100.0) == 100 + 3 * 2 + 5
+    stall.note(
         30.0, "progress", {"stage": "denoise", "track": 0, "done": 15, "total": 50}
     )  # 11 reports thinned
-    assert pace.median_window_s == 2.0
-    pace.note(31.0, "frame", {})
-    assert pace.stuck_at == 31 + 6 + 10
-    pace.note(40.0, "progress", {"stage": "decode", "track": 0, "done": 0, "total": 9})
-    assert (pace.median_window_s, pace.stuck_at) == (None, 940)
-    pace.note(41.0, "progress", {"stage": "decode", "track": 0, "done": 9, "total": 9})
-    assert pace.stuck_at == 941  # what comes next is not known yet
+    assert stall.median_window_s == 2.0
+    stall.note(31.0, "frame", {})
+    assert stall.stalled_at == 31 + 6 + 10
+    stall.note(40.0, "progress", {"stage": "decode", "track": 0, "done": 0, "total": 9})
+    assert (stall.median_window_s, stall.stalled_at) == (None, 940)
+    stall.note(41.0, "progress", {"stage": "decode", "track": 0, "done": 9, "total": 9})
+    assert stall.stalled_at == 941  # what comes next is not known yet
 
 
 def processes(events: list[Event]) -> list[str]:

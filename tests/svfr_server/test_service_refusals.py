@@ -209,8 +209,8 @@ def test_a_link_swapped_in_after_submitting_is_noticed_by_the_worker(
 
 
 def test_an_unknown_client_key_is_told_within_seconds(service: Service) -> None:
-    stranger = replace(find_connection(service.home), keys=KeyPair.new())
-    with Client(stranger) as client, pytest.raises(NotAuthorised, match="does not know this client's key"):
+    connection = replace(find_connection(service.home), keys=KeyPair.new())
+    with Client(connection) as client, pytest.raises(NotAuthorised, match="does not know this client's key"):
         client.ping()
 
 
@@ -288,29 +288,29 @@ def test_raw_rubbish_on_the_port_harms_nobody(service: Service, client: Client) 
     host, port = find_connection(service.home).endpoint.removeprefix("tcp://").split(":")
     for rubbish in (b"GET / HTTP/1.1\r\n\r\n", b"\xff" * 200, bytes(64), b"\xff\0\0\0\0\0\0\0\1\x7f\3\0NULL"):
         for _ in range(5):
-            with socket.create_connection((host, int(port)), timeout=5) as stranger:
-                stranger.sendall(rubbish)
+            with socket.create_connection((host, int(port)), timeout=5) as connection:
+                connection.sendall(rubbish)
     assert client.ping().boot
 
 
 def test_half_open_connections_hold_up_nobody(service: Service, client: Client) -> None:
     host, port = find_connection(service.home).endpoint.removeprefix("tcp://").split(":")
-    strangers = [socket.create_connection((host, int(port)), timeout=5) for _ in range(50)]
+    half_open = [socket.create_connection((host, int(port)), timeout=5) for _ in range(50)]
     try:
         assert client.ping().boot
     finally:
-        for stranger in strangers:
-            stranger.close()
+        for connection in half_open:
+            connection.close()
 
 
 def test_a_reader_that_never_reads_holds_up_nobody(service: Service, client: Client) -> None:
     finished = client.submit(job("quick", "1-600")).job
     events = list(client.follow(finished))
-    with raw_socket(find_connection(service.home)) as deaf:
+    with raw_socket(find_connection(service.home)) as non_reader:
         for _ in range(20):
-            deaf.send_multipart(pack(Message("follow", {"job": finished, "after_seq": 0})))
+            non_reader.send_multipart(pack(Message("follow", {"job": finished, "after_seq": 0})))
         assert list(client.follow(finished)) == events
-        assert deaf.poll(2000)
+        assert non_reader.poll(2000)
 
 
 def test_no_more_than_a_window_of_events_is_sent_ahead(service: Service, client: Client) -> None:

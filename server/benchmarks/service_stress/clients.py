@@ -1,4 +1,4 @@
-"""Many clients, deaf clients, strangers, and a queue that several clients fill at once."""
+"""Many clients, non_reader clients, half_open, and a queue that several clients fill at once."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 
 import zmq
 
-from benchmarks.service_stress.messages import raw_socket
+from benchmarks.service_stress.bad_messages import raw_socket
 from benchmarks.service_stress.service import Pinger, Service
 from svfr_client.client import Client
 from svfr_client.connection import Connection, KeyPair
@@ -21,7 +21,7 @@ from svfr_client.protocol.wire import Message, pack, unpack
 
 
 @dataclass
-class Crowd:
+class ManyClients:
     """Clients that all talk at once: how long each waited for each answer, the first with its handshake."""
 
     first_ms: list[float] = field(default_factory=list)
@@ -29,10 +29,10 @@ class Crowd:
     unanswered: int = 0
 
 
-def crowd(service: Service, clients: int, rounds: int) -> Crowd:
+def many_clients(service: Service, clients: int, rounds: int) -> ManyClients:
     """Connect so many clients at once and let each ping in rounds."""
     connection = service.connection
-    found = Crowd()
+    found = ManyClients()
     began = time.perf_counter()
     sockets = [raw_socket(connection) for _ in range(clients)]
     try:
@@ -62,7 +62,7 @@ def _collect(sockets: list[zmq.Socket[bytes]], sent: float, give_up_s: float = 2
 
 
 @dataclass
-class Deaf:
+class NonReader:
     """A client that asks and never reads: what the service then holds, and what others feel."""
 
     asked_mib: float
@@ -70,7 +70,7 @@ class Deaf:
     ping_ms: list[float]
 
 
-def deaf(service: Service, requests: int) -> Deaf:
+def non_reader(service: Service, requests: int) -> NonReader:
     """Fill the list of jobs, then ask for it so often without reading; needs a paused queue."""
     spec = JobSpec("/p/" + "x" * 1500 + ".exr", "1", ("bfr",), "/o/" + "y" * 1500 + ".exr")
     with service.client() as client:
@@ -92,11 +92,11 @@ def deaf(service: Service, requests: int) -> Deaf:
         for job in jobs:
             client.cancel(job)
         client.resume()
-    return Deaf(requests * answer_bytes / 2**20, most - before, pinger.waited_ms)
+    return NonReader(requests * answer_bytes / 2**20, most - before, pinger.waited_ms)
 
 
 @dataclass
-class Strangers:
+class HalfOpen:
     """TCP connections that never shake hands: when the service closed them, what others felt meanwhile."""
 
     opened: int
@@ -105,24 +105,24 @@ class Strangers:
     ping_ms: list[float]
 
 
-def half_open(service: Service, count: int) -> Strangers:
+def half_open(service: Service, count: int) -> HalfOpen:
     """Open so many connections and say nothing."""
     host, port = service.connection.endpoint.removeprefix("tcp://").split(":")
     began = time.monotonic()
     with Pinger(service) as pinger:
         opened = [socket.create_connection((host, int(port)), timeout=5) for _ in range(count)]
         closed, last = 0, 0.0
-        for stranger in opened:
-            stranger.settimeout(max(0.1, 10.0 - (time.monotonic() - began)))
-            if _is_closed(stranger):
+        for connection in opened:
+            connection.settimeout(max(0.1, 10.0 - (time.monotonic() - began)))
+            if _is_closed(connection):
                 closed, last = closed + 1, time.monotonic() - began
-            stranger.close()
-    return Strangers(count, closed, last, pinger.waited_ms)
+            connection.close()
+    return HalfOpen(count, closed, last, pinger.waited_ms)
 
 
-def _is_closed(stranger: socket.socket) -> bool:
+def _is_closed(connection: socket.socket) -> bool:
     try:
-        while stranger.recv(4096):
+        while connection.recv(4096):
             pass
     except TimeoutError:
         return False

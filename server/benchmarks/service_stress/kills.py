@@ -22,7 +22,7 @@ STAGES = ("survey", "crop", "encode", "reference", "denoise", "decode", "write")
 FRAMES = range(1001, 1011)
 LEAST_IN_A_STAGE = 5
 KILLS_A_RUN = 3
-LANES = 2
+SERVICES = 2
 
 
 @dataclass(frozen=True)
@@ -73,20 +73,22 @@ class _Whole:
 
 def run(folder: Path, kills: int, seed: int = 1) -> Kills:
     """Kill so often, and more until every stage had its share; prints each run."""
-    with ThreadPoolExecutor(LANES) as pool:
+    with ThreadPoolExecutor(SERVICES) as pool:
         least = min(LEAST_IN_A_STAGE, kills // 8)
-        lanes = [
-            pool.submit(_lane, folder / str(lane), -(-kills // LANES), -(-least // LANES), seed + lane)
-            for lane in range(LANES)
+        running = [
+            pool.submit(
+                _one_service, folder / str(part), -(-kills // SERVICES), -(-least // SERVICES), seed + part
+            )
+            for part in range(SERVICES)
         ]
-        parts = [lane.result() for lane in lanes]
+        parts = [service.result() for service in running]
     found = parts[0]
     for part in parts[1:]:
         found.add(part)
     return found
 
 
-def _lane(folder: Path, kills: int, least: int, seed: int) -> Kills:
+def _one_service(folder: Path, kills: int, least: int, seed: int) -> Kills:
     """Do a part of the kills with a service of its own."""
     service = Service(folder / "home", "counted_job")
     model, what = model_of_eight_steps(folder / "model")
@@ -106,20 +108,20 @@ def _lane(folder: Path, kills: int, least: int, seed: int) -> Kills:
             whole = _undisturbed(service, client, spec)
             print(f"  {what}, {len(FRAMES)} frames, {whole.times[-1]:.1f} s undisturbed", flush=True)
             found = Kills(whole.step_evaluations, [], [], [])
-            dice = random.Random(seed)
+            rng = random.Random(seed)
             while len(found.stages) < kills:
                 count = min(KILLS_A_RUN, kills - len(found.stages))
-                times = sorted(dice.uniform(0.0, whole.times[-1]) for _ in range(count))
-                _disturb(service, client, whole, [_mark(whole, at) for at in times], dice, found)
+                times = sorted(rng.uniform(0.0, whole.times[-1]) for _ in range(count))
+                _run_killed(service, client, whole, [_mark(whole, at) for at in times], rng, found)
             found.uniform = len(found.stages)
-            _fill_stages(service, client, whole, dice, found, least)
+            _fill_stages(service, client, whole, rng, found, least)
     finally:
         service.stop()
     return found
 
 
 def _fill_stages(
-    service: Service, client: Client, whole: _Whole, dice: random.Random, found: Kills, least: int
+    service: Service, client: Client, whole: _Whole, rng: random.Random, found: Kills, least: int
 ) -> None:
     """Kill on in the stages that chance has left out, at most so often that the benchmark ends."""
     for _ in range(4 * least * len(STAGES)):
@@ -129,8 +131,8 @@ def _fill_stages(
         marks = []
         for stage in missing[:KILLS_A_RUN]:
             events = [index for index, name in enumerate(whole.stages) if name == stage]
-            marks.append(Mark(dice.choice(events), 0.0))
-        _disturb(service, client, whole, sorted(marks, key=lambda mark: mark.event), dice, found)
+            marks.append(Mark(rng.choice(events), 0.0))
+        _run_killed(service, client, whole, sorted(marks, key=lambda mark: mark.event), rng, found)
 
 
 def _undisturbed(service: Service, client: Client, spec: JobSpec) -> _Whole:
@@ -162,8 +164,8 @@ def _mark(whole: _Whole, at: float) -> Mark:
     return Mark(event, max(0.0, at - whole.times[event]))
 
 
-def _disturb(
-    service: Service, client: Client, whole: _Whole, marks: list[Mark], dice: random.Random, found: Kills
+def _run_killed(
+    service: Service, client: Client, whole: _Whole, marks: list[Mark], rng: random.Random, found: Kills
 ) -> None:
     """Run the job once and kill at the marks: the worker once at most, since a second death fails the job."""
     clear(service.home)
@@ -171,7 +173,7 @@ def _disturb(
     folder = Path(whole.spec.output).parent
     for file in folder.parent.glob("out*/*.exr"):
         file.unlink()
-    worker_kill = dice.randrange(len(marks))
+    worker_kill = rng.randrange(len(marks))
     reached = [(whole.stages[mark.event], _ordinal(whole.stages, mark.event)) for mark in marks]
     job = client.submit(whole.spec).job
     events: list[Event] = []

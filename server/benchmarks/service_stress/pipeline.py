@@ -1,4 +1,4 @@
-"""Pipelines for the abuse benchmark's workers: the real job with its evaluations counted, and a quick one."""
+"""Pipelines for the stress benchmark's workers: the real job, its evaluations counted, and a quick one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Abuse a service in every way the protocol foresees, on loopback, and print what it cost.
+"""Stress a service in every way the protocol foresees, on loopback, and print what it cost.
 
     python -m benchmarks.service_stress.run           small, about two minutes
     python -m benchmarks.service_stress.run --full    50 kills and more, 10,000 bad messages, 200 clients;
@@ -17,7 +17,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.service_stress import clients, kills, messages
+from benchmarks.service_stress import bad_messages, clients, kills
 from benchmarks.service_stress.service import Service, describe_ms, percentile
 
 PING_P99_MS = 100.0
@@ -34,16 +34,16 @@ class Size:
     clients: int
     rounds: int
     unread: int
-    strangers: int
+    half_open: int
     keys: int
     jobs: int
 
 
-SMALL = Size(kills=6, messages=600, clients=50, rounds=5, unread=300, strangers=50, keys=6, jobs=10)
-FULL = Size(kills=50, messages=10_000, clients=200, rounds=20, unread=2000, strangers=300, keys=50, jobs=30)
+SMALL = Size(kills=6, messages=600, clients=50, rounds=5, unread=300, half_open=50, keys=6, jobs=10)
+FULL = Size(kills=50, messages=10_000, clients=200, rounds=20, unread=2000, half_open=300, keys=50, jobs=30)
 
 
-class Verdicts:
+class Requirements:
     """Collects what must hold and does not."""
 
     def __init__(self) -> None:
@@ -55,65 +55,69 @@ class Verdicts:
             self.broken.append(text)
 
 
-def kill_jobs(folder: Path, size: Size, verdicts: Verdicts) -> None:
+def kill_jobs(folder: Path, size: Size, requirements: Requirements) -> None:
     """kill -9 under jobs."""
     print("kill -9 under jobs", flush=True)
     found = kills.run(folder, size.kills)
     print(kills.describe(found), flush=True)
-    verdicts.require(found.frames_lost == 0, "frames were lost")
-    verdicts.require(found.files_differing == 0, "EXRs differ")
-    verdicts.require(found.events_wrong == 0, "events were lost, doubled or out of order")
+    requirements.require(found.frames_lost == 0, "frames were lost")
+    requirements.require(found.files_differing == 0, "EXRs differ")
+    requirements.require(found.events_wrong == 0, "events were lost, doubled or out of order")
     most = max(found.repeated, default=0)
-    verdicts.require(most <= found.step_evaluations, "more than a step was computed again")
+    requirements.require(most <= found.step_evaluations, "more than a step was computed again")
     least = min(found.stages.count(stage) for stage in kills.STAGES)
-    verdicts.require(size is not FULL or least >= kills.LEAST_IN_A_STAGE, "a stage had less than five kills")
+    requirements.require(
+        size is not FULL or least >= kills.LEAST_IN_A_STAGE, "a stage had less than five kills"
+    )
 
 
-def send_rubbish(service: Service, size: Size, verdicts: Verdicts) -> None:
+def send_bad_messages(service: Service, size: Size, requirements: Requirements) -> None:
     """Bad messages."""
     print("bad messages", flush=True)
-    answers = messages.run(service, size.messages)
-    print(messages.describe(answers), flush=True)
-    verdicts.require(answers.mutated * 3 >= answers.refused, "less than a third were mutations")
-    verdicts.require(answers.without_answer == 0, "messages stayed without an answer")
-    verdicts.require(answers.internal == 0, "answers had no code of their own")
-    verdicts.require(answers.crashes == 0, "the service crashed")
-    verdicts.require(percentile(answers.ping_ms, 0.99) < PING_P99_MS, "pings waited under bad messages")
+    answers = bad_messages.run(service, size.messages)
+    print(bad_messages.describe(answers), flush=True)
+    requirements.require(answers.mutated * 3 >= answers.refused, "less than a third were mutations")
+    requirements.require(answers.without_answer == 0, "messages stayed without an answer")
+    requirements.require(answers.internal == 0, "answers had no code of their own")
+    requirements.require(answers.crashes == 0, "the service crashed")
+    requirements.require(percentile(answers.ping_ms, 0.99) < PING_P99_MS, "pings waited under bad messages")
 
 
-def crowd_in(service: Service, size: Size, verdicts: Verdicts) -> None:
+def connect_many(service: Service, size: Size, requirements: Requirements) -> None:
     """Many clients at once."""
-    found = clients.crowd(service, size.clients, size.rounds)
+    found = clients.many_clients(service, size.clients, size.rounds)
     print(f"{size.clients} clients at once")
     print(f"  connected and answered    {describe_ms(found.first_ms)}")
     print(
         f"  all pinging at once       {describe_ms(found.later_ms)}; unanswered {found.unanswered}",
         flush=True,
     )
-    verdicts.require(found.unanswered == 0, "clients of the crowd stayed unanswered")
+    requirements.require(found.unanswered == 0, "clients of the many_clients stayed unanswered")
 
 
-def never_read(service: Service, size: Size, verdicts: Verdicts) -> None:
+def read_nothing(service: Service, size: Size, requirements: Requirements) -> None:
     """A client that never reads."""
-    found = clients.deaf(service, size.unread)
+    found = clients.non_reader(service, size.unread)
     print("a client that never reads")
     print(f"  asked for                 {found.asked_mib:.0f} MiB")
     print(f"  the service grew by       {found.grew_mib:.1f} MiB")
     print(f"  another client's ping     {describe_ms(found.ping_ms)}", flush=True)
-    verdicts.require(found.grew_mib <= READER_MIB, "a slow reader cost too much memory")
+    requirements.require(found.grew_mib <= READER_MIB, "a slow reader cost too much memory")
 
 
-def stay_half_open(service: Service, size: Size, verdicts: Verdicts) -> None:
+def stay_half_open(service: Service, size: Size, requirements: Requirements) -> None:
     """Connections without a handshake."""
-    found = clients.half_open(service, size.strangers)
+    found = clients.half_open(service, size.half_open)
     print("connections that stay half open")
     print(f"  opened, closed by service {found.opened}, {found.closed} within {found.closed_within_s:.1f} s")
     print(f"  another client's ping     {describe_ms(found.ping_ms)}", flush=True)
-    verdicts.require(found.closed == found.opened, "half-open connections stayed")
-    verdicts.require(percentile(found.ping_ms, 0.99) < PING_P99_MS, "pings waited for half-open connections")
+    requirements.require(found.closed == found.opened, "half-open connections stayed")
+    requirements.require(
+        percentile(found.ping_ms, 0.99) < PING_P99_MS, "pings waited for half-open connections"
+    )
 
 
-def try_keys(service: Service, size: Size, verdicts: Verdicts) -> None:
+def try_keys(service: Service, size: Size, requirements: Requirements) -> None:
     """Keys that must be refused."""
     found = clients.refused_keys(service, size.keys)
     print("wrong keys")
@@ -121,11 +125,11 @@ def try_keys(service: Service, size: Size, verdicts: Verdicts) -> None:
         f"  tried, refused            {found.tried}, {found.refused}; slowest {found.slowest_s:.1f} s",
         flush=True,
     )
-    verdicts.require(found.refused == found.tried, "a wrong key was not refused")
-    verdicts.require(found.slowest_s < REFUSAL_SECONDS, "a refusal took too long")
+    requirements.require(found.refused == found.tried, "a wrong key was not refused")
+    requirements.require(found.slowest_s < REFUSAL_SECONDS, "a refusal took too long")
 
 
-def fill_queue(service: Service, folder: Path, size: Size, verdicts: Verdicts) -> None:
+def fill_queue(service: Service, folder: Path, size: Size, requirements: Requirements) -> None:
     """Jobs of several clients."""
     found = clients.full_queue(service, folder, 5, size.jobs)
     print(f"{found.jobs} jobs of 5 clients")
@@ -134,30 +138,30 @@ def fill_queue(service: Service, folder: Path, size: Size, verdicts: Verdicts) -
     print(
         f"  places of first jobs      {sorted(found.first_places)}, all in {found.seconds:.1f} s", flush=True
     )
-    verdicts.require(found.frames_missing == 0, "frames of the queue are missing")
-    verdicts.require(found.events_wrong == 0, "events of the queue are wrong")
-    verdicts.require(sorted(found.first_places) == [1, 2, 3, 4, 5], "clients did not take turns")
+    requirements.require(found.frames_missing == 0, "frames of the queue are missing")
+    requirements.require(found.events_wrong == 0, "events of the queue are wrong")
+    requirements.require(sorted(found.first_places) == [1, 2, 3, 4, 5], "clients did not take turns")
 
 
-def abuse(size: Size, folder: Path, only: str = "all") -> list[str]:
+def stress(size: Size, folder: Path, only: str = "all") -> list[str]:
     """Do everything, or ``only`` the "kills" or the "clients", and return what does not hold."""
-    verdicts = Verdicts()
+    requirements = Requirements()
     if only != "kills":
-        _strange_clients(size, folder, verdicts)
+        _strange_clients(size, folder, requirements)
     if only != "clients":
-        kill_jobs(folder / "kills", size, verdicts)
-    return verdicts.broken
+        kill_jobs(folder / "kills", size, requirements)
+    return requirements.broken
 
 
-def _strange_clients(size: Size, folder: Path, verdicts: Verdicts) -> None:
+def _strange_clients(size: Size, folder: Path, requirements: Requirements) -> None:
     service = Service(folder / "strange" / "home", "quick_job")
     try:
-        fill_queue(service, folder / "queue", size, verdicts)
-        try_keys(service, size, verdicts)
-        stay_half_open(service, size, verdicts)
-        crowd_in(service, size, verdicts)
-        never_read(service, size, verdicts)
-        send_rubbish(service, size, verdicts)
+        fill_queue(service, folder / "queue", size, requirements)
+        try_keys(service, size, requirements)
+        stay_half_open(service, size, requirements)
+        connect_many(service, size, requirements)
+        read_nothing(service, size, requirements)
+        send_bad_messages(service, size, requirements)
     finally:
         service.stop()
 
@@ -172,8 +176,8 @@ def main() -> int:
     given = parser.parse_args()
     size = FULL if given.full else SMALL
     began = time.monotonic()
-    with tempfile.TemporaryDirectory(prefix="abuse-") as name:
-        broken = abuse(size, Path(name), given.only)
+    with tempfile.TemporaryDirectory(prefix="stress-") as name:
+        broken = stress(size, Path(name), given.only)
     print(f"{time.monotonic() - began:.0f} s; " + ("; ".join(broken) if broken else "all as it must be"))
     return 1 if broken else 0
 

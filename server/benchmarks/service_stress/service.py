@@ -1,4 +1,4 @@
-"""A service of its own for the abuse benchmark: private folder, loopback, small plates."""
+"""A service of its own for the stress benchmark: private folder, loopback, small plates."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Service:
 
     def __init__(self, home: Path, pipeline: str) -> None:
         self.home = home
-        self._arguments = ["--pipeline", f"abuse_pipeline:{pipeline}", "--device", "cpu"]
+        self._arguments = ["--pipeline", f"benchmarks.service_stress.pipeline:{pipeline}", "--device", "cpu"]
         self.start()
 
     def start(self) -> None:
@@ -52,7 +52,7 @@ class Service:
 
     def client(self) -> Client:
         """A client with the key of the service's own user."""
-        return Client(folder=self.home, name="abuse", attempts=6)
+        return Client(folder=self.home, name="stress", attempts=6)
 
     def guest(self, name: str) -> Connection:
         """Authorise a fresh key and return a connection with it."""

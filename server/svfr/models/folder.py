@@ -17,7 +17,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from platformdirs import user_data_path
 from safetensors.torch import save_file
 
 from svfr.errors import (
@@ -29,6 +28,7 @@ from svfr.errors import (
 )
 from svfr.models.networks import Networks, empty_networks
 from svfr.models.new_folder import new_folder
+from svfr.models.search import SEARCH_VARIABLE, search_folders, user_models_folder
 from svfr.models.spec import FileRecord, ModelSpec, Preset
 from svfr.models.tensor_files import check_safetensors
 from svfr_client.errors import SvfrError
@@ -49,7 +49,6 @@ __all__ = [
 ]
 
 SPEC_FILE = "model.json"
-SEARCH_VARIABLE = "SVFR_MODELS"
 
 
 @dataclass(frozen=True)
@@ -60,17 +59,6 @@ class ModelListing:
     folder: Path
     spec: ModelSpec | None
     problem: SvfrError | None
-
-
-def user_models_folder() -> Path:
-    """Return where this user's own models are; imports go there. It need not exist."""
-    return user_data_path("svfr", False) / "models"
-
-
-def search_folders() -> tuple[Path, ...]:
-    """Return the folders that hold model folders, first searched first; they need not exist."""
-    asked = [Path(p) for p in os.environ.get(SEARCH_VARIABLE, "").split(os.pathsep) if p]
-    return (*asked, user_models_folder(), Path(__file__).parents[1] / "data" / "models")
 
 
 def find_model(name_or_path: str) -> Path:

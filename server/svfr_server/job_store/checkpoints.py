@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from svfr_server.errors import CheckpointNameRefused
-from svfr_server.job_store.storage import storage_error
+from svfr_server.job_store.disk_errors import storage_error
 
 if TYPE_CHECKING:
     import torch

@@ -1,7 +1,7 @@
 """The SQLite file under the job store: opened privately, written in transactions, its failures typed.
 
 A full or vanished disk under the file raises :class:`~svfr_server.errors.StoreUnavailable`, with nothing of
-the transaction kept; the same call succeeds once the disk is mended.
+the transaction kept; the same call succeeds once the disk is fixed.
 """
 
 import os

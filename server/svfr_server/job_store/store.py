@@ -224,7 +224,7 @@ class JobStore:
                 self._database.execute("DELETE FROM jobs WHERE job = ?", (job,))
         return tuple(old)
 
-    def note(self, name: str, value: str) -> None:
+    def save_value(self, name: str, value: str) -> None:
         """Keep a word about the service itself from one start to the next."""
         with self._database.transaction():
             self._database.execute(
@@ -233,7 +233,7 @@ class JobStore:
                 (name, value),
             )
 
-    def noted(self, name: str) -> str | None:
+    def load_value(self, name: str) -> str | None:
         """Return what :meth:`note` kept, or None."""
         row = self._one("SELECT value FROM service WHERE name = ?", (name,))
         return None if row is None else str(row[0])

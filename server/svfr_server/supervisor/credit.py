@@ -23,7 +23,7 @@ class Account:
 
 
 class Accounts:
-    """The accounts of all connections, by routing id; the one heard longest ago goes first."""
+    """The accounts of all connections, by routing id; the one silent for longest goes first."""
 
     def __init__(self, window_bytes: int) -> None:
         self._window = window_bytes

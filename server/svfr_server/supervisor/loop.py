@@ -1,7 +1,7 @@
 """The process that owns the jobs: sockets, authentication, and the loop that joins everything.
 
 It never loads torch, so it starts in a moment, stays small and survives whatever the workers do. One
-thread, no step of the loop blocks: a client that sends rubbish, reads nothing or dies costs the others
+thread, no step of the loop blocks: a client that sends malformed data, reads nothing or dies costs the others
 nothing. The endpoints are ROUTER sockets with CURVE; one for clients, one on loopback for workers.
 """
 
@@ -27,11 +27,11 @@ from svfr_server.settings import LOOPBACK, ServerSettings
 from svfr_server.supervisor.credit import MAX_SENT_BYTES, SEND_MESSAGES, Accounts
 from svfr_server.supervisor.lock import InstanceLock
 from svfr_server.supervisor.memory_watch import give_back, resident_bytes
-from svfr_server.supervisor.request_handler import Front
+from svfr_server.supervisor.request_handler import RequestHandler
 from svfr_server.supervisor.scheduler import Scheduler
 from svfr_server.supervisor.streams import Streams
-from svfr_server.supervisor.worker_process import DEATHS, WorkerProcess
-from svfr_server.supervisor.zap_keys import CLIENT_DOMAIN, LOCAL_CLIENT, WORKER_DOMAIN, Gatekeeper, KeyRing
+from svfr_server.supervisor.worker_process import WORKER_EXITS, WorkerProcess
+from svfr_server.supervisor.zap_keys import CLIENT_DOMAIN, LOCAL_CLIENT, WORKER_DOMAIN, KeyCheck, KeyRing
 
 TICK_SECONDS = 0.5
 CLOSING_MS = 1000
@@ -39,7 +39,7 @@ MOST_MESSAGES_A_TURN = 200
 # No high-water mark: libzmq (4.3.5) stops a connection's input at one, and ends the process with an assertion
 # in stream_engine_base.cpp when that connection then breaks. Memory has a guard of its own.
 RECEIVE_MESSAGES = 0
-COMPLAIN_EVERY_SECONDS = 60.0
+REPORT_EVERY_SECONDS = 60.0
 STORE_PAUSE_SECONDS = 0.05
 DROP_EVERY_SECONDS = 5.0
 REBIND_SECONDS = 5.0
@@ -68,18 +68,18 @@ class Supervisor:
         self._worker_server_keys = KeyPair.new()
         self._context: zmq.Context[Any] = zmq.Context()
         self._context.set(zmq.MAX_SOCKETS, 4096)
-        self._gate = Gatekeeper(self._context, self._ring)
+        self._key_check = KeyCheck(self._context, self._ring)
         self._clients = self._bind(settings.listen, settings.port, self._server_keys, CLIENT_DOMAIN)
         self._inner = self._bind(LOOPBACK, 0, self._worker_server_keys, WORKER_DOMAIN)
-        self._deaths = self._context.socket(zmq.PULL)
-        self._deaths.bind(DEATHS)
+        self._exits = self._context.socket(zmq.PULL)
+        self._exits.bind(WORKER_EXITS)
         self._poller = zmq.Poller()
-        for each in (self._gate.socket, self._clients, self._inner, self._deaths):
+        for each in (self._key_check.socket, self._clients, self._inner, self._exits):
             self._poller.register(each, zmq.POLLIN)
         self._streams = Streams(self._store, settings.limits, self._send)
         self._scheduler = Scheduler(self._store, settings, self._spawn, self._tell, self._streams.pump)
         self._accounts = Accounts(settings.limits.credit_bytes)
-        self._front = Front(
+        self._requests = RequestHandler(
             self._store,
             self._scheduler,
             self._streams,
@@ -90,15 +90,15 @@ class Supervisor:
             self._send,
             self.stop,
         )
-        self._heard: deque[tuple[WorkerProcess, Message]] = deque()
-        self._deaths_heard: deque[int] = deque()
-        self._complain_at = 0.0
+        self._unhandled: deque[tuple[WorkerProcess, Message]] = deque()
+        self._exited: deque[int] = deque()
+        self._next_report_at = 0.0
         self._next_drop = 0.0
         self._stopping = False
         self._busy_at = self._next_tick = time.monotonic()
 
     def run(self) -> None:
-        """Serve until a shutdown request, SIGTERM, SIGINT or the idle limit; then park and tidy up."""
+        """Serve until a shutdown request, SIGTERM, SIGINT or the idle limit; then stop and tidy up."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self.stop())
         for job in self._store.requeue_interrupted():
@@ -156,38 +156,38 @@ class Supervisor:
 
     def _turn(self) -> None:
         ready = dict(self._poller.poll(int(TICK_SECONDS * 1000)))
-        if self._gate.socket in ready:
-            self._gate.answer()
-        if self._deaths in ready:
-            self._deaths_heard.append(int(self._deaths.recv()))
+        if self._key_check.socket in ready:
+            self._key_check.answer()
+        if self._exits in ready:
+            self._exited.append(int(self._exits.recv()))
         try:
             if self._clients in ready:
-                self._hear_clients()
+                self._receive_from_clients()
             self._work(self._inner in ready)
         except StoreUnavailable as problem:
-            self._wait_for_the_store(problem)
+            self._wait_for_store(problem)
 
     def _work(self, workers_speak: bool) -> None:
         """Do what changes jobs. What could not be stored is done again in the next turn."""
-        if workers_speak or self._heard or self._deaths_heard:
-            self._hear_workers()
+        if workers_speak or self._unhandled or self._exited:
+            self._handle_workers()
         self._scheduler.assign()
         if time.monotonic() >= self._next_tick:
             self._next_tick = time.monotonic() + TICK_SECONDS
-            self._scheduler.tend()
-            self._streams.tend()
+            self._scheduler.check_workers()
+            self._streams.resend()
             self._watch_idleness()
             self._watch_memory()
 
-    def _wait_for_the_store(self, problem: StoreUnavailable) -> None:
+    def _wait_for_store(self, problem: StoreUnavailable) -> None:
         """Say why nothing goes on. Workers wait too: what they say is left in their sockets."""
         now = time.monotonic()
-        if now >= self._complain_at:
-            self._complain_at = now + COMPLAIN_EVERY_SECONDS
+        if now >= self._next_report_at:
+            self._next_report_at = now + REPORT_EVERY_SECONDS
             _log.error("%s", problem)
         time.sleep(STORE_PAUSE_SECONDS)
 
-    def _hear_clients(self) -> None:
+    def _receive_from_clients(self) -> None:
         for _ in range(MOST_MESSAGES_A_TURN):
             try:
                 route, *frames = self._clients.recv_multipart(zmq.NOBLOCK, copy=False)
@@ -195,25 +195,25 @@ class Supervisor:
                 return
             self._busy_at = time.monotonic()
             client = str(route.get("User-Id"))
-            self._front.answer(route.bytes, client, [frame.bytes for frame in frames])
+            self._requests.answer(route.bytes, client, [frame.bytes for frame in frames])
 
-    def _hear_workers(self) -> None:
-        """Take in what workers have said, then their deaths: what one said before it died comes first."""
-        while self._heard or self._receive_from_worker():
-            worker, message = self._heard[0]
+    def _handle_workers(self) -> None:
+        """Take in what workers have said, then their exits: what one said before it died comes first."""
+        while self._unhandled or self._receive_from_worker():
+            worker, message = self._unhandled[0]
             try:
-                self._scheduler.heard(worker, message)
+                self._scheduler.handle(worker, message)
             except StoreUnavailable:
                 raise
             except Exception:
                 _log.exception("process %d sent something that could not be handled", worker.pid)
-            self._heard.popleft()
-        while self._deaths_heard:
-            self._bury(self._deaths_heard[0])
-            self._deaths_heard.popleft()
+            self._unhandled.popleft()
+        while self._exited:
+            self._worker_exited(self._exited[0])
+            self._exited.popleft()
 
     def _receive_from_worker(self) -> bool:
-        """Put the next message of a living worker into ``_heard``; False if there is none."""
+        """Put the next message of a living worker into ``_unhandled``; False if there is none."""
         while True:
             try:
                 route, *frames = self._inner.recv_multipart(zmq.NOBLOCK, copy=False)
@@ -222,25 +222,25 @@ class Supervisor:
             key = str(route.get("User-Id"))
             worker = next((w for w in self._scheduler.workers if w.keys.public == key), None)
             if worker is None:
-                continue  # it was buried, or is stopping after an error
+                continue  # it has exited, or is stopping after an error
             worker.route = route.bytes
             try:
-                self._heard.append((worker, unpack([frame.bytes for frame in frames])))
+                self._unhandled.append((worker, unpack([frame.bytes for frame in frames])))
             except WireError:
                 _log.exception("process %d sent something that could not be read", worker.pid)
                 continue
             return True
 
-    def _bury(self, serial: int) -> None:
+    def _worker_exited(self, serial: int) -> None:
         gone = next((w for w in self._scheduler.workers if w.serial == serial), None)
         if gone is not None:
-            self._gate.worker_keys.discard(gone.keys.public)
-        self._scheduler.died(serial)
+            self._key_check.worker_keys.discard(gone.keys.public)
+        self._scheduler.worker_exited(serial)
 
-    def _spawn(self, device: str, spares_memory: bool) -> WorkerProcess:
+    def _spawn(self, device: str, low_memory: bool) -> WorkerProcess:
         endpoint, key = _endpoint(self._inner), self._worker_server_keys.public
-        worker = WorkerProcess(device, self._settings, endpoint, key, self._context, spares_memory)
-        self._gate.worker_keys.add(worker.keys.public)
+        worker = WorkerProcess(device, self._settings, endpoint, key, self._context, low_memory)
+        self._key_check.worker_keys.add(worker.keys.public)
         return worker
 
     def _tell(self, worker: WorkerProcess, message: Message) -> None:
@@ -305,10 +305,10 @@ class Supervisor:
         give_back()
 
     def _close(self) -> None:
-        self._scheduler.park()
+        self._scheduler.stop_workers()
         (self._settings.home / CONNECTION_FILE).unlink(missing_ok=True)
         self._clients.close(linger=CLOSING_MS)  # the answer to a shutdown request still goes out
-        for each in (self._inner, self._deaths, self._gate.socket):
+        for each in (self._inner, self._exits, self._key_check.socket):
             each.close()
         self._context.term()
         self._store.close()

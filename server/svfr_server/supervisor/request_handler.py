@@ -51,8 +51,8 @@ _QUEUE_STATES = {"pause": QueueState.PAUSED, "resume": QueueState.OPEN, "drain":
 _log = logging.getLogger(__name__)
 
 
-class Front:
-    """The desk of one service. ``send`` delivers to a client, ``stop`` ends the service."""
+class RequestHandler:
+    """Answers the clients of one service. ``send`` delivers to a client, ``stop`` ends the service."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""Which job runs where: the queue, the workers, their deaths, cancellation.
+"""Which job runs where: the queue, the workers, their exits, cancellation.
 
 The scheduler holds no sockets; it is told what happened and says what to send. A job whose worker dies
 goes on once with a fresh worker and fails after the second death. A worker that says nothing for too long
@@ -19,7 +19,7 @@ from svfr_server.errors import StoreUnavailable, WorkerCrashed
 from svfr_server.job_store.folders import journal_folder, references_folder
 from svfr_server.job_store.store import JobStore
 from svfr_server.settings import ServerSettings
-from svfr_server.supervisor.progress_pace import Pace
+from svfr_server.supervisor.stall_timeout import StallTimeout
 from svfr_server.supervisor.worker_process import WorkerProcess
 
 MOST_ATTEMPTS = 2
@@ -45,7 +45,7 @@ class QueueState(enum.Enum):
 class Scheduler:
     """Moves jobs between the store and the workers.
 
-    ``spawn(device, spare_memory)`` starts a worker; ``tell(worker, message)`` sends to it;
+    ``spawn(device, low_memory)`` starts a worker; ``tell(worker, message)`` sends to it;
     ``changed(job)`` is called after every new event.
     """
 
@@ -64,9 +64,9 @@ class Scheduler:
         self._changed = changed
         self._workers: dict[str, WorkerProcess] = {}
         self._written: dict[str, set[tuple[int, str]]] = {}
-        self._sparing: set[str] = set()
+        self._low_memory_jobs: set[str] = set()
         self._prune_at = 0.0
-        self.queue = QueueState(store.noted(_STATE) or QueueState.OPEN.value)
+        self.queue = QueueState(store.load_value(_STATE) or QueueState.OPEN.value)
 
     @property
     def workers(self) -> tuple[WorkerProcess, ...]:
@@ -80,7 +80,7 @@ class Scheduler:
 
     def set_queue(self, state: QueueState) -> None:
         """Open, pause or drain the queue. A drain ends with the service, so it is not kept."""
-        self._store.note(_STATE, (QueueState.OPEN if state is QueueState.DRAINING else state).value)
+        self._store.save_value(_STATE, (QueueState.OPEN if state is QueueState.DRAINING else state).value)
         self.queue = state
         _log.info("the queue is %s", state.value)
 
@@ -95,12 +95,12 @@ class Scheduler:
             job = self._store.next_queued()
             if job is None:
                 return
-            is_sparing = job in self._sparing
-            if worker is not None and is_sparing and not worker.spares_memory:
+            needs_low_memory = job in self._low_memory_jobs
+            if worker is not None and needs_low_memory and not worker.low_memory:
                 self._stop(worker)  # its successor takes the job
                 continue
             if worker is None:
-                worker = self._workers[device] = self._spawn(device, is_sparing)
+                worker = self._workers[device] = self._spawn(device, needs_low_memory)
             self._start(worker, job)
 
     def cancel(self, job: str) -> JobStatus:
@@ -108,8 +108,8 @@ class Scheduler:
         status = self._store.request_cancel(job)
         worker = self._worker_of(job)
         if worker is not None and worker.kill_at is None:
-            assert worker.pace is not None
-            worker.kill_at = worker.pace.cancel_until(time.monotonic())
+            assert worker.stall is not None
+            worker.kill_at = worker.stall.cancel_deadline(time.monotonic())
             if worker.route is not None:
                 self._tell(worker, Message("cancel", {"job": job}))
         if status.state.is_final:
@@ -117,39 +117,39 @@ class Scheduler:
             self._changed(job)
         return status
 
-    def heard(self, worker: WorkerProcess, message: Message) -> None:
-        """Take in what a worker says. Raises StoreUnavailable, after which the same may be said again."""
+    def handle(self, worker: WorkerProcess, message: Message) -> None:
+        """Handle what a worker says. Raises StoreUnavailable, after which the same may be said again."""
         body = message.body
         if message.op == "ready":
             if worker.job is not None:
                 self._send_job(worker)
-        elif worker.job is None or worker.pace is None or body.get("job") != worker.job:
+        elif worker.job is None or worker.stall is None or body.get("job") != worker.job:
             _log.warning("process %d speaks of a job it does not have", worker.pid)
         elif message.op == "report":
             self._report(worker.job, str(body["kind"]), body["body"])
-            worker.pace.note(time.monotonic(), str(body["kind"]), body["body"])
+            worker.stall.note(time.monotonic(), str(body["kind"]), body["body"])
         elif message.op == "done":
             self._end(worker, JobState.DONE, body["result"])
         elif message.op == "cancelled":
             self._end(worker, JobState.CANCELLED, {})
-        elif message.op == "spare":
-            self._start_over_sparing(worker, str(body["reason"]))
+        elif message.op == "low_memory":
+            self._retry_in_fresh_process(worker, str(body["reason"]))
         elif message.op == "failed":
             self._fail(worker, body["error"])
             worker.is_stopping = bool(body["is_last"])
 
-    def died(self, serial: int) -> None:
-        """Take in that a worker's process has ended; raises StoreUnavailable as :meth:`heard`."""
+    def worker_exited(self, serial: int) -> None:
+        """Handle that a worker's process has ended; raises StoreUnavailable as :meth:`handle`."""
         worker = next((w for w in self._workers.values() if w.serial == serial), None)
         if worker is None:
             return
         job = worker.job
         if job is not None:
-            self._after_death(worker, job)
+            self._after_exit(worker, job)
         del self._workers[worker.device]
 
-    def _after_death(self, worker: WorkerProcess, job: str) -> None:
-        how = worker.how_it_ended()
+    def _after_exit(self, worker: WorkerProcess, job: str) -> None:
+        how = worker.exit_reason()
         status = self._store.status(job)
         _log.warning("the worker was %s", how, extra={"job": job})
         if status.cancel_requested:
@@ -163,8 +163,8 @@ class Scheduler:
             worker.job = None
             self._changed(job)
 
-    def tend(self) -> None:
-        """Do what is due: kill workers that are stuck, end those idle for too long, forget old jobs."""
+    def check_workers(self) -> None:
+        """Do what is due: kill workers that have stalled, end those idle for too long, forget old jobs."""
         now = time.monotonic()
         for worker in list(self._workers.values()):
             if worker.kill_at is not None and now >= worker.kill_at:
@@ -172,9 +172,9 @@ class Scheduler:
                 _log.warning("process %d %s and is killed", worker.pid, why)
                 worker.kill_at = None
                 worker.kill(f"it {why}")
-            elif worker.job is not None and worker.pace is not None and now >= worker.pace.stuck_at:
+            elif worker.job is not None and worker.stall is not None and now >= worker.stall.stalled_at:
                 _log.warning("process %d is stuck and is killed", worker.pid, extra={"job": worker.job})
-                worker.pace.note(now)  # its death is reported in a moment
+                worker.stall.note(now)  # its death is reported in a moment
                 worker.kill("it was stuck")
             elif worker.is_stopping or worker.job is not None:
                 continue
@@ -183,7 +183,7 @@ class Scheduler:
         if now >= self._prune_at:
             self._prune(now)
 
-    def park(self) -> None:
+    def stop_workers(self) -> None:
         """Stop every worker; what ran is queued again and goes on after the next start."""
         for worker in self._workers.values():
             if worker.route is not None:
@@ -205,24 +205,24 @@ class Scheduler:
         self._store.start_attempt(job, worker.device)
         self._written[job] = self._store.written_frames(job)
         worker.job = job
-        worker.pace = Pace(self._settings.patience, time.monotonic())
+        worker.stall = StallTimeout(self._settings.timeouts, time.monotonic())
         self._changed(job)
         _log.info("job starts on %s in process %d", worker.device, worker.pid, extra={"job": job})
         if worker.route is not None:
             self._send_job(worker)
 
-    def _start_over_sparing(self, worker: WorkerProcess, reason: str) -> None:
-        """Give the job to a fresh process that spares memory: what is left of this one is fragmented."""
+    def _retry_in_fresh_process(self, worker: WorkerProcess, reason: str) -> None:
+        """Give the job to a fresh process that uses less memory: what is left of this one is fragmented."""
         job = str(worker.job)
         self._store.requeue(job, reason)
-        self._sparing.add(job)
+        self._low_memory_jobs.add(job)
         worker.job = None
         worker.is_stopping = True
         self._changed(job)
 
     def _stop(self, worker: WorkerProcess) -> None:
         worker.is_stopping = True
-        worker.kill_at = time.monotonic() + self._settings.patience.cancel_s
+        worker.kill_at = time.monotonic() + self._settings.timeouts.cancel_s
         self._tell(worker, Message("stop"))
 
     def _worker_of(self, job: str) -> WorkerProcess | None:
@@ -257,7 +257,7 @@ class Scheduler:
     def _end(self, worker: WorkerProcess, state: JobState, body: Mapping[str, Any]) -> None:
         job = str(worker.job)
         self._store.finish(job, state, body)
-        worker.job = worker.pace = worker.kill_at = None
+        worker.job = worker.stall = worker.kill_at = None
         worker.idle_since = time.monotonic()
         self._forget(job)
         _log.info("job is %s", state.value, extra={"job": job})
@@ -265,7 +265,7 @@ class Scheduler:
 
     def _forget(self, job: str) -> None:
         self._written.pop(job, None)
-        self._sparing.discard(job)
+        self._low_memory_jobs.discard(job)
         shutil.rmtree(journal_folder(self._settings.home, job), ignore_errors=True)
 
     def _prune(self, now: float) -> None:

@@ -26,7 +26,7 @@ class _Stream:
     request: str
     sent: int
     acknowledged: int
-    heard: float
+    last_heard: float
 
 
 class Streams:
@@ -55,7 +55,7 @@ class Streams:
         stream = self._streams.get((client, ack.job))
         if stream is not None:
             stream.acknowledged = max(stream.acknowledged, min(ack.seq, stream.sent))
-            stream.heard = time.monotonic()
+            stream.last_heard = time.monotonic()
             self.pump(ack.job)
 
     def forget(self, client: bytes) -> None:
@@ -77,11 +77,11 @@ class Streams:
         for key in [key for key in self._streams if key[0] == client]:
             self._pump_one(key)
 
-    def tend(self) -> None:
+    def resend(self) -> None:
         """Retry what could not be sent, and forget clients that have been silent for too long."""
         oldest = time.monotonic() - SILENCE_SECONDS
         for key, stream in list(self._streams.items()):
-            if stream.sent > stream.acknowledged and stream.heard < oldest:
+            if stream.sent > stream.acknowledged and stream.last_heard < oldest:
                 del self._streams[key]
             else:
                 self._pump_one(key)

@@ -20,16 +20,16 @@ import zmq
 from svfr_client.connection import KeyPair
 from svfr_client.records import to_plain
 from svfr_server.settings import ServerSettings
-from svfr_server.supervisor.progress_pace import Pace
+from svfr_server.supervisor.stall_timeout import StallTimeout
 
-DEATHS = "inproc://worker-deaths"
+WORKER_EXITS = "inproc://worker-exits"
 _log = logging.getLogger(__name__)
 
 
 class WorkerProcess:
     """A running worker for one device. ``route`` is its routing id once it has said that it is ready.
 
-    ``spares_memory``: it began with less memory in use, after another had run out of it.
+    ``low_memory``: it began with less memory in use, after another had run out of it.
     """
 
     _serial = 0
@@ -41,7 +41,7 @@ class WorkerProcess:
         endpoint: str,
         server_key: str,
         context: "zmq.Context",
-        spares_memory: bool = False,
+        low_memory: bool = False,
     ) -> None:
         WorkerProcess._serial += 1
         self.serial = WorkerProcess._serial
@@ -49,15 +49,15 @@ class WorkerProcess:
         self.keys = KeyPair.new()
         self.route: bytes | None = None
         self.job: str | None = None
-        self.pace: Pace | None = None
-        self.spares_memory = spares_memory
+        self.stall: StallTimeout | None = None
+        self.low_memory = low_memory
         self.idle_since = time.monotonic()
         self.kill_at: float | None = None
         self.is_stopping = False
         self._killed_because = ""
         command = [sys.executable, "-m", "svfr_server.worker.main"]
         self._process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, env=worker_environment(device, spares_memory)
+            command, stdin=subprocess.PIPE, env=worker_environment(device, low_memory)
         )
         start = {
             "endpoint": endpoint,
@@ -71,7 +71,7 @@ class WorkerProcess:
             "protected": [str(folder) for folder in settings.protected],
             "pipeline": settings.pipeline,
             "umask": settings.umask,
-            "spares_memory": spares_memory,
+            "low_memory": low_memory,
         }
         assert self._process.stdin is not None
         try:
@@ -99,7 +99,7 @@ class WorkerProcess:
             self._process.kill()
             self._process.wait()
 
-    def how_it_ended(self) -> str:
+    def exit_reason(self) -> str:
         """Return in plain words why the process is gone."""
         code = self._process.wait()
         if self._killed_because:
@@ -114,15 +114,15 @@ class WorkerProcess:
     def _wait(self, context: "zmq.Context") -> None:
         self._process.wait()
         try:
-            with context.socket(zmq.PUSH) as deaths:
-                deaths.linger = 0
-                deaths.connect(DEATHS)
-                deaths.send(str(self.serial).encode("ascii"))
+            with context.socket(zmq.PUSH) as exits:
+                exits.linger = 0
+                exits.connect(WORKER_EXITS)
+                exits.send(str(self.serial).encode("ascii"))
         except zmq.ZMQError:
             _log.debug("worker %d ended after its supervisor", self.serial)
 
 
-def worker_environment(device: str, spares_memory: bool = False) -> dict[str, str]:
+def worker_environment(device: str, low_memory: bool = False) -> dict[str, str]:
     """Return the worker's environment: our packages, its GPU, and no $OCIO.
 
     A job's colour config is what its client claims; a config that happens to be set where the service was
@@ -130,7 +130,7 @@ def worker_environment(device: str, spares_memory: bool = False) -> dict[str, st
     """
     environment = package_environment()
     environment.pop("OCIO", None)
-    if spares_memory:
+    if low_memory:
         # Blocks that can grow leave no gaps between them (PyTorch, "CUDA semantics", memory management).
         environment.setdefault("PYTORCH_CUDA_ALLOC_CONF", "expandable_segments:True")
     if device.startswith("cuda:"):

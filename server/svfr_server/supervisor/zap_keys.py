@@ -101,7 +101,7 @@ def _load_or_make(path: Path) -> KeyPair:
         ) from problem
 
 
-class Gatekeeper:
+class KeyCheck:
     """Answers ZeroMQ's authentication requests (RFC 27, ZAP) from the supervisor's own loop.
 
     Without a ZAP handler libzmq would let any CURVE client in. ``worker_keys`` changes as workers come

@@ -1,7 +1,7 @@
 """Looks at every file the worker opens, at the moment it is opened.
 
 Roots that are checked only before a job do not hold: a link may be swapped while it runs. Python tells of
-every file it is about to open, rename or create (audit events, PEP 578), whichever module asks; the gate
+every file it is about to open, rename or create (audit events, PEP 578), whichever module asks; the guard
 judges the real path then. Libraries that open files in C do not ask Python: EXR headers are always read by
 Python first, and where the kernel offers it ``landlock.py`` holds the roots against everything.
 """
@@ -24,11 +24,11 @@ _ENDING = ".exr"
 _SCRATCH_ENDING = ".tmp.exr"
 
 
-class Gate:
+class FileGuard:
     """Judges the files of one job. Use it as a context manager around the pipeline.
 
     ``home`` is the service's own folder: its own notes there are not the job's. ``appears`` is told the path
-    of every output just before it appears under its name. The gate raises PathForbidden and SourceChanged
+    of every output just before it appears under its name. The guard raises PathForbidden and SourceChanged
     inside the pipeline, where the file would have been opened.
     """
 
@@ -47,12 +47,12 @@ class Gate:
         self._home = home
         self._scratch = (Path(tempfile.gettempdir()),)
 
-    def __enter__(self) -> "Gate":
-        _post.gate = self
+    def __enter__(self) -> "FileGuard":
+        _hook.guard = self
         return self
 
     def __exit__(self, *_: object) -> None:
-        _post.gate = None
+        _hook.guard = None
 
     def opens(self, path: str, flags: int) -> None:
         """Judge a file that is about to be opened."""
@@ -87,29 +87,29 @@ class Gate:
         )
 
 
-class _Post:
-    """Where the interpreter's one hook, which cannot be removed, finds the gate of the running job."""
+class _AuditHook:
+    """Where the interpreter's one hook, which cannot be removed, finds the guard of the running job."""
 
     def __init__(self) -> None:
-        self.gate: Gate | None = None
+        self.guard: FileGuard | None = None
         self._judging = threading.local()
 
-    def hear(self, event: str, arguments: tuple[Any, ...]) -> None:
-        gate = self.gate
-        if gate is None or (event != "open" and event not in _CREATING):
+    def judge(self, event: str, arguments: tuple[Any, ...]) -> None:
+        guard = self.guard
+        if guard is None or (event != "open" and event not in _CREATING):
             return
         if getattr(self._judging, "now", False):
-            return  # what the gate itself touches
+            return  # what the guard itself touches
         self._judging.now = True
         try:
             if event == "open":
                 path, _, flags = arguments
                 if isinstance(path, str | bytes | os.PathLike):
-                    gate.opens(_absolute(path), int(flags or 0))
+                    guard.opens(_absolute(path), int(flags or 0))
             elif event == "os.rename":
-                gate.renames(_absolute(arguments[1]))
+                guard.renames(_absolute(arguments[1]))
             else:
-                gate.creates(_absolute(arguments[_CREATING[event]]))
+                guard.creates(_absolute(arguments[_CREATING[event]]))
         finally:
             self._judging.now = False
 
@@ -123,9 +123,9 @@ def _raise(problem: Exception | None) -> None:
         raise problem
 
 
-_post = _Post()
+_hook = _AuditHook()
 
 
 def install() -> None:
     """Put the hook into this interpreter; once for each worker process."""
-    sys.addaudithook(_post.hear)
+    sys.addaudithook(_hook.judge)

@@ -13,8 +13,8 @@ import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
+from svfr.models.search import search_folders
 from svfr_server.roots import PathRoots
-from svfr_server.settings import model_folders
 
 _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446  # the same number on every architecture
 _VERSION_FLAG, _PATH_BENEATH, _NO_NEW_PRIVILEGES = 1, 1, 38
@@ -77,7 +77,10 @@ def confine(roots: PathRoots, home: Path) -> bool:
         return False
     try:
         own = [Path(tempfile.gettempdir()), home]
-        libraries = [*map(Path, (sys.prefix, sys.base_prefix, *_SYSTEM_FOLDERS, *sys.path)), *model_folders()]
+        libraries = [
+            *map(Path, (sys.prefix, sys.base_prefix, *_SYSTEM_FOLDERS, *sys.path)),
+            *search_folders(),
+        ]
         _allow(ruleset, [*roots.read, *libraries], _READ & handled)
         _allow(ruleset, roots.write, handled)
         _allow(ruleset, [*own, *map(Path, _WRITABLE)], handled)

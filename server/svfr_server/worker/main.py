@@ -29,17 +29,17 @@ from svfr_client.records import from_plain, to_plain
 from svfr_server.errors import InternalFailure, OutOfDeviceMemory
 from svfr_server.job_store.cache import CacheKeeper
 from svfr_server.job_store.checkpoints import CheckpointStore
+from svfr_server.job_store.disk_errors import storage_error
 from svfr_server.job_store.folders import checkpoint_folder, journal_folder, references_folder
-from svfr_server.job_store.storage import storage_error
 from svfr_server.logs import log_job, log_to_folder, log_to_stderr
 from svfr_server.roots import PathRoots
 from svfr_server.worker import file_guard, landlock
-from svfr_server.worker.late_models import LateModels
+from svfr_server.worker.lazy_models import LazyModels
 from svfr_server.worker.link import JobReporter, WorkerLink
-from svfr_server.worker.out_of_memory import figures, is_device_lost, is_out_of_memory, let_go
+from svfr_server.worker.out_of_memory import describe_memory, free_unused, is_device_lost, is_out_of_memory
 from svfr_server.worker.references import ReferenceKeeper
 from svfr_server.worker.resume import Resumption
-from svfr_server.worker.scratch import take_scratch
+from svfr_server.worker.scratch import make_scratch_folder
 from svfr_server.worker.sources import Sources
 
 CANCELLED = "CANCELLED"
@@ -50,7 +50,7 @@ MOST_TEXT = 2000
 _log = logging.getLogger(__name__)
 
 
-class _MemoryGaveOut(Exception):
+class _OutOfMemory(Exception):
     """The job ran out of memory; what it held is not referred to any more."""
 
 
@@ -70,10 +70,10 @@ class Worker:
         self._home = Path(start["home"])
         self._roots = roots_of(start)
         self._pipeline = str(start["pipeline"])
-        self._began_sparing = bool(start["spares_memory"])
+        self._began_low_memory = bool(start["low_memory"])
         keys = from_plain(KeyPair, start["keys"], "keys")
         self._link = WorkerLink(str(start["endpoint"]), str(start["server_key"]), keys)
-        self._models = LateModels(str(start["device"]), self._began_sparing)
+        self._models = LazyModels(str(start["device"]), self._began_low_memory)
 
     def serve(self) -> None:
         """Take jobs until "stop"."""
@@ -95,13 +95,13 @@ class Worker:
         finally:
             log_job(None)
         self._link.send(answer)
-        return answer.op != "spare" and not answer.body.get("is_last", False)
+        return answer.op != "low_memory" and not answer.body.get("is_last", False)
 
     def _outcome(self, job: str, message: Message) -> Message:
         try:
             spec = JobSpec.from_json(join_bulk(message.body["spec"], message.buffers))
             raise_problems(self._roots.problems(spec))
-            return self._climb_down(_Work(job, spec, message.body.get("redo_of")))
+            return self._retry_with_less_memory(_Work(job, spec, message.body.get("redo_of")))
         except SvfrError as problem:
             if problem.code == CANCELLED:
                 return Message("cancelled", {"job": job})
@@ -114,29 +114,29 @@ class Worker:
             text = f"{type(problem).__name__}: {problem}"
             return _failed(job, InternalFailure(text, remedy="See the server's log."))
 
-    def _climb_down(self, work: _Work) -> Message:
-        """Run the job; when memory gives out, go down the ladder of ``memory.py``."""
+    def _retry_with_less_memory(self, work: _Work) -> Message:
+        """Run the job; when memory gives out, again with less in use (``out_of_memory.py``)."""
         try:
             return self._done(work)
-        except _MemoryGaveOut:
-            let_go()
-        if not self._models.spares_memory:
-            _log.warning("memory gave out; the networks take turns from now on: %s", figures())
-            self._models.spare_memory()
-            let_go()
+        except _OutOfMemory:
+            free_unused()
+        if not self._models.low_memory:
+            _log.warning("memory gave out; the networks take turns from now on: %s", describe_memory())
+            self._models.use_less_memory()
+            free_unused()
             try:
                 return self._done(work)
-            except _MemoryGaveOut:
-                let_go()
-        if not self._began_sparing:
-            reason = f"memory gave out ({figures()}); a fresh process with less in use goes on"
-            return Message("spare", {"job": work.job, "reason": reason})
-        text = f"Memory did not suffice, even with the least in use: {figures()}."
+            except _OutOfMemory:
+                free_unused()
+        if not self._began_low_memory:
+            reason = f"memory gave out ({describe_memory()}); a fresh process with less in use goes on"
+            return Message("low_memory", {"job": work.job, "reason": reason})
+        text = f"Memory did not suffice, even with the least in use: {describe_memory()}."
         remedy = "Close other programs that use the device, or choose a smaller model."
         return _failed(work.job, OutOfDeviceMemory(text, remedy=remedy), is_last=True)
 
     def _done(self, work: _Work) -> Message:
-        """Run the job to its end; raises _MemoryGaveOut without a reference to what was computed."""
+        """Run the job to its end; raises _OutOfMemory without a reference to what was computed."""
         try:
             result = self._compute(work)
             return Message("done", {"job": work.job, "result": _summary(result)})
@@ -147,7 +147,7 @@ class Worker:
             if not is_out_of_memory(problem):
                 raise
             _log.warning("out of memory: %s", problem)
-        raise _MemoryGaveOut
+        raise _OutOfMemory
 
     def _compute(self, work: _Work) -> Any:
         run_job = load_pipeline(self._pipeline)
@@ -166,7 +166,7 @@ class Worker:
             reporter.report(one)
 
         cancelled = partial(self._link.is_cancelled, work.job)
-        with file_guard.Gate(work.spec, self._roots, sources, resumption.appears, self._home):
+        with file_guard.FileGuard(work.spec, self._roots, sources, resumption.appears, self._home):
             result = run_job(resumption.spec_to_run(), self._models, report, cancelled, references)
         sources.check_all()
         return result
@@ -228,7 +228,7 @@ def main() -> None:
     threading.Thread(target=_watch_lifeline, daemon=True).start()
     if start["umask"] is not None:
         os.umask(int(start["umask"]))
-    take_scratch(Path(start["home"]), device)
+    make_scratch_folder(Path(start["home"]), device)
     file_guard.install()
     if landlock.confine(roots_of(start), Path(start["home"])):
         _log.info("the kernel holds this process inside the roots")

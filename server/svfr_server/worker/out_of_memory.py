@@ -36,7 +36,7 @@ def is_device_lost(problem: BaseException) -> bool:
     return isinstance(problem, RuntimeError) and any(words in text for words in _DEVICE_LOST)
 
 
-def let_go() -> None:
+def free_unused() -> None:
     """Give back what nobody uses any more."""
     gc.collect()
     torch = sys.modules.get("torch")
@@ -44,7 +44,7 @@ def let_go() -> None:
         torch.cuda.empty_cache()
 
 
-def figures() -> str:
+def describe_memory() -> str:
     """Return in words how much memory there is, and how much this process took at most."""
     torch = sys.modules.get("torch")
     if torch is not None and torch.cuda.is_available():
@@ -66,7 +66,7 @@ def _gib(count: int) -> str:
     return f"{count / 2**30:.1f} GiB"
 
 
-class SparingModels:
+class LowMemoryModels:
     """A model cache whose networks take turns in the device's memory.
 
     While pictures are encoded or decoded, which takes the most, the UNet waits in the machine's memory, and
@@ -82,7 +82,7 @@ class SparingModels:
         model = self._cache.get(name)
         known = self._models.get(id(model))
         if known is None:
-            self._models = {id(model): (model, replace(model, codec=cast(Any, TurnTakingCodec(model))))}
+            self._models = {id(model): (model, replace(model, codec=cast(Any, OffloadingCodec(model))))}
             known = self._models[id(model)]
         return known[1]
 
@@ -90,7 +90,7 @@ class SparingModels:
         return getattr(self._cache, name)
 
 
-class TurnTakingCodec:
+class OffloadingCodec:
     """A model's codec that sends the UNet away while it works, and goes itself afterwards."""
 
     def __init__(self, model: "Model") -> None:
@@ -117,6 +117,6 @@ class TurnTakingCodec:
             result: torch.Tensor = work(values.to(self._device))
         finally:
             self._codec.to("cpu")
-            let_go()
+            free_unused()
             self._unet.to(self._device)
         return result

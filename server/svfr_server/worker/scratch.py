@@ -14,7 +14,7 @@ from svfr_client.connection import make_private_folder
 from svfr_client.errors import SvfrError
 
 
-def take_scratch(home: Path, device: str) -> Path:
+def make_scratch_folder(home: Path, device: str) -> Path:
     """Empty this worker's scratch folder, make it this process's place for temporary files, return it."""
     name = hashlib.sha256(f"{home.resolve()} {device}".encode()).hexdigest()[:16]
     folder = Path(tempfile.gettempdir()) / f"svfr-worker-{name}"

@@ -1,11 +1,11 @@
-"""The abuse benchmark holds at its smallest size, and would notice what it looks for."""
+"""The stress benchmark holds at its smallest size, and would notice what it looks for."""
 
 import re
 from pathlib import Path
 
 import pytest
 
-from benchmarks.service_stress import clients, kills, messages, run, service
+from benchmarks.service_stress import bad_messages, clients, kills, run, service
 from benchmarks.service_stress.service import Service
 
 
@@ -17,10 +17,10 @@ def random_model(folder: Path) -> tuple[str, str]:
 def test_a_tiny_abuse_is_survived(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(kills, "LANES", 1)
+    monkeypatch.setattr(kills, "SERVICES", 1)
     monkeypatch.setattr(kills, "model_of_eight_steps", random_model)
-    size = run.Size(kills=2, messages=150, clients=10, rounds=2, unread=60, strangers=5, keys=2, jobs=5)
-    assert run.abuse(size, tmp_path) == []
+    size = run.Size(kills=2, messages=150, clients=10, rounds=2, unread=60, half_open=5, keys=2, jobs=5)
+    assert run.stress(size, tmp_path) == []
     printed = capsys.readouterr().out
     for figure in ("frames lost", "EXRs differing", "crashes", "without an answer"):
         assert re.search(rf"{figure} +0\n", printed), figure
@@ -33,10 +33,10 @@ def test_evaluations_made_again_are_told_from_new_ones() -> None:
 
 
 def test_a_verdict_is_kept_when_something_does_not_hold() -> None:
-    verdicts = run.Verdicts()
-    verdicts.require(True, "fine")
-    verdicts.require(False, "frames were lost")
-    assert verdicts.broken == ["frames were lost"]
+    requirements = run.Requirements()
+    requirements.require(True, "fine")
+    requirements.require(False, "frames were lost")
+    assert requirements.broken == ["frames were lost"]
 
 
 def test_a_frame_that_is_missing_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -53,7 +53,7 @@ def test_a_frame_that_is_missing_is_noticed(tmp_path: Path, monkeypatch: pytest.
 def test_a_third_of_the_bad_messages_are_valid_but_for_one_field(tmp_path: Path) -> None:
     running = Service(tmp_path / "home", "quick_job")
     try:
-        answers = messages.run(running, 100)
+        answers = bad_messages.run(running, 100)
     finally:
         running.stop()
     assert answers.mutated * 3 >= answers.refused == 100

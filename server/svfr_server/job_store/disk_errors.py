@@ -16,7 +16,7 @@ def storage_error(problem: OSError) -> SvfrError:
     if problem.errno in _FULL:
         return DiskIsFull(f"A file cannot be written: {why}.", path=path, remedy=f"Free space. {_AGAIN}")
     if problem.errno in _READ_ONLY:
-        remedy = f"Mend the permissions. {_AGAIN}"
+        remedy = f"Fix the permissions. {_AGAIN}"
         return StorageFailed(f"The file system refuses: {why}.", path=path, remedy=remedy)
     remedy = f"See whether the disk or share is still there. {_AGAIN}"
     return StorageFailed(f"A file cannot be reached: {why}.", path=path, remedy=remedy)

@@ -3,28 +3,28 @@
 from typing import Any
 
 
-class LateModels:
+class LazyModels:
     """Stands for a :class:`svfr_restore.plan.models.ModelCache` and becomes it on first use.
 
     Making it loads torch, which takes seconds: a worker says that it is ready before that, and a pipeline
-    without models never pays. ``spares_memory``: see ``memory.py``.
+    without models never pays. ``low_memory``: see ``out_of_memory.py``.
     """
 
-    def __init__(self, device: str, spares_memory: bool = False) -> None:
+    def __init__(self, device: str, low_memory: bool = False) -> None:
         self._device = device
-        self.spares_memory = spares_memory
+        self.low_memory = low_memory
         self._cache: Any = None
 
-    def spare_memory(self) -> None:
+    def use_less_memory(self) -> None:
         """Let go of what is loaded; from now on the networks take turns in the device's memory."""
         self._cache = None
-        self.spares_memory = True
+        self.low_memory = True
 
     def __getattr__(self, name: str) -> Any:
         if self._cache is None:
             from svfr_restore.plan.models import ModelCache
-            from svfr_server.worker.out_of_memory import SparingModels
+            from svfr_server.worker.out_of_memory import LowMemoryModels
 
             cache = ModelCache(self._device)
-            self._cache = SparingModels(cache) if self.spares_memory else cache
+            self._cache = LowMemoryModels(cache) if self.low_memory else cache
         return getattr(self._cache, name)

@@ -9,26 +9,26 @@ from collections import deque
 from collections.abc import Mapping
 from typing import Any
 
-from svfr_server.settings import Patience
+from svfr_server.settings import WorkerTimeouts
 
 MEDIANS = 3.0
 _REMEMBERED = 101
 
 
-class Pace:
+class StallTimeout:
     """The signs of life of one worker with one job; ``now`` is always on the monotonic clock."""
 
-    def __init__(self, patience: Patience, now: float) -> None:
-        self._patience = patience
-        self._heard = self._stepped = now
+    def __init__(self, timeouts: WorkerTimeouts, now: float) -> None:
+        self._timeouts = timeouts
+        self._last_heard = self._stepped = now
         self._stage: tuple[Any, Any] | None = None
         self._done = 0
         self._is_stage_done = True
         self._windows: deque[float] = deque(maxlen=_REMEMBERED)
 
     def note(self, now: float, kind: str = "", body: Mapping[str, Any] | None = None) -> None:
-        """Take in that the worker was heard; progress also tells how long its windows take."""
-        self._heard = now
+        """Note a sign of life of the worker; progress also tells how long its windows take."""
+        self._last_heard = now
         if kind != "progress" or body is None:
             return
         stage, done = (body.get("stage"), body.get("track")), int(body.get("done", 0))
@@ -45,13 +45,13 @@ class Pace:
         return statistics.median(self._windows) if self._windows and not self._is_stage_done else None
 
     @property
-    def stuck_at(self) -> float:
+    def stalled_at(self) -> float:
         """When the worker will have been silent for too long."""
         median = self.median_window_s
         if median is None:
-            return self._heard + self._patience.first_s
-        return self._heard + MEDIANS * median + self._patience.silence_s
+            return self._last_heard + self._timeouts.first_s
+        return self._last_heard + MEDIANS * median + self._timeouts.silence_s
 
-    def cancel_until(self, now: float) -> float:
+    def cancel_deadline(self, now: float) -> float:
         """Return when a worker that is told now to cancel must have done so."""
-        return now + MEDIANS * (self.median_window_s or 0.0) + self._patience.cancel_s
+        return now + MEDIANS * (self.median_window_s or 0.0) + self._timeouts.cancel_s

@@ -41,14 +41,14 @@ class Answers:
 
 def run(service: Service, count: int, seed: int = 1) -> Answers:
     """Send bad messages until so many were refused, while another client pings."""
-    dice = random.Random(seed)
+    rng = random.Random(seed)
     answers = Answers()
     boot = service.connection.boot
     began = time.monotonic()
-    with Pinger(service) as pinger, raw_socket(service.guest("abuser")) as dealer:
+    with Pinger(service) as pinger, raw_socket(service.guest("stress-guest")) as dealer:
         while answers.refused < count:
-            is_mutated = dice.random() < 0.6
-            frames, is_silent = _mutated(dice) if is_mutated else (_rubbish(dice), False)
+            is_mutated = rng.random() < 0.6
+            frames, is_silent = _mutated(rng) if is_mutated else (_malformed(rng), False)
             _send(dealer, frames, is_silent, is_mutated, answers)
     answers.seconds = time.monotonic() - began
     answers.ping_ms = pinger.waited_ms
@@ -103,30 +103,30 @@ def _send(
     answers.internal += code in ("", "INTERNAL")
 
 
-def _rubbish(dice: random.Random) -> list[bytes]:
+def _malformed(rng: random.Random) -> list[bytes]:
     """A message with something wrong in its frames, its JSON or its lengths."""
     header = json.dumps(
         {"v": [1, 0], "id": new_id(), "re": None, "op": "ping", "body": {}, "bufs": []}
     ).encode("ascii")
-    cut = dice.randrange(1, len(header))
-    noise = dice.randbytes(dice.randrange(1, 300))
-    return dice.choice(
+    cut = rng.randrange(1, len(header))
+    noise = rng.randbytes(rng.randrange(1, 300))
+    return rng.choice(
         [
             [b"GET / HTTP/1.1\r\n\r\n"],
             [noise],
             [MAGIC],
-            [b"SVFR/%d" % dice.randrange(2, 99), header],
+            [b"SVFR/%d" % rng.randrange(2, 99), header],
             [MAGIC, noise],
             [MAGIC, header[:cut]],
-            [MAGIC, header[:cut] + bytes([dice.randrange(128, 256)]) + header[cut:]],
+            [MAGIC, header[:cut] + bytes([rng.randrange(128, 256)]) + header[cut:]],
             [MAGIC, header.replace(b"{}", b'{"a":NaN}')],
             [MAGIC, header.replace(b"{}", b'{"a":1,"a":2}')],
             [MAGIC, header.replace(b"{}", b'{"a":1e999}')],
-            [MAGIC, b"[" * dice.randrange(100, 60_000)],
-            [MAGIC, b"9" * dice.randrange(30, 5000)],
+            [MAGIC, b"[" * rng.randrange(100, 60_000)],
+            [MAGIC, b"9" * rng.randrange(30, 5000)],
             [MAGIC, b"{" + b" " * 70_000 + b"}"],
             [MAGIC, header, noise],
-            [MAGIC, header, *[b"x"] * dice.randrange(30, 60)],
+            [MAGIC, header, *[b"x"] * rng.randrange(30, 60)],
         ]
     )
 
@@ -139,7 +139,7 @@ def _valid() -> list[Message]:
         Message("submit", {"job": job, "spec": spec}),
         Message("submit", {"job": job, "spec": spec}),
         Message("submit", {"job": job, "spec": spec}),
-        Message("hello", {"min_minor": 0, "max_minor": 0, "client": "abuse"}),
+        Message("hello", {"min_minor": 0, "max_minor": 0, "client": "stress"}),
         Message("status", {"job": job}),
         Message("follow", {"job": job, "after_seq": 0}),
         Message("cancel", {"job": job}),
@@ -152,9 +152,9 @@ def _valid() -> list[Message]:
     ]
 
 
-def _mutated(dice: random.Random) -> tuple[list[bytes], bool]:
+def _mutated(rng: random.Random) -> tuple[list[bytes], bool]:
     """A valid request with exactly one field changed; whether it may stay without an answer."""
-    message = dice.choice(_valid())
+    message = rng.choice(_valid())
     plain = {
         "v": [1, 0],
         "id": message.id,
@@ -163,17 +163,17 @@ def _mutated(dice: random.Random) -> tuple[list[bytes], bool]:
         "body": copy.deepcopy(dict(message.body)),
         "bufs": [],
     }
-    path = dice.choice(list(_fields(plain)))
+    path = rng.choice(list(_fields(plain)))
     holder: Any = plain
     for key in path[:-1]:
         holder = holder[key]
-    change = dice.randrange(4)
+    change = rng.randrange(4)
     if change == 0 and isinstance(holder, dict):
         del holder[path[-1]]
     elif change == 1 and isinstance(holder, dict):
         holder[f"{path[-1]}_x"] = holder.pop(path[-1])
     else:
-        holder[path[-1]] = dice.choice(_STRANGE)
+        holder[path[-1]] = rng.choice(_STRANGE)
     return [MAGIC, json.dumps(plain).encode("utf-8")], message.op in _UNANSWERED
 
 

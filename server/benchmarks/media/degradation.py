@@ -15,7 +15,7 @@ from svfr_client.vocabulary import TASKS
 from svfr_lab.degradation.degrade import Recipe, degrade
 from svfr_lab.degradation.registry import RECIPES
 from svfr_lab.heads.dataset import open_rendered_folder
-from svfr_lab.metrics.statistics import psnr_db
+from svfr_lab.metrics.psnr_ssim import psnr_db
 
 _PERCENTILES = (5, 50, 95)
 

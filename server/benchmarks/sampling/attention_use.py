@@ -19,7 +19,7 @@ from diffusers.models.transformers.transformer_temporal import TransformerSpatio
 from svfr.models.folder import find_model
 from svfr.models.model import Model, load_model
 from svfr.models.spec import Preset
-from svfr_lab.metrics.statistics import psnr_db
+from svfr_lab.metrics.psnr_ssim import psnr_db
 from svfr_lab.preview_eval.runs import run_alone, task_set
 from svfr_lab.preview_eval.split import FROZEN_TASKS, EvaluationSplit, open_evaluation_split
 from svfr_restore.plan.compute_cost import window_cost

@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from svfr.eight_bit import eight_bit
 from svfr_client.job import Box
 from svfr_lab.evaluate.clips import FramePair
 from svfr_lab.evaluate.pictures import PicturePair, PictureSource, whole_window
@@ -70,7 +71,7 @@ class FaceFinder:
 
     def five_points(self, crop: Float32) -> Float64 | None:
         """Return the five points (5, 2) of a crop in its pixels, None when they cannot be placed."""
-        return self._points.five_points(_eight_bit(crop))
+        return self._points.five_points(eight_bit(crop))
 
 
 def find_faces(
@@ -104,7 +105,7 @@ def _largest_faces(
     thumbs = []
     window = None
     for number, pair in enumerate(frames):
-        picture = _eight_bit(source.read_truth(pair))
+        picture = eight_bit(source.read_truth(pair))
         window = whole_window(picture)
         if number % stride == 0 or number == len(frames) - 1:
             seen[number] = detector.detect(picture, pixel_aspect=source.pixel_aspect)
@@ -118,7 +119,3 @@ def _largest_faces(
         track for shot in find_cuts(thumbs, 0) for track in choose_tracks(build_tracks(seen, shot), "largest")
     ]
     return [smooth_track(track, window, source.pixel_aspect) for track in chosen]
-
-
-def _eight_bit(codes: Float32) -> NDArray[np.uint8]:
-    return np.rint(np.clip(codes, 0.0, 1.0) * 255.0).astype(np.uint8)

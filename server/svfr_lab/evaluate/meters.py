@@ -53,6 +53,8 @@ class PictureMeter:
     def measure(self, look: Look) -> Figures:
         """Compare the pictures, under the matte where there is one."""
         pair = look.pair
+        if pair.matte is not None and not pair.matte.any():
+            return dict.fromkeys(self._takes)
         return {name: take(pair.result, pair.truth, pair.matte) for name, take in self._takes.items()}
 
     def facts(self) -> Mapping[str, Mapping[str, Any]]:

@@ -14,12 +14,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from svfr.luma import luma_601
 from svfr_lab.metrics.errors import PicturesDoNotMatch
 
 Float32 = NDArray[np.float32]
 
 SIGMA_PX = 1.5
-_LUMA_601 = np.array([0.299, 0.587, 0.114])
 _LEAST_ENERGY = 1e-12
 
 
@@ -55,6 +55,6 @@ def detail(clip: Float32, truth: Float32, mask: NDArray[np.bool_] | None = None)
 
 
 def _fine(clip: Float32, mask: NDArray[np.bool_] | None) -> NDArray[np.float64]:
-    luma = clip.astype(np.float64) @ _LUMA_601
+    luma = luma_601(clip.astype(np.float64))[..., 0]
     fine = np.stack([frame - cv2.GaussianBlur(frame, (0, 0), SIGMA_PX) for frame in luma])
     return fine if mask is None else fine[:, mask]

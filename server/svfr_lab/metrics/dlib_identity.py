@@ -16,6 +16,7 @@ import dlib
 import numpy as np
 from numpy.typing import NDArray
 
+from svfr.eight_bit import eight_bit
 from svfr.errors import ModelFileMissing
 from svfr.published_geometry import similarity
 from svfr_lab.metrics.errors import WeightsOfAnotherNetwork
@@ -35,6 +36,9 @@ _MEAN_FACE = (
     (0.726104, 0.780233),
 )
 _REMEDY = "Give dlib_face_recognition_resnet_model_v1.dat."
+
+DLIB_FACES = "SVFR_DLIB_FACES"
+"""The environment variable that names the weights of dlib's ResNet."""
 
 
 class DlibFaces:
@@ -72,9 +76,8 @@ def chip(crop: Float32, points: Float64) -> NDArray[np.uint8]:
     """
     mean_face = (np.array(_MEAN_FACE) + _PADDING) / (1.0 + 2.0 * _PADDING) * FACE_PX
     matrix = similarity(points - 0.5, mean_face - 0.5)
-    eight_bit = np.rint(np.clip(crop, 0.0, 1.0) * 255.0).astype(np.uint8)
     warped = cv2.warpAffine(
-        np.ascontiguousarray(eight_bit),
+        eight_bit(crop),
         matrix,
         (FACE_PX, FACE_PX),
         flags=cv2.INTER_LINEAR,

@@ -19,6 +19,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from svfr.eight_bit import eight_bit
 from svfr.errors import ModelFileMissing
 from svfr_lab.metrics.errors import PicturesDoNotMatch, TorchScriptNotTrusted, TorchScriptUnusable
 
@@ -84,7 +85,7 @@ class ClipCutter:
         if self._skip:
             self._skip -= 1
             return None
-        self._held.append(np.rint(np.clip(picture, 0.0, 1.0) * 255.0).astype(np.uint8))
+        self._held.append(eight_bit(picture))
         if len(self._held) < self._length:
             return None
         clip = np.stack(self._held)

@@ -1,12 +1,13 @@
-"""Peak signal-to-noise ratio and structural similarity of one frame, over all of it or under a matte.
+"""Peak signal-to-noise ratio of frames and clips, and structural similarity of frames.
 
-Pictures are (H, W, 3) float32 code values in 0..1, so the peak is 1. A matte (H, W) in 0..1 weighs pixels;
-one that is 1 everywhere changes nothing.
+Pictures are float code values in 0..1, so the peak is 1. A matte in 0..1 weighs pixels; one that is 1
+everywhere changes nothing.
 """
 
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,15 +25,28 @@ _SSIM_RADIUS_PX = 5
 SSIM_WINDOW_PX = 2 * _SSIM_RADIUS_PX + 1
 
 
-def psnr_db(result: Float32, truth: Float32, matte: Float32 | None = None) -> float | None:
-    """Return 10 log10(1 / mean squared error) over pixels and channels, in dB, at most :data:`MOST_DB`.
+def psnr_db(
+    result: NDArray[np.floating], truth: NDArray[np.floating], weights: NDArray[Any] | None = None
+) -> float:
+    """Return 10 log10(1 / mean squared error) of code values (..., H, W, C), in dB, at most :data:`MOST_DB`.
 
-    With a matte the mean is weighted by it; None when the matte is empty. Raises PicturesDoNotMatch.
+    A clip has one mean over all its frames. ``weights`` in 0..1 or bool, (H, W) or (..., H, W), weigh pixels.
+    Raises PicturesDoNotMatch for shapes that differ and where nothing has a weight.
     """
-    _check(result, truth, matte)
-    error = _weighted_mean(((result.astype(np.float64) - truth) ** 2).mean(axis=-1), matte)
-    if error is None:
-        return None
+    if result.shape != truth.shape or (weights is not None and weights.shape[-2:] != truth.shape[-3:-1]):
+        raise PicturesDoNotMatch(
+            f"Shapes differ: result {result.shape}, truth {truth.shape},"
+            f" weights {None if weights is None else weights.shape}.",
+            remedy="Compare pictures of one size, with weights of their height and width.",
+        )
+    squared = (result.astype(np.float64) - truth) ** 2
+    if squared.size == 0 or (weights is not None and not weights.any()):
+        raise PicturesDoNotMatch("There is no pixel to compare.", remedy="Compare where there is a matte.")
+    if weights is None:
+        error = float(squared.mean())
+    else:
+        spread = np.broadcast_to(weights, squared.shape[:-1])
+        error = float(np.average(squared.mean(axis=-1), weights=spread))
     return min(MOST_DB, -10.0 * math.log10(error)) if error > 0.0 else MOST_DB
 
 

@@ -1,54 +1,90 @@
-"""How close a clip is to the truth, and how sure a difference between two methods is."""
+"""How sure a mean is: the one form in which figures over clips are given, with their interval."""
+
+from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from svfr_lab.errors import ArgumentOutOfRange
 
-_LEAST_SQUARED_ERROR = 1e-10
-"""Equal clips score 100 dB instead of infinity, so that means stay finite."""
+_BOOTSTRAP_SEED = 2
+_BOOTSTRAP_DRAWS = 10_000
+
+Values = Sequence[float] | NDArray[np.floating]
 
 
-def psnr_db(
-    clip: NDArray[np.float32], truth: NDArray[np.float32], mask: NDArray[np.bool_] | None = None
-) -> float:
-    """Return the PSNR of ``clip`` against ``truth``, both (F, H, W, 3) code values with peak 1.
+@dataclass(frozen=True)
+class Estimate:
+    """The mean of ``n`` values, one for each clip, and the ends of its 95 % bootstrap interval.
 
-    One mean squared error over the whole clip; with ``mask`` (H, W) over its True pixels of every frame only.
-    Raises :class:`ArgumentOutOfRange` when shapes differ or the mask is empty.
+    Of a comparison the values are paired differences, and ``share_better`` is the share of clips on which the
+    first method is the better one. What is not known is NaN: the ends for fewer than two values, the mean
+    without any, the share where nothing is compared.
     """
-    if clip.shape != truth.shape or (mask is not None and mask.shape != truth.shape[1:3]):
-        raise ArgumentOutOfRange(
-            f"Shapes differ: clip {clip.shape}, truth {truth.shape},"
-            f" mask {None if mask is None else mask.shape}.",
-            remedy="Compare clips of one size, with a mask of one frame's height and width.",
-        )
-    squared = (clip.astype(np.float64) - truth) ** 2
-    if mask is not None:
-        squared = squared[:, mask]
-    if squared.size == 0:
-        raise ArgumentOutOfRange("There is no pixel to compare.", remedy="Use a mask that is not empty.")
-    return -10 * math.log10(max(float(squared.mean()), _LEAST_SQUARED_ERROR))
+
+    mean: float
+    low: float
+    high: float
+    n: int
+    share_better: float = math.nan
+
+    @classmethod
+    def of(cls, values: Values) -> Estimate:
+        """Summarise one value for each clip."""
+        row = np.asarray(values, np.float64)
+        if len(row) < 2:
+            return cls(float(row[0]) if len(row) else math.nan, math.nan, math.nan, len(row))
+        return cls(*bootstrap_interval(row), len(row))
+
+    @classmethod
+    def of_difference(
+        cls, method: Values, base: Values, is_better: NDArray[np.bool_] | None = None
+    ) -> Estimate:
+        """Compare two methods clip by clip; ``is_better`` by clip, None where higher is better.
+
+        Raises ArgumentOutOfRange unless both have the same two or more clips.
+        """
+        if len(method) != len(base):
+            raise ArgumentOutOfRange(
+                f"{len(method)} clips cannot be compared with {len(base)}.",
+                remedy="Score both methods on the same clips.",
+            )
+        differences = np.asarray(method, np.float64) - np.asarray(base, np.float64)
+        better = differences > 0.0 if is_better is None else is_better
+        return cls(*bootstrap_interval(differences), len(differences), float(better.mean()))
+
+    @property
+    def excludes_zero(self) -> bool:
+        """Whether the interval lies on one side of zero; False without an interval."""
+        return self.low > 0.0 or self.high < 0.0
+
+    def text(self, digits: int = 2, signed: bool = False) -> str:
+        """Return "mean [low, high]", or that there is no interval or nothing at all."""
+        if math.isnan(self.mean):
+            return "not measured"
+        form = f"{'+' if signed else ''}.{digits}f"
+        if math.isnan(self.low):
+            return f"{self.mean:{form}} (no interval: n = {self.n})"
+        return f"{self.mean:{form}} [{self.low:{form}}, {self.high:{form}}]"
 
 
-def paired_bootstrap(
-    differences: NDArray[np.float64], seed: int, draws: int = 10_000
-) -> tuple[float, float, float]:
-    """Return the mean of ``differences`` (N,) and the ends of its 95 % percentile bootstrap interval.
+def bootstrap_interval(values: Values) -> tuple[float, float, float]:
+    """Return the mean of ``values`` (N,) and the ends of its 95 % percentile bootstrap interval.
 
-    ``differences`` holds one number per clip, method minus baseline on the same clip: clips, not pixels or
-    frames, are what was sampled at random, so clips are what is drawn again (Efron and Tibshirani 1993,
-    chapter 13). Raises :class:`ArgumentOutOfRange` for fewer than two clips or values that are not finite.
+    Clips, not pixels or frames, are what was sampled at random, so clips are what is drawn again (Efron and
+    Tibshirani 1993, chapter 13). Equal values give equal intervals. Raises ArgumentOutOfRange for fewer than
+    two values, or one that is not finite.
     """
-    values = np.asarray(differences, np.float64)
-    if values.ndim != 1 or len(values) < 2 or not np.isfinite(values).all():
+    row = np.asarray(values, np.float64)
+    if row.ndim != 1 or len(row) < 2 or not np.isfinite(row).all():
         raise ArgumentOutOfRange(
-            f"A bootstrap needs two or more finite differences in one row, not shape {values.shape}.",
+            f"A bootstrap needs two or more finite values in one row, not shape {row.shape}.",
             remedy="Pass one number per clip.",
         )
-    rng = np.random.default_rng(seed)
-    drawn = rng.integers(0, len(values), (draws, len(values)))
-    low, high = np.quantile(values[drawn].mean(axis=1), [0.025, 0.975])
-    return float(values.mean()), float(low), float(high)
+    drawn = np.random.default_rng(_BOOTSTRAP_SEED).integers(0, len(row), (_BOOTSTRAP_DRAWS, len(row)))
+    low, high = np.quantile(row[drawn].mean(axis=1), [0.025, 0.975])
+    return float(row.mean()), float(low), float(high)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from svfr.luma import luma_601
 from svfr_lab.degradation.degrade import Degraded
-from svfr_lab.metrics.statistics import psnr_db
+from svfr_lab.metrics.psnr_ssim import psnr_db
 from svfr_lab.preview_eval.baselines import (
     BASELINES_PATH,
     ColourFit,

@@ -28,7 +28,7 @@ from svfr_lab.degradation.degrade import Degraded, degrade
 from svfr_lab.degradation.resample import enlarge
 from svfr_lab.errors import ArgumentOutOfRange, RenderedFolderIsUnusable
 from svfr_lab.heads.dataset import open_rendered_folder
-from svfr_lab.metrics.statistics import psnr_db
+from svfr_lab.metrics.psnr_ssim import psnr_db
 from svfr_lab.preview_eval.split import FROZEN_TASKS, EvaluationSplit, open_evaluation_split
 
 BASELINES_PATH = Path(__file__).parent / "data" / "baselines.json"

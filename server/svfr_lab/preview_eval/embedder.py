@@ -8,11 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from svfr_lab.evaluate.report import NotComputed
-from svfr_lab.metrics.dlib_identity import DlibFaces
+from svfr_lab.metrics.dlib_identity import DLIB_FACES, DlibFaces
 from svfr_lab.preview_eval.face_measures import Embedder
-
-DLIB_FACES = "SVFR_DLIB_FACES"
-"""The environment variable that names the weights of dlib's ResNet."""
 
 NO_EMBEDDER = NotComputed(
     "Identity needs the weights of a face recognition network, which are not shipped.",

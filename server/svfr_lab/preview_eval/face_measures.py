@@ -1,8 +1,8 @@
 """What PSNR does not see of a restored clip: the face's points, identity and detail, and whether it is found.
 
 Every figure is of one clip, and no frame drops out where a method fails: points that are not found count with
-:data:`MISSED_ERROR`, the face is embedded where the truth's points are, and frames on which the detector does
-not find the face are counted. It misses some of the truth's too, which is a row of every table: to count only
+``MISSED_ERROR``, the face is embedded where the truth's points are, and frames on which the detector does not
+find the face are counted. It misses some of the truth's too, which is a row of every table: to count only
 those that it finds there would charge for faces that are barely lost, and not credit those barely found.
 """
 
@@ -15,8 +15,9 @@ from typing import Literal, Protocol, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from svfr.eight_bit import eight_bit
 from svfr_lab.metrics.detail import detail
-from svfr_lab.metrics.landmarks import drift, offsets
+from svfr_lab.metrics.landmarks import landmark_error
 from svfr_restore.faces.box import FaceBox
 from svfr_restore.faces.detector import FaceDetector
 from svfr_restore.faces.landmarks import FivePointFinder
@@ -24,11 +25,6 @@ from svfr_restore.faces.landmarks import FivePointFinder
 Clip: TypeAlias = NDArray[np.float32]
 Points: TypeAlias = NDArray[np.float64]
 Figures: TypeAlias = dict[str, float]
-
-MISSED_ERROR = 0.5
-"""What a frame counts whose points are not found, in distances between the eyes; no frame counts more.
-
-More than any shape of points that is accepted as a face may be off, so giving up is never better."""
 
 _NOSE = 2
 
@@ -102,24 +98,21 @@ class FaceMeasures:
 
     def measure(self, clip: Clip, known: TruthFaces, hole: NDArray[np.bool_] | None) -> Figures:
         """Return the figures of ``clip``; detail is that of the hole where there is one."""
-        errors = [self._error(frame, face) for frame, face in zip(clip, known.points, strict=True)]
+        points = [self._finder.five_points(eight_bit(frame)) for frame in clip]
+        errors = [landmark_error(*pair) for pair in zip(points, known.points, strict=True)]
         found = [self._finds(frame, face[_NOSE]) for frame, face in zip(clip, known.points, strict=True)]
         fine = detail(clip, known.clip, hole)
         figures = {
-            "landmark_error": float(np.mean([MISSED_ERROR if e is None else e for e in errors])),
-            "landmarks_missed": float(sum(error is None for error in errors)),
+            "landmark_error": float(np.mean(errors)),
+            "landmarks_missed": float(sum(found is None for found in points)),
             "faces_missed": float(len(found) - sum(found)),
             "detail_true": fine.true_share,
             "detail_energy": fine.energy,
         }
         return figures | self._identity(clip, known)
 
-    def _error(self, frame: Clip, truth: Points) -> float | None:
-        found = self._finder.five_points(_eight_bit(frame))
-        return None if found is None else min(drift(offsets(found, truth)), MISSED_ERROR)
-
     def _finds(self, frame: Clip, nose: Points) -> bool:
-        return any(_holds(box, nose) for box in self._detector.detect(_eight_bit(frame)))
+        return any(_holds(box, nose) for box in self._detector.detect(eight_bit(frame)))
 
     def _embeddings(self, clip: Clip, points: Points) -> tuple[Points, Points] | None:
         if self.embedder is None:
@@ -155,7 +148,3 @@ def by_measure(clips: Sequence[Mapping[str, Figures]]) -> dict[str, dict[str, li
 def _holds(box: FaceBox, nose: Points) -> bool:
     """Tell whether a box is around this face: a box elsewhere is another thing."""
     return abs(nose[0] - box.centre_x) <= box.width / 2 and abs(nose[1] - box.centre_y) <= box.height / 2
-
-
-def _eight_bit(codes: Clip) -> NDArray[np.uint8]:
-    return np.ascontiguousarray(np.rint(np.clip(codes, 0.0, 1.0) * 255.0).astype(np.uint8))

@@ -27,7 +27,8 @@ from numpy.typing import NDArray
 from svfr_lab.degradation.basic import EVALUATION, BasicRecipe
 from svfr_lab.degradation.degrade import degrade
 from svfr_lab.errors import ArgumentOutOfRange
-from svfr_lab.metrics.statistics import psnr_db
+from svfr_lab.metrics.psnr_ssim import psnr_db
+from svfr_lab.metrics.statistics import Estimate
 from svfr_lab.preview_eval.baseline_scores import OLD_FILM, tuned_methods
 from svfr_lab.preview_eval.embedder import add_embedder, chosen_embedder, embedder_facts
 from svfr_lab.preview_eval.face_measures import FaceMeasures, Figures, TruthFaces, by_measure
@@ -42,7 +43,7 @@ from svfr_lab.preview_eval.rendered import check_path
 from svfr_lab.preview_eval.runs import Run, run_as_job, task_set
 from svfr_lab.preview_eval.sheet import Row, write_real_sheet
 from svfr_lab.preview_eval.split import FROZEN_TASKS, EvaluationSample
-from svfr_lab.preview_eval.tables import Gain, gain
+from svfr_lab.preview_eval.tables import gain_json
 from svfr_lab.preview_eval.verdicts import BASELINE, INPUT, TRUTH, quality_table, show_quality
 from svfr_restore.faces.landmarks import FivePointFinder
 from svfr_restore.plan.models import ModelCache
@@ -79,11 +80,11 @@ CASES = tuple(
 )
 
 
-def verdict(over: Gain) -> Verdict:
+def verdict(over: Estimate) -> Verdict:
     """Say what an interval shows: "worse" when all of it lies below zero, "better" when all lies above."""
-    if over.high_db < 0.0:
+    if over.high < 0.0:
         return "worse"
-    return "better" if over.low_db > 0.0 else "not worse"
+    return "better" if over.low > 0.0 else "not worse"
 
 
 @dataclass(frozen=True)
@@ -162,12 +163,12 @@ def _psnr_table(
     }
     ours = means.pop(model)
     best = max(means, key=lambda name: float(np.mean(means[name])))
-    over = {name: gain(ours, theirs) for name, theirs in means.items()}
+    over = {name: Estimate.of_difference(ours, theirs) for name, theirs in means.items()}
     return {
         "mean_db": round(float(np.mean(ours)), 3),
         "baselines_db": {name: round(float(np.mean(values)), 3) for name, values in means.items()},
         "best_baseline": best,
-        "over": {name: compared.to_json() for name, compared in over.items()},
+        "over": {name: gain_json(compared) for name, compared in over.items()},
         "verdict": verdict(over[best]),
     }
 

@@ -17,6 +17,7 @@ import numpy as np
 import skimage.data
 from numpy.typing import NDArray
 
+from svfr.eight_bit import eight_bit
 from svfr_lab.clips.code_plate import CodePlate
 from svfr_lab.errors import RealFootageIsUnusable
 from svfr_restore.faces.box import FaceBox
@@ -73,7 +74,7 @@ def film_footage(
         if index >= most_windows:
             break
         run = np.stack([plate.read(number) for number in numbers[start : start + frames]])
-        boxes = detector.detect(_eight_bit(run[frames // 2]))
+        boxes = detector.detect(eight_bit(run[frames // 2]))
         if boxes:
             found += _cuts(run, boxes[0], index, crop_px, cuts)
     if len({window.window for window in found}) < 2:
@@ -92,7 +93,7 @@ def photo_footage(crop_px: int, frames: int, cuts: int) -> Footage:
     Every window is another path of the same square over the same still: nothing moves in the face itself.
     """
     photo = skimage.data.astronaut().astype(np.float32) / np.float32(255)
-    boxes = FaceDetector().detect(_eight_bit(photo))
+    boxes = FaceDetector().detect(eight_bit(photo))
     if not boxes:
         raise RealFootageIsUnusable("No face was found in the photo.", remedy="Measure on a film instead.")
     face = boxes[0]
@@ -142,7 +143,7 @@ def truth_points(truth: Clip, finder: FivePointFinder) -> NDArray[np.float64] | 
     Nobody marked them: they are what the finder finds in the undamaged frames, and between those, as the
     square stands still, a straight line.
     """
-    found = [finder.five_points(_eight_bit(frame)) for frame in truth]
+    found = [finder.five_points(eight_bit(frame)) for frame in truth]
     known = [index for index, points in enumerate(found) if points is not None]
     if 2 * len(known) < len(truth):
         return None
@@ -157,7 +158,3 @@ def window_means(values: Sequence[float], windows: Sequence[RealWindow]) -> list
     numbers = np.array([window.window for window in windows])
     row = np.asarray(values, np.float64)
     return [float(row[numbers == number].mean()) for number in dict.fromkeys(numbers.tolist())]
-
-
-def _eight_bit(codes: Clip) -> NDArray[np.uint8]:
-    return np.ascontiguousarray(np.rint(codes * 255.0).astype(np.uint8))

@@ -27,13 +27,14 @@ import torch
 from svfr.models.folder import find_model
 from svfr.models.spec import Preset
 from svfr_lab.errors import ArgumentOutOfRange, EvaluationPlateFailed
-from svfr_lab.metrics.statistics import psnr_db
+from svfr_lab.metrics.jitter import jitter_codes
+from svfr_lab.metrics.psnr_ssim import psnr_db
 from svfr_lab.preview_eval.baseline_scores import OLD_FILM, baseline_scores, tuned_methods
 from svfr_lab.preview_eval.embedder import add_embedder, chosen_embedder, embedder_facts
 from svfr_lab.preview_eval.face_measures import Embedder, FaceMeasures, Figures, TruthFaces, by_measure
 from svfr_lab.preview_eval.runs import Run, run_alone, run_as_job, task_set
 from svfr_lab.preview_eval.split import FROZEN_TASKS, EvaluationSample, EvaluationSplit, open_evaluation_split
-from svfr_lab.preview_eval.tables import jitter_codes, record_in_model, show_table, task_table
+from svfr_lab.preview_eval.tables import record_in_model, show_table, task_table
 from svfr_lab.preview_eval.verdicts import BASELINE, INPUT, TRUTH, quality_table, show_quality
 from svfr_restore.plan.models import ModelCache
 

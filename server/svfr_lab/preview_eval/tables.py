@@ -7,66 +7,22 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from svfr.models.folder import SPEC_FILE, read_spec
 from svfr_lab.errors import ArgumentOutOfRange
-from svfr_lab.metrics.statistics import paired_bootstrap
+from svfr_lab.metrics.statistics import Estimate
 
-_BOOTSTRAP_SEED = 2
 _OF_SINGLE_CLIPS = frozenset({"per_clip", "per_clip_db"})
 
 
-@dataclass(frozen=True)
-class Gain:
-    """How much better one method is than another, in dB, over the same clips.
-
-    ``low`` and ``high`` end the 95 % interval of the mean; ``share_better`` is the share of clips on which
-    the first method wins.
-    """
-
-    mean_db: float
-    low_db: float
-    high_db: float
-    share_better: float
-
-    def to_json(self) -> dict[str, float]:
-        """Return the figures, rounded to what 64 clips can carry."""
-        return {name: round(value, 3) for name, value in vars(self).items()}
-
-
-def gain(method_db: Sequence[float], baseline_db: Sequence[float]) -> Gain:
-    """Compare two methods clip by clip; raises ArgumentOutOfRange unless both have the same clips."""
-    if len(method_db) != len(baseline_db):
-        raise ArgumentOutOfRange(
-            f"{len(method_db)} clips cannot be compared with {len(baseline_db)}.",
-            remedy="Score both methods on the same clips.",
-        )
-    differences = np.asarray(method_db, np.float64) - np.asarray(baseline_db, np.float64)
-    return Gain(
-        *paired_bootstrap(differences, _BOOTSTRAP_SEED), share_better=float((differences > 0.0).mean())
-    )
-
-
-def jitter_codes(clip: NDArray[np.float32], mask: NDArray[np.bool_] | None = None) -> float:
-    """Return the root mean square second difference over time of a clip (F, H, W, 3), in codes of 255.
-
-    What moves evenly has none; flicker has much. With ``mask`` (H, W) only its True pixels count. Raises
-    ArgumentOutOfRange for fewer than three frames.
-    """
-    if len(clip) < 3:
-        raise ArgumentOutOfRange(
-            f"Jitter needs three frames, there are {len(clip)}.", remedy="Use longer clips."
-        )
-    bends = np.diff(clip.astype(np.float64), n=2, axis=0)
-    if mask is not None:
-        bends = bends[:, mask]
-    return float(255.0 * np.sqrt(np.mean(bends**2)))
+def gain_json(gain: Estimate) -> dict[str, float]:
+    """Return a difference in dB, rounded to what 64 clips can carry."""
+    figures = {"mean_db": gain.mean, "low_db": gain.low, "high_db": gain.high}
+    return {name: round(value, 3) for name, value in {**figures, "share_better": gain.share_better}.items()}
 
 
 def task_table(
@@ -87,7 +43,10 @@ def task_table(
         "runs": {
             name: {
                 "mean_db": _mean(values),
-                "over": {other: gain(values, base).to_json() for other, base in baselines.items()},
+                "over": {
+                    other: gain_json(Estimate.of_difference(values, base))
+                    for other, base in baselines.items()
+                },
                 "per_clip_db": [round(value, 4) for value in values],
             }
             for name, values in runs.items()

@@ -17,10 +17,10 @@ from typing import Any
 
 import numpy as np
 
-from svfr_lab.metrics.statistics import paired_bootstrap
-from svfr_lab.preview_eval.face_measures import IDENTITY_MEASURES, MEASURES, MISSED_ERROR, Measure
+from svfr_lab.metrics.landmarks import MISSED_ERROR
+from svfr_lab.metrics.statistics import Estimate
+from svfr_lab.preview_eval.face_measures import IDENTITY_MEASURES, MEASURES, Measure
 
-_BOOTSTRAP_SEED = 2
 DETAIL_MARGIN = 0.01
 """Detail counts as kept when no more than this share of the truth's is lost against the input."""
 
@@ -96,9 +96,8 @@ def _difference(
         better = np.abs(ours - goal) < np.abs(theirs - goal)
     else:
         better = ours < theirs if measure.better == "lower" else ours > theirs
-    mean, low, high = paired_bootstrap(ours - theirs, _BOOTSTRAP_SEED)
-    figures = {"mean": mean, "low": low, "high": high, "share_better": float(better.mean())}
-    return {name: round(value, 4) for name, value in figures.items()}
+    difference = Estimate.of_difference(ours, theirs, better)
+    return {name: round(getattr(difference, name), 4) for name in ("mean", "low", "high", "share_better")}
 
 
 def _bars(measures: Mapping[str, Any], run: str) -> dict[str, bool | None]:

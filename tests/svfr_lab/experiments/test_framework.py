@@ -16,16 +16,16 @@ from svfr_lab.experiments.kit.bench import Bench, Voice
 from svfr_lab.experiments.kit.clip_folder import fitted_clips
 from svfr_lab.experiments.kit.clock import BudgetClock, Deadline
 from svfr_lab.experiments.kit.errors import ClipsDoNotSuffice, ExperimentBegunOtherwise
-from svfr_lab.experiments.kit.experiment import NOT_MEASURED, Experiment, Findings, PaperClaim
-from svfr_lab.experiments.kit.face_points import MOST_ERROR, landmark_error
+from svfr_lab.experiments.kit.experiment import Experiment, Findings, PaperClaim
 from svfr_lab.experiments.kit.held_out import HeldOutClip, held_back_of, held_out_clips
+from svfr_lab.experiments.kit.measurements import Score
 from svfr_lab.experiments.kit.measuring import measure_clips
-from svfr_lab.experiments.kit.spread import Interval, cells_over_seeds, told_apart
 from svfr_lab.experiments.questions.task_interference import colour_error
 from svfr_lab.experiments.questions.ulr_features import distance_ratios
 from svfr_lab.experiments.registry import EXPERIMENTS
 from svfr_lab.experiments.run import LabRequest, run_experiment
 from svfr_lab.heads.dataset import open_rendered_folder
+from svfr_lab.metrics.landmarks import MISSED_ERROR, mean_landmark_error
 from svfr_restore.faces.landmarks import FivePointFinder
 
 SILENT = Voice(lambda sentence: None, lambda stage, done, total: None)
@@ -173,48 +173,29 @@ def clip_numbered(number):
     return HeldOutClip(number, np.zeros((1, 2, 2, 3), np.float32), np.zeros((1, 5, 2), np.float32))
 
 
+def number_of(clip):
+    return [Score("a", "number", float(clip.number))]
+
+
 def test_measuring_stops_in_time_but_not_before_the_fewest(tmp_path):
     bench = bench_in(tmp_path, 1e-9)
     clips = [clip_numbered(number) for number in range(9)]
-    rows = measure_clips(bench, "n", clips, lambda clip: {"n": clip.number}, bench.share(1.0), 4)
-    assert [row["n"] for row in rows] == [0, 1, 2, 3]
+    measured = measure_clips(bench, "n", clips, number_of, bench.share(1.0), fewest=4)
+    np.testing.assert_array_equal(measured.values("a", "number"), [[0, 1, 2, 3]])
 
 
 def test_measured_clips_survive_a_kill_and_a_half_written_one_is_measured_again(tmp_path):
-    (tmp_path / "n.jsonl").write_text('{"n": 70}\n{"n": 71}\n{"n": 7')
+    lines = [json.dumps([["a", "number", value, "", 0]]) for value in (70.0, 71.0)]
+    (tmp_path / "n.jsonl").write_text("\n".join([*lines, '[["a", "num']))
     bench = bench_in(tmp_path)
     clips = [clip_numbered(number) for number in range(4)]
-    rows = measure_clips(bench, "n", clips, lambda clip: {"n": clip.number}, bench.share(1.0))
-    assert [row["n"] for row in rows] == [70, 71, 2, 3]
+    measured = measure_clips(bench, "n", clips, number_of, bench.share(1.0))
+    np.testing.assert_array_equal(measured.values("a", "number"), [[70, 71, 2, 3]])
     assert len((tmp_path / "n.jsonl").read_text().splitlines()) == 4
 
 
 def test_stretches_of_training_grow_by_a_sixth():
     assert [next_goal(steps) for steps in (0, 10, 60, 600)] == [10, 20, 70, 700]
-
-
-def test_an_interval_needs_two_values_and_says_so():
-    assert Interval.of([]).text() == NOT_MEASURED
-    assert Interval.of([1.0]).text() == "1.00 (no interval: n = 1)"
-    assert Interval.of([1.0]).cells() == {"mean": 1.0, "low": NOT_MEASURED, "high": NOT_MEASURED, "n": 1}
-    assert not Interval.of([1.0]).excludes_zero
-    assert Interval.of([1.0, 1.0]).text(1, signed=True) == "+1.0 [+1.0, +1.0]"
-    assert Interval.of([-1.0, -1.0]).excludes_zero
-
-
-def test_a_difference_counts_only_where_the_interval_and_all_seeds_agree():
-    better, worse = np.full((1, 6), 0.2), np.full((1, 6), -0.1)
-    assert told_apart(better)
-    assert told_apart(np.concatenate([better, 2 * better]))
-    assert not told_apart(np.concatenate([better, worse]))
-    assert not told_apart(np.array([[-1.0, 1.0, -1.0, 1.1, -1.0, 1.0]]))
-
-
-def test_the_spread_over_seeds_is_that_of_their_means():
-    assert cells_over_seeds(np.array([[1.0, 3.0]]))["sd_over_seeds"] == NOT_MEASURED
-    cells = cells_over_seeds(np.array([[1.0, 3.0], [3.0, 5.0]]))
-    assert cells["mean"] == 3.0
-    assert cells["sd_over_seeds"] == pytest.approx(np.sqrt(2.0))
 
 
 def test_the_ratio_of_distances_is_that_of_two_clips_on_paper():
@@ -238,8 +219,10 @@ def test_lightness_is_no_colour_error():
 
 def test_the_points_of_a_clean_face_are_found_and_a_face_that_is_not_counts_in_full(renderer):
     rendered = renderer.render_clip(5, 2)
-    clip, finder = rendered.frames.astype(np.float32) / 255.0, FivePointFinder()
-    assert landmark_error(finder, clip, rendered.landmarks_px) < 0.2
-    assert landmark_error(finder, np.zeros_like(clip), rendered.landmarks_px) == MOST_ERROR
-    half_found = np.stack([clip[0], np.zeros_like(clip[0])])
-    assert MOST_ERROR / 2 < landmark_error(finder, half_found, rendered.landmarks_px) < MOST_ERROR
+    finder, dark = FivePointFinder(), np.zeros_like(rendered.frames[0])
+    found = [finder.five_points(frame) for frame in rendered.frames]
+    assert mean_landmark_error(found, rendered.landmarks_px) < 0.2
+    missed = [finder.five_points(dark)] * 2
+    assert mean_landmark_error(missed, rendered.landmarks_px) == MISSED_ERROR
+    half = mean_landmark_error([found[0], missed[0]], rendered.landmarks_px)
+    assert MISSED_ERROR / 2 < half < MISSED_ERROR

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from svfr_lab.metrics.landmarks import drift, jitter, offsets
+from svfr_lab.metrics.landmarks import MISSED_ERROR, drift, jitter, landmark_error, offsets
 
 RIGHT, DOWN = np.array([1.0, 0.0]), np.array([0.0, 1.0])
 FACE = np.array([[30.0, 40.0], [70.0, 40.0], [50.0, 60.0], [35.0, 80.0], [65.0, 80.0]])
@@ -37,3 +37,15 @@ def test_a_face_that_is_steadily_off_does_not_jitter():
 def test_a_face_that_swings_jitters_by_the_whole_swing():
     left, right = offsets(FACE - 4.0 * RIGHT, FACE), offsets(FACE + 4.0 * RIGHT, FACE)
     assert jitter(left, right) == pytest.approx(8.0 / 40.0)
+
+
+def test_a_face_that_is_missed_or_far_off_counts_the_most_and_no_more():
+    assert landmark_error(None, FACE) == MISSED_ERROR
+    assert landmark_error(FACE + 400.0 * RIGHT, FACE) == MISSED_ERROR
+    assert landmark_error(FACE + 4.0 * RIGHT, FACE) == pytest.approx(0.1)
+
+
+def test_eyes_one_behind_the_other_count_as_missed():
+    profile = FACE.copy()
+    profile[1] = profile[0]
+    assert landmark_error(profile, profile) == MISSED_ERROR

@@ -65,9 +65,29 @@ def test_a_matte_that_is_one_everywhere_changes_nothing(measure, pictures):
     assert measure(*pictures, matte) == pytest.approx(measure(*pictures), abs=1e-6)
 
 
-@pytest.mark.parametrize("measure", [psnr_db, ssim])
-def test_under_an_empty_matte_there_is_no_figure(measure, pictures):
-    assert measure(*pictures, np.zeros(pictures[0].shape[:2], np.float32)) is None
+def test_under_an_empty_matte_there_is_no_figure(pictures):
+    nothing = np.zeros(pictures[0].shape[:2], np.float32)
+    assert ssim(*pictures, nothing) is None
+    with pytest.raises(PicturesDoNotMatch, match="no pixel"):
+        psnr_db(*pictures, nothing)
+
+
+def test_a_clip_has_one_mean_over_its_frames():
+    clip, truth = (np.stack([grey(value), grey(0.5)]) for value in (0.6, 0.5))
+    assert psnr_db(clip, truth) == pytest.approx(20.0 + 10 * np.log10(2), abs=1e-4)
+
+
+def test_a_hole_that_moves_weighs_the_pixels_of_its_frame():
+    clip, truth = np.stack([grey(0.5)] * 2), np.stack([grey(0.6)] * 2)
+    hole = np.zeros(clip.shape[:3], bool)
+    hole[0, 2, 3] = hole[1, 5, 7] = True
+    clip[~hole] = 0.0
+    assert psnr_db(clip, truth, hole) == pytest.approx(20.0, abs=1e-4)
+
+
+def test_clips_of_different_length_are_refused():
+    with pytest.raises(PicturesDoNotMatch, match="Shapes differ"):
+        psnr_db(np.stack([grey(0.5)] * 2), np.stack([grey(0.5)]))
 
 
 def test_ssim_under_a_matte_sees_only_what_the_matte_shows(pictures):

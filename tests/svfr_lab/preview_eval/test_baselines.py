@@ -7,7 +7,7 @@ import pytest
 from svfr_lab.degradation.basic import EVALUATION
 from svfr_lab.degradation.degrade import Degraded, degrade
 from svfr_lab.errors import ArgumentOutOfRange, EvaluationSplitDiffers
-from svfr_lab.metrics.statistics import psnr_db
+from svfr_lab.metrics.psnr_ssim import psnr_db
 from svfr_lab.preview_eval.baselines import (
     BASELINES_PATH,
     BFR_GRID,

@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 
 from svfr_lab.heads.renderer import FaceRenderer, RenderedClip
+from svfr_lab.metrics.landmarks import MISSED_ERROR
 from svfr_lab.preview_eval.face_measures import (
     IDENTITY_MEASURES,
     MEASURES,
-    MISSED_ERROR,
     FaceMeasures,
     by_measure,
 )

@@ -7,6 +7,7 @@ import pytest
 import skimage.data
 
 from svfr_lab.errors import ArgumentOutOfRange, RealFootageIsUnusable
+from svfr_lab.metrics.statistics import Estimate
 from svfr_lab.preview_eval.face_measures import FaceMeasures
 from svfr_lab.preview_eval.film import CASES, Bench, evaluate_footage, main, verdict
 from svfr_lab.preview_eval.footage import (
@@ -17,7 +18,6 @@ from svfr_lab.preview_eval.footage import (
     window_means,
 )
 from svfr_lab.preview_eval.sheet import write_real_sheet
-from svfr_lab.preview_eval.tables import Gain, gain
 from svfr_restore.faces.landmarks import FivePointFinder
 from svfr_restore.plan.models import ModelCache
 
@@ -98,11 +98,11 @@ def test_a_window_without_points_has_none() -> None:
     ("low", "high", "said"), [(0.1, 0.4, "better"), (-0.1, 0.3, "not worse"), (-0.5, -0.1, "worse")]
 )
 def test_the_verdict_needs_the_whole_interval(low: float, high: float, said: str) -> None:
-    assert verdict(Gain((low + high) / 2, low, high, 0.5)) == said
+    assert verdict(Estimate((low + high) / 2, low, high, 9)) == said
 
 
 def test_no_difference_is_not_worse() -> None:
-    assert verdict(gain([20.0, 21.0], [20.0, 21.0])) == "not worse"
+    assert verdict(Estimate.of_difference([20.0, 21.0], [20.0, 21.0])) == "not worse"
 
 
 def test_a_model_that_changes_nothing_equals_the_damaged_input_in_every_case(tmp_path: Path) -> None:

@@ -2,7 +2,6 @@ import json
 import shutil
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 
@@ -13,50 +12,7 @@ from svfr.training.export.folder import TrainedNet, export_preview
 from svfr.training.nets.preview_net import PreviewNet
 from svfr.training.recipe.config import read_config
 from svfr_lab.errors import ArgumentOutOfRange
-from svfr_lab.preview_eval.tables import gain, jitter_codes, record_in_model, show_table, task_table
-
-
-def test_a_gain_that_is_the_same_on_every_clip_has_no_spread() -> None:
-    better = gain([21.5, 30.5, 11.5], [20.0, 29.0, 10.0])
-    assert better.mean_db == pytest.approx(1.5)
-    assert (better.low_db, better.high_db) == pytest.approx((1.5, 1.5))
-    assert better.share_better == 1.0
-
-
-def test_equal_clips_do_not_count_as_better() -> None:
-    assert gain([20.0, 21.0, 25.0, 25.0], [20.0, 20.0, 26.0, 25.0]).share_better == 0.25
-
-
-def test_the_interval_of_a_gain_holds_its_mean() -> None:
-    rng = np.random.default_rng(1)
-    mixed = gain(list(rng.normal(20.3, 1.0, 64)), [20.0] * 64)
-    assert mixed.low_db < mixed.mean_db < mixed.high_db
-
-
-def test_methods_of_different_clips_are_not_compared() -> None:
-    with pytest.raises(ArgumentOutOfRange, match="3 clips cannot be compared with 2"):
-        gain([1.0, 2.0, 3.0], [1.0, 2.0])
-
-
-def test_even_motion_has_no_jitter_and_flicker_has_its_own_amount() -> None:
-    ramp = np.linspace(0.0, 0.5, 6, dtype=np.float32)[:, None, None, None]
-    even = np.broadcast_to(ramp, (6, 4, 4, 3))
-    assert jitter_codes(even) == pytest.approx(0.0, abs=1e-4)
-    flicker = even + np.float32(1 / 255) * np.array([0, 1, 0, 1, 0, 1], np.float32)[:, None, None, None]
-    assert jitter_codes(flicker) == pytest.approx(2.0, rel=1e-3)
-
-
-def test_jitter_counts_only_what_the_mask_shows() -> None:
-    clip = np.zeros((5, 4, 4, 3), np.float32)
-    clip[::2, 0, 0] = 0.5
-    mask = np.ones((4, 4), np.bool_)
-    mask[0, 0] = False
-    assert jitter_codes(clip, mask) == 0.0 < jitter_codes(clip, ~mask)
-
-
-def test_two_frames_have_no_jitter_to_measure() -> None:
-    with pytest.raises(ArgumentOutOfRange, match="three frames"):
-        jitter_codes(np.zeros((2, 4, 4, 3), np.float32))
+from svfr_lab.preview_eval.tables import record_in_model, show_table, task_table
 
 
 def test_the_table_shows_each_run_over_each_baseline() -> None:

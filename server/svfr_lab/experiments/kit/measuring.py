@@ -2,53 +2,33 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterable, Mapping
-from pathlib import Path
+from collections.abc import Callable, Iterable
 
 from svfr_lab.experiments.kit.bench import Bench
 from svfr_lab.experiments.kit.clock import Deadline
 from svfr_lab.experiments.kit.held_out import HeldOutClip
-
-Scores = Mapping[str, float]
-"""Figures of one clip by name."""
+from svfr_lab.experiments.kit.measurements import Measurements, Score
+from svfr_lab.experiments.kit.notebook import Notebook
 
 
 def measure_clips(
     bench: Bench,
     name: str,
     clips: Iterable[HeldOutClip],
-    score: Callable[[HeldOutClip], Scores],
+    score: Callable[[HeldOutClip], Iterable[Score]],
     until: Deadline,
     fewest: int = 5,
-) -> list[Scores]:
+) -> Measurements:
     """Return the scores of the first clips: as many as fit, but at least ``fewest``.
 
     They are kept in the run's folder under ``name``, which must name all that decides a score.
     """
-    path = bench.folder / f"{name}.jsonl"
-    rows = _kept(path)
+    notes = Notebook(bench.folder / f"{name}.jsonl")
     for index, clip in enumerate(clips):
-        if index < len(rows):
+        if index < len(notes.rows):
             continue
-        if len(rows) >= fewest and until.over():
+        if len(notes.rows) >= fewest and until.over():
             break
-        row = score(clip)
-        rows.append(row)
-        with path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(row) + "\n")
-        bench.say("Measuring clips", len(rows), 0)
-    return rows
-
-
-def _kept(path: Path) -> list[Scores]:
-    """Return the rows of a killed run; a line that it did not finish is taken out of the file."""
-    if not path.exists():
-        return []
-    rows = []
-    for line in path.read_text(encoding="utf-8").splitlines(keepends=True):
-        if not line.endswith("\n"):
-            break
-        rows.append(json.loads(line))
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-    return rows
+        notes.add([list(each) for each in score(clip)])
+        bench.say("Measuring clips", len(notes.rows), 0)
+    return Measurements.of(notes.rows)

@@ -7,7 +7,7 @@ import io
 import json
 import os
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -18,6 +18,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from svfr_lab.experiments.kit.experiment import Cell, Experiment, Findings, PaperClaim
+from svfr_lab.experiments.kit.measurements import markdown
 from svfr_restore.media.atomic import whole_file
 
 FORMAT = 1
@@ -75,12 +76,6 @@ def write_results(
     with whole_file(files.paragraph) as scratch:
         scratch.write_text(_page(experiment, findings, circumstances), encoding="utf-8")
     return files
-
-
-def markdown_table(columns: Sequence[str], rows: Sequence[Sequence[Cell]]) -> str:
-    """Return a Markdown table; numbers are shown as they are given."""
-    lines = [columns, ["---"] * len(columns), *rows]
-    return "\n".join("| " + " | ".join(str(cell) for cell in line) + " |" for line in lines)
 
 
 def _write_figure(path: Path, findings: Findings) -> None:
@@ -169,5 +164,5 @@ def _command(experiment: Experiment, circumstances: Circumstances) -> str:
 def _claim(claim: PaperClaim) -> str:
     return (
         f"## Claimed by the paper, not measured here\n\n{claim.source}\n\n"
-        f"{markdown_table(claim.columns, claim.rows)}\n\n{claim.note}"
+        f"{markdown(claim.columns, claim.rows)}\n\n{claim.note}"
     )

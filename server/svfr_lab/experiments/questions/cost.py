@@ -6,11 +6,11 @@ processor time of all threads, which other load disturbs less than the clock's.
 
 from __future__ import annotations
 
-import json
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
@@ -25,7 +25,7 @@ from svfr_lab.degradation.degrade import Degraded
 from svfr_lab.degradation.resample import enlarge
 from svfr_lab.experiments.kit.arms import next_goal
 from svfr_lab.experiments.kit.bench import Bench
-from svfr_lab.experiments.kit.experiment import Experiment, Findings
+from svfr_lab.experiments.kit.experiment import NOT_MEASURED, Cell, Experiment, Findings, Row
 from svfr_lab.experiments.kit.feed_forward_run import FeedForwardRun, restored
 from svfr_lab.experiments.kit.gpen_style_net import GpenStyleNet
 from svfr_lab.experiments.kit.held_out import (
@@ -37,15 +37,20 @@ from svfr_lab.experiments.kit.held_out import (
     put_back,
     sampled,
 )
-from svfr_lab.experiments.kit.measuring import Scores, measure_clips
+from svfr_lab.experiments.kit.measurements import Measurements, Score, estimate_cells, markdown, point
+from svfr_lab.experiments.kit.measuring import measure_clips
+from svfr_lab.experiments.kit.notebook import Notebook
 from svfr_lab.experiments.kit.peak_memory import extra_peak_mb
 from svfr_lab.experiments.kit.reference_runs import BFR, SAMPLED, ReferenceRun, run_with_reference
 from svfr_lab.experiments.kit.shipped import Shipped, shipped_model
-from svfr_lab.experiments.questions.cost_report import CostFigures, draw, paragraph, rows
 from svfr_lab.heads.dataset import open_rendered_folder
-from svfr_lab.metrics.statistics import psnr_db
+from svfr_lab.metrics.psnr_ssim import psnr_db
+from svfr_lab.metrics.statistics import Estimate
 from svfr_lab.preview_eval.baseline_scores import tuned_methods
 from svfr_lab.preview_eval.baselines import fill_from_edge
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 _MOST_CLIPS = 1200
 _SECONDS_PER_CLIP = 2.0
@@ -58,22 +63,43 @@ _INPAINT = frozenset({"inpaint"})
 
 _ONE, _BOTH = ReferenceRun("mini, one step", "none"), ReferenceRun("mini, both passes", "self")
 _FOUR = ReferenceRun("mini, four steps from noise, both passes", "self", SAMPLED)
-GPEN_STYLE = "small GPEN-style network"
+_GPEN_STYLE = "small GPEN-style network"
+_BASE = {"bfr": "denoised, mean over time", "inpaint": "Telea"}
+_PSNR, _SECONDS = "psnr_db", "seconds per frame"
+_SHOT_FRAMES = 250
 
 
 @dataclass(frozen=True)
 class Method:
-    """A way to mend a damaged clip: its task, how many weights it has, and what it gives back."""
+    """A way to restore a degraded clip: its task, how many weights it has, and what it gives back."""
 
     name: str
     task: str
     weights: int
     run: Callable[[Degraded], Clip]
 
-    @property
-    def key(self) -> str:
-        """The name in notes."""
-        return f"{self.task}|{self.name}"
+
+@dataclass(frozen=True)
+class _Costs:
+    """PSNR by clip, seconds per frame by repeat, and extra peak memory in MB by method, in their order."""
+
+    psnr: Measurements
+    times: Measurements
+    memory_mb: Mapping[Method, float | None]
+    timed_frames: int
+    window: int
+
+    def median_s(self, task: str, name: str) -> float:
+        """Return the median seconds per frame."""
+        return float(np.median(self.times.values(name, _SECONDS, task)))
+
+    def ratio(self, task: str, name: str) -> float:
+        """Return the ratio of the medians to the task's usual simple method."""
+        return self.median_s(task, name) / self.median_s(task, _BASE[task])
+
+    def gain(self, task: str, name: str) -> Estimate:
+        """Return the paired gain in PSNR over the task's usual simple method."""
+        return self.psnr.paired_difference(name, _BASE[task], _PSNR, task)
 
 
 class _CutClips:
@@ -100,36 +126,31 @@ def _run(bench: Bench) -> Findings:
     methods = _methods(model, trained.averaged_net)
     held_out = list(held_out_clips(folder, held_back))
     shipped = Shipped(model, model.spec.files["unet.safetensors"].sha256[:12], held_back)
-    seconds = _timed(bench, methods, held_out[0], shipped.weights)
-    memory = {method.key: _memory_mb(method, held_out[0]) for method in methods}
-    scores = measure_clips(
+    times = _timed(bench, methods, held_out[0], shipped.weights)
+    memory = {method: _memory_mb(method, held_out[0]) for method in methods}
+    psnr = measure_clips(
         bench,
         f"cost-psnr-{shipped.weights}-{trained.step}",
         held_out,
-        lambda clip: _score(clip, methods),
+        lambda clip: _scores(clip, methods),
         bench.share(_MEASURE_UNTIL),
         _FEWEST_CLIPS,
     )
-    figures = CostFigures(
-        methods=[(method.task, method.name, method.weights) for method in methods],
-        seconds=seconds,
-        memory_mb=memory,
-        scores=scores,
-        timed_frames=_timed_frames(bench),
-        window=model.spec.window,
-        network_steps=trained.step,
-        network_identities=count - held_back,
-    )
+    figures = _Costs(psnr, times, memory, _timed_frames(bench), model.spec.window)
+    network = f"{count - held_back} rendered heads for {trained.step} steps"
     return Findings(
-        rows=rows(figures),
-        draw=lambda figure: draw(figure, figures),
-        paragraph=paragraph(figures, shipped.describe()),
+        rows=_rows(figures),
+        draw=lambda figure: _draw(figure, figures),
+        paragraph=_paragraph(figures, network, shipped.describe()),
         summary={
-            "repeats": figures.repeats,
-            "clips_measured": len(scores),
+            "repeats": times.clips,
+            "clips_measured": psnr.clips,
             "network_steps": trained.step,
             "weights_sha256_start": shipped.weights,
-            "median_seconds_per_frame": {key: figures.median_s(key) for key in seconds},
+            "median_seconds_per_frame": {
+                f"{method.task}|{method.name}": figures.median_s(method.task, method.name)
+                for method in methods
+            },
         },
     )
 
@@ -154,7 +175,7 @@ def _methods(model: Model, network: nn.Module) -> list[Method]:
     bfr = [
         Method("bicubic", "bfr", 0, _bicubic),
         Method("denoised, mean over time", "bfr", 0, simple["bfr"]["denoised"]),
-        Method(GPEN_STYLE, "bfr", size, lambda damaged: restored(network, damaged.lq)),
+        Method(_GPEN_STYLE, "bfr", size, lambda damaged: restored(network, damaged.lq)),
         *(Method(way.label, "bfr", weights, _diffusion(model, way)) for way in (_ONE, _BOTH, _FOUR)),
     ]
     return [
@@ -192,48 +213,143 @@ def _memory_mb(method: Method, clip: HeldOutClip) -> float | None:
     return extra_peak_mb(lambda: method.run(damaged))
 
 
-def _score(clip: HeldOutClip, methods: Sequence[Method]) -> Scores:
-    """Return each method's PSNR, that of the hole where there is one."""
-    scores = {}
+def _scores(clip: HeldOutClip, methods: Sequence[Method]) -> Iterator[Score]:
+    """Yield each method's PSNR, that of the hole where there is one."""
     for method in methods:
         damaged = _damaged(clip, method)
-        scores[method.key] = psnr_db(method.run(damaged), clip.truth, damaged.hole)
-    return scores
+        yield Score(method.name, _PSNR, psnr_db(method.run(damaged), clip.truth, damaged.hole), method.task)
 
 
 def _timed_frames(bench: Bench) -> int:
     return _TIMED_FRAMES if bench.budget_s >= _LONG_BUDGET_S else _SHORT_TIMED_FRAMES
 
 
-def _timed(
-    bench: Bench, methods: Sequence[Method], clip: HeldOutClip, weights: str
-) -> Mapping[str, list[float]]:
+def _timed(bench: Bench, methods: Sequence[Method], clip: HeldOutClip, weights: str) -> Measurements:
     """Return the processor seconds per frame of every repeat; methods take turns, the first turn is lost.
 
     The clip is played forth and back until it is long enough that windows overlap as in a shot.
     """
-    path = bench.folder / f"seconds-{weights}.json"
-    if path.exists():
-        kept: dict[str, list[float]] = json.loads(path.read_text(encoding="utf-8"))
-        return kept
+    notes = Notebook(bench.folder / f"seconds-{weights}.jsonl")
+    if len(notes.rows) >= _FEWEST_REPEATS:
+        return Measurements.of(notes.rows)
     frames = _timed_frames(bench)
     there_and_back = [*range(len(clip.truth)), *range(len(clip.truth) - 2, 0, -1)]
     places = [there_and_back[frame % len(there_and_back)] for frame in range(frames)]
     long = replace(clip, truth=clip.truth[places], points_px=clip.points_px[places])
     inputs = {method.task: _damaged(long, method) for method in methods}
-    seconds: dict[str, list[float]] = {method.key: [] for method in methods}
     until = bench.share(_TIME_UNTIL)
     for turn in range(_MOST_REPEATS + 1):
         if turn > _FEWEST_REPEATS and until.over():
             break
+        repeat = []
         for method in methods:
             started = time.process_time()
             method.run(inputs[method.task])
-            if turn:
-                seconds[method.key].append((time.process_time() - started) / frames)
+            seconds = (time.process_time() - started) / frames
+            repeat.append(list(Score(method.name, _SECONDS, seconds, method.task)))
+        if turn:
+            notes.add(repeat)
         bench.say("Timing in turns", turn, 0)
-    path.write_text(json.dumps(seconds), encoding="utf-8")
-    return seconds
+    return Measurements.of(notes.rows)
+
+
+def _rows(figures: _Costs) -> list[Row]:
+    """Return a row for each method and measure; seconds with the range of their repeats."""
+    found: list[Row] = []
+    for method, memory in figures.memory_mb.items():
+        task, name = method.task, method.name
+        start: dict[str, Cell] = {"task": task, "method": name}
+        ms = 1e3 * figures.times.values(name, _SECONDS, task)[0]
+        median, ratio = 1e3 * figures.median_s(task, name), figures.ratio(task, name)
+        spread: dict[str, Cell] = {"spread": "range of repeats, median", "low": ms.min(), "high": ms.max()}
+        single: dict[str, Cell] = {"spread": "", "low": "", "high": "", "n": 1}
+        peak: Cell = NOT_MEASURED if memory is None else memory
+        found += [
+            {**start, "measure": "processor ms per frame", "mean": median, **spread, "n": len(ms)},
+            {**start, "measure": f"ratio to {_BASE[task]}", "mean": ratio, **single, "n": len(ms)},
+            {**start, "measure": "extra peak memory, MB", "mean": peak, **single},
+            {**start, "measure": "weights", "mean": method.weights, **single},
+        ]
+        worth = {
+            "PSNR, dB": figures.psnr.mean_interval(name, _PSNR, task),
+            "gain, dB": figures.gain(task, name),
+        }
+        for measure, estimate in worth.items():
+            found.append({**start, "measure": measure, "spread": "95 % interval", **estimate_cells(estimate)})
+    return found
+
+
+def _draw(figure: Figure, figures: _Costs) -> None:
+    """Draw PSNR against processor time, on a logarithmic axis, a panel for each task."""
+    figure.set_size_inches(9.0, 4.8)
+    panels = figure.subplots(1, len(_BASE), squeeze=False)[0]
+    for panel, task in zip(panels, _BASE, strict=True):
+        for place, method in enumerate(figures.memory_mb):
+            if method.task == task:
+                x = 1e3 * figures.median_s(task, method.name)
+                psnr = figures.psnr.mean_interval(method.name, _PSNR, task)
+                point(panel, x, psnr, f"C{place}", method.name)
+        panel.set_xscale("log")
+        panel.set_xlabel("processor ms per frame")
+        panel.set_ylabel("PSNR, dB" if task == "bfr" else "PSNR in the hole, dB")
+        panel.set_title(task)
+        panel.grid(alpha=0.3)
+        # below its panel: above it would hide the intervals
+        panel.legend(fontsize="x-small", ncols=2, loc="upper center", bbox_to_anchor=(0.5, -0.16))
+    figure.suptitle(
+        f"n = {figures.psnr.clips} clips (lines: 95 % interval), {figures.times.clips} repeats in turns",
+        fontsize="small",
+    )
+
+
+def _paragraph(figures: _Costs, network: str, model: str) -> str:
+    """Return what was asked, done and found."""
+    table = [_line(figures, method) for method in figures.memory_mb]
+    columns = ("task", "method", "weights", "ms per frame (range)", "times the base", "extra MB", "PSNR, dB")
+    first_pass = figures.median_s("bfr", _BOTH.label) - figures.median_s("bfr", _ONE.label)
+    shot = figures.median_s("bfr", _ONE.label) + first_pass * figures.timed_frames / _SHOT_FRAMES
+    base = figures.median_s("bfr", _BASE["bfr"])
+    return "\n\n".join(
+        [
+            f"Simple methods, a small feed-forward network and {model} mended the same damaged clips in "
+            f"one process, in turns. Processor time of all threads on {figures.timed_frames} frames, median "
+            f"of {figures.times.clips} repeats; memory is what the resident set grew by while a clip of "
+            f"{figures.window} frames was mended; the bases are “{_BASE['bfr']}” and {_BASE['inpaint']}. "
+            f"PSNR with 95 % bootstrap intervals, n = {figures.psnr.clips} clips of held-out heads, for "
+            "inpaint in the hole alone:",
+            markdown(columns, table),
+            f"The network of GPEN's kind learned on {network} "
+            "within this run, the diffusion model for hours beforehand: their "
+            "times compare, their PSNR says only what a network of that size reaches in minutes. On "
+            f"{figures.timed_frames} frames the first pass is a larger share than in a shot: with "
+            f"{_SHOT_FRAMES} frames both passes would take {1e3 * shot:.1f} ms a frame, {shot / base:.1f} "
+            f"times the base (calculated). {_worth(figures)}",
+        ]
+    )
+
+
+def _line(figures: _Costs, method: Method) -> tuple[Cell, ...]:
+    task, name = method.task, method.name
+    ms = 1e3 * figures.times.values(name, _SECONDS, task)
+    memory = figures.memory_mb[method]
+    return (
+        task,
+        name,
+        f"{method.weights:,}" if method.weights else "none",
+        f"{1e3 * figures.median_s(task, name):.2f} ({ms.min():.2f} to {ms.max():.2f})",
+        f"{figures.ratio(task, name):.2f}",
+        NOT_MEASURED if memory is None else f"{memory:.1f}",
+        figures.psnr.mean_interval(name, _PSNR, task).text(),
+    )
+
+
+def _worth(figures: _Costs) -> str:
+    parts = [
+        f"for {task} {figures.gain(task, _BOTH.label).text(2, signed=True)} dB over “{_BASE[task]}” at "
+        f"{figures.ratio(task, _BOTH.label):.1f} times its processor time"
+        for task in _BASE
+    ]
+    return f"Both passes are worth {' and '.join(parts)}."
 
 
 EXPERIMENT = Experiment(

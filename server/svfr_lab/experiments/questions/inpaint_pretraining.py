@@ -12,28 +12,39 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-from torch import nn
+import numpy as np
 
 from svfr_lab.clips.degraded_clips import RenderedClips
 from svfr_lab.experiments.kit.arms import next_goal
 from svfr_lab.experiments.kit.bench import Bench
 from svfr_lab.experiments.kit.clock import Deadline
-from svfr_lab.experiments.kit.experiment import Experiment, Findings, PaperClaim
+from svfr_lab.experiments.kit.experiment import NOT_MEASURED, Cell, Experiment, Findings, PaperClaim, Row
 from svfr_lab.experiments.kit.feed_forward_run import FeedForwardRun, restored
 from svfr_lab.experiments.kit.held_out import Clip, held_back_of, held_out_clips
-from svfr_lab.experiments.kit.recipe import CROP_PX, FRAMES, seeds_for
-from svfr_lab.experiments.questions.inpaint_pretraining_report import (
-    PRETRAINED,
-    SCRATCH,
-    Curves,
-    draw,
-    paragraph,
-    rows,
+from svfr_lab.experiments.kit.measurements import (
+    Measurements,
+    Score,
+    Values,
+    is_significant,
+    over_clips,
+    row_over_seeds,
 )
+from svfr_lab.experiments.kit.notebook import Notebook
+from svfr_lab.experiments.kit.recipe import CROP_PX, FRAMES, from_seeds, seeds_for
 from svfr_lab.heads.dataset import open_rendered_folder
-from svfr_lab.metrics.statistics import psnr_db
+from svfr_lab.metrics.psnr_ssim import psnr_db
 from svfr_restore.media.atomic import whole_file
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+PRETRAINED, SCRATCH = "pre-trained", "from scratch"
+_ARMS = (PRETRAINED, SCRATCH)
+_COLOURS = {PRETRAINED: "C1", SCRATCH: "C0"}
+_INPUT, _PSNR = "input", "psnr_db"
 
 _MOST_CLIPS = 2000
 _PRETRAIN_UNTIL, _TRAIN_UNTIL = 0.22, 0.95
@@ -42,39 +53,74 @@ _BFR = frozenset({"bfr"})
 _BFR_STREAM, _HOLE_STREAM = 0, 1
 
 
+Pair: TypeAlias = tuple[Clip, Clip]
+"""A degraded clip and its truth."""
+
+
 @dataclass(frozen=True)
-class _Examination:
-    """The held-out damaged clips and their truths."""
+class Curves:
+    """PSNR of each clip by arm and seed; the task of a score is its number of steps of restoration.
 
-    damaged: tuple[Clip, ...]
-    truths: tuple[Clip, ...]
+    ``steps`` are those at which all seeds of an arm were examined; ``pretraining`` steps came before.
+    """
 
-    def psnr(self, net: nn.Module) -> list[float]:
-        """Return each clip's PSNR in dB."""
-        pairs = zip(self.damaged, self.truths, strict=True)
-        return [psnr_db(restored(net, codes), truth) for codes, truth in pairs]
+    measured: Measurements
+    steps: Mapping[str, Sequence[int]]
+    pretraining: int
+    identities: int
 
-    def input_psnr(self) -> list[float]:
-        """Return what the damaged clips themselves score."""
-        return [psnr_db(codes, truth) for codes, truth in zip(self.damaged, self.truths, strict=True)]
+    @classmethod
+    def of(
+        cls,
+        notes: Sequence[Mapping[str, Any]],
+        input_db: Sequence[float],
+        pretraining: int,
+        identities: int,
+    ) -> Curves:
+        """Return the curves of examinations: arm, seed, step and the PSNR of every clip."""
+        seeds = {note["seed"] for note in notes}
+        seen: dict[tuple[str, int], set[int]] = {}
+        for note in notes:
+            seen.setdefault((note["arm"], note["step"]), set()).add(note["seed"])
+        steps = {arm: sorted(s for (a, s), who in seen.items() if a == arm and who == seeds) for arm in _ARMS}
+        clips = [
+            [Score(_INPUT, _PSNR, input_db[clip], seed=seed) for seed in sorted(seeds)]
+            + [Score(n["arm"], _PSNR, n["psnr_db"][clip], str(n["step"]), n["seed"]) for n in notes]
+            for clip in range(len(input_db))
+        ]
+        return cls(Measurements.of(clips), steps, pretraining, identities)
 
+    def psnr_db(self, arm: str, step: int) -> Values:
+        """Return the figures (seeds, clips) of an arm after so many steps of restoration."""
+        return self.measured.values(arm, _PSNR, str(step))
 
-class _Notebook:
-    """Scores by (arm, seed, steps of restoration), kept in the run's folder."""
+    @property
+    def input_db(self) -> Values:
+        """The figures of the degraded clips, the same for every seed."""
+        return self.measured.values(_INPUT, _PSNR)
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self.scores: dict[tuple[str, int, int], list[float]] = {}
-        if path.exists():
-            whole = [line for line in path.read_text().splitlines(keepends=True) if line.endswith("\n")]
-            path.write_text("".join(whole))
-            for note in map(json.loads, whole):
-                self.scores[note["arm"], note["seed"], note["step"]] = note["psnr_db"]
+    @property
+    def common_steps(self) -> int:
+        """The most steps of restoration that both arms have had."""
+        return max(set(self.steps[PRETRAINED]) & set(self.steps[SCRATCH]))
 
-    def note(self, arm: str, seed: int, step: int, psnr: list[float]) -> None:
-        self.scores[arm, seed, step] = psnr
-        with self._path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps({"arm": arm, "seed": seed, "step": step, "psnr_db": psnr}) + "\n")
+    @property
+    def common_total(self) -> int | None:
+        """The most steps in all at which both arms were examined; None when there are none."""
+        totals = {step + self.pretraining for step in self.steps[PRETRAINED]} & set(self.steps[SCRATCH])
+        return max((total for total in totals if total > self.pretraining), default=None)
+
+    def at_equal_restoration(self) -> Values:
+        """Return pre-trained minus scratch, (seeds, clips), after the same steps of restoration."""
+        step = self.common_steps
+        return self.psnr_db(PRETRAINED, step) - self.psnr_db(SCRATCH, step)
+
+    def at_equal_total(self) -> Values | None:
+        """Return pre-trained minus scratch, (seeds, clips), after the same steps in all."""
+        total = self.common_total
+        if total is None:
+            return None
+        return self.psnr_db(PRETRAINED, total - self.pretraining) - self.psnr_db(SCRATCH, total)
 
 
 def _run(bench: Bench) -> Findings:
@@ -83,23 +129,20 @@ def _run(bench: Bench) -> Findings:
     held_back = held_back_of(count)
     seeds = [bench.seed + index for index in range(seeds_for(bench.budget_s))]
     pretrained, steps = _pretrain(bench, clips, held_back, seeds)
-    held_out = list(held_out_clips(clips, held_back))
-    examination = _Examination(
-        tuple(clip.damaged(_BFR).lq for clip in held_out), tuple(clip.truth for clip in held_out)
-    )
-    notebook = _Notebook(bench.folder / "scores.jsonl")
+    held_out = [(clip.damaged(_BFR).lq, clip.truth) for clip in held_out_clips(clips, held_back)]
+    notebook = Notebook(bench.folder / "scores.jsonl")
     source = RenderedClips(clips, {"bfr": 1.0}, held_back=held_back)
     for seed in seeds:
         for arm, start in ((PRETRAINED, pretrained[seed].weights()), (SCRATCH, None)):
             untrained = FeedForwardRun(_folder(bench, arm, seed), seed, _BFR_STREAM, source, start)
-            if untrained.step == 0 and (arm, seed, 0) not in notebook.scores:
-                notebook.note(arm, seed, 0, examination.psnr(untrained.averaged_net))
-    _train(bench, source, seeds, pretrained, steps, examination, notebook)
-    curves = Curves(notebook.scores, examination.input_psnr(), seeds, steps, count - held_back)
+            if untrained.step == 0:
+                _examine(notebook, held_out, arm, seed, untrained)
+    _train(bench, source, seeds, pretrained, steps, held_out, notebook)
+    curves = Curves.of(notebook.rows, [psnr_db(*pair) for pair in held_out], steps, count - held_back)
     return Findings(
-        rows=rows(curves),
-        draw=lambda figure: draw(figure, curves),
-        paragraph=paragraph(curves),
+        rows=_rows(curves),
+        draw=lambda figure: _draw(figure, curves),
+        paragraph=_paragraph(curves),
         summary={
             "pretraining_steps": steps,
             "restoration_steps": curves.common_steps,
@@ -149,8 +192,8 @@ def _train(
     seeds: Sequence[int],
     pretrained: Mapping[int, FeedForwardRun],
     steps: int,
-    examination: _Examination,
-    notebook: _Notebook,
+    held_out: Sequence[Pair],
+    notebook: Notebook,
 ) -> None:
     """Teach restoration: both runs of each seed to ``steps``, then those from scratch to twice that.
 
@@ -174,12 +217,128 @@ def _train(
                     run = runs[arm, seed]
                     run.go_to(rung + offset)
                     bench.say(f"Learning to restore, {arm}", run.step, 0)
-                    if (arm, seed, rung + offset) not in notebook.scores and run.step == rung + offset:
-                        notebook.note(arm, seed, run.step, examination.psnr(run.averaged_net))
+                    if run.step == rung + offset:
+                        _examine(notebook, held_out, arm, seed, run)
+
+
+def _examine(notebook: Notebook, held_out: Sequence[Pair], arm: str, seed: int, run: FeedForwardRun) -> None:
+    """Note what the network scores after its steps, unless that is known."""
+    what = {"arm": arm, "seed": seed, "step": run.step}
+    if not any(what.items() <= note.items() for note in notebook.rows):
+        net = run.averaged_net
+        notebook.add({**what, "psnr_db": [psnr_db(restored(net, codes), truth) for codes, truth in held_out]})
 
 
 def _folder(bench: Bench, arm: str, seed: int) -> Path:
     return bench.folder / "arms" / f"{arm.replace(' ', '-')}-{seed}"
+
+
+def _rows(curves: Curves) -> list[Row]:
+    """Return a row for the input, one for each examination, and one for each comparison."""
+    found = [_row(_INPUT, _PSNR, 0, 0, curves.input_db[:1])]
+    for arm in _ARMS:
+        before = curves.pretraining if arm == PRETRAINED else 0
+        found += [_row(arm, _PSNR, s, s + before, curves.psnr_db(arm, s)) for s in curves.steps[arm]]
+    name, measure = f"{PRETRAINED} minus {SCRATCH}", "psnr_difference_db"
+    total, in_all = curves.common_total, curves.at_equal_total()
+    nothing: Values = np.empty((0, 0))
+    return [
+        *found,
+        _row(name, measure, curves.common_steps, "differs", curves.at_equal_restoration()),
+        _row(name, measure, "differs", total or "differs", nothing if in_all is None else in_all),
+    ]
+
+
+def _row(arm: str, measure: str, restoration: Cell, total: Cell, values: Values) -> Row:
+    return row_over_seeds(values, arm=arm, measure=measure, restoration_steps=restoration, total_steps=total)
+
+
+def _draw(figure: Figure, curves: Curves) -> None:
+    """Draw the gain over the input against steps of restoration, and against steps in all."""
+    panels = figure.subplots(1, 2, sharey=True)
+    _draw_panel(panels[0], curves, 0)
+    panels[0].set_xlabel("steps of restoration")
+    panels[0].set_ylabel("gain over the input, dB")
+    _draw_panel(panels[1], curves, curves.pretraining)
+    panels[1].set_xlabel("steps in all")
+    panels[1].axvline(curves.pretraining, color="0.6", linewidth=0.8, linestyle="--")
+    panels[0].legend(fontsize="small")
+    figure.suptitle(
+        f"{curves.measured.clips} held-out clips; thin: each seed; band: 95 % interval over clips",
+        fontsize="small",
+    )
+
+
+def _draw_panel(panel: Axes, curves: Curves, before: int) -> None:
+    for arm in _ARMS:
+        steps = curves.steps[arm]
+        gains = [curves.psnr_db(arm, step) - curves.input_db for step in steps]
+        places = [step + (before if arm == PRETRAINED else 0) for step in steps]
+        intervals = [over_clips(gain) for gain in gains]
+        means, low, high = ([getattr(each, end) for each in intervals] for end in ("mean", "low", "high"))
+        panel.plot(places, means, color=_COLOURS[arm], linewidth=2, label=arm)
+        panel.fill_between(places, low, high, color=_COLOURS[arm], alpha=0.15, linewidth=0)
+        for seed in range(curves.measured.seeds):
+            single = [gain[seed].mean() for gain in gains]
+            panel.plot(places, single, color=_COLOURS[arm], linewidth=0.6)
+    panel.axhline(0.0, color="0.6", linewidth=0.8)
+    panel.grid(alpha=0.3)
+
+
+def _paragraph(curves: Curves) -> str:
+    """Return what was asked, done and found."""
+    clips, total = curves.measured.clips, curves.common_total
+    restoration, in_all = curves.at_equal_restoration(), curves.at_equal_total()
+    last = curves.psnr_db(SCRATCH, max(curves.steps[SCRATCH]))
+    gain = over_clips(last - curves.input_db).text()
+    equal_total = (
+        f"- **Equal steps in all**: {NOT_MEASURED}: the budget ended before the run from scratch caught up."
+        if in_all is None or total is None
+        else f"- **Equal steps in all** ({total}; the pre-trained run spent {curves.pretraining} of them on "
+        f"holes): {_told(in_all)}"
+    )
+    return "\n\n".join(
+        [
+            "A network of GPEN's kind with a quarter of a million weights (an encoder, one code that steers "
+            "every level of a decoder, the encoder's maps joining each level; L1 loss, no adversary, no "
+            f"generative prior) was trained on single {CROP_PX} px frames of {curves.identities} rendered "
+            f"heads, {from_seeds(curves.measured.seeds)}. One run of each seed learned to fill holes for "
+            f"**{curves.pretraining} steps** of 16 faces and then to restore blurred ones; the other learned "
+            "to restore from the start, on the same faces in the same order. Measured on "
+            f"n = {clips} clips of other heads. The difference in PSNR, pre-trained minus from scratch, mean "
+            "and 95 % interval of a paired bootstrap over clips:",
+            f"- **Equal steps of restoration** ({curves.common_steps}): {_told(restoration)}\n{equal_total}",
+            f"{_reading(restoration, in_all)} From scratch the network ends {gain} dB above "
+            "its input (bicubic enlargement). A few hundred steps are early in training, where a head "
+            "start counts most; nothing here says what a converged network, an adversary or a generative "
+            "prior would make of it.",
+        ]
+    )
+
+
+def _told(difference: Values) -> str:
+    by_seed = ", ".join(f"{value:+.2f}" for value in difference.mean(1))
+    return f"{over_clips(difference).text(2, signed=True)} dB (by seed: {by_seed})."
+
+
+def _reading(restoration: Values, in_all: Values | None) -> str:
+    """Say what the two comparisons mean together."""
+    head_start = _sign(restoration)
+    if head_start <= 0:
+        verdict = "hinders" if head_start < 0 else "does not measurably help"
+        return f"So having filled holes {verdict}, even with the additional steps it has cost."
+    if in_all is None:
+        return "So having filled holes helps; whether more than as many steps of restoration is not known."
+    worth = _sign(in_all)
+    if worth > 0:
+        return "So having filled holes helps, and more than the same time spent on restoration itself."
+    rest = "less than" if worth < 0 else "no measurably more than"
+    return f"So having filled holes helps at first, but {rest} the same time spent on restoration itself."
+
+
+def _sign(difference: Values) -> int:
+    """Return -1 or 1 where the interval and all seeds agree, else 0."""
+    return int(np.sign(difference.mean())) if is_significant(difference) else 0
 
 
 EXPERIMENT = Experiment(

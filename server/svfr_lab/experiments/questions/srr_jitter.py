@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,22 +11,22 @@ from numpy.typing import NDArray
 
 from svfr.models.model import Model
 from svfr_lab.experiments.kit.bench import Bench
-from svfr_lab.experiments.kit.experiment import Experiment, Findings, Row
-from svfr_lab.experiments.kit.held_out import Clip, HeldOutClip, held_out_clips
-from svfr_lab.experiments.kit.identity_steps import NO_RECOGNISER, IdentitySteps, identity_steps
-from svfr_lab.experiments.kit.long_clips import FRAMES_PER_SECOND, LONG_CLIP_FRAMES, clip_frames
-from svfr_lab.experiments.kit.measuring import Scores, measure_clips
-from svfr_lab.experiments.kit.motion import TruthMotion, flow_error_px, motion_of, warping_error_codes
+from svfr_lab.experiments.kit.experiment import Experiment, Findings
+from svfr_lab.experiments.kit.held_out import HeldOutClip, held_out_clips
+from svfr_lab.experiments.kit.long_sequence import FRAMES_PER_SECOND, LONG_CLIP_FRAMES, clip_frames
+from svfr_lab.experiments.kit.measurements import Measure, Measurements, Score, markdown, point
+from svfr_lab.experiments.kit.measuring import measure_clips
 from svfr_lab.experiments.kit.reference_runs import BFR, SAMPLED, ReferenceRun, run_with_reference
-from svfr_lab.experiments.kit.results import markdown_table
 from svfr_lab.experiments.kit.shipped import Shipped, shipped_model
-from svfr_lab.experiments.kit.spread import Interval
 from svfr_lab.heads.dataset import open_rendered_folder
 from svfr_lab.metrics.detail import detail
-from svfr_lab.metrics.statistics import psnr_db
+from svfr_lab.metrics.identity_steps import NO_RECOGNISER, IdentitySteps, identity_steps
+from svfr_lab.metrics.jitter import jitter_codes
+from svfr_lab.metrics.motion import flow_error_px, motion_of, warping_error_codes
+from svfr_lab.metrics.psnr_ssim import psnr_db
+from svfr_lab.metrics.statistics import Estimate
 from svfr_lab.preview_eval.baseline_scores import tuned_methods
 from svfr_lab.preview_eval.baselines import Method
-from svfr_lab.preview_eval.tables import jitter_codes
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -44,23 +44,17 @@ _RUNS = (_PLAIN, _SELF, _CLEAN, _NOISE, _NOISE_SELF)
 
 _TRUTH, _INPUT, _DENOISED = "truth", "input (bicubic)", "denoised, mean over time"
 _METHODS = (_TRUTH, _INPUT, _DENOISED, *(run.label for run in _RUNS))
-_COMPARED = ((_SELF, _PLAIN), (_CLEAN, _PLAIN), (_NOISE_SELF, _NOISE))
+_COMPARED = tuple(
+    (one.label, base.label) for one, base in ((_SELF, _PLAIN), (_CLEAN, _PLAIN), (_NOISE_SELF, _NOISE))
+)
 
 
-@dataclass(frozen=True)
-class _Measure:
-    """A column of the scores: its name in results and the digits that are shown."""
-
-    name: str
-    digits: int
-
-
-_WARP = _Measure("warping error, codes of 255", 2)
-_FLOW = _Measure("flow error, px", 3)
-_BEND = _Measure("second difference, codes of 255", 2)
-_TRUE_DETAIL = _Measure("true detail, share", 3)
-_ENERGY = _Measure("detail energy, of the truth's", 3)
-_PSNR = _Measure("PSNR, dB", 2)
+_WARP = Measure("warping error, codes of 255", 2)
+_FLOW = Measure("flow error, px", 3)
+_BEND = Measure("second difference, codes of 255", 2)
+_TRUE_DETAIL = Measure("true detail, share", 3)
+_ENERGY = Measure("detail energy, of the truth's", 3)
+_PSNR = Measure("PSNR, dB", 2)
 _ALWAYS = (_WARP, _FLOW, _BEND, _TRUE_DETAIL, _ENERGY, _PSNR)
 
 
@@ -74,13 +68,13 @@ class _Instruments:
     points_px: NDArray[np.float32]
 
     @property
-    def measures(self) -> tuple[_Measure, ...]:
+    def measures(self) -> tuple[Measure, ...]:
         """The measures that can be taken."""
         return _ALWAYS if self.identity is None else (*_ALWAYS, _identity_step(self.identity))
 
 
-def _identity_step(identity: IdentitySteps) -> _Measure:
-    return _Measure(f"identity step by {identity.name}", 4)
+def _identity_step(identity: IdentitySteps) -> Measure:
+    return Measure(f"identity step by {identity.name}", 4)
 
 
 def _run(bench: Bench) -> Findings:
@@ -94,20 +88,20 @@ def _run(bench: Bench) -> Findings:
     )
     weights = model.spec.files["unet.safetensors"].sha256[:12]
     shipped = Shipped(model, weights, len(rendered.clips))
-    scores = measure_clips(
+    figures = measure_clips(
         bench,
         f"jitter-{weights}-{len(instruments.measures)}",
         held_out_clips(folder, len(rendered.clips)),
-        lambda clip: _score(clip, instruments),
+        lambda clip: _scores(clip, instruments),
         bench.share(_MEASURE_UNTIL),
         _FEWEST_CLIPS,
     )
-    figures = _Figures(scores, instruments.measures, frames)
+    measures = instruments.measures
     recogniser = None if instruments.identity is None else instruments.identity.recogniser
     return Findings(
-        rows=_rows(figures),
-        draw=lambda figure: _draw(figure, figures),
-        paragraph=_paragraph(figures, shipped.describe(), instruments.identity),
+        rows=figures.rows(_METHODS, measures, _COMPARED),
+        draw=lambda figure: _draw(figure, figures, measures, frames),
+        paragraph=_paragraph(figures, instruments, frames, shipped.describe()),
         summary={
             "clips_measured": figures.clips,
             "frames_per_clip": frames,
@@ -117,87 +111,36 @@ def _run(bench: Bench) -> Findings:
     )
 
 
-def _score(clip: HeldOutClip, instruments: _Instruments) -> Scores:
-    """Return every measure of every method, by "method|measure"."""
+def _scores(clip: HeldOutClip, instruments: _Instruments) -> Iterator[Score]:
+    """Yield every measure of every method."""
     damaged = clip.damaged(BFR)
     motion = motion_of(clip.truth)
     made = {_TRUTH: clip.truth, _INPUT: damaged.lq, _DENOISED: instruments.denoised(damaged)}
     for run in _RUNS:
         made[run.label] = run_with_reference(instruments.model, damaged.lq, clip.truth, run)
-    return {
-        f"{method}|{measure}": value
-        for method, result in made.items()
-        for measure, value in _measured(result, clip, motion, instruments).items()
-    }
+    for method, result in made.items():
+        fine = detail(result, clip.truth)
+        yield Score(method, _WARP.name, warping_error_codes(result, motion))
+        yield Score(method, _FLOW.name, flow_error_px(result, motion))
+        yield Score(method, _BEND.name, jitter_codes(result))
+        yield Score(method, _TRUE_DETAIL.name, fine.true_share)
+        yield Score(method, _ENERGY.name, fine.energy)
+        yield Score(method, _PSNR.name, psnr_db(result, clip.truth))
+        if instruments.identity is not None:
+            step = instruments.identity.step(result, instruments.points_px[clip.number])
+            yield Score(method, _identity_step(instruments.identity).name, step)
 
 
-def _measured(
-    result: Clip, clip: HeldOutClip, motion: TruthMotion, instruments: _Instruments
-) -> dict[str, float]:
-    fine = detail(result, clip.truth)
-    figures = {
-        _WARP.name: warping_error_codes(result, motion),
-        _FLOW.name: flow_error_px(result, motion),
-        _BEND.name: jitter_codes(result),
-        _TRUE_DETAIL.name: fine.true_share,
-        _ENERGY.name: fine.energy,
-        _PSNR.name: psnr_db(result, clip.truth),
-    }
-    identity = instruments.identity
-    if identity is not None:
-        figures[_identity_step(identity).name] = identity.step(result, instruments.points_px[clip.number])
-    return figures
-
-
-@dataclass(frozen=True)
-class _Figures:
-    """All scores; the same clips for every method."""
-
-    scores: Sequence[Mapping[str, float]]
-    measures: Sequence[_Measure]
-    frames: int
-
-    @property
-    def clips(self) -> int:
-        """The number of clips."""
-        return len(self.scores)
-
-    def of(self, method: str, measure: _Measure) -> NDArray[np.float64]:
-        """Return one measure of one method, (clips,)."""
-        return np.array([row[f"{method}|{measure.name}"] for row in self.scores])
-
-    def difference(self, better: ReferenceRun, base: ReferenceRun, measure: _Measure) -> Interval:
-        """Return the paired difference of two runs."""
-        return Interval.of(self.of(better.label, measure) - self.of(base.label, measure))
-
-
-def _rows(figures: _Figures) -> list[Row]:
-    rows: list[Row] = []
-    for measure in figures.measures:
-        for method in _METHODS:
-            cells = Interval.of(figures.of(method, measure)).cells()
-            rows.append({"method": method, "measure": measure.name, **cells})
-        for better, base in _COMPARED:
-            cells = figures.difference(better, base, measure).cells()
-            name = f"{better.label} minus {base.label}"
-            rows.append({"method": name, "measure": f"{measure.name}, difference", **cells})
-    return rows
-
-
-def _draw(figure: Figure, figures: _Figures) -> None:
+def _draw(figure: Figure, figures: Measurements, measures: Sequence[Measure], frames: int) -> None:
     """Draw each measure of jitter against true detail: blur is on the left, better is down to the right."""
-    jitters = [measure for measure in figures.measures if measure not in (_TRUE_DETAIL, _ENERGY, _PSNR)]
+    jitters = [measure for measure in measures if measure not in (_TRUE_DETAIL, _ENERGY, _PSNR)]
     figure.set_size_inches(3.4 * len(jitters), 4.2)
     panels = figure.subplots(1, len(jitters), squeeze=False)[0]
     for panel, measure in zip(panels, jitters, strict=True):
         for place, method in enumerate(_METHODS):
-            interval = Interval.of(figures.of(method, measure))
-            x, y = figures.of(method, _TRUE_DETAIL).mean(), interval.mean
-            panel.plot(
-                x, y, "s" if method in (_TRUTH, _INPUT, _DENOISED) else "o", color=f"C{place}", label=method
-            )
-            if interval.low is not None and interval.high is not None:
-                panel.plot((x, x), (interval.low, interval.high), color=f"C{place}", linewidth=1)
+            x = figures.mean_interval(method, _TRUE_DETAIL.name).mean
+            marker = "s" if method in (_TRUTH, _INPUT, _DENOISED) else "o"
+            point(panel, x, figures.mean_interval(method, measure.name), f"C{place}", method, marker)
         panel.set_title(measure.name, fontsize="small")
         panel.set_xlabel("true detail, share of the truth's")
         panel.grid(alpha=0.3)
@@ -205,40 +148,44 @@ def _draw(figure: Figure, figures: _Figures) -> None:
         *panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize="x-small"
     )
     figure.suptitle(
-        f"n = {figures.clips} clips of {figures.frames} frames; lines: 95 % interval over clips",
+        f"n = {figures.clips} clips of {frames} frames; lines: 95 % interval over clips",
         fontsize="small",
     )
 
 
-def _paragraph(figures: _Figures, model: str, identity: IdentitySteps | None) -> str:
-    seconds = figures.frames / FRAMES_PER_SECOND
-    shorter = "" if figures.frames == LONG_CLIP_FRAMES else ", cut from ten seconds for the short budget"
+def _paragraph(figures: Measurements, instruments: _Instruments, frames: int, model: str) -> str:
+    seconds = frames / FRAMES_PER_SECOND
+    shorter = "" if frames == LONG_CLIP_FRAMES else ", cut from ten seconds for the short budget"
+    measures = instruments.measures
     methods = [
-        (method, *(Interval.of(figures.of(method, each)).text(each.digits) for each in figures.measures))
+        (method, *(figures.mean_interval(method, each.name).text(each.digits) for each in measures))
         for method in _METHODS
     ]
     differences = [
         (
-            f"{better.label}, against {base.label.removeprefix('one step, ')}",
-            *(figures.difference(better, base, each).text(each.digits, True) for each in figures.measures),
+            f"{better}, against {base.removeprefix('one step, ')}",
+            *(
+                figures.paired_difference(better, base, each.name).text(each.digits, True)
+                for each in measures
+            ),
         )
         for better, base in _COMPARED
     ]
-    names = [measure.name for measure in figures.measures]
+    names = [measure.name for measure in measures]
     return "\n\n".join(
         [
-            f"Blurred clips of {seconds:g} s ({figures.frames} frames{shorter}) were restored by {model}: "
+            f"Blurred clips of {seconds:g} s ({frames} frames{shorter}) were restored by {model}: "
             "without a reference, with the one its first pass makes, and with a clean frame, the best there "
             "could be; in one step as its presets do, and in four from noise as the full model samples. "
             "Warping error: what differs between neighbouring frames along the truth's optical flow. Flow "
             "error: how far the result's own flow is from the truth's. The truth's row is the floor of each "
             "instrument. Blur is steady, so detail stands beside: the share of the truth's fine detail that "
             f"the result has. n = {figures.clips} clips, 95 % bootstrap intervals over clips in brackets:",
-            markdown_table(("method", *names), methods),
+            markdown(("method", *names), methods),
             "Paired differences on the same clips:",
-            markdown_table(("difference", *names), differences),
+            markdown(("difference", *names), differences),
             _reading(figures),
-            NO_RECOGNISER if identity is None else _identity_note(identity),
+            NO_RECOGNISER if instruments.identity is None else _identity_note(instruments.identity),
         ]
     )
 
@@ -251,7 +198,7 @@ def _identity_note(identity: IdentitySteps) -> str:
     )
 
 
-def _reading(figures: _Figures) -> str:
+def _reading(figures: Measurements) -> str:
     limits = (
         "This is one small model on rendered faces that starts from the blurred frame itself; the published "
         "method starts from noise, where a reference has more to do."
@@ -265,15 +212,17 @@ def _reading(figures: _Figures) -> str:
     )
 
 
-def _steadiness(figures: _Figures, better: ReferenceRun, base: ReferenceRun) -> str:
+def _steadiness(figures: Measurements, better: ReferenceRun, base: ReferenceRun) -> str:
     """Say what a reference does to the warping error and to true detail."""
-    warp, fine = figures.difference(better, base, _WARP), figures.difference(better, base, _TRUE_DETAIL)
+    warp, fine = (
+        figures.paired_difference(better.label, base.label, measure.name) for measure in (_WARP, _TRUE_DETAIL)
+    )
     steady = _word(warp, "steadier", "less steady", "measurably neither steadier nor less steady")
     return f"{steady} ({_word(fine, 'with less detail', 'with more detail', 'with equal detail')})"
 
 
-def _word(difference: Interval, below: str, above: str, neither: str) -> str:
-    if not difference.excludes_zero or difference.mean is None:
+def _word(difference: Estimate, below: str, above: str, neither: str) -> str:
+    if not difference.excludes_zero:
         return neither
     return below if difference.mean < 0.0 else above
 

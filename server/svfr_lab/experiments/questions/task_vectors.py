@@ -6,8 +6,7 @@ in, so that nothing but the three bits differs.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
 from itertools import combinations
 from typing import TYPE_CHECKING
 
@@ -20,10 +19,11 @@ from svfr_client.vocabulary import TASKS
 from svfr_lab.experiments.kit.bench import Bench
 from svfr_lab.experiments.kit.experiment import Experiment, Findings, Row
 from svfr_lab.experiments.kit.held_out import HeldOutClip, put_back, sampled, task_name
-from svfr_lab.experiments.kit.measuring import Scores, measure_clips
+from svfr_lab.experiments.kit.measurements import Measurements, Score, labelled_row
+from svfr_lab.experiments.kit.measuring import measure_clips
 from svfr_lab.experiments.kit.shipped import shipped_on_clips
-from svfr_lab.experiments.kit.spread import Interval
-from svfr_lab.metrics.statistics import psnr_db
+from svfr_lab.metrics.psnr_ssim import psnr_db
+from svfr_lab.metrics.statistics import Estimate
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -38,51 +38,28 @@ TASK_SETS = tuple(frozenset(names) for count in (1, 2, 3) for names in combinati
 _NAMES = tuple(task_name(tasks) for tasks in TASK_SETS)
 
 
-@dataclass(frozen=True)
-class _Measured:
-    """By clip, damage and vector, (clips, 7, 7): PSNR in dB, and how far the vector moves the output.
+_PSNR, _SHIFT = "psnr_db", "shift_codes"
+"""PSNR in dB, and how far a vector moves the network's output from that under the clip's own vector.
 
-    The shift is the root mean square difference of the network's output to that under the vector of the
-    damage, in codes of 255.
-    """
-
-    psnr_db: NDArray[np.float64]
-    shift_codes: NDArray[np.float64]
-    model: str
-
-    @property
-    def clips(self) -> int:
-        """The number of clips."""
-        return len(self.psnr_db)
-
-    @property
-    def loss_db(self) -> NDArray[np.float64]:
-        """PSNR under a vector minus PSNR under the vector of the damage, (clips, 7, 7)."""
-        matched = np.diagonal(self.psnr_db, axis1=1, axis2=2)
-        return self.psnr_db - matched[:, :, None]
-
-    def best_other(self, damage: int) -> int:
-        """Return the vector, not the damage's own, that has the highest mean."""
-        means = self.psnr_db[:, damage].mean(0)
-        means[damage] = -np.inf
-        return int(means.argmax())
+The method of a figure is the vector, its task the degradation. The shift is a root mean square in codes
+of 255.
+"""
 
 
 def _run(bench: Bench) -> Findings:
     shipped, clips = shipped_on_clips(bench)
-    scores = measure_clips(
+    measured = measure_clips(
         bench,
         f"vectors-{shipped.weights}",
         clips,
-        lambda clip: _score(clip, shipped.model),
+        lambda clip: _scores(clip, shipped.model),
         bench.share(_MEASURE_UNTIL),
         _FEWEST_CLIPS,
     )
-    measured = _Measured(_array(scores, "psnr"), _array(scores, "shift"), shipped.describe())
     return Findings(
         rows=_rows(measured),
         draw=lambda figure: _draw(figure, measured),
-        paragraph=_paragraph(measured),
+        paragraph=_paragraph(measured, shipped.describe()),
         summary={
             "clips_measured": measured.clips,
             "weights_sha256_start": shipped.weights,
@@ -92,59 +69,64 @@ def _run(bench: Bench) -> Findings:
     )
 
 
-def _score(clip: HeldOutClip, model: Model) -> Scores:
-    """Return PSNR and shift for each damage and vector, by "psnr|damage|vector"."""
-    scores = {}
-    for damage, name in zip(TASK_SETS, _NAMES, strict=True):
-        damaged = clip.damaged(damage)
-        seen = as_model_sees(model, damaged.lq, damaged.hole, damage)
+def _scores(clip: HeldOutClip, model: Model) -> Iterator[Score]:
+    """Yield PSNR and shift for each degradation and vector."""
+    for tasks, name in zip(TASK_SETS, _NAMES, strict=True):
+        damaged = clip.damaged(tasks)
+        seen = as_model_sees(model, damaged.lq, damaged.hole, tasks)
         made = {
-            other: sampled(model, seen, tasks, "one") for tasks, other in zip(TASK_SETS, _NAMES, strict=True)
+            vector: sampled(model, seen, bits, "one") for bits, vector in zip(TASK_SETS, _NAMES, strict=True)
         }
-        for other, output in made.items():
-            restored = put_back(damaged.lq, output, damage, damaged.hole)
+        for vector, output in made.items():
+            restored = put_back(damaged.lq, output, tasks, damaged.hole)
             shift = 255.0 * float(np.sqrt(np.mean((output - made[name]) ** 2)))
-            scores[f"psnr|{name}|{other}"] = psnr_db(restored, clip.truth)
-            scores[f"shift|{name}|{other}"] = shift
-    return scores
+            yield Score(vector, _PSNR, psnr_db(restored, clip.truth), name)
+            yield Score(vector, _SHIFT, shift, name)
 
 
-def _array(scores: Sequence[Scores], measure: str) -> NDArray[np.float64]:
-    return np.array([[[row[f"{measure}|{d}|{v}"] for v in _NAMES] for d in _NAMES] for row in scores])
+def _means(measured: Measurements, measure: str) -> NDArray[np.float64]:
+    """Return the means over clips by degradation and vector, (7, 7)."""
+    return np.array([[measured.values(v, measure, d).mean() for v in _NAMES] for d in _NAMES])
 
 
-def _other_shifts(measured: _Measured) -> NDArray[np.float64]:
-    """Return each clip's mean shift over all vectors that are not the damage's own."""
-    return measured.shift_codes.sum((1, 2)) / (len(_NAMES) * (len(_NAMES) - 1))
+def _best_other(measured: Measurements, name: str) -> str:
+    """Return the vector, not the degradation's own, that has the highest mean."""
+    others = [vector for vector in _NAMES if vector != name]
+    return max(others, key=lambda vector: measured.values(vector, _PSNR, name).mean())
 
 
-def _led(measured: _Measured) -> list[str]:
-    """Return the damages whose own vector has the highest mean PSNR."""
-    means = measured.psnr_db.mean(0)
+def _other_shifts(measured: Measurements) -> NDArray[np.float64]:
+    """Return each clip's mean shift over all vectors that are not the degradation's own, (clips,)."""
+    total = sum(measured.values(vector, _SHIFT, name)[0] for name in _NAMES for vector in _NAMES)
+    return np.asarray(total / (len(_NAMES) * (len(_NAMES) - 1)))
+
+
+def _led(measured: Measurements) -> list[str]:
+    """Return the degradations whose own vector has the highest mean PSNR."""
+    means = _means(measured, _PSNR)
     return [name for place, name in enumerate(_NAMES) if int(means[place].argmax()) == place]
 
 
-def _rows(measured: _Measured) -> list[Row]:
-    rows: list[Row] = []
-    for d, damage in enumerate(_NAMES):
-        for v, vector in enumerate(_NAMES):
-            for measure, values in (
-                ("psnr_db", measured.psnr_db),
-                ("psnr minus own vector's, dB", measured.loss_db),
-                ("shift_codes", measured.shift_codes),
-            ):
-                cells = Interval.of(values[:, d, v]).cells()
-                rows.append({"damage": damage, "vector": vector, "measure": measure, **cells})
-    return rows
+def _rows(measured: Measurements) -> list[Row]:
+    return [
+        labelled_row(values, damage=name, vector=vector, measure=measure)
+        for name in _NAMES
+        for vector in _NAMES
+        for measure, values in (
+            (_PSNR, measured.values(vector, _PSNR, name)),
+            ("psnr minus own vector's, dB", measured.difference(vector, name, _PSNR, name)),
+            (_SHIFT, measured.values(vector, _SHIFT, name)),
+        )
+    ]
 
 
-def _draw(figure: Figure, measured: _Measured) -> None:
+def _draw(figure: Figure, measured: Measurements) -> None:
     figure.set_size_inches(11.0, 5.0)
     left, right = figure.subplots(1, 2, sharey=True)
-    _matrix(left, measured.loss_db.mean(0), "PSNR minus that under the damage's own vector, dB", "RdBu", True)
-    _matrix(
-        right, measured.shift_codes.mean(0), "how far the vector moves the output, codes", "Oranges", False
-    )
+    psnr = _means(measured, _PSNR)
+    loss = psnr - np.diag(psnr)[:, None]
+    _matrix(left, loss, "PSNR minus that under the damage's own vector, dB", "RdBu", True)
+    _matrix(right, _means(measured, _SHIFT), "how far the vector moves the output, codes", "Oranges", False)
     left.set_ylabel("damage of the clip")
     figure.suptitle(
         f"the same picture under seven task vectors, n = {measured.clips} clips", fontsize="small"
@@ -165,21 +147,20 @@ def _matrix(panel: Axes, values: NDArray[np.float64], title: str, colours: str, 
     panel.set_title(title, fontsize="small")
 
 
-def _paragraph(measured: _Measured) -> str:
+def _paragraph(measured: Measurements, model: str) -> str:
     lines = []
-    for place, name in enumerate(_NAMES):
-        other = measured.best_other(place)
-        lead = Interval.of(-measured.loss_db[:, place, other])
-        worst = int(measured.psnr_db[:, place].mean(0).argmin())
-        drop = Interval.of(measured.loss_db[:, place, worst])
+    for name in _NAMES:
+        other = _best_other(measured, name)
+        worst = min(_NAMES, key=lambda vector: measured.values(vector, _PSNR, name).mean())
+        drop = measured.paired_difference(worst, name, _PSNR, name)
         lines.append(
-            f"- **{name}**: {Interval.of(measured.psnr_db[:, place, place]).text(2)} dB under its own "
-            f"vector, {lead.text(2, True)} dB against the best other one ({_NAMES[other]}), and "
-            f"{_NAMES[worst]} is the worst with {drop.text(2, True)} dB."
+            f"- **{name}**: {measured.mean_interval(name, _PSNR, name).text(2)} dB under its own "
+            f"vector, {_lead(measured, name).text(2, True)} dB against the best other one ({other}), and "
+            f"{worst} is the worst with {drop.text(2, True)} dB."
         )
     return "\n\n".join(
         [
-            f"Clips with each of the seven combinations of damage went through {measured.model}, one pass "
+            f"Clips with each of the seven combinations of damage went through {model}, one pass "
             "without a reference, under each of the seven task vectors. The picture that goes in is always "
             "the one prepared for its damage, and what the damage left intact is put back into every result: "
             f"nothing but the three bits differs. PSNR of the whole frame, n = {measured.clips} clips, mean "
@@ -190,15 +171,15 @@ def _paragraph(measured: _Measured) -> str:
     )
 
 
-def _reading(measured: _Measured) -> str:
+def _lead(measured: Measurements, name: str) -> Estimate:
+    """Return by how much a degradation's own vector leads the best other one."""
+    return measured.paired_difference(name, _best_other(measured, name), _PSNR, name)
+
+
+def _reading(measured: Measurements) -> str:
     led = _led(measured)
-    shift = Interval.of(_other_shifts(measured)).text(1)
-    clear = [
-        name
-        for place, name in enumerate(_NAMES)
-        if (lead := Interval.of(-measured.loss_db[:, place, measured.best_other(place)])).excludes_zero
-        and (lead.mean or 0.0) > 0.0
-    ]
+    shift = Estimate.of(_other_shifts(measured)).text(1)
+    clear = [name for name in _NAMES if _lead(measured, name).low > 0.0]
     return (
         f"Another vector moves the network's output by {shift} codes of 255 on average: that is how strongly "
         f"it steers. The damage's own vector is the best of the seven for {len(led)} of 7 "

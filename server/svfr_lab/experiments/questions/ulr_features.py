@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,6 +21,12 @@ from svfr_lab.experiments.kit.arms import Arm, starting_net, train_arms
 from svfr_lab.experiments.kit.bench import Bench
 from svfr_lab.experiments.kit.experiment import Experiment, Findings, Row
 from svfr_lab.experiments.kit.held_out import HeldOutClip, held_back_of, held_out_clips
+from svfr_lab.experiments.kit.measurements import (
+    Measurements,
+    Score,
+    is_significant,
+    row_over_seeds,
+)
 from svfr_lab.experiments.kit.recipe import (
     BASE,
     CROP_PX,
@@ -30,7 +36,6 @@ from svfr_lab.experiments.kit.recipe import (
     from_seeds,
     seeds_for,
 )
-from svfr_lab.experiments.kit.spread import Interval, cells_over_seeds, told_apart
 from svfr_lab.heads.dataset import open_rendered_folder
 from svfr_restore.crops.spool import to_network
 
@@ -52,27 +57,16 @@ Features = NDArray[np.float64]
 """Mid-block features (clips, tasks, D)."""
 
 
-@dataclass(frozen=True)
-class _Measured:
-    """Features by network and seed, and how they were come by."""
+_RATIO = "ratio"
 
-    features: Mapping[str, Sequence[Features]]
+
+@dataclass(frozen=True)
+class _Training:
+    """How the networks came about, and the features of the first seed's, by network."""
+
     steps: int
     identities: int
-
-    @property
-    def seeds(self) -> int:
-        """How many times everything was trained."""
-        return len(self.features[_BEFORE])
-
-    @property
-    def clips(self) -> int:
-        """The number of held-out clips."""
-        return len(self.features[_BEFORE][0])
-
-    def ratios(self, net: str) -> NDArray[np.float64]:
-        """Return each clip's ratio, (seeds, clips)."""
-        return np.array([distance_ratios(features) for features in self.features[net]])
+    features: Mapping[str, Features]
 
 
 def distance_ratios(features: Features) -> NDArray[np.float64]:
@@ -120,26 +114,30 @@ def _run(bench: Bench) -> Findings:
     nets = dict(trained.nets) | {
         f"{_BEFORE}-{seed}": _untrained(bench, seed, clips, held_back) for seed in seeds
     }
-    bench.say("Looking at the middle block", 0, 0)
+    bench.say("Reading the middle block", 0, 0)
     held_out = list(held_out_clips(clips, held_back))
     features = {
-        name: [
-            np.stack([mid_block_features(nets[f"{name}-{seed}"], clip) for clip in held_out])
-            for seed in seeds
-        ]
+        (name, seed): np.stack([mid_block_features(nets[f"{name}-{seed}"], clip) for clip in held_out])
         for name in _NETS
+        for seed in seeds
     }
-    measured = _Measured(features, trained.steps, count - held_back)
+    ratios = {key: distance_ratios(each) for key, each in features.items()}
+    measured = Measurements.of(
+        [Score(name, _RATIO, float(each[clip]), seed=seed) for (name, seed), each in ratios.items()]
+        for clip in range(len(held_out))
+    )
+    first = {name: features[name, seeds[0]] for name in _NETS}
+    training = _Training(trained.steps, count - held_back, first)
     return Findings(
-        rows=_rows(measured),
-        draw=lambda figure: _draw(figure, measured, bench.seed),
-        paragraph=_paragraph(measured),
+        rows=_rows(measured, training),
+        draw=lambda figure: _draw(figure, measured, training, bench.seed),
+        paragraph=_paragraph(measured, training),
         summary={
-            "steps_per_arm": measured.steps,
+            "steps_per_arm": training.steps,
             "seeds": measured.seeds,
-            "training_identities": measured.identities,
+            "training_identities": training.identities,
             "clips_measured": measured.clips,
-            "mean_ratio": {name: round(float(measured.ratios(name).mean()), 4) for name in _NETS},
+            "mean_ratio": {name: round(float(measured.values(name, _RATIO).mean()), 4) for name in _NETS},
         },
     )
 
@@ -153,27 +151,34 @@ def _untrained(bench: Bench, seed: int, clips: Path, held_back: int) -> Trainabl
     return starting_net(bench, Arm(f"{_WITHOUT}-{seed}", _config(seed, 0.0)), clips, held_back)
 
 
-def _rows(measured: _Measured) -> list[Row]:
-    rows = [_row(name, "ratio", measured.ratios(name), measured) for name in _NETS]
-    base = measured.ratios(_WITHOUT)
-    for name in (_PUBLISHED, _STRONG):
-        difference = measured.ratios(name) - base
-        rows.append(_row(f"{name} minus {_WITHOUT}", "ratio difference", difference, measured))
-    return rows
+def _rows(measured: Measurements, training: _Training) -> list[Row]:
+    rows: list[Row] = [
+        {
+            **row_over_seeds(measured.values(name, _RATIO), network=name, measure=_RATIO),
+            "steps": 0 if name == _BEFORE else training.steps,
+        }
+        for name in _NETS
+    ]
+    return rows + [
+        {
+            **row_over_seeds(
+                measured.difference(name, _WITHOUT, _RATIO),
+                network=f"{name} minus {_WITHOUT}",
+                measure="ratio difference",
+            ),
+            "steps": training.steps,
+        }
+        for name in (_PUBLISHED, _STRONG)
+    ]
 
 
-def _row(label: str, measure: str, values: NDArray[np.float64], measured: _Measured) -> Row:
-    steps = 0 if label == _BEFORE else measured.steps
-    return {"network": label, "measure": measure, **cells_over_seeds(values), "steps": steps}
-
-
-def _draw(figure: Figure, measured: _Measured, seed: int) -> None:
+def _draw(figure: Figure, measured: Measurements, training: _Training, seed: int) -> None:
     """Draw a t-SNE of each network of the first seed: a line for each clip, a mark for each task."""
     figure.set_size_inches(7.0, 7.0)
     panels = figure.subplots(2, 2).flat
     for panel, name in zip(panels, _NETS, strict=True):
-        ratio = Interval.of(measured.ratios(name).mean(0))
-        _draw_places(panel, measured.features[name][0][:_DRAWN_CLIPS], seed)
+        _draw_places(panel, training.features[name][:_DRAWN_CLIPS], seed)
+        ratio = measured.mean_interval(name, _RATIO)
         panel.set_title(f"{name}\nratio {ratio.text(3)}", fontsize="small")
     figure.suptitle(
         f"t-SNE of mid-block features: a line joins one clip under {', '.join(TASKS)}", fontsize="small"
@@ -199,20 +204,20 @@ def _draw_places(panel: Axes, features: Features, seed: int) -> None:
     panel.set_yticks([])
 
 
-def _paragraph(measured: _Measured) -> str:
+def _paragraph(measured: Measurements, training: _Training) -> str:
     ratios = "\n".join(
-        f"- **{name}**: {Interval.of(measured.ratios(name).mean(0)).text(3)}{_by_seed(measured, name)}"
+        f"- **{name}**: {measured.mean_interval(name, _RATIO).text(3)}{_by_seed(measured, name)}"
         for name in _NETS
     )
     differences = "; ".join(
-        f"{name} {Interval.of((measured.ratios(name) - measured.ratios(_WITHOUT)).mean(0)).text(3, True)}"
+        f"{name} {measured.paired_difference(name, _WITHOUT, _RATIO).text(3, True)}"
         for name in (_PUBLISHED, _STRONG)
     )
     return "\n\n".join(
         [
             "The unified latent loss is meant to make the middle block's features depend on the face and not "
             "on its damage. Networks of 2.4 million weights were trained from the same start on single "
-            f"{CROP_PX} px frames of {measured.identities} rendered heads, **{measured.steps} steps** of 8 "
+            f"{CROP_PX} px frames of {training.identities} rendered heads, **{training.steps} steps** of 8 "
             f"heads under two tasks each, {from_seeds(measured.seeds)}, with and without it. The published "
             "weight is 0.01; weight 1 is ours, to see the loss work within so few steps. Then "
             f"n = {measured.clips} clips of other heads went through under each of {', '.join(TASKS)}. The "
@@ -226,22 +231,22 @@ def _paragraph(measured: _Measured) -> str:
     )
 
 
-def _by_seed(measured: _Measured, name: str) -> str:
+def _by_seed(measured: Measurements, name: str) -> str:
     if measured.seeds == 1:
         return ""
-    means = ", ".join(f"{mean:.3f}" for mean in measured.ratios(name).mean(1))
+    means = ", ".join(f"{mean:.3f}" for mean in measured.values(name, _RATIO).mean(1))
     return f" (seeds: {means})"
 
 
-def _reading(measured: _Measured) -> str:
+def _reading(measured: Measurements) -> str:
     verdicts = []
     for name in (_PUBLISHED, _STRONG):
-        difference = measured.ratios(name) - measured.ratios(_WITHOUT)
+        difference = measured.difference(name, _WITHOUT, _RATIO)
         way = "makes the features depend less on the damage" if difference.mean() < 0 else "does the opposite"
         verdicts.append(
-            f"{name} {way if told_apart(difference) else 'cannot be told apart from leaving it out'}"
+            f"{name} {way if is_significant(difference) else 'cannot be told apart from leaving it out'}"
         )
-    learning = Interval.of((measured.ratios(_WITHOUT) - measured.ratios(_BEFORE)).mean(0))
+    learning = measured.paired_difference(_WITHOUT, _BEFORE, _RATIO)
     one = (
         " One seed was trained, so nothing says how much another start would change it."
         if (measured.seeds == 1)

@@ -16,14 +16,15 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from svfr.eight_bit import eight_bit
 from svfr_lab.errors import ArgumentOutOfRange
-from svfr_lab.experiments.kit.held_out import Clip
 
 _SMALLEST_SIDE_PX = 24
 # Sundaram et al. 2010, as Lai et al. use it: flows disagree by more than a hundredth of their lengths and
 # half a pixel, squared.
 _DISAGREEMENT_SHARE, _DISAGREEMENT_PX2 = 0.01, 0.5
 
+Clip = NDArray[np.float32]
 Flow = NDArray[np.float32]
 
 
@@ -70,8 +71,7 @@ def flow_error_px(clip: Clip, motion: TruthMotion) -> float:
 
 
 def _grey(frame: Clip) -> NDArray[np.uint8]:
-    eight_bit = np.rint(np.clip(frame, 0.0, 1.0) * 255.0).astype(np.uint8)
-    return np.asarray(cv2.cvtColor(eight_bit, cv2.COLOR_RGB2GRAY), np.uint8)
+    return np.asarray(cv2.cvtColor(eight_bit(frame), cv2.COLOR_RGB2GRAY), np.uint8)
 
 
 def _fetched(picture: Flow, flow: Flow) -> Flow:

@@ -14,9 +14,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from svfr_lab.experiments.kit.held_out import Clip
-from svfr_lab.metrics.dlib_identity import DlibFaces
-from svfr_lab.preview_eval.embedder import DLIB_FACES
+from svfr_lab.metrics.dlib_identity import DLIB_FACES, DlibFaces
+
+Clip = NDArray[np.float32]
 
 NO_RECOGNISER = (
     f"Identity was not measured: it needs a recogniser's weights, which are not shipped. {DLIB_FACES} may "

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from svfr_lab.errors import ArgumentOutOfRange
-from svfr_lab.experiments.kit.motion import flow_error_px, flows_of, motion_of, warping_error_codes
+from svfr_lab.metrics.motion import flow_error_px, flows_of, motion_of, warping_error_codes
 
 SIDE = 64
 

@@ -1,0 +1,25 @@
+"""Notes that survive a kill: one line of JSON each."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+
+class Notebook:
+    """The rows of a file of JSON lines; a line that a killed run did not finish is taken out of it."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        lines = path.read_text(encoding="utf-8").splitlines(keepends=True) if path.exists() else []
+        whole = [line for line in lines if line.endswith("\n")]
+        if whole != lines:
+            path.write_text("".join(whole), encoding="utf-8")
+        self.rows: list[Any] = [json.loads(line) for line in whole]
+
+    def add(self, row: Any) -> None:
+        """Append a row."""
+        self.rows.append(row)
+        with self._path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(row) + "\n")

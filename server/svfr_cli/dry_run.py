@@ -6,7 +6,7 @@ from typing import Any
 import torch
 
 from svfr.models.networks import UNET_FILE, empty_networks
-from svfr.models.spec import ModelSpec
+from svfr.models.spec import DiffusionSpec, ModelSpec
 from svfr_client.job import JobSpec
 from svfr_restore.job import survey_job
 from svfr_restore.plan.estimate import Estimate, estimate_job
@@ -29,7 +29,7 @@ def dry_run(spec: JobSpec) -> Estimate:
 
 def unet_parameters(model: ModelSpec) -> int:
     """Return how many numbers the model's UNet has; 0 for the built-in models without a network."""
-    if model.kind != "diffusion":
+    if not isinstance(model, DiffusionSpec):
         return 0
     return sum(parameter.numel() for parameter in empty_networks(model).by_file()[UNET_FILE].parameters())
 

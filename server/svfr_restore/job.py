@@ -16,6 +16,7 @@ from pathlib import Path
 import torch
 
 from svfr.errors import Cancelled, ShotTooShort
+from svfr.models.spec import DiffusionSpec
 from svfr.tasks import TaskSet
 from svfr_client.errors import SvfrError, raise_problems
 from svfr_client.job import JobSpec
@@ -131,9 +132,10 @@ class _Job:
 
     def _too_short(self, tracks: Sequence[TrackPlan]) -> list[SvfrError]:
         """Return one problem for every track that the published sampler cannot take."""
-        if self._plan.spec.sampler != "official" or self._plan.preset is None:
+        model = self._plan.model
+        if self._plan.spec.sampler != "official" or not isinstance(model, DiffusionSpec):
             return []
-        least = self._plan.model.overlap + 1
+        least = model.overlap + 1
         return [
             ShotTooShort(
                 f"Face {track.index} is seen in {len(track.frames)} frames; official mode needs {least}.",

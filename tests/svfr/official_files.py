@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from svfr.models.convert import Recogniser, import_official
-from svfr.models.spec import ModelSpec
+from svfr.models.spec import DiffusionSpec
 from svfr.nets.arcface import IResNet
 from svfr.nets.identity import IdProjection
 from svfr.nets.kl_temporal import build_kl
@@ -98,6 +98,6 @@ def write_json(path: Path, body: dict[str, Any]) -> None:
     path.write_text(json.dumps(body, indent=2), encoding="utf-8")
 
 
-def import_to(files: OfficialFiles, out: Path) -> ModelSpec:
+def import_to(files: OfficialFiles, out: Path) -> DiffusionSpec:
     """Import with the licence accepted."""
     return import_official(files.svd, files.svfr, out, lambda text: True, RECOGNISER)

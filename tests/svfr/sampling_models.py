@@ -11,7 +11,7 @@ import torch
 from svfr.diffusion.objectives import Objective
 from svfr.errors import Cancelled
 from svfr.models.model import Model
-from svfr.models.spec import IdentitySpec, ModelSpec, Preset, ScheduleSpec
+from svfr.models.spec import DiffusionSpec, NoIdentitySpec, Preset, ScheduleSpec
 from svfr.nets.identity import NoIdentity
 from svfr.nets.linear_patch import LinearPatchCodec, LinearPatchSpec
 from svfr.nets.unet import build_unet
@@ -53,9 +53,9 @@ def random_unet(**changes: Any) -> torch.nn.Module:
 
 def tiny_model() -> Model:
     """A whole model: window 8, overlap 3, 16 px crops, 4 latent channels."""
-    spec = ModelSpec(
+    codec = LinearPatchSpec((0, 1, 4, 16), mean=(0.0,) * 4, std=(1.0,) * 4)
+    spec = DiffusionSpec(
         name="tiny",
-        kind="diffusion",
         preview=True,
         crop_px=CROP_PX,
         hole_fill="white",
@@ -63,16 +63,18 @@ def tiny_model() -> Model:
         window=8,
         overlap=3,
         latent_channels=4,
+        codec=codec,
+        unet=unet_config(),
         objective=Objective("residual", 0.5),
         schedule=ScheduleSpec(0.05, 20.0, 7.0),
-        identity=IdentitySpec("none", TOKEN_CHANNELS),
+        identity=NoIdentitySpec(TOKEN_CHANNELS),
+        presets={},
     )
-    codec = LinearPatchCodec(LinearPatchSpec((0, 1, 4, 16), (0.0,) * 4, (1.0,) * 4))
-    assert spec.objective
-    return Model(spec, random_unet(), codec, spec.objective, NoIdentity(TOKEN_CHANNELS))  # type: ignore[arg-type]
+    identity = NoIdentity(TOKEN_CHANNELS)
+    return Model(spec, random_unet(), LinearPatchCodec(codec), spec.objective, identity)  # type: ignore[arg-type]
 
 
-PLAN = SamplePlan(TaskSet(bfr=True), Preset(2, 3, 1.0, 2.0), seed=77)
+PLAN = SamplePlan(TaskSet(bfr=True), Preset(2, 3, initial_noise=1.0, guidance=2.0), seed=77)
 
 
 def plan_with(mode: str = "studio", **changes: Any) -> SamplePlan:

@@ -20,21 +20,24 @@ from svfr.training.recipe.config import (
     NoiseConfig,
     OptimiserConfig,
     Phase,
-    RunConfig,
     SvdNetworkConfig,
-    TrainConfig,
+    SvdPhase,
+    SvdRecipe,
+    SvdRunConfig,
 )
 
 CROP_PX, FRAMES = 32, 3
 EIGHT_CHANNELS = official_files.UNET | {"in_channels": 8}
 
-CONFIG = TrainConfig(
+CONFIG = SvdRecipe(
     name="tiny-svd",
     seed=3,
     task_shares={"bfr": 0.5, "colorize": 0.5},
     reference_share=0.5,
     own_reference_share=0.0,
-    network=SvdNetworkConfig("svd", CROP_PX, window=4, overlap=1, identity="iresnet100", id_crop="corrected"),
+    network=SvdNetworkConfig(
+        crop_px=CROP_PX, window=4, overlap=1, identity="iresnet100", id_crop="corrected"
+    ),
     optimiser=OptimiserConfig(
         learning_rate=1e-4,
         betas=(0.9, 0.999),
@@ -44,12 +47,16 @@ CONFIG = TrainConfig(
         gradient_clip=1.0,
         ema_decay=0.9,
     ),
-    phases=(Phase(6, FRAMES, 4, 1.0, tasks_per_clip=2),),
+    phases=(SvdPhase(6, FRAMES, 4, 1.0, tasks_per_clip=2),),
     noise=NoiseConfig(log_sigma_mean=0.7, log_sigma_std=1.6),
     losses=LossWeights(),
-    unified_latent=UnifiedLatentConfig("negatives", 0.07, queue=6, width=16, layers=1, heads=2, embedding=8),
-    facial_prior=FacialPriorConfig(68, width=16, units_per_side=64.0, wing_width=10.0, wing_curvature=2.0),
-    run=RunConfig(save_every_steps=2),
+    unified_latent=UnifiedLatentConfig(
+        denominator="negatives", temperature=0.07, queue=6, width=16, layers=1, heads=2, embedding=8
+    ),
+    facial_prior=FacialPriorConfig(
+        landmarks=68, width=16, units_per_side=64.0, wing_width=10.0, wing_curvature=2.0
+    ),
+    run=SvdRunConfig(save_every_steps=2),
 )
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from svfr.training.batches import ClipBatch
-from svfr.training.recipe.config import NetworkConfig, OptimiserConfig, Phase, TrainConfig
+from svfr.training.recipe.config import NetworkConfig, OptimiserConfig, Phase, PreviewRecipe
 
 NETWORK = NetworkConfig(
     crop_px=32,
@@ -22,7 +22,7 @@ NETWORK = NetworkConfig(
     sigma_max=20.0,
 )
 
-CONFIG = TrainConfig(
+CONFIG = PreviewRecipe(
     name="tiny",
     seed=5,
     task_shares={"bfr": 1.0},
@@ -56,6 +56,6 @@ class NoisyGradients:
         return ClipBatch(clean[:, :-1], low_quality[:, :-1], tasks, clean[:, -1], low_quality[:, -1])
 
 
-def shortened(steps: int) -> TrainConfig:
+def shortened(steps: int) -> PreviewRecipe:
     """The recipe with only ``steps`` single-frame steps."""
     return dataclasses.replace(CONFIG, phases=(Phase(steps, 1, 4, 0.0),))

@@ -13,8 +13,9 @@ import torch
 from svfr.diffusion.objectives import Objective
 from svfr.models.folder import write_folder
 from svfr.models.networks import CONV_IDENTITY_FILE, UNET_FILE
-from svfr.models.spec import CodecSpec, IdentitySpec, ModelSpec, Preset, ScheduleSpec
+from svfr.models.spec import ConvIdentitySpec, DiffusionSpec, Preset, ScheduleSpec
 from svfr.nets.conv_identity import ConvIdentity
+from svfr.nets.linear_patch import LinearPatchSpec
 from svfr.nets.unet import build_unet
 from svfr.training.nets.preview_unet import preview_unet_config
 from svfr_farm.ledger import Submission
@@ -47,11 +48,9 @@ def write_model(folder: Path, steps: int = 3) -> str:
     )
     torch.manual_seed(5)
     unet, identity = build_unet(config), ConvIdentity(8, (8, 8, 8))
-    codec = {"coefficients": [0, 1, 4, 16], "mean": [0.0] * 4, "std": [1.0] * 4}
     preset = Preset(2, steps, initial_noise=1.0, guidance=1.0)
-    spec = ModelSpec(
+    spec = DiffusionSpec(
         name="tiny",
-        kind="diffusion",
         preview=True,
         crop_px=CROP_PX,
         hole_fill="telea",
@@ -59,11 +58,11 @@ def write_model(folder: Path, steps: int = 3) -> str:
         window=WINDOW,
         overlap=1,
         latent_channels=4,
-        codec=CodecSpec("linear_patch", codec),
+        codec=LinearPatchSpec((0, 1, 4, 16), mean=(0.0,) * 4, std=(1.0,) * 4),
         unet=config,
         objective=Objective("residual", 0.5),
         schedule=ScheduleSpec(0.05, 20.0, 7.0),
-        identity=IdentitySpec("conv", 8, (8, 8, 8)),
+        identity=ConvIdentitySpec(8, (8, 8, 8)),
         presets={"draft": preset, "standard": preset, "final": preset},
     )
     weights = {UNET_FILE: unet.state_dict(), CONV_IDENTITY_FILE: identity.state_dict()}

@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from svfr.diffusion.objectives import Objective
 from svfr.models.folder import write_folder
 from svfr.models.networks import CONV_IDENTITY_FILE, UNET_FILE
-from svfr.models.spec import CodecSpec, IdentitySpec, ModelSpec, Preset, ScheduleSpec
+from svfr.models.spec import ConvIdentitySpec, DiffusionSpec, Preset, ScheduleSpec
 from svfr.nets.conv_identity import ConvIdentity
+from svfr.nets.linear_patch import LinearPatchSpec
 from svfr.nets.unet import build_unet
 from svfr.training.nets.preview_unet import preview_unet_config
 from svfr_client.job import Box, ColourClaim, FaceChoice, JobSpec
@@ -78,16 +79,13 @@ def write_mattes(folder: Path, frames: Iterable[int], size: tuple[int, int] = (H
 
 def write_tiny_model(folder: Path, seed: int = 5) -> str:
     """Write a model folder with random weights, as small as the block types allow; return its path."""
-    coefficients = (0, 1, 4, 16)
     config = preview_unet_config(
         latent_channels=4, latent_px=CROP_PX // 4, widths=(32, 32), token_channels=8, window=WINDOW
     )
     torch.manual_seed(seed)
     unet, identity = build_unet(config), ConvIdentity(8, (8, 8, 8))
-    codec = {"coefficients": list(coefficients), "mean": [0.0] * 4, "std": [1.0] * 4}
-    spec = ModelSpec(
+    spec = DiffusionSpec(
         name="tiny",
-        kind="diffusion",
         preview=True,
         crop_px=CROP_PX,
         hole_fill="telea",
@@ -95,11 +93,11 @@ def write_tiny_model(folder: Path, seed: int = 5) -> str:
         window=WINDOW,
         overlap=1,
         latent_channels=4,
-        codec=CodecSpec("linear_patch", codec),
+        codec=LinearPatchSpec((0, 1, 4, 16), mean=(0.0,) * 4, std=(1.0,) * 4),
         unet=config,
         objective=Objective("residual", 0.5),
         schedule=ScheduleSpec(0.05, 20.0, 7.0),
-        identity=IdentitySpec("conv", 8, (8, 8, 8)),
+        identity=ConvIdentitySpec(8, (8, 8, 8)),
         presets={
             "draft": Preset(1, 1, initial_noise=0.0, guidance=1.0),
             "standard": Preset(2, 2, initial_noise=1.0, guidance=2.0),

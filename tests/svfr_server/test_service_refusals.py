@@ -136,7 +136,8 @@ def test_every_mistake_of_a_job_is_named_at_once(service: Service) -> None:
     spec = {**PLAIN, "seed": "77", "tasks": [1], "frame": "1001", "faces": {"mode": "box", "size": 1}}
     with raw_socket(find_connection(service.home)) as dealer:
         answer = ask(dealer, pack(Message("submit", {"job": new_id(), "spec": spec})))
-    named = [problem["message"].split(":")[0] for problem in answer.body["problems"]]
+    words = [problem["message"].rstrip(".").split() for problem in answer.body["problems"]]
+    named = [next(word for word in message if word.startswith("spec.")) for message in words]
     assert sorted(named) == ["spec.faces.size", "spec.frame", "spec.seed", "spec.tasks.0"]
 
 

@@ -32,8 +32,9 @@ from svfr.diffusion.objectives import Objective
 from svfr.errors import ModelMissing
 from svfr.models.folder import find_model, write_folder
 from svfr.models.networks import CONV_IDENTITY_FILE, UNET_FILE
-from svfr.models.spec import CodecSpec, IdentitySpec, ModelSpec, Preset, ScheduleSpec
+from svfr.models.spec import ConvIdentitySpec, DiffusionSpec, Preset, ScheduleSpec
 from svfr.nets.conv_identity import ConvIdentity
+from svfr.nets.linear_patch import LinearPatchSpec
 from svfr.nets.unet import build_unet
 from svfr.training.nets.preview_unet import preview_unet_config
 from svfr_client.job import Box, ColourClaim, FaceChoice, JobSpec
@@ -75,15 +76,14 @@ def write_half(path: Path, pixels: NDArray[np.float32]) -> None:
 
 def write_mini_layout(folder: Path) -> str:
     """Write a model folder of mini's crop, window and latents with narrow random weights; return its path."""
-    coefficients, crop_px, window = list(range(16)), 96, 8
+    crop_px, window = 96, 8
     config = preview_unet_config(
         latent_channels=16, latent_px=crop_px // 4, widths=(32, 64), token_channels=32, window=window
     )
     torch.manual_seed(1)
     preset = Preset(1, 1, initial_noise=0.0, guidance=1.0)
-    spec = ModelSpec(
+    spec = DiffusionSpec(
         name="mini-layout",
-        kind="diffusion",
         preview=True,
         crop_px=crop_px,
         hole_fill="telea",
@@ -91,13 +91,11 @@ def write_mini_layout(folder: Path) -> str:
         window=window,
         overlap=3,
         latent_channels=16,
-        codec=CodecSpec(
-            "linear_patch", {"coefficients": coefficients, "mean": [0.0] * 16, "std": [1.0] * 16}
-        ),
+        codec=LinearPatchSpec(tuple(range(16)), mean=(0.0,) * 16, std=(1.0,) * 16),
         unet=config,
         objective=Objective("residual", 0.5),
         schedule=ScheduleSpec(0.05, 20.0, 7.0),
-        identity=IdentitySpec("conv", 32, (24, 32, 48)),
+        identity=ConvIdentitySpec(32, (24, 32, 48)),
         presets=dict.fromkeys(("draft", "standard", "final"), preset),
     )
     weights = {

@@ -42,7 +42,6 @@ def published_pass(
     ``tokens`` (1, L, channels) are zeros in pass 1.
     """
     scale, count = model.codec.scaling_factor, crops.shape[0]
-    assert model.spec.schedule is not None
     sigmas = with_final_zero(
         karras_sigmas(steps, model.spec.schedule.sigma_min, model.spec.schedule.sigma_max)
     )

@@ -35,7 +35,7 @@ from benchmarks.sampling.published_sampler import PublishedPass, published_two_p
 from svfr.diffusion.noise import OfficialNoise
 from svfr.diffusion.objectives import Objective
 from svfr.models.model import Model
-from svfr.models.spec import IdentitySpec, ModelSpec, Preset, ScheduleSpec
+from svfr.models.spec import DiffusionSpec, KlTemporalSpec, NoIdentitySpec, Preset, ScheduleSpec
 from svfr.nets.identity import NoIdentity
 from svfr.nets.kl_temporal import KlTemporalCodec, build_kl
 from svfr.nets.unet import build_unet
@@ -101,9 +101,8 @@ def random_models(crop_px: int) -> dict[str, Model]:
     torch.manual_seed(1)
     unet = build_unet(UNET).requires_grad_(False)
     vae = build_kl(VAE).requires_grad_(False)
-    spec = ModelSpec(
+    spec = DiffusionSpec(
         name="benchmark",
-        kind="diffusion",
         preview=True,
         crop_px=crop_px,
         hole_fill="white",
@@ -111,8 +110,12 @@ def random_models(crop_px: int) -> dict[str, Model]:
         window=FRAMES,
         overlap=3,
         latent_channels=4,
+        codec=KlTemporalSpec(VAE),
+        unet=UNET,
+        objective=Objective("v"),
         schedule=ScheduleSpec(0.002, 700.0, 7.0),
-        identity=IdentitySpec("none", TOKEN_CHANNELS),
+        identity=NoIdentitySpec(TOKEN_CHANNELS),
+        presets={},
     )
     codecs: dict[str, Any] = {"published": StockCodec(copy.deepcopy(vae)), "ours": KlTemporalCodec(vae)}
     return {
@@ -212,7 +215,7 @@ def published_parity(folder: Path) -> float:
 
 def print_profiles(models: dict[str, Model], crops: torch.Tensor, tokens: torch.Tensor) -> None:
     """Print where the time of a few steps of each sampler goes."""
-    short = Preset(1, 2, PRESET.initial_noise, PRESET.guidance)
+    short = Preset(1, 2, initial_noise=PRESET.initial_noise, guidance=PRESET.guidance)
     for name, run in SAMPLERS.items():
         with profile(activities=[ProfilerActivity.CPU]) as record:
             run(models[name], crops, tokens, short)

@@ -12,7 +12,7 @@ from pathlib import Path
 from benchmarks.service_stress.pipeline import EVALUATIONS
 from benchmarks.service_stress.service import STEPS, Service, model_of_eight_steps, write_plate
 from svfr.diffusion.windows import studio_windows
-from svfr.models.folder import read_spec
+from svfr.models.folder import read_diffusion_spec
 from svfr_client.client import Client
 from svfr_client.job import Box, ColourClaim, FaceChoice, JobSpec
 from svfr_client.protocol.messages import Event
@@ -153,7 +153,7 @@ def _undisturbed(service: Service, client: Client, spec: JobSpec) -> _Whole:
 
 def _evaluations_of_a_step(folder: Path) -> int:
     """The evaluations of the longest step of pass 2: its windows, with one branch or two."""
-    model = read_spec(folder)
+    model = read_diffusion_spec(folder)
     branches = 1 if model.presets["standard"].guidance == 1.0 else 2
     cuts = (studio_windows(len(FRAMES), model.window, model.overlap, step) for step in range(STEPS))
     return branches * max(len(cut) for cut in cuts)

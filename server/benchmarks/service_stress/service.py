@@ -19,8 +19,9 @@ import torch
 from svfr.diffusion.objectives import Objective
 from svfr.models.folder import find_model, write_folder
 from svfr.models.networks import CONV_IDENTITY_FILE, UNET_FILE
-from svfr.models.spec import CodecSpec, IdentitySpec, ModelSpec, Preset, ScheduleSpec
+from svfr.models.spec import ConvIdentitySpec, DiffusionSpec, Preset, ScheduleSpec
 from svfr.nets.conv_identity import ConvIdentity
+from svfr.nets.linear_patch import LinearPatchSpec
 from svfr.nets.unet import build_unet
 from svfr.training.nets.preview_unet import preview_unet_config
 from svfr_client.client import Client
@@ -178,11 +179,9 @@ def _write_random(folder: Path) -> None:
         window=window,
     )
     torch.manual_seed(5)
-    codec = {"coefficients": [0, 1, 4, 16], "mean": [0.0] * channels, "std": [1.0] * channels}
     preset = Preset(STEPS, STEPS, initial_noise=1.0, guidance=2.0)
-    spec = ModelSpec(
+    spec = DiffusionSpec(
         name="random",
-        kind="diffusion",
         preview=True,
         crop_px=crop_px,
         hole_fill="telea",
@@ -190,11 +189,11 @@ def _write_random(folder: Path) -> None:
         window=window,
         overlap=1,
         latent_channels=channels,
-        codec=CodecSpec("linear_patch", codec),
+        codec=LinearPatchSpec((0, 1, 4, 16), mean=(0.0,) * channels, std=(1.0,) * channels),
         unet=config,
         objective=Objective("residual", 0.5),
         schedule=ScheduleSpec(0.05, 20.0, 7.0),
-        identity=IdentitySpec("conv", 8, (8, 8, 8)),
+        identity=ConvIdentitySpec(8, (8, 8, 8)),
         presets={"draft": preset, "standard": preset, "final": preset},
     )
     weights = {

@@ -7,11 +7,12 @@ difference to the low-quality latent (the preview model, which then starts from 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import torch
+
+from svfr.validation import Positive, Strict
 
 SigmaLike = float | torch.Tensor
 
@@ -21,26 +22,15 @@ def _root(value: SigmaLike) -> SigmaLike:
 
 
 @dataclass(frozen=True)
-class Objective:
-    """The preconditioning of one model.
+class Objective(Strict):
+    """The preconditioning of one model: the ``objective`` object of model.json.
 
     ``kind`` "v": SVD's v-prediction, the diffused latent is ``x``. "residual": the diffused latent is
     ``x - z_lq``. ``sigma_data`` is the standard deviation of what is diffused.
     """
 
     kind: Literal["v", "residual"]
-    sigma_data: float = 1.0
-
-    @classmethod
-    def from_json(cls, body: Mapping[str, Any]) -> Objective:
-        """Read the ``objective`` object of model.json."""
-        if body["kind"] not in ("v", "residual"):
-            raise ValueError(f"unknown objective kind {body['kind']!r}; known: v, residual")
-        return cls(body["kind"], float(body["sigma_data"]))
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the ``objective`` object of model.json."""
-        return {"kind": self.kind, "sigma_data": self.sigma_data}
+    sigma_data: Positive = 1.0
 
     def _diffused(self, x: torch.Tensor, z_lq: torch.Tensor) -> torch.Tensor:
         return x - z_lq if self.kind == "residual" else x

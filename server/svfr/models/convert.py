@@ -23,7 +23,7 @@ from svfr.models.checkpoints import read_state_dict
 from svfr.models.folder import check_files, read_spec, write_folder
 from svfr.models.networks import ARCFACE_FILE, ID_PROJECTION_FILE, UNET_FILE, VAE_FILE, empty_networks
 from svfr.models.new_folder import new_folder
-from svfr.models.spec import CodecSpec, IdentitySpec, ModelSpec, Preset
+from svfr.models.spec import ArcFaceSpec, DiffusionSpec, KlTemporalSpec, Preset, spec_from_json
 from svfr.models.svd_folder import (
     CONFIG_COPIES,
     WEIGHT_NAMES,
@@ -52,10 +52,16 @@ CHECKPOINTS = {
 # guidance 2, 50 steps for the reference pass and 30 for the second.
 _WINDOW, _OVERLAP, _CROP_PX, _GUIDANCE = 16, 3, 512, 2.0
 _AYS_STEPS = len(AYS_SVD_SIGMAS)
+
+
+def _preset(reference_steps: int, steps: int, sigmas: tuple[float, ...] | None = None) -> Preset:
+    return Preset(reference_steps, steps, initial_noise=1.0, guidance=_GUIDANCE, sigmas=sigmas)
+
+
 PRESETS = {
-    "draft": Preset(_AYS_STEPS, _AYS_STEPS, 1.0, _GUIDANCE, AYS_SVD_SIGMAS),
-    "standard": Preset(30, 30, 1.0, _GUIDANCE),
-    "final": Preset(50, 30, 1.0, _GUIDANCE),
+    "draft": _preset(_AYS_STEPS, _AYS_STEPS, AYS_SVD_SIGMAS),
+    "standard": _preset(30, 30),
+    "final": _preset(50, 30),
 }
 
 
@@ -73,7 +79,7 @@ def import_official(
     out: Path,
     accept_licence: Callable[[str], bool],
     recogniser: Recogniser = Recogniser(),
-) -> ModelSpec:
+) -> DiffusionSpec:
     """Convert the official files to a model folder ``out``, which must not exist yet.
 
     ``accept_licence`` is shown the licence text and says whether the user accepts it. All problems of all
@@ -106,12 +112,11 @@ def import_official(
     return write_folder(out, spec, tensors, copies)
 
 
-def _describe(svd_dir: Path, name: str, recogniser: Recogniser) -> ModelSpec:
+def _describe(svd_dir: Path, name: str, recogniser: Recogniser) -> DiffusionSpec:
     """Return the spec that the configurations beside the weights call for, without files."""
     unet, vae = unet_config(svd_dir), vae_config(svd_dir)
-    spec = ModelSpec(
+    spec = DiffusionSpec(
         name=name,
-        kind="diffusion",
         preview=False,
         crop_px=_CROP_PX,
         hole_fill="white",
@@ -119,18 +124,16 @@ def _describe(svd_dir: Path, name: str, recogniser: Recogniser) -> ModelSpec:
         window=_WINDOW,
         overlap=_OVERLAP,
         latent_channels=unet.get("out_channels", 4),
-        codec=CodecSpec("kl_temporal", vae),
+        codec=KlTemporalSpec(vae),
         unet=unet,
         objective=Objective("v", 1.0),
         schedule=schedule(svd_dir),
-        identity=IdentitySpec(
-            "iresnet100", unet.get("cross_attention_dim", 1024), recogniser.widths, recogniser.layers
-        ),
+        identity=ArcFaceSpec(unet.get("cross_attention_dim", 1024), recogniser.widths, recogniser.layers),
         presets=PRESETS,
         training={"origin": "official SVFR weights (wangzhiyaoo/SVFR), converted without change"},
     )
-    # Reading it back checks that the configurations agree with each other.
-    return ModelSpec.from_json(spec.to_json(), svd_dir)
+    spec_from_json(spec.to_json(), svd_dir)  # checks that the configurations agree with each other
+    return spec
 
 
 def export_official(folder: Path, out: Path) -> tuple[Path, ...]:
@@ -140,13 +143,14 @@ def export_official(folder: Path, out: Path) -> tuple[Path, ...]:
     OfficialConfigUnsupported for a model that is not of the official architecture.
     """
     spec = read_spec(folder)
+    files = spec.files if isinstance(spec, DiffusionSpec) else {}
     needed = [*CHECKPOINTS.values(), VAE_FILE, "vae_config.json", "scheduler_config.json"]
-    absent = [name for name in needed if name not in spec.files]
-    if absent:
+    absent = [name for name in needed if name not in files]
+    if absent or not isinstance(spec, DiffusionSpec):
         text = f"The model {spec.name!r} was not imported from the official weights: no {', '.join(absent)}."
         raise OfficialConfigUnsupported(text, path=folder, remedy="Only imported weights can be exported.")
     raise_problems(check_files(folder, spec))
-    copies = {official: name for official, name in CONFIG_COPIES.items() if name in spec.files}
+    copies = {official: name for official, name in CONFIG_COPIES.items() if name in files}
     copies[f"vae/{WEIGHT_NAMES[0]}"] = VAE_FILE
     with new_folder(out) as draft:
         for official, name in copies.items():

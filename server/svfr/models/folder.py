@@ -1,6 +1,6 @@
 """Model folders on disk: finding, listing, checking and writing them.
 
-A folder holds model.json (see model_spec) and the files it names, each with its SHA-256. Its directory's
+A folder holds model.json (see spec) and the files it names, each with its SHA-256. Its directory's
 name is the model's name. Folders are searched in this order, and the first that has the name is used: those
 of the environment variable SVFR_MODELS, the user's own, and the ones shipped with this package.
 """
@@ -28,25 +28,10 @@ from svfr.errors import (
 )
 from svfr.models.networks import Networks, empty_networks
 from svfr.models.new_folder import new_folder
-from svfr.models.search import SEARCH_VARIABLE, search_folders, user_models_folder
-from svfr.models.spec import FileRecord, ModelSpec, Preset
+from svfr.models.search import SEARCH_VARIABLE, search_folders
+from svfr.models.spec import DiffusionSpec, FileRecord, ModelSpec, spec_from_json
 from svfr.models.tensor_files import check_safetensors
 from svfr_client.errors import SvfrError
-
-__all__ = [
-    "ModelListing",
-    "ModelSpec",
-    "Preset",
-    "check_files",
-    "find_model",
-    "list_models",
-    "read_networks",
-    "read_spec",
-    "search_folders",
-    "user_models_folder",
-    "verify",
-    "write_folder",
-]
 
 SPEC_FILE = "model.json"
 
@@ -107,10 +92,22 @@ def read_spec(folder: Path) -> ModelSpec:
         raise ModelMissing(f"The folder has no {SPEC_FILE}.", path=folder, remedy=remedy) from error
     except (ValueError, OSError) as error:
         raise ModelSpecInvalid([f"it is not readable JSON: {error}"], path=path) from error
-    return ModelSpec.from_json(body, path)
+    return spec_from_json(body, path)
 
 
-def check_files(folder: Path, spec: ModelSpec) -> list[SvfrError]:
+def read_diffusion_spec(folder: Path) -> DiffusionSpec:
+    """Read the model.json of a model with networks.
+
+    Raises ModelMissing, ModelSpecInvalid, and ModelHasNoNetwork for a built-in model without weights.
+    """
+    spec = read_spec(folder)
+    if isinstance(spec, DiffusionSpec):
+        return spec
+    text = f"The model {spec.name!r} of kind {spec.kind!r} has no network to load."
+    raise ModelHasNoNetwork(text, path=folder, remedy="Choose a diffusion model.")
+
+
+def check_files(folder: Path, spec: DiffusionSpec) -> list[SvfrError]:
     """Return one error for every file of the spec that is missing or not the one that was written.
 
     Reads every byte: about a second a gigabyte.
@@ -140,15 +137,12 @@ def _record(path: Path) -> FileRecord:
         return FileRecord(hashlib.file_digest(file, "sha256").hexdigest(), path.stat().st_size)
 
 
-def read_networks(folder: Path) -> tuple[ModelSpec, Networks]:
+def read_networks(folder: Path) -> tuple[DiffusionSpec, Networks]:
     """Read a diffusion model's description and build its networks without weights.
 
     Raises ModelMissing, ModelSpecInvalid, and ModelHasNoNetwork for a built-in model without weights.
     """
-    spec = read_spec(folder)
-    if spec.kind != "diffusion":
-        text = f"The model {spec.name!r} of kind {spec.kind!r} has no network to load."
-        raise ModelHasNoNetwork(text, path=folder, remedy="Choose a diffusion model.")
+    spec = read_diffusion_spec(folder)
     networks = empty_networks(spec)
     unlisted = [f"missing key files.{name}" for name in networks.by_file() if name not in spec.files]
     if unlisted:
@@ -175,10 +169,10 @@ def verify(folder: Path) -> list[SvfrError]:
 
 def write_folder(
     folder: Path,
-    spec: ModelSpec,
+    spec: DiffusionSpec,
     tensors: Mapping[str, Mapping[str, torch.Tensor]],
     copies: Mapping[str, Path],
-) -> ModelSpec:
+) -> DiffusionSpec:
     """Write a whole model folder or nothing: it appears under its name only when it is complete.
 
     ``tensors`` are the weight files to write (safetensors, types kept), ``copies`` the files to take over

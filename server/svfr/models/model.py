@@ -11,11 +11,11 @@ from diffusers.models.unets.unet_spatio_temporal_condition import UNetSpatioTemp
 from svfr.diffusion.objectives import Objective
 from svfr.models.folder import check_files, read_networks
 from svfr.models.networks import UNET_FILE, Networks
-from svfr.models.spec import ModelSpec
+from svfr.models.spec import ArcFaceSpec, DiffusionSpec, KlTemporalSpec
 from svfr.models.tensor_files import load_weights
 from svfr.nets.identity import ArcFaceIdentity, ConvCropIdentity, IdentityEncoder, NoIdentity
 from svfr.nets.kl_temporal import KlTemporalCodec
-from svfr.nets.linear_patch import LinearPatchCodec, LinearPatchSpec
+from svfr.nets.linear_patch import LinearPatchCodec
 from svfr_client.errors import raise_problems
 
 Codec = LinearPatchCodec | KlTemporalCodec
@@ -29,7 +29,7 @@ class Model:
     are stable. All are frozen and in ``eval`` mode.
     """
 
-    spec: ModelSpec
+    spec: DiffusionSpec
     unet: UNetSpatioTemporalConditionModel
     codec: Codec
     objective: Objective
@@ -49,20 +49,19 @@ def load_model(folder: Path, device: str | torch.device = "cpu", dtype: torch.dt
         load_weights(network, folder / name, device, dtype if name == UNET_FILE else torch.float32)
     codec = _codec(spec, networks).to(device).eval().requires_grad_(False)
     identity = _identity(spec, networks).to(device).eval().requires_grad_(False)
-    assert spec.objective
     return Model(spec, networks.unet, codec, spec.objective, identity)
 
 
-def _codec(spec: ModelSpec, networks: Networks) -> Codec:
-    if networks.vae is not None:
+def _codec(spec: DiffusionSpec, networks: Networks) -> Codec:
+    if isinstance(spec.codec, KlTemporalSpec):
+        assert networks.vae is not None
         return KlTemporalCodec(networks.vae)
-    assert spec.codec
-    return LinearPatchCodec(LinearPatchSpec.from_json(spec.codec.config))
+    return LinearPatchCodec(spec.codec)
 
 
-def _identity(spec: ModelSpec, networks: Networks) -> IdentityEncoder:
-    assert spec.identity
-    if networks.recogniser is not None and networks.id_projection is not None:
+def _identity(spec: DiffusionSpec, networks: Networks) -> IdentityEncoder:
+    if isinstance(spec.identity, ArcFaceSpec):
+        assert networks.recogniser is not None and networks.id_projection is not None
         return ArcFaceIdentity(networks.recogniser, networks.id_projection, spec.identity.id_crop)
     if networks.conv_identity is not None:
         return ConvCropIdentity(networks.conv_identity, spec.crop_px)

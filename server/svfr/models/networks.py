@@ -17,7 +17,7 @@ from diffusers.models.unets.unet_spatio_temporal_condition import UNetSpatioTemp
 from torch import nn
 
 from svfr.errors import ModelSpecInvalid
-from svfr.models.spec import ModelSpec
+from svfr.models.spec import ArcFaceSpec, ConvIdentitySpec, DiffusionSpec, KlTemporalSpec
 from svfr.nets.arcface import IResNet
 from svfr.nets.conv_identity import ConvIdentity
 from svfr.nets.identity import IdProjection
@@ -55,24 +55,23 @@ class Networks:
         return {name: network for name, network in named.items() if network is not None}
 
 
-def empty_networks(spec: ModelSpec) -> Networks:
+def empty_networks(spec: DiffusionSpec) -> Networks:
     """Return the networks of a diffusion model's spec, on the meta device.
 
     Raises ModelSpecInvalid when a configuration describes no network.
     """
-    assert spec.codec and spec.identity
     _check_keys(UNetSpatioTemporalConditionModel, "unet", spec.unet)
     unet = _built(build_unet, "unet", spec.unet)
     vae = recogniser = projection = conv = None
-    if spec.codec.kind == "kl_temporal":
+    if isinstance(spec.codec, KlTemporalSpec):
         _check_keys(AutoencoderKLTemporalDecoder, "codec.config", spec.codec.config)
         vae = _built(build_kl, "codec.config", spec.codec.config)
     identity = spec.identity
     with torch.device("meta"):
-        if identity.kind == "iresnet100":
+        if isinstance(identity, ArcFaceSpec):
             recogniser = IResNet(identity.layers, identity.widths)
             projection = IdProjection(identity.widths[-1], identity.channels)
-        elif identity.kind == "conv":
+        elif isinstance(identity, ConvIdentitySpec):
             conv = ConvIdentity(identity.channels, identity.widths)
     return Networks(unet, vae, recogniser, projection, conv)
 

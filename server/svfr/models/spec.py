@@ -1,35 +1,44 @@
 """model.json: what a model folder says about itself.
 
-One frozen value, read strictly: an error names every unknown, missing or impossible entry at once. The
-same code runs the official weights and the embedded preview model; all that differs between them is here.
+One frozen value of two kinds: a built-in model without a network, or a diffusion model. It is read strictly:
+an error names every unknown, missing or impossible entry at once. The same code runs the official weights
+and the embedded preview model; all that differs between them is here.
 """
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
+from functools import cache
 from itertools import pairwise
-from typing import Any, Literal
+from typing import Annotated, Any, ClassVar, Literal, TypeAlias
+
+from pydantic import AfterValidator, Field, GetCoreSchemaHandler, TypeAdapter, ValidationError
+from pydantic_core import CoreSchema, core_schema
 
 from svfr.diffusion.objectives import Objective
 from svfr.errors import ModelSpecInvalid
-from svfr.models.strict_json import ObjectReader
 from svfr.nets.identity import IdCrop
-from svfr.nets.linear_patch import PATCH_PX
+from svfr.nets.linear_patch import LinearPatchSpec
+from svfr.validation import (
+    NotNegative,
+    NotNegativeInt,
+    Positive,
+    PositiveInt,
+    Strict,
+    read_strictly,
+    sentences_of,
+)
 
 FORMAT = 1
-COEFFICIENT_COUNT = 3 * PATCH_PX**2
 RESNET_STAGES = 4
 PRESET_NAMES = ("draft", "standard", "final")
 
-ModelKind = Literal["diffusion", "identity", "probe"]
-IdentityKind = Literal["conv", "iresnet100", "none"]
 HoleFill = Literal["white", "telea", "blend"]
 
 
 @dataclass(frozen=True)
-class Preset:
+class Preset(Strict):
     """How much work a job asks for.
 
     ``reference_steps`` and ``steps`` are the denoise steps of pass 1 and pass 2. ``initial_noise`` scales
@@ -37,87 +46,159 @@ class Preset:
     branch. ``sigmas``, descending and without the final zero, replace the model's schedule in both passes.
     """
 
-    reference_steps: int
-    steps: int
-    initial_noise: float
-    guidance: float
-    sigmas: tuple[float, ...] | None = None
+    reference_steps: PositiveInt
+    steps: PositiveInt
+    _: KW_ONLY
+    initial_noise: NotNegative
+    guidance: NotNegative
+    sigmas: tuple[Positive, ...] | None = None
+
+
+class _ExactlyThePresets:
+    """Makes pydantic ask for each preset by name, so that a missing one is named beside other mistakes."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        preset = handler.generate_schema(Preset)
+        fields = {name: core_schema.typed_dict_field(preset) for name in PRESET_NAMES}
+        return core_schema.typed_dict_schema(fields, extra_behavior="forbid")
+
+
+def _names_its_blocks(config: Mapping[str, Any]) -> Mapping[str, Any]:
+    blocks = config.get("block_out_channels")
+    if not isinstance(blocks, list | tuple) or not blocks or not all(type(width) is int for width in blocks):
+        raise ValueError("block_out_channels must be a list of integers")
+    return config
 
 
 @dataclass(frozen=True)
-class CodecSpec:
-    """The picture codec: ``config`` is LinearPatchSpec's JSON, or the diffusers autoencoder's config."""
+class KlTemporalSpec(Strict):
+    """Stable Video Diffusion's autoencoder: the config of diffusers' AutoencoderKLTemporalDecoder."""
 
-    kind: Literal["linear_patch", "kl_temporal"]
-    config: Mapping[str, Any]
+    config: Annotated[Mapping[str, Any], AfterValidator(_names_its_blocks)]
+    kind: Literal["kl_temporal"] = "kl_temporal"
 
     @property
     def factor(self) -> int:
         """Picture pixels per latent pixel, along each side."""
-        return PATCH_PX if self.kind == "linear_patch" else 2 ** (len(self.config["block_out_channels"]) - 1)
+        return 2 ** (len(self.config["block_out_channels"]) - 1)
+
+    @property
+    def channels(self) -> object:
+        """The latent's channels, as the config says."""
+        return self.config.get("latent_channels", 4)
+
+
+CodecSpec: TypeAlias = LinearPatchSpec | KlTemporalSpec
 
 
 @dataclass(frozen=True)
-class ScheduleSpec:
+class ScheduleSpec(Strict):
     """The Karras sigmas (arXiv 2206.00364, eq. 5) that a preset without its own sigmas uses."""
 
-    sigma_min: float
-    sigma_max: float
-    rho: float
+    sigma_min: Positive
+    sigma_max: Positive
+    rho: Positive
+    kind: Literal["karras"] = "karras"
 
 
 @dataclass(frozen=True)
-class IdentitySpec:
-    """The identity encoder: tokens of ``channels``, which must be the UNet's cross_attention_dim.
+class NoIdentitySpec(Strict):
+    """No identity encoder: one zero token of ``channels``."""
 
-    ``widths`` are the convolution widths of "conv", or the stage widths of "iresnet100", whose ``layers``
-    are its blocks per stage. ``id_crop`` says how "iresnet100" cuts its 112 px face: "official" as the
-    published code does, which sees the quarter around the left eye, or "corrected", which sees the face.
+    channels: PositiveInt
+    kind: Literal["none"] = "none"
+
+
+@dataclass(frozen=True)
+class ConvIdentitySpec(Strict):
+    """The preview model's encoder: ``widths`` are its convolutions', before the last of ``channels``."""
+
+    channels: PositiveInt
+    widths: tuple[PositiveInt, ...]
+    kind: Literal["conv"] = "conv"
+
+
+_Stages = Annotated[tuple[PositiveInt, ...], Field(min_length=RESNET_STAGES, max_length=RESNET_STAGES)]
+
+
+@dataclass(frozen=True)
+class ArcFaceSpec(Strict):
+    """ArcFace and a projection to ``channels``: ``widths`` of the four stages, ``layers`` their blocks.
+
+    ``id_crop`` says how the 112 px face is cut: "official" as the published code does, which sees the quarter
+    around the left eye, or "corrected", which sees the face.
     """
 
-    kind: IdentityKind
-    channels: int
-    widths: tuple[int, ...] = ()
-    layers: tuple[int, ...] = ()
+    channels: PositiveInt
+    widths: _Stages
+    layers: _Stages
     id_crop: IdCrop = "official"
+    kind: Literal["iresnet100"] = "iresnet100"
+
+
+IdentitySpec: TypeAlias = NoIdentitySpec | ConvIdentitySpec | ArcFaceSpec
 
 
 @dataclass(frozen=True)
-class FileRecord:
+class FileRecord(Strict):
     """One file of the folder as it was written."""
 
     sha256: str
-    bytes: int
+    bytes: NotNegativeInt
 
 
-@dataclass(frozen=True)
-class ModelSpec:
-    """The contents of model.json.
+def _stays_inside(name: str) -> str:
+    if "/" in name or "\\" in name or name in (".", ".."):
+        raise ValueError("must be the name of a file inside the folder")
+    return name
 
-    ``crop_px`` is the side of the square crop the model sees, ``window`` the frames the UNet sees at once,
-    ``overlap`` the frames neighbouring windows share. ``hole_plane``: crops have a fourth plane that says
-    where the hole is, and the UNet one input channel more; SVFR's own weights see three planes. ``kind``
-    "identity" (gives its input back) and "probe" (adds a known patch) have no network: their ``codec``,
-    ``objective``, ``schedule`` and ``identity`` are None, ``unet``, ``presets`` and ``files`` empty.
-    """
+
+@dataclass(frozen=True, kw_only=True)
+class _Described(Strict):
+    """What every model says: ``crop_px`` is the side of the square crop that it sees."""
 
     name: str
-    kind: ModelKind
     preview: bool
-    crop_px: int
+    crop_px: Annotated[int, Field(ge=8)]
     hole_fill: HoleFill
     licence: str
-    window: int = 1
-    overlap: int = 0
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the document that :func:`spec_from_json` reads back to an equal value."""
+        return {"format": FORMAT, **_adapter().dump_python(self, mode="json", warnings=False)}  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True, kw_only=True)
+class BuiltinSpec(_Described):
+    """A model without a network: "identity" gives its input back, "probe" adds a known patch."""
+
+    kind: Literal["identity", "probe"]
+    planes: ClassVar[int] = 3
+    hole_plane: ClassVar[bool] = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class DiffusionSpec(_Described):
+    """A model with networks.
+
+    ``window`` is the number of frames the UNet sees at once, ``overlap`` the frames neighbouring windows
+    share. ``hole_plane``: crops have a fourth plane that says where the hole is, and the UNet one input
+    channel more; SVFR's own weights see three planes. ``identity``'s tokens have ``channels`` equal to the
+    UNet's cross_attention_dim.
+    """
+
+    kind: Literal["diffusion"] = "diffusion"
+    window: PositiveInt
+    overlap: NotNegativeInt
     hole_plane: bool = False
-    latent_channels: int = 0
-    codec: CodecSpec | None = None
-    unet: Mapping[str, Any] = field(default_factory=dict)
-    objective: Objective | None = None
-    schedule: ScheduleSpec | None = None
-    identity: IdentitySpec | None = None
-    presets: Mapping[str, Preset] = field(default_factory=dict)
-    files: Mapping[str, FileRecord] = field(default_factory=dict)
+    latent_channels: PositiveInt
+    codec: Annotated[CodecSpec, Field(discriminator="kind")]
+    unet: Mapping[str, Any]
+    objective: Objective
+    schedule: ScheduleSpec
+    identity: Annotated[IdentitySpec, Field(discriminator="kind")]
+    presets: Annotated[Mapping[str, Preset], _ExactlyThePresets()]
+    files: Mapping[Annotated[str, AfterValidator(_stays_inside)], FileRecord] = field(default_factory=dict)
     training: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -125,194 +206,50 @@ class ModelSpec:
         """The planes of a crop as the network sees it: red, green, blue, and the hole where asked for."""
         return 3 + self.hole_plane
 
-    @classmethod
-    def from_json(cls, body: object, path: object = None) -> ModelSpec:
-        """Read a parsed model.json; raises ModelSpecInvalid with every problem, naming ``path``."""
-        reader = ObjectReader(body)
-        spec = _read(reader)
-        problems = reader.problems or _contradictions(spec)
-        if problems:
-            raise ModelSpecInvalid(problems, path=path)
-        return spec
 
-    def to_json(self) -> dict[str, Any]:
-        """Return the document that :meth:`from_json` reads back to an equal value."""
-        body: dict[str, Any] = {
-            "format": FORMAT,
-            "name": self.name,
-            "kind": self.kind,
-            "preview": self.preview,
-            "crop_px": self.crop_px,
-            "hole_fill": self.hole_fill,
-            "licence": self.licence,
-        }
-        if self.kind != "diffusion":
-            return body
-        assert self.codec and self.objective and self.schedule and self.identity
-        return body | {
-            "window": self.window,
-            "overlap": self.overlap,
-            "hole_plane": self.hole_plane,
-            "latent_channels": self.latent_channels,
-            "codec": _codec_json(self.codec),
-            "unet": _plain(self.unet),
-            "objective": self.objective.to_json(),
-            "schedule": {"kind": "karras", **dataclasses.asdict(self.schedule)},
-            "identity": _identity_json(self.identity),
-            "presets": {name: _plain(dataclasses.asdict(p)) for name, p in self.presets.items()},
-            "files": {name: dataclasses.asdict(record) for name, record in self.files.items()},
-            "training": _plain(self.training),
-        }
+ModelSpec: TypeAlias = BuiltinSpec | DiffusionSpec
 
 
-def _plain(value: Any) -> Any:
-    """Return the value as json.loads would give it: tuples as lists, mappings as dicts."""
-    if isinstance(value, Mapping):
-        return {str(k): _plain(v) for k, v in value.items()}
-    return [_plain(v) for v in value] if isinstance(value, (list, tuple)) else value
+@cache
+def _adapter() -> TypeAdapter[ModelSpec]:
+    return TypeAdapter(Annotated[ModelSpec, Field(discriminator="kind")])
 
 
-def _codec_json(codec: CodecSpec) -> dict[str, Any]:
-    config = _plain(codec.config)
-    return (
-        {"kind": codec.kind, **config}
-        if codec.kind == "linear_patch"
-        else {"kind": codec.kind, "config": config}
-    )
-
-
-def _identity_json(identity: IdentitySpec) -> dict[str, Any]:
-    body: dict[str, Any] = {"kind": identity.kind, "channels": identity.channels}
-    if identity.kind != "none":
-        body["widths"] = list(identity.widths)
-    if identity.kind == "iresnet100":
-        body |= {"layers": list(identity.layers), "id_crop": identity.id_crop}
-    return body
-
-
-def _read(top: ObjectReader) -> ModelSpec:
-    version = top.integer("format", 1)
-    if version != FORMAT:
-        top.problems.append(
-            f"format {version} is not known; this version of SVFR Studio reads format {FORMAT}"
-        )
-    kind: Any = top.choice("kind", ("diffusion", "identity", "probe"))
-    spec = ModelSpec(
-        name=top.text("name"),
-        kind=kind,
-        preview=top.flag("preview"),
-        crop_px=top.integer("crop_px", 8),
-        hole_fill=top.choice("hole_fill", ("white", "telea", "blend")),  # type: ignore[arg-type]
-        licence=top.text("licence"),
-    )
-    if kind == "diffusion":
-        spec = dataclasses.replace(
-            spec,
-            window=top.integer("window", 1),
-            overlap=top.integer("overlap", 0),
-            hole_plane=top.flag("hole_plane"),
-            latent_channels=top.integer("latent_channels", 1),
-            codec=_read_codec(top.child("codec")),
-            unet=top.free_object("unet"),
-            objective=_read_objective(top.child("objective")),
-            schedule=_read_schedule(top.child("schedule")),
-            identity=_read_identity(top.child("identity")),
-            presets=_read_presets(top.child("presets")),
-            files=_read_files(top.child("files")),
-            training=top.free_object("training"),
-        )
-    top.finish()
+def spec_from_json(body: object, path: object = None) -> ModelSpec:
+    """Read a parsed model.json; raises ModelSpecInvalid with every problem, naming ``path``."""
+    problems: list[str] = []
+    if isinstance(body, Mapping):
+        version = body.get("format", ...)
+        if version is ...:
+            problems.append("missing key format")
+        elif version != FORMAT or type(version) is not int:
+            problems.append(
+                f"format {version!r} is not known; this version of SVFR Studio reads format {FORMAT}"
+            )
+        body = {name: value for name, value in body.items() if name != "format"}
+    try:
+        spec = read_strictly(_adapter(), body)
+    except ValidationError as error:
+        raise ModelSpecInvalid(problems + sentences_of(error, body), path=path) from error
+    if isinstance(spec, DiffusionSpec):
+        problems += _contradictions(spec)
+    if problems:
+        raise ModelSpecInvalid(problems, path=path)
     return spec
 
 
-def _read_codec(body: ObjectReader) -> CodecSpec:
-    config: dict[str, Any]
-    if body.choice("kind", ("linear_patch", "kl_temporal")) == "kl_temporal":
-        config = body.free_object("config")
-        if not isinstance(config.get("block_out_channels"), list) or not config["block_out_channels"]:
-            body.problems.append(f"{body.name('config')}.block_out_channels must be a list of integers")
-            config["block_out_channels"] = [1]
-        body.finish()
-        return CodecSpec("kl_temporal", config)
-    config = {
-        "coefficients": list(body.integers("coefficients", 0)),
-        "mean": list(body.numbers("mean")),
-        "std": list(body.numbers("std")),
-    }
-    if len({len(v) for v in config.values()}) != 1:
-        body.problems.append(f"{body.name('coefficients')}, mean and std must be of one length")
-    if any(index >= COEFFICIENT_COUNT for index in config["coefficients"]):
-        body.problems.append(f"{body.name('coefficients')} must be below {COEFFICIENT_COUNT}")
-    if any(spread <= 0 for spread in config["std"]):
-        body.problems.append(f"{body.name('std')} must be positive")
-    body.finish()
-    return CodecSpec("linear_patch", config)
+def spec_schema() -> dict[str, Any]:
+    """Return the JSON Schema of model.json, for editors."""
+    schema = _adapter().json_schema()
+    for kind in (BuiltinSpec, DiffusionSpec):
+        entry = schema["$defs"][kind.__name__]
+        entry["properties"] = {"format": {"const": FORMAT}, **entry["properties"]}
+        entry["required"] = ["format", *entry["required"]]
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "model.json", **schema}
 
 
-def _read_objective(body: ObjectReader) -> Objective:
-    kind: Any = body.choice("kind", ("v", "residual"))
-    objective = Objective(kind, body.number("sigma_data", 0.0, above=True))
-    body.finish()
-    return objective
-
-
-def _read_schedule(body: ObjectReader) -> ScheduleSpec:
-    body.choice("kind", ("karras",))
-    low, high, rho = (body.number(key, 0.0, above=True) for key in ("sigma_min", "sigma_max", "rho"))
-    body.finish()
-    return ScheduleSpec(low, high, rho)
-
-
-def _read_identity(body: ObjectReader) -> IdentitySpec:
-    kind: Any = body.choice("kind", ("none", "conv", "iresnet100"))
-    spec = IdentitySpec(kind, body.integer("channels", 1))
-    if kind != "none":
-        spec = dataclasses.replace(spec, widths=body.integers("widths", 1))
-    if kind == "iresnet100":
-        id_crop: Any = body.choice("id_crop", ("official", "corrected"))
-        spec = dataclasses.replace(spec, layers=body.integers("layers", 1), id_crop=id_crop)
-        if not len(spec.layers) == len(spec.widths) == RESNET_STAGES:
-            body.problems.append(f"{body.name('layers')} and widths must have {RESNET_STAGES} entries")
-    body.finish()
-    return spec
-
-
-def _read_presets(body: ObjectReader) -> dict[str, Preset]:
-    presets = {}
-    for name in PRESET_NAMES:
-        entry = body.child(name)
-        preset = Preset(
-            reference_steps=entry.integer("reference_steps", 1),
-            steps=entry.integer("steps", 1),
-            initial_noise=entry.number("initial_noise", 0.0),
-            guidance=entry.number("guidance", 0.0),
-        )
-        if entry.has("sigmas") and entry.any_value("sigmas") is not None:
-            preset = dataclasses.replace(preset, sigmas=entry.numbers("sigmas"))
-        elif not entry.has("sigmas"):
-            entry.any_value("sigmas")
-        entry.finish()
-        presets[name] = preset
-    body.finish()
-    return presets
-
-
-def _read_files(body: ObjectReader) -> dict[str, FileRecord]:
-    files = {}
-    for name in body.keys():  # noqa: SIM118 (it is no dict)
-        entry = body.child(name)
-        files[name] = FileRecord(entry.text("sha256"), entry.integer("bytes", 0))
-        entry.finish()
-        if "/" in name or "\\" in name or name in (".", ".."):
-            body.problems.append(f"{body.name(name)} must be the name of a file inside the folder")
-    return files
-
-
-def _contradictions(spec: ModelSpec) -> list[str]:
+def _contradictions(spec: DiffusionSpec) -> list[str]:
     """Return what cannot be true together in a document that is well formed."""
-    if spec.kind != "diffusion":
-        return []
-    assert spec.codec and spec.schedule and spec.identity
     unet, channels = spec.unet, spec.latent_channels
     channels_in = 3 * channels + spec.hole_plane
     claims = [
@@ -333,7 +270,7 @@ def _contradictions(spec: ModelSpec) -> list[str]:
         (spec.overlap < spec.window, "overlap must be smaller than window"),
         (spec.schedule.sigma_min < spec.schedule.sigma_max, "schedule.sigma_min must be below sigma_max"),
         (spec.crop_px % spec.codec.factor == 0, f"crop_px must be a multiple of {spec.codec.factor}"),
-        (_codec_channels(spec.codec) == channels, "codec must have latent_channels channels"),
+        (spec.codec.channels == channels, "codec must have latent_channels channels"),
     ]
     for name, preset in spec.presets.items():
         claims.append(
@@ -347,14 +284,9 @@ def _is_three_times(unet: Mapping[str, Any], large: str, small: str) -> bool:
     return isinstance(value, int) and unet.get(large) == 3 * value
 
 
-def _codec_channels(codec: CodecSpec) -> object:
-    linear = codec.kind == "linear_patch"
-    return len(codec.config["coefficients"]) if linear else codec.config.get("latent_channels", 4)
-
-
 def _sigmas_fit(preset: Preset) -> bool:
     sigmas = preset.sigmas
     if sigmas is None:
         return True
     falling = all(a > b for a, b in pairwise(sigmas))
-    return falling and min(sigmas, default=0.0) > 0 and len(sigmas) == preset.steps == preset.reference_steps
+    return falling and len(sigmas) == preset.steps == preset.reference_steps

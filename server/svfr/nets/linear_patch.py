@@ -1,7 +1,7 @@
 """The codec of the embedded preview model: a fixed orthonormal transform of 4x4 RGB patches.
 
 A learned autoencoder would cost more to train than the preview model itself, and a small one loses more
-than the degradations it is to mend. A 4x4 cosine transform on three colour axes loses only the
+than the degradations it is to undo. A 4x4 cosine transform on three colour axes loses only the
 coefficients that are left out, is exactly linear, and runs in a microsecond a patch.
 """
 
@@ -10,36 +10,47 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 import torch
+from pydantic import Field
 from torch.nn import functional
 
+from svfr.validation import Finite, Positive, Strict
+
 PATCH_PX = 4
+COEFFICIENT_COUNT = 3 * PATCH_PX**2
 # Luma-like axis first, then red-blue and green-magenta: natural images have most variance in that order.
 _COLOUR_AXES = np.array([[1.0, 1.0, 1.0], [1.0, 0.0, -1.0], [1.0, -2.0, 1.0]])
 
 
 @dataclass(frozen=True)
-class LinearPatchSpec:
-    """Which coefficients are kept and how they are scaled.
+class LinearPatchSpec(Strict):
+    """Which coefficients are kept and how they are scaled: the ``codec`` object of model.json.
 
     ``coefficients`` are indices ``axis * 16 + vertical * 4 + horizontal`` into the 48 of a patch; ``mean``
     and ``std`` bring each kept one to zero mean and unit variance over the training pictures.
     """
 
-    coefficients: tuple[int, ...]
-    mean: tuple[float, ...]
-    std: tuple[float, ...]
+    coefficients: tuple[Annotated[int, Field(ge=0, lt=COEFFICIENT_COUNT)], ...]
+    mean: tuple[Finite, ...]
+    std: tuple[Positive, ...]
+    kind: Literal["linear_patch"] = "linear_patch"
+    factor: ClassVar[int] = PATCH_PX
 
     def __post_init__(self) -> None:
         if not len(self.coefficients) == len(self.mean) == len(self.std):
-            raise ValueError("linear_patch needs one mean and one std for each coefficient")
+            raise ValueError("coefficients, mean and std must be of one length")
+
+    @property
+    def channels(self) -> int:
+        """The channels of a latent."""
+        return len(self.coefficients)
 
     @classmethod
     def from_json(cls, body: Mapping[str, Any]) -> LinearPatchSpec:
-        """Read the ``codec`` object of model.json."""
+        """Return the value of :meth:`to_json`, from a file that this project wrote."""
         return cls(
             tuple(int(i) for i in body["coefficients"]),
             tuple(float(v) for v in body["mean"]),
@@ -49,7 +60,7 @@ class LinearPatchSpec:
     def to_json(self) -> dict[str, Any]:
         """Return the ``codec`` object of model.json."""
         return {
-            "kind": "linear_patch",
+            "kind": self.kind,
             "coefficients": list(self.coefficients),
             "mean": list(self.mean),
             "std": list(self.std),

@@ -19,7 +19,7 @@ from safetensors.torch import load_file
 from svfr.diffusion.objectives import Objective
 from svfr.errors import VectorsInvalid
 from svfr.models.model import Model
-from svfr.models.spec import IdentitySpec, ModelSpec, Preset, ScheduleSpec
+from svfr.models.spec import DiffusionSpec, KlTemporalSpec, NoIdentitySpec, Preset, ScheduleSpec
 from svfr.nets.identity import IdProjection, NoIdentity
 from svfr.nets.kl_temporal import KlTemporalCodec, build_kl
 from svfr.nets.unet import build_unet
@@ -108,9 +108,8 @@ class Vectors:
         about, scheduler = self.case(case), self.lookup("scheduler_config")
         channels = int(self.lookup("unet_config", "cross_attention_dim"))
         codec = self.codec()
-        spec = ModelSpec(
+        spec = DiffusionSpec(
             name=f"vectors {case}",
-            kind="diffusion",
             preview=False,
             crop_px=about["height"],
             hole_fill="white",
@@ -118,10 +117,11 @@ class Vectors:
             window=about["frames_per_batch"],
             overlap=about["overlap"],
             latent_channels=codec.channels,
+            codec=KlTemporalSpec(self.lookup("vae_config")),
             unet=self.lookup("unet_config"),
             objective=Objective("v"),
             schedule=ScheduleSpec(scheduler["sigma_min"], scheduler["sigma_max"], _RHO),
-            identity=IdentitySpec("none", channels),
+            identity=NoIdentitySpec(channels),
             presets={"final": self.preset(case)},
         )
         return Model(spec, self.unet(), codec, Objective("v"), NoIdentity(channels))
@@ -129,7 +129,8 @@ class Vectors:
     def preset(self, case: str) -> Preset:
         """Return the steps and guidance of a pipeline case."""
         about = self.case(case)
-        return Preset(about["steps_pass1"], about["steps_pass2"], 1.0, float(about["guidance"]))
+        guidance = float(about["guidance"])
+        return Preset(about["steps_pass1"], about["steps_pass2"], initial_noise=1.0, guidance=guidance)
 
     def _load_weights(self, network: torch.nn.Module, file: str) -> None:
         try:

@@ -30,7 +30,7 @@ from svfr.diffusion.windows import (
 )
 from svfr.errors import CropShapeMismatch, NotFinite, ShotTooShort
 from svfr.models.model import Model
-from svfr.models.spec import ModelSpec, Preset
+from svfr.models.spec import DiffusionSpec, Preset
 from svfr.nets.unet import FastUNet
 from svfr.sampling.callbacks import NullObserver, Observer
 from svfr.sampling.decode import decode_stream
@@ -182,7 +182,6 @@ def _walk(model: Model, plan: SamplePlan, sampling_pass: int, count: int) -> Wal
         cut = official_windows if plan.mode == "official" else studio_windows
         return cut(count, length, overlap, step)
 
-    assert spec.schedule is not None
     sigmas = preset.sigmas or karras_sigmas(
         steps, spec.schedule.sigma_min, spec.schedule.sigma_max, spec.schedule.rho
     )
@@ -191,7 +190,7 @@ def _walk(model: Model, plan: SamplePlan, sampling_pass: int, count: int) -> Wal
 
 
 def _noise(
-    plan: SamplePlan, sampling_pass: int, shot: EncodedShot, spec: ModelSpec, lq: torch.Tensor
+    plan: SamplePlan, sampling_pass: int, shot: EncodedShot, spec: DiffusionSpec, lq: torch.Tensor
 ) -> torch.Tensor:
     """Return the plan's unit noise for the frames of ``lq``, in its shape."""
     shape = tuple(lq.shape[1:])
@@ -216,7 +215,6 @@ def _reference_latent(model: Model, reference: torch.Tensor, device: torch.devic
 
 def _checked_tokens(model: Model, tokens: torch.Tensor) -> torch.Tensor:
     """Return the tokens if the UNet can attend to them."""
-    assert model.spec.identity is not None
     channels = model.spec.identity.channels
     if tokens.ndim != 3 or tokens.shape[0] != 1 or tokens.shape[2] != channels:
         raise CropShapeMismatch(

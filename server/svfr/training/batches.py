@@ -12,7 +12,7 @@ from typing import Protocol
 import numpy as np
 import torch
 
-from svfr.training.recipe.config import NetworkConfig, NoiseConfig, Phase, TrainConfig
+from svfr.training.recipe.config import NoiseConfig, Phase, PreviewRecipe, Recipe, SvdRecipe
 
 
 @dataclass(frozen=True)
@@ -74,30 +74,32 @@ _TOP_SIGMA_SHARE = 1.0 / 3.0
 _LOG_SIGMA_MEAN, _LOG_SIGMA_STD = -0.2, 1.3
 
 
-def draw_step(config: TrainConfig, phase: Phase, rng: np.random.Generator) -> StepDraws:
-    """Draw which clips are diffused, how strongly, and which see a reference, for the preview network.
+def draw_step(recipe: Recipe, phase: Phase, rng: np.random.Generator) -> StepDraws:
+    """Draw which clips are diffused, how strongly, and which see a reference of what kind.
 
     All samples of one clip share their draws, and differ in damage and task alone.
     """
-    count, network = phase.batch // phase.tasks_per_clip, config.network
-    assert isinstance(network, NetworkConfig)
+    if isinstance(recipe, SvdRecipe):
+        return draw_log_normal(recipe.noise, phase, recipe.reference_share, rng)
+    return _draw_preview(recipe, phase, rng)
+
+
+def _draw_preview(recipe: PreviewRecipe, phase: Phase, rng: np.random.Generator) -> StepDraws:
+    count, network = phase.batch // phase.tasks_per_clip, recipe.network
     noised = rng.random(count) < phase.noised_share
     spread = np.exp(rng.normal(_LOG_SIGMA_MEAN, _LOG_SIGMA_STD, count))
     spread = np.clip(spread, 0.6 * network.sigma_min, network.sigma_max)
     top = rng.random(count) < _TOP_SIGMA_SHARE
     sigma = np.where(noised & ~top, spread, network.sigma_max)
-    has_reference = rng.random(count) < config.reference_share
-    own = has_reference & (rng.random(count) < config.own_reference_share)
+    has_reference = rng.random(count) < recipe.reference_share
+    own = has_reference & (rng.random(count) < recipe.own_reference_share)
     return _for_samples(phase, sigma, noised, has_reference, own)
 
 
 def draw_log_normal(
     noise: NoiseConfig, phase: Phase, reference_share: float, rng: np.random.Generator
 ) -> StepDraws:
-    """Draw noise levels and references as SVFR trains: all clips diffused, no references of the model's own.
-
-    All samples of one clip share their draws, and differ in damage and task alone.
-    """
+    """Draw noise levels and references as SVFR trains: all clips diffused, references are clean frames."""
     count = phase.batch // phase.tasks_per_clip
     sigma = np.exp(rng.normal(noise.log_sigma_mean, noise.log_sigma_std, count))
     has_reference = rng.random(count) < reference_share

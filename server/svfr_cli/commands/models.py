@@ -59,7 +59,7 @@ def import_command(
     """
     with speaking(as_json) as output:
         from svfr.models.convert import import_official
-        from svfr.models.folder import user_models_folder
+        from svfr.models.search import user_models_folder
 
         folder = user_models_folder() / name
         import_official(svd, svfr, folder, lambda licence: _accepts(licence, accept_licence, as_json))

@@ -23,12 +23,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from svfr.models.strict_json import ObjectReader
 from svfr_client.errors import SvfrError, raise_problems
 from svfr_client.frames import FrameRange
 from svfr_client.sequences import has_frame_field
 from svfr_lab.clips.entries import REGION_NUMBERS, SPLITS, ClipEntry, Region, RegionKind
 from svfr_lab.clips.errors import ClipListInvalid
+from svfr_lab.clips.object_reader import ObjectReader
 from svfr_restore.media.atomic import whole_file
 from svfr_restore.media.movie_plate import MOVIE_SUFFIXES
 from svfr_restore.media.still_plate import STILL_SUFFIXES

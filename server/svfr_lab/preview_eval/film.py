@@ -24,6 +24,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from svfr.models.folder import find_model, read_diffusion_spec
 from svfr_lab.degradation.basic import EVALUATION, BasicRecipe
 from svfr_lab.degradation.degrade import degrade
 from svfr_lab.errors import ArgumentOutOfRange
@@ -254,7 +255,8 @@ def main(arguments: list[str] | None = None) -> None:
     asked = parser.parse_args(arguments)
     torch.set_num_threads(1)
     models = ModelCache()
-    crop_px = models.spec(asked.model).crop_px
+    spec = read_diffusion_spec(find_model(asked.model))
+    crop_px = spec.crop_px
     sources = [
         film_footage(film, asked.colorspace, crop_px, _FRAMES, asked.cuts, asked.windows)
         for film in asked.film
@@ -269,7 +271,7 @@ def main(arguments: list[str] | None = None) -> None:
     for footage in sources:
         figures[footage.name], shown = evaluate_footage(footage, bench)
         rows += shown
-    weights = {name: record.sha256 for name, record in models.spec(asked.model).files.items()}
+    weights = {name: record.sha256 for name, record in spec.files.items()}
     measured = {
         "model": asked.model,
         "preset": asked.preset,

@@ -24,7 +24,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import torch
 
-from svfr.models.folder import find_model
+from svfr.models.folder import find_model, read_diffusion_spec
 from svfr.models.spec import Preset
 from svfr_lab.errors import ArgumentOutOfRange, EvaluationPlateFailed
 from svfr_lab.metrics.jitter import jitter_codes
@@ -74,9 +74,10 @@ def evaluate(
         tables[task] = _measured(split, task, methods, faces, known)
         report(show_table({task: tables[task]}))
         report(show_quality(task, tables[task]["quality"]))
-    weights = {name: record.sha256 for name, record in models.spec(model).files.items()}
+    spec = read_diffusion_spec(find_model(model))
+    weights = {name: record.sha256 for name, record in spec.files.items()}
     return {
-        "model": models.spec(model).name,
+        "model": spec.name,
         "weights_sha256": weights,
         "evaluation_clips_sha256": split.folder.clips_sha256,
         "exact_split": split.exact,
@@ -119,8 +120,9 @@ def _run(models: ModelCache, model: str, name: str) -> Run:
         return run_alone(models.get(model), _ONE_STEP)
     if name == "sampled":
         return run_alone(models.get(model), _SAMPLED)
-    if name not in models.spec(model).presets:
-        presets = ", ".join(models.spec(model).presets)
+    known = read_diffusion_spec(find_model(model)).presets
+    if name not in known:
+        presets = ", ".join(known)
         raise ArgumentOutOfRange(
             f"There is no run {name!r}.", remedy=f"Choose from {presets}, alone, sampled."
         )

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from svfr.models.folder import SPEC_FILE, read_spec
+from svfr.models.spec import DiffusionSpec
 from svfr_lab.errors import ArgumentOutOfRange
 from svfr_lab.metrics.statistics import Estimate
 
@@ -79,7 +80,7 @@ def record_in_model(folder: Path, measured: Mapping[str, Any]) -> None:
     The weight files and their hashes stay. Raises what reading a model.json raises.
     """
     spec = read_spec(folder)
-    if spec.kind != "diffusion":
+    if not isinstance(spec, DiffusionSpec):
         raise ArgumentOutOfRange(
             f"{spec.name} has no training to add figures to.", path=folder, remedy="Name a trained model."
         )

@@ -14,9 +14,9 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from svfr.models.folder import read_spec
+from svfr.models.folder import read_diffusion_spec
 from svfr.training.export.folder import export_preview, read_trained
-from svfr.training.recipe.config import NetworkConfig, read_config
+from svfr.training.recipe.config import PreviewRecipe, read_recipe
 from svfr_lab.heads.dataset import file_sha256, open_rendered_folder
 from svfr_lab.preview_eval.split import EVALUATION_SPLIT_PATH
 
@@ -29,7 +29,9 @@ def provenance(data_folder: Path, revision: str, start: Path | None = None) -> d
     those weights. Raises RenderedFolderIsUnusable, and what reading a model folder raises.
     """
     data = open_rendered_folder(data_folder)
-    began_with = {} if start is None else {"started_from": _without_figures(read_spec(start).training)}
+    began_with = {}
+    if start is not None:
+        began_with["started_from"] = _without_figures(read_diffusion_spec(start).training)
     return {
         "revision": revision,
         **began_with,
@@ -54,8 +56,8 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--config", type=Path, help="the TOML recipe of the run; default: that of mini")
     asked = parser.parse_args(arguments)
     packaged = Path(str(resources.files("svfr.training") / "configs" / "mini.toml"))
-    config = read_config(asked.config or packaged)
-    assert isinstance(config.network, NetworkConfig), "the recipe of a preview model"
+    config = read_recipe(asked.config or packaged)
+    assert isinstance(config, PreviewRecipe), "the recipe of a preview model"
     trained = read_trained(asked.run / "state.pt", config.network)
     export_preview(trained, config, asked.out, provenance(asked.data, asked.revision, asked.start))
     size_bytes = sum(path.stat().st_size for path in asked.out.iterdir())

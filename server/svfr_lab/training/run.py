@@ -24,7 +24,7 @@ from svfr.training.errors import RecipeInvalid
 from svfr.training.export.folder import export_model
 from svfr.training.loop.trainer import Trainer
 from svfr.training.nets.svd_parts import SvdSource
-from svfr.training.recipe.config import NetworkConfig, TrainConfig, read_config
+from svfr.training.recipe.config import NetworkConfig, Recipe, read_recipe
 from svfr_lab.clips.degraded_clips import DegradedClips, RenderedClips
 from svfr_lab.clips.list_file import LIST_SUFFIX, read_clip_list
 from svfr_lab.clips.portrait_clips import PortraitClips
@@ -79,7 +79,7 @@ def find_recipe(name_or_path: str) -> Path:
     )
 
 
-def open_clips(data: Path, config: TrainConfig) -> DegradedClips:
+def open_clips(data: Path, config: Recipe) -> DegradedClips:
     """Return the training clips of a rendered folder, or of a list of clips (``.jsonl``).
 
     They are prepared as the recipe's network sees them. A list's clips must be as long as the longest phase.
@@ -107,7 +107,7 @@ def train(request: TrainRequest, report: Callable[[dict[str, Any]], None]) -> Tr
     process saved, however it ended.
     """
     recipe = find_recipe(request.recipe)
-    config = read_config(recipe)
+    config = read_recipe(recipe)
     if request.threads is not None:
         torch.set_num_threads(request.threads)
     source = open_clips(request.data, config)
@@ -141,7 +141,7 @@ def _keep_recipe(recipe: Path, copy: Path) -> None:
         shutil.copyfile(recipe, copy)
 
 
-def _export(trainer: Trainer, config: TrainConfig, request: TrainRequest) -> Path | None:
+def _export(trainer: Trainer, config: Recipe, request: TrainRequest) -> Path | None:
     """Write the model folder, named by its steps while the run is not done; one that is there stays."""
     name = config.name if trainer.step >= config.steps else f"{config.name}-{trainer.step}"
     folder = request.out / "models" / name

@@ -16,7 +16,7 @@ from svfr.tasks import TaskSet
 from svfr.training.batches import ClipBatch
 from svfr.training.losses.facial_prior import five_points
 from svfr.training.nets.trainable import TrainableNet
-from svfr.training.recipe.config import TrainConfig
+from svfr.training.recipe.config import Recipe
 from svfr_restore.media.contact_sheet import Cell, write_contact_sheet
 
 _SEED = 77
@@ -31,7 +31,7 @@ class HeldBackClips(Protocol):
 
 
 def write_sheet(
-    path: Path, net: TrainableNet, config: TrainConfig, source: HeldBackClips, frames: int, clips: int = 1
+    path: Path, net: TrainableNet, config: Recipe, source: HeldBackClips, frames: int, clips: int = 1
 ) -> None:
     """Write a PNG with a row for each task set and clip: input, pass 1, pass 2 and truth of the last frame.
 

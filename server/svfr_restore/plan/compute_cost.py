@@ -16,7 +16,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from svfr.models.networks import empty_networks
-from svfr.models.spec import ModelSpec
+from svfr.models.spec import DiffusionSpec
 from svfr.nets.unet import FastUNet, build_unet
 from svfr.training.nets.preview_unet import preview_unet_config
 
@@ -36,9 +36,8 @@ class WindowCost:
     decode: float
 
 
-def window_cost(model: ModelSpec) -> WindowCost:
+def window_cost(model: DiffusionSpec) -> WindowCost:
     """Count a diffusion model's operations; a linear codec counts as free."""
-    assert model.codec is not None and model.identity is not None
     networks = empty_networks(model)
     side, frames = model.crop_px // model.codec.factor, model.window
     sample = torch.empty(frames, model.unet["in_channels"], side, side, device="meta")

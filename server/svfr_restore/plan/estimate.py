@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from svfr.diffusion.windows import official_windows, studio_decode_windows, studio_windows
-from svfr.models.spec import ModelSpec, Preset
+from svfr.models.spec import DiffusionSpec, KlTemporalSpec, ModelSpec, Preset
 from svfr_restore.crops.spool import crop_bytes
 from svfr_restore.plan.compute_cost import WindowCost, sustained_rate, window_cost
 from svfr_restore.plan.job_plan import JobPlan
@@ -53,7 +53,7 @@ class Estimate:
     checkpoint_bytes: int
 
 
-def branch_evaluations(model: ModelSpec, preset: Preset, frame_count: int, sampler: str) -> int:
+def branch_evaluations(model: DiffusionSpec, preset: Preset, frame_count: int, sampler: str) -> int:
     """Return how often the UNet runs on one window for a track of ``frame_count`` frames, both passes."""
     windows = official_windows if sampler == "official" else studio_windows
     first = min(model.window, frame_count)
@@ -73,7 +73,7 @@ def estimate_job(
     """
     lengths = [len(track.frames) for track in tracks]
     calls, seconds = 0, _picture_seconds(plan, lengths)
-    if plan.preset is not None:
+    if plan.preset is not None and isinstance(plan.model, DiffusionSpec):
         preset, sampler = plan.preset, plan.spec.sampler
         calls = sum(branch_evaluations(plan.model, preset, length, sampler) for length in lengths)
         seconds += _operations(plan.model, lengths, calls) / sustained_rate(device)
@@ -102,7 +102,7 @@ def _picture_seconds(plan: JobPlan, lengths: Sequence[int]) -> float:
     return START_SECONDS + plates * plate_mpx + CROP_SECONDS * crop_mpx * sum(lengths)
 
 
-def _operations(model: ModelSpec, lengths: Sequence[int], calls: int) -> float:
+def _operations(model: DiffusionSpec, lengths: Sequence[int], calls: int) -> float:
     """Return the float operations of both passes over tracks of these lengths."""
     cost: WindowCost = window_cost(model)
     chunks = sum(-(-length // model.window) for length in lengths)
@@ -112,12 +112,12 @@ def _operations(model: ModelSpec, lengths: Sequence[int], calls: int) -> float:
 
 def _model_bytes(model: ModelSpec, parameters: int) -> float:
     """Return the weights and the largest feature maps of a window."""
-    if model.codec is None:
+    if not isinstance(model, DiffusionSpec):
         return 0.0
     side = model.crop_px // model.codec.factor
     widest = model.window * model.unet["block_out_channels"][0] * side**2
     decoder = 0
-    if model.codec.kind == "kl_temporal":
+    if isinstance(model.codec, KlTemporalSpec):
         decoder = model.window * model.codec.config["block_out_channels"][0] * model.crop_px**2
     maps = max(_UNET_MAPS * widest, _DECODER_MAPS * decoder)
     return _FLOAT_BYTES * (parameters + maps)
@@ -125,10 +125,11 @@ def _model_bytes(model: ModelSpec, parameters: int) -> float:
 
 def _checkpoint_bytes(plan: JobPlan, lengths: Sequence[int]) -> int:
     """Return the latents kept: the encoded crops, and those after each denoise step of both passes."""
-    if plan.preset is None or plan.model.codec is None:
+    model = plan.model
+    if plan.preset is None or not isinstance(model, DiffusionSpec):
         return 0
-    latent = plan.model.latent_channels * (plan.crop_px // plan.model.codec.factor) ** 2 * _FLOAT_BYTES
-    first = sum(min(length, plan.model.window) for length in lengths)
+    latent = model.latent_channels * (plan.crop_px // model.codec.factor) ** 2 * _FLOAT_BYTES
+    first = sum(min(length, model.window) for length in lengths)
     kept = (1 + plan.preset.steps) * sum(lengths) + plan.preset.reference_steps * first
-    hole_channel = sum(lengths) * latent // plan.model.latent_channels * plan.model.hole_plane
+    hole_channel = sum(lengths) * latent // model.latent_channels * model.hole_plane
     return latent * kept + hole_channel + len(lengths) * crop_bytes(plan.crop_px)

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 import torch
 
-from svfr.models.spec import ModelSpec, Preset
+from svfr.models.spec import ArcFaceSpec, DiffusionSpec, ModelSpec, Preset
 from svfr_client.errors import SeveralProblems, SvfrError, raise_problems
 from svfr_client.frames import FrameRange
 from svfr_client.job import JobSpec
@@ -141,13 +141,13 @@ def _model(spec: JobSpec, models: ModelCache, found: _Findings) -> tuple[ModelSp
     if model is None:
         return None, None
     found.problems += models.problems(spec.model)
-    if model.identity is not None and model.identity.kind == "iresnet100":
+    if isinstance(model, DiffusionSpec) and isinstance(model.identity, ArcFaceSpec):
         found.attempt(FivePointFinder)  # its weights are needed in the middle of the job
     return model, found.attempt(lambda: _preset(model, spec.preset))
 
 
 def _preset(model: ModelSpec, name: str) -> Preset | None:
-    if model.kind != "diffusion":
+    if not isinstance(model, DiffusionSpec):
         return None
     if name not in model.presets:
         raise UnknownPreset(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from importlib import metadata
 
+from svfr.models.spec import DiffusionSpec
 from svfr_restore.plan.job_plan import JobPlan
 from svfr_restore.plan.track_plan import TrackPlan
 
@@ -12,7 +13,8 @@ from svfr_restore.plan.track_plan import TrackPlan
 def provenance(plan: JobPlan, faces: Iterable[TrackPlan]) -> dict[str, str]:
     """Return the ``svfr/...`` attributes of a frame that shows these faces."""
     spec, model = plan.spec, plan.model
-    weights = sorted(record.sha256 for record in model.files.values())
+    files = model.files.values() if isinstance(model, DiffusionSpec) else ()
+    weights = sorted(record.sha256 for record in files)
     config = plan.colour.config
     return {
         "svfr/ai_modified": "1",

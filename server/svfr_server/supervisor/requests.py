@@ -10,7 +10,8 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from svfr_client.errors import SvfrError, raise_problems
+from svfr.validation import problems_of
+from svfr_client.errors import raise_problems
 from svfr_client.job_checks import job_problems
 from svfr_client.masks import SplineMask
 from svfr_client.protocol.bulk import join_bulk
@@ -91,12 +92,7 @@ def _validate(op: str, body: Mapping[str, Any]) -> Any:
     try:
         return _ADAPTERS[op].validate_json(canonical_json(body), strict=True)
     except ValidationError as problem:
-        details = problem.errors(include_url=False, include_input=False, include_context=False)
-        problems: list[SvfrError] = [
-            BadRequest(f"{'.'.join(str(part) for part in detail['loc'])[:200] or op}: {detail['msg']}.")
-            for detail in details[:MOST_PROBLEMS]
-        ]
-        raise_problems(problems)
+        raise_problems(problems_of(problem, BadRequest, body)[:MOST_PROBLEMS])
         raise
 
 

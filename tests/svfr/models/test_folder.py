@@ -24,12 +24,11 @@ from svfr.models.folder import (
     find_model,
     list_models,
     read_spec,
-    search_folders,
-    user_models_folder,
     verify,
     write_folder,
 )
 from svfr.models.model import load_model
+from svfr.models.search import search_folders, user_models_folder
 from svfr.models.spec import FileRecord
 from svfr_client.errors import SeveralProblems, SvfrError
 

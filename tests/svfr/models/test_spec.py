@@ -4,7 +4,7 @@ import json
 import pytest
 
 from svfr.errors import ModelSpecInvalid
-from svfr.models.spec import FileRecord, ModelSpec, Preset
+from svfr.models.spec import BuiltinSpec, DiffusionSpec, FileRecord, Preset, spec_from_json, spec_schema
 
 BODY = {
     "format": 1,
@@ -54,30 +54,31 @@ def changed(path: str, value: object) -> dict:
 
 def problems_of(body: object) -> str:
     with pytest.raises(ModelSpecInvalid) as caught:
-        ModelSpec.from_json(body, "there/model.json")
+        spec_from_json(body, "there/model.json")
     assert caught.value.path == "there/model.json"
     return "; ".join(caught.value.problems)
 
 
 def test_a_spec_survives_the_way_through_json() -> None:
-    spec = ModelSpec.from_json(BODY)
-    assert spec.presets["draft"] == Preset(1, 1, 0.0, 1.0)
+    spec = spec_from_json(BODY)
+    assert isinstance(spec, DiffusionSpec)
+    assert spec.presets["draft"] == Preset(1, 1, initial_noise=0.0, guidance=1.0)
     assert spec.files == {"unet.safetensors": FileRecord("ab", 12)}
-    assert ModelSpec.from_json(json.loads(json.dumps(spec.to_json()))) == spec
+    assert spec_from_json(json.loads(json.dumps(spec.to_json()))) == spec
 
 
 def test_a_preset_with_its_own_sigmas_survives_the_way_through_json() -> None:
-    spec = ModelSpec.from_json(BODY)
-    preset = Preset(2, 2, 1.0, 2.0, (700.0, 54.5))
+    spec = spec_from_json(BODY)
+    preset = Preset(2, 2, initial_noise=1.0, guidance=2.0, sigmas=(700.0, 54.5))
     spec = dataclasses.replace(spec, presets=dict(spec.presets, draft=preset))
-    assert ModelSpec.from_json(spec.to_json()).presets["draft"] == preset
+    assert spec_from_json(spec.to_json()).presets["draft"] == preset  # type: ignore[union-attr]
 
 
 def test_the_built_in_kinds_need_no_network_entries() -> None:
     keys = ("format", "name", "preview", "crop_px", "hole_fill", "licence")
     body = {key: BODY[key] for key in keys} | {"kind": "probe"}
-    spec = ModelSpec.from_json(body)
-    assert (spec.codec, spec.identity, spec.unet) == (None, None, {})
+    spec = spec_from_json(body)
+    assert isinstance(spec, BuiltinSpec) and spec.planes == 3
     assert spec.to_json() == body
 
 
@@ -102,42 +103,46 @@ def test_all_unknown_and_missing_keys_are_named_at_once() -> None:
     ("path", "value", "says"),
     [
         ("format", 2, "format 2 is not known"),
-        ("kind", "gan", "kind must be one of diffusion, identity, probe, not 'gan'"),
-        ("preview", 1, "preview must be true or false"),
-        ("crop_px", 96.0, "crop_px must be an integer"),
-        ("crop_px", True, "crop_px must be an integer"),
+        ("kind", "gan", "kind must be one of 'identity', 'probe', 'diffusion', not 'gan'"),
+        ("preview", 1, "preview must be a valid boolean, not 1"),
+        ("crop_px", 96.0, "crop_px must be a valid integer, not 96.0"),
+        ("crop_px", True, "crop_px must be a valid integer, not True"),
         ("crop_px", 98, "crop_px must be a multiple of 4"),
-        ("window", 0, "window must be at least 1"),
+        ("window", 0, "window must be greater than or equal to 1, not 0"),
         ("overlap", 8, "overlap must be smaller than window"),
-        ("codec", "linear", "codec must be an object"),
-        ("codec.mean", [0.0], "codec.coefficients, mean and std must be of one length"),
-        ("codec.std", [1.0, 0.0], "codec.std must be positive"),
-        ("codec.coefficients", [0, 48], "codec.coefficients must be below 48"),
-        ("codec", {"kind": "kl_temporal", "config": {}}, "codec.config.block_out_channels must be a list"),
+        ("codec", "linear", "codec must be an object, not 'linear'"),
+        ("codec.mean", [0.0], "codec: coefficients, mean and std must be of one length"),
+        ("codec.std", [1.0, 0.0], "codec.std.1 must be greater than 0, not 0.0"),
+        ("codec.coefficients", [0, 48], "codec.coefficients.1 must be less than 48, not 48"),
+        ("codec", {"kind": "kl_temporal", "config": {}}, "codec.config: block_out_channels must be a list"),
         (
             "identity",
             {"kind": "iresnet100", "channels": 64, "widths": [4], "layers": [1], "id_crop": "official"},
-            "identity.layers and widths must have 4 entries",
+            "identity.layers must have at least 4 items",
         ),
         ("unet.addition_time_embed_dim", "x", "must be 3 x addition_time_embed_dim"),
-        ("codec.std", [0.0, "x"], "codec.std must be a list of finite numbers"),
+        ("codec.std", [1.0, "x"], "codec.std.1 must be a valid number, not 'x'"),
         ("unet.in_channels", 4, "unet.in_channels must be 6"),
         ("unet.out_channels", 4, "unet.out_channels must be 2"),
         ("identity.channels", 32, "identity.channels must be unet.cross_attention_dim"),
         ("unet.projection_class_embeddings_input_dim", 64, "must be 3 x addition_time_embed_dim"),
-        ("objective.kind", "x0", "objective.kind must be one of v, residual"),
-        ("schedule.sigma_min", 0, "schedule.sigma_min must be a finite number above 0"),
+        ("objective.kind", "x0", "objective.kind must be 'v' or 'residual', not 'x0'"),
+        ("schedule.sigma_min", 0, "schedule.sigma_min must be greater than 0"),
         ("schedule.sigma_max", 0.01, "schedule.sigma_min must be below sigma_max"),
-        ("schedule.kind", "linear", "schedule.kind must be one of karras"),
-        ("presets.draft.steps", 0, "presets.draft.steps must be at least 1"),
+        ("schedule.kind", "linear", "schedule.kind must be 'karras'"),
+        ("presets.draft.steps", 0, "presets.draft.steps must be greater than or equal to 1"),
         (
             "presets.draft.sigmas",
             [1.0, 2.0],
             "presets.draft.sigmas must be one falling, positive value a step",
         ),
-        ("presets.draft.guidance", float("nan"), "presets.draft.guidance must be a finite number"),
+        ("presets.draft.guidance", float("nan"), "presets.draft.guidance must be a finite number, not nan"),
         ("presets.fast", {}, "unknown key presets.fast"),
-        ("files", {"../unet": {"sha256": "a", "bytes": 1}}, "must be the name of a file inside the folder"),
+        (
+            "files",
+            {"../unet": {"sha256": "a", "bytes": 1}},
+            "must be the name of a file inside",
+        ),
     ],
 )
 def test_an_impossible_entry_is_named(path: str, value: object, says: str) -> None:
@@ -150,4 +155,25 @@ def test_an_incomplete_file_record_is_named() -> None:
 
 
 def test_a_document_that_is_no_object_is_refused() -> None:
-    assert "not a JSON object" in problems_of([1, 2])
+    assert "the document must be an object" in problems_of([1, 2])
+
+
+def test_a_missing_format_or_kind_is_named_beside_the_rest() -> None:
+    body = changed("format", ...)
+    body["window"] = "8"
+    assert problems_of(body) == "missing key format; window must be a valid integer, not '8'"
+    assert problems_of(changed("kind", ...)) == "missing key kind"
+
+
+def test_an_objective_of_a_diffusion_model_alone_is_unknown_to_a_built_in_one() -> None:
+    assert "unknown key codec" in problems_of(BODY | {"kind": "probe"})
+
+
+def test_the_schema_asks_for_what_reading_asks_for() -> None:
+    schema = spec_schema()
+    diffusion, builtin = (schema["$defs"][name] for name in ("DiffusionSpec", "BuiltinSpec"))
+    assert diffusion["additionalProperties"] is builtin["additionalProperties"] is False
+    assert diffusion["properties"]["format"] == {"const": 1} and "format" in diffusion["required"]
+    assert "codec" in diffusion["required"] and "codec" not in builtin["properties"]
+    presets = diffusion["properties"]["presets"]
+    assert presets["required"] == ["draft", "standard", "final"]

@@ -12,7 +12,7 @@ import torch
 from clip_samples import FRAMES, head_pictures, write_movie, write_pictures, write_predictor
 from typer.testing import CliRunner
 
-from svfr.training.recipe.config import Phase, read_config
+from svfr.training.recipe.config import Phase, read_recipe
 from svfr_cli.main import app
 from svfr_client.frames import FrameRange
 from svfr_client.job import FaceChoice, JobSpec
@@ -164,7 +164,7 @@ def test_a_batch_has_the_shape_that_training_wants(listed: Listed):
 
 
 def test_training_takes_a_list_where_it_takes_a_rendered_folder(listed: Listed):
-    config = replace(read_config(find_recipe("mini")), phases=(replace(PHASE, frames=4),))
+    config = replace(read_recipe(find_recipe("mini")), phases=(replace(PHASE, frames=4),))
     source = open_clips(listed(ONE, TWO), config)
     assert isinstance(source, VideoClips) and not source.left_out
     batch = source.batch(np.random.default_rng(1), config.phases[0])

@@ -13,7 +13,7 @@ from svfr.nets.linear_patch import measure_spec
 from svfr.published_geometry import FACE_TEMPLATE_256
 from svfr.training.export.folder import TrainedNet, export_preview
 from svfr.training.nets.preview_net import PreviewNet
-from svfr.training.recipe.config import read_config
+from svfr.training.recipe.config import read_recipe
 from svfr_lab.degradation.basic import EVALUATION
 from svfr_lab.degradation.degrade import degrade
 from svfr_lab.errors import ArgumentOutOfRange, EvaluationPlateFailed
@@ -44,7 +44,7 @@ def sample_of(task: str, clip: int = 0) -> EvaluationSample:
 @pytest.fixture(scope="module")
 def untrained(tmp_path_factory: pytest.TempPathFactory) -> str:
     """The recipe's network as it starts: its residual is zero."""
-    config = read_config(Path(svfr.__file__).parent / "training" / "configs" / "mini-fifth.toml")
+    config = read_recipe(Path(svfr.__file__).parent / "training" / "configs" / "mini-fifth.toml")
     pictures = torch.from_numpy(smooth_clip(9)).permute(0, 3, 1, 2).float() / 127.5 - 1.0
     net = PreviewNet(config.network, measure_spec(config.network.coefficients, pictures), torch.ones(16))
     folder = tmp_path_factory.mktemp("models") / "mini"

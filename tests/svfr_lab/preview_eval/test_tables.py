@@ -10,7 +10,7 @@ from svfr.models.folder import read_spec
 from svfr.nets.linear_patch import LinearPatchSpec
 from svfr.training.export.folder import TrainedNet, export_preview
 from svfr.training.nets.preview_net import PreviewNet
-from svfr.training.recipe.config import read_config
+from svfr.training.recipe.config import read_recipe
 from svfr_lab.errors import ArgumentOutOfRange
 from svfr_lab.preview_eval.tables import record_in_model, show_table, task_table
 
@@ -31,7 +31,7 @@ def test_the_table_shows_each_run_over_each_baseline() -> None:
 @pytest.fixture(scope="module")
 def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model folder of the packaged recipe, untrained: it holds real weights and hashes."""
-    config = read_config(Path(svfr.__file__).parent / "training" / "configs" / "mini.toml")
+    config = read_recipe(Path(svfr.__file__).parent / "training" / "configs" / "mini.toml")
     count = len(config.network.coefficients)
     codec = LinearPatchSpec(config.network.coefficients, (0.0,) * count, (1.0,) * count)
     net = PreviewNet(config.network, codec, torch.ones(count))

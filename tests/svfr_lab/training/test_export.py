@@ -8,7 +8,7 @@ import torch
 from svfr.models.folder import verify
 from svfr.nets.linear_patch import LinearPatchSpec
 from svfr.training.nets.preview_net import PreviewNet
-from svfr.training.recipe.config import read_config
+from svfr.training.recipe.config import read_recipe
 from svfr_lab.errors import RenderedFolderIsUnusable
 from svfr_lab.heads.dataset import file_sha256
 from svfr_lab.preview_eval.split import EVALUATION_SPLIT_PATH
@@ -55,7 +55,7 @@ def run(tmp_path: Path) -> Path:
     folder = tmp_path / "run"
     folder.mkdir()
     (folder / "recipe.toml").write_text(RECIPE)
-    config = read_config(folder / "recipe.toml")
+    config = read_recipe(folder / "recipe.toml")
     spec = LinearPatchSpec(config.network.coefficients, (0.0,) * 3, (1.0,) * 3)
     net = PreviewNet(config.network, spec, torch.ones(3))
     average = {"n_averaged": torch.tensor(7)} | {f"module.{k}": v for k, v in net.state_dict().items()}

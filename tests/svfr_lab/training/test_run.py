@@ -21,7 +21,7 @@ from svfr.training.errors import RecipeInvalid, TrainingPartMissing
 from svfr.training.loop.run_log import RunLog
 from svfr.training.nets.svd_net import SvdNet
 from svfr.training.nets.svd_parts import load_frozen_parts
-from svfr.training.recipe.config import read_config
+from svfr.training.recipe.config import read_recipe
 from svfr_cli.main import app
 from svfr_client.errors import SvfrError
 from svfr_lab.clips.degraded_clips import RenderedClips
@@ -114,7 +114,7 @@ def test_a_run_of_all_losses_ends_in_a_folder_that_loads(data: Path, recipe: Pat
     assert all({"noise", "unified_latent", "facial_prior", "loss"} <= row.keys() for row in rows)
     assert load_model(out / "models" / "tiny").spec.training["data"]["clips_sha256"] == "0" * 64
     assert (out / "models" / "tiny" / "README.md").read_text().startswith("# tiny")
-    assert read_config(out / "recipe.toml") == read_config(recipe)
+    assert read_recipe(out / "recipe.toml") == read_recipe(recipe)
     sheets = sorted((out / "sheets").iterdir())
     assert [path.name for path in sheets] == ["0000002.png", "0000004.png"]
     sheet = cv2.imread(str(sheets[0]))
@@ -186,12 +186,12 @@ def test_svfrs_own_network_is_looked_at_through_the_sampler(data: Path, tmp_path
 
 
 def test_packaged_recipes_are_found_by_name_and_read() -> None:
-    full = read_config(find_recipe("full"))
+    full = read_recipe(find_recipe("full"))
     assert full.noise and (full.noise.log_sigma_mean, full.noise.log_sigma_std) == (0.7, 1.6)
     assert (full.losses.noise, full.losses.unified_latent, full.losses.facial_prior) == (1.0, 0.01, 0.1)
     assert full.network.crop_px == 512 and full.reference_share == 0.5
     assert sum(full.task_shares.values()) == pytest.approx(1.0)
-    assert read_config(find_recipe("mini")).name == "mini"
+    assert read_recipe(find_recipe("mini")).name == "mini"
     with pytest.raises(RecipeInvalid, match="full, mini"):
         find_recipe("huge")
 
@@ -203,7 +203,7 @@ def test_the_tables_that_the_documentation_adds_to_mini_make_a_recipe(tmp_path: 
     path.write_text(
         find_recipe("mini").read_text().replace('damage = "', 'tasks_per_clip = 2\ndamage = "') + tables
     )
-    config = read_config(path)
+    config = read_recipe(path)
     assert config.unified_latent and config.facial_prior and config.losses.facial_prior == 0.1
 
 

@@ -7,7 +7,7 @@ import job_samples
 import pytest
 
 from svfr.diffusion.objectives import Objective
-from svfr.models.spec import CodecSpec, IdentitySpec, ModelSpec, Preset, ScheduleSpec
+from svfr.models.spec import ArcFaceSpec, DiffusionSpec, KlTemporalSpec, Preset, ScheduleSpec
 from svfr_client.job import Box, FaceChoice, JobSpec
 from svfr_restore.job import survey_job
 from svfr_restore.plan.compute_cost import sustained_rate, window_cost
@@ -66,7 +66,7 @@ def test_a_model_without_a_network_costs_pictures_only(plate: str, tmp_path: Pat
     assert estimate.seconds > 0.0 and estimate.memory_bytes > 100e6
 
 
-def official(window: int) -> ModelSpec:
+def official(window: int) -> DiffusionSpec:
     """The published UNet and autoencoder."""
     unet = {
         "sample_size": 96,
@@ -88,9 +88,8 @@ def official(window: int) -> ModelSpec:
         "latent_channels": 4,
         "layers_per_block": 2,
     }
-    return ModelSpec(
+    return DiffusionSpec(
         name="official",
-        kind="diffusion",
         preview=False,
         crop_px=512,
         hole_fill="white",
@@ -98,12 +97,12 @@ def official(window: int) -> ModelSpec:
         window=window,
         overlap=3,
         latent_channels=4,
-        codec=CodecSpec("kl_temporal", autoencoder),
+        codec=KlTemporalSpec(autoencoder),
         unet=unet,
         objective=Objective("v", 1.0),
         schedule=ScheduleSpec(0.002, 700.0, 7.0),
-        identity=IdentitySpec("iresnet100", 1024, (64, 128, 256, 512), (3, 13, 30, 3)),
-        presets={"final": Preset(50, 30, 1.0, 2.0)},
+        identity=ArcFaceSpec(1024, (64, 128, 256, 512), (3, 13, 30, 3)),
+        presets={"final": Preset(50, 30, initial_noise=1.0, guidance=2.0)},
     )
 
 

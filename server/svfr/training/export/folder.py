@@ -17,17 +17,16 @@ import torch
 from svfr.errors import ModelFileMissing, NotFinite
 from svfr.models.folder import write_folder
 from svfr.models.networks import ARCFACE_FILE, CONV_IDENTITY_FILE, ID_PROJECTION_FILE, UNET_FILE, VAE_FILE
-from svfr.models.spec import ModelSpec
+from svfr.models.spec import DiffusionSpec
 from svfr.models.svd_folder import CONFIG_COPIES, vae_weights
 from svfr.models.tensor_files import compare_shapes, expected_shapes
 from svfr.nets.linear_patch import LinearPatchSpec
 from svfr.training.export.model_card import model_card
 from svfr.training.loop.state_file import read_state
 from svfr.training.nets.preview_net import PreviewNet
-from svfr.training.nets.preview_spec import preview_spec
 from svfr.training.nets.svd_net import SvdNet
 from svfr.training.nets.trainable import TrainableNet
-from svfr.training.recipe.config import NetworkConfig, TrainConfig
+from svfr.training.recipe.config import NetworkConfig, Recipe
 from svfr_client.errors import raise_problems
 
 _AVERAGE_PREFIX = "module."
@@ -69,8 +68,8 @@ def read_trained(state_path: Path, network: NetworkConfig) -> TrainedNet[Preview
 
 
 def export_preview(
-    trained: TrainedNet[PreviewNet], config: TrainConfig, folder: Path, training: Mapping[str, Any]
-) -> ModelSpec:
+    trained: TrainedNet[PreviewNet], config: Recipe, folder: Path, training: Mapping[str, Any]
+) -> DiffusionSpec:
     """Write the model folder and return its description.
 
     ``training`` is what model.json says of where the weights come from, beside recipe, seed and steps, which
@@ -83,12 +82,12 @@ def export_preview(
     }
     start = {"started_from_sha256": dict(net.started_from)} if net.started_from else {}
     record = _record(config, trained.steps, tensors, {**start, **training})
-    return write_folder(folder, preview_spec(net, config, record), tensors, copies={})
+    return write_folder(folder, net.spec(config, record), tensors, copies={})
 
 
 def export_svd(
-    trained: TrainedNet[SvdNet], config: TrainConfig, folder: Path, training: Mapping[str, Any]
-) -> ModelSpec:
+    trained: TrainedNet[SvdNet], config: Recipe, folder: Path, training: Mapping[str, Any]
+) -> DiffusionSpec:
     """Write the model folder of a run from Stable Video Diffusion; see :func:`export_preview`.
 
     Autoencoder and recogniser are taken over as they came, and SVD's configurations with them, so that the
@@ -109,8 +108,8 @@ def export_svd(
 
 
 def export_model(
-    net: TrainableNet, steps: int, config: TrainConfig, folder: Path, training: Mapping[str, Any]
-) -> ModelSpec:
+    net: TrainableNet, steps: int, config: Recipe, folder: Path, training: Mapping[str, Any]
+) -> DiffusionSpec:
     """Write the model folder of a network of either kind, with its card ``README.md``.
 
     The card is for people: no file of the model depends on it, and it may be edited.
@@ -125,7 +124,7 @@ def export_model(
 
 
 def _record(
-    config: TrainConfig,
+    config: Recipe,
     steps: int,
     tensors: Mapping[str, Mapping[str, torch.Tensor]],
     training: Mapping[str, Any],

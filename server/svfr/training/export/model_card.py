@@ -6,13 +6,13 @@ import dataclasses
 import json
 from typing import Any
 
-from svfr.models.spec import ModelSpec
-from svfr.training.recipe.config import SvdNetworkConfig, TrainConfig
+from svfr.models.spec import DiffusionSpec
+from svfr.training.recipe.config import Recipe, SvdNetworkConfig
 
 _KNOWN = ("recipe", "seed", "steps", "planned_steps", "parameters")
 
 
-def model_card(spec: ModelSpec, config: TrainConfig) -> str:
+def model_card(spec: DiffusionSpec, config: Recipe) -> str:
     """Return the card in Markdown: use, training, licence and the whole recipe."""
     record = spec.training
     unfinished = record["steps"] < record["planned_steps"]
@@ -41,7 +41,7 @@ def model_card(spec: ModelSpec, config: TrainConfig) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _what_it_is(spec: ModelSpec, config: TrainConfig) -> str:
+def _what_it_is(spec: DiffusionSpec, config: Recipe) -> str:
     tasks = ", ".join(sorted({name for names in config.task_shares for name in names.split("+")}))
     kind = "A preview model: SVFR's layout at a fraction of its size."
     if isinstance(config.network, SvdNetworkConfig):
@@ -49,7 +49,7 @@ def _what_it_is(spec: ModelSpec, config: TrainConfig) -> str:
     return f"{kind} It restores videos of faces; it was trained for {tasks}."
 
 
-def _losses(config: TrainConfig) -> str:
+def _losses(config: Recipe) -> str:
     weights = dataclasses.asdict(config.losses)
     return "Loss: " + " + ".join(f"{weight:g} {name}" for name, weight in weights.items() if weight) + "."
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from svfr.training.batches import ClipBatch
 from svfr.training.errors import TrainingDataUnusable
-from svfr.training.recipe.config import NetworkConfig, Phase, TrainConfig
+from svfr.training.recipe.config import NetworkConfig, Phase, Recipe
 
 _POINTED = (5, 68)
 
 
-def check_batch(batch: ClipBatch, config: TrainConfig, phase: Phase, needs_reference_landmarks: bool) -> None:
+def check_batch(batch: ClipBatch, config: Recipe, phase: Phase, needs_reference_landmarks: bool) -> None:
     """Raise TrainingDataUnusable naming what is wrong with the clips."""
     side = config.network.crop_px
     plane = isinstance(config.network, NetworkConfig) and config.network.hole_plane

@@ -18,21 +18,20 @@ from svfr.training.nets.preview_net import PreviewNet
 from svfr.training.nets.svd_net import SvdNet
 from svfr.training.nets.svd_parts import SvdSource, load_frozen_parts
 from svfr.training.nets.trainable import TrainableNet
-from svfr.training.recipe.config import NetworkConfig, SvdNetworkConfig, TrainConfig
+from svfr.training.recipe.config import PreviewRecipe, Recipe, SvdRecipe
 
 _STATISTICS_BATCHES = 24
 _STATISTICS_SEED = 11
 
 
 def measure_codec(
-    config: TrainConfig, source: ClipSource, given: LinearPatchSpec | None = None
+    config: PreviewRecipe, source: ClipSource, given: LinearPatchSpec | None = None
 ) -> tuple[LinearPatchSpec, torch.Tensor]:
     """Return the codec's scaling and the residual gain (C,), measured on seeded training batches.
 
     The scaling of coefficients that ``given`` has is kept, and only what it lacks is measured.
     """
     network = config.network
-    assert isinstance(network, NetworkConfig)
     rng = np.random.default_rng([config.seed, _STATISTICS_SEED])
     phase = dataclasses.replace(config.phases[0], batch=16, frames=1, tasks_per_clip=1)
     batches = [source.batch(rng, phase) for _ in range(_STATISTICS_BATCHES)]
@@ -47,7 +46,7 @@ def measure_codec(
 
 
 def build_net(
-    config: TrainConfig,
+    config: Recipe,
     source: ClipSource,
     svd: SvdSource | None,
     constants: Mapping[str, Any] | None,
@@ -59,7 +58,7 @@ def build_net(
     them on clips of ``source``. Raises TrainingPartMissing for a recipe that needs Stable Video Diffusion
     when ``svd`` is None, and what loading it raises.
     """
-    if isinstance(config.network, SvdNetworkConfig):
+    if isinstance(config, SvdRecipe):
         if svd is None:
             raise TrainingPartMissing(
                 "The recipe trains from Stable Video Diffusion, and no folder of it was given.",

@@ -16,7 +16,7 @@ from svfr.training.losses.facial_prior import FacialPrior
 from svfr.training.losses.unified_latent import UnifiedLatent
 from svfr.training.nets.mid_block import watch_mid_block
 from svfr.training.nets.trainable import TrainableNet
-from svfr.training.recipe.config import TrainConfig
+from svfr.training.recipe.config import Recipe
 
 UNIFIED_LATENT, FACIAL_PRIOR = "unified_latent", "facial_prior"
 
@@ -24,7 +24,7 @@ UNIFIED_LATENT, FACIAL_PRIOR = "unified_latent", "facial_prior"
 class StepLoss(nn.Module):
     """The network and ``heads``: what only the auxiliary losses train, and no model folder holds."""
 
-    def __init__(self, net: TrainableNet, config: TrainConfig) -> None:
+    def __init__(self, net: TrainableNet, config: Recipe) -> None:
         super().__init__()
         self.net = net
         self.weights = config.losses

@@ -21,7 +21,7 @@ from accelerate.utils import DistributedDataParallelKwargs
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from svfr.models.model import Model
-from svfr.training.batches import ClipSource
+from svfr.training.batches import ClipSource, draw_step
 from svfr.training.errors import TrainingDiverged
 from svfr.training.loop.batch_check import check_batch
 from svfr.training.loop.build import build_net, measure_codec
@@ -32,7 +32,7 @@ from svfr.training.loop.step_loss import StepLoss
 from svfr.training.nets.svd_net import SvdNet
 from svfr.training.nets.svd_parts import SvdSource
 from svfr.training.nets.trainable import TrainableNet
-from svfr.training.recipe.config import TrainConfig
+from svfr.training.recipe.config import Recipe, SvdRunConfig
 
 __all__ = ["Trainer", "has_fast_bfloat16", "measure_codec", "step_generator"]
 
@@ -66,7 +66,7 @@ class Trainer:
 
     def __init__(
         self,
-        config: TrainConfig,
+        config: Recipe,
         source: ClipSource,
         folder: Path,
         device: str = "cpu",
@@ -97,7 +97,7 @@ class Trainer:
         run = self.config.run
         if run.precision == "bfloat16" or (run.precision == "auto" and has_fast_bfloat16(self.device)):
             self.net.autocast = functools.partial(torch.autocast, self.device.type, torch.bfloat16)
-        if run.gradient_checkpointing:
+        if isinstance(run, SvdRunConfig) and run.gradient_checkpointing:
             self.net.unet.enable_gradient_checkpointing()
         if isinstance(self.net, SvdNet):
             self.net.place_frozen(self.device)
@@ -153,7 +153,7 @@ class Trainer:
         for part in range(accumulate):
             batch = self.source.batch(rng, phase)
             check_batch(batch, self.config, phase, self.net.needs_reference_landmarks)
-            draws = self.net.draw(self.config, phase, rng)
+            draws = draw_step(self.config, phase, rng)
             torch.manual_seed(int(rng.integers(2**62)))
             with self._together(last=part == accumulate - 1):
                 terms = self._step_loss(batch.to(self.device), draws)

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
+from svfr.validation import Positive, PositiveInt, Strict
+
 _LAYERS = 5
 
 # Of the 68 points of the usual annotation: both eyes' contours, the nose's tip and the mouth's corners.
@@ -21,25 +23,19 @@ _FIVE_OF_68 = (tuple(range(36, 42)), tuple(range(42, 48)), (30,), (48,), (54,))
 _SMALL, _LARGE = 5, 68
 
 
-@dataclass(frozen=True)
-class FacialPriorConfig:
+@dataclass(frozen=True, kw_only=True)
+class FacialPriorConfig(Strict):
     """The recipe's table ``[facial_prior]``.
 
     ``landmarks`` is their number, ``width`` the perceptron's. Distances are measured in shares of the crop's
     side times ``units_per_side``; ``wing_width`` and ``wing_curvature`` (w and epsilon) are in that unit.
     """
 
-    landmarks: int
-    width: int
-    units_per_side: float
-    wing_width: float
-    wing_curvature: float
-
-    def __post_init__(self) -> None:
-        if self.landmarks < 1 or self.width < 1:
-            raise ValueError("landmarks and width must be positive")
-        if not min(self.units_per_side, self.wing_width, self.wing_curvature) > 0.0:
-            raise ValueError("units_per_side, wing_width and wing_curvature must be positive")
+    landmarks: PositiveInt
+    width: PositiveInt
+    units_per_side: Positive
+    wing_width: Positive
+    wing_curvature: Positive
 
 
 def wing_loss(difference: torch.Tensor, width: float, curvature: float) -> torch.Tensor:

@@ -18,6 +18,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from svfr.validation import NotNegativeInt, Positive, PositiveInt, Strict
+
 Denominator = Literal["negatives", "positive_and_negatives"]
 
 # Features are looked at as a grid of this many places a side, whatever the size of the crop.
@@ -25,8 +27,8 @@ _GRID = 4
 _NO_CLIP = -1
 
 
-@dataclass(frozen=True)
-class UnifiedLatentConfig:
+@dataclass(frozen=True, kw_only=True)
+class UnifiedLatentConfig(Strict):
     """The recipe's table ``[unified_latent]``.
 
     ``denominator``: "negatives" as printed in the SVFR paper, or "positive_and_negatives" (InfoNCE).
@@ -35,20 +37,14 @@ class UnifiedLatentConfig:
     """
 
     denominator: Denominator
-    temperature: float
-    queue: int
-    width: int
-    layers: int
-    heads: int
-    embedding: int
+    temperature: Positive
+    queue: NotNegativeInt
+    width: PositiveInt
+    layers: PositiveInt
+    heads: PositiveInt
+    embedding: PositiveInt
 
     def __post_init__(self) -> None:
-        if self.denominator not in ("negatives", "positive_and_negatives"):
-            raise ValueError(f"denominator is {self.denominator!r}; known: negatives, positive_and_negatives")
-        if not self.temperature > 0.0:
-            raise ValueError(f"temperature must be positive, not {self.temperature}")
-        if self.queue < 0 or min(self.width, self.layers, self.heads, self.embedding) < 1:
-            raise ValueError("queue must not be negative; width, layers, heads and embedding be positive")
         if self.width % self.heads:
             raise ValueError(f"width {self.width} is no multiple of heads {self.heads}")
 

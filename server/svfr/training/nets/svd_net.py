@@ -9,24 +9,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 import torch
 
 from svfr.diffusion.objectives import Objective
 from svfr.models.convert import PRESETS
 from svfr.models.model import Model
-from svfr.models.spec import CodecSpec, IdentitySpec, ModelSpec
+from svfr.models.spec import ArcFaceSpec, DiffusionSpec, IdentitySpec, KlTemporalSpec, NoIdentitySpec
 from svfr.nets.arcface import FEATURE_SIDE
 from svfr.nets.identity import ArcFaceIdentity, IdentityEncoder, IdProjection, NoIdentity
 from svfr.nets.temporal_conv import use_fast_temporal_convolutions
 from svfr.published_geometry import id_face
-from svfr.training.batches import StepDraws, draw_log_normal
 from svfr.training.errors import TrainingDataUnusable, TrainingPartMissing
 from svfr.training.losses.facial_prior import five_points
 from svfr.training.losses.noise import relative_errors, v_errors
 from svfr.training.nets.svd_parts import FrozenParts, load_unet
 from svfr.training.nets.trainable import TrainableNet
-from svfr.training.recipe.config import Phase, SvdNetworkConfig, TrainConfig
+from svfr.training.recipe.config import Recipe, SvdNetworkConfig
 
 LICENCE = (
     "Trained from Stable Video Diffusion, under Stability AI's licence for it{arcface}. The licences of the "
@@ -69,11 +67,6 @@ class SvdNet(TrainableNet):
         self.frozen.codec.to(device)
         if self.frozen.recogniser is not None:
             self.frozen.recogniser.to(device)
-
-    def draw(self, config: TrainConfig, phase: Phase, rng: np.random.Generator) -> StepDraws:
-        """Draw noise levels from SVD's log-normal distribution, and which clips see a reference."""
-        assert config.noise
-        return draw_log_normal(config.noise, phase, config.reference_share, rng)
 
     def noise_losses(
         self,
@@ -125,18 +118,15 @@ class SvdNet(TrainableNet):
         """Return nothing: all that is fixed comes from SVD's folder."""
         return {}
 
-    def spec(self, config: TrainConfig, training: Mapping[str, Any]) -> ModelSpec:
+    def spec(self, recipe: Recipe, training: Mapping[str, Any]) -> DiffusionSpec:
         """Return what model.json says of the network, without its files."""
         network, shape = self.config, self.frozen.source.recogniser
-        identity = IdentitySpec("none", self._token_channels)
+        identity: IdentitySpec = NoIdentitySpec(self._token_channels)
         if self.id_projection is not None:
-            identity = IdentitySpec(
-                "iresnet100", self._token_channels, shape.widths, shape.layers, network.id_crop
-            )
+            identity = ArcFaceSpec(self._token_channels, shape.widths, shape.layers, network.id_crop)
         unet = {name: value for name, value in self.unet.config.items() if not name.startswith("_")}
-        return ModelSpec(
-            name=config.name,
-            kind="diffusion",
+        return DiffusionSpec(
+            name=recipe.name,
             preview=False,
             crop_px=network.crop_px,
             hole_fill="white",
@@ -144,7 +134,7 @@ class SvdNet(TrainableNet):
             window=network.window,
             overlap=network.overlap,
             latent_channels=self.codec.channels,
-            codec=CodecSpec("kl_temporal", self.frozen.vae_config),
+            codec=KlTemporalSpec(self.frozen.vae_config),
             unet=unet,
             objective=self.objective,
             schedule=self.frozen.schedule,
@@ -153,9 +143,9 @@ class SvdNet(TrainableNet):
             training=training,
         )
 
-    def as_model(self, config: TrainConfig) -> Model:
+    def as_model(self, recipe: Recipe) -> Model:
         """Return the network as the sampler takes it; it shares all weights with this one."""
         identity: IdentityEncoder = NoIdentity(self._token_channels)
         if self.id_projection is not None and self.frozen.recogniser is not None:
             identity = ArcFaceIdentity(self.frozen.recogniser, self.id_projection, self.config.id_crop)
-        return Model(self.spec(config, {}), self.unet, self.codec, self.objective, identity)
+        return Model(self.spec(recipe, {}), self.unet, self.codec, self.objective, identity)

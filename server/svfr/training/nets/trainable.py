@@ -11,7 +11,6 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
-import numpy as np
 import torch
 from diffusers.models.unets.unet_spatio_temporal_condition import UNetSpatioTemporalConditionModel
 from torch import nn
@@ -19,7 +18,7 @@ from torch import nn
 from svfr.diffusion.objectives import Objective
 from svfr.models.model import Codec, Model
 from svfr.training.batches import ClipBatch, StepDraws
-from svfr.training.recipe.config import Phase, TrainConfig
+from svfr.training.recipe.config import Recipe
 
 
 class TrainableNet(nn.Module):
@@ -86,10 +85,6 @@ class TrainableNet(nn.Module):
         return batch.reference
 
     @abstractmethod
-    def draw(self, config: TrainConfig, phase: Phase, rng: np.random.Generator) -> StepDraws:
-        """Draw noise levels and references of a step."""
-
-    @abstractmethod
     def noise_losses(
         self,
         denoised: torch.Tensor,
@@ -116,5 +111,5 @@ class TrainableNet(nn.Module):
         """Return what a training state must hold besides weights to build this network again."""
 
     @abstractmethod
-    def as_model(self, config: TrainConfig) -> Model:
+    def as_model(self, recipe: Recipe) -> Model:
         """Return the network as the sampler takes it, in evaluation; it may share weights with this one."""

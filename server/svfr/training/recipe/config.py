@@ -1,27 +1,41 @@
 """The training recipe as data: one TOML file, read strictly.
 
-A recipe trains the preview network (``[network]`` as in configs/mini.toml) or SVFR's own from Stable Video
-Diffusion (``[network]`` with ``kind = "svd"``, as in configs/full.toml). SVFR's auxiliary losses are off
-unless a recipe has a table ``[losses]``.
+A recipe trains the preview network (:class:`PreviewRecipe`, as configs/mini.toml) or SVFR's own from Stable
+Video Diffusion (:class:`SvdRecipe`: ``[network]`` with ``kind = "svd"``, as configs/full.toml). SVFR's
+auxiliary losses are off unless a recipe has a table ``[losses]``.
 """
 
 from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, TypeAlias
+
+from pydantic import Field, TypeAdapter, ValidationError
 
 from svfr.nets.identity import IdCrop
 from svfr.training.errors import RecipeInvalid
 from svfr.training.losses.facial_prior import FacialPriorConfig
 from svfr.training.losses.unified_latent import UnifiedLatentConfig
-from svfr.training.recipe.toml_table import read_table
+from svfr.validation import (
+    Finite,
+    NotNegative,
+    NotNegativeInt,
+    Positive,
+    PositiveInt,
+    Strict,
+    read_strictly,
+    sentences_of,
+)
+
+Share = Annotated[float, Field(ge=0, le=1)]
 
 
-@dataclass(frozen=True)
-class NetworkConfig:
+@dataclass(frozen=True, kw_only=True)
+class NetworkConfig(Strict):
     """Sizes of the preview network. ``coefficients``: see :mod:`svfr.nets.linear_patch`.
 
     ``hole_plane`` tells the network where the hole is: see :class:`svfr.models.spec.ModelSpec`; ``hole_fill``
@@ -30,63 +44,60 @@ class NetworkConfig:
     or in the middle block alone.
     """
 
-    crop_px: int
-    window: int
-    overlap: int
-    widths: tuple[int, ...]
-    token_channels: int
-    coefficients: tuple[int, ...]
-    sigma_data: float
-    sigma_min: float
-    sigma_max: float
+    crop_px: PositiveInt
+    window: PositiveInt
+    overlap: NotNegativeInt
+    widths: tuple[PositiveInt, ...]
+    token_channels: PositiveInt
+    coefficients: tuple[NotNegativeInt, ...]
+    sigma_data: Positive
+    sigma_min: Positive
+    sigma_max: Positive
+    kind: Literal["preview"] = "preview"
     hole_plane: bool = False
     hole_fill: Literal["telea", "blend"] = "telea"
-    layers: tuple[int, ...] | int = 1
+    layers: tuple[PositiveInt, ...] | PositiveInt = 1
     attention: Literal["lowest", "middle"] = "lowest"
 
 
-@dataclass(frozen=True)
-class SvdNetworkConfig:
+@dataclass(frozen=True, kw_only=True)
+class SvdNetworkConfig(Strict):
     """SVFR's network, grown from the Stable Video Diffusion folder that the run is given.
 
     ``identity`` "iresnet100" trains a projection of frozen ArcFace features, as published; "none" trains
-    without identity tokens. ``id_crop``: see :class:`svfr.models.spec.IdentitySpec`.
+    without identity tokens. ``id_crop``: see :class:`svfr.models.spec.ArcFaceSpec`.
     """
 
-    kind: Literal["svd"]
-    crop_px: int
-    window: int
-    overlap: int
+    kind: Literal["svd"] = "svd"
+    crop_px: PositiveInt
+    window: PositiveInt
+    overlap: NotNegativeInt
     identity: Literal["iresnet100", "none"]
     id_crop: IdCrop
 
 
 @dataclass(frozen=True)
-class NoiseConfig:
+class NoiseConfig(Strict):
     """Noise levels of the published noise loss: ``ln sigma`` is normal (Karras et al. 2022, table 1)."""
 
-    log_sigma_mean: float
-    log_sigma_std: float
+    log_sigma_mean: Finite
+    log_sigma_std: Positive
 
 
 @dataclass(frozen=True)
-class LossWeights:
+class LossWeights(Strict):
     """The recipe's table ``[losses]``; the defaults are SVFR's (section 4, lambda 1 and lambda 2)."""
 
-    noise: float = 1.0
-    unified_latent: float = 0.01
-    facial_prior: float = 0.1
-
-    def __post_init__(self) -> None:
-        if min(self.noise, self.unified_latent, self.facial_prior) < 0.0:
-            raise ValueError("weights of losses must not be negative")
+    noise: NotNegative = 1.0
+    unified_latent: NotNegative = 0.01
+    facial_prior: NotNegative = 0.1
 
 
 NOISE_ALONE = LossWeights(1.0, 0.0, 0.0)
 
 
 @dataclass(frozen=True)
-class Phase:
+class Phase(Strict):
     """A stretch of training steps.
 
     ``frames`` of each clip are seen at once (1: spatial parts only, for the preview network); ``batch``
@@ -95,23 +106,28 @@ class Phase:
     ``damage`` names the source's set of degradations, ``faded_colour_share`` of the clips have little colour.
     """
 
-    steps: int
-    frames: int
-    batch: int
-    noised_share: float
+    steps: PositiveInt
+    frames: PositiveInt
+    batch: PositiveInt
+    noised_share: Share
     damage: str = "usual"
-    tasks_per_clip: int = 1
-    faded_colour_share: float = 0.0
+    tasks_per_clip: PositiveInt = 1
+    faded_colour_share: Share = 0.0
 
     def __post_init__(self) -> None:
-        if min(self.steps, self.frames, self.batch, self.tasks_per_clip) < 1:
-            raise ValueError("steps, frames, batch and tasks_per_clip must be positive")
         if self.batch % self.tasks_per_clip:
             raise ValueError(f"batch {self.batch} is no multiple of tasks_per_clip {self.tasks_per_clip}")
 
 
 @dataclass(frozen=True)
-class OptimiserConfig:
+class SvdPhase(Phase):
+    """A stretch of training steps from Stable Video Diffusion: every sample is diffused."""
+
+    noised_share: Annotated[float, Field(ge=1, le=1)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class OptimiserConfig(Strict):
     """Warm-up, a constant stretch, and a linear cool-down over the last ``cooldown_steps``.
 
     ``kind`` "adamw", or "muon" (:mod:`svfr.training.loop.muon`) with ``momentum`` for the matrices and AdamW
@@ -120,20 +136,20 @@ class OptimiserConfig:
     step.
     """
 
-    learning_rate: float
-    betas: tuple[float, float]
-    weight_decay: float
-    warmup_steps: int
-    cooldown_steps: int
-    gradient_clip: float
-    ema_decay: float
-    accumulate: int = 1
+    learning_rate: Positive
+    betas: tuple[Share, Share]
+    weight_decay: NotNegative
+    warmup_steps: PositiveInt
+    cooldown_steps: PositiveInt
+    gradient_clip: Positive
+    ema_decay: Share
+    accumulate: PositiveInt = 1
     kind: Literal["adamw", "muon"] = "adamw"
-    momentum: float = 0.95
+    momentum: Share = 0.95
 
 
-@dataclass(frozen=True)
-class RunConfig:
+@dataclass(frozen=True, kw_only=True)
+class RunConfig(Strict):
     """The recipe's table ``[run]``: what decides memory, speed and what is written, not what is learned.
 
     ``precision`` "auto" computes the networks in bfloat16 where the machine has it natively, else in float32;
@@ -141,35 +157,34 @@ class RunConfig:
     """
 
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    save_every_steps: PositiveInt = 500
+    log_every_steps: PositiveInt = 50
+    sheet_every_steps: NotNegativeInt = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class SvdRunConfig(RunConfig):
+    """The table ``[run]`` of a recipe from Stable Video Diffusion, whose activations can be computed twice.
+
+    The preview network's cannot: single frames skip its temporal parts, which recomputing would not know.
+    """
+
     gradient_checkpointing: bool = False
-    save_every_steps: int = 500
-    log_every_steps: int = 50
-    sheet_every_steps: int = 0
-
-    def __post_init__(self) -> None:
-        if self.save_every_steps < 1 or self.log_every_steps < 1 or self.sheet_every_steps < 0:
-            raise ValueError(
-                "save_every_steps and log_every_steps must be positive, sheet_every_steps not negative"
-            )
 
 
-@dataclass(frozen=True)
-class TrainConfig:
-    """Everything that decides a training run, beside the data."""
+@dataclass(frozen=True, kw_only=True)
+class _Recipe(Strict):
+    """Everything that decides a training run, beside the data, whatever the network."""
 
     name: str
-    seed: int
-    task_shares: Mapping[str, float]
-    reference_share: float
-    own_reference_share: float
-    network: NetworkConfig | SvdNetworkConfig
+    seed: NotNegativeInt
+    task_shares: Mapping[str, NotNegative]
+    reference_share: Share
     optimiser: OptimiserConfig
-    phases: tuple[Phase, ...] = field(default=())
-    noise: NoiseConfig | None = None
+    phases: Annotated[tuple[Phase, ...], Field(min_length=1)]
     losses: LossWeights = NOISE_ALONE
     unified_latent: UnifiedLatentConfig | None = None
     facial_prior: FacialPriorConfig | None = None
-    run: RunConfig = RunConfig()
 
     @property
     def steps(self) -> int:
@@ -192,54 +207,73 @@ class TrainConfig:
         return optimiser.learning_rate * warmup * max(cooldown, 0.0)
 
 
-_TABLES: Mapping[str, type] = {
-    "optimiser": OptimiserConfig,
-    "noise": NoiseConfig,
-    "losses": LossWeights,
-    "unified_latent": UnifiedLatentConfig,
-    "facial_prior": FacialPriorConfig,
-    "run": RunConfig,
-}
+@dataclass(frozen=True, kw_only=True)
+class PreviewRecipe(_Recipe):
+    """A run of the preview network; ``own_reference_share`` of its references are its own first pass."""
+
+    network: NetworkConfig
+    own_reference_share: Share
+    run: RunConfig = RunConfig()
 
 
-def read_config(path: Path) -> TrainConfig:
-    """Read a recipe; raises RecipeInvalid naming every missing and unknown key of a table."""
+@dataclass(frozen=True, kw_only=True)
+class SvdRecipe(_Recipe):
+    """A run from Stable Video Diffusion, with clean frames as references: an own first pass costs much."""
+
+    network: SvdNetworkConfig
+    noise: NoiseConfig
+    own_reference_share: Annotated[float, Field(ge=0, le=0)] = 0.0
+    phases: Annotated[tuple[SvdPhase, ...], Field(min_length=1)]
+    run: SvdRunConfig = SvdRunConfig()
+
+
+Recipe: TypeAlias = PreviewRecipe | SvdRecipe
+
+
+@cache
+def _adapter(kind: type[PreviewRecipe] | type[SvdRecipe]) -> TypeAdapter[Recipe]:
+    return TypeAdapter(kind)
+
+
+def read_recipe(path: Path) -> Recipe:
+    """Read a recipe; raises RecipeInvalid for every missing, unknown and impossible key, all at once."""
+    remedy = "Start from a copy of a packaged recipe."
     try:
         body: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        text = f"The recipe cannot be read: {error}."
-        raise RecipeInvalid(text, path=path, remedy="Start from a copy of a packaged recipe.") from error
-    network = body.get("network", {})
+        raise RecipeInvalid(f"The recipe cannot be read: {error}.", path=path, remedy=remedy) from error
+    network = body.get("network")
     is_svd = isinstance(network, Mapping) and network.get("kind") == "svd"
-    body["network"] = read_table(SvdNetworkConfig if is_svd else NetworkConfig, network, "[network]")
-    for name, kind in _TABLES.items():
-        if name in body or name == "optimiser":
-            body[name] = read_table(kind, body.get(name, {}), f"[{name}]")
-    phases = enumerate(body.get("phases", []))
-    body["phases"] = tuple(read_table(Phase, phase, f"[[phases]] {i}") for i, phase in phases)
-    config = read_table(TrainConfig, body, str(path))
-    if problems := contradictions(config):
-        raise RecipeInvalid(f"{path}: {'; '.join(problems)}.", remedy="Mend the recipe.")
-    return config
+    try:
+        recipe = read_strictly(_adapter(SvdRecipe if is_svd else PreviewRecipe), body)
+    except ValidationError as error:
+        raise _invalid(path, sentences_of(error, body)) from error
+    if problems := contradictions(recipe):
+        raise _invalid(path, problems)
+    return recipe
 
 
-def contradictions(config: TrainConfig) -> list[str]:
+def _invalid(path: Path, problems: list[str]) -> RecipeInvalid:
+    return RecipeInvalid(f"The recipe is not valid: {'; '.join(problems)}.", path=path, remedy="Fix it.")
+
+
+def recipe_schema() -> dict[str, Any]:
+    """Return the JSON Schema of recipes, for editors of TOML."""
+    either: TypeAdapter[Recipe] = TypeAdapter(Recipe)
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "training recipe",
+        **either.json_schema(),
+    }
+
+
+def contradictions(recipe: Recipe) -> list[str]:
     """Return what cannot be true together in a recipe that is well formed."""
-    losses, svd = config.losses, isinstance(config.network, SvdNetworkConfig)
-    pairs = all(phase.tasks_per_clip > 1 for phase in config.phases)
+    losses = recipe.losses
+    pairs = all(phase.tasks_per_clip > 1 for phase in recipe.phases)
     claims = [
-        (bool(config.phases), "there must be at least one of [[phases]]"),
-        (not losses.unified_latent or config.unified_latent, "the loss unified_latent needs its table"),
+        (not losses.unified_latent or recipe.unified_latent, "the loss unified_latent needs its table"),
         (not losses.unified_latent or pairs, "the loss unified_latent needs tasks_per_clip of 2 or more"),
-        (not losses.facial_prior or config.facial_prior, "the loss facial_prior needs its table"),
-        (not svd or config.noise, "an svd network needs the table noise"),
-        (svd or not config.noise, "the table noise is for svd networks: others draw their own levels"),
-        # single frames skip the temporal parts, which recomputing them would not know
-        (svd or not config.run.gradient_checkpointing, "gradient_checkpointing is for svd networks"),
-        (not svd or not config.own_reference_share, "own_reference_share must be 0 for an svd network"),
-        (
-            not svd or all(phase.noised_share == 1.0 for phase in config.phases),
-            "noised_share must be 1 for an svd network",
-        ),
+        (not losses.facial_prior or recipe.facial_prior, "the loss facial_prior needs its table"),
     ]
     return [message for holds, message in claims if not holds]

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from svfr.training.loop.trainer import Trainer
 from svfr.training.nets.trainable import TrainableNet
-from svfr.training.recipe.config import TrainConfig
+from svfr.training.recipe.config import Recipe
 from svfr_lab.clips.degraded_clips import RenderedClips
 from svfr_lab.experiments.kit.bench import Bench
 from svfr_lab.experiments.kit.clock import Deadline
@@ -29,7 +29,7 @@ class Arm:
     """One side of a comparison: its name, which is a folder name too, and its recipe."""
 
     name: str
-    config: TrainConfig
+    config: Recipe
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,8 @@ from svfr.training.recipe.config import (
     NetworkConfig,
     OptimiserConfig,
     Phase,
+    PreviewRecipe,
     RunConfig,
-    TrainConfig,
 )
 from svfr_lab.heads.dataset import open_rendered_folder
 
@@ -31,7 +31,7 @@ _ENDLESS_STEPS = 10**7
 
 PHASE = Phase(_ENDLESS_STEPS, frames=1, batch=16, noised_share=0.0, tasks_per_clip=2)
 
-BASE = TrainConfig(
+BASE = PreviewRecipe(
     name="lab",
     seed=1,
     task_shares={task: 1.0 for task in TASKS},

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from svfr.eight_bit import eight_bit
 from svfr.models.model import Model
 from svfr.sampling.crops_in_memory import as_model_sees
-from svfr.training.recipe.config import NOISE_ALONE, LossWeights, TrainConfig
+from svfr.training.recipe.config import NOISE_ALONE, LossWeights, PreviewRecipe, Recipe
 from svfr_lab.experiments.kit.arms import Arm, train_arms
 from svfr_lab.experiments.kit.bench import Bench
 from svfr_lab.experiments.kit.experiment import Experiment, Findings, PaperClaim, Row
@@ -136,7 +136,7 @@ def _arms(seed: int, landmarks: int) -> list[Arm]:
     together = replace(BASE, seed=seed)
     heads = replace(together, unified_latent=UNIFIED_LATENT, facial_prior=facial_prior(landmarks))
     full = replace(heads, losses=LossWeights())
-    configs: dict[str, TrainConfig] = {f"single-{task}": _alone(together, task) for task in TASKS}
+    configs: dict[str, Recipe] = {f"single-{task}": _alone(together, task) for task in TASKS}
     configs |= {
         "multi": replace(together, losses=NOISE_ALONE),
         "ulr": replace(heads, losses=replace(LossWeights(), facial_prior=0.0)),
@@ -146,7 +146,7 @@ def _arms(seed: int, landmarks: int) -> list[Arm]:
     return [Arm(_arm_name(name, seed), config) for name, config in configs.items()]
 
 
-def _alone(config: TrainConfig, task: str) -> TrainConfig:
+def _alone(config: PreviewRecipe, task: str) -> PreviewRecipe:
     phase = replace(PHASE, tasks_per_clip=1)
     return replace(config, task_shares={task: 1.0}, phases=(phase,), losses=NOISE_ALONE)
 

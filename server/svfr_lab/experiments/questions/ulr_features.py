@@ -16,7 +16,7 @@ from svfr.sampling.network_input import prepare
 from svfr.tasks import TaskSet
 from svfr.training.nets.mid_block import watch_mid_block
 from svfr.training.nets.trainable import TrainableNet
-from svfr.training.recipe.config import NOISE_ALONE, LossWeights, NetworkConfig, TrainConfig
+from svfr.training.recipe.config import NOISE_ALONE, LossWeights, Recipe
 from svfr_lab.experiments.kit.arms import Arm, starting_net, train_arms
 from svfr_lab.experiments.kit.bench import Bench
 from svfr_lab.experiments.kit.experiment import Experiment, Findings, Row
@@ -95,7 +95,6 @@ def mid_block_features(net: TrainableNet, clip: HeldOutClip) -> NDArray[np.float
         seen.append(prepare(damaged.lq[0], frozenset({task}), damaged.hole, "telea"))
     z_lq = net.encode(to_network(np.stack(seen))[:, None])
     bits = torch.tensor([[float(bit) for bit in TaskSet.of([task]).bits] for task in TASKS])
-    assert isinstance(BASE.network, NetworkConfig)
     sigma = torch.full((len(TASKS),), BASE.network.sigma_max)
     with net.parts_for(1), watch_mid_block(net.unet) as mid:
         net.denoise(z_lq, z_lq, sigma, bits, *net.no_reference(len(TASKS)))
@@ -142,7 +141,7 @@ def _run(bench: Bench) -> Findings:
     )
 
 
-def _config(seed: int, weight: float) -> TrainConfig:
+def _config(seed: int, weight: float) -> Recipe:
     losses = replace(NOISE_ALONE, unified_latent=weight)
     return replace(BASE, seed=seed, losses=losses, unified_latent=UNIFIED_LATENT)
 

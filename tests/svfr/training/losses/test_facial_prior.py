@@ -3,6 +3,7 @@ import math
 
 import pytest
 import torch
+from pydantic import TypeAdapter, ValidationError
 from torch import nn
 
 from svfr.training.losses.facial_prior import (
@@ -13,6 +14,7 @@ from svfr.training.losses.facial_prior import (
     landmark_loss,
     wing_loss,
 )
+from svfr.validation import read_strictly
 
 CONFIG = FacialPriorConfig(landmarks=5, width=12, units_per_side=64.0, wing_width=10.0, wing_curvature=2.0)
 NAN = float("nan")
@@ -131,5 +133,5 @@ def test_five_points_of_another_annotation_are_not_guessed() -> None:
 
 @pytest.mark.parametrize("name", ["landmarks", "width", "units_per_side", "wing_width", "wing_curvature"])
 def test_a_recipe_of_nothing_is_refused(name: str) -> None:
-    with pytest.raises(ValueError, match=name):
-        dataclasses.replace(CONFIG, **{name: 0})
+    with pytest.raises(ValidationError, match=name):
+        read_strictly(TypeAdapter(FacialPriorConfig), {**vars(CONFIG), name: 0})

@@ -89,11 +89,6 @@ def test_the_v_objective_is_the_euler_schedulers_v_prediction(sigma: float) -> N
     torch.testing.assert_close(Objective("v").denoised(output, x, latents(2), sigma), expected)
 
 
-def test_an_unknown_objective_is_named() -> None:
-    with pytest.raises(ValueError, match="'noise'; known: v, residual"):
-        Objective.from_json({"kind": "noise", "sigma_data": 1.0})
-
-
 def test_without_a_noised_share_every_sample_starts_at_the_largest_sigma() -> None:
     draws = draw_step(CONFIG, Phase(1, 1, 64, 0.0), np.random.default_rng(0))
     assert not draws.noised.any()

@@ -2,6 +2,7 @@ import math
 
 import pytest
 import torch
+from pydantic import TypeAdapter, ValidationError
 
 from svfr.training.losses.unified_latent import (
     Denominator,
@@ -12,8 +13,11 @@ from svfr.training.losses.unified_latent import (
     UnifiedLatentConfig,
     contrastive_loss,
 )
+from svfr.validation import read_strictly, sentences_of
 
-CONFIG = UnifiedLatentConfig("negatives", 0.5, queue=4, width=16, layers=1, heads=2, embedding=8)
+CONFIG = UnifiedLatentConfig(
+    denominator="negatives", temperature=0.5, queue=4, width=16, layers=1, heads=2, embedding=8
+)
 
 
 def unit(*angles: float) -> torch.Tensor:
@@ -192,13 +196,14 @@ def test_training_on_it_draws_the_versions_of_a_clip_together() -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"denominator": "all"}, "known: negatives, positive_and_negatives"),
-        ({"temperature": 0.0}, "temperature must be positive"),
-        ({"queue": -1}, "queue must not be negative"),
+        ({"denominator": "all"}, "must be 'negatives' or 'positive_and_negatives', not 'all'"),
+        ({"temperature": 0.0}, "temperature must be greater than 0"),
+        ({"queue": -1}, "queue must be greater than or equal to 0"),
         ({"heads": 3}, "no multiple of heads"),
     ],
 )
 def test_an_impossible_recipe_is_refused(changes: dict[str, object], message: str) -> None:
     given = {**vars(CONFIG), **changes}
-    with pytest.raises(ValueError, match=message):
-        UnifiedLatentConfig(**given)  # type: ignore[arg-type]
+    with pytest.raises(ValidationError) as caught:
+        read_strictly(TypeAdapter(UnifiedLatentConfig), given)
+    assert message in sentences_of(caught.value)[0]

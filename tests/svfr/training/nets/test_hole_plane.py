@@ -23,7 +23,7 @@ from svfr.training.loop.build import build_net
 from svfr.training.loop.trainer import Trainer
 from svfr.training.losses.noise import relative_errors
 from svfr.training.nets.preview_net import PreviewNet
-from svfr.training.recipe.config import Phase, TrainConfig
+from svfr.training.recipe.config import Phase, Recipe
 
 WITH_PLANE = dataclasses.replace(CONFIG, network=dataclasses.replace(NETWORK, hole_plane=True))
 INPAINT_ALONE, BFR_AND_INPAINT = [0.0, 0.0, 1.0], [1.0, 0.0, 1.0]
@@ -43,7 +43,7 @@ class HoledGradients(NoisyGradients):
         )
 
 
-def trained(config: TrainConfig, source: NoisyGradients, folder: Path) -> Path:
+def trained(config: Recipe, source: NoisyGradients, folder: Path) -> Path:
     """Train a few steps and return the exported model folder."""
     trainer = Trainer(config, source, folder / "run")
     trainer.run(lambda row: None)

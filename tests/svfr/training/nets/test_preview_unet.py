@@ -139,7 +139,7 @@ def test_measured_latents_have_zero_mean_and_unit_variance() -> None:
 
 
 def test_a_codec_with_lists_of_different_lengths_is_refused() -> None:
-    with pytest.raises(ValueError, match="one mean and one std"):
+    with pytest.raises(ValueError, match="must be of one length"):
         LinearPatchSpec((0, 1), (0.0,), (1.0, 1.0))
 
 

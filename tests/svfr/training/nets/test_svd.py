@@ -27,7 +27,7 @@ from svfr.training.export.folder import export_model
 from svfr.training.loop.trainer import Trainer
 from svfr.training.nets.svd_net import SvdNet
 from svfr.training.nets.svd_parts import SvdSource, grown_conv_in, load_unet
-from svfr.training.recipe.config import LossWeights, Phase, RunConfig
+from svfr.training.recipe.config import LossWeights, Phase, SvdRunConfig
 from svfr_client.job import Box, FaceChoice
 
 
@@ -202,7 +202,7 @@ def test_gradient_checkpointing_changes_memory_and_not_the_step(
 ) -> None:
     weights, losses = [], []
     for checkpointing in (False, True):
-        run = RunConfig(precision="float32", gradient_checkpointing=checkpointing)
+        run = SvdRunConfig(precision="float32", gradient_checkpointing=checkpointing)
         config = dataclasses.replace(CONFIG, run=run)
         trainer = Trainer(config, PairedGradients(), tmp_path / str(checkpointing), svd=svd[0])
         losses.append(trainer.train_step()["loss"])

@@ -1,6 +1,6 @@
 """Reading a JSON object so that one error names everything that is wrong with it.
 
-A reader collects problems instead of stopping at the first, so a hand-edited model.json is mended in one
+A reader collects problems instead of stopping at the first, so a hand-edited file is fixed in one
 go. Nothing is converted silently: 1.0 is no integer, 1 is no boolean, unknown keys are problems.
 """
 

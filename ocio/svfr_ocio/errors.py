@@ -59,6 +59,12 @@ class ColourTransformFailed(SvfrError):
     code = "COLOUR_TRANSFORM_FAILED"
 
 
+class UnknownView(SvfrError):
+    """A display or view is not in the config."""
+
+    code = "UNKNOWN_VIEW"
+
+
 class ColourMismatch(SvfrError):
     """Two machines give the same space different numbers."""
 

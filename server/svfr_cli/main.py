@@ -1,6 +1,6 @@
-"""The ``svfr`` command: ``svfr restore | faces | serve | status | jobs | cancel | model | parity | doctor``,
-``svfr train | clips | evaluate | degradation | lab``, ``svfr install | uninstall | service`` for the machine.
-``svfr pause | resume | drain | watch | redo`` are for the queue, ``svfr key | cache`` for its keeper,
+"""The ``svfr`` command: ``svfr restore | faces | view | serve | status | jobs | cancel | model | parity``,
+``svfr doctor | train | clips | evaluate | degradation | lab``, ``svfr install | uninstall | service`` for the
+machine. ``svfr pause | resume | drain | watch | redo`` are for the queue, ``svfr key | cache`` for its keeper,
 ``svfr farm`` for whole shot lists.
 
 Each command lives in a module of ``commands/``, which imports its heavy libraries when it runs and not
@@ -26,6 +26,7 @@ from .commands import (
     restore,
     service,
     train,
+    view,
 )
 
 app = typer.Typer(
@@ -47,6 +48,7 @@ app.command("resume")(queue.resume)
 app.command("drain")(queue.drain)
 app.command("watch")(queue.watch)
 app.command("redo")(queue.redo)
+app.command("view")(view.view)
 app.add_typer(models.app, name="model")
 app.add_typer(keys.app, name="key")
 app.add_typer(cache.app, name="cache")

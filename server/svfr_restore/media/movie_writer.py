@@ -7,6 +7,7 @@ range, 8 bit 4:2:0, which every browser plays. Previews only: restored pixels ar
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Mapping
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -24,7 +25,7 @@ from svfr_restore.media.atomic import whole_file
 Float32 = NDArray[np.float32]
 
 _BT709, _SRGB_CURVE, _LIMITED = 1, 13, 1
-_QUALITY = {"crf": "14", "preset": "fast"}
+_QUALITY: Mapping[str, str] = {"crf": "14", "preset": "fast"}
 
 
 class MovieWriter:
@@ -35,8 +36,9 @@ class MovieWriter:
     even ones.
     """
 
-    def __init__(self, path: Path, fps: Fraction | int = 24) -> None:
-        self._path = path
+    def __init__(self, path: Path, fps: Fraction | int = 24, options: Mapping[str, str] = _QUALITY) -> None:
+        """Write to ``path``; ``options`` are those of libx264."""
+        self._path, self._options = path, options
         self._fps = Fraction(fps)
         self._file = whole_file(path)
         self._container: av.container.OutputContainer | None = None
@@ -81,7 +83,7 @@ class MovieWriter:
         assert self._container is not None
         stream = self._container.add_stream("libx264", rate=self._fps)
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
-        stream.options = dict(_QUALITY)
+        stream.options = dict(self._options)
         context = stream.codec_context
         context.colorspace = context.color_primaries = _BT709
         context.color_trc, context.color_range = _SRGB_CURVE, _LIMITED

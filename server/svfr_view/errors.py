@@ -1,0 +1,15 @@
+"""What can keep a page from being made."""
+
+from svfr_client.errors import SvfrError
+
+
+class NothingToView(SvfrError):
+    """Plate and result share no frame."""
+
+    code = "VIEW_HAS_NO_FRAMES"
+
+
+class PlateNeeded(SvfrError):
+    """The result has no delta layer, and the plate was not named."""
+
+    code = "VIEW_NEEDS_THE_PLATE"

@@ -1,0 +1,124 @@
+"""The frames of a page: what came in, what came back, and the matte between them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import OpenImageIO as oiio  # noqa: N813 - the name its documentation uses
+from numpy.typing import NDArray
+
+from svfr_ocio.curve import decode_srgb
+from svfr_ocio.domain import ModelDomain
+from svfr_restore.media.plate import Plate
+from svfr_restore.media.window import Window
+from svfr_view.errors import NothingToView, PlateNeeded
+
+Float32 = NDArray[np.float32]
+
+
+@dataclass(frozen=True, kw_only=True)
+class FramePair:
+    """One frame over its display window, float32.
+
+    ``before`` and ``after`` (H, W, 3) are linear Rec.709 light, ``matte`` (H, W) is 0..1.
+    """
+
+    frame: int
+    before: Float32
+    after: Float32
+    matte: Float32
+
+
+class Pictures:
+    """Plate and result side by side; ``frames`` are those that both have."""
+
+    def __init__(
+        self, result: Plate, plate: Plate | None, domain: ModelDomain, frames: Sequence[int] | None = None
+    ) -> None:
+        """Lay them side by side; without ``plate`` what came in is the result less its delta layer.
+
+        ``domain`` is that of the plate's space, without an exposure. Raises PlateNeeded when there is no such
+        layer and NothingToView when no frame is common.
+        """
+        self.result, self.plate, self._domain = result, plate, domain
+        common = set(self.result.frames if self.plate is None else self.plate.frames) & set(
+            self.result.frames
+        )
+        self.frames = tuple(sorted(common if frames is None else common & set(frames)))
+        if not self.frames:
+            raise NothingToView(
+                "The result and the plate have no frame in common.",
+                path=result.pattern,
+                remedy="Check both paths and the frame range.",
+            )
+        if self.plate is None and "delta" not in _layers(self.result.path(self.frames[0])):
+            raise PlateNeeded(
+                "The result does not say what it was made from: it has no layer svfr.delta.",
+                path=result.pattern,
+                remedy="Name the plate with --plate.",
+            )
+
+    def read(self, frame: int) -> FramePair:
+        """Return a frame of both, over the result's display window; raises what reading a plate raises."""
+        picture = self.result.read(frame)
+        layers = _layers(picture.path)
+        window = picture.display_window
+        after = self._domain.to_transfer(_over(window, picture.data_window, picture.rgb))
+        if self.plate is not None:
+            source = self.plate.read(frame)
+            before = self._domain.to_transfer(_over(window, source.data_window, source.rgb))
+        else:
+            before = after - _over(window, *layers["delta"])
+        changed = np.any(before != after, axis=-1)
+        matte = _over(window, *layers["matte"])[..., 0] if "matte" in layers else changed.astype(np.float32)
+        return FramePair(frame=frame, before=self._light(before), after=self._light(after), matte=matte)
+
+    def _light(self, transfer: Float32) -> Float32:
+        light = self._domain.to_light(transfer)
+        return decode_srgb(light) if self._domain.is_passthrough else light
+
+
+def provenance(path: Path) -> dict[str, str]:
+    """Return the ``svfr/...`` attributes of a restored EXR, by name without the prefix."""
+    picture = oiio.ImageInput.open(str(path))
+    if picture is None:
+        return {}
+    found = {a.name[5:]: str(a.value) for a in picture.spec().extra_attribs if a.name.startswith("svfr/")}
+    picture.close()
+    return found
+
+
+def _layers(path: Path) -> dict[str, tuple[Window, Float32]]:
+    """Return the layers ``delta`` (h, w, 3) and ``matte`` (h, w, 1) of a restored EXR with their windows."""
+    if path.suffix.lower() != ".exr":
+        return {}
+    picture = oiio.ImageInput.open(str(path))
+    found: dict[str, tuple[Window, Float32]] = {}
+    part = 1
+    while picture is not None and picture.seek_subimage(part, 0):
+        spec = picture.spec()
+        for layer, names in (("delta", "RGB"), ("matte", "A")):
+            channels = [f"svfr.{layer}.{name}" for name in names]
+            if set(channels) <= set(spec.channelnames):
+                pixels = np.asarray(picture.read_image(part, 0, 0, spec.nchannels, "float"))
+                order = [spec.channelnames.index(name) for name in channels]
+                found[layer] = (
+                    Window(spec.x, spec.y, spec.width, spec.height),
+                    np.ascontiguousarray(pixels.reshape(spec.height, spec.width, -1)[..., order]),
+                )
+        part += 1
+    if picture is not None:
+        picture.close()
+    return found
+
+
+def _over(window: Window, place: Window, pixels: Float32) -> Float32:
+    """Return pixels that lie over ``place`` laid into ``window``; zero elsewhere."""
+    laid = np.zeros((*window.shape, pixels.shape[-1]), np.float32)
+    common = place.intersect(window)
+    if not common.is_empty:
+        laid[common.slices_in(window)] = pixels[common.slices_in(place)]
+    return laid

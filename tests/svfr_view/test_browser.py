@@ -1,0 +1,38 @@
+"""The page in a real browser, without a network: wiped, scrubbed, typed at."""
+
+from pathlib import Path
+
+import pytest
+from browser_host import drive
+from view_samples import pictures, restore
+
+from svfr_ocio.config import open_config
+from svfr_ocio.view import open_view
+from svfr_view.page import FrameWarning, PageFacts, write_page
+
+pytestmark = pytest.mark.hosts
+
+
+def near(one: list[int], other: list[int], codes: int = 4) -> bool:
+    return max(abs(a - b) for a, b in zip(one, other, strict=True)) <= codes
+
+
+def test_a_page_is_looked_at_with_mouse_and_keyboard(tmp_path: Path) -> None:
+    plate, result = restore(tmp_path)
+    sides, page = pictures(plate, result), tmp_path / "page.html"
+    shown = open_view(open_config(None), sides._domain)
+    write_page(
+        page, sides, shown, PageFacts(title="shot", provenance={}, warnings=[FrameWarning(1001, "a word")])
+    )
+    seen = drive("drive_page", page, tmp_path)
+    assert seen["complaints"] == [] and seen["names"] == []
+    assert seen["first"].startswith("Frame 1001") and "a word" in seen["first"]
+    assert not near(seen["before"], seen["after"])
+    assert max(seen["difference"]) > 20 and max(seen["difference_outside"]) == 0
+    assert seen["wipe"] == "90" and near(seen["wiped_right"], seen["before"])
+    assert near(seen["wiped_left"], seen["after"])
+    assert sum(seen["brighter"]) > sum(seen["after"]) + 20
+    assert "matte" in seen["matte"] and seen["last"].startswith("Frame 1004")
+    expected = shown.show(sides.read(1001).before)[25, 36] * 255
+    # the movie stores colour at half the resolution
+    assert near(seen["before"], [round(float(value)) for value in expected], 10)

@@ -1,0 +1,50 @@
+"""What came in and what came back, frame by frame."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from view_samples import pictures, restore
+
+from svfr_client.messages import ColourClaim
+from svfr_view.errors import NothingToView, PlateNeeded
+from svfr_view.pictures import Pictures, provenance
+
+
+def test_before_is_the_plate_and_after_the_result(tmp_path: Path) -> None:
+    plate, result = restore(tmp_path)
+    pair = pictures(plate, result).read(1002)
+    changed = np.any(pair.before != pair.after, axis=-1)
+    assert pair.frame == 1002 and changed.any() and not changed[0].any()
+    assert not changed[pair.matte == 0].any()
+
+
+@pytest.mark.parametrize("space", ["lin_rec709_scene", "srgb_rec709_display", "ocio:acescct_ap1_scene"])
+def test_the_delta_layer_stands_in_for_the_plate(tmp_path: Path, space: str) -> None:
+    plate, result = restore(tmp_path, ColourClaim(space=space, exposure_stops=0.0))
+    named, rebuilt = (pictures(one, result, space).read(1001) for one in (plate, None))
+    np.testing.assert_allclose(rebuilt.before, named.before, rtol=2e-3, atol=2e-3)
+
+
+def test_without_delta_and_plate_the_plate_is_asked_for(tmp_path: Path) -> None:
+    plate, result = restore(tmp_path, layers=())
+    with pytest.raises(PlateNeeded, match="--plate"):
+        pictures(None, result)
+    pair = pictures(plate, result).read(1001)
+    assert pair.matte.max() == 1.0  # without a matte layer: where anything changed
+
+
+def test_frames_that_only_one_side_has_are_left_out(tmp_path: Path) -> None:
+    plate, result = restore(tmp_path)
+    Path(plate % 1001).unlink()
+    both = pictures(plate, result)
+    assert both.frames == (1002, 1003, 1004)
+    with pytest.raises(NothingToView):
+        Pictures(both.result, both.plate, both._domain, [1001])
+
+
+def test_a_result_says_how_it_was_made(tmp_path: Path) -> None:
+    _plate, result = restore(tmp_path)
+    made = provenance(Path(result % 1001))
+    assert (made["model"], made["task"]) == ("probe", "bfr") and "lin_rec709" not in made["task"]
+    assert provenance(tmp_path / "nothing.exr") == {}

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from view_samples import pictures, restore
 
-from svfr_client.messages import ColourClaim
+from svfr_client.job import ColourClaim
 from svfr_view.errors import NothingToView, PlateNeeded
 from svfr_view.pictures import Pictures, provenance
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from job_samples import LINEAR, job, run, write_plate
 
-from svfr_client.messages import ColourClaim
+from svfr_client.job import ColourClaim
 from svfr_ocio.config import open_config
 from svfr_ocio.domain import ModelDomain
 from svfr_restore.media.plate import open_plate

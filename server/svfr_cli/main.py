@@ -1,7 +1,7 @@
 """The ``svfr`` command: ``svfr restore | faces | view | serve | status | jobs | cancel | model | parity``,
 ``svfr doctor | train | clips | evaluate | degradation | lab``, ``svfr install | uninstall | service`` for the
-machine. ``svfr pause | resume | drain | watch | redo`` are for the queue, ``svfr key | cache`` for its keeper,
-``svfr farm`` for whole shot lists.
+machine. ``svfr pause | resume | drain | watch | redo`` are for the queue, ``svfr key | cache`` for its
+keeper, ``svfr farm`` for whole shot lists.
 
 Each command lives in a module of ``commands/``, which imports its heavy libraries when it runs and not
 before. Exit statuses are those of :mod:`svfr_cli.exit_codes`.

@@ -100,7 +100,7 @@ class Client:
 
     def hello(self) -> Welcome:
         """Return who the service is and what it allows; raises code VERSION if it speaks another version."""
-        body = to_plain(Hello(MINOR, MINOR, self._name))
+        body = to_plain(Hello(0, MINOR, self._name))
         self._welcome = from_plain(Welcome, known_part(Welcome, self._request("hello", body)), "reply")
         return self._welcome
 

@@ -105,6 +105,12 @@ class BadMask(SvfrError):
     code = "BAD_MASK"
 
 
+class BadTransfer(SvfrError):
+    """A request to send or fetch a file names a piece, a set or a file in a form that is not allowed."""
+
+    code = "BAD_REQUEST"
+
+
 class BadRecord(SvfrError):
     """Data that was read from outside does not have the form it should have."""
 

@@ -81,6 +81,24 @@ class DiskIsFull(StorageFailed):
     code = "DISK_FULL"
 
 
+class PieceIsDamaged(SvfrError):
+    """A piece of a file that a client sent is too long, or not what its name says."""
+
+    code = "BAD_REQUEST"
+
+
+class PieceIsMissing(SvfrError):
+    """A file was to be made of pieces that are not here, or no longer."""
+
+    code = "PIECES_MISSING"
+
+
+class TransfersAreFull(SvfrError):
+    """Clients have sent as much as the service keeps."""
+
+    code = "TRANSFERS_FULL"
+
+
 class SourceChanged(SvfrError):
     """A file of the plate, or another input, was changed while the job ran."""
 

@@ -22,11 +22,15 @@ _ABSOLUTE_REMEDY = "Give the whole path, as the server sees it."
 
 @dataclass(frozen=True)
 class PathRoots:
-    """``read`` and ``write``: allowed folders, empty for all; ``protected``: never written by a job."""
+    """``read`` and ``write``: allowed folders, empty for all; ``protected``: never written by a job.
+
+    ``transfers``: where the service keeps what clients sent and fetch; a job may read and write there.
+    """
 
     read: tuple[Path, ...] = ()
     write: tuple[Path, ...] = ()
     protected: tuple[Path, ...] = ()
+    transfers: tuple[Path, ...] = ()
 
     def problems(self, spec: JobSpec) -> list[SvfrError]:
         """Return every path of the job that the service will not touch."""
@@ -54,13 +58,15 @@ class PathRoots:
 
     def read_problem(self, text: str) -> SvfrError | None:
         """Return why this may not be read now, wherever links lead at this moment."""
-        if self.read and not is_inside(real_path(text), self.read):
+        if self.read and not is_inside(real_path(text), self.read + self.transfers):
             return PathForbidden("The service may not read here.", path=text, remedy=_allowed(self.read))
         return None
 
     def write_problem(self, text: str) -> SvfrError | None:
         """Return why this may not be written now, wherever links lead at this moment."""
         real = real_path(text)
+        if is_inside(real, self.transfers):
+            return None
         if self.write and not is_inside(real, self.write):
             return PathForbidden("The service may not write here.", path=text, remedy=_allowed(self.write))
         if is_inside(real, self.protected):

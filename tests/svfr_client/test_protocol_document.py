@@ -11,6 +11,7 @@ import pytest
 from svfr_client.masks import SplineMask
 from svfr_client.protocol import wire
 from svfr_client.protocol.messages import Accepted, Event, Following, JobStatus, Pong, Welcome
+from svfr_client.protocol.transfers import Assembled, MissingPieces, ResultPart
 from svfr_client.protocol.wire import pack, unpack
 from svfr_client.records import from_plain
 from svfr_server.settings import Limits
@@ -18,9 +19,14 @@ from svfr_server.supervisor.requests import REQUESTS, read_request
 
 ROOT = Path(__file__).parents[2]
 DOCUMENT = (ROOT / "plugin" / "PROTOCOL.md").read_text(encoding="utf-8")
-GOLDEN = json.loads((ROOT / "tests" / "data" / "protocol" / "golden_1_0.json").read_text(encoding="utf-8"))
+GOLDEN = [
+    json.loads((ROOT / "tests" / "data" / "protocol" / name).read_text(encoding="utf-8"))
+    for name in ("golden_1_0.json", "golden_1_1.json")
+]
 MESSAGES: dict[str, list[bytes]] = {
-    golden["name"]: [frame.encode("utf-8") for frame in golden["frames"]] for golden in GOLDEN["messages"]
+    golden["name"]: [frame.encode("utf-8") for frame in golden["frames"]]
+    for version in GOLDEN
+    for golden in version["messages"]
 }
 REPLIES: dict[str, type[Any]] = {
     "welcome": Welcome,
@@ -31,11 +37,16 @@ REPLIES: dict[str, type[Any]] = {
     "progress_event": Event,
     "frame_event": Event,
     "failed_event": Event,
+    "missing_pieces": MissingPieces,
+    "assembled": Assembled,
+    "result_part": ResultPart,
+    "result_not_ready": ResultPart,
 }
 
 
-def test_the_golden_messages_are_of_this_version() -> None:
-    assert GOLDEN["version"] == [wire.MAJOR, wire.MINOR]
+def test_there_are_golden_messages_of_every_version_up_to_this_one() -> None:
+    versions = [[wire.MAJOR, minor] for minor in range(wire.MINOR + 1)]
+    assert [golden["version"] for golden in GOLDEN] == versions
 
 
 @pytest.mark.parametrize("name", MESSAGES)

@@ -17,7 +17,7 @@ from ..errors import BadMessage, MessageTooLarge, WrongVersion
 
 MAGIC = b"SVFR/1"
 MAJOR = 1
-MINOR = 0
+MINOR = 1
 KIB = 1024
 MIB = 1024 * KIB
 MAX_HEADER_BYTES = 64 * KIB

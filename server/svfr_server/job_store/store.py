@@ -167,6 +167,15 @@ class JobStore:
         bodies = [json.loads(row[0]) for row in rows]
         return {(body["frame"], body["path"]) for body in bodies}
 
+    def written_frame(self, job: str, frame: int) -> Path | None:
+        """Return the file of a frame that the job has reported, or None."""
+        row = self._one(
+            "SELECT json_extract(body, '$.path') FROM events WHERE job = ? AND kind = 'frame' "
+            "AND json_extract(body, '$.frame') = ? ORDER BY seq DESC LIMIT 1",
+            (job, frame),
+        )
+        return None if row is None else Path(row[0])
+
     def spec(self, job: str) -> JobSpec:
         """Return what was handed in."""
         return JobSpec.from_json(json.loads(self._row(job, "spec")[0]))

@@ -34,12 +34,14 @@ from svfr_server.errors import (
 )
 from svfr_server.job_store.folders import references_folder
 from svfr_server.job_store.store import JobStore, Sender
-from svfr_server.roots import PathRoots
+from svfr_server.job_store.transfers import Transfers, transfers_folder
+from svfr_server.roots import PathRoots, named_inputs
 from svfr_server.settings import ServerSettings
 from svfr_server.supervisor.credit import Accounts
 from svfr_server.supervisor.requests import read_request
 from svfr_server.supervisor.scheduler import QueueState, Scheduler
 from svfr_server.supervisor.streams import Send, Streams
+from svfr_server.supervisor.transfer_requests import TransferRequests, WithData
 from svfr_server.supervisor.zap_keys import LOCAL_CLIENT, KeyRing
 
 SERVER_NAME = "svfr_server"
@@ -75,7 +77,14 @@ class RequestHandler:
         self._boot = boot
         self._send = send
         self._stop = stop
-        self._roots = PathRoots(settings.read_roots, settings.write_roots, settings.protected)
+        self._roots = PathRoots(
+            settings.read_roots,
+            settings.write_roots,
+            settings.protected,
+            (transfers_folder(settings.home),),
+        )
+        self._sent = Transfers(settings.home)
+        self._transfers = TransferRequests(self._sent, store)
 
     def answer(self, route: bytes, client: str, frames: list[bytes]) -> None:
         """Do what the client with public key ``client`` asks and answer it at ``route``."""
@@ -94,9 +103,10 @@ class RequestHandler:
             failure = InternalFailure(f"The service failed: {problem!r}.", remedy="See the server's log.")
             self._send(route, Message("error", failure.to_dict(), re=message.id))
             return
-        if message.op not in _UNANSWERED and not self._send(
-            route, Message("ok", to_plain(reply), re=message.id)
-        ):
+        buffers = reply.buffers if isinstance(reply, WithData) else {}
+        record = reply.record if isinstance(reply, WithData) else reply
+        ok = Message("ok", to_plain(record), re=message.id, buffers=buffers)
+        if message.op not in _UNANSWERED and not self._send(route, ok):
             unread = self._accounts.of(route).unread_bytes
             text = f"{unread} bytes sent to this client are not known to be read."
             refusal = NoCredit(text, remedy="Read them, and say so with `credit`.")
@@ -105,7 +115,7 @@ class RequestHandler:
         if message.op == "follow":
             self._streams.pump(str(message.body["job"]))
 
-    def _handle(self, route: bytes, client: str, message: Message) -> Record:
+    def _handle(self, route: bytes, client: str, message: Message) -> Record | WithData:
         name = self._ring.name_of(client)
         if name is None:
             self._streams.forget(route)
@@ -121,6 +131,12 @@ class RequestHandler:
                 return self._submit(request, self._sender(route, client, name))
             case "redo":
                 return self._redo(request, self._sender(route, client, name))
+            case "missing" | "put" | "assemble":
+                return self._transfers.answer(client, request)
+            case "result":
+                if name != LOCAL_CLIENT and self._store.owner(request.job) != client:
+                    raise NotAllowed("The job was handed in by somebody else.")
+                return self._transfers.result(request)
             case "status":
                 return self._store.status(request.job)
             case "list":
@@ -217,6 +233,9 @@ class RequestHandler:
                 remedy="Hand the job in again when it is back.",
             )
         raise_problems(self._roots.problems(spec))
+        refusal = self._sent.foreign_path(sender.owner, [*named_inputs(spec), spec.output])
+        if refusal is not None:
+            raise refusal
         accepted = self._store.add(job, spec, sender, self._settings.limits, redo_of)
         if accepted.is_new:
             _log.info("job is queued", extra={"job": job})

@@ -5,7 +5,7 @@ unknown field anywhere.
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
@@ -27,6 +27,13 @@ from svfr_client.protocol.messages import (
     Submit,
     check_job_id,
 )
+from svfr_client.protocol.transfers import (
+    AskPieces,
+    AskResult,
+    Assemble,
+    PutPiece,
+    transfer_problems,
+)
 from svfr_client.protocol.wire import Message
 from svfr_client.records import Record, canonical_json
 from svfr_server.errors import BadRequest, UnknownOperation
@@ -47,10 +54,21 @@ REQUESTS: dict[str, type[Record]] = {
     "list": ListJobs,
     "ping": Nothing,
     "shutdown": Nothing,
+    "missing": AskPieces,
+    "put": PutPiece,
+    "assemble": Assemble,
+    "result": AskResult,
 }
 MOST_PROBLEMS = 50
 MOST_JOBS_LISTED = 1000
 _ADAPTERS: dict[str, TypeAdapter[Any]] = {op: TypeAdapter(kind) for op, kind in REQUESTS.items()}
+
+
+@dataclass(frozen=True)
+class ReceivedPiece(PutPiece):
+    """A piece with its bytes."""
+
+    data: bytes = b""
 
 
 def read_request(message: Message) -> Any:
@@ -65,11 +83,22 @@ def read_request(message: Message) -> Any:
         )
     if message.op == "submit":
         return _read_submit(message)
+    if message.op == "put":
+        return _read_piece(message)
     if message.buffers:
         raise BadRequest(f"The operation {message.op} takes no buffers.")
     request = _validate(message.op, message.body)
     _check_numbers(request)
     return request
+
+
+def _read_piece(message: Message) -> ReceivedPiece:
+    data = message.buffers.get("data")
+    if data is None or data.kind != "raw" or data.dtype != "|u1" or len(message.buffers) != 1:
+        raise BadRequest("A piece comes as the one raw buffer data of bytes.")
+    request: PutPiece = _validate("put", message.body)
+    raise_problems(transfer_problems(request))
+    return ReceivedPiece(request.piece, data.data)
 
 
 def _read_submit(message: Message) -> Submit:
@@ -97,7 +126,8 @@ def _validate(op: str, body: Mapping[str, Any]) -> Any:
 
 
 def _check_numbers(request: Any) -> None:
-    if isinstance(request, Follow | Ack | JobRequest | Redo):
+    raise_problems(transfer_problems(request))
+    if isinstance(request, Follow | Ack | JobRequest | Redo | AskResult):
         check_job_id(request.job)
     if isinstance(request, Redo):
         check_job_id(request.of)

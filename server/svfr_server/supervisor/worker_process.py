@@ -19,6 +19,7 @@ import zmq
 
 from svfr_client.connection import KeyPair
 from svfr_client.records import to_plain
+from svfr_server.job_store.transfers import transfers_folder
 from svfr_server.settings import ServerSettings
 from svfr_server.supervisor.stall_timeout import StallTimeout
 
@@ -69,6 +70,7 @@ class WorkerProcess:
             "read_roots": [str(root) for root in settings.read_roots],
             "write_roots": [str(root) for root in settings.write_roots],
             "protected": [str(folder) for folder in settings.protected],
+            "transfers": [str(transfers_folder(settings.home))],
             "pipeline": settings.pipeline,
             "umask": settings.umask,
             "low_memory": low_memory,

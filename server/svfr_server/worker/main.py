@@ -177,7 +177,8 @@ class Worker:
 
 def roots_of(start: dict[str, Any]) -> PathRoots:
     """Return the roots that the supervisor wrote into the worker's starting line."""
-    return PathRoots(*(tuple(map(Path, start[name])) for name in ("read_roots", "write_roots", "protected")))
+    names = ("read_roots", "write_roots", "protected", "transfers")
+    return PathRoots(*(tuple(map(Path, start[name])) for name in names))
 
 
 def load_pipeline(name: str) -> Callable[..., Any]:

@@ -1,0 +1,108 @@
+"""Plates to a service that shares no folder with the client, and its frames back (protocol 1.1).
+
+A file travels in pieces of at most ``PIECE_BYTES``, each named by its SHA-256, so that what the service has
+is not sent again, also after a crash of either side. ``assemble`` puts pieces into a file of a *set*, which
+is a folder of the client's own; its paths then stand in a job as any others do. ``result`` reads a frame of
+a job.
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Any, List, Mapping, Optional, Tuple
+
+from ..errors import BadTransfer, SvfrError
+from ..records import Record
+from .messages import JobState
+
+PIECE_BYTES = 1024 * 1024
+# An answer must stay below 1 MiB (PROTOCOL.md 3.2), header included.
+RESULT_PART_BYTES = 512 * 1024
+MOST_PIECES = 65536
+_PIECE = re.compile(r"[0-9a-f]{64}\Z")
+_SET = re.compile(r"[0-9a-f]{32}\Z")
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,31}(\.\d{1,9})?\.(exr|png|jpg|jpeg|tif|tiff|dpx|webp|json|ocio)\Z")
+
+
+@dataclass(frozen=True)
+class AskPieces(Record):
+    """Ask which of these pieces the service lacks."""
+
+    pieces: Tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class MissingPieces(Record):
+    """Answer to :class:`AskPieces`: those to be sent, in the order asked."""
+
+    missing: Tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class PutPiece(Record):
+    """Hand over one piece; its bytes are the raw buffer ``data``."""
+
+    piece: str
+
+
+@dataclass(frozen=True)
+class Assemble(Record):
+    """Make the file ``name`` of the client's set ``set`` out of pieces, in this order."""
+
+    set: str
+    name: str
+    pieces: Tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Assembled(Record):
+    """Answer to :class:`Assemble`: the set's ``folder``, and ``results``, below which jobs may write.
+
+    Both are the service's own absolute paths and end in its separator.
+    """
+
+    folder: str
+    results: str
+
+
+@dataclass(frozen=True)
+class AskResult(Record):
+    """Ask for a part of the file that a job wrote for ``frame``, from ``offset`` on."""
+
+    job: str
+    frame: int
+    offset: int = 0
+
+
+@dataclass(frozen=True)
+class ResultPart(Record):
+    """Answer to :class:`AskResult`; the bytes are the raw buffer ``data``.
+
+    ``bytes``: the whole file's length, 0 while it is not complete; then there is no buffer. ``stamp`` is
+    another once the file was written anew. ``error``: what a failed job failed with.
+    """
+
+    state: JobState
+    bytes: int
+    stamp: str = ""
+    error: Optional[Mapping[str, Any]] = None
+
+
+def transfer_problems(request: Record) -> List[SvfrError]:
+    """Return what is wrong with the names in a request."""
+    pieces: Tuple[str, ...] = ()
+    problems: List[SvfrError] = []
+    if isinstance(request, (AskPieces, Assemble)):
+        pieces = request.pieces
+    elif isinstance(request, PutPiece):
+        pieces = (request.piece,)
+    if len(pieces) > MOST_PIECES:
+        problems.append(BadTransfer(f"{len(pieces)} pieces are more than {MOST_PIECES}."))
+    if not all(map(_PIECE.match, pieces)):
+        problems.append(BadTransfer("A piece is not named by 64 hexadecimal digits."))
+    if isinstance(request, Assemble) and not _SET.match(request.set):
+        problems.append(BadTransfer("A set is not named by 32 hexadecimal digits."))
+    if isinstance(request, Assemble) and not _NAME.match(request.name):
+        problems.append(BadTransfer(f"{request.name[:80]!r} is not a file name that may be sent."))
+    if isinstance(request, Assemble) and not request.pieces:
+        problems.append(BadTransfer("A file needs at least one piece."))
+    return problems

@@ -1,0 +1,103 @@
+"""Files in pieces to a server that sees no folder of the client, and a job's frames back."""
+
+import hashlib
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from server_samples import Service, StartService
+
+from svfr_client.client import Client
+from svfr_client.errors import SvfrError
+from svfr_client.job import JobSpec
+from svfr_client.protocol.transfers import PIECE_BYTES, RESULT_PART_BYTES
+from svfr_client.protocol.wire import Buffer, Message
+from svfr_server.errors import PieceIsDamaged, PieceIsMissing, TransfersAreFull
+from svfr_server.job_store.transfers import Transfers
+
+SET = "0123456789abcdef" * 2
+
+
+def digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def raw(data: bytes) -> dict[str, Buffer]:
+    return {"data": Buffer(data, "raw", "|u1", (len(data),))}
+
+
+def ask(client: Client, op: str, buffers: dict[str, Buffer] | None = None, **body: Any) -> Message:
+    return client._exchange(Message(op, body, buffers=buffers or {}))
+
+
+def test_pieces_become_a_file_and_are_not_asked_for_twice(client: Client) -> None:
+    data = os.urandom(PIECE_BYTES + 5)
+    pieces = [data[:PIECE_BYTES], data[PIECE_BYTES:]]
+    names = [digest(piece) for piece in pieces]
+    assert ask(client, "missing", pieces=[*names, names[0]]).body["missing"] == names
+    for name, piece in zip(names, pieces, strict=True):
+        ask(client, "put", raw(piece), piece=name)
+    assert ask(client, "missing", pieces=names).body["missing"] == []
+    answer = ask(client, "assemble", set=SET, name="plate.1001.exr", pieces=names).body
+    assert (Path(answer["folder"]) / "plate.1001.exr").read_bytes() == data
+
+
+REFUSED: list[tuple[str, dict[str, Any], dict[str, Buffer] | None, str]] = [
+    ("put", {"piece": digest(b"a")}, raw(b"b"), "BAD_REQUEST"),
+    ("put", {"piece": digest(b"a")}, None, "BAD_REQUEST"),
+    ("put", {"piece": digest(b"a" * 4)}, {"data": Buffer(b"aaaa", "raw", "<f4", (1,))}, "BAD_REQUEST"),
+    ("put", {"piece": "../" + digest(b"a")[3:]}, raw(b"a"), "BAD_REQUEST"),
+    ("missing", {"pieces": ["0" * 63]}, None, "BAD_REQUEST"),
+    ("assemble", {"set": "..", "name": "a.exr", "pieces": ["0" * 64]}, None, "BAD_REQUEST"),
+    ("assemble", {"set": SET, "name": "../a.exr", "pieces": ["0" * 64]}, None, "BAD_REQUEST"),
+    ("assemble", {"set": SET, "name": "a.sh", "pieces": ["0" * 64]}, None, "BAD_REQUEST"),
+    ("assemble", {"set": SET, "name": "a.exr", "pieces": []}, None, "BAD_REQUEST"),
+    ("assemble", {"set": SET, "name": "a.exr", "pieces": ["0" * 64]}, None, "PIECES_MISSING"),
+    ("result", {"job": "0" * 32, "frame": 1}, None, "NOT_FOUND"),
+    ("result", {"job": "no", "frame": 1}, None, "BAD_JOB_ID"),
+    ("result", {"job": "0" * 32, "frame": 1, "offset": -1}, None, "BAD_REQUEST"),
+]
+
+
+@pytest.mark.parametrize(("op", "body", "buffers", "code"), REFUSED)
+def test_what_is_not_as_laid_down_is_refused(
+    client: Client, op: str, body: dict[str, Any], buffers: dict[str, Buffer] | None, code: str
+) -> None:
+    with pytest.raises(SvfrError) as refusal:
+        ask(client, op, buffers, **body)
+    assert refusal.value.code in (code, "BAD_REQUEST" if code == "BAD_JOB_ID" else code)
+
+
+def test_a_client_may_name_its_own_files_and_no_others(start_service: StartService, tmp_path: Path) -> None:
+    service: Service = start_service()
+    with service.client() as client:
+        ask(client, "put", raw(b"a plate"), piece=digest(b"a plate"))
+        answer = ask(client, "assemble", set=SET, name="plate.1.exr", pieces=[digest(b"a plate")]).body
+        own = JobSpec(answer["folder"] + "plate.%d.exr", "1", ("bfr",), answer["results"] + "x/o.%d.exr")
+        assert client.submit(own).is_new
+        others = Path(answer["folder"]).parents[1] / ("f" * 16) / SET / "plate.%d.exr"
+        for plate, output in ((str(others), own.output), (own.plate, str(others))):
+            with pytest.raises(SvfrError) as refusal:
+                client.submit(JobSpec(plate, "1", ("bfr",), output))
+            assert refusal.value.code == "FORBIDDEN_PATH"
+
+
+def test_pieces_are_kept_within_a_limit_and_a_week(tmp_path: Path) -> None:
+    transfers = Transfers(tmp_path, limit_bytes=100)
+    transfers.put(digest(b"x" * 60), b"x" * 60)
+    with pytest.raises(TransfersAreFull):
+        transfers.put(digest(b"y" * 60), b"y" * 60)
+    with pytest.raises(PieceIsDamaged):
+        transfers.put(digest(b"z"), b"zz")
+    with pytest.raises(PieceIsMissing):
+        transfers.assemble("key", SET, "a.exr", [digest(b"y" * 60)])
+    (piece,) = (path for path in (tmp_path / "transfers").rglob("*") if path.is_file())
+    os.utime(piece, (0, 0))
+    transfers.sweep()
+    assert not piece.exists()
+    transfers.put(digest(b"y" * 60), b"y" * 60)
+
+
+def test_an_answer_stays_below_what_the_server_may_send() -> None:
+    assert RESULT_PART_BYTES + 65536 < 1024 * 1024

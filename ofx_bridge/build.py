@@ -131,6 +131,7 @@ def run(command: Sequence[str]) -> None:
 def build_bundle(build: Build, out: Path) -> Path:
     """Build the plugin into ``out/SVFR.ofx.bundle`` and return that folder."""
     contents = out / BUNDLE / "Contents"
+    shutil.rmtree(contents, ignore_errors=True)  # nothing of an earlier pyzmq may stay
     folder = contents / PLATFORM_FOLDERS[sys.platform]
     build.link(sorted(HERE.glob("src/*.cpp")), folder / "SVFR.ofx", shared=True)
     for name, content in zmq_libraries().items():

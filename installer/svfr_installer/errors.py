@@ -27,6 +27,18 @@ class PluginSourceMissing(SvfrError):
     code = "PLUGIN_SOURCE_MISSING"
 
 
+class BundleIsDamaged(SvfrError):
+    """A built plugin bundle lacks what this machine needs."""
+
+    code = "PLUGIN_SOURCE_MISSING"
+
+
+class CannotBuildBundle(SvfrError):
+    """The plugin could not be compiled here."""
+
+    code = "CANNOT_BUILD"
+
+
 class PlatformNotSupported(SvfrError):
     """There is no build of a needed library for this kind of machine."""
 

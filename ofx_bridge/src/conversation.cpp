@@ -12,7 +12,6 @@ namespace {
 constexpr size_t CREDIT_EVERY_BYTES = 256 * 1024;
 constexpr Millis SLICE(10);       // how often abort() is asked while waiting
 constexpr Millis ALIVE(250);      // a service heard so recently keeps those waiting that stand in line
-constexpr Millis NO_TIME(0);
 
 std::mutex all_guard;
 std::map<std::string, std::shared_ptr<Conversation>>& all() {

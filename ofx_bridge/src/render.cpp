@@ -13,7 +13,7 @@ namespace svfr {
 
 namespace {
 
-constexpr Millis FIRST_SIGN(4);        // what a render that shows the source waits for the server's first sign
+constexpr Millis FIRST_SIGN(3);        // what a render that shows the source waits for the server's first sign
 constexpr Millis MORE(500);            // and for each further piece of a frame, once pieces come
 constexpr Millis ASK_AGAIN(200);
 constexpr Millis WAITING_SILENCE(5000);

@@ -19,7 +19,6 @@ bool is_loaded = false;
 std::string problem;
 
 #ifdef _WIN32
-const char ENDING[] = ".dll";
 void* symbol(void* library, const char* name) {
   return reinterpret_cast<void*>(GetProcAddress(static_cast<HMODULE>(library), name));
 }
@@ -50,8 +49,11 @@ std::string find_library(const std::string& folder) {
   DIR* listing = opendir(folder.c_str());
   if (!listing) return "";
   std::string name;
-  while (const dirent* entry = readdir(listing))
-    if (std::string(entry->d_name).rfind("libzmq", 0) == 0) name = entry->d_name;
+  while (const dirent* entry = readdir(listing)) {
+    std::string each = entry->d_name;
+    bool is_library = each.find(".so") != std::string::npos || each.find(".dylib") != std::string::npos;
+    if (is_library && each.rfind("libzmq", 0) == 0) name = each;
+  }
   closedir(listing);
   return name.empty() ? "" : folder + name;
 }

@@ -116,6 +116,20 @@ def disk() -> Finding:
     return Finding("disk", state, f"{free_gib:.1f} GiB free here", "" if state == OK else "Free some space.")
 
 
+def openfx() -> Finding:
+    """The OpenFX plugin loads where it is installed; that it is not is no fault."""
+    from svfr_installer.machine import Machine
+    from svfr_installer.ofx_plugin import OfxTarget, look
+
+    machine = Machine.this()
+    targets = [OfxTarget.for_all_users(machine), OfxTarget.for_this_user(machine)]
+    installed = [target for target in targets if target.folder.is_dir()]
+    faults = [f"{target.folder}: {fault}" for target in installed if (fault := look(target))]
+    if faults:
+        return Finding("openfx", NOTE, "; ".join(faults), "Run svfr install ofx again.")
+    return Finding("openfx", OK, ", ".join(str(t.folder) for t in installed) or "not installed")
+
+
 CHECKS: tuple[Callable[[], Finding], ...] = (
     python_version,
     disk,
@@ -125,5 +139,6 @@ CHECKS: tuple[Callable[[], Finding], ...] = (
     colour,
     models,
     server,
+    openfx,
     *SERVICE_CHECKS,
 )

@@ -1,4 +1,4 @@
-"""``svfr install | uninstall blender|nuke`` and ``svfr service install|remove``."""
+"""``svfr install | uninstall blender|nuke|ofx`` and ``svfr service install|remove``."""
 
 import shutil
 import sys
@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from svfr_installer import blender_plugin, nuke_plugin, service_unit
+from svfr_installer import blender_plugin, nuke_plugin, ofx_plugin, service_unit
 from svfr_installer.errors import HostNotFound, PlatformNotSupported
 from svfr_installer.machine import Machine
 from svfr_installer.plan import Plan
@@ -41,6 +41,17 @@ BlenderPrefix = Annotated[
 ]
 BlenderVersion = Annotated[
     str | None, typer.Option("--version", help="Refuse any other Blender than this, such as 4.5.")
+]
+
+OfxPrefix = Annotated[
+    Path | None, typer.Option("--prefix", help="Another folder of OpenFX plugins, such as a studio's share.")
+]
+OfxForUser = Annotated[
+    bool, typer.Option("--user", help="Only for you: a folder that OFX_PLUGIN_PATH has to name.")
+]
+OfxBundle = Annotated[
+    Path | None,
+    typer.Option("--bundle", exists=True, file_okay=False, help="A built SVFR.ofx.bundle: compiles nothing."),
 ]
 
 
@@ -110,6 +121,41 @@ def uninstall_blender(
         if not dry_run:
             target.run(target.remove_command())
         _say(output, dry_run, [f"remove {blender_plugin.EXTENSION} from Blender"])
+
+
+@install_app.command("ofx")
+def install_ofx(
+    for_user: OfxForUser = False,
+    prefix: OfxPrefix = None,
+    bundle: OfxBundle = None,
+    dry_run: DryRun = False,
+    as_json: AsJson = False,
+) -> None:
+    """Build the OpenFX plugin for this machine and install it, or bring it up to date."""
+    with speaking(as_json) as output, tempfile.TemporaryDirectory(prefix="svfr_ofx_") as scratch:
+        target = _ofx_target(prefix, for_user)
+        if dry_run and bundle is None:
+            ofx_plugin.build_script()
+            _say(output, dry_run, ["build the plugin", f"install it in {target.folder}"])
+            return
+        built = ofx_plugin.build_bundle(Path(scratch)) if bundle is None else bundle
+        _do(output, ofx_plugin.plan_install(target, built), dry_run)
+        if not dry_run:
+            output.note("Start the host; the effect is SVFR Studio > SVFR. To check it: svfr doctor")
+        if for_user or prefix:
+            output.note(f"Hosts look there when {ofx_plugin.PLUGIN_PATH} names {target.plugins}")
+
+
+@uninstall_app.command("ofx")
+def uninstall_ofx(
+    for_user: OfxForUser = False,
+    prefix: OfxPrefix = None,
+    dry_run: DryRun = False,
+    as_json: AsJson = False,
+) -> None:
+    """Remove the OpenFX plugin."""
+    with speaking(as_json) as output:
+        _do(output, ofx_plugin.plan_uninstall(_ofx_target(prefix, for_user)), dry_run)
 
 
 @service_app.command("install")
@@ -189,6 +235,15 @@ def _nuke_target(prefix: Path | None, versions: list[str] | None) -> nuke_plugin
     home = machine.nuke_folder() if prefix is None else prefix.absolute()
     chosen = tuple(nuke_plugin.PYTHON_OF_NUKE) if not versions else tuple(versions)
     return nuke_plugin.NukeTarget(home, machine.kind, chosen)
+
+
+def _ofx_target(prefix: Path | None, for_user: bool) -> ofx_plugin.OfxTarget:
+    machine = Machine.this()
+    if prefix is not None:
+        return ofx_plugin.OfxTarget(prefix.absolute(), machine.system)
+    if for_user:
+        return ofx_plugin.OfxTarget.for_this_user(machine)
+    return ofx_plugin.OfxTarget.for_all_users(machine)
 
 
 def _selftest(target: nuke_plugin.NukeTarget) -> str:

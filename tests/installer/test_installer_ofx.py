@@ -24,13 +24,13 @@ def bundle(tmp_path: Path) -> Path:
 @pytest.mark.parametrize(
     ("system", "all_users", "one_user"),
     [
-        ("linux", "/usr/OFX/Plugins", "/home/a/.local/share/OFX/Plugins"),
-        ("macos", "/Library/OFX/Plugins", "/home/a/Library/OFX/Plugins"),
-        ("windows", "D:/Common/OFX/Plugins", "/home/a/AppData/Local/OFX/Plugins"),
+        ("linux", "/usr/OFX/Plugins", "/u/a/.local/share/OFX/Plugins"),
+        ("macos", "/Library/OFX/Plugins", "/u/a/Library/OFX/Plugins"),
+        ("windows", "D:/Common/OFX/Plugins", "/u/a/AppData/Local/OFX/Plugins"),
     ],
 )
 def test_hosts_of_every_system_look_where_it_is_put(system: str, all_users: str, one_user: str) -> None:
-    machine = Machine(system, "x64", Path("/home/a"), {"COMMONPROGRAMFILES": "D:/Common"})
+    machine = Machine(system, "x64", Path("/u/a"), {"COMMONPROGRAMFILES": "D:/Common"})
     assert OfxTarget.for_all_users(machine).plugins.as_posix() == all_users
     assert OfxTarget.for_this_user(machine).plugins.as_posix() == one_user
 

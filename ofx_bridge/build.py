@@ -7,6 +7,7 @@ into the bundle. Standard library only. ``--tools DIR`` also builds the test hos
 """
 
 import argparse
+import hashlib
 import importlib.metadata
 import importlib.util
 import os
@@ -77,7 +78,7 @@ def zmq_libraries() -> dict[str, bytes]:
 
 
 class Build:
-    """One compiler with its flags; objects that are newer than all sources are kept."""
+    """One compiler with its flags; objects of the same sources and flags are kept."""
 
     def __init__(self, compiler: Sequence[str], work: Path, sanitize: str | None, optimise: str) -> None:
         self.compiler = list(compiler)
@@ -86,15 +87,20 @@ class Build:
         self.sanitize = [f"-fsanitize={sanitize}", "-fno-sanitize-recover=all", "-g"] if sanitize else []
 
     def objects(self, sources: Sequence[Path]) -> list[Path]:
-        """Compile what is not up to date, two at a time."""
-        headers = [*HERE.glob("src/*.h*"), *HERE.glob("testhost/*.h*")]
-        newest = max(path.stat().st_mtime for path in headers)
+        """Compile what is not up to date, some at a time."""
+        headers = sorted([*HERE.glob("src/*.h*"), *HERE.glob("testhost/*.h*")])
+        command = [*self.compiler, *self.flags, *self.sanitize]
+        shared = hashlib.sha256(repr(command).encode() + b"".join(path.read_bytes() for path in headers))
         self.work.mkdir(parents=True, exist_ok=True)
 
         def compile_one(source: Path) -> Path:
             target = self.work / f"{source.parent.name}-{source.stem}.o"
-            if not target.exists() or target.stat().st_mtime < max(newest, source.stat().st_mtime):
-                run([*self.compiler, *self.flags, *self.sanitize, "-c", str(source), "-o", str(target)])
+            key = shared.copy()
+            key.update(source.read_bytes())
+            note = target.with_suffix(".sha256")
+            if not target.exists() or not note.exists() or note.read_text() != key.hexdigest():
+                run([*command, "-c", str(source), "-o", str(target)])
+                note.write_text(key.hexdigest())
             return target
 
         with ThreadPoolExecutor(max(1, min(4, os.cpu_count() or 1))) as pool:

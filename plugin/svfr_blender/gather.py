@@ -64,7 +64,7 @@ def gather(strip: Any, scene: Any, others: Any, settings: Any, around: Surroundi
         layers=(),  # Blender ignores a strip's colour space when the file has several parts
     )
     raise_problems(job_problems(spec))
-    return Gathered(spec, tag_source(strip), f"{strip.name} {source.first}-{source.end - 1}")
+    return Gathered(spec, tag_source(strip, others), f"{strip.name} {source.first}-{source.end - 1}")
 
 
 def output_pattern(source: Source, folder: str) -> str:

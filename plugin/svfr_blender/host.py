@@ -7,6 +7,7 @@ Python references dangling.
 
 from __future__ import annotations
 
+import os
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -15,13 +16,34 @@ import bpy
 
 from .compat import all_strips
 from .errors import SourceIsGone, StripCannotBeRestored
-from .insertion import insert_result, layout_of, update_result
+from .insertion import (
+    Layout,
+    channel_for_result,
+    insert_result,
+    layout_of,
+    paths_in,
+    shows_any,
+    update_result,
+    users_of,
+)
 from .jobs import JobRecord
 from .modifiers import copy_modifiers
-from .sources import check_strip, read_source
-from .tags import SOURCE_KEY, is_result, results, sources, tag_result
+from .sources import Source, check_strip, read_source
+from .tags import (
+    SOURCE_KEY,
+    is_result,
+    is_trimmed_by_hand,
+    lie_together,
+    plate_of,
+    results,
+    sources,
+    tag_result,
+)
 
 RECORDS_KEY = "svfr_jobs"
+_HELD = "Frames that were not restored show their neighbours; use Redo."
+_COVERS = "The result covers strips that lie above its source: move it below them."
+_MOST_CHARACTERS = 250  # of the name of one element
 
 
 class BlenderHost:
@@ -32,7 +54,7 @@ class BlenderHost:
         return not any(bpy.app.is_job_running(kind) for kind in ("RENDER", "RENDER_PREVIEW"))
 
     def insert(self, record: JobRecord) -> str:
-        """Insert or update the results of a job above every part of its source; undone in one step."""
+        """Insert or update the result of every part of a job's source; undone in one step."""
         if not record.paths:
             return "The server wrote no frame."
         scene, found = self.find_sources(record)
@@ -42,8 +64,19 @@ class BlenderHost:
                 f'The strip "{record.strip}" is no longer there.', remedy=f"The frames are in {folder}."
             )
         notes: list[str] = []
+        shown = 0
         for strip in found:
-            notes += self._insert_above(scene, strip, record, folder)
+            every = list(all_strips(scene.sequence_editor))
+            check_strip(strip, every, movie_frames)
+            source = read_source(strip, bpy.path.abspath)
+            if shows_any(source, dict(record.paths)):
+                shown += 1
+                notes += self._show(scene, strip, source, record, folder)
+        if not shown:
+            raise SourceIsGone(
+                f'The strip "{record.strip}" shows none of the restored frames any more.',
+                remedy=f"The frames are in {folder}.",
+            )
         push_undo("SVFR: insert result")
         return " ".join(dict.fromkeys(notes))
 
@@ -73,25 +106,63 @@ class BlenderHost:
                 if area.type == "SEQUENCE_EDITOR":
                     area.tag_redraw()
 
-    def _insert_above(self, scene: Any, strip: Any, record: JobRecord, folder: str) -> list[str]:
+    def _show(self, scene: Any, strip: Any, source: Source, record: JobRecord, folder: str) -> list[str]:
+        """Put the frames into the results that this part of the source has, or into a new one."""
         every = list(all_strips(scene.sequence_editor))
-        check_strip(strip, every, movie_frames)
-        source = read_source(strip, bpy.path.abspath)
-        layout = layout_of(source, strip, dict(record.paths))
-        notes = ["Frames that were not restored show their neighbours; use Redo."] if layout.is_held else []
-        there = [r for r in results(every, record.source) if _lie_together(r, strip)]
-        if record.replaces and there:
-            for result in there:
-                update_result(result, strip, layout, folder)
-                tag_result(result, record.source, record.job)
-        else:
-            result = insert_result(scene, strip, layout, folder)
-            tag_result(result, record.source, record.job)
-            if not copy_modifiers(strip, result):
-                notes.append("The source's modifiers could not be copied.")
+        there = [r for r in results(every, record.source) if lie_together(r, strip)]
+        parts = [part for part in sources(every, record.source) if part != strip]
+        directory = _directory(strip, folder)
+        notes: list[str] = []
+        for result in there:
+            kept = paths_in(result, bpy.path.abspath) if plate_of(result) == source.plate else {}
+            layout = layout_of(source, strip, {**_reachable(kept, folder), **dict(record.paths)}, folder)
+            spans = any(lie_together(result, part) for part in parts)
+            update_result(result, strip, layout, directory, spans or is_trimmed_by_hand(result))
+            tag_result(result, record.source, record.job, source.plate)
+            notes += [_HELD] if layout.is_held else []
+        if not there:
+            layout = layout_of(source, strip, dict(record.paths), folder)
+            notes += [_HELD] if layout.is_held else []
+            notes += self._insert(scene, strip, layout, directory, record, source.plate)
         if record.mutes_source:
             strip.mute = True
         return notes
+
+    def _insert(
+        self, scene: Any, strip: Any, layout: Layout, directory: str, record: JobRecord, plate: str
+    ) -> list[str]:
+        """Insert a new result in its source's place in the stack; effects on the source take it instead."""
+        owner = strip.parent_meta() or scene.sequence_editor
+        channel, is_in_place = channel_for_result(scene.sequence_editor, owner, strip, record.mutes_source)
+        users = users_of(owner, strip) if is_in_place else []
+        result = insert_result(scene, strip, layout, directory, channel)
+        tag_result(result, record.source, record.job, plate)
+        for effect, name in users:
+            setattr(effect, name, result)
+        notes = [] if is_in_place else [_COVERS]
+        if not copy_modifiers(strip, result):
+            notes.append("The source's modifiers could not be copied.")
+        return notes
+
+
+def _directory(strip: Any, folder: str) -> str:
+    """Return the folder as a strip names it: relative to the file where its source's path is."""
+    own = str(strip.filepath if strip.type == "MOVIE" else strip.directory)
+    if own.startswith("//") and bpy.data.filepath:
+        try:
+            return str(bpy.path.relpath(folder)) + "/"
+        except ValueError:
+            pass  # on another drive there is no relative name
+    return folder + "/"
+
+
+def _reachable(paths: dict[int, str], folder: str) -> dict[int, str]:
+    """Return the files that a strip with that folder can name: on its drive, in Blender's length."""
+    found: dict[int, str] = {}
+    for frame, path in paths.items():
+        if Path(path).anchor == Path(folder).anchor and len(os.path.relpath(path, folder)) < _MOST_CHARACTERS:
+            found[frame] = path
+    return found
 
 
 def movie_frames(strip: Any) -> int:
@@ -125,12 +196,3 @@ def push_undo(message: str) -> None:
 
 def _edited_scenes() -> list[Any]:
     return [scene for scene in bpy.data.scenes if scene.sequence_editor is not None]
-
-
-def _lie_together(result: Any, strip: Any) -> bool:
-    """Return whether a result belongs to this part of a source that was cut: they share visible frames."""
-    same_stack = result.parent_meta() == strip.parent_meta()
-    overlap = min(result.frame_final_end, strip.frame_final_end) > max(
-        result.frame_final_start, strip.frame_final_start
-    )
-    return bool(same_stack and overlap)

@@ -9,6 +9,7 @@ does not make a running job forgotten; the host keeps a copy in the file.
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Protocol
@@ -23,13 +24,15 @@ from .link import (
     ServerReport,
     StatusReport,
     Submit,
+    WarningReport,
     Watch,
 )
-from .svfr_client.errors import SvfrError
+from .svfr_client.errors import ServerDoesNotAnswer, SvfrError
 from .svfr_client.job import JobSpec
 from .svfr_client.protocol.messages import JobStatus
 
 ACTIVE = ("sending", "queued", "running")
+_PUMP_SECONDS = 0.1
 _FINAL = ("done", "failed", "cancelled")
 
 
@@ -38,8 +41,8 @@ class JobRecord:
     """One job of this file.
 
     ``source`` is the tag of its strip, ``scene`` and ``strip`` the names of both when it was sent. ``state``:
-    "sending", a state of the server, or "failed" when it was refused. ``replaces``: put the frames into the
-    results that are there, instead of a new strip. ``paths``: (plate frame, file) once it is done.
+    "sending", a state of the server, or "failed" when it was refused. ``warnings``: what the server warned
+    of so far. ``paths``: (plate frame, file) once it is done.
     """
 
     job: str
@@ -48,11 +51,11 @@ class JobRecord:
     strip: str
     title: str
     mutes_source: bool = True
-    replaces: bool = False
     state: str = "sending"
     stage: str = ""
     fraction: float = 0.0
     message: str = ""
+    warnings: tuple[str, ...] = ()
     is_inserted: bool = False
     paths: tuple[tuple[int, str], ...] = ()
 
@@ -66,6 +69,7 @@ class JobRecord:
         """Read what :func:`records_to_text` wrote; keys of a newer version are left out."""
         known = {field.name for field in fields(cls)}
         values = {key: value for key, value in data.items() if key in known}
+        values["warnings"] = tuple(str(text) for text in values.get("warnings", ()))
         values["paths"] = tuple((int(frame), str(path)) for frame, path in values.get("paths", ()))
         return cls(**values)
 
@@ -121,6 +125,24 @@ class Controller:
         """Return whether every job has ended and its result is in: for scripts that pump by themselves."""
         return not any(record.is_active or self._waits(record) for record in self.records)
 
+    def wait(self, without_server_s: float = 60.0) -> None:
+        """Pump until every job has ended and its result is in: for scripts.
+
+        Raises ServerDoesNotAnswer once the server has been away for ``without_server_s`` seconds; its jobs
+        go on when it is back.
+        """
+        heard = time.monotonic()
+        while not self.is_idle:
+            self.pump()
+            if self.server_is_up is not False:
+                heard = time.monotonic()
+            elif time.monotonic() - heard > without_server_s:
+                raise ServerDoesNotAnswer(
+                    f"The server has been away for {without_server_s:g} s: {self.server_text}",
+                    remedy="Start it with `svfr serve`; jobs that it has accepted go on.",
+                )
+            time.sleep(_PUMP_SECONDS)
+
     def submit(self, record: JobRecord, spec: JobSpec) -> None:
         """Hand in a job."""
         self.records.append(record)
@@ -144,7 +166,7 @@ class Controller:
         """Put a finished job's result in at the next pump, for instance after it was undone."""
         record = self.find(job)
         if record is not None and record.state == "done":
-            record.is_inserted, record.replaces = False, False
+            record.is_inserted = False
 
     def find(self, job: str) -> JobRecord | None:
         """Return the record of a job, or None."""
@@ -194,11 +216,13 @@ class Controller:
         if isinstance(report, StatusReport):
             self.server_is_up = True
             _take_status(record, report.status)
+        elif isinstance(report, WarningReport):
+            record.warnings = report.warnings
         elif isinstance(report, RefusalReport):
             record.state, record.message = "failed", report.error
         elif isinstance(report, EndReport):
             record.state, record.paths = report.state, report.paths
-            record.message = report.error or " ".join(dict.fromkeys(report.warnings))
+            record.message, record.warnings = report.error, report.warnings
             record.fraction, record.stage = 1.0, ""
 
 

@@ -2,8 +2,8 @@
 """The one thread that talks to the server. It knows no Blender; Blender knows it by two queues.
 
 The main thread hands in commands and takes out reports, both plain frozen values; neither call ever waits.
-The thread alone owns the client and its socket. Jobs are watched by asking for their state; when one has
-ended, its events are read once, from the first, so that it does not matter who started it and when.
+The thread alone owns the client and its socket. Jobs are watched by asking for their state and reading the
+events that are new since, from the first, so that it does not matter who started a job and when.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from pathlib import Path
 from .server_process import server_command, start_server
 from .svfr_client.client import Client
 from .svfr_client.connection import Connection
-from .svfr_client.errors import SvfrError
+from .svfr_client.errors import SvfrError, error_from_dict
 from .svfr_client.job import JobSpec
 from .svfr_client.path_map import PATH_MAP_FILE, PathMap
 from .svfr_client.protocol.messages import Event, JobStatus
@@ -109,6 +109,14 @@ class StatusReport:
 
 
 @dataclass(frozen=True)
+class WarningReport:
+    """Report: what the server has warned of so far, while a job runs."""
+
+    job: str
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class EndReport:
     """Report: a job has ended; ``paths``: (plate frame, file as this machine sees it) of what was written."""
 
@@ -127,7 +135,7 @@ class RefusalReport:
     error: str
 
 
-Report = ServerReport | StatusReport | EndReport | RefusalReport
+Report = ServerReport | StatusReport | WarningReport | EndReport | RefusalReport
 
 
 class ServerLink(threading.Thread):
@@ -139,6 +147,7 @@ class ServerLink(threading.Thread):
         self._commands: queue.SimpleQueue[Command | None] = queue.SimpleQueue()
         self._reports: queue.SimpleQueue[Report] = queue.SimpleQueue()
         self._watched: dict[str, float] = {}
+        self._events: dict[str, list[Event]] = {}
         self._client: Client | None = None
         self._paths = PathMap()
         self._quitting = threading.Event()
@@ -197,6 +206,7 @@ class ServerLink(threading.Thread):
             self._watched[command.job] = 0.0
         elif isinstance(command, Forget):
             self._watched.pop(command.job, None)
+            self._events.pop(command.job, None)
         elif isinstance(command, Cancel):
             self._reports.put(StatusReport(self._connected().cancel(command.job)))
         elif isinstance(command, Move):
@@ -235,12 +245,26 @@ class ServerLink(threading.Thread):
             self._reports.put(RefusalReport(job, str(problem)))
             return
         self._reports.put(StatusReport(status))
+        self._hear(job, status.last_seq)
         if not status.state.is_final:
             self._watched[job] = time.monotonic() + POLL_SECONDS
             return
-        events = list(client.follow(job))
         self._watched.pop(job, None)
-        self._reports.put(self._end_of(job, events))
+        self._reports.put(self._end_of(job, self._events.pop(job)))
+
+    def _hear(self, job: str, last_seq: int) -> None:
+        """Read the events up to ``last_seq``, which are there already, and report new warnings."""
+        events = self._events.setdefault(job, [])
+        after = events[-1].seq if events else 0
+        if last_seq <= after:
+            return
+        for event in self._connected().follow(job, after):
+            if event.kind != "progress" or event.is_last:
+                events.append(event)
+            if event.seq >= last_seq:
+                break
+        if any(event.kind == "warning" and event.seq > after for event in events):
+            self._reports.put(WarningReport(job, _warnings(events)))
 
     def _end_of(self, job: str, events: list[Event]) -> EndReport:
         paths = {
@@ -248,13 +272,9 @@ class ServerLink(threading.Thread):
             for event in events
             if event.kind == "frame"
         }
-        warnings = tuple(str(event.body.get("message", "")) for event in events if event.kind == "warning")
         last = events[-1]
-        error = ""
-        if last.kind == "failed":
-            body = dict(last.body.get("error") or {})
-            error = " ".join(str(body[key]) for key in ("message", "remedy") if body.get(key))
-        return EndReport(job, last.kind, tuple(sorted(paths.items())), warnings, error)
+        error = str(error_from_dict(dict(last.body.get("error") or {}))) if last.kind == "failed" else ""
+        return EndReport(job, last.kind, tuple(sorted(paths.items())), _warnings(events), error)
 
     def _connected(self, may_start: bool = False) -> Client:
         if self._client is None:
@@ -320,3 +340,14 @@ class ServerLink(threading.Thread):
         if self._client is not None:
             self._client.close()
             self._client = None
+
+
+def _warnings(events: list[Event]) -> tuple[str, ...]:
+    """Return what the server warned of, each text once, with its frame where it has one."""
+    found = []
+    for event in events:
+        if event.kind == "warning":
+            frame = event.body.get("frame")
+            text = str(event.body.get("message", ""))
+            found.append(text if frame is None or str(frame) in text else f"Frame {frame}: {text}")
+    return tuple(dict.fromkeys(found))

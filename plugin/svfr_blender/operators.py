@@ -18,7 +18,7 @@ from .jobs import JobRecord
 from .link import StartServer, TestConnection
 from .preferences import address
 from .svfr_client.errors import SvfrError
-from .tags import is_result, source_of, sources
+from .tags import is_result, lie_together, source_of, sources
 
 
 def surroundings() -> Surroundings:
@@ -27,7 +27,7 @@ def surroundings() -> Surroundings:
     return Surroundings(bpy.path.abspath, movie_frames, config, address().is_remote)
 
 
-def send(scene: Any, strip: Any, replaces: bool) -> None:
+def send(scene: Any, strip: Any) -> None:
     """Gather a job for one strip and hand it in; raises SvfrError."""
     if is_result(strip):
         raise StripCannotBeRestored(
@@ -42,7 +42,6 @@ def send(scene: Any, strip: Any, replaces: bool) -> None:
         strip.name,
         gathered.title,
         mutes_source=settings.mute_source,
-        replaces=replaces,
     )
     session.controller().submit(record, gathered.spec)
     session.keep_records()
@@ -68,20 +67,23 @@ class Restore(_ForSequencer, bpy.types.Operator):
     def execute(self, context: Any) -> set[str]:
         """Send one job for every selected image and movie strip; strips of other kinds are left alone."""
         scene = sequencer_scene(context)
-        chosen = [s for s in selected_strips(context) if s.type in ("IMAGE", "MOVIE")]
+        chosen = [s for s in selected_strips(context) if s.type in ("IMAGE", "MOVIE") and not is_result(s)]
         if not chosen:
             lone = active_strip(context)
             if lone is None:
                 return _refuse(self, NoStripIsChosen("No strip is selected.", remedy="Select a strip."))
             chosen = [lone]
-        sent = 0
+        problems: list[SvfrError] = []
         for strip in chosen:
             try:
-                send(scene, strip, replaces=False)
-                sent += 1
+                send(scene, strip)
             except SvfrError as problem:
-                _refuse(self, problem)
-        return {"FINISHED"} if sent else {"CANCELLED"}
+                problems.append(problem)
+        # An error would raise in scripts, though jobs are on their way.
+        kind = "ERROR" if len(problems) == len(chosen) else "WARNING"
+        for refused in problems:
+            self.report({kind}, str(refused))
+        return {"CANCELLED"} if kind == "ERROR" else {"FINISHED"}
 
 
 class Redo(_ForSequencer, bpy.types.Operator):
@@ -98,13 +100,16 @@ class Redo(_ForSequencer, bpy.types.Operator):
         if source is None:
             text = "The active strip was not restored yet."
             return _refuse(self, NoStripIsChosen(text, remedy="Use Restore."))
-        found = [strip] if not is_result(strip) else sources(all_strips(scene.sequence_editor), source)
+        found = [strip]
+        if is_result(strip):
+            parts = sources(all_strips(scene.sequence_editor), source)
+            found = [part for part in parts if lie_together(strip, part)] or parts[:1]
         if not found:
             text = "The source of this result is no longer there."
             return _refuse(self, NoStripIsChosen(text, remedy="Put the source back."))
         try:
             for part in found:
-                send(scene, part, replaces=True)
+                send(scene, part)
         except SvfrError as problem:
             return _refuse(self, problem)
         return {"FINISHED"}

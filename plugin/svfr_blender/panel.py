@@ -121,8 +121,8 @@ def _draw_job(layout: Any, record: JobRecord) -> None:
             layout.label(text=text)
     elif record.state == "done":
         row.operator("svfr.insert_again", text="", icon="IMPORT").job = record.job
-    if record.message:
-        _draw_text(layout, record.message, "NONE")
+    for text in filter(None, (record.message, *record.warnings)):
+        _draw_text(layout, text, "NONE")
 
 
 def _draw_text(layout: Any, text: str, icon: str) -> None:

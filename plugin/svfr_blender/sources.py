@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any, Protocol
 
 from .compat import end_frame, first_frame
@@ -91,6 +91,12 @@ def read_source(strip: SourceStrip, abspath: Callable[[str], str], handles: int 
         folder = abspath(strip.directory)  # type: ignore[attr-defined]
         plate, content = sequence_of(folder, [element.filename for element in strip.elements])
         kind = "images"
+    if not _is_whole(plate):
+        raise StripCannotBeRestored(
+            f'The path of the strip "{strip.name}" is relative to a file that is not saved.',
+            path=plate,
+            remedy="Save the file first.",
+        )
     first, end = first_frame(strip), end_frame(strip)
     begin, stop = content_span(strip)
     span = range(min(first, max(begin, first - handles)), max(end, min(stop, end + handles)))
@@ -147,7 +153,8 @@ def strip_problems(strip: Any, others: Iterable[Any], movie_frames: Callable[[An
     """
     if strip.type not in ("IMAGE", "MOVIE"):
         kind = strip.type.replace("_", " ").lower()
-        return [_refuse(strip, f"is a {kind} strip", "Choose an image sequence or a movie.")]
+        article = "an" if kind[0] in "aeiou" else "a"
+        return [_refuse(strip, f"is {article} {kind} strip", "Choose an image sequence or a movie.")]
     found: list[SvfrError] = []
     if len(getattr(strip, "retiming_keys", ())) > 0:
         found.append(_refuse(strip, "is retimed", "Remove its retiming, restore it, and retime the result."))
@@ -185,6 +192,10 @@ def _is_stretched(strip: Any, frames_in_file: int) -> bool:
 
 def _cut_off_end(strip: Any) -> int:
     return int(getattr(strip, "animation_offset_end", 0))
+
+
+def _is_whole(path: str) -> bool:
+    return PurePosixPath(path).is_absolute() or PureWindowsPath(path).is_absolute()
 
 
 def _join(folder: str, name: str) -> str:

@@ -18,9 +18,11 @@ from staged_extension.link import (
     ServerLink,
     ServerReport,
     Submit,
+    WarningReport,
     Watch,
 )
 from staged_extension.server_process import server_command, start_server
+from staged_extension.svfr_client.errors import SvfrError
 from staged_extension.svfr_client.job import ColourClaim, FaceChoice, JobSpec
 from staged_extension.svfr_client.protocol.wire import new_id
 
@@ -83,11 +85,35 @@ def test_a_finished_job_is_inserted_once() -> None:
     link, host = ScriptedLink(), RecordingHost()
     controller = Controller(link, host)
     controller.submit(record(), spec(Path("/p")))
-    link.waiting = [EndReport("j", "done", ((1, "/o/1.exr"),), ("odd", "odd"), "")]
+    link.waiting = [EndReport("j", "done", ((1, "/o/1.exr"),), ("odd",), "")]
     controller.pump()
     controller.pump()
     assert host.inserted == ["j"]
-    assert controller.records[0].message == "told odd"
+    assert (controller.records[0].message, controller.records[0].warnings) == ("told", ("odd",))
+
+
+def test_a_warning_shows_while_the_job_runs() -> None:
+    link = ScriptedLink()
+    controller = Controller(link, RecordingHost())
+    controller.records.append(record(state="running"))
+    link.waiting = [WarningReport("j", ("The mask marks nothing.",))]
+    controller.pump()
+    assert (controller.records[0].state, controller.records[0].warnings) == (
+        "running",
+        ("The mask marks nothing.",),
+    )
+
+
+def test_a_script_that_waits_ends_when_the_server_stays_away() -> None:
+    link = ScriptedLink()
+    controller = Controller(link, RecordingHost())
+    controller.records.append(record(state="running"))
+    link.waiting = [ServerReport(False, "gone")]
+    with pytest.raises(SvfrError, match=r"has been away for 0\.2 s: gone"):
+        controller.wait(without_server_s=0.2)
+    link.waiting = [EndReport("j", "done", ((1, "/o/1.exr"),), (), "")]
+    controller.wait(without_server_s=0.2)
+    assert controller.records[0].is_inserted
 
 
 def test_nothing_is_inserted_while_blender_renders() -> None:
@@ -203,7 +229,7 @@ def test_a_job_that_fails_brings_the_servers_words(linked: ServerLink, tmp_path:
     linked.send(Submit(new_id(), spec(tmp_path)))
     end = wait_for(linked, lambda r: isinstance(r, EndReport))
     assert isinstance(end, EndReport) and end.state == "failed"
-    assert "plate" in end.error
+    assert str(tmp_path / "plate.%04d.exr") in end.error
 
 
 def test_a_job_that_the_server_does_not_know_is_told(linked: ServerLink) -> None:

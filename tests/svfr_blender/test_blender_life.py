@@ -67,6 +67,42 @@ def test_redo_cutting_and_cancelling(blender: Blender, tmp_path: Path, files: li
     assert said["inserted"] == 2
 
 
+def test_every_part_of_a_source_keeps_its_own_frames(
+    blender: Blender, tmp_path: Path, files: list[str]
+) -> None:
+    said = blender.run("parts_of_a_source", tmp_path, {"files": files})
+    numbers = [str(number) for number in range(1001, 1013)]
+    assert said["cut"] == said["cut_again"] == [[1, 7, numbers[:6]], [7, 13, numbers[6:]]]
+    assert said["sources"] == 2
+    assert said["all"] == ["FINISHED"]
+    assert (said["not_stacked"], said["inserted_again"]) == (2, 2)
+    assert said["trimmed"] == [[5, 10, numbers[4:9]]]
+    assert said["spanning"] == [[1, 13, numbers]]
+    assert len({Path(file).resolve().parent for file in said["spanning_files"]}) == 2
+
+
+@pytest.mark.parametrize(
+    ("above", "channels"),
+    [
+        ("adjustment", [4, 2]),
+        ("blur", [4, 2]),
+        ("multicam", [3, 2]),
+        ("picture in picture", [4, 2]),
+        ("muted channel", [2, 4]),
+    ],
+)
+def test_a_result_takes_its_sources_place_in_the_stack(
+    blender: Blender, tmp_path: Path, files: list[str], above: str, channels: list[int]
+) -> None:
+    said = blender.run("stack", tmp_path, {"files": files, "above": above})
+    assert said["channels"] == channels
+    assert said["muted"] == [True, False]
+    assert said["driven"]
+    before, after = map(read_image, said["renders"])
+    assert before.std() > 0.05
+    np.testing.assert_array_equal(before, after)
+
+
 def test_restore_starts_a_server_when_none_runs(
     lone_blender: Blender, tmp_path: Path, files: list[str]
 ) -> None:

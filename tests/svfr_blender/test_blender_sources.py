@@ -5,8 +5,14 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from staged_extension.errors import SourceIsGone, StripCannotBeRestored
-from staged_extension.insertion import MOST_TRIMMED_FRAMES, free_channel, layout_of
+from staged_extension.errors import StripCannotBeRestored
+from staged_extension.insertion import (
+    MOST_TRIMMED_FRAMES,
+    channel_for_result,
+    layout_of,
+    shows_any,
+    users_of,
+)
 from staged_extension.sources import read_source, sequence_of, strip_problems
 from staged_extension.svfr_client.errors import SvfrError
 
@@ -31,6 +37,9 @@ class Strip:
     use_multiview: bool = False
     retiming_keys: tuple[Any, ...] = ()
     fps: float = 24.0
+    mute: bool = False
+    lock: bool = False
+    input_1: "Strip | None" = None
 
     @property
     def elements(self) -> list[SimpleNamespace]:
@@ -142,7 +151,7 @@ def paths(*frames: int) -> dict[int, str]:
 
 def test_a_result_has_an_element_for_each_of_its_source() -> None:
     strip = Strip(frame_offset_start=3, frame_offset_end=2)
-    layout = layout_of(read_source(strip, str), strip, paths(*range(1004, 1009)))
+    layout = layout_of(read_source(strip, str), strip, paths(*range(1004, 1009)), "/out/v001")
     held = [1004, 1004, 1004, 1004, 1005, 1006, 1007, 1008, 1008, 1008]
     assert layout.names == tuple(f"a.{frame}.exr" for frame in held)
     assert layout.start == 101 and not layout.is_held
@@ -150,15 +159,28 @@ def test_a_result_has_an_element_for_each_of_its_source() -> None:
 
 def test_a_frame_that_was_not_restored_shows_its_neighbour_and_says_so() -> None:
     strip = Strip()
-    layout = layout_of(read_source(strip, str), strip, paths(1002, 1010))
+    layout = layout_of(read_source(strip, str), strip, paths(1002, 1010), "/out/v001")
     assert layout.is_held
     assert layout.names[0] == "a.1002.exr" and layout.names[8] == "a.1010.exr"
 
 
 def test_a_strip_slipped_away_from_its_restored_frames_gets_no_result() -> None:
-    strip = Strip(animation_offset_start=5)
-    with pytest.raises(SourceIsGone, match="none of the restored frames"):
-        layout_of(read_source(strip, str), strip, paths(1001, 1002))
+    source = read_source(Strip(animation_offset_start=5), str)
+    assert not shows_any(source, paths(1001, 1002))
+    assert shows_any(source, paths(1001, 1006))
+
+
+def test_frames_of_an_earlier_job_are_named_from_the_newest_folder() -> None:
+    strip = Strip()
+    both = {**paths(*range(1001, 1011)), 1003: "/out/v002/a.1003.exr"}
+    layout = layout_of(read_source(strip, str), strip, both, "/out/v002")
+    assert layout.names[2] == "a.1003.exr"
+    assert layout.names[3] == "../v001/a.1004.exr" and not layout.is_held
+
+
+def test_a_path_relative_to_a_file_that_is_not_saved_asks_for_saving() -> None:
+    with pytest.raises(StripCannotBeRestored, match="Save the file first"):
+        read_source(Strip(directory="//plates"), lambda path: path.removeprefix("//"))
 
 
 @pytest.mark.parametrize("reverse", [False, True])
@@ -167,29 +189,59 @@ def test_long_trims_are_cut_and_the_result_still_lies_in_place(reverse: bool) ->
     strip = Strip(names=names, frame_offset_start=2000, frame_offset_end=2990, use_reverse_frames=reverse)
     source = read_source(strip, str)
     wanted = [source.content[index] for _, index in source.shown]
-    layout = layout_of(source, strip, paths(*wanted))
+    layout = layout_of(source, strip, paths(*wanted), "/out/v001")
     assert len(layout.names) == 10 + 2 * MOST_TRIMMED_FRAMES
     first = strip.frame_final_start - layout.start
     shown = layout.names[::-1] if reverse else layout.names
     assert list(shown[first : first + 10]) == [f"a.{frame}.exr" for frame in wanted]
 
 
-def editor_with(*strips: Strip, locked: tuple[int, ...] = ()) -> SimpleNamespace:
-    channels = [SimpleNamespace(lock=number in locked) for number in range(129)]
+def editor_with(*strips: Strip, locked: tuple[int, ...] = (), muted: tuple[int, ...] = ()) -> SimpleNamespace:
+    channels = [SimpleNamespace(lock=number in locked, mute=number in muted) for number in range(129)]
     return SimpleNamespace(strips=list(strips), channels=channels)
 
 
-def test_the_result_goes_to_the_lowest_free_unlocked_channel_above() -> None:
+def test_the_result_goes_right_above_its_source_while_nothing_lies_between() -> None:
     source = Strip()
     beside = Strip(channel=2, frame_start=111.0)
     above = Strip(channel=3, frame_start=105.0)
     editor = editor_with(source, beside, above)
-    assert free_channel(editor, editor, source) == 2
-    editor = editor_with(source, above, locked=(2,))
-    assert free_channel(editor, editor, source) == 4
+    assert channel_for_result(editor, editor, source, may_move=True) == (2, True)
+    editor = editor_with(source, locked=(2,), muted=(3,))
+    assert channel_for_result(editor, editor, source, may_move=True) == (4, True)
+    assert source.channel == 1
+
+
+def test_the_source_makes_room_where_something_lies_right_above_it() -> None:
+    source, title = Strip(), Strip(channel=2, frame_start=105.0)
+    editor = editor_with(source, title)
+    assert channel_for_result(editor, editor, source, may_move=True) == (1, True)
+    assert source.channel == 3
+
+
+@pytest.mark.parametrize("kept", [{"may_move": False}, {"locked": (1,)}, {"lock": True}])
+def test_a_source_that_must_stay_is_told_to_be_covered(kept: dict[str, Any]) -> None:
+    source, title = Strip(lock=kept.get("lock", False)), Strip(channel=2)
+    editor = editor_with(source, title, locked=kept.get("locked", ()))
+    assert channel_for_result(editor, editor, source, kept.get("may_move", True)) == (3, False)
+    assert source.channel == 1
+
+
+def test_muted_strips_and_sound_are_not_covered() -> None:
+    source = Strip()
+    editor = editor_with(source, Strip(channel=2, mute=True), Strip(channel=3, type="SOUND"))
+    assert channel_for_result(editor, editor, source, may_move=True) == (4, True)
+
+
+def test_an_effect_on_the_source_gives_its_place_to_the_result() -> None:
+    source = Strip()
+    glow = Strip(channel=2, type="GLOW", input_1=source)
+    editor = editor_with(source, glow)
+    assert channel_for_result(editor, editor, source, may_move=True) == (1, True)
+    assert users_of(editor, source) == [(glow, "input_1")]
 
 
 def test_a_full_timeline_has_no_place_for_a_result() -> None:
     editor = editor_with(*(Strip(channel=number) for number in range(1, 129)))
     with pytest.raises(SvfrError, match="no free channel"):
-        free_channel(editor, editor, editor.strips[0])
+        channel_for_result(editor, editor, editor.strips[0], may_move=True)

@@ -1,0 +1,88 @@
+"""Cut, trimmed and redone: every part of a source keeps its own frames, and what was trimmed stays."""
+
+import bpy
+from common import (
+    add_images,
+    all_strips,
+    files_shown,
+    install,
+    module,
+    run,
+    select_only,
+    use_scene,
+    wait_for_jobs,
+)
+
+
+def results(scene):
+    found = [s for s in all_strips(scene) if module("tags").is_result(s)]
+    return sorted(found, key=lambda s: (s.frame_final_start, s.channel))
+
+
+def shown(scene):
+    return [
+        [s.frame_final_start, s.frame_final_end, [f[-8:-4] for f in files_shown(s)]] for s in results(scene)
+    ]
+
+
+def main(case):
+    install(case["zip"])
+    scene = bpy.context.scene
+    editor = scene.sequence_editor_create()
+    use_scene(scene)
+    settings = scene.svfr
+    settings.model, settings.faces = "identity", "frame"
+    said = {}
+
+    strip = add_images(editor, case["files"], 1, 1)
+    select_only(scene, strip)
+    bpy.ops.svfr.restore()
+    wait_for_jobs()
+    result = results(scene)[0]
+    result_half = result.split(frame=7, split_method="SOFT")
+    source_half = strip.split(frame=7, split_method="SOFT")
+    settings.model = "probe"
+    select_only(scene, result_half)
+    bpy.ops.svfr.redo()
+    wait_for_jobs()
+    said["cut"] = shown(scene)
+    said["versions"] = ["_v001" in files_shown(s)[0] or "1-12" in files_shown(s)[0] for s in results(scene)]
+    select_only(scene, result)
+    bpy.ops.svfr.redo()
+    wait_for_jobs()
+    said["cut_again"] = shown(scene)
+    said["sources"] = len({strip["svfr_source"], source_half["svfr_source"]})
+
+    # Restore once more, together with the results that are selected too.
+    for one in all_strips(scene):
+        one.select = True
+    said["all"] = list(bpy.ops.svfr.restore())
+    wait_for_jobs()
+    said["not_stacked"] = len(results(scene))
+    bpy.ops.svfr.insert_again(job=module("session").controller().records[-1].job)
+    wait_for_jobs()
+    said["inserted_again"] = len(results(scene))
+
+    # A result that the artist trimmed stays as it is; one that spans two parts goes on showing both.
+    for one in all_strips(scene):
+        (editor.strips if hasattr(editor, "strips") else editor.sequences).remove(one)
+    strip = add_images(editor, case["files"], 1, 1)
+    select_only(scene, strip)
+    bpy.ops.svfr.restore()
+    wait_for_jobs()
+    result = results(scene)[0]
+    result.frame_offset_start, result.frame_offset_end = 4, 3
+    bpy.ops.svfr.redo()
+    wait_for_jobs()
+    said["trimmed"] = shown(scene)
+    result.frame_offset_start = result.frame_offset_end = 0
+    strip.split(frame=7, split_method="SOFT")
+    select_only(scene, strip)
+    bpy.ops.svfr.redo()
+    wait_for_jobs()
+    said["spanning"] = shown(scene)
+    said["spanning_files"] = files_shown(results(scene)[0])
+    return said
+
+
+run(main)

@@ -1,4 +1,4 @@
-"""Build the Blender extension: our files, svfr_client inside, pyzmq wheels, one zip.
+"""Build the Blender extension: our files, svfr_client inside, pyzmq wheels; a zip for each Python of Blender.
 
 The extension is GPL-3.0-or-later and carries everything it needs, so that nothing is installed by pip on an
 artist's machine. Blender's own extension tool builds it where there is one (``blender --command extension``,
@@ -52,26 +52,62 @@ class Target:
 TARGETS = (
     Target("linux-x64", ("manylinux2014_x86_64", "manylinux_2_26_x86_64", "manylinux_2_28_x86_64")),
     Target("windows-x64", ("win_amd64",)),
+    Target("windows-arm64", ("win_arm64",)),
     Target("macos-arm64", ("macosx_11_0_arm64", "macosx_10_15_universal2")),
+    Target("macos-x64", ("macosx_10_15_universal2",)),
 )
-# Blender 4.2 to 5.0 has Python 3.11, 5.1 and later 3.13, which takes pyzmq's stable-ABI wheel.
-PYTHONS = (("3.11", "cp311"), ("3.13", "abi3"))
+
+
+@dataclass(frozen=True)
+class Edition:
+    """One zip: the versions of Blender that it is for, first to before last, and the wheels of their Python.
+
+    Blender unpacks every wheel of a zip whatever its own Python, and refuses the zip for one that does not
+    fit: versions with different Pythons need different zips.
+    """
+
+    name: str
+    first: tuple[int, int]
+    before: tuple[int, int] | None
+    python: str
+    abi: str
+
+
+# Blender 5.1 and later have Python 3.13, which takes pyzmq's stable-ABI wheel.
+EDITIONS = (
+    Edition("blender4.2-5.0", (4, 2), (5, 1), "3.11", "cp311"),
+    Edition("blender5.1", (5, 1), None, "3.13", "abi3"),
+)
+# What the bundled wheels hold: the binding, and libzmq and libsodium inside it.
+_COPYRIGHT = (
+    "2010-2025 PyZMQ Developers",
+    "2007-2025 Contributors to ZeroMQ",
+    "2013-2025 Frank Denis",
+)
+
+
+def edition_for(version: tuple[int, int]) -> Edition:
+    """Return the edition for a version of Blender, 4.2 or newer."""
+    return next(one for one in reversed(EDITIONS) if version >= one.first or one is EDITIONS[0])
 
 
 def build_extension(
-    out: Path, *, wheel_folder: Path | None = None, tool: Sequence[str] | None = None
+    out: Path,
+    *,
+    edition: Edition = EDITIONS[0],
+    wheel_folder: Path | None = None,
+    tool: Sequence[str] | None = None,
 ) -> Path:
-    """Build the extension and return the zip's path.
+    """Build one edition of the extension and return the zip's path.
 
     ``out``: the zip to write, or a folder for it. ``wheel_folder``: where pyzmq's wheels lie, for machines
     without network; None fetches them with pip once and keeps them in the user's cache. ``tool``: a command
     that takes ``build`` and ``validate`` as Blender's does; None finds one. Raises CannotBuildExtension.
     """
     with tempfile.TemporaryDirectory(prefix="svfr-blender-") as scratch:
-        staged = stage_extension(Path(scratch) / "svfr", find_wheels(wheel_folder))
-        target = (
-            out if out.suffix == ".zip" else out / f"{_manifest_value('id')}-{_manifest_value('version')}.zip"
-        )
+        staged = stage_extension(Path(scratch) / "svfr", find_wheels(edition, wheel_folder), edition)
+        name = f"{_manifest_value('id')}-{_manifest_value('version')}-{edition.name}.zip"
+        target = out if out.suffix == ".zip" else out / name
         target.parent.mkdir(parents=True, exist_ok=True)
         command = find_tool() if tool is None else list(tool)
         if command is None:
@@ -82,7 +118,7 @@ def build_extension(
     return target
 
 
-def stage_extension(folder: Path, wheels: Sequence[Path]) -> Path:
+def stage_extension(folder: Path, wheels: Sequence[Path], edition: Edition = EDITIONS[0]) -> Path:
     """Lay out the extension as it goes into the zip and return the folder."""
     shutil.copytree(EXTENSION_FOLDER, folder, ignore=_LEFT_OUT)
     shutil.copytree(CLIENT_FOLDER, folder / "svfr_client", ignore=_LEFT_OUT)
@@ -90,7 +126,12 @@ def stage_extension(folder: Path, wheels: Sequence[Path]) -> Path:
     for wheel in wheels:
         shutil.copy(wheel, folder / "wheels" / wheel.name)
     platforms = [target.platform for target in TARGETS if any(_fits(wheel, target) for wheel in wheels)]
+    versions = ['blender_version_min = "{}.{}.0"'.format(*edition.first)]
+    if edition.before is not None:
+        versions.append('blender_version_max = "{}.{}.0"'.format(*edition.before))
     lists = [
+        *versions,
+        "copyright = [" + ", ".join(f'"{name}"' for name in _COPYRIGHT) + "]",
         "platforms = [" + ", ".join(f'"{name}"' for name in platforms) + "]",
         "wheels = [",
         *(f'  "./wheels/{wheel.name}",' for wheel in wheels),
@@ -103,22 +144,21 @@ def stage_extension(folder: Path, wheels: Sequence[Path]) -> Path:
     return folder
 
 
-def find_wheels(folder: Path | None = None) -> list[Path]:
-    """Return the pyzmq wheels of every platform and Python that can be had, those of this machine at least.
+def find_wheels(edition: Edition, folder: Path | None = None) -> list[Path]:
+    """Return the pyzmq wheels of an edition for every platform that they can be had for.
 
-    Raises CannotBuildExtension when there is none, or none for Blender's Python 3.11.
+    Raises CannotBuildExtension when there is none.
     """
     if folder is None:
         folder = user_cache_path("svfr") / "wheels" / f"pyzmq-{PYZMQ_VERSION}"
         folder.mkdir(parents=True, exist_ok=True)
         for target in TARGETS:
-            for python, abi in PYTHONS:
-                if not _wheels_for(folder, target, abi):
-                    _fetch(folder, target, python, abi)
-    found = {wheel for target in TARGETS for _, abi in PYTHONS for wheel in _wheels_for(folder, target, abi)}
-    if not any("-cp311-cp311-" in wheel.name for wheel in found):
+            if not _wheels_for(folder, target, edition.abi):
+                _fetch(folder, target, edition.python, edition.abi)
+    found = {wheel for target in TARGETS for wheel in _wheels_for(folder, target, edition.abi)}
+    if not found:
         raise CannotBuildExtension(
-            "There is no pyzmq wheel for Blender's Python 3.11.",
+            f"There is no pyzmq wheel for Blender's Python {edition.python}.",
             path=folder,
             remedy=f"Connect to the network once, or put the wheels of pyzmq {PYZMQ_VERSION} there.",
         )
@@ -193,20 +233,21 @@ def _run(command: Sequence[str], *arguments: str) -> None:
     if done.returncode != 0:
         said = (done.stdout + done.stderr).strip()[-1500:]
         raise CannotBuildExtension(
-            f"Blender's extension tool refused the extension: {said}", remedy="Mend what it names."
+            f"Blender's extension tool refused the extension: {said}", remedy="Fix what it names."
         )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Build the zip from the command line and print its path."""
+    """Build the zips from the command line and print their paths."""
     parser = argparse.ArgumentParser(prog="python -m svfr_installer.blender_extension", description=__doc__)
-    parser.add_argument("out", type=Path, help="the zip to write, or a folder for it")
+    parser.add_argument("out", type=Path, help="a folder for the zips")
     parser.add_argument("--wheels", type=Path, default=None, help="folder with pyzmq wheels; default: pip")
     parser.add_argument("--tool", default=None, help="a Blender program; default: found by itself")
     given = parser.parse_args(arguments)
     tool = None if given.tool is None else [given.tool, "--command", "extension"]
     try:
-        print(build_extension(given.out, wheel_folder=given.wheels, tool=tool))
+        for edition in EDITIONS:
+            print(build_extension(given.out, edition=edition, wheel_folder=given.wheels, tool=tool))
     except SvfrError as problem:
         print(f"[{problem.code}] {problem}", file=sys.stderr)
         return 1

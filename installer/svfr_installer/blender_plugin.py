@@ -36,7 +36,7 @@ class BlenderTarget:
         """Return the command that removes the extension."""
         return [*self._extension(), "remove", EXTENSION]
 
-    def require_version(self, wanted: str | None) -> str:
+    def require_version(self, wanted: str | None) -> tuple[int, int]:
         """Return the program's version; raises :class:`HostVersionNotSupported` for another or an old one."""
         match = _VERSION.search(self.run([str(self.program), "--version"]))
         found = (int(match.group(1)), int(match.group(2))) if match else (0, 0)
@@ -51,7 +51,7 @@ class BlenderTarget:
                 path=self.program,
                 remedy="Name the other program with --blender.",
             )
-        return text
+        return found
 
     def run(self, command: Sequence[str]) -> str:
         """Run Blender and return what it said; raises :class:`HostRefused`."""

@@ -46,6 +46,12 @@ class NoServerCommand(SvfrError):
     code = "HOST_NO_COMMAND"
 
 
+class OnlineAccessIsOff(SvfrError):
+    """A server on another machine is chosen while Blender's preferences allow no online access."""
+
+    code = "HOST_OFFLINE"
+
+
 class ServerDidNotStart(SvfrError):
     """The server was started but did not answer."""
 

@@ -16,6 +16,7 @@ import traceback
 from dataclasses import dataclass
 from pathlib import Path
 
+from .errors import OnlineAccessIsOff
 from .server_process import server_command, start_server
 from .svfr_client.client import Client
 from .svfr_client.connection import Connection
@@ -32,16 +33,20 @@ _LOST_CODES = ("NO_SERVER", "NO_ANSWER")
 
 @dataclass(frozen=True)
 class Address:
-    """Where the server is: a connection file, or None for this user's own; how to start it, if at all."""
+    """Where the server is: a connection file, or none for this user's own; how to start it, if at all.
+
+    ``is_offline``: a server elsewhere is chosen, but Blender's preferences allow no online access.
+    """
 
     connection_file: str = ""
     command: str = ""
     starts_itself: bool = True
+    is_offline: bool = False
 
     @property
     def is_remote(self) -> bool:
         """Return whether the server was chosen by hand, so that it may run on another machine."""
-        return bool(self.connection_file)
+        return bool(self.connection_file) or self.is_offline
 
 
 @dataclass(frozen=True)
@@ -289,6 +294,11 @@ class ServerLink(threading.Thread):
 
     def _open(self) -> Client:
         """Return a client that has heard the server; reads the path rules of a remote one anew."""
+        if self._address.is_offline:
+            raise OnlineAccessIsOff(
+                "The server is on another machine, and Blender may not go online.",
+                remedy="Allow it in Preferences > System > Network, or clear the connection file.",
+            )
         if self._address.is_remote:
             file = Path(self._address.connection_file).expanduser()
             self._paths = PathMap.load(file.parent / PATH_MAP_FILE)

@@ -15,7 +15,7 @@ from typing import Any
 import bpy
 
 from .compat import all_strips
-from .errors import MaskIsMissing
+from .errors import MaskCannotBeSent, MaskIsMissing
 from .mask_shapes import shape_of
 from .placement import Placement, over_frame, over_plate
 from .svfr_client.masks import SplineMask
@@ -51,8 +51,13 @@ def chosen_mask(settings: Any, strip: Any, scene: Any, plate_size: tuple[int, in
 def read_mask(use: MaskUse, timeline: Mapping[int, int]) -> SplineMask:
     """Return the mask's shapes by plate frame; ``timeline``: the timeline frame of every plate frame.
 
-    Raises MaskIsMissing when no frame has a closed outline.
+    Raises MaskIsMissing when no frame has a closed outline, MaskCannotBeSent for a mask that tracking moves.
     """
+    if any(_is_parented(p) for layer in use.mask.layers for s in layer.splines for p in s.points):
+        raise MaskCannotBeSent(
+            f'The mask "{use.mask.name}" follows a tracking marker, whose movement Blender does not tell.',
+            remedy="Clear the parents of its points and animate the mask with shape keys.",
+        )
     with _scene_of_our_own() as scene:
         shapes = {}
         for plate_frame, at in timeline.items():
@@ -62,6 +67,11 @@ def read_mask(use: MaskUse, timeline: Mapping[int, int]) -> SplineMask:
     if not any(s.closed for shape in shapes.values() for layer in shape.layers for s in layer.splines):
         raise MaskIsMissing(f'The mask "{use.mask.name}" has no closed outline.', remedy=_NO_SHAPES)
     return SplineMask(shapes)
+
+
+def _is_parented(point: Any) -> bool:
+    """Return whether a tracking marker moves a point: the movement is in no property that can be read."""
+    return point.parent.id is not None and bool(point.parent.sub_parent)
 
 
 @contextmanager

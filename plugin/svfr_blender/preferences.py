@@ -55,6 +55,8 @@ def address() -> Address:
     if addon is None or addon.preferences is None:
         return Address()
     chosen = addon.preferences
+    if chosen.connection_file and not getattr(bpy.app, "online_access", True):
+        return Address(is_offline=True)
     return Address(
         bpy.path.abspath(chosen.connection_file) if chosen.connection_file else "",
         bpy.path.abspath(chosen.server_command) if chosen.server_command else "",

@@ -2,7 +2,7 @@
 """Start a server on this machine: as a process of its own that outlives Blender.
 
 The extension holds no server. It looks for the command ``svfr`` where the preferences say, in
-``$SVFR_SERVER`` and on the PATH.
+``$SVFR_SERVER``, where `svfr install blender` noted it, and on the PATH.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from .errors import NoServerCommand, ServerDidNotStart
+from .svfr_client.connection import noted_server_program
 
 START_SECONDS = 30.0
 POLL_SECONDS = 0.2
@@ -38,7 +39,7 @@ def server_command(preferred: str, environment: Mapping[str, str] = os.environ) 
             raise NoServerCommand(
                 "The server program is not there.", path=path, remedy="Correct it in the preferences."
             )
-    found = shutil.which("svfr")
+    found = noted_server_program() or shutil.which("svfr")
     if found is None:
         raise NoServerCommand(
             "The program svfr was not found on this machine.",

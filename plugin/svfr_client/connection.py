@@ -23,6 +23,7 @@ from .records import Record, from_plain, to_plain
 
 CONNECTION_FILE = "connection.json"
 CONNECTION_FORMAT = 1
+PROGRAM_FILE = "program.txt"
 _START_REMEDY = "Start one with `svfr serve`."
 
 
@@ -117,6 +118,22 @@ def find_connection(folder: Optional[Path] = None) -> Connection:
     if folder.exists():
         check_private(folder)
     return Connection.load(folder / CONNECTION_FILE)
+
+
+def note_server_program(program: Path, folder: Optional[Path] = None) -> None:
+    """Note which ``svfr`` starts this user's service, for hosts that know of none."""
+    folder = make_private_folder(service_folder() if folder is None else folder)
+    write_private(folder / PROGRAM_FILE, f"{program}\n")
+
+
+def noted_server_program(folder: Optional[Path] = None) -> Optional[Path]:
+    """Return the program of :func:`note_server_program`; None if none was noted or it is no longer there."""
+    file = (service_folder() if folder is None else folder) / PROGRAM_FILE
+    try:
+        program = Path(read_private(file).strip())
+    except (OSError, ValueError, FolderIsNotPrivate):
+        return None
+    return program if program.is_file() else None
 
 
 def make_private_folder(folder: Path) -> Path:

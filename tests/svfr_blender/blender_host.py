@@ -6,17 +6,19 @@ JSON and ends without Blender's clean-up, which hangs in some versions.
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pytest
 from platformdirs import user_cache_path
 
 from svfr_client.errors import SvfrError
 
-VERSIONS = ("4.2.23", "4.5.15", "5.0.1")
+VERSIONS = ("4.2.23", "4.5.15", "5.0.1", "5.3.0")
 SVFR = Path(sys.executable).parent / ("svfr.exe" if os.name == "nt" else "svfr")
 INSIDE = Path(__file__).parent / "inside"
 RESULT_MARK = "RESULT "
@@ -67,10 +69,22 @@ def blender_python(version: str) -> Path:
     folder = user_cache_path("svfr") / "hosts" / f"bpy-{version}"
     python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
     if not _has(python, version):
-        subprocess.run([sys.executable, "-m", "venv", "--clear", str(folder)], check=True)
-        command = [str(python), "-m", "pip", "install", "--quiet", f"bpy=={version}", "numpy<2"]
+        is_new = tuple(map(int, version.split(".")[:2])) >= (5, 1)
+        base = _newer_python() if is_new else sys.executable
+        if base is None:
+            pytest.skip("Blender 5.1 and newer need Python 3.13")
+        subprocess.run([base, "-m", "venv", "--clear", str(folder)], check=True)
+        command = [str(python), "-m", "pip", "install", "--quiet", f"bpy=={version}"]
+        command += [] if is_new else ["numpy<2"]
         subprocess.run(command, check=True, timeout=INSTALL_SECONDS)
     return python
+
+
+def _newer_python() -> str | None:
+    """Return a Python 3.13 that runs, or None."""
+    found = shutil.which("python3.13")
+    works = found is not None and subprocess.run([found, "-c", ""], capture_output=True).returncode == 0
+    return found if works else None
 
 
 def _has(python: Path, version: str) -> bool:

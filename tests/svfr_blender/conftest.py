@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from blender_host import VERSIONS, Blender, blender_python
 
-from svfr_installer.blender_extension import build_extension, stage_extension
+from svfr_installer.blender_extension import EDITIONS, build_extension, edition_for, stage_extension
 from svfr_server.start import start_local_server
 
 # The extension's own modules, laid out as they ship (svfr_client inside), for tests without Blender.
@@ -24,6 +24,13 @@ def extension_zip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def extension_zips(extension_zip: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """The zip of every edition, by its name."""
+    newer = build_extension(tmp_path_factory.mktemp("extension"), edition=EDITIONS[1])
+    return {EDITIONS[0].name: extension_zip, EDITIONS[1].name: newer}
+
+
+@pytest.fixture(scope="session")
 def service_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     home = tmp_path_factory.mktemp("service") / "home"
     start_local_server(home, idle_exit_s=600, arguments=["--device", "cpu"]).close()
@@ -34,12 +41,14 @@ def service_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.fixture(params=VERSIONS)
 def lone_blender(
-    request: pytest.FixtureRequest, extension_zip: Path, tmp_path_factory: pytest.TempPathFactory
+    request: pytest.FixtureRequest, extension_zips: dict[str, Path], tmp_path_factory: pytest.TempPathFactory
 ) -> Blender:
     """Blender with the extension's zip, without a server and without a way to start one."""
     home = tmp_path_factory.mktemp("nobody") / "home"
     environment = {"SVFR_HOME": str(home), "SVFR_SERVER": str(home / "no-svfr")}
-    return Blender(request.param, blender_python(request.param), extension_zip, environment)
+    major, minor = map(int, request.param.split(".")[:2])
+    archive = extension_zips[edition_for((major, minor)).name]
+    return Blender(request.param, blender_python(request.param), archive, environment)
 
 
 @pytest.fixture

@@ -31,13 +31,14 @@ def test_the_installer_has_the_command_of_the_first_line() -> None:
     assert answer.exit_code == 0 and "Blender" in answer.output
 
 
-def test_the_zip_can_be_built_by_hand(tmp_path: Path) -> None:
+def test_the_zips_can_be_built_by_hand(tmp_path: Path) -> None:
     command = re.search(r"`python -m (svfr_installer\.blender_extension) OUT_FOLDER`", PAGE)
     assert command is not None
     built = subprocess.run(
         [sys.executable, "-m", command[1], str(tmp_path)], capture_output=True, text=True, check=True
     )
-    assert Path(built.stdout.strip()).parent == tmp_path
+    zips = [Path(line) for line in built.stdout.splitlines()]
+    assert len(zips) == 2 and all(path.parent == tmp_path and path.is_file() for path in zips)
 
 
 def test_the_path_map_of_the_page_is_one() -> None:

@@ -12,9 +12,11 @@ from blender_host import VERSIONS, blender_python
 
 from svfr_installer.blender_extension import (
     CLIENT_FOLDER,
+    EDITIONS,
     EXTENSION_FOLDER,
     CannotBuildExtension,
     build_extension,
+    edition_for,
     find_wheels,
     stage_extension,
     write_archive,
@@ -56,12 +58,27 @@ def test_the_zip_holds_manifest_modules_client_licence_and_wheels(extension_zip:
     assert "linux-x64" in manifest["platforms"]
     assert {f"./{name}" for name in inside if name.startswith("wheels/")} == set(manifest["wheels"])
     assert any("-cp311-cp311-" in wheel and "x86_64" in wheel for wheel in manifest["wheels"])
-    assert any("-cp312-abi3-" in wheel and "x86_64" in wheel for wheel in manifest["wheels"])
+    assert all("-cp311-cp311-" in wheel for wheel in manifest["wheels"])  # Blender unpacks all of them
+    assert (manifest["blender_version_min"], manifest["blender_version_max"]) == ("4.2.0", "5.1.0")
+    assert any("PyZMQ" in holder for holder in manifest["copyright"])
     assert {
         f"svfr_client/{file.relative_to(CLIENT_FOLDER).as_posix()}" for file in CLIENT_FOLDER.rglob("*.py")
     } <= set(inside)
     assert {file.name for file in EXTENSION_FOLDER.glob("*.py")} | {"LICENSE"} <= set(inside)
     assert not any("__pycache__" in name for name in inside)
+
+
+def test_blenders_with_a_newer_python_have_a_zip_of_their_own(extension_zips: dict[str, Path]) -> None:
+    manifest = tomllib.loads(members(extension_zips["blender5.1"])["blender_manifest.toml"].decode())
+    assert all("-abi3-" in wheel for wheel in manifest["wheels"])
+    assert manifest["blender_version_min"] == "5.1.0" and "blender_version_max" not in manifest
+
+
+@pytest.mark.parametrize(
+    ("version", "name"), [((4, 2), "blender4.2-5.0"), ((5, 0), "blender4.2-5.0"), ((5, 1), "blender5.1")]
+)
+def test_every_version_of_blender_has_its_edition(version: tuple[int, int], name: str) -> None:
+    assert edition_for(version).name == name
 
 
 def test_equal_files_give_an_equal_archive(tmp_path: Path) -> None:
@@ -73,7 +90,7 @@ def test_equal_files_give_an_equal_archive(tmp_path: Path) -> None:
 
 def test_without_wheels_for_blenders_python_nothing_is_built(tmp_path: Path) -> None:
     with pytest.raises(CannotBuildExtension, match="no pyzmq wheel"):
-        find_wheels(tmp_path)
+        find_wheels(EDITIONS[0], tmp_path)
 
 
 def test_a_tool_that_refuses_is_quoted(tmp_path: Path, extension_zip: Path) -> None:
@@ -90,10 +107,12 @@ def test_a_tool_that_refuses_is_quoted(tmp_path: Path, extension_zip: Path) -> N
 @pytest.mark.hosts
 @pytest.mark.parametrize("version", VERSIONS)
 def test_blenders_own_tool_builds_the_same_zip_and_finds_nothing_wrong(version: str, tmp_path: Path) -> None:
-    packages = blender_python(version).parents[1] / "lib" / "python3.11" / "site-packages"
-    script = next(packages.glob("bpy/*/scripts/addons_core/bl_pkg/cli/blender_ext.py"))
-    built = build_extension(tmp_path / "tool.zip", tool=[sys.executable, str(script)])
-    staged = stage_extension(tmp_path / "svfr", find_wheels())
+    library = blender_python(version).parents[1] / "lib"
+    script = next(library.glob("python3.*/site-packages/bpy/*/scripts/addons_core/bl_pkg/cli/blender_ext.py"))
+    major, minor = map(int, version.split(".")[:2])
+    edition = edition_for((major, minor))
+    built = build_extension(tmp_path / "tool.zip", edition=edition, tool=[sys.executable, str(script)])
+    staged = stage_extension(tmp_path / "svfr", find_wheels(edition), edition)
     write_archive(staged, tmp_path / "own.zip")
     assert members(built) == members(tmp_path / "own.zip")
     command = [sys.executable, str(script), "validate", str(tmp_path / "own.zip")]

@@ -1,6 +1,5 @@
 """``svfr install | uninstall blender|nuke|ofx`` and ``svfr service install|remove``."""
 
-import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -89,7 +88,10 @@ def install_blender(
     as_json: AsJson = False,
 ) -> None:
     """Build the Blender extension and let Blender install it."""
-    from svfr_installer.blender_extension import build_extension
+    from svfr_client.connection import note_server_program
+    from svfr_installer.blender_extension import build_extension, edition_for
+
+    program = Path(sys.executable).with_name("svfr.exe" if sys.platform == "win32" else "svfr")
 
     with speaking(as_json) as output:
         target = _blender_target(blender, prefix)
@@ -99,13 +101,14 @@ def install_blender(
             if dry_run:
                 _say(output, dry_run, ["build the extension", "run " + " ".join(command)])
                 return
-            built = build_extension(Path(folder) / "svfr.zip", wheel_folder=wheels)
+            archive = Path(folder) / "svfr.zip"
+            built = build_extension(archive, edition=edition_for(found), wheel_folder=wheels)
             target.run(target.install_command(built))
-        _say(output, dry_run, [f"installed and enabled {blender_plugin.EXTENSION} in Blender {found}"])
+        note_server_program(program)
+        text = "installed and enabled {} in Blender {}.{}".format(blender_plugin.EXTENSION, *found)
+        _say(output, dry_run, [text])
         output.note("In the Video Sequence Editor the sidebar (N) has a tab SVFR now.")
-        if shutil.which("svfr") is None:
-            program = Path(sys.executable).with_name("svfr.exe" if sys.platform == "win32" else "svfr")
-            output.note(f"In the extension's preferences name the server program: {program}")
+        output.note(f"It starts the server with {program}.")
 
 
 @uninstall_app.command("blender")

@@ -75,6 +75,7 @@ class JobSpec(Record):
     written frames.
     ``feather``: fraction of the crop's side, 0 to 0.5. ``crop_tracks``: path of an edited crop-track JSON.
     ``context``: frames that are looked at and restored with ``frames`` but not written; None: only handles.
+    ``detail``: how much fine texture the model adds, from 0, the safest, to 1; None: what the preset says.
     """
 
     plate: str
@@ -99,10 +100,16 @@ class JobSpec(Record):
     crop_tracks: Optional[str] = None
     priority: int = 0
     context: Optional[str] = None
+    detail: Optional[float] = None
 
     def to_json(self) -> Dict[str, Any]:
-        """Return the job as plain JSON values."""
+        """Return the job as plain JSON values.
+
+        ``detail`` is left out while the preset decides it: a server that does not know it takes the job too.
+        """
         plain: Dict[str, Any] = to_plain(self)
+        if self.detail is None:
+            del plain["detail"]
         return plain
 
     @classmethod

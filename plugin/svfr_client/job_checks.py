@@ -83,6 +83,7 @@ def _number_problems(spec: JobSpec) -> List[SvfrError]:
         ("seed", spec.seed, 0, 2**63 - 1),
         ("handles", spec.handles, 0, MAX_HANDLES),
         ("feather", spec.feather, 0.0, 0.5),
+        ("detail", spec.detail or 0.0, 0.0, 1.0),
         ("priority", spec.priority, PRIORITIES[0], PRIORITIES[1]),
         ("colour.exposure_stops", spec.colour.exposure_stops or 0.0, -20.0, 20.0),
     )

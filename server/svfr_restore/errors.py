@@ -201,6 +201,12 @@ class UnknownPreset(SvfrError):
     code = "UNKNOWN_PRESET"
 
 
+class ModelHasNoDetail(SvfrError):
+    """A job asks for fine texture that its model has no network for."""
+
+    code = "MODEL_HAS_NO_DETAIL"
+
+
 class ReferenceCannotBeUsed(SvfrError):
     """The frame or photo given as reference does not show the face it is for."""
 

@@ -163,6 +163,7 @@ class _Job:
             seed=spec.seed,
             mode=spec.sampler,
             context=self._context,
+            detail=self._plan.detail,
         )
         last_of_first_window = track.frames[: model.spec.window][-1]
         same_in_plate = partial(codes_of, self._feed, track, last_of_first_window, self._plan.crop_px)

@@ -37,6 +37,13 @@ def test_a_job_survives_its_plain_form() -> None:
     assert JobSpec.from_json(FULL.to_json()) == FULL
 
 
+def test_detail_is_not_sent_while_the_preset_decides_it() -> None:
+    assert "detail" not in FULL.to_json()
+    sharp = replace(FULL, detail=0.4)
+    assert JobSpec.from_json(sharp.to_json()) == sharp and sharp.content_key() != FULL.content_key()
+    assert "detail is 1.5" in str(job_problems(replace(FULL, detail=1.5))[0])
+
+
 def test_a_job_without_its_optional_fields_gets_their_defaults() -> None:
     required = {name: JOB.to_json()[name] for name in ("plate", "frames", "tasks", "output")}
     assert JobSpec.from_json(required) == JOB

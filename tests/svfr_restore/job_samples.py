@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +13,12 @@ import torch
 from numpy.typing import NDArray
 
 from svfr.diffusion.objectives import Objective
-from svfr.models.folder import write_folder
-from svfr.models.networks import CONV_IDENTITY_FILE, UNET_FILE
+from svfr.models.detail_spec import DetailAmounts, DetailSpec
+from svfr.models.folder import read_spec, write_folder
+from svfr.models.networks import CONV_IDENTITY_FILE, DETAIL_FILE, UNET_FILE
 from svfr.models.spec import ConvIdentitySpec, DiffusionSpec, Preset, ScheduleSpec
 from svfr.nets.conv_identity import ConvIdentity
+from svfr.nets.detail_net import DetailNet, DetailSizes
 from svfr.nets.linear_patch import LinearPatchSpec
 from svfr.nets.unet import build_unet
 from svfr.training.nets.preview_unet import preview_unet_config
@@ -106,6 +108,21 @@ def write_tiny_model(folder: Path, seed: int = 5) -> str:
     )
     weights = {UNET_FILE: unet.state_dict(), CONV_IDENTITY_FILE: identity.state_dict()}
     write_folder(folder, spec, weights, {})
+    return str(folder)
+
+
+def with_detail(model: str, folder: Path) -> str:
+    """Write the model folder again with a random detail network that "standard" does not use."""
+    torch.manual_seed(9)
+    sizes = DetailSizes((8, 8), (1, 1))
+    weights = {name: 0.2 * torch.randn_like(tensor) for name, tensor in DetailNet(sizes).state_dict().items()}
+    spec = read_spec(Path(model))
+    assert isinstance(spec, DiffusionSpec)
+    presets = DetailAmounts(draft=0.0, standard=0.0, final=1.0)
+    copies = {name: Path(model) / name for name in spec.files}
+    detail = DetailSpec(widths=sizes.widths, blocks=sizes.blocks, presets=presets)
+    spec = replace(spec, detail=detail)
+    write_folder(folder, spec, {DETAIL_FILE: weights}, copies)
     return str(folder)
 
 

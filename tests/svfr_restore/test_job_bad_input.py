@@ -112,6 +112,7 @@ def test_a_mask_that_is_empty_everywhere_is_no_region(
         ({"frames": "2001-2004", "missing": "skip"}, "EMPTY_RANGE"),
         ({"frames": "2001-2004", "missing": "hold"}, "FRAME_MISSING"),
         ({"preset": "hasty"}, "UNKNOWN_PRESET"),
+        ({"detail": 0.5}, "MODEL_HAS_NO_DETAIL"),
         ({"colour": ColourClaim()}, "UNKNOWN_COLOUR_SPACE"),
         ({"colour": ColourClaim(space="ACEScg", config="nowhere.ocio")}, "CONFIG_MISSING"),
         ({"colour": ColourClaim(space="Raw")}, "DATA_IS_NOT_COLOUR"),

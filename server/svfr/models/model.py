@@ -13,6 +13,7 @@ from svfr.models.folder import check_files, read_networks
 from svfr.models.networks import UNET_FILE, Networks
 from svfr.models.spec import ArcFaceSpec, DiffusionSpec, KlTemporalSpec
 from svfr.models.tensor_files import load_weights
+from svfr.nets.detail_net import DetailNet
 from svfr.nets.identity import ArcFaceIdentity, ConvCropIdentity, IdentityEncoder, NoIdentity
 from svfr.nets.kl_temporal import KlTemporalCodec
 from svfr.nets.linear_patch import LinearPatchCodec
@@ -34,6 +35,7 @@ class Model:
     codec: Codec
     objective: Objective
     identity: IdentityEncoder
+    detail: DetailNet | None = None
 
 
 def load_model(folder: Path, device: str | torch.device = "cpu", dtype: torch.dtype = torch.float32) -> Model:
@@ -49,7 +51,8 @@ def load_model(folder: Path, device: str | torch.device = "cpu", dtype: torch.dt
         load_weights(network, folder / name, device, dtype if name == UNET_FILE else torch.float32)
     codec = _codec(spec, networks).to(device).eval().requires_grad_(False)
     identity = _identity(spec, networks).to(device).eval().requires_grad_(False)
-    return Model(spec, networks.unet, codec, spec.objective, identity)
+    detail = None if networks.detail is None else networks.detail.to(device).eval().requires_grad_(False)
+    return Model(spec, networks.unet, codec, spec.objective, identity, detail)
 
 
 def _codec(spec: DiffusionSpec, networks: Networks) -> Codec:

@@ -20,6 +20,7 @@ from svfr.errors import ModelSpecInvalid
 from svfr.models.spec import ArcFaceSpec, ConvIdentitySpec, DiffusionSpec, KlTemporalSpec
 from svfr.nets.arcface import IResNet
 from svfr.nets.conv_identity import ConvIdentity
+from svfr.nets.detail_net import DetailNet
 from svfr.nets.identity import IdProjection
 from svfr.nets.kl_temporal import build_kl
 from svfr.nets.unet import build_unet
@@ -29,6 +30,7 @@ VAE_FILE = "vae.safetensors"
 ARCFACE_FILE = "arcface.safetensors"
 ID_PROJECTION_FILE = "id_linear.safetensors"
 CONV_IDENTITY_FILE = "identity.safetensors"
+DETAIL_FILE = "detail.safetensors"
 
 Network = TypeVar("Network", bound=nn.Module)
 
@@ -42,6 +44,7 @@ class Networks:
     recogniser: IResNet | None = None
     id_projection: IdProjection | None = None
     conv_identity: ConvIdentity | None = None
+    detail: DetailNet | None = None
 
     def by_file(self) -> dict[str, nn.Module]:
         """Return the networks there are, under the names of their weight files."""
@@ -51,6 +54,7 @@ class Networks:
             ARCFACE_FILE: self.recogniser,
             ID_PROJECTION_FILE: self.id_projection,
             CONV_IDENTITY_FILE: self.conv_identity,
+            DETAIL_FILE: self.detail,
         }
         return {name: network for name, network in named.items() if network is not None}
 
@@ -62,7 +66,7 @@ def empty_networks(spec: DiffusionSpec) -> Networks:
     """
     _check_keys(UNetSpatioTemporalConditionModel, "unet", spec.unet)
     unet = _built(build_unet, "unet", spec.unet)
-    vae = recogniser = projection = conv = None
+    vae = recogniser = projection = conv = detail = None
     if isinstance(spec.codec, KlTemporalSpec):
         _check_keys(AutoencoderKLTemporalDecoder, "codec.config", spec.codec.config)
         vae = _built(build_kl, "codec.config", spec.codec.config)
@@ -73,7 +77,9 @@ def empty_networks(spec: DiffusionSpec) -> Networks:
             projection = IdProjection(identity.widths[-1], identity.channels)
         elif isinstance(identity, ConvIdentitySpec):
             conv = ConvIdentity(identity.channels, identity.widths)
-    return Networks(unet, vae, recogniser, projection, conv)
+        if spec.detail is not None:
+            detail = DetailNet(spec.detail.sizes)
+    return Networks(unet, vae, recogniser, projection, conv, detail)
 
 
 def _check_keys(network: type[nn.Module], where: str, config: Mapping[str, Any]) -> None:

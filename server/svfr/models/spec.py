@@ -18,6 +18,7 @@ from pydantic_core import CoreSchema, core_schema
 
 from svfr.diffusion.objectives import Objective
 from svfr.errors import ModelSpecInvalid
+from svfr.models.detail_spec import DetailSpec
 from svfr.nets.identity import IdCrop
 from svfr.nets.linear_patch import LinearPatchSpec
 from svfr.validation import (
@@ -165,7 +166,10 @@ class _Described(Strict):
 
     def to_json(self) -> dict[str, Any]:
         """Return the document that :func:`spec_from_json` reads back to an equal value."""
-        return {"format": FORMAT, **_adapter().dump_python(self, mode="json", warnings=False)}  # type: ignore[arg-type]
+        body = _adapter().dump_python(self, mode="json", warnings=False)  # type: ignore[arg-type]
+        if body.get("detail", ...) is None:
+            del body["detail"]  # as folders have it that were written before there was any
+        return {"format": FORMAT, **body}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -184,7 +188,7 @@ class DiffusionSpec(_Described):
     ``window`` is the number of frames the UNet sees at once, ``overlap`` the frames neighbouring windows
     share. ``hole_plane``: crops have a fourth plane that says where the hole is, and the UNet one input
     channel more; SVFR's own weights see three planes. ``identity``'s tokens have ``channels`` equal to the
-    UNet's cross_attention_dim.
+    UNet's cross_attention_dim. ``detail`` is None for a model that has no network for it.
     """
 
     kind: Literal["diffusion"] = "diffusion"
@@ -200,6 +204,7 @@ class DiffusionSpec(_Described):
     presets: Annotated[Mapping[str, Preset], _ExactlyThePresets()]
     files: Mapping[Annotated[str, AfterValidator(_stays_inside)], FileRecord] = field(default_factory=dict)
     training: Mapping[str, Any] = field(default_factory=dict)
+    detail: DetailSpec | None = None
 
     @property
     def planes(self) -> int:
@@ -269,6 +274,10 @@ def _contradictions(spec: DiffusionSpec) -> list[str]:
         ),
         (spec.overlap < spec.window, "overlap must be smaller than window"),
         (spec.schedule.sigma_min < spec.schedule.sigma_max, "schedule.sigma_min must be below sigma_max"),
+        (
+            not spec.detail or spec.crop_px % spec.detail.sizes.side_multiple == 0,
+            "crop_px must be a multiple of 4 px times 2 for each further level of detail",
+        ),
         (spec.crop_px % spec.codec.factor == 0, f"crop_px must be a multiple of {spec.codec.factor}"),
         (spec.codec.channels == channels, "codec must have latent_channels channels"),
     ]

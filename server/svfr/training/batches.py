@@ -25,7 +25,8 @@ class ClipBatch:
 
     What only some recipes need may be None: ``clips`` (B,) whole numbers, equal for samples of one clip in
     all of the source; ``landmarks`` (B, F, L, 2) and ``reference_landmarks`` (B, L, 2) of the clean frames, x
-    before y, in shares of the side, NaN where a landmark is not known.
+    before y, in shares of the side, NaN where a landmark is not known; ``flow`` (B, F - 1, S, S, 2): where
+    each pixel of a frame but the first lies in the one before it, x before y, in pixels.
     """
 
     clean: torch.Tensor
@@ -36,6 +37,7 @@ class ClipBatch:
     clips: torch.Tensor | None = None
     landmarks: torch.Tensor | None = None
     reference_landmarks: torch.Tensor | None = None
+    flow: torch.Tensor | None = None
 
     def to(self, device: torch.device) -> ClipBatch:
         """Return the batch with all its tensors on ``device``."""

@@ -31,6 +31,12 @@ Out = Annotated[
 ]
 ModelName = Annotated[str, typer.Option("--model", help="Model name or folder.")]
 Preset = Annotated[str, typer.Option("--preset", help=f"{listed(PRESETS)}.")]
+Detail = Annotated[
+    float | None,
+    typer.Option(
+        "--detail", min=0, max=1, help="Fine texture to add: 0 is safest, 1 sharpest. Default: the preset's."
+    ),
+]
 Seed = Annotated[int, typer.Option("--seed", min=0)]
 Exposure = Annotated[
     float | None, typer.Option("--exposure", help="Stops into the model. Default: chosen from the face.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol, TypeAlias
 
@@ -32,6 +33,20 @@ Float32: TypeAlias = npt.NDArray[np.float32]
 def to_tensor(clip: npt.NDArray[np.float32]) -> torch.Tensor:
     """Turn code values (F, H, W, 3) in 0..1 into pictures (F, 3, H, W) in [-1, 1]."""
     return torch.from_numpy(np.ascontiguousarray(clip)).permute(0, 3, 1, 2).float() * 2.0 - 1.0
+
+
+@dataclass(frozen=True)
+class CleanClip:
+    """An augmented clip with a reference as its last frame.
+
+    ``codes`` (F + 1, S, S, 3) code values in 0..1, ``landmarks`` (F + 1, L, 2) in shares of the side,
+    ``flow`` as in :class:`svfr.training.batches.ClipBatch` or None.
+    """
+
+    index: int
+    codes: Float32
+    landmarks: Float32
+    flow: Float32 | None = None
 
 
 class ClipStore(Protocol):
@@ -113,27 +128,24 @@ class DegradedClips:
             shares = landmarks_px / clean.shape[1]
             landmarks = np.concatenate([shares, shares[-1:]]).astype(np.float32)
             tasks = frozenset(task.split("+"))
-            samples.append(self._degraded(index, clean, landmarks, tasks, rng, EVALUATION))
+            samples.append(self._degraded(CleanClip(index, clean, landmarks), tasks, rng, EVALUATION))
         return _stacked(samples)
 
     def _sample(self, rng: np.random.Generator, phase: Phase) -> list[ClipBatch]:
         """Draw one clip and return it under different task sets."""
-        index, clean, landmarks = self._clean_clip(rng, phase.frames)
-        clean = fade_colour(clean, rng, phase.faded_colour_share)
+        clean = self._clean_clip(rng, phase.frames)
+        clean = replace(clean, codes=fade_colour(clean.codes, rng, phase.faded_colour_share))
         samples: list[ClipBatch] = []
         used: set[frozenset[str]] = set()
         while len(samples) < phase.tasks_per_clip:
             tasks = self._task_sets[rng.choice(len(self._task_sets), p=self._shares)]
             if tasks not in used:
                 used.add(tasks)
-                samples.append(self._degraded(index, clean, landmarks, tasks, rng, RECIPES[phase.damage]))
+                samples.append(self._degraded(clean, tasks, rng, RECIPES[phase.damage]))
         return samples
 
-    def _clean_clip(self, rng: np.random.Generator, frames: int) -> tuple[int, Float32, Float32]:
-        """Draw a clip: its number, augmented frames with the reference last, and their landmarks.
-
-        Frames (frames + 1, S, S, 3) in code values, landmarks (frames + 1, L, 2) in shares of the side.
-        """
+    def _clean_clip(self, rng: np.random.Generator, frames: int) -> CleanClip:
+        """Draw a clip and augment it."""
         drawn = self._store.drawn
         index = drawn[int(rng.integers(len(drawn)))]
         backwards = rng.random() < 0.5
@@ -148,25 +160,23 @@ class DegradedClips:
             chosen = [count - 1 - frame if frame < count else frame for frame in chosen]
         codes, landmarks_px = self._store.read(index, chosen)
         clean, landmarks = augment_with_landmarks(codes, landmarks_px, rng)
-        return index, clean, landmarks
+        return CleanClip(index, clean, landmarks)
 
     def _degraded(
         self,
-        index: int,
-        clean: npt.NDArray[np.float32],
-        landmarks: npt.NDArray[np.float32],
+        clean: CleanClip,
         tasks: frozenset[str],
         rng: np.random.Generator,
         recipe: Recipe,
     ) -> ClipBatch:
-        """Return a batch without its first axis; the last frame of ``clean`` is the reference."""
-        degraded = degrade(clean, tasks, rng, recipe)
+        """Return a batch without its first axis."""
+        degraded = degrade(clean.codes, tasks, rng, recipe)
         prepared = [
             seen_by_network(codes, tasks, degraded.hole_of(frame), self._hole_fill, self._hole_plane)
             for frame, codes in enumerate(degraded.lq)
         ]
-        pictures, inputs = to_tensor(clean), to_tensor(np.stack(prepared))
-        points = torch.from_numpy(landmarks)
+        pictures, inputs = to_tensor(clean.codes), to_tensor(np.stack(prepared))
+        points = torch.from_numpy(clean.landmarks)
         bits = torch.tensor([float(name in tasks) for name in TASKS])
         return ClipBatch(
             pictures[:-1],
@@ -174,9 +184,10 @@ class DegradedClips:
             bits,
             pictures[-1],
             inputs[-1],
-            torch.tensor(index),
+            torch.tensor(clean.index),
             points[:-1],
             points[-1],
+            None if clean.flow is None else torch.from_numpy(clean.flow),
         )
 
 
@@ -247,4 +258,4 @@ def _landmarks_of(rendered: RenderedFolder, folder: Path, count: int) -> Float32
 
 def _stacked(samples: list[ClipBatch]) -> ClipBatch:
     columns = zip(*(vars(sample).values() for sample in samples), strict=True)
-    return ClipBatch(*(torch.stack(column) for column in columns))
+    return ClipBatch(*(None if column[0] is None else torch.stack(column) for column in columns))

@@ -11,6 +11,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 
+def plain(value: Any) -> Any:
+    """Return the value as json.loads would give it: tuples as lists, mappings as dicts."""
+    if isinstance(value, Mapping):
+        return {str(k): plain(v) for k, v in value.items()}
+    return [plain(v) for v in value] if isinstance(value, (list, tuple)) else value
+
+
 class ObjectReader:
     """One JSON object being read; ``problems`` is shared with the readers of its nested objects.
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from svfr.luma import luma_601
 from svfr.sampling.network_input import HoleFill
-from svfr_lab.clips.degraded_clips import DegradedClips
+from svfr_lab.clips.degraded_clips import CleanClip, DegradedClips
 from svfr_lab.clips.portrait_motion import (
     FINER,
     MARGIN,
@@ -85,18 +85,21 @@ class PortraitClips(DegradedClips):
         self.store = PortraitStore(read_portrait_list(path), crop_px, points)
         super().__init__(self.store, task_shares, hole_fill, hole_plane)
 
-    def _clean_clip(self, rng: np.random.Generator, frames: int) -> tuple[int, Float32, Float32]:
+    def _clean_clip(self, rng: np.random.Generator, frames: int) -> CleanClip:
         """Draw a person, a motion, a grading and a reference; see the base class."""
         index = int(rng.integers(len(self.store.drawn)))
         motion = draw_motion(rng, self.store.crop_px, frames)
         far = float(rng.uniform(-_FRAMES, _FRAMES)) / 2
         times = [float(k) for k in range(frames)]
         codes, points = self.store.moving(index, motion, [*times, far])
+        stored_px = self.store.stored[index].shape[0]
+        flow = np.stack([motion.flow(k, k - 1, stored_px) for k in times[1:]]) if frames > 1 else None
         shares = points / np.float32(self.store.crop_px)
         if rng.random() < 0.5:
             codes = codes[:, :, ::-1]
+            flow = None if flow is None else _mirrored(flow)
             shares = shares[:, mirrored_order(shares.shape[1])] * [-1.0, 1.0] + [1.0, 0.0]
-        return index, graded(codes, rng), shares.astype(np.float32)
+        return CleanClip(index, graded(codes, rng), shares.astype(np.float32), flow)
 
 
 def graded(codes: Float32, rng: np.random.Generator) -> Float32:
@@ -129,3 +132,9 @@ def _five_points(stored: NDArray[np.uint8]) -> Float32:
     edge = (side - crop_px) // 2
     found = FivePointFinder().five_points(np.ascontiguousarray(stored[edge:-edge, edge:-edge]))
     return _unknown() if found is None else (found + edge).astype(np.float32)
+
+
+def _mirrored(flow: Float32) -> Float32:
+    """Return the flow (F, S, S, 2) of mirrored frames."""
+    across = flow.shape[2] - 1 - flow[:, :, ::-1, 0]
+    return np.ascontiguousarray(np.stack([across, flow[:, :, ::-1, 1]], axis=-1), np.float32)

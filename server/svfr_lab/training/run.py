@@ -6,11 +6,7 @@ is done, ``models/NAME``.
 
 from __future__ import annotations
 
-import contextlib
-import shutil
-import signal
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Callable
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -20,51 +16,23 @@ import torch
 from svfr.models.folder import find_model
 from svfr.models.model import load_model
 from svfr.sampling.network_input import HoleFill
+from svfr.training.detail.recipe import is_detail_recipe
 from svfr.training.errors import RecipeInvalid
 from svfr.training.export.folder import export_model
 from svfr.training.loop.trainer import Trainer
-from svfr.training.nets.svd_parts import SvdSource
 from svfr.training.recipe.config import NetworkConfig, Recipe, read_recipe
 from svfr_lab.clips.degraded_clips import DegradedClips, RenderedClips
-from svfr_lab.clips.list_file import LIST_SUFFIX, read_clip_list
+from svfr_lab.clips.list_file import LIST_SUFFIX
 from svfr_lab.clips.portrait_clips import PortraitClips
-from svfr_lab.clips.portraits import is_portrait_list, read_portrait_list
+from svfr_lab.clips.portraits import is_portrait_list
 from svfr_lab.clips.video_clips import VideoClips
-from svfr_lab.heads.dataset import file_sha256, open_rendered_folder
+from svfr_lab.training.detail_run import train_detail
+from svfr_lab.training.request import TrainRequest, TrainResult, data_record, keep_recipe, told_to_stop
 from svfr_lab.training.tensorboard_log import Board
 from svfr_lab.training.validation_sheet import write_sheet
 
 # What a recipe without facial prior is given; the identity encoder cuts faces by them.
 _FEWEST_LANDMARKS = 5
-
-
-@dataclass(frozen=True)
-class TrainRequest:
-    """What to train.
-
-    ``recipe`` is a TOML file or the name of a packaged one. ``export_only`` writes the model folder of the
-    state as it is, and does not train. ``start`` is the model, by name or folder, whose weights a new run of
-    a preview network begins with.
-    """
-
-    recipe: str
-    data: Path
-    out: Path
-    svd: SvdSource | None = None
-    device: str = "auto"
-    threads: int | None = None
-    tensorboard: bool = False
-    export_only: bool = False
-    start: str | None = None
-
-
-@dataclass(frozen=True)
-class TrainResult:
-    """How far the run is, and the model folder when one was written by this process."""
-
-    steps: int
-    planned_steps: int
-    folder: Path | None
 
 
 def find_recipe(name_or_path: str) -> Path:
@@ -107,6 +75,8 @@ def train(request: TrainRequest, report: Callable[[dict[str, Any]], None]) -> Tr
     process saved, however it ended.
     """
     recipe = find_recipe(request.recipe)
+    if is_detail_recipe(recipe):
+        return train_detail(recipe, request, report)
     config = read_recipe(recipe)
     if request.threads is not None:
         torch.set_num_threads(request.threads)
@@ -114,7 +84,7 @@ def train(request: TrainRequest, report: Callable[[dict[str, Any]], None]) -> Tr
     start = None if request.start is None else load_model(find_model(request.start))
     trainer = Trainer(config, source, request.out, request.device, request.svd, start)
     if trainer.is_main:
-        _keep_recipe(recipe, request.out / "recipe.toml")
+        keep_recipe(recipe, request.out / "recipe.toml")
     board = Board(request.out / "tensorboard") if request.tensorboard and trainer.is_main else None
 
     def report_all(row: dict[str, Any]) -> None:
@@ -129,16 +99,11 @@ def train(request: TrainRequest, report: Callable[[dict[str, Any]], None]) -> Tr
         write_sheet(path, trainer.averaged_net, config, source, max(frames, 2))
 
     if not request.export_only:
-        with _told_to_stop() as stop:
+        with told_to_stop() as stop:
             trainer.run(report_all, stop, sheet)
     done = trainer.step >= config.steps
     folder = _export(trainer, config, request) if done or request.export_only else None
     return TrainResult(trainer.step, config.steps, folder)
-
-
-def _keep_recipe(recipe: Path, copy: Path) -> None:
-    if not copy.exists() or not copy.samefile(recipe):
-        shutil.copyfile(recipe, copy)
 
 
 def _export(trainer: Trainer, config: Recipe, request: TrainRequest) -> Path | None:
@@ -148,36 +113,6 @@ def _export(trainer: Trainer, config: Recipe, request: TrainRequest) -> Path | N
     if not trainer.is_main:
         return None
     if not folder.exists():
-        record = {"data": _data_record(request.data)}
+        record = {"data": data_record(request.data)}
         export_model(trainer.averaged_net, trainer.step, config, folder, record)
     return folder
-
-
-def _data_record(data: Path) -> dict[str, Any]:
-    """Return what tells the training data apart from other data, without the paths of this machine."""
-    if is_portrait_list(data):
-        portraits = read_portrait_list(data)
-        return {
-            "portraits_sha256": portraits.sha256,
-            "people": len(portraits.trained_with),
-            "held_back": len(portraits.held_back),
-        }
-    if data.suffix == LIST_SUFFIX:
-        entries = read_clip_list(data).entries
-        people = len({entry.identity for entry in entries})
-        return {"list_sha256": file_sha256(data), "clips": len(entries), "identities": people}
-    rendered = open_rendered_folder(data)
-    return {"settings": asdict(rendered.settings), "clips_sha256": rendered.clips_sha256}
-
-
-@contextlib.contextmanager
-def _told_to_stop() -> Iterator[Callable[[], bool]]:
-    """Turn SIGTERM and Ctrl-C into a question; the handlers that were there come back."""
-    received: list[int] = []
-    numbers = (signal.SIGTERM, signal.SIGINT)
-    before = [signal.signal(number, lambda got, _frame: received.append(got)) for number in numbers]
-    try:
-        yield lambda: bool(received)
-    finally:
-        for number, handler in zip(numbers, before, strict=True):
-            signal.signal(number, handler)

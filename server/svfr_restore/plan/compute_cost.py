@@ -17,6 +17,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from svfr.models.networks import empty_networks
 from svfr.models.spec import DiffusionSpec
+from svfr.nets.detail_net import DetailNet
 from svfr.nets.unet import FastUNet, build_unet
 from svfr.training.nets.preview_unet import preview_unet_config
 
@@ -29,11 +30,15 @@ _TIMED_RUNS = 2
 
 @dataclass(frozen=True)
 class WindowCost:
-    """Float operations of one window: of one branch of the UNet, of encoding and of decoding its crops."""
+    """Float operations of one window: of one branch of the UNet, of encoding and of decoding its crops.
+
+    ``detail`` is that of the detail network on one crop.
+    """
 
     unet: float
     encode: float
     decode: float
+    detail: float = 0.0
 
 
 def window_cost(model: DiffusionSpec) -> WindowCost:
@@ -44,7 +49,7 @@ def window_cost(model: DiffusionSpec) -> WindowCost:
     tokens = torch.empty(1, _TOKENS, model.identity.channels, device="meta")
     unet = _operations(networks.unet, sample, tokens)
     if networks.vae is None:
-        return WindowCost(unet, 0.0, 0.0)
+        return WindowCost(unet, 0.0, 0.0, _detail_operations(networks.detail, model.crop_px))
     vae: Any = networks.vae
     vae.to("meta")
     pictures = torch.empty(frames, 3, model.crop_px, model.crop_px, device="meta")
@@ -83,6 +88,15 @@ def _operations(unet: torch.nn.Module, sample: torch.Tensor, tokens: torch.Tenso
         projected = network.project_tokens(tokens)
         with FlopCounterMode(display=False) as counter:
             network(sample, 1.0, torch.zeros(1, 3), projected)
+    return float(counter.get_total_flops())
+
+
+def _detail_operations(network: DetailNet | None, crop_px: int) -> float:
+    if network is None:
+        return 0.0
+    planes = [torch.empty(1, count, crop_px, crop_px, device="meta") for count in (3, 3, 1)]
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        network(*planes)
     return float(counter.get_total_flops())
 
 

@@ -76,7 +76,8 @@ def estimate_job(
     if plan.preset is not None and isinstance(plan.model, DiffusionSpec):
         preset, sampler = plan.preset, plan.spec.sampler
         calls = sum(branch_evaluations(plan.model, preset, length, sampler) for length in lengths)
-        seconds += _operations(plan.model, lengths, calls) / sustained_rate(device)
+        operations = _operations(plan.model, lengths, calls, with_detail=plan.detail > 0.0)
+        seconds += operations / sustained_rate(device)
     pixels = plan.display.width * plan.display.height
     return Estimate(
         frames_read=len(plan.frames.read),
@@ -102,12 +103,13 @@ def _picture_seconds(plan: JobPlan, lengths: Sequence[int]) -> float:
     return START_SECONDS + plates * plate_mpx + CROP_SECONDS * crop_mpx * sum(lengths)
 
 
-def _operations(model: DiffusionSpec, lengths: Sequence[int], calls: int) -> float:
-    """Return the float operations of both passes over tracks of these lengths."""
+def _operations(model: DiffusionSpec, lengths: Sequence[int], calls: int, with_detail: bool) -> float:
+    """Return the float operations of both passes over tracks of these lengths, and of their detail."""
     cost: WindowCost = window_cost(model)
     chunks = sum(-(-length // model.window) for length in lengths)
     decodes = sum(1 + len(studio_decode_windows(length, model.window)) for length in lengths)
-    return calls * cost.unet + chunks * cost.encode + decodes * cost.decode
+    detail = sum(lengths) * cost.detail if with_detail else 0.0
+    return calls * cost.unet + chunks * cost.encode + decodes * cost.decode + detail
 
 
 def _model_bytes(model: ModelSpec, parameters: int) -> float:

@@ -10,6 +10,7 @@ from typing import TypeVar
 
 import torch
 
+from svfr.models.detail_spec import DetailSpec
 from svfr.models.spec import ArcFaceSpec, DiffusionSpec, ModelSpec, Preset
 from svfr_client.errors import SeveralProblems, SvfrError, raise_problems
 from svfr_client.frames import FrameRange
@@ -22,6 +23,7 @@ from svfr_restore.crops.crop_track import CropTrack, track_of_box
 from svfr_restore.errors import (
     BoxMissesPlate,
     FaceTrackNotFound,
+    ModelHasNoDetail,
     NoFramesAsked,
     UnknownPreset,
 )
@@ -69,6 +71,14 @@ class JobPlan:
     def pixel_aspect(self) -> float:
         """Width over height of a plate pixel."""
         return self.plate.pixel_aspect
+
+    @property
+    def detail(self) -> float:
+        """How much of the model's detail is added, 0 to 1: the job's, else the preset's, else none."""
+        amounts = _detail_of(self.model)
+        if amounts is None:
+            return 0.0
+        return amounts.presets.of(self.spec.preset) if self.spec.detail is None else self.spec.detail
 
     @property
     def crop_px(self) -> int:
@@ -143,7 +153,14 @@ def _model(spec: JobSpec, models: ModelCache, found: _Findings) -> tuple[ModelSp
     found.problems += models.problems(spec.model)
     if isinstance(model, DiffusionSpec) and isinstance(model.identity, ArcFaceSpec):
         found.attempt(FivePointFinder)  # its weights are needed in the middle of the job
+    if spec.detail and _detail_of(model) is None:
+        text = f"The model {model.name} adds no detail, and the job asks for {spec.detail:g} of it."
+        found.problems.append(ModelHasNoDetail(text, remedy="Leave detail out, or choose another model."))
     return model, found.attempt(lambda: _preset(model, spec.preset))
+
+
+def _detail_of(model: ModelSpec) -> DetailSpec | None:
+    return model.detail if isinstance(model, DiffusionSpec) else None
 
 
 def _preset(model: ModelSpec, name: str) -> Preset | None:

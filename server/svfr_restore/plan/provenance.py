@@ -23,6 +23,7 @@ def provenance(plan: JobPlan, faces: Iterable[TrackPlan]) -> dict[str, str]:
         "svfr/weights_sha256": ",".join(weights),
         "svfr/task": "+".join(sorted(spec.tasks)),
         "svfr/preset": spec.preset,
+        "svfr/detail": f"{plan.detail:g}",
         "svfr/seed": str(spec.seed),
         "svfr/sampler": spec.sampler,
         "svfr/color": f"{config.uri or config.sha256} {plan.colour.space.name}",

@@ -12,6 +12,7 @@ import torch
 
 from svfr.models.model import Model
 from svfr.models.spec import Preset
+from svfr.sampling.detail import add_detail
 from svfr.sampling.network_input import seen_by_network
 from svfr.sampling.sampler import SamplePlan, encode_shot, make_reference, restore
 from svfr.tasks import TaskSet
@@ -72,7 +73,7 @@ class ProbeRestorer:
 
 @dataclass(frozen=True, kw_only=True)
 class Sampling:
-    """How a job samples, the same for all its faces."""
+    """How a job samples, the same for all its faces; ``detail`` 0 to 1 is what the detail network adds."""
 
     model: Model
     fingerprint: str
@@ -81,6 +82,7 @@ class Sampling:
     seed: int
     mode: Sampler
     context: JobContext
+    detail: float = 0.0
 
 
 class DiffusionRestorer:
@@ -118,7 +120,16 @@ class DiffusionRestorer:
         tokens = self._identify(reference)
         callbacks = self._callbacks(index, self._restore_key(crops, reference, tokens))
         for frame, picture in restore(s.model, shot, reference, tokens, plan, callbacks):
-            yield frame, from_network(picture)
+            yield frame, from_network(self._with_detail(crops, frame, picture))
+
+    def _with_detail(self, crops: CropSpool, frame: int, picture: torch.Tensor) -> torch.Tensor:
+        """Add the texture last: the latents that are kept do not depend on how much of it is asked for."""
+        network = self._sampling.model.detail
+        if network is None or not self._sampling.detail:
+            return picture
+        at = crops.frames.index(frame)
+        self._sampling.context.counts["detail_frames"] += 1
+        return add_detail(network, crops.read(at, at + 1)[0], picture, self._sampling.detail)
 
     def _callbacks(self, index: int, key: str) -> JobCallbacks:
         return JobCallbacks(index, key, self._sampling.context)

@@ -80,6 +80,22 @@ def test_a_frame_starts_alike_alone_and_in_a_long_shot_with_another_face(
     assert not torch.equal(starts[0].unit_noise, starts[1].unit_noise)
 
 
+def test_detail_is_added_to_what_was_kept_and_none_is_the_base_bit_for_bit(
+    plate: str, tiny_model: str, tmp_path: Path
+) -> None:
+    model = job_samples.with_detail(tiny_model, tmp_path / "detailed")
+    kept = MemoryStore()
+    spec = job_samples.job(plate, tmp_path / "base", "1001-1003", model=model)
+    base = job_samples.run(spec, kept)
+    assert base.counts["detail_frames"] == 0
+    plain = job_samples.run(job_samples.job(plate, tmp_path / "plain", "1001-1003", model=tiny_model))
+    np.testing.assert_array_equal(restored(base).view(np.uint16), restored(plain).view(np.uint16))
+    sharp = dataclasses.replace(spec, output=str(tmp_path / "sharp" / "out.%04d.exr"), detail=1.0)
+    after = job_samples.run(sharp, kept)
+    assert windows(after) == (0, 0) and after.counts["detail_frames"] == 3
+    assert (restored(after) != restored(base)).any()
+
+
 def windows(result: JobResult) -> tuple[int, int]:
     return result.counts["reference_windows"], result.counts["denoise_windows"]
 

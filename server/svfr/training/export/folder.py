@@ -7,6 +7,7 @@ the folder; after loading they are computed with in float32 again.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,12 +16,22 @@ from typing import Any, Generic, TypeVar
 import torch
 
 from svfr.errors import ModelFileMissing, NotFinite
-from svfr.models.folder import write_folder
-from svfr.models.networks import ARCFACE_FILE, CONV_IDENTITY_FILE, ID_PROJECTION_FILE, UNET_FILE, VAE_FILE
+from svfr.models.detail_spec import DetailSpec
+from svfr.models.folder import read_spec, write_folder
+from svfr.models.networks import (
+    ARCFACE_FILE,
+    CONV_IDENTITY_FILE,
+    DETAIL_FILE,
+    ID_PROJECTION_FILE,
+    UNET_FILE,
+    VAE_FILE,
+)
 from svfr.models.spec import DiffusionSpec
 from svfr.models.svd_folder import CONFIG_COPIES, vae_weights
 from svfr.models.tensor_files import compare_shapes, expected_shapes
+from svfr.nets.detail_net import DetailNet
 from svfr.nets.linear_patch import LinearPatchSpec
+from svfr.training.detail.recipe import DetailConfig
 from svfr.training.export.model_card import model_card
 from svfr.training.loop.state_file import read_state
 from svfr.training.nets.preview_net import PreviewNet
@@ -105,6 +116,34 @@ def export_svd(
     copies = {VAE_FILE: vae_weights(svd)} | {copy: path for copy, path in configs.items() if path.is_file()}
     record = _record(config, trained.steps, tensors, training)
     return write_folder(folder, net.spec(config, record), tensors, copies)
+
+
+def export_detail(
+    net: DetailNet, steps: int, config: DetailConfig, base: Path, folder: Path, training: Mapping[str, Any]
+) -> DiffusionSpec:
+    """Write the folder of the model ``base`` with a detail network beside its files; return its description.
+
+    ``training`` says where the detail comes from. Raises FolderExists, and NotFinite for weights that float16
+    cannot hold.
+    """
+    spec = read_spec(base)
+    assert isinstance(spec, DiffusionSpec), "only a model with networks can be trained beside"
+    weights = _stored(net.state_dict(), DETAIL_FILE)
+    record = {
+        "seed": config.seed,
+        "steps": steps,
+        "planned_steps": config.optimiser.steps,
+        "parameters": sum(tensor.numel() for tensor in weights.values()),
+        **training,
+    }
+    spec = dataclasses.replace(
+        spec,
+        name=config.name,
+        detail=DetailSpec(widths=config.network.widths, blocks=config.network.blocks, presets=config.presets),
+        training={**spec.training, "detail": record},
+    )
+    copies = {name: base / name for name in spec.files if name != DETAIL_FILE}
+    return write_folder(folder, spec, {DETAIL_FILE: weights}, copies)
 
 
 def export_model(

@@ -1,0 +1,45 @@
+"""What model.json says of the optional network that adds detail to a restored crop."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from svfr.nets.detail_net import DetailSizes
+from svfr.validation import PositiveInt, Strict
+
+Amount = Annotated[float, Field(ge=0, le=1)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class DetailAmounts(Strict):
+    """How much of the detail each preset adds, unless the job says so."""
+
+    draft: Amount
+    standard: Amount
+    final: Amount
+
+    def of(self, preset: str) -> float:
+        """Return the amount of a preset by name."""
+        return float(getattr(self, preset))
+
+
+@dataclass(frozen=True, kw_only=True)
+class DetailSpec(Strict):
+    """The sizes of a :class:`svfr.nets.detail_net.DetailNet`, and how much of it each preset adds."""
+
+    widths: tuple[PositiveInt, ...]
+    blocks: tuple[PositiveInt, ...]
+    presets: DetailAmounts
+    kind: Literal["unet"] = "unet"
+
+    def __post_init__(self) -> None:
+        if len(self.widths) != len(self.blocks) or not self.widths:
+            raise ValueError("widths and blocks must have one entry for each level")
+
+    @property
+    def sizes(self) -> DetailSizes:
+        """The sizes as the network takes them."""
+        return DetailSizes(self.widths, self.blocks)

@@ -86,8 +86,17 @@ class Motion:
         )
 
 
-def draw_motion(rng: np.random.Generator, crop_px: int, frames: int) -> Motion:
-    """Draw a head's motion over ``frames`` frames: stillness and quick turns of the head both come."""
+def draw_motion(
+    rng: np.random.Generator,
+    crop_px: int,
+    frames: int,
+    zoom: float | None = None,
+    turn_degrees: float | None = None,
+) -> Motion:
+    """Draw a head's motion over ``frames`` frames: stillness and quick turns of the head both come.
+
+    ``zoom`` and ``turn_degrees`` of the middle frame are drawn too, unless given.
+    """
     scale = crop_px / 192
     pace = float(rng.choice([0.0, 0.4, 1.0], p=[0.15, 0.45, 0.4]))
     middle = -(frames - 1) / 2
@@ -96,8 +105,8 @@ def draw_motion(rng: np.random.Generator, crop_px: int, frames: int) -> Motion:
     shift = rng.uniform(-12, 12, 2) * scale + middle * shift_rate
     return Motion(
         crop_px,
-        float(rng.uniform(0.85, 1.25)),
-        float(rng.normal(0, 7) + middle * turn_rate),
+        float(rng.uniform(0.85, 1.25)) if zoom is None else zoom,
+        float((rng.normal(0, 7) if turn_degrees is None else turn_degrees) + middle * turn_rate),
         (float(shift[0]), float(shift[1])),
         float(zoom_rate),
         float(turn_rate),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeAlias
 
@@ -43,12 +44,22 @@ def task_set(task: str) -> frozenset[str]:
     return frozenset(task.split("+"))
 
 
-def run_as_job(models: ModelCache, model: str, preset: str) -> Run:
-    """Return the run of a sample through plate files and :func:`svfr_restore.job.run_job`."""
+def run_as_job(
+    models: ModelCache,
+    model: str,
+    preset: str,
+    detail: float | None = None,
+    faces: FaceChoice | None = None,
+) -> Run:
+    """Return the run of a sample through plate files and :func:`svfr_restore.job.run_job`.
+
+    Without ``faces`` the whole frame is the crop.
+    """
 
     def run(sample: EvaluationSample, task: str) -> Clip:
         with tempfile.TemporaryDirectory(prefix="svfr-evaluation-") as folder:
             spec = _job(Path(folder), sample, task, model, preset)
+            spec = replace(spec, detail=detail, faces=faces or spec.faces)
             run_job(spec, models, _ignore)
             plate = open_plate(spec.output)
             return np.stack([plate.read(frame).rgb for frame in plate.frames])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -258,4 +258,5 @@ def _landmarks_of(rendered: RenderedFolder, folder: Path, count: int) -> Float32
 
 def _stacked(samples: list[ClipBatch]) -> ClipBatch:
     columns = zip(*(vars(sample).values() for sample in samples), strict=True)
-    return ClipBatch(*(None if column[0] is None else torch.stack(column) for column in columns))
+    stacked: list[Any] = [None if column[0] is None else torch.stack(column) for column in columns]
+    return ClipBatch(*stacked)

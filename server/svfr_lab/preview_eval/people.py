@@ -49,7 +49,7 @@ FACE_SIZES_PX = (60, 120, 240, 300, 500)
 RATIOS = (1.0, 2.0, 3.0, 4.5)
 _PLATE_IN_FACES, _HD_FRAMES = 2.2, 3
 _MEASURED_IN_FACES = 1.25
-_TINT = (1.11, 1.0, 0.86)
+_TINT = np.array([1.11, 1.0, 0.86], np.float32)
 _BILATERAL = ((15.0, 1.5), (30.0, 1.5), (30.0, 2.5), (60.0, 2.5))
 _SEED = 20_000
 
@@ -95,7 +95,7 @@ def moving_plate(
 def simple_methods(task: str) -> dict[str, Callable[[Degraded], Clip]]:
     """Return the simple methods of a task; the best of them on all people is what a model is held against."""
     if task == "colorize":
-        return {"grey": lambda d: d.lq, "tint": lambda d: np.clip(d.lq * np.float32(_TINT), 0.0, 1.0)}
+        return {"grey": lambda d: d.lq, "tint": lambda d: np.clip(d.lq * _TINT, 0.0, 1.0)}
     if task == "inpaint":
         return {"two_continuations": fill_by_two}
     return {

@@ -22,7 +22,10 @@ from svfr.training.nets.preview_unet import build_preview_unet, preview_unet_con
 from svfr.training.nets.trainable import TrainableNet
 from svfr.training.recipe.config import NetworkConfig, Recipe
 
-LICENCE = "Apache-2.0. The weights were trained by this project on rendered heads; no third-party weights."
+LICENCE = (
+    "Apache-2.0. The weights were trained by this project on rendered heads and on published official "
+    "portraits; no third-party weights."
+)
 
 # One step from the low-quality latent is what most of the training is spent on. Sampling in four steps from
 # noise measures 0.8 dB below it on bfr, with half again the truth's jitter, so that no preset offers it.

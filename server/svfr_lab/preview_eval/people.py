@@ -30,13 +30,15 @@ from svfr_lab.clips.portraits import Portrait, PortraitList, read_portrait, read
 from svfr_lab.degradation.basic import BasicRecipe
 from svfr_lab.degradation.degrade import Degraded, degrade
 from svfr_lab.metrics.detail import detail
-from svfr_lab.metrics.statistics import psnr_db
+from svfr_lab.metrics.jitter import jitter_codes
+from svfr_lab.metrics.psnr_ssim import psnr_db
+from svfr_lab.metrics.statistics import Estimate
 from svfr_lab.preview_eval.baselines import fill_by_two, temporal_mean
 from svfr_lab.preview_eval.embedder import add_embedder, chosen_embedder
 from svfr_lab.preview_eval.face_measures import Embedder, FaceMeasures
 from svfr_lab.preview_eval.runs import run_as_job
 from svfr_lab.preview_eval.split import EvaluationSample
-from svfr_lab.preview_eval.tables import gain, jitter_codes
+from svfr_lab.preview_eval.tables import gain_json
 from svfr_restore.faces.landmarks import FivePointFinder
 from svfr_restore.plan.models import ModelCache
 
@@ -237,7 +239,10 @@ def _table(
     over: dict[str, Any] = {}
     if len(rows) > 1:
         over = {
-            model: {other: gain(psnr(model), psnr(other)).to_json() for other in ("input", best)}
+            model: {
+                other: gain_json(Estimate.of_difference(psnr(model), psnr(other)))
+                for other in ("input", best)
+            }
             for model in models
         }
     return {

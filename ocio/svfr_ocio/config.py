@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import re
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import resources
@@ -22,6 +22,7 @@ from typing import Literal
 import PyOpenColorIO as Ocio
 
 from svfr_ocio import errors
+from svfr_ocio.context import set_context, set_reference
 from svfr_ocio.names import STUDIO_URI
 from svfr_ocio.processors import OCIO_ERRORS
 from svfr_ocio.spaces import Space, resolve_space
@@ -86,18 +87,27 @@ def package_config() -> Ocio.Config:
     return Ocio.Config.CreateFromStream(text)
 
 
-def open_config(claim: str | None) -> ColourConfig:
+def open_config(
+    claim: str | None, context: Mapping[str, str] | None = None, reference_space: str | None = None
+) -> ColourConfig:
     """Open the config that ``claim`` names: an ``ocio://`` address, a path, or None for the studio config.
+
+    ``context`` are values of its context variables; those it leaves out have the config's own defaults, and
+    the environment of this process never counts. ``reference_space`` is what the reference of a config is
+    that has no ``aces_interchange`` role, named as in the studio config.
+
+    Raises :class:`~svfr_ocio.errors.UnknownContextVariable` for a variable the config does not declare, and
+    :class:`~svfr_ocio.errors.UnknownColourSpace` for an unknown reference space.
 
     Raises :class:`~svfr_ocio.errors.ConfigIsMissing`, :class:`~svfr_ocio.errors.UnknownBuiltinConfig`,
     :class:`~svfr_ocio.errors.ConfigIsTooNew` or :class:`~svfr_ocio.errors.ConfigIsUnreadable`.
     """
     if claim is None or claim.startswith(_BUILTIN_SCHEME):
-        return _open_builtin(STUDIO_URI if claim is None else claim)
-    return _open_file(Path(claim))
+        return _open_builtin(STUDIO_URI if claim is None else claim, context or {})
+    return _open_file(Path(claim), context or {}, reference_space)
 
 
-def _open_builtin(address: str) -> ColourConfig:
+def _open_builtin(address: str, context: Mapping[str, str]) -> ColourConfig:
     uri = Ocio.ResolveConfigPath(address)
     names = [row[0] for row in Ocio.BuiltinConfigRegistry().getBuiltinConfigs()]
     if uri.removeprefix(_BUILTIN_SCHEME) not in names:
@@ -105,10 +115,12 @@ def _open_builtin(address: str) -> ColourConfig:
             f"OpenColorIO {Ocio.__version__} has no built-in config {address!r}.",
             remedy="Use one of: " + ", ".join(_BUILTIN_SCHEME + name for name in names) + ".",
         )
-    return _describe("builtin", Ocio.Config.CreateFromFile(uri), uri=uri, path=None, sha256=None)
+    config = Ocio.Config.CreateFromFile(uri)
+    set_context(config, context, None)
+    return _describe("builtin", config, uri=uri, path=None, sha256=None)
 
 
-def _open_file(path: Path) -> ColourConfig:
+def _open_file(path: Path, context: Mapping[str, str], reference_space: str | None) -> ColourConfig:
     if not path.exists():
         raise errors.ConfigIsMissing(
             f"The OCIO config {path} does not exist.",
@@ -125,6 +137,9 @@ def _open_file(path: Path) -> ColourConfig:
         config = Ocio.Config.CreateFromFile(str(path))
     except OCIO_ERRORS as error:
         raise _loading_error(path, str(error)) from error
+    set_context(config, context, path)
+    if reference_space is not None:
+        set_reference(config, studio_config(), reference_space)
     kind: Literal["file", "archive"] = "archive" if zipfile.is_zipfile(path) else "file"
     return _describe(kind, config, uri=None, path=path, sha256=_hash_config(path, config))
 

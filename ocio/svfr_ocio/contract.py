@@ -28,6 +28,10 @@ class Claim(Protocol):
     @property
     def config_sha256(self) -> str | None: ...  # noqa: D102
     @property
+    def context(self) -> Mapping[str, str]: ...  # noqa: D102
+    @property
+    def reference_space(self) -> str | None: ...  # noqa: D102
+    @property
     def probe(self) -> Mapping[str, Any] | None: ...  # noqa: D102
 
 
@@ -40,21 +44,24 @@ class Agreement:
     verified: bool
 
 
-def agree(claim: Claim, file_space: str | None = None) -> Agreement:
+def agree(claim: Claim, file_space: str | None = None, file_words: str = "") -> Agreement:
     """Open what ``claim`` names and check it against this machine.
 
     ``file_space`` is the space the plate's own tags give (a name or interop ID), used only when the claim
-    names none. Raises the errors of :func:`~svfr_ocio.config.open_config`,
+    names none; ``file_words`` is what they say where that has no name. Raises the errors of
+    :func:`~svfr_ocio.config.open_config`,
     :meth:`~svfr_ocio.config.ColourConfig.resolve` and :func:`~svfr_ocio.probe.check_probe`,
     :class:`~svfr_ocio.errors.ConfigChanged` for another sha256 and
     :class:`~svfr_ocio.errors.UnknownColourSpace` when neither side names a space.
     """
-    config = open_config(claim.config)
+    config = open_config(claim.config, claim.context, claim.reference_space)
     _require_same_config(config, claim.config_sha256)
     wanted = claim.space or claim.interop_id or file_space
     if wanted is None:
+        silent = "Neither the job nor the plate says which colour space the pixels are in."
+        stated = f"The plate states {file_words}, for which there is no colour space here."
         raise errors.UnknownColourSpace(
-            "Neither the job nor the plate says which colour space the pixels are in.",
+            stated if file_words else silent,
             remedy="Name it, for instance --colorspace ACEScg.",
         )
     space = config.resolve(wanted, claim.interop_id)

@@ -29,6 +29,12 @@ class UnknownBuiltinConfig(SvfrError):
     code = "UNKNOWN_BUILTIN_CONFIG"
 
 
+class UnknownContextVariable(SvfrError):
+    """The job gives a value to a context variable that the OCIO config does not declare."""
+
+    code = "UNKNOWN_CONTEXT_VARIABLE"
+
+
 class ConfigChanged(SvfrError):
     """The config's bytes are not those the job was made with, or they changed while the job ran."""
 

@@ -81,7 +81,7 @@ def _through_studio(space: Space, config_name: str, studio: Ocio.Config) -> Spac
         raise errors.SpaceHasNoKnownPrimaries(
             f"The config {config_name!r} does not tie its space {space.name!r} to a standard one: it has no "
             f"role {_ROLE_OF_REFERENCE[space.reference]!r}.",
-            remedy="Name the interop ID of the space, for instance lin_rec709_scene or lin_ap1_scene.",
+            remedy="Say what the config's reference is, for instance --reference-space lin_rec709_scene.",
         )
     display = stand_in.getReferenceSpaceType() == Ocio.REFERENCE_SPACE_DISPLAY
     reference: Literal["scene", "display"] = "display" if display else "scene"

@@ -55,7 +55,10 @@ class ColourClaim(Record):
     ``space``: name, alias or interop id in the config; None: what the file itself says. ``config``: path or
     ``ocio://`` URI; None: the built-in studio config. ``config_sha256``: hash of the config's raw bytes.
     ``probe``: numbers in and out computed by the host's own OCIO, which decide. ``exposure_stops``: gain
-    into the model domain; None chooses it from the plate.
+    into the model domain; None chooses it from the plate. ``context``: values of the config's context
+    variables, such as a shot's camera; the service's own environment never counts. ``reference_space``: what
+    the reference of a config is that does not say so itself (no ``aces_interchange`` role), a name or
+    interop id of the built-in studio config.
     """
 
     space: Optional[str] = None
@@ -64,6 +67,12 @@ class ColourClaim(Record):
     config_sha256: Optional[str] = None
     probe: Optional[Mapping[str, Any]] = None
     exposure_stops: Optional[float] = None
+    context: Mapping[str, str] = field(default_factory=dict)
+    reference_space: Optional[str] = None
+
+
+_ADDED_LATER = ("detail", "plate_layer", "plate_part", "plate_view", "mask_channel")
+_COLOUR_ADDED_LATER = ("context", "reference_space")
 
 
 @dataclass(frozen=True)
@@ -74,6 +83,8 @@ class JobSpec(Record):
     ``tasks``: a set, see ``vocabulary.py``. ``preset``: one of the model's. ``output``: pattern of the
     written frames.
     ``feather``: fraction of the crop's side, 0 to 0.5. ``crop_tracks``: path of an edited crop-track JSON.
+    ``plate_layer``, ``plate_part``, ``plate_view``: which picture of a multi-layer EXR is restored; None: the
+    plain RGB, or the only one there is. ``mask_channel``: the channel of ``mask_path`` that is the mask.
     ``context``: frames that are looked at and restored with ``frames`` but not written; None: only handles.
     ``detail``: how much fine texture the model adds, from 0, the safest, to 1; None: what the preset says.
     """
@@ -101,15 +112,24 @@ class JobSpec(Record):
     priority: int = 0
     context: Optional[str] = None
     detail: Optional[float] = None
+    plate_layer: Optional[str] = None
+    plate_part: Optional[str] = None
+    plate_view: Optional[str] = None
+    mask_channel: Optional[str] = None
 
     def to_json(self) -> Dict[str, Any]:
         """Return the job as plain JSON values.
 
-        ``detail`` is left out while the preset decides it: a server that does not know it takes the job too.
+        What was added to the protocol later is left out while it says nothing: a server that does not know
+        it takes the job too.
         """
         plain: Dict[str, Any] = to_plain(self)
-        if self.detail is None:
-            del plain["detail"]
+        for name in _ADDED_LATER:
+            if plain[name] is None:
+                del plain[name]
+        for name in _COLOUR_ADDED_LATER:
+            if not plain["colour"][name]:
+                del plain["colour"][name]
         return plain
 
     @classmethod

@@ -23,6 +23,7 @@ from .vocabulary import (
 MAX_FRAMES = 100_000
 MAX_HANDLES = 1000
 MAX_TEXT = 4096
+MAX_CONTEXT_VARIABLES = 64
 PRIORITIES = (-100, 100)
 
 
@@ -44,6 +45,11 @@ def _text_problems(spec: JobSpec) -> List[SvfrError]:
         "crop_tracks": spec.crop_tracks,
         "colour.config": spec.colour.config,
         "colour.space": spec.colour.space,
+        "colour.reference_space": spec.colour.reference_space,
+        "plate_layer": spec.plate_layer,
+        "plate_part": spec.plate_part,
+        "plate_view": spec.plate_view,
+        "mask_channel": spec.mask_channel,
     }
     texts.update({name: text for name, text in optional.items() if text is not None})
     for index, reference in enumerate(spec.references):
@@ -55,7 +61,23 @@ def _text_problems(spec: JobSpec) -> List[SvfrError]:
             found.append(BadJob(f"{name} is empty.", remedy=f"Give {name}."))
         elif len(text) > MAX_TEXT or "\0" in text:
             found.append(BadJob(f"{name} is longer than {MAX_TEXT} characters or holds a null."))
-    return found
+    return found + _context_problems(spec)
+
+
+def _context_problems(spec: JobSpec) -> List[SvfrError]:
+    context = spec.colour.context
+    if len(context) > MAX_CONTEXT_VARIABLES:
+        text = f"colour.context has {len(context)} variables, more than {MAX_CONTEXT_VARIABLES}."
+        return [BadJob(text, remedy="Give only those that the OCIO config declares.")]
+    return [
+        BadJob(f"The context variable {str(name)[:60]!r} has no usable name or value.")
+        for name, value in context.items()
+        if not isinstance(name, str)
+        or not isinstance(value, str)
+        or not name.strip()
+        or max(len(name), len(value)) > MAX_TEXT
+        or "\0" in name + value
+    ]
 
 
 def _set_problems(spec: JobSpec) -> List[SvfrError]:

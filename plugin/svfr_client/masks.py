@@ -15,6 +15,8 @@ from typing import Any, Collection, Dict, List, Mapping, Sequence, Tuple
 from .errors import BadMask
 
 FORMAT = 1
+# The widest feather of a point and of a layer: what is rasterised around a mask grows with its square.
+MAX_FEATHER_PX = 1000.0
 SPACE = "exr_px"
 BLENDS = ("add", "subtract", "intersect", "replace", "difference")
 FILLS = ("union", "even_odd")
@@ -254,8 +256,9 @@ def _placed(where: str, build: Any) -> Any:
 
 
 def _check_feather(feather_px: float) -> None:
-    if not (math.isfinite(feather_px) and feather_px >= 0.0):
-        raise BadMask(f"A mask's feather is {feather_px} px.", remedy="It must be 0 or more.")
+    if not (math.isfinite(feather_px) and 0.0 <= feather_px <= MAX_FEATHER_PX):
+        remedy = f"It must be 0 to {MAX_FEATHER_PX:g}."
+        raise BadMask(f"A mask's feather is {feather_px:g} px.", remedy=remedy)
 
 
 def _check_keys(body: Any, where: str, required: Sequence[str], optional: Collection[str]) -> None:

@@ -13,14 +13,24 @@ from typing import Tuple, Union
 
 from .errors import BadPathPattern
 
-FRAME_FIELD = re.compile(r"%0?(\d*)d|(#+)")
-_NUMBER_AT_THE_END = re.compile(r"[._](-?\d+)$")
+# A width of three digits is no width: no disk takes such a name.
+FRAME_FIELD = re.compile(r"%0?(\d{0,2})d|(#+)")
+# A longer number is no frame: a date, or the milliseconds at which a phone took its picture.
+_NUMBER_AT_THE_END = re.compile(r"[._](-?\d{1,9})$")
 _REMEDY = "Write one frame field in the file name, for example shot.%04d.exr or shot.####.exr."
 
 
 def has_frame_field(text: Union[str, "os.PathLike[str]"]) -> bool:
     """Return whether the file name holds a frame field (``%04d``, ``####``, ...)."""
     return bool(FRAME_FIELD.search(Path(text).name))
+
+
+def is_sequence(text: Union[str, "os.PathLike[str]"]) -> bool:
+    """Return whether a path means numbered files: it holds a frame field, and is no file as it stands.
+
+    ``take#3.png`` and ``first%20day.png`` are names that people give; a file that is there is that file.
+    """
+    return has_frame_field(text) and not Path(text).is_file()
 
 
 def plate_name(path: str) -> str:
@@ -57,15 +67,13 @@ class PathPattern:
     def parse(cls, text: Union[str, "os.PathLike[str]"]) -> "PathPattern":
         """Read ``folder/name.%04d.ext`` or ``folder/name.####.ext``.
 
-        Raises BadPathPattern without a frame field, with two, or with one in a folder's name.
+        What a folder's name holds is no field. Raises BadPathPattern without a frame field or with two.
         """
         path = Path(text)
         fields = list(FRAME_FIELD.finditer(path.name))
         if len(fields) != 1:
             count = "no frame field" if not fields else f"{len(fields)} frame fields"
             raise BadPathPattern(f"The path has {count}.", path=path, remedy=_REMEDY)
-        if any(FRAME_FIELD.search(part) for part in path.parent.parts):
-            raise BadPathPattern("A folder of the path holds a frame field.", path=path, remedy=_REMEDY)
         digits = digits_of(fields[0])
         return cls(path.parent, path.name[: fields[0].start()], digits, path.name[fields[0].end() :])
 

@@ -80,11 +80,32 @@ def read_mask(text: str | None) -> tuple[str | None, SplineMask | None]:
     return None, SplineMask.from_json(body)
 
 
-def colour_claim(space: str | None, config: str | None, exposure_stops: float | None) -> ColourClaim:
-    """Build the colour claim; a config is a path or an ``ocio://`` address of a built-in one."""
+def colour_claim(
+    space: str | None,
+    config: str | None,
+    exposure_stops: float | None,
+    context: Sequence[str] = (),
+    reference_space: str | None = None,
+) -> ColourClaim:
+    """Build the colour claim; a config is a path or an ``ocio://`` address of a built-in one.
+
+    ``context`` are NAME=VALUE texts; raises typer.BadParameter for one without a name.
+    """
     if config is not None and not config.startswith("ocio://"):
         config = absolute(config)
-    return ColourClaim(space=space, config=config, exposure_stops=exposure_stops)
+    values = {}
+    for text in context:
+        name, equals, value = text.partition("=")
+        if not name or not equals:
+            raise typer.BadParameter(f'--ocio-context "{text}" is not NAME=VALUE, like SHOT=sh010')
+        values[name] = value
+    return ColourClaim(
+        space=space,
+        config=config,
+        exposure_stops=exposure_stops,
+        context=values,
+        reference_space=reference_space,
+    )
 
 
 def model_reference(text: str) -> str:

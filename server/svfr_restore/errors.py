@@ -21,6 +21,42 @@ class PlateFormatNotSupported(SvfrError):
     code = "PLATE_FORMAT_NOT_SUPPORTED"
 
 
+class InputIsNoFile(SvfrError):
+    """An input path is a pipe, a device, a socket or a folder."""
+
+    code = "NOT_A_FILE"
+
+
+class PictureIsTooLarge(SvfrError):
+    """A picture has more pixels or channels than are ever decoded."""
+
+    code = "PICTURE_TOO_LARGE"
+
+
+class PictureNotChosen(SvfrError):
+    """A file holds several pictures and the job does not say which, or names one that is not there."""
+
+    code = "PICTURE_NOT_CHOSEN"
+
+
+class ColourTagsDiffer(SvfrError):
+    """A frame states another colour space than the first frame of its sequence."""
+
+    code = "COLOUR_TAGS_DIFFER"
+
+
+class MovieRateVaries(SvfrError):
+    """A movie's frames have no constant rate, so they cannot be numbered."""
+
+    code = "MOVIE_RATE_VARIES"
+
+
+class NameIsTooLong(SvfrError):
+    """An output file's name is longer than its disk allows."""
+
+    code = "NAME_TOO_LONG"
+
+
 class NoFramesAsked(SvfrError):
     """The frame range is empty."""
 

@@ -94,6 +94,8 @@ class _Job:
 
     def run(self) -> JobResult:
         """Go through the stages in order; see :func:`run_job`."""
+        for note in self._plan.plate.notes:
+            self._context.warn(note)
         surveys = survey_job(self._plan, self._context)
         tracks = plan_tracks(self._plan, surveys)
         self._plan.colour.config.require_unchanged()  # every track's processors are made

@@ -45,7 +45,7 @@ def test_letters_that_mean_something_to_patterns_are_taken_literally(tmp_path: P
     assert PathPattern.parse(tmp_path / "a+b[1].####.exr").frames() == (1,)
 
 
-@pytest.mark.parametrize("bad", ["shot.exr", "a.%04d.%04d.exr", "a.##.#.exr", "v%03d/shot.%04d.exr"])
+@pytest.mark.parametrize("bad", ["shot.exr", "a.%04d.%04d.exr", "a.##.#.exr", "a.%0999d.exr"])
 def test_patterns_without_one_field_in_the_name_are_refused(bad: str) -> None:
     with pytest.raises(BadPathPattern, match="frame field") as caught:
         PathPattern.parse(bad)

@@ -1,5 +1,5 @@
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
@@ -22,6 +22,8 @@ class Claimed:
     interop_id: str | None = None
     config_sha256: str | None = None
     probe: Mapping[str, Any] | None = None
+    context: Mapping[str, str] = field(default_factory=dict)
+    reference_space: str | None = None
 
 
 def test_a_claim_with_a_probe_is_verified_and_one_without_is_not(studio):

@@ -128,7 +128,7 @@ def test_a_space_without_known_primaries_is_refused_until_the_job_says_what_it_i
     config = config_of(NUKE_CONFIG)
     with pytest.raises(SpaceHasNoKnownPrimaries) as caught:
         config.resolve("Panalog")
-    assert "interop ID" in caught.value.remedy
+    assert "--reference-space" in caught.value.remedy
     assert config.resolve("Panalog", "ocio:arrilogc4_awg4_scene").studio_name == "ARRI LogC4"
 
 

@@ -13,7 +13,17 @@ from svfr_client.vocabulary import MISSING_POLICIES, WordReader
 
 from .. import job_options
 from ..output import speaking
-from .options import AsJson, ColourSpace, Frames, Missing, Ocio, Plate, all_frames
+from .options import (
+    AsJson,
+    ColourSpace,
+    Frames,
+    Missing,
+    Ocio,
+    OcioContext,
+    Plate,
+    ReferenceSpace,
+    all_frames,
+)
 
 
 def faces(
@@ -27,6 +37,8 @@ def faces(
     ] = None,
     colorspace: ColourSpace = None,
     ocio: Ocio = None,
+    ocio_context: OcioContext = None,
+    reference_space: ReferenceSpace = None,
     missing: Missing = JobSpec.missing,
     as_json: AsJson = False,
 ) -> None:
@@ -46,7 +58,7 @@ def faces(
                 tasks=("bfr",),
                 output=str(Path(scratch) / "unused.%04d.exr"),
                 faces=FaceChoice(mode="all"),
-                colour=job_options.colour_claim(colorspace, ocio, None),
+                colour=job_options.colour_claim(colorspace, ocio, None, ocio_context or (), reference_space),
                 model="identity",
                 missing=words.one("missing", missing, MISSING_POLICIES),
             )

@@ -1,11 +1,14 @@
 """Options that several commands share, spelled once."""
 
 from collections.abc import Sequence
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from svfr_client.vocabulary import MISSING_POLICIES
+
+if TYPE_CHECKING:
+    from svfr_restore.media.plate_base import PictureChoice
 
 
 def listed(words: Sequence[str]) -> str:
@@ -35,6 +38,21 @@ Ocio = Annotated[
         "--ocio", help="OCIO config: a path or an ocio:// address. Default: the built-in studio config."
     ),
 ]
+OcioContext = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--ocio-context", metavar="NAME=VALUE", help="A context variable of the OCIO config; may be repeated."
+    ),
+]
+ReferenceSpace = Annotated[
+    str | None,
+    typer.Option(
+        "--reference-space", help="What the reference of a config is that does not say so: lin_rec709_scene."
+    ),
+]
+PlateLayer = Annotated[str | None, typer.Option("--layer", help="Layer of the plate's EXR to restore.")]
+PlatePart = Annotated[str | None, typer.Option("--part", help="Part of the plate's EXR, by name or number.")]
+PlateView = Annotated[str | None, typer.Option("--view", help="View of a stereo EXR: left, right.")]
 Plate = Annotated[
     str, typer.Argument(help="The plate: shot.%04d.exr, shot.####.exr, one picture, or a movie.")
 ]
@@ -43,9 +61,12 @@ Missing = Annotated[
 ]
 
 
-def all_frames(plate: str) -> str:
-    """Return the range of all frames of a plate, which must exist."""
-    from svfr_client.frames import FrameRange
+def all_frames(plate: str, choice: "PictureChoice | None" = None) -> str:
+    """Return the range from the first to the last frame of a plate, which must exist.
+
+    Holes are in it: what becomes of them is for ``--missing`` to say.
+    """
     from svfr_restore.media.plate import open_plate
 
-    return str(FrameRange.of(open_plate(plate).frames))
+    frames = open_plate(plate, choice).frames
+    return str(frames[0]) if frames[0] == frames[-1] else f"{frames[0]}-{frames[-1]}"

@@ -14,7 +14,20 @@ from svfr_client.vocabulary import (
 
 from .. import job_options
 from ..output import Output, speaking
-from .options import AsJson, ColourSpace, Frames, Missing, Ocio, Plate, all_frames
+from .options import (
+    AsJson,
+    ColourSpace,
+    Frames,
+    Missing,
+    Ocio,
+    OcioContext,
+    Plate,
+    PlateLayer,
+    PlatePart,
+    PlateView,
+    ReferenceSpace,
+    all_frames,
+)
 from .restore_options import (
     DEFAULT_LAYERS,
     Boxes,
@@ -28,6 +41,7 @@ from .restore_options import (
     Feather,
     Handles,
     Mask,
+    MaskChannel,
     ModelName,
     Out,
     Preset,
@@ -49,6 +63,7 @@ def restore(
     task: Tasks,
     frames: Frames = None,
     mask: Mask = None,
+    mask_channel: MaskChannel = None,
     reference: References = None,
     faces: Faces = FaceChoice.mode,
     box: Boxes = None,
@@ -59,6 +74,11 @@ def restore(
     seed: Seed = JobSpec.seed,
     colorspace: ColourSpace = None,
     ocio: Ocio = None,
+    ocio_context: OcioContext = None,
+    reference_space: ReferenceSpace = None,
+    layer: PlateLayer = None,
+    part: PlatePart = None,
+    view: PlateView = None,
     exposure: Exposure = None,
     sampler: Sampler = JobSpec.sampler,
     missing: Missing = JobSpec.missing,
@@ -82,14 +102,14 @@ def restore(
         mask_path, mask_splines = job_options.read_mask(mask)
         spec = JobSpec(
             plate=job_options.absolute(plate),
-            frames=frames or all_frames(plate),
+            frames=frames or _all_frames(plate, layer, part, view),
             tasks=words.several("tasks", task, TASKS),
             output=job_options.absolute(out) if out else job_options.default_output(plate),
             mask_path=mask_path,
             mask_splines=mask_splines,
             faces=job_options.parse_faces(faces, box or ()),
             references=tuple(job_options.parse_reference(text) for text in reference or ()),
-            colour=job_options.colour_claim(colorspace, ocio, exposure),
+            colour=job_options.colour_claim(colorspace, ocio, exposure, ocio_context or (), reference_space),
             model=job_options.model_reference(model),
             preset=preset,
             seed=seed,
@@ -103,12 +123,22 @@ def restore(
             feather=feather,
             crop_tracks=job_options.absolute(crop_tracks) if crop_tracks else None,
             priority=priority,
+            plate_layer=layer,
+            plate_part=part,
+            plate_view=view,
+            mask_channel=mask_channel,
         )
         raise_problems(words.problems + job_problems(spec))
         if dry_run:
             _estimate(spec, output)
         else:
             _run(spec, output, wait)
+
+
+def _all_frames(plate: str, layer: str | None, part: str | None, view: str | None) -> str:
+    from svfr_restore.media.plate_base import PictureChoice
+
+    return all_frames(plate, PictureChoice(layer=layer, part=part, view=view))
 
 
 def _estimate(spec: JobSpec, output: Output) -> None:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from svfr_client.sequences import PathPattern, has_frame_field
+from svfr_client.sequences import PathPattern, is_sequence
 from svfr_lab.clips.alignment import Alignment
 from svfr_lab.clips.entries import ClipEntry
 from svfr_lab.clips.list_file import plate_pattern
@@ -61,7 +61,7 @@ class AlignmentCache:
             "points": hashlib.sha256(PACKAGED_WEIGHTS.read_bytes()).hexdigest(),
             "predictor": self.predictor_sha256,
             # a sequence's frame numbers are in its names
-            "names": [file.name for file in files] if has_frame_field(pattern) else [],
+            "names": [file.name for file in files] if is_sequence(pattern) else [],
         }
         digest.update(json.dumps(said, sort_keys=True).encode())
         for file in files:
@@ -109,7 +109,7 @@ class AlignmentCache:
 
 
 def _files(pattern: Path) -> Iterator[Path]:
-    if not has_frame_field(pattern):
+    if not is_sequence(pattern):
         yield pattern
         return
     parsed = PathPattern.parse(pattern)

@@ -18,8 +18,11 @@ from typing import Any
 
 from svfr_restore.crops.crop_track import CropTrack, tracks_faults
 from svfr_restore.errors import CropTrackFileIsBad
+from svfr_restore.media.regular_file import require_regular
 
 FORMAT = 1
+MOST_TRACKS = 1000
+MOST_BYTES = 64 * 2**20
 
 
 def tracks_to_json(tracks: Sequence[CropTrack]) -> dict[str, Any]:
@@ -38,6 +41,10 @@ def tracks_from_json(body: Any) -> list[CropTrack]:
             f"The crop-track file has format {body['format']!r} or holds no list of tracks.",
             remedy=f"This version reads format {FORMAT} with at least one track.",
         )
+    if len(body["tracks"]) > MOST_TRACKS:
+        raise CropTrackFileIsBad(
+            f"The file has {len(body['tracks'])} tracks.", remedy=f"At most {MOST_TRACKS} are restored."
+        )
     tracks = [CropTrack.from_json(item, f"tracks[{i}]") for i, item in enumerate(body["tracks"])]
     faults = tracks_faults(tracks)
     if faults:
@@ -55,11 +62,25 @@ def write_tracks(path: Path, tracks: Sequence[CropTrack]) -> None:
 
 def read_tracks(path: Path) -> list[CropTrack]:
     """Read the file; raises CropTrackFileIsBad with its path for anything that makes no crops."""
+    require_regular(path)
     try:
+        if path.stat().st_size > MOST_BYTES:
+            raise CropTrackFileIsBad(
+                "The crop-track file is larger than any shot's.",
+                path=path,
+                remedy=f"At most {MOST_BYTES} bytes.",
+            )
         body = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        reason = error.strerror or "it cannot be opened"
         raise CropTrackFileIsBad(
-            f"The crop-track file cannot be read: {error}.", path=path, remedy="Check the path and the JSON."
+            f"The crop-track file cannot be read: {reason}.", path=path, remedy="Check the path."
+        ) from error
+    except (ValueError, RecursionError) as error:  # no JSON, no UTF-8, numbers of 4,000 digits, or too deep
+        raise CropTrackFileIsBad(
+            "The crop-track file is no usable JSON.",
+            path=path,
+            remedy="Write it again with svfr faces --tracks.",
         ) from error
     try:
         return tracks_from_json(body)

@@ -19,6 +19,9 @@ from svfr_restore.media.window import Window
 
 Float64 = NDArray[np.float64]
 _SERIES = ("centre_x", "centre_y", "side_px")
+# Far outside any plate, and still exact in every number that is made of it.
+MOST_PX = 1_000_000
+MOST_NUMBER = 2**31 - 1
 _KEYS = ("index", "first_frame", *_SERIES)
 
 
@@ -151,11 +154,11 @@ _REMEDY = "Fix the field, or let the faces be detected again."
 
 
 def _is_int(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
+    return isinstance(value, int) and not isinstance(value, bool) and abs(value) <= MOST_NUMBER
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
+    return isinstance(value, float) or _is_int(value)
 
 
 def _is_series(value: Any) -> bool:
@@ -176,6 +179,8 @@ def _series_faults(series: Mapping[str, Float64]) -> list[str]:
     faults += [f"{n} holds a value that is not finite" for n, v in series.items() if not np.isfinite(v).all()]
     if np.any(series["side_px"] < 1.0):
         faults.append("side_px holds a side below 1 pixel")
+    if any(np.any(np.abs(values) > MOST_PX) for values in series.values()):
+        faults.append(f"a value lies beyond {MOST_PX} pixels")
     return faults
 
 

@@ -83,5 +83,5 @@ def open_mask(spec: JobSpec, display: Window) -> MaskFeed | None:
     if spec.mask_splines is not None:
         return SplineFeed(spec.mask_splines, display)
     if spec.mask_path is not None:
-        return MatteFeed(MatteSequence.open(spec.mask_path, display))
+        return MatteFeed(MatteSequence.open(spec.mask_path, display, spec.mask_channel))
     return None

@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 
 from svfr_client.errors import SvfrError
 from svfr_client.frames import FrameRange
-from svfr_client.sequences import PathPattern, has_frame_field
+from svfr_client.sequences import PathPattern, is_sequence
 from svfr_restore.errors import MaskCannotBeRead, MaskFramesMissing, MaskSizeDiffers
+from svfr_restore.media.regular_file import require_regular, require_size
 from svfr_restore.media.window import Window
 
 # The project's own matte layer comes first: where it is there, a plain A is the plate's alpha.
@@ -35,23 +36,25 @@ class MatteSequence:
     still: Path
 
     @classmethod
-    def open(cls, path: str | Path, display: Window) -> MatteSequence:
+    def open(cls, path: str | Path, display: Window, channel: str | None = None) -> MatteSequence:
         """Open ``mask.%04d.exr``, ``mask.####.png`` or a single picture for a plate's display window.
 
-        The channel is chosen on the first file and is the same for all: the first present of svfr.matte.A,
-        A, Y and R, else the first channel. An A that is 1 everywhere beside colour channels that are not
-        is passed over: hosts write a solid alpha with black-and-white masks.
+        ``channel`` names the channel; else it is chosen on the first file and is the same for all: the first
+        present of svfr.matte.A, A, Y and R, else the first channel. An A that is 1 everywhere beside colour
+        channels that are not is passed over: hosts write a solid alpha with black-and-white masks.
         Raises MaskCannotBeRead when there is no such file, BadPathPattern for two frame fields.
         """
-        if not has_frame_field(path):
+        if not is_sequence(path):
             still = Path(path)
-            return cls(display, _choose_channel(still), None, still)
+            require_regular(still)
+            return cls(display, channel or _choose_channel(still), None, still)
         pattern = PathPattern.parse(path)
         frames = pattern.frames()
         if not frames:
             raise MaskCannotBeRead("The mask sequence has no file.", path=path, remedy="Check the path.")
         first = pattern.path(frames[0])
-        return cls(display, _choose_channel(first), pattern, first)
+        require_regular(first)
+        return cls(display, channel or _choose_channel(first), pattern, first)
 
     def path(self, frame: int) -> Path:
         """Return the file that holds the matte of an absolute frame."""
@@ -110,7 +113,8 @@ class _Layout:
         """Find the channel in a file's parts; raises MaskCannotBeRead and MaskSizeDiffers."""
         picture = _open(path, frame)
         try:
-            for part, spec in enumerate(_specs(picture)):
+            specs = _specs(picture)
+            for part, spec in enumerate(specs):
                 if channel not in spec.channelnames:
                     continue
                 if (spec.full_width, spec.full_height) != (display.width, display.height):
@@ -126,11 +130,12 @@ class _Layout:
                 return cls(path, frame, part, spec.channelnames.index(channel), data)
         finally:
             picture.close()
+        names = sorted({name for part in specs for name in part.channelnames})
         raise MaskCannotBeRead(
-            f"The mask has no channel {channel}, which the first file has.",
+            f"The mask has no channel {channel}.",
             frame=frame,
             path=path,
-            remedy="Render all frames of the mask with the same channels.",
+            remedy=f"Its channels are {', '.join(names[:20])}; all frames must have the one that is used.",
         )
 
     def read(self) -> Float32:
@@ -175,9 +180,12 @@ def _specs(picture: oiio.ImageInput) -> list[oiio.ImageSpec]:
 
 
 def _open(path: Path, frame: int | None) -> oiio.ImageInput:
+    require_regular(path, frame)
     picture = oiio.ImageInput.open(str(path))
     if picture is None:
         raise _unreadable(path, frame, oiio.geterror())
+    spec = picture.spec()
+    require_size(spec.width, spec.height, spec.nchannels, path, frame)
     return picture
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import re
 import secrets
@@ -11,7 +12,9 @@ from pathlib import Path
 
 from svfr_restore.errors import PictureCannotBeWritten
 
-_SCRATCH_NAME = re.compile(r"\.(?P<stem>.+)\.[0-9a-f]{8}\.tmp(?P<suffix>\.[^.]+)")
+# A fixed length, so that a name that fits the disk always has a scratch file that does: the first eight
+# digits tell whose it is, the others one writer from another.
+_SCRATCH_NAME = re.compile(r"\.svfr-(?P<owner>[0-9a-f]{8})-[0-9a-f]{8}\.tmp(?P<suffix>\.[^.]+)")
 
 
 @contextlib.contextmanager
@@ -49,14 +52,19 @@ def remove_leftovers(paths: Collection[Path]) -> None:
     for path in paths:
         wanted[path.parent].add(path.name)
     for folder, names in wanted.items():
+        owners = {_owner(name) for name in names}
         for entry in folder.iterdir():
             found = _SCRATCH_NAME.fullmatch(entry.name)
-            if found and found["stem"] + found["suffix"] in names:
+            if found and found["owner"] in owners:
                 entry.unlink(missing_ok=True)
 
 
 def _scratch(path: Path) -> Path:
-    return path.with_name(f".{path.stem}.{secrets.token_hex(4)}.tmp{path.suffix}")
+    return path.with_name(f".svfr-{_owner(path.name)}-{secrets.token_hex(4)}.tmp{path.suffix}")
+
+
+def _owner(name: str) -> str:
+    return hashlib.sha256(os.fsencode(name)).hexdigest()[:8]
 
 
 def _sync_folder(folder: Path) -> None:

@@ -16,6 +16,7 @@ Float32 = NDArray[np.float32]
 
 # Planes that can be read as they are. Everything else is first repacked, without any change of values.
 _PLANAR = re.compile(r"(yuv[aj]?4\d\dp|gbra?p|gray)(9le|1\dle|f32le)?")
+_ALPHA_PLANE = 3
 _SUBSAMPLING = {(1, 1): "444", (2, 1): "422", (2, 2): "420", (4, 1): "411", (4, 4): "410", (1, 2): "440"}
 _FULL_RANGE, _LIMITED_RANGE = 2, 1
 _CENTRED_CHROMA = ("mjpeg", "mpeg1video")
@@ -59,12 +60,26 @@ def frame_rgb(frame: av.VideoFrame, tags: MovieTags) -> Float32:
     return coding.to_rgb(luma, blue, red)
 
 
+def frame_alpha(frame: av.VideoFrame) -> Float32 | None:
+    """Return the alpha (h, w), 0..1, of a frame that has one: always of full range."""
+    if not any(component.is_alpha for component in frame.format.components):
+        return None
+    packed = frame if _PLANAR.fullmatch(frame.format.name) else _repacked(frame)
+    if len(packed.planes) <= _ALPHA_PLANE:
+        return None
+    alpha = _plane(packed, _ALPHA_PLANE)
+    if alpha.dtype == np.float32:
+        return np.asarray(alpha, np.float32)
+    return alpha.astype(np.float32) / np.float32((1 << frame_bits(packed)) - 1)
+
+
 def _repacked(frame: av.VideoFrame) -> av.VideoFrame:
     """Return the same samples in separate planes (NV12, P010, packed YUV and RGB, palettes)."""
     layout, bits = frame.format, frame_bits(frame)
     depth = "" if bits <= 8 else f"{bits}le"
     if layout.is_rgb or layout.has_palette:
-        name = f"gbrp{depth}"
+        has_alpha = any(component.is_alpha for component in layout.components)
+        name = f"gbrap{depth}" if has_alpha and bits in (8, 10, 12, 14, 16) else f"gbrp{depth}"
     elif not any(component.is_chroma for component in layout.components):
         name = f"gray{depth}"
     else:

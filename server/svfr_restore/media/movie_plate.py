@@ -10,39 +10,43 @@ from pathlib import Path
 
 import av.error
 
-from svfr_restore.errors import FrameSizeDiffers, MovieCannotBeRead, PlateNotFound
-from svfr_restore.media.movie_frame import MovieTags, frame_bits, frame_rgb
+from svfr_restore.errors import FrameSizeDiffers, MovieCannotBeRead, MovieRateVaries, PlateNotFound
+from svfr_restore.media.colour_claims import of_codes
+from svfr_restore.media.movie_frame import MovieTags, frame_alpha, frame_bits, frame_rgb
 from svfr_restore.media.movie_reader import MovieReader
-from svfr_restore.media.plate_base import FrameShape, Plate, PlateFrame
+from svfr_restore.media.orientation import orientation_of_rotation, swaps_sides, upright
+from svfr_restore.media.plate_base import FrameShape, Plate, PlateFrame, SourceTags
+from svfr_restore.media.reasons import in_one_line
+from svfr_restore.media.regular_file import require_regular, require_size
+from svfr_restore.media.timecode import Timecode
 from svfr_restore.media.window import Window
 
 MOVIE_SUFFIXES = (".mov", ".mp4", ".m4v", ".mkv", ".avi", ".mxf", ".webm", ".mpg", ".mpeg", ".ts")
 _FIRST_FRAME = 1
-_UNTAGGED = 2
-# H.273 TransferCharacteristics -> Color Interop ID; video that says nothing is taken for Rec.709
-_INTEROP_IDS = {
-    1: "g24_rec709_display",
-    _UNTAGGED: "g24_rec709_display",
-    6: "g24_rec709_display",
-    13: "srgb_rec709_display",
-    16: "pq_rec2020_display",
-    18: "hlg_rec2020_display",
-}
+# A movie whose frame numbers, by time, leave out this part or more has no rate at all.
+_MOST_MISSING = 0.5
+_CLOCK_JITTER = Fraction(1, 3)
 
 
 class MoviePlate(Plate):
-    """The first video stream of a movie file. Display rotation in its metadata is not applied."""
+    """The first video stream of a movie file, turned as its metadata asks.
+
+    Frames are numbered by their time, as hosts seek them: a frame that was dropped while recording is
+    missing. A movie whose times fit no rate is refused with MovieRateVaries.
+    """
 
     kind = "movie"
 
     def __init__(self, pattern: str) -> None:
         self.pattern = pattern
         self._path = Path(pattern)
+        require_regular(self._path)
         if not self._path.is_file():
             raise PlateNotFound("The movie does not exist.", path=pattern, remedy="Check the path.")
         self._lock = threading.Lock()
         with self._named_errors(None):
             self._reader = MovieReader(self._path)
+            skipped = self._reader.drop_undecodable_start()
             if not self._reader.index.count:
                 raise ValueError("it holds no pictures")
             first = self._reader.frame(0)
@@ -50,14 +54,71 @@ class MoviePlate(Plate):
             context = stream.codec_context
             self._tags = MovieTags(context.codec.name, int(context.colorspace), int(context.color_range))
             frame_rgb(first, self._tags)  # a layout or matrix that is not supported is told at once
-        self.frames = tuple(range(_FIRST_FRAME, _FIRST_FRAME + self._reader.index.count))
-        self.display = self.data_window = Window(0, 0, first.width, first.height)
-        aspect = stream.sample_aspect_ratio or context.sample_aspect_ratio
-        self.pixel_aspect = float(aspect) if aspect else 1.0
-        rate = stream.average_rate or stream.guessed_rate
-        self.sample_bits = frame_bits(first)
+        require_size(first.width, first.height, len(first.format.components), self._path)
+        rate = stream.guessed_rate or stream.average_rate
         self.fps = Fraction(rate) if rate else None
-        self.colour_hint = _INTEROP_IDS.get(int(first.color_trc or context.color_trc or _UNTAGGED))
+        self._positions = self._numbered()
+        self.frames = tuple(self._positions)
+        self._orientation = orientation_of_rotation(first.rotation)
+        aspect = stream.sample_aspect_ratio or context.sample_aspect_ratio
+        self.pixel_aspect, width, height = float(aspect) if aspect else 1.0, first.width, first.height
+        if swaps_sides(self._orientation):
+            self.pixel_aspect, width, height = 1.0 / self.pixel_aspect, height, width
+        self.display = self.data_window = Window(0, 0, width, height)
+        self.sample_bits = frame_bits(first)
+        self.colour = of_codes(
+            int(first.color_primaries or context.color_primaries),
+            int(first.color_trc or context.color_trc),
+            int(first.colorspace or context.colorspace),
+        )
+        self._timecode = self._first_timecode()
+        self.notes = self._notes(skipped, bool(first.interlaced_frame))
+
+    def _numbered(self) -> dict[int, int]:
+        """Return each frame's place in the index by its number, which follows from its time."""
+        index = self._reader.index
+        in_order = {number + _FIRST_FRAME: number for number in range(index.count)}
+        base = self._reader.stream.time_base
+        if index.times is None or self.fps is None or base is None:
+            return in_order
+        step = 1 / (self.fps * Fraction(base))
+        rates = [step]
+        if index.count > 1:  # a rate that the container states wrongly shows in the times themselves
+            rates.append(Fraction(index.times[-1] - index.times[0], index.count - 1))
+        for ticks in rates:
+            exact = [Fraction(time - index.times[0]) / ticks for time in index.times] if ticks else []
+            numbers = [round(place) for place in exact]
+            fits = all(
+                abs(place - number) <= _CLOCK_JITTER for place, number in zip(exact, numbers, strict=True)
+            )
+            is_dense = bool(numbers) and index.count > (numbers[-1] + 1) * _MOST_MISSING
+            if fits and is_dense and len(set(numbers)) == len(numbers):
+                return {number + _FIRST_FRAME: place for place, number in enumerate(numbers)}
+        raise MovieRateVaries(
+            "The movie has no constant frame rate, so its frames have no numbers that a host would agree on.",
+            path=self._path,
+            remedy="Convert it to a constant rate (ffmpeg -fps_mode cfr), or to numbered pictures.",
+        )
+
+    def _first_timecode(self) -> Timecode | None:
+        """Return the time code of frame 1, from the video stream, its time-code track or the file."""
+        container = self._reader.container
+        sources = [self._reader.stream.metadata, *(s.metadata for s in container.streams), container.metadata]
+        found = (Timecode.parse(source["timecode"]) for source in sources if "timecode" in source)
+        return next((code for code in found if code is not None), None)
+
+    def _notes(self, skipped: int, is_interlaced: bool) -> tuple[str, ...]:
+        notes = []
+        if skipped:
+            notes.append(
+                f"The movie begins inside a group of pictures: {skipped} of them cannot be decoded, "
+                "and frame 1 is the first one that can."
+            )
+        if is_interlaced:
+            notes.append(
+                "The movie is interlaced: its lines are restored as they lie, two moments in a frame."
+            )
+        return tuple(notes)
 
     def path(self, frame: int) -> Path:
         """Return the movie file, whatever the frame."""
@@ -65,7 +126,7 @@ class MoviePlate(Plate):
 
     def probe(self, frame: int) -> FrameShape:
         """Check that the movie has the frame; the file itself was checked when it was opened."""
-        if not self.frames[0] <= frame <= self.frames[-1]:
+        if frame not in self._positions:
             raise self._missing(frame)
         return self.shape()
 
@@ -74,8 +135,9 @@ class MoviePlate(Plate):
         self.probe(frame)
         with self._named_errors(frame):
             with self._lock:
-                picture = self._reader.frame(frame - _FIRST_FRAME)
-            rgb = frame_rgb(picture, self._tags)
+                picture = self._reader.frame(self._positions[frame])
+            rgb = upright(frame_rgb(picture, self._tags), self._orientation)
+            alpha = frame_alpha(picture)
         if rgb.shape[:2] != self.display.shape:
             raise FrameSizeDiffers(
                 f"The movie changes to {picture.width}x{picture.height} pixels.",
@@ -84,8 +146,21 @@ class MoviePlate(Plate):
                 remedy="Export it at one resolution.",
             )
         window, bits = self.display, frame_bits(picture)
+        timecode = self._timecode
+        if timecode is not None and self.fps is not None:
+            timecode = timecode.plus(frame - _FIRST_FRAME, self.fps)
         return PlateFrame(
-            frame, self._path, "movie", rgb, None, window, window, self.pixel_aspect, bits, self.fps
+            frame,
+            self._path,
+            "movie",
+            rgb,
+            None if alpha is None else upright(alpha, self._orientation),
+            window,
+            window,
+            self.pixel_aspect,
+            bits,
+            self.fps,
+            tags=SourceTags(timecode=timecode),
         )
 
     def close(self) -> None:
@@ -98,8 +173,12 @@ class MoviePlate(Plate):
             yield
         except (av.error.FFmpegError, ValueError) as error:
             raise MovieCannotBeRead(
-                f"The movie cannot be decoded: {error}.",
+                f"The movie cannot be decoded: {in_one_line(_reason(error))}.",
                 frame=frame,
                 path=self._path,
                 remedy="Check that the file plays from beginning to end, or export it again.",
             ) from error
+
+
+def _reason(error: Exception) -> str:
+    return error.strerror or "its data is damaged" if isinstance(error, av.error.FFmpegError) else str(error)

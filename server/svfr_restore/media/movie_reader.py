@@ -57,15 +57,34 @@ class MovieReader:
         self.index = list_frames(path)
         self._open()
 
+    def drop_undecodable_start(self) -> int:
+        """Leave out the frames before the first that comes out of the decoder; return how many.
+
+        A recording that was started in the middle of a broadcast begins inside a group of pictures.
+        """
+        if self.index.times is None:
+            return 0
+        sound = (frame.pts for frame in self._frames if not frame.is_corrupt)
+        first = next((time for time in sound if time is not None), None)
+        self.close()
+        self._open()
+        if first is None:
+            return 0
+        dropped = bisect.bisect_left(self.index.times, first)
+        times = self.index.times[dropped:]
+        starts = tuple(start for start in self.index.starts if start >= first)
+        self.index = MovieIndex(times, starts, len(times))
+        return dropped
+
     def _open(self) -> None:
-        self._container = av.open(str(self._path))
-        self.stream = self._container.streams.video[0]
+        self.container = av.open(str(self._path))
+        self.stream = self.container.streams.video[0]
         self.stream.thread_type = "AUTO"
         self._frames = self._decoding()
         self._next: int | None = 0  # position of the frame that decoding yields next; None after a seek
 
     def _decoding(self) -> Iterator[av.VideoFrame]:
-        yield from self._container.decode(self.stream)
+        yield from self.container.decode(self.stream)
 
     def frame(self, position: int) -> av.VideoFrame:
         """Return a decoded frame. Raises av.error.FFmpegError, and ValueError when the movie lacks it."""
@@ -77,7 +96,7 @@ class MovieReader:
 
     def close(self) -> None:
         """Close the file."""
-        self._container.close()
+        self.container.close()
 
     def _counted(self, position: int) -> av.VideoFrame | None:
         if self._next is None or position < self._next:
@@ -98,7 +117,7 @@ class MovieReader:
                 return found
         earlier = bisect.bisect_right(self.index.starts, target)
         for start in reversed(self.index.starts[max(0, earlier - 2) : earlier]):
-            self._container.seek(start, stream=self.stream, backward=True, any_frame=False)
+            self.container.seek(start, stream=self.stream, backward=True, any_frame=False)
             self._frames = self._decoding()
             found = self._read_until(target)
             if found is not None:

@@ -20,12 +20,19 @@ from pathlib import Path
 from svfr_client.errors import BadPathPattern, SvfrError, raise_problems
 from svfr_client.sequences import FRAME_FIELD, PathPattern, has_frame_field
 from svfr_client.vocabulary import ExistingPolicy
-from svfr_restore.errors import DiskSpaceIsShort, OutputEqualsPlate, OutputExists, OutputIsNotWritable
+from svfr_restore.errors import (
+    DiskSpaceIsShort,
+    NameIsTooLong,
+    OutputEqualsPlate,
+    OutputExists,
+    OutputIsNotWritable,
+)
 from svfr_restore.media.atomic import remove_leftovers
 from svfr_restore.media.plate_base import Plate
 
 _VERSION = re.compile(r"(?<![A-Za-z0-9])([vV])(\d+)(?![A-Za-z0-9])")
 _FIRST_NEW_VERSION = "v002"
+_USUAL_NAME_BYTES = 255
 _ANY_FRAME, _ANY_VERSION = "\0", "\1"  # stand for the fields while the rest is escaped
 # Bytes per RGB sample of a new EXR after ZIP, and what cropped layers add: generous round figures.
 _BYTES_PER_SAMPLE = {8: 1.5, 16: 3.5}
@@ -65,10 +72,11 @@ def plan_output(
     """Decide the output files and check them; nothing is created or changed.
 
     Raises BadPathPattern (no EXR, no frame field for several frames), OutputEqualsPlate, OutputExists,
-    OutputIsNotWritable, DiskSpaceIsShort; SeveralProblems when more than one is wrong.
+    OutputIsNotWritable, NameIsTooLong, DiskSpaceIsShort; SeveralProblems when more than one is wrong.
     """
     text = os.fspath(pattern)
     _check_pattern(text, len(frames))
+    _check_names(text, frames)
     problems: list[SvfrError] = []
     same = _first_equal_to_plate(text, frames, plate)
     if same:
@@ -142,6 +150,21 @@ def _check_pattern(text: str, frame_count: int) -> None:
             f"{frame_count} frames cannot all be written to one file.",
             path=text,
             remedy="Write a frame field in the file name, for example shot.%04d.exr.",
+        )
+
+
+def _check_names(text: str, frames: Sequence[int]) -> None:
+    """Raise NameIsTooLong for a name that the disk does not take, which no other look at it would survive."""
+    longest = max((output_path(text, frame) for frame in frames), key=lambda path: len(path.name))
+    there = longest.parent.absolute()
+    while not os.path.exists(there):  # noqa: PTH110 - a name that is too long is not there, and no error
+        there = there.parent
+    most = os.pathconf(there, "PC_NAME_MAX") if hasattr(os, "pathconf") else _USUAL_NAME_BYTES
+    if any(len(os.fsencode(part)) > most for part in longest.parts):
+        raise NameIsTooLong(
+            f"A name of the output is longer than the {most} bytes that this disk allows.",
+            path=longest,
+            remedy="Choose a shorter name with --out; letters beyond a to z take several bytes.",
         )
 
 

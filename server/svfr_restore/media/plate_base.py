@@ -8,7 +8,7 @@ one at the end of its name (``shot.1001.exr``), else 1.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 from typing import Literal
@@ -16,12 +16,43 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from svfr_client.sequences import PathPattern, frame_number_in_name, has_frame_field
+from svfr_client.sequences import PathPattern, frame_number_in_name, is_sequence
 from svfr_restore.errors import FrameIsMissing, PlateNotFound
+from svfr_restore.media.colour_claims import ColourClaimOfFile
+from svfr_restore.media.regular_file import require_regular
+from svfr_restore.media.timecode import Timecode
 from svfr_restore.media.window import Window
 
 Float32 = NDArray[np.float32]
 PlateKind = Literal["exr", "still", "movie"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PictureChoice:
+    """Which picture of a file with several is the plate; None: the plain one, or the only one there is.
+
+    ``part`` is a name or a number from 0, ``layer`` the name before ``.R``, ``view`` an eye of a stereo file.
+    """
+
+    layer: str | None = None
+    part: str | None = None
+    view: str | None = None
+
+
+ANY_PICTURE = PictureChoice()
+
+
+@dataclass(frozen=True, kw_only=True)
+class SourceTags:
+    """What a still or movie frame says of where it comes from, and a new EXR of it says too.
+
+    ``captured`` is "YYYY:MM:DD hh:mm:ss"; empty texts are unknown.
+    """
+
+    timecode: Timecode | None = None
+    reel: str = ""
+    owner: str = ""
+    captured: str = ""
 
 
 @dataclass(frozen=True)
@@ -42,15 +73,18 @@ class PlateFrame:
     pixel_aspect: float
     sample_bits: int
     fps: Fraction | None = None
+    choice: PictureChoice = ANY_PICTURE
+    tags: SourceTags = field(default_factory=SourceTags)
 
 
 @dataclass(frozen=True)
 class FrameShape:
-    """What all frames of a plate must share: resolution on screen and pixel aspect."""
+    """What all frames of a plate must share: resolution on screen, pixel aspect, and stated colour."""
 
     width: int
     height: int
     pixel_aspect: float
+    colour: str | None = field(default=None, compare=False)
 
     def __str__(self) -> str:
         return f"{self.width}x{self.height} with pixel aspect {self.pixel_aspect:g}"
@@ -70,8 +104,15 @@ class Plate(ABC):
     pixel_aspect: float
     fps: Fraction | None
     sample_bits: int
-    colour_hint: str | None
-    """Color Interop ID that the file itself states, None when it says nothing."""
+    colour: ColourClaimOfFile
+    """What the file itself states about its colour."""
+    notes: tuple[str, ...] = ()
+    """What a user should know about the file before it is restored, as sentences."""
+
+    @property
+    def colour_hint(self) -> str | None:
+        """Color Interop ID that the file itself states, None when it says nothing that has one."""
+        return self.colour.interop_id
 
     @abstractmethod
     def path(self, frame: int) -> Path:
@@ -87,7 +128,7 @@ class Plate(ABC):
 
     def shape(self) -> FrameShape:
         """Return the resolution and pixel aspect of the first frame."""
-        return FrameShape(self.display.width, self.display.height, self.pixel_aspect)
+        return FrameShape(self.display.width, self.display.height, self.pixel_aspect, self.colour_hint)
 
     def _missing(self, frame: int) -> FrameIsMissing:
         first, last = self.frames[0], self.frames[-1]
@@ -105,12 +146,13 @@ class FilePlate(Plate):
     def __init__(self, pattern: str) -> None:
         self.pattern = pattern
         self.fps = None
-        if has_frame_field(pattern):
+        if is_sequence(pattern):
             numbered = PathPattern.parse(pattern)
             self._files = {frame: numbered.path(frame) for frame in numbered.frames()}
             self._numbered: PathPattern | None = numbered
         else:
             single = Path(pattern)
+            require_regular(single)
             self._files = {frame_number_in_name(single): single} if single.is_file() else {}
             self._numbered = None
         if not self._files:
@@ -131,6 +173,7 @@ class FilePlate(Plate):
         if frame not in self._files:
             raise self._missing(frame)
         path = self._files[frame]
+        require_regular(path, frame)
         if not path.is_file():
             raise self._missing(frame)
         return path

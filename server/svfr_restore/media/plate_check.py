@@ -6,16 +6,19 @@ from collections.abc import Iterable, Sequence
 
 from svfr_client.errors import SvfrError
 from svfr_client.vocabulary import MissingPolicy
-from svfr_restore.errors import FrameIsMissing, FrameSizeDiffers, NoFramesAsked
+from svfr_restore.errors import ColourTagsDiffer, FrameIsMissing, FrameSizeDiffers, NoFramesAsked
 from svfr_restore.media.plate_base import FrameShape, Plate
 
 
-def check_plate(plate: Plate, frames: Iterable[int], missing_policy: MissingPolicy) -> list[SvfrError]:
+def check_plate(
+    plate: Plate, frames: Iterable[int], missing_policy: MissingPolicy, *, ask_colour: bool = False
+) -> list[SvfrError]:
     """Return every problem of these frames: missing, truncated, deep, without RGB, of another size.
 
     Only headers and the ends of files are looked at. Under the policies hold and skip a missing frame is no
     problem, except when the plate has none of the range at all. All must have the size of the first frame of
-    the range that can be read.
+    the range that can be read. With ``ask_colour``, when the file says what the colours are, all must say the
+    same.
     """
     wanted = list(dict.fromkeys(frames))
     if not wanted:
@@ -42,7 +45,18 @@ def check_plate(plate: Plate, frames: Iterable[int], missing_policy: MissingPoli
         expected = expected or shape
         if shape != expected:
             problems.append(_other_size(plate, frame, shape, expected))
+        elif ask_colour and shape.colour != expected.colour:
+            problems.append(_other_colour(plate, frame, shape.colour, expected.colour))
     return problems
+
+
+def _other_colour(plate: Plate, frame: int, colour: str | None, expected: str | None) -> ColourTagsDiffer:
+    return ColourTagsDiffer(
+        f"The frame states the colour {colour or 'nothing'}, the frames before it {expected or 'nothing'}.",
+        frame=frame,
+        path=plate.path(frame),
+        remedy="Name the space that holds for all (--colorspace), or convert the frames to one.",
+    )
 
 
 def _present(plate: Plate, wanted: Sequence[int]) -> list[int]:

@@ -1,24 +1,33 @@
 """PNG, JPEG, TIFF and DPX stills as a plate: 8 to 16 bit integers become code values 0..1.
 
 Alpha stays as stored (PNG's is not multiplied in). Float TIFFs keep their values. A grey still is read with
-its value in all three channels.
+its value in all three channels. A picture that asks to be turned (EXIF orientation) is turned.
 """
 
 from __future__ import annotations
 
+import re
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 import OpenImageIO as oiio  # noqa: N813 - the name its documentation uses
 
+from svfr_client.errors import SvfrError
 from svfr_restore.errors import FrameCannotBeRead, FrameHasNoRgb, FrameIsTruncated
-from svfr_restore.media.plate_base import FilePlate, FrameShape, PlateFrame
+from svfr_restore.media.colour_claims import NOTHING, ColourClaimOfFile, of_icc_description
+from svfr_restore.media.orientation import swaps_sides, upright
+from svfr_restore.media.plate_base import FilePlate, FrameShape, PlateFrame, SourceTags
+from svfr_restore.media.reasons import in_one_line
+from svfr_restore.media.regular_file import require_size
+from svfr_restore.media.still_files import jpeg_is_whole, png_colour, png_is_whole
+from svfr_restore.media.timecode import Timecode
 from svfr_restore.media.window import Window
 
 STILL_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".dpx")
-_END_MARKS = {".png": b"IEND\xaeB`\x82", ".jpg": b"\xff\xd9", ".jpeg": b"\xff\xd9"}
-_TAIL_BYTES = 64
-_SRGB_INTEROP_ID = "srgb_rec709_scene"
+_UNTAGGED = ColourClaimOfFile("srgb_rec709_scene")
+_FLOATS = (oiio.HALF, oiio.FLOAT, oiio.DOUBLE)
+_RATES = (Fraction(24000, 1001), Fraction(30000, 1001), Fraction(60000, 1001), Fraction(48000, 1001))
 _AGAIN = "Export or copy the file again."
 
 
@@ -29,13 +38,13 @@ class StillPlate(FilePlate):
 
     def __init__(self, pattern: str) -> None:
         super().__init__(pattern)
-        spec, _ = self._spec(self.frames[0])
+        spec, path = self._spec(self.frames[0])
         self.display = _window(spec)
         self.data_window = self.display
         self.pixel_aspect = _pixel_aspect(spec)
         self.sample_bits = _bits(spec)
-        is_code = self.path(self.frames[0]).suffix.lower() != ".dpx" and spec.format.basetype != oiio.FLOAT
-        self.colour_hint = _SRGB_INTEROP_ID if is_code else None
+        self.fps = _rate(spec)
+        self.colour = colour_of(spec, path)
 
     def _spec(self, frame: int) -> tuple[oiio.ImageSpec, Path]:
         path = self._existing(frame)
@@ -52,29 +61,35 @@ class StillPlate(FilePlate):
             spec = source.spec()
             pixels = source.read_image(0, 0, 0, spec.nchannels, oiio.FLOAT)
             if pixels is None:
-                raise FrameCannotBeRead(
-                    f"The pixels cannot be decoded: {source.geterror()}",
-                    frame=frame,
-                    path=path,
-                    remedy=_AGAIN,
-                )
+                raise _undecodable(source.geterror(), frame, path)
         finally:
             source.close()
-        planes = np.asarray(pixels, np.float32).reshape(spec.height, spec.width, spec.nchannels)
+        stored = np.asarray(pixels, np.float32).reshape(spec.height, spec.width, spec.nchannels)
+        planes = upright(stored, _orientation(spec))
         colour = planes[..., :3] if spec.nchannels >= 3 else np.repeat(planes[..., :1], 3, axis=-1)
         alpha = planes[..., spec.alpha_channel].copy() if spec.alpha_channel >= 0 else None
         window = _window(spec)
         rgb = np.ascontiguousarray(colour)
-        return PlateFrame(frame, path, "still", rgb, alpha, window, window, _pixel_aspect(spec), _bits(spec))
+        return PlateFrame(
+            frame,
+            path,
+            "still",
+            rgb,
+            alpha,
+            window,
+            window,
+            _pixel_aspect(spec),
+            _bits(spec),
+            self.fps,
+            tags=_tags(spec),
+        )
 
     def probe(self, frame: int) -> FrameShape:
         """Read the header; look for the end mark of PNG and JPEG, decode the last line of the others."""
         spec, path = self._spec(frame)
-        if not _is_complete(path, spec):
-            raise FrameIsTruncated(
-                "The file ends before its last pixel.", frame=frame, path=path, remedy=_AGAIN
-            )
-        return FrameShape(spec.width, spec.height, _pixel_aspect(spec))
+        _require_complete(path, spec, frame)
+        window = _window(spec)
+        return FrameShape(window.width, window.height, _pixel_aspect(spec), colour_of(spec, path).interop_id)
 
 
 def _open(path: Path, frame: int) -> oiio.ImageInput:
@@ -85,31 +100,103 @@ def _open(path: Path, frame: int) -> oiio.ImageInput:
     source = oiio.ImageInput.open(str(path), wishes)
     if source is None:
         raise FrameCannotBeRead(
-            f"The file cannot be opened: {oiio.geterror()}", frame=frame, path=path, remedy=_AGAIN
+            f"The file cannot be opened as a picture: {in_one_line(oiio.geterror())}.",
+            frame=frame,
+            path=path,
+            remedy=_AGAIN,
         )
     channels = source.spec().nchannels
+    require_size(source.spec().width, source.spec().height, channels, path, frame)
     if channels == 2 and source.spec().alpha_channel < 0:
         source.close()
         raise FrameHasNoRgb("The still has two channels, neither grey nor RGB.", frame=frame, path=path)
     return source
 
 
-def _is_complete(path: Path, spec: oiio.ImageSpec) -> bool:
-    mark = _END_MARKS.get(path.suffix.lower())
-    if mark:
-        with path.open("rb") as file:
-            file.seek(max(0, path.stat().st_size - _TAIL_BYTES))
-            return mark in file.read()
+def _require_complete(path: Path, spec: oiio.ImageSpec, frame: int) -> None:
+    """Raise FrameIsTruncated for a file that ends early, FrameCannotBeRead for one no decoder here reads."""
+    suffix = path.suffix.lower()
+    if suffix == ".png":
+        whole = png_is_whole(path)
+    elif suffix in (".jpg", ".jpeg"):
+        whole = jpeg_is_whole(path)
+    else:
+        return _require_decodable(path, spec, frame)
+    if not whole:
+        raise _truncated(frame, path)
+
+
+def _require_decodable(path: Path, spec: oiio.ImageSpec, frame: int) -> None:
+    """Decode the last line, or the whole picture where lines cannot be had alone (tiles, planes, strips)."""
     source = oiio.ImageInput.open(str(path))
     if source is None:
-        return False
+        raise _undecodable(oiio.geterror(), frame, path)
     try:
         last = spec.y + spec.height - 1
-        if spec.tile_width:
-            return source.read_image(0, 0, 0, spec.nchannels, oiio.UINT8) is not None
-        return source.read_scanlines(0, 0, last, last + 1, 0, 0, spec.nchannels, oiio.UINT8) is not None
+        if not spec.tile_width:
+            line = source.read_scanlines(0, 0, last, last + 1, 0, 0, spec.nchannels, oiio.UINT8)
+            if line is not None:
+                return
+        if source.read_image(0, 0, 0, spec.nchannels, oiio.UINT8) is None:
+            raise _undecodable(source.geterror(), frame, path)
     finally:
         source.close()
+
+
+def _truncated(frame: int, path: Path) -> FrameIsTruncated:
+    return FrameIsTruncated("The file ends before its last pixel.", frame=frame, path=path, remedy=_AGAIN)
+
+
+def _undecodable(reason: str, frame: int, path: Path) -> SvfrError:
+    """Return what a decoder's complaint means: a codec that is not there, or data that is not there."""
+    if re.search(r"compression (scheme|support)|not configured|unsupported|not supported", reason, re.I):
+        return FrameCannotBeRead(
+            f"The picture's compression cannot be read here ({in_one_line(reason)}).",
+            frame=frame,
+            path=path,
+            remedy="Export the file again with LZW, ZIP or no compression.",
+        )
+    return _truncated(frame, path)
+
+
+def colour_of(spec: oiio.ImageSpec, path: Path) -> ColourClaimOfFile:
+    """Return what a still states about its colour; a picture of code values that states nothing is sRGB.
+
+    DPX is taken for nothing: its headers seldom say what the scanner or camera did. Values that are stored
+    as floats are linear only if the file says so (Ultra HDR pictures do).
+    """
+    suffix, stated = path.suffix.lower(), str(spec.getattribute("oiio:ColorSpace") or "")
+    if spec.format.basetype in _FLOATS:
+        return ColourClaimOfFile(stated if stated.startswith("lin_") else None, stated)
+    if suffix == ".dpx":
+        return NOTHING
+    png = png_colour(path) if suffix == ".png" else NOTHING
+    profile = spec.getattribute("ICCProfile:profile_description")
+    if profile and not spec.getattribute("CICP"):
+        return of_icc_description(str(profile))
+    return png if png.words else _UNTAGGED
+
+
+def _tags(spec: oiio.ImageSpec) -> SourceTags:
+    text = str(spec.getattribute("dpx:TimeCode") or "")
+    return SourceTags(
+        timecode=Timecode.parse(text),
+        reel=str(spec.getattribute("DocumentName") or ""),
+        owner=str(spec.getattribute("Copyright") or ""),
+        captured=str(spec.getattribute("DateTime") or ""),
+    )
+
+
+def _rate(spec: oiio.ImageSpec) -> Fraction | None:
+    stated = float(spec.get_float_attribute("dpx:FrameRate", 0.0))
+    if not 0.0 < stated < 1000.0:
+        return None
+    near = min(_RATES, key=lambda rate: abs(rate - stated))
+    return near if abs(near - stated) < 2e-3 else Fraction(stated).limit_denominator(1000)
+
+
+def _orientation(spec: oiio.ImageSpec) -> int:
+    return int(spec.get_int_attribute("Orientation", 1))
 
 
 def _bits(spec: oiio.ImageSpec) -> int:
@@ -117,9 +204,11 @@ def _bits(spec: oiio.ImageSpec) -> int:
 
 
 def _window(spec: oiio.ImageSpec) -> Window:
-    return Window(0, 0, spec.width, spec.height)
+    turned = swaps_sides(_orientation(spec))
+    return Window(0, 0, *((spec.height, spec.width) if turned else (spec.width, spec.height)))
 
 
 def _pixel_aspect(spec: oiio.ImageSpec) -> float:
     stated = float(spec.get_float_attribute("PixelAspectRatio", 1.0))
-    return stated if stated > 0 else 1.0
+    stated = stated if stated > 0 else 1.0
+    return 1.0 / stated if swaps_sides(_orientation(spec)) else stated

@@ -30,13 +30,13 @@ from svfr_restore.errors import (
 from svfr_restore.faces.landmarks import FivePointFinder
 from svfr_restore.mattes.mask_feed import MaskFeed, open_mask
 from svfr_restore.media.output import OutputPlan, plan_output
-from svfr_restore.media.plate import Plate, open_plate
+from svfr_restore.media.plate import PictureChoice, Plate, open_plate
 from svfr_restore.media.plate_check import check_plate
 from svfr_restore.media.window import Window
 from svfr_restore.plan.frames import JobFrames, plan_frames
 from svfr_restore.plan.models import ModelCache
 from svfr_restore.plan.photo import photo_reference, require_photo
-from svfr_restore.plan.precheck import nothing_to_restore
+from svfr_restore.plan.precheck import nothing_to_restore, unmarked
 
 T = TypeVar("T")
 
@@ -111,11 +111,14 @@ def plan_job(spec: JobSpec, models: ModelCache) -> JobPlan:
     """
     found = _Findings(job_problems(spec))
     model, preset = _model(spec, models, found)
-    plate = found.attempt(lambda: open_plate(spec.plate))
+    choice = PictureChoice(layer=spec.plate_layer, part=spec.plate_part, view=spec.plate_view)
+    plate = found.attempt(lambda: open_plate(spec.plate, choice))
     frames = _frames(spec, plate, found) if plate is not None else None
     sound_before = len(found.problems)
     if plate is not None and frames is not None:
-        found.problems += check_plate(plate, frames.needed(plate.frames), spec.missing)
+        found.problems += check_plate(
+            plate, frames.needed(plate.frames), spec.missing, ask_colour=_is_told_by_file(spec)
+        )
     is_readable = len(found.problems) == sound_before
     colour, domain = _colour(spec, plate, found)
     mask = found.attempt(lambda: open_mask(spec, plate.display)) if plate is not None else None
@@ -129,6 +132,8 @@ def plan_job(spec: JobSpec, models: ModelCache) -> JobPlan:
     if found.problems and is_readable and plate and frames and frames.read and domain:
         unseen = nothing_to_restore(spec, plate, frames, domain, mask)
         found.problems += [] if unseen is None else [unseen]
+    elif mask is not None and plate and frames and not found.problems:
+        found.problems += [p for p in (unmarked(plate, frames, mask),) if p is not None]
     raise_problems(found.problems)
     assert plate and frames and colour and domain and model and output
     return JobPlan(
@@ -200,10 +205,17 @@ def _colour(
 ) -> tuple[Agreement | None, ModelDomain | None]:
     if plate is None and spec.colour.space is None and spec.colour.interop_id is None:
         return None, None  # the plate would have said
-    colour = found.attempt(lambda: agree(spec.colour, plate.colour_hint if plate else None))
+    colour = found.attempt(
+        lambda: agree(spec.colour, plate.colour_hint if plate else None, plate.colour.words if plate else "")
+    )
     if colour is None:
         return None, None
     return colour, found.attempt(lambda: ModelDomain.build(colour.config, colour.space))
+
+
+def _is_told_by_file(spec: JobSpec) -> bool:
+    """Return whether the plate's own tags say what its colours are."""
+    return spec.colour.space is None and spec.colour.interop_id is None
 
 
 def _crop_tracks(spec: JobSpec, frames: JobFrames | None) -> tuple[CropTrack, ...] | None:

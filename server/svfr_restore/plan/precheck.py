@@ -35,9 +35,15 @@ def nothing_to_restore(
         feed, detector = FrameFeed(plate), FaceDetector()
         if not any(faces_on(feed.read(frame), domain, detector) for frame in order):
             return no_face_found(plate, frames)
-        return None
-    if spec.faces.mode != "mask" or spec.crop_tracks is not None or mask is None:
-        return None
+    return None if mask is None else unmarked(plate, frames, mask)
+
+
+def unmarked(plate: Plate, frames: JobFrames, mask: MaskFeed) -> MaskIsEmpty | None:
+    """Return MaskIsEmpty for a mask that marks nothing in any frame; stops at the first that it marks.
+
+    A job through such a mask would come back as it went, and look like a restored one.
+    """
+    order = _spread(frames.written)
     marks = (matte_box(mask.read(frame, plate.display), plate.display) for frame in order)
     return mask_is_empty(frames) if all(mark is None for mark in marks) else None
 
@@ -56,9 +62,9 @@ def no_face_found(plate: Plate, frames: JobFrames) -> NoFaceFound:
 def mask_is_empty(frames: JobFrames) -> MaskIsEmpty:
     """Return the error of a mask that marks nothing."""
     return MaskIsEmpty(
-        "The mask is empty in every frame, so there is nowhere to look.",
+        "The mask is empty in every frame, so it marks nothing to restore.",
         frame=frames.read[0],
-        remedy="Check the mask's frame range, or choose the region by box.",
+        remedy="Check the mask's frames and its channel (--mask-channel), or choose the region by box.",
     )
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from svfr_client.frames import FrameRange
 from svfr_client.job import JobSpec
-from svfr_client.sequences import PathPattern, has_frame_field
+from svfr_client.sequences import PathPattern, is_sequence
 from svfr_server.errors import SourceChanged
 from svfr_server.job_store.checkpoints import CheckpointStore
 from svfr_server.roots import named_inputs
@@ -67,7 +67,7 @@ def _files(spec: JobSpec) -> list[str]:
     first, last = frames.first - spec.handles, frames.last + spec.handles
     found: list[str] = []
     for text in named_inputs(spec):
-        if not has_frame_field(text):
+        if not is_sequence(text):
             found.append(text)
             continue
         pattern = PathPattern.parse(text)

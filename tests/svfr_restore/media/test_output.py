@@ -1,5 +1,6 @@
 """Output paths, policies for existing files, and what is refused before a job starts."""
 
+import hashlib
 import shutil
 from pathlib import Path
 from types import SimpleNamespace
@@ -42,7 +43,10 @@ def test_scratch_files_of_a_killed_job_are_cleared_and_those_of_others_stay(
     tmp_path: Path, plate: Plate
 ) -> None:
     out = tmp_path / "out"
-    left, of_another = out / ".shot.1002.0123abcd.tmp.exr", out / ".other.1002.0123abcd.tmp.exr"
+    left, of_another = (
+        out / f".svfr-{hashlib.sha256(name).hexdigest()[:8]}-0123abcd.tmp.exr"
+        for name in (b"shot.1002.exr", b"other.1002.exr")
+    )
     for path in (left, of_another, out / "shot.1001.exr"):
         touch(path)
     plan_output(out / "shot.%04d.exr", FRAMES, "overwrite", plate).make_folders()

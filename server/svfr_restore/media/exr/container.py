@@ -20,6 +20,8 @@ from svfr_restore.media.exr.header import Attribute, PartHeader
 MAGIC = 20000630
 _VERSION, _TILED, _LONG_NAMES, _NON_IMAGE, _MULTIPART = 2, 0x200, 0x400, 0x800, 0x1000
 _LONGEST_NAME = 255
+# Previews and manifests of thousands of objects take some megabytes; a header has a bound before it is read.
+_MOST_ATTRIBUTES, _MOST_ATTRIBUTE_BYTES, _MOST_PARTS = 4096, 64 * 2**20, 1024
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,8 @@ def read_header(path: Path) -> ExrHeader:
                 if not part.attributes:
                     break
                 parts.append(part)
+                if len(parts) > _MOST_PARTS:
+                    raise ValueError("it has more parts than any picture")
             if not multipart:
                 parts[0] = _with_type_from_flags(parts[0], version)
             for part in parts:
@@ -81,13 +85,19 @@ def _check_part(part: PartHeader) -> None:
 
 
 def _with_type_from_flags(part: PartHeader, version: int) -> PartHeader:
-    """Single-part files may leave their type to the version flags; multi-part ones must state it."""
-    if part.has("type"):
-        return part
-    tiled = bool(version & _TILED)
+    """Return a single-part file's header with the type that the version flags say.
+
+    The attribute is optional there, and OpenEXR goes by the flags where the two differ. Multi-part files
+    must state it.
+    """
+    tiled = bool(version & _TILED) and part.has("tiles")
     if version & _NON_IMAGE:
-        return part.with_("type", "string", b"deeptile" if tiled else b"deepscanline")
-    return part.with_("type", "string", b"scanlineimage") if part.has("tiles") and not tiled else part
+        kind = b"deeptile" if tiled else b"deepscanline"
+    else:
+        kind = b"tiledimage" if tiled else b"scanlineimage"
+    if not part.has("type") and (kind == b"tiledimage" or not part.has("tiles")) and not version & _NON_IMAGE:
+        return part
+    return part.with_("type", "string", kind)
 
 
 def _read_part(file: BinaryIO, file_size: int) -> PartHeader:
@@ -99,6 +109,8 @@ def _read_part(file: BinaryIO, file_size: int) -> PartHeader:
             raise ValueError(f"the attribute {name!r} has a negative size")
         if length > file_size:
             raise EOFError
+        if length > _MOST_ATTRIBUTE_BYTES or len(found) >= _MOST_ATTRIBUTES:
+            raise ValueError("its header is larger than any picture's")
         found.append(Attribute(name, kind, _take(file, length)))
     return PartHeader(tuple(found))
 

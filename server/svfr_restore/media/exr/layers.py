@@ -117,6 +117,14 @@ def _channels(planes: Mapping[str, Float32], pixel_type: int) -> tuple[Channel, 
     return tuple(Channel(name, FLOAT if name.startswith("svfr.st.") else pixel_type) for name in planes)
 
 
+def picture_part(name: str, picture: PartHeader, planes: Mapping[str, Float32], pixel_type: int) -> NewPart:
+    """Return a named part of these planes over a picture part's data window, in its colour space."""
+    header = _header(name, picture, picture.data_window, _channels(planes, pixel_type))
+    stated = picture.get("colorInteropID")
+    header = header if stated is None else header.with_("colorInteropID", "string", stated)
+    return new_part(header, planes)
+
+
 def _header(name: str, picture: PartHeader, window: Window, channels: tuple[Channel, ...]) -> PartHeader:
     kept = tuple(a for a in picture.attributes if a.name in (*_SHARED, *_VIEW))
     own = (

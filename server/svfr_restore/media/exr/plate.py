@@ -10,10 +10,20 @@ import OpenImageIO as oiio  # noqa: N813 - the name its documentation uses
 
 from svfr_client.errors import SvfrError
 from svfr_restore.errors import FrameCannotBeRead
+from svfr_restore.media.colour_claims import ColourClaimOfFile
 from svfr_restore.media.exr.container import ChunkReader, ExrHeader, read_header
 from svfr_restore.media.exr.header import PIXEL_BYTES
-from svfr_restore.media.exr.select import RgbChannels, find_rgb
-from svfr_restore.media.plate_base import FilePlate, Float32, FrameShape, PlateFrame
+from svfr_restore.media.exr.select import RgbChannels, find_rgb, other_views
+from svfr_restore.media.plate_base import (
+    ANY_PICTURE,
+    FilePlate,
+    Float32,
+    FrameShape,
+    PictureChoice,
+    PlateFrame,
+)
+from svfr_restore.media.reasons import in_one_line
+from svfr_restore.media.regular_file import require_size
 
 _AP0_INTEROP_ID = "lin_ap0_scene"
 
@@ -26,22 +36,29 @@ class ExrPlate(FilePlate):
 
     kind = "exr"
 
-    def __init__(self, pattern: str) -> None:
+    def __init__(self, pattern: str, chosen: PictureChoice = ANY_PICTURE) -> None:
         super().__init__(pattern)
+        self._chosen = chosen
         header, choice = self._first_readable()
         part = header.parts[choice.part]
         self.display = part.display_window
         self.data_window = part.data_window
         self.pixel_aspect = part.pixel_aspect
         self.sample_bits = _sample_bits(header, choice)
-        self.colour_hint = colour_hint(header, choice)
+        self.colour = ColourClaimOfFile(colour_hint(header, choice))
+        views = other_views(header, choice)
+        if views:
+            text = (
+                f"The plate is stereo; the view {', '.join(views)} is not restored (choose it with --view)."
+            )
+            self.notes = (text,)
 
     def _first_readable(self) -> tuple[ExrHeader, RgbChannels]:
         first_error: SvfrError | None = None
         for frame in self.frames:
             try:
                 header = read_header(self.path(frame))
-                return header, find_rgb(header)
+                return header, find_rgb(header, self._chosen)
             except SvfrError as error:
                 error.frame = frame
                 first_error = first_error or error
@@ -53,7 +70,8 @@ class ExrPlate(FilePlate):
         path = self._existing(frame)
         try:
             header = read_header(path)
-            choice = find_rgb(header)
+            choice = find_rgb(header, self._chosen)
+            require_size(*_stored_size(header, choice), path, frame)
             rgb, alpha = _read_channels(path, choice)
         except SvfrError as error:
             error.frame = frame
@@ -61,7 +79,16 @@ class ExrPlate(FilePlate):
         part = header.parts[choice.part]
         bits = _sample_bits(header, choice)
         return PlateFrame(
-            frame, path, "exr", rgb, alpha, part.data_window, part.display_window, part.pixel_aspect, bits
+            frame,
+            path,
+            "exr",
+            rgb,
+            alpha,
+            part.data_window,
+            part.display_window,
+            part.pixel_aspect,
+            bits,
+            choice=self._chosen,
         )
 
     def probe(self, frame: int) -> FrameShape:
@@ -69,14 +96,16 @@ class ExrPlate(FilePlate):
         path = self._existing(frame)
         try:
             header = read_header(path)
-            choice = find_rgb(header)
+            choice = find_rgb(header, self._chosen)
+            require_size(*_stored_size(header, choice), path, frame)
             with path.open("rb") as file:
                 ChunkReader(file, header).check_complete()
         except SvfrError as error:
             error.frame = frame
             raise
         part = header.parts[choice.part]
-        return FrameShape(part.display_window.width, part.display_window.height, part.pixel_aspect)
+        shown = part.display_window
+        return FrameShape(shown.width, shown.height, part.pixel_aspect, colour_hint(header, choice))
 
 
 def colour_hint(header: ExrHeader, choice: RgbChannels) -> str | None:
@@ -93,6 +122,11 @@ def colour_hint(header: ExrHeader, choice: RgbChannels) -> str | None:
     return stated if stated and stated != "unknown" else None
 
 
+def _stored_size(header: ExrHeader, choice: RgbChannels) -> tuple[int, int, int]:
+    window = header.parts[choice.part].data_window
+    return window.width, window.height, len(header.parts[choice.part].channels)
+
+
 def _sample_bits(header: ExrHeader, choice: RgbChannels) -> int:
     channels = header.parts[choice.part].channels
     return max(8 * PIXEL_BYTES[c.pixel_type] for c in channels if c.name in choice.rgb)
@@ -101,10 +135,12 @@ def _sample_bits(header: ExrHeader, choice: RgbChannels) -> int:
 def _read_channels(path: Path, choice: RgbChannels) -> tuple[Float32, Float32 | None]:
     source = oiio.ImageInput.open(str(path))
     if source is None:
-        raise FrameCannotBeRead(f"The file cannot be opened: {oiio.geterror()}", path=path)
+        raise FrameCannotBeRead(f"The file cannot be opened: {in_one_line(oiio.geterror())}.", path=path)
     try:
         if not source.seek_subimage(choice.part, 0):
-            raise FrameCannotBeRead(f"Part {choice.part} cannot be read: {source.geterror()}", path=path)
+            raise FrameCannotBeRead(
+                f"Part {choice.part} cannot be read: {in_one_line(source.geterror())}.", path=path
+            )
         names = list(source.spec().channelnames)
         wanted = [*choice.rgb, *([choice.alpha] if choice.alpha else [])]
         places = [names.index(name) for name in wanted]
@@ -112,7 +148,7 @@ def _read_channels(path: Path, choice: RgbChannels) -> tuple[Float32, Float32 | 
         pixels = source.read_image(choice.part, 0, begin, max(places) + 1, oiio.FLOAT)
         if pixels is None:
             raise FrameCannotBeRead(
-                f"The pixels cannot be decoded: {source.geterror()}",
+                f"The pixels cannot be decoded: {in_one_line(source.geterror())}.",
                 path=path,
                 remedy="Render or copy the file again.",
             )

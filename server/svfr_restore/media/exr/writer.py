@@ -15,6 +15,7 @@ import struct
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -24,10 +25,17 @@ from svfr_restore.errors import OutputEqualsPlate, RestoredPixelsAreNotFinite
 from svfr_restore.media.atomic import whole_file
 from svfr_restore.media.exr.container import Chunk, ChunkReader, ExrFileWriter, ExrHeader, read_header
 from svfr_restore.media.exr.header import FLOAT, HALF, PartHeader, as_multipart
-from svfr_restore.media.exr.layers import Layers, NewPart, layer_parts, new_part, picture_header
+from svfr_restore.media.exr.layers import (
+    Layers,
+    NewPart,
+    layer_parts,
+    new_part,
+    picture_header,
+    picture_part,
+)
 from svfr_restore.media.exr.recode import decode_rows
 from svfr_restore.media.exr.restored import RestoredPart, restore_part
-from svfr_restore.media.exr.select import OWN_PARTS, find_rgb
+from svfr_restore.media.exr.select import OWN_PARTS, RgbChannels, find_rgb
 from svfr_restore.media.plate_base import PlateFrame
 from svfr_restore.media.window import Window
 
@@ -74,11 +82,12 @@ def write_restored(
         if plate_frame.kind == "exr":
             header = read_header(plate_frame.path)
             reader = ChunkReader(stack.enter_context(plate_frame.path.open("rb")), header)
-            new = _from_exr(header, reader, rgb, changed, layers)
+            choice = find_rgb(header, plate_frame.choice)
+            new = _from_exr(header, reader, choice, rgb, changed, layers)
         else:
             new = _from_pixels(plate_frame, rgb, changed, layers, interop_id)
         new = new.signed(provenance or {})
-        with whole_file(out_path, _check_written) as scratch:
+        with whole_file(out_path, partial(_check_written, picture=new.picture)) as scratch:
             _write(scratch, new)
     for note in new.notes:
         log.warning("frame %d: %s", plate_frame.frame, note)
@@ -132,14 +141,21 @@ def _check_arguments(
 
 
 def _from_exr(
-    header: ExrHeader, reader: ChunkReader, rgb: Float32, changed: Mask, layers: Layers | None
+    header: ExrHeader,
+    reader: ChunkReader,
+    choice: RgbChannels,
+    rgb: Float32,
+    changed: Mask,
+    layers: Layers | None,
 ) -> _NewFile:
-    choice = find_rgb(header)
     part = header.parts[choice.part]
-    restored = restore_part(reader, header, choice, rgb, changed)
+    if choice.is_grey:
+        restored, grey_rgb = RestoredPart(part, {}), [_grey_as_rgb(part, choice, rgb)]
+    else:
+        restored, grey_rgb = restore_part(reader, header, choice, rgb, changed), []
     rgb_types = {c.pixel_type for c in part.channels if c.name in choice.rgb}
     pixel_type = FLOAT if FLOAT in rgb_types else HALF
-    extra = layer_parts(layers, part, pixel_type) if layers else []
+    extra = grey_rgb + (layer_parts(layers, part, pixel_type) if layers else [])
     kept = [
         i for i, p in enumerate(header.parts) if not (header.is_multipart and p.text("name") in OWN_PARTS)
     ]
@@ -148,7 +164,7 @@ def _from_exr(
     if extra and not header.is_multipart:
         parts = [as_multipart(p, "rgba") for p in parts]
     if extra or restored.is_whole:  # no ACES container (SMPTE ST 2065-4) holds other parts or compression
-        parts = [p.without(_ACES_FLAG) for p in parts]
+        parts = [_without_aces_flag(p) for p in parts]
     return _NewFile(
         (*parts, *(e.header for e in extra)),
         numbers[choice.part],
@@ -156,6 +172,21 @@ def _from_exr(
         _merged(reader, numbers, choice.part, restored, extra),
         restored.notes,
     )
+
+
+def _without_aces_flag(part: PartHeader) -> PartHeader:
+    """Take the container flag away, which was the file's only word on its colour, and say it otherwise."""
+    if not part.has(_ACES_FLAG):
+        return part
+    stated = part.has("colorInteropID") or struct.unpack("<i", (part.get(_ACES_FLAG) or bytes(4))[:4])[0] != 1
+    bare = part.without(_ACES_FLAG)
+    return bare if stated else bare.with_("colorInteropID", "string", b"lin_ap0_scene")
+
+
+def _grey_as_rgb(part: PartHeader, choice: RgbChannels, rgb: Float32) -> NewPart:
+    """Return a part of R, G and B beside a black-and-white picture, which stays as it is."""
+    pixel_type = next(c.pixel_type for c in part.channels if c.name == choice.red)
+    return picture_part("svfr_rgb", part, {name: rgb[..., i] for i, name in enumerate("RGB")}, pixel_type)
 
 
 def _merged(
@@ -192,9 +223,7 @@ def _from_pixels(
     )
     if interop_id:
         header = header.with_("colorInteropID", "string", interop_id.encode())
-    if frame.fps:
-        rate = struct.pack("<iI", frame.fps.numerator, frame.fps.denominator)
-        header = header.with_("framesPerSecond", "rational", rate)
+    header = _tagged(header, frame)
     merged = np.where(changed[..., None], rgb, frame.rgb)
     planes = {name: merged[..., i] for i, name in enumerate("RGB")}
     if frame.alpha is not None:
@@ -205,6 +234,20 @@ def _from_pixels(
     return _NewFile(tuple(p.header for p in parts), 0, bool(extra), _chunks_of(parts, 0))
 
 
+def _tagged(header: PartHeader, frame: PlateFrame) -> PartHeader:
+    """Return the header with what a still or movie said of itself, in EXR's standard attributes."""
+    if frame.fps:
+        rate = struct.pack("<iI", frame.fps.numerator, frame.fps.denominator)
+        header = header.with_("framesPerSecond", "rational", rate)
+    tags = frame.tags
+    if tags.timecode is not None:
+        header = header.with_("timeCode", "timecode", struct.pack("<II", tags.timecode.bits(), 0))
+    for name, text in (("reelName", tags.reel), ("owner", tags.owner), ("capDate", tags.captured)):
+        if text:
+            header = header.with_(name, "string", text.encode())
+    return header
+
+
 def _write(path: Path, new: _NewFile) -> None:
     with path.open("wb") as file:
         writer = ExrFileWriter(file, new.parts, new.is_multipart)
@@ -213,12 +256,11 @@ def _write(path: Path, new: _NewFile) -> None:
         writer.finish()
 
 
-def _check_written(path: Path) -> None:
-    """Open the finished file as any reader would and decode a line of the picture."""
+def _check_written(path: Path, picture: int) -> None:
+    """Open the finished file as any reader would and decode a line of the picture's part."""
     header = read_header(path)
-    choice = find_rgb(header)
     with path.open("rb") as file:
         ChunkReader(file, header).check_complete()
-    part = header.parts[choice.part]
+    part = header.parts[picture]
     window = part.data_window
-    decode_rows(path, choice.part, part, Window(window.x, window.bottom - 1, window.width, 1))
+    decode_rows(path, picture, part, Window(window.x, window.bottom - 1, window.width, 1))

@@ -152,8 +152,8 @@ def test_a_deep_picture_is_refused(tmp_path: Path) -> None:
 
 
 def test_luminance_chroma_files_have_no_rgb(tmp_path: Path) -> None:
-    write_plate(tmp_path / "p.exr", {"Y": np.ones((8, 30), "f2")})
-    with pytest.raises(FrameHasNoRgb, match="it has Y"):
+    write_plate(tmp_path / "p.exr", dict.fromkeys(("Y", "RY", "BY"), np.ones((8, 30), "f2")))
+    with pytest.raises(FrameHasNoRgb, match="it has BY, RY, Y"):
         open_plate(tmp_path / "p.exr")
 
 

@@ -1,0 +1,94 @@
+"""What a file states about its colour, as a Color Interop ID: one table, read the same for every format.
+
+A statement that is in none of these rows is not guessed from: the job has to name the space, and the words
+of the file are in the error. Codes are those of ITU-T H.273, which PNG (cICP) and movies share.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+UNSPECIFIED = 2
+_REC709, _REC2020, _P3_D65 = 1, 9, 12
+_SDR_VIDEO = (1, 6, 14, 15)
+_LINEAR, _SRGB, _PQ, _HLG, _GAMMA22 = 8, 13, 16, 18, 4
+_REC2020_MATRICES = (9, 10)
+
+# (ColourPrimaries, TransferCharacteristics) -> Color Interop ID
+CICP: Mapping[tuple[int, int], str] = {
+    **{(_REC709, transfer): "g24_rec709_display" for transfer in _SDR_VIDEO},
+    (_REC709, _GAMMA22): "g22_rec709_scene",
+    (_REC709, _LINEAR): "lin_rec709_scene",
+    (_REC709, _SRGB): "srgb_rec709_display",
+    **{(_REC2020, transfer): "g24_rec2020_display" for transfer in _SDR_VIDEO},
+    (_REC2020, _LINEAR): "lin_rec2020_scene",
+    (_REC2020, _PQ): "pq_rec2020_display",
+    (_REC2020, _HLG): "hlg_rec2020_display",
+    (_P3_D65, _LINEAR): "lin_p3d65_scene",
+    (_P3_D65, _SRGB): "srgb_p3d65_display",
+    (_P3_D65, _PQ): "pq_p3d65_display",
+}
+# What the description of an ICC profile begins with -> Color Interop ID
+ICC_PROFILES: Mapping[str, str] = {
+    "srgb": "srgb_rec709_scene",
+    "display p3": "srgb_p3d65_scene",
+    "linear srgb": "lin_rec709_scene",
+}
+# PNG's gAMA in units of 1/100000 -> Color Interop ID, with the primaries of Rec.709
+PNG_GAMMA: Mapping[int, str] = {
+    100000: "lin_rec709_scene",
+    55556: "g18_rec709_scene",
+    45455: "g22_rec709_scene",
+    41667: "g24_rec709_scene",
+}
+# PNG's cHRM of Rec.709 (white, red, green, blue; x and y) in units of 1/100000, and how far others may be
+_REC709_CHROMATICITIES = (31270, 32900, 64000, 33000, 30000, 60000, 15000, 6000)
+_CHROMATICITY_TOLERANCE = 200
+
+
+@dataclass(frozen=True)
+class ColourClaimOfFile:
+    """What a file states: the space, None when it has no name here, and the statement in words.
+
+    ``words`` is empty for a file that states nothing.
+    """
+
+    interop_id: str | None = None
+    words: str = ""
+
+
+NOTHING = ColourClaimOfFile()
+
+
+def of_codes(primaries: int, transfer: int, matrix: int = UNSPECIFIED) -> ColourClaimOfFile:
+    """Return the claim of a stream's or cICP chunk's codes.
+
+    Video that says nothing is Rec.709. Primaries that are left out follow from the matrix, or from a
+    transfer that one system alone has (PQ and HLG: Rec.2020).
+    """
+    words = f"the primaries {primaries} and the transfer {transfer} of ITU-T H.273"
+    if primaries in (0, UNSPECIFIED):
+        is_wide = matrix in _REC2020_MATRICES or transfer in (_PQ, _HLG)
+        primaries = _REC2020 if is_wide else _REC709
+    if transfer in (0, UNSPECIFIED):
+        transfer = 1
+    return ColourClaimOfFile(CICP.get((primaries, transfer)), words)
+
+
+def of_icc_description(description: str) -> ColourClaimOfFile:
+    """Return the claim of an embedded ICC profile by the name it gives itself."""
+    wanted = description.casefold().strip()
+    found = next((space for name, space in ICC_PROFILES.items() if wanted.startswith(name)), None)
+    return ColourClaimOfFile(found, f"the ICC profile {description.strip()[:80]!r}")
+
+
+def of_gamma(gamma: int, chromaticities: tuple[int, ...] | None) -> ColourClaimOfFile:
+    """Return the claim of PNG's gAMA and cHRM chunks, in units of 1/100000."""
+    words = f"a gamma of {gamma / 100000:g}"
+    if chromaticities is not None:
+        pairs = zip(chromaticities, _REC709_CHROMATICITIES, strict=True)
+        if any(abs(a - b) > _CHROMATICITY_TOLERANCE for a, b in pairs):
+            return ColourClaimOfFile(None, f"{words} and primaries of its own")
+    nearest = min(PNG_GAMMA, key=lambda known: abs(known - gamma))
+    return ColourClaimOfFile(PNG_GAMMA[nearest] if abs(nearest - gamma) <= 10 else None, words)

@@ -1,0 +1,68 @@
+"""SMPTE time codes: their text, counting on from one frame to the next, and the bits of EXR's attribute."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from fractions import Fraction
+
+_TEXT = re.compile(r"(\d{1,2})[:.](\d{2})[:.](\d{2})([:;.,])(\d{2,3})")
+_DAY_HOURS = 24
+_DROPPED_A_MINUTE = 2  # at 30000/1001; twice as many at 60000/1001
+
+
+@dataclass(frozen=True)
+class Timecode:
+    """A time of day; ``frames`` counts within the second, at the movie's rate rounded up."""
+
+    hours: int
+    minutes: int
+    seconds: int
+    frames: int
+    is_drop_frame: bool = False
+
+    @classmethod
+    def parse(cls, text: str) -> Timecode | None:
+        """Read ``01:02:03:04``, with ``;`` for drop frame; None for anything else."""
+        found = _TEXT.fullmatch(text.strip())
+        if found is None:
+            return None
+        hours, minutes, seconds, mark, frames = found.groups()
+        return cls(int(hours), int(minutes), int(seconds), int(frames), mark in ";,")
+
+    def plus(self, count: int, rate: Fraction) -> Timecode:
+        """Return the time code ``count`` frames later, past midnight if need be."""
+        a_second = -(-rate.numerator // rate.denominator)
+        dropped = _DROPPED_A_MINUTE * (a_second // 30) if self.is_drop_frame else 0
+        total = ((self.hours * 60 + self.minutes) * 60 + self.seconds) * a_second + self.frames + count
+        if dropped:
+            minutes = self.hours * 60 + self.minutes
+            total = _with_drops(total - dropped * (minutes - minutes // 10), a_second, dropped)
+        total %= _DAY_HOURS * 3600 * a_second
+        seconds, frames = divmod(total, a_second)
+        return replace(
+            self,
+            hours=seconds // 3600,
+            minutes=seconds // 60 % 60,
+            seconds=seconds % 60,
+            frames=frames,
+        )
+
+    def bits(self) -> int:
+        """Return the time and flags of EXR's timeCode attribute (SMPTE 12M, packed for 30 frames or fewer).
+
+        Faster rates count pairs of frames, as the standard does.
+        """
+        frames = self.frames if self.frames < 40 else self.frames // 2
+        packed = 0
+        for shift, value in ((0, frames), (8, self.seconds), (16, self.minutes), (24, self.hours)):
+            packed |= (value // 10 << 4 | value % 10) << shift
+        return packed | (0x40 if self.is_drop_frame else 0)
+
+
+def _with_drops(count: int, a_second: int, dropped: int) -> int:
+    """Return the number that a count of real frames has once the dropped numbers are passed over."""
+    a_minute, ten_minutes = a_second * 60 - dropped, a_second * 600 - 9 * dropped
+    tens, rest = divmod(count, ten_minutes)
+    extra = dropped * ((rest - dropped) // a_minute) if rest > dropped else 0
+    return count + 9 * dropped * tens + extra

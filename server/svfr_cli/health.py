@@ -83,6 +83,20 @@ def models() -> Finding:
     return Finding("models", OK, ", ".join(m.name for m in found))
 
 
+def face_finders() -> Finding:
+    """MediaPipe's face finders are installed; without them only upright frontal faces are found."""
+    from svfr_restore.faces.model_files import SHA256, installed_file, models_folder
+
+    try:
+        missing = [name for name in SHA256 if installed_file(name) is None]
+    except SvfrError as error:
+        return Finding("faces", FAULT, f"{error.path}: {error.message}", error.remedy)
+    if missing:
+        detail = f"not installed: {', '.join(missing)}; only upright frontal faces are found"
+        return Finding("faces", NOTE, detail, "Run svfr install faces.")
+    return Finding("faces", OK, str(models_folder()))
+
+
 def server() -> Finding:
     """Whether a local server answers; none is no fault, for ``svfr restore`` starts one."""
     from svfr_client.client import Client
@@ -138,6 +152,7 @@ CHECKS: tuple[Callable[[], Finding], ...] = (
     torch_device,
     colour,
     models,
+    face_finders,
     server,
     openfx,
     *SERVICE_CHECKS,

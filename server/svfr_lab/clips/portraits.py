@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from svfr_lab.clips.errors import PortraitListInvalid
-from svfr_restore.faces.detector import FaceDetector
+from svfr_restore.faces.hog import HogDetector
 from svfr_restore.media.atomic import whole_file
 
 FORMAT, VERSION = "svfr-portraits", 1
@@ -93,7 +93,7 @@ def list_portraits(root: Path) -> PortraitList:
     Where ``root`` has clones of the :data:`PUBLISHED` repositories only their pictures of one size count, so
     that no person comes twice. Raises PortraitListInvalid when there is none.
     """
-    detector = FaceDetector()
+    detector = HogDetector()
     found: dict[str, Portrait] = {}
     folders = [root / source["repository"].split("/")[1] / _PUBLISHED_FOLDER for source in PUBLISHED]
     folders = [folder for folder in folders if folder.is_dir()] or [root]

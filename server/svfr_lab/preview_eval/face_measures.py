@@ -19,7 +19,7 @@ from svfr.eight_bit import eight_bit
 from svfr_lab.metrics.detail import detail
 from svfr_lab.metrics.landmarks import landmark_error
 from svfr_restore.faces.box import FaceBox
-from svfr_restore.faces.detector import FaceDetector
+from svfr_restore.faces.hog import HogDetector
 from svfr_restore.faces.landmarks import FivePointFinder
 
 Clip: TypeAlias = NDArray[np.float32]
@@ -85,7 +85,7 @@ class FaceMeasures:
 
     def __init__(self, embedder: Embedder | None) -> None:
         self.embedder = embedder
-        self._finder, self._detector = FivePointFinder(), FaceDetector()
+        self._finder, self._detector = FivePointFinder(), HogDetector()
 
     def names(self) -> list[str]:
         """Return the names of the figures that are taken."""

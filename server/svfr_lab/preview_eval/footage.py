@@ -21,7 +21,7 @@ from svfr.eight_bit import eight_bit
 from svfr_lab.clips.code_plate import CodePlate
 from svfr_lab.errors import RealFootageIsUnusable
 from svfr_restore.faces.box import FaceBox
-from svfr_restore.faces.detector import FaceDetector
+from svfr_restore.faces.hog import HogDetector
 from svfr_restore.faces.landmarks import FivePointFinder
 
 Clip: TypeAlias = NDArray[np.float32]
@@ -68,7 +68,7 @@ def film_footage(
     """
     plate = CodePlate.open(path, space, None)
     numbers = list(plate.plate.frames)
-    detector = FaceDetector()
+    detector = HogDetector()
     found: list[RealWindow] = []
     for index, start in enumerate(range(0, len(numbers) - frames + 1, frames)):
         if index >= most_windows:
@@ -93,7 +93,7 @@ def photo_footage(crop_px: int, frames: int, cuts: int) -> Footage:
     Every window is another path of the same square over the same still: nothing moves in the face itself.
     """
     photo = skimage.data.astronaut().astype(np.float32) / np.float32(255)
-    boxes = FaceDetector().detect(eight_bit(photo))
+    boxes = HogDetector().detect(eight_bit(photo))
     if not boxes:
         raise RealFootageIsUnusable("No face was found in the photo.", remedy="Measure on a film instead.")
     face = boxes[0]

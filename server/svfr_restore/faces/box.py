@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from svfr_restore.media.window import Window
 
@@ -36,6 +36,10 @@ class FaceBox:
     def of_window(cls, window: Window) -> FaceBox:
         """Return a window as a box that is certain."""
         return cls(float(window.x), float(window.y), float(window.width), float(window.height))
+
+    def with_score(self, score: float) -> FaceBox:
+        """Return the same rectangle with another score."""
+        return replace(self, score=score)
 
     def overlap(self, other: FaceBox) -> float:
         """Return intersection over union, 0..1."""

@@ -1,38 +1,40 @@
-"""Frontal faces by dlib's histogram-of-gradients detector, which carries its own weights (Boost licence).
+"""Faces on single frames: what dlib's HOG detector and MediaPipe's BlazeFace find together.
 
-It finds faces of 80 px and more, so small pictures are enlarged before; its cost grows with the pixels
-(about 0.1 s for 1920 x 1080 on one core), so large ones are reduced first and looked at closely only when
-nothing was found.
+HOG finds upright frontal faces of 80 px and more. BlazeFace, where its file is installed, finds small,
+blurred, turned and half covered ones as well. Its boxes are brought to HOG's convention and its scores to
+HOG's scale, so that a track may be seen now by one and now by the other. Where neither finds anything a
+picture is looked at in smaller tiles. Without the file HOG works alone.
 """
 
 from __future__ import annotations
 
-import cv2
-import dlib
+from collections.abc import Iterable
+
 import numpy as np
 from numpy.typing import NDArray
 
-from svfr.luma import LUMA_601
 from svfr_restore.errors import PictureArrayDoesNotFit
+from svfr_restore.faces.blaze_face import BlazeFace
 from svfr_restore.faces.box import FaceBox
-
-# The longer side at which a picture is looked at first, and once more if that found nothing.
-WORKING_PX = 1920
-CLOSE_PX = 3840
-# Pictures up to this size are enlarged, to this factor at most: enlarging finds faces from 40 px on.
-SMALL_PX = 480
-MOST_ENLARGED = 2.0
-# Boxes below this score are dropped. HOG scores of real frontal faces lie above about 0.3.
-LEAST_SCORE = 0.0
+from svfr_restore.faces.hog import HogDetector
+from svfr_restore.faces.model_files import DETECTOR, installed_file
 
 Image = NDArray[np.uint8]
 
+# Two boxes are one face when this part of the smaller one lies in the larger one, or the middle of it does.
+SAME_FACE = 0.5
+
 
 class FaceDetector:
-    """Finds upright faces on single frames. Building one takes about 0.1 s; it keeps no state."""
+    """Finds faces on single frames. Building one takes about 0.1 s; it keeps no state.
+
+    Raises FaceModelIsDamaged for an installed file that is not the one it should be.
+    """
 
     def __init__(self) -> None:
-        self._find = dlib.get_frontal_face_detector()
+        self._hog = HogDetector()
+        file = installed_file(DETECTOR)
+        self._blaze = None if file is None else BlazeFace(file)
 
     def detect(
         self, rgb_u8: Image, origin_x: float = 0.0, origin_y: float = 0.0, pixel_aspect: float = 1.0
@@ -47,32 +49,39 @@ class FaceDetector:
                 f"Faces are sought on an array of shape {rgb_u8.shape} and type {rgb_u8.dtype}.",
                 remedy="Pass (H, W, 3) uint8 code values.",
             )
-        height, width = rgb_u8.shape[:2]
-        longer = max(width * pixel_aspect, float(height))
-        luma = _luma(rgb_u8)
-        boxes: list[FaceBox] = []
-        for scale in _scales(longer):
-            boxes = self._detect_scaled(luma, scale * pixel_aspect, scale)
-            if boxes:
-                break
+        boxes = self._boxes(rgb_u8, pixel_aspect)
         return [
             FaceBox(origin_x + box.x, origin_y + box.y, box.width, box.height, box.score) for box in boxes
         ]
 
-    def _detect_scaled(self, luma: Image, scale_x: float, scale_y: float) -> list[FaceBox]:
-        height, width = luma.shape
-        size = (max(1, round(width * scale_x)), max(1, round(height * scale_y)))
-        if size != (width, height):
-            shrinks = scale_x < 1 and scale_y <= 1
-            resized = cv2.resize(luma, size, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
-            luma = resized.astype(np.uint8, copy=False)
-        rectangles, scores, _ = self._find.run(luma, 0, LEAST_SCORE)
-        across, down = width / size[0], height / size[1]
-        found = [
-            FaceBox(r.left() * across, r.top() * down, r.width() * across, r.height() * down, float(score))
-            for r, score in zip(rectangles, scores, strict=True)
-        ]
-        return sorted(found, key=lambda box: -box.score)
+    def _boxes(self, rgb_u8: Image, pixel_aspect: float) -> list[FaceBox]:
+        found = self._hog.detect(rgb_u8, pixel_aspect)
+        if self._blaze is None:
+            return found
+        both = united(found, self._blaze.look(rgb_u8, pixel_aspect))
+        return both or self._blaze.close_look(rgb_u8, pixel_aspect)
+
+
+def united(first: Iterable[FaceBox], second: Iterable[FaceBox]) -> list[FaceBox]:
+    """Return the faces of two finders, best score first.
+
+    A face that both found has the first one's box and the higher score.
+    """
+    found = list(first)
+    for box in sorted(second, key=lambda each: -each.score):
+        same = next((place for place, one in enumerate(found) if is_same_face(one, box)), None)
+        if same is None:
+            found.append(box)
+        else:
+            found[same] = found[same].with_score(max(found[same].score, box.score))
+    return sorted(found, key=lambda box: -box.score)
+
+
+def is_same_face(one: FaceBox, other: FaceBox) -> bool:
+    """Return whether so much of the smaller box lies in the larger one that both are one face's."""
+    across = min(one.x + one.width, other.x + other.width) - max(one.x, other.x)
+    down = min(one.y + one.height, other.y + other.height) - max(one.y, other.y)
+    return across > 0 and down > 0 and across * down >= SAME_FACE * min(one.area, other.area)
 
 
 def detection_stride(frame_count: int, most_detections: int = 400, most_stride: int = 5) -> int:
@@ -81,16 +90,3 @@ def detection_stride(frame_count: int, most_detections: int = 400, most_stride: 
     Boxes between are interpolated by the track. SVFR's published code looks at every fifth.
     """
     return max(1, min(most_stride, -(-frame_count // most_detections)))
-
-
-def _scales(longer_px: float) -> list[float]:
-    """Return the factors at which a picture is looked at, in turn until a face is found."""
-    if longer_px <= SMALL_PX:
-        return [MOST_ENLARGED]
-    first = min(1.0, WORKING_PX / longer_px)
-    close = min(MOST_ENLARGED, CLOSE_PX / longer_px)
-    return [first, close] if close > 1.2 * first else [first]
-
-
-def _luma(rgb: Image) -> Image:
-    return cv2.transform(np.ascontiguousarray(rgb), LUMA_601[None])  # type: ignore[return-value]

@@ -1,0 +1,1 @@
+"""Finding faces: how many are seen, how many are invented, and what it costs."""

@@ -1,0 +1,212 @@
+"""How many faces the finders see: HOG alone, and together with BlazeFace, in one run.
+
+``python -m benchmarks.faces.finders --portraits FOLDER`` pastes portraits of that folder, or rendered heads
+without it, into pictures of 960 x 540 pixels, up to five of one size in each, and degrades them as a whole. A
+face counts as found when the middle of a box lies within half a face of its own and its side between 0.45
+and 2.2 times its own; its own is what HOG finds in the undegraded portrait. False finds are counted on
+pictures without faces: pieces of scikit-image's photographs and rendered backgrounds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+import cv2
+import numpy as np
+import skimage
+from numpy.typing import NDArray
+from PIL import Image
+
+from svfr.eight_bit import eight_bit
+from svfr_lab.degradation.basic import EVALUATION
+from svfr_lab.degradation.degrade import Recipe, degrade
+from svfr_lab.degradation.registry import FILM, RICH
+from svfr_lab.heads.backgrounds import background_bank
+from svfr_lab.heads.renderer import FaceRenderer
+from svfr_restore.faces.box import FaceBox
+from svfr_restore.faces.detector import FaceDetector
+from svfr_restore.faces.hog import HogDetector
+from svfr_restore.faces.tracks import SURE_SCORE
+
+Picture = NDArray[np.uint8]
+
+SIZES_PX = (24, 40, 64, 100, 200)
+WIDTH, HEIGHT = 960, 540
+_MOST_IN_A_PICTURE = 5
+_PORTRAIT_IN_FACES = 2.2
+_CONDITIONS = ("clean", "bfr", "film", "rich", "tilted 30", "tilted 60", "eyes covered", "mouth covered")
+_RECIPES: Mapping[str, Recipe] = {"bfr": EVALUATION, "film": FILM, "rich": RICH}
+_PHOTOS = ("brick", "cat", "chelsea", "coffee", "coins", "grass", "gravel", "moon", "page", "rocket", "text")
+_FALSE_SIZE = (640, 360)
+
+
+@dataclass(frozen=True)
+class Portrait:
+    """A picture of one face and the box that HOG finds in it."""
+
+    picture: Picture
+    box: FaceBox
+
+    def at_size(self, side_px: int) -> Picture:
+        """Return the square around the face, whose box has so many pixels a side."""
+        half = _PORTRAIT_IN_FACES / 2 * self.box.width
+        scale = side_px / self.box.width
+        out = round(_PORTRAIT_IN_FACES * side_px)
+        shift = [-scale * (self.box.centre_x - half), -scale * (self.box.centre_y - half)]
+        matrix = np.array([[scale, 0.0, shift[0]], [0.0, scale, shift[1]]])
+        blurred = cv2.GaussianBlur(self.picture, (0, 0), 0.4 / scale) if scale < 0.8 else self.picture
+        return np.asarray(
+            cv2.warpAffine(blurred, matrix, (out, out), borderMode=cv2.BORDER_REPLICATE), np.uint8
+        )
+
+
+def portraits(folder: Path | None, count: int) -> list[Portrait]:
+    """Return portraits whose one face HOG finds: of a folder, else rendered."""
+    if folder is None:
+        renderer = FaceRenderer(256, background_bank(seed=11, count=8))
+        pictures = [renderer.render_clip(40_000_000 + seed, 1).frames[0] for seed in range(count)]
+        renderer.close()
+    else:
+        files = sorted(folder.glob("*.jpg"))[:count]
+        pictures = [_read(file) for file in files]
+    hog = HogDetector()
+    found = [(picture, hog.detect(picture)) for picture in pictures]
+    return [Portrait(picture, boxes[0]) for picture, boxes in found if len(boxes) == 1]
+
+
+def places(side_px: int) -> list[tuple[int, int]]:
+    """Return where the middles of the faces of one picture lie, spread over its width."""
+    room = _PORTRAIT_IN_FACES * side_px
+    count = min(_MOST_IN_A_PICTURE, int(WIDTH // room))
+    across = (np.arange(count) + 0.5) * WIDTH / count
+    down = HEIGHT / 2 + np.array([-0.7, 0.6, -0.3, 0.8, 0.1])[:count] * (HEIGHT - room) / 2
+    return [(round(x), round(y)) for x, y in zip(across, down, strict=True)]
+
+
+def pasted(people: list[Portrait], side_px: int, condition: str, index: int, background: Picture) -> Picture:
+    """Return one picture with a person at each of its places."""
+    rng = np.random.default_rng([5, side_px, index])
+    canvas = np.array(cv2.resize(background, (WIDTH, HEIGHT)), np.uint8)
+    for (x, y), person in zip(places(side_px), people, strict=False):
+        face = _changed(person.at_size(side_px), condition, rng)
+        top, left = y - face.shape[0] // 2, x - face.shape[1] // 2
+        canvas[top : top + face.shape[0], left : left + face.shape[1]] = face
+    if condition in _RECIPES:
+        codes = canvas[None].astype(np.float32) / np.float32(255)
+        canvas = eight_bit(degrade(codes, frozenset({"bfr"}), rng, _RECIPES[condition]).lq[0])
+    return np.ascontiguousarray(canvas)
+
+
+def _changed(face: Picture, condition: str, rng: np.random.Generator) -> Picture:
+    """Return a square picture of a face turned in its plane, or with a part of it covered."""
+    side = face.shape[0]
+    if condition.startswith("tilted"):
+        angle = float(condition.split()[1]) * (1 if rng.random() < 0.5 else -1)
+        matrix = cv2.getRotationMatrix2D((side / 2, side / 2), angle, 1.0)
+        turned = cv2.warpAffine(face, matrix, (side, side), borderMode=cv2.BORDER_REFLECT)
+        return np.asarray(turned, np.uint8)
+    if condition.endswith("covered"):
+        face = face.copy()
+        rows = (0.38, 0.5) if condition.startswith("eyes") else (0.58, 0.72)
+        face[round(rows[0] * side) : round(rows[1] * side), round(0.22 * side) : round(0.78 * side)] = (
+            rng.integers(30, 200, 3)
+        )
+    return face
+
+
+def is_found(boxes: list[FaceBox], place: tuple[int, int], side: int) -> bool:
+    """Return whether one of the boxes is that of the face."""
+    return any(
+        max(abs(box.centre_x - place[0]), abs(box.centre_y - place[1])) < side / 2
+        and 0.45 < (box.area**0.5) / side < 2.2
+        for box in boxes
+    )
+
+
+def without_faces(count: int) -> Iterator[Picture]:
+    """Yield pictures that show no face."""
+    rng = np.random.default_rng(8)
+    folder = Path(skimage.__file__).parent / "data"
+    photos = [_read(path) for name in _PHOTOS for path in sorted(folder.glob(f"{name}.*"))]
+    backgrounds = background_bank(seed=13, count=max(1, count // 5))
+    for index in range(count):
+        if index % 5 == 0:
+            yield np.ascontiguousarray(cv2.resize(backgrounds[index // 5], _FALSE_SIZE)).astype(np.uint8)
+            continue
+        photo = photos[int(rng.integers(len(photos)))]
+        share = rng.uniform(0.3, 1.0)
+        height, width = (max(8, int(side * share)) for side in photo.shape[:2])
+        top, left = rng.integers(photo.shape[0] - height + 1), rng.integers(photo.shape[1] - width + 1)
+        piece = cv2.resize(photo[top : top + height, left : left + width], _FALSE_SIZE)
+        yield np.ascontiguousarray(piece[:, :: rng.choice([-1, 1])], np.uint8)
+
+
+def _read(path: Path) -> Picture:
+    with Image.open(path) as picture:
+        return np.asarray(picture.convert("RGB"), np.uint8)
+
+
+def main() -> None:
+    """Print the shares of faces found, the false finds, and the time a frame takes."""
+    parser = argparse.ArgumentParser(description="Measure the face finders.")
+    parser.add_argument("--portraits", type=Path, help="a folder of portraits, JPEG; else heads are rendered")
+    parser.add_argument("--pictures", type=int, default=12, help="pictures of each size and condition")
+    parser.add_argument("--conditions", nargs="*", default=_CONDITIONS)
+    parser.add_argument("--without", type=int, default=500, help="pictures without a face")
+    asked = parser.parse_args()
+    cv2.setNumThreads(1)
+    finders: Mapping[str, HogDetector | FaceDetector] = {"HOG": HogDetector(), "together": FaceDetector()}
+    people = portraits(asked.portraits, 5 * asked.pictures)
+    backgrounds = background_bank(seed=12, count=16)
+    print(f"{len(people)} people; found, %, at {', '.join(map(str, SIZES_PX))} px")
+    for condition in asked.conditions:
+        hits: dict[tuple[str, int], list[bool]] = {}
+        for side in SIZES_PX:
+            for index in range(asked.pictures):
+                there = places(side)
+                some = [people[(5 * index + place) % len(people)] for place in range(len(there))]
+                picture = pasted(some, side, condition, index, backgrounds[index % len(backgrounds)])
+                for name, finder in finders.items():
+                    boxes = finder.detect(picture)
+                    hits.setdefault((name, side), []).extend(is_found(boxes, place, side) for place in there)
+        for name in finders:
+            shares = " ".join(f"{100 * np.mean(hits[name, side]):5.0f}" for side in SIZES_PX)
+            print(f"{condition:<14}{name:<10}{shares}", flush=True)
+    _false_finds(finders, asked.without)
+    _speed(finders)
+
+
+def _false_finds(finders: Mapping[str, HogDetector | FaceDetector], count: int) -> None:
+    scores: dict[str, list[float]] = {name: [] for name in finders}
+    for picture in without_faces(count):
+        for name, finder in finders.items():
+            scores[name] += [box.score for box in finder.detect(picture)]
+    for name, found in scores.items():
+        sure = sum(score >= SURE_SCORE for score in found)
+        print(f"{name}: {len(found)} false finds in {count} pictures, {sure} of them sure", flush=True)
+
+
+def _speed(finders: Mapping[str, HogDetector | FaceDetector]) -> None:
+    """Print processor milliseconds a frame, the median of turns; a face is in the picture."""
+    face = cv2.resize(skimage.data.astronaut()[:300, 80:380], (300, 300))
+    for width, height in ((1920, 1080), (3840, 2160)):
+        plate = np.full((height, width, 3), 90, np.uint8)
+        plate[200:500, 900:1200] = face
+        spent: dict[str, list[float]] = {name: [] for name in finders}
+        for _ in range(4):
+            for name, finder in finders.items():
+                started = time.process_time()
+                finder.detect(plate)
+                spent[name].append(1000 * (time.process_time() - started))
+        medians = {name: float(np.median(times[1:])) for name, times in spent.items()}
+        ratios = [f"{b / a:.2f}" for a, b in pairwise(medians.values())]
+        print(f"{width} x {height}: " + ", ".join(f"{n} {ms:.0f} ms" for n, ms in medians.items()), ratios)
+
+
+if __name__ == "__main__":
+    main()

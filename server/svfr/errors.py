@@ -23,7 +23,7 @@ class ModelSpecInvalid(SvfrError):
         super().__init__(
             "The model description is not valid: " + "; ".join(self.problems) + ".",
             path=path,
-            remedy="Mend model.json, or import or install the model again.",
+            remedy="Fix model.json, or import or install the model again.",
         )
 
 
@@ -130,7 +130,7 @@ class NotFinite(SvfrError):
 
 
 class Cancelled(SvfrError):
-    """The observer asked the sampler to stop; every finished denoise step is saved."""
+    """The caller asked the sampler to stop; every finished denoise step is saved."""
 
     code = "CANCELLED"
 

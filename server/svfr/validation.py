@@ -24,6 +24,8 @@ Finite = Annotated[float, Field(allow_inf_nan=False)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
+SCHEMA_DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
 _SHOWN_CHARACTERS = 60
 _MOST_PLACE_CHARACTERS = 200
 _UNKNOWN = ("unexpected_keyword_argument", "extra_forbidden")

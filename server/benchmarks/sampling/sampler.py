@@ -41,7 +41,7 @@ from svfr.nets.kl_temporal import KlTemporalCodec, build_kl
 from svfr.nets.unet import build_unet
 from svfr.parity.check import StoredCrops
 from svfr.parity.vectors import Vectors
-from svfr.sampling.callbacks import NullObserver
+from svfr.sampling.callbacks import NoCallbacks
 from svfr.sampling.sampler import SamplePlan, two_passes
 from svfr.tasks import TaskSet
 
@@ -124,7 +124,7 @@ def random_models(crop_px: int) -> dict[str, Model]:
     }
 
 
-class LastLatents(NullObserver):
+class LastLatents(NoCallbacks):
     """Keeps the latents of the last step of each pass."""
 
     def __init__(self) -> None:

@@ -22,6 +22,7 @@ from svfr.models.detail_spec import DetailSpec
 from svfr.nets.identity import IdCrop
 from svfr.nets.linear_patch import LinearPatchSpec
 from svfr.validation import (
+    SCHEMA_DIALECT,
     NotNegative,
     NotNegativeInt,
     Positive,
@@ -250,7 +251,7 @@ def spec_schema() -> dict[str, Any]:
         entry = schema["$defs"][kind.__name__]
         entry["properties"] = {"format": {"const": FORMAT}, **entry["properties"]}
         entry["required"] = ["format", *entry["required"]]
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "model.json", **schema}
+    return {"$schema": SCHEMA_DIALECT, "title": "model.json", **schema}
 
 
 def _contradictions(spec: DiffusionSpec) -> list[str]:

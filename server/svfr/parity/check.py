@@ -21,7 +21,7 @@ from svfr.diffusion.windows import official_decode_windows, official_windows
 from svfr.nets.arcface import IResNet
 from svfr.nets.unet import FastUNet
 from svfr.parity.vectors import Vectors
-from svfr.sampling.callbacks import NullObserver
+from svfr.sampling.callbacks import NoCallbacks
 from svfr.sampling.decode import decode_stream
 from svfr.sampling.denoise import start_latents
 from svfr.sampling.sampler import SamplePlan, encode_shot, pass_latents
@@ -210,7 +210,7 @@ def _check_schedule(vectors: Vectors, name: str) -> Iterator[ParityRow]:
 def _check_passes(vectors: Vectors, name: str) -> Iterator[ParityRow]:
     given = vectors.tensors(f"{name}.safetensors", "lq", "noise_pass1", "noise_pass2", "ref_frame")
     latents_max, frames_max = vectors.tolerance("latents_max_abs"), vectors.tolerance("frames_max_abs")
-    model, silent = vectors.model(name), NullObserver()
+    model, silent = vectors.model(name), NoCallbacks()
     plan = SamplePlan(TaskSet.from_bits(vectors.case(name)["tasks"]), vectors.preset(name), _SEED, "official")
     shot = encode_shot(model, StoredCrops(given["lq"]))
     encoded = shot.latents(len(shot.frames), silent)

@@ -9,7 +9,7 @@ import torch
 from svfr.errors import Cancelled
 
 
-class Observer(Protocol):
+class SamplingCallbacks(Protocol):
     """What the caller of the sampler may want to know or decide.
 
     ``progress``: stage is "encode", "reference", "denoise" or "decode"; done and total count windows.
@@ -30,8 +30,8 @@ class Observer(Protocol):
         """Keep a float32 CPU tensor under this name."""
 
 
-class NullObserver:
-    """Watches nothing, never stops, keeps nothing."""
+class NoCallbacks:
+    """The callbacks of a caller who neither watches nor stops a run, and keeps nothing of it."""
 
     def progress(self, stage: str, done: int, total: int) -> None:
         """Ignore the progress."""
@@ -48,7 +48,7 @@ class NullObserver:
         """Keep nothing."""
 
 
-def stop_if_cancelled(observer: Observer) -> None:
-    """Raise Cancelled when the observer says so."""
-    if observer.cancelled():
+def stop_if_cancelled(callbacks: SamplingCallbacks) -> None:
+    """Raise Cancelled when the caller asks to stop."""
+    if callbacks.cancelled():
         raise Cancelled("The restoration was cancelled.", remedy="Submit the job again to go on from here.")

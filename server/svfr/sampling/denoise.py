@@ -18,7 +18,7 @@ from svfr.diffusion.schedule import euler_step, timestep
 from svfr.diffusion.windows import FrameWindow
 from svfr.errors import CropShapeMismatch
 from svfr.nets.unet import FastUNet, TokenProjection
-from svfr.sampling.callbacks import Observer, stop_if_cancelled
+from svfr.sampling.callbacks import SamplingCallbacks, stop_if_cancelled
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Conditioning:
 
 
 @dataclass(frozen=True)
-class Walk:
+class PassSchedule:
     """One pass: its stage name for progress, its name in checkpoints, its levels and windows.
 
     ``sigmas`` end with 0; ``windows(step)`` are those of one step.
@@ -73,23 +73,23 @@ def denoise(
     objective: Objective,
     start: torch.Tensor,
     conditioning: Conditioning,
-    walk: Walk,
-    observer: Observer,
+    schedule: PassSchedule,
+    callbacks: SamplingCallbacks,
 ) -> torch.Tensor:
     """Return the clean scaled latents (T, C, h, w) of a pass that starts at ``start`` of the same shape.
 
     Every finished step is saved; a run that finds saved steps goes on after the last of them and ends with
     the same bits. Raises Cancelled between windows.
     """
-    first_step, x = _resume(start, walk, observer)
-    counts = [len(walk.windows(step)) for step in range(walk.steps)]
+    first_step, x = _resume(start, schedule, callbacks)
+    counts = [len(schedule.windows(step)) for step in range(schedule.steps)]
     done, total = sum(counts[:first_step]), sum(counts)
-    observer.progress(walk.stage, done, total)
-    for step in range(first_step, walk.steps):
-        sigma, sigma_next = walk.sigmas[step], walk.sigmas[step + 1]
+    callbacks.progress(schedule.stage, done, total)
+    for step in range(first_step, schedule.steps):
+        sigma, sigma_next = schedule.sigmas[step], schedule.sigmas[step + 1]
         blended, weight_sum = torch.zeros_like(x), torch.zeros(x.shape[0], device=x.device)
-        for window in walk.windows(step):
-            stop_if_cancelled(observer)
+        for window in schedule.windows(step):
+            stop_if_cancelled(callbacks)
             moved = _move_window(network, objective, x, conditioning, window, sigma, sigma_next)
             # one frame after the other: a window may hold a frame twice, and sums must repeat bit for bit
             for k, (frame, weight) in enumerate(zip(window.frames, window.weights, strict=True)):
@@ -97,25 +97,27 @@ def denoise(
                     blended[frame] += weight * moved[k]
                     weight_sum[frame] += weight
             done += 1
-            observer.progress(walk.stage, done, total)
+            callbacks.progress(schedule.stage, done, total)
         x = blended / weight_sum.view(-1, 1, 1, 1)
-        observer.save(_step_name(walk, step), x.cpu())
+        callbacks.save(_step_name(schedule, step), x.cpu())
     return x
 
 
-def _step_name(walk: Walk, step: int) -> str:
-    return f"{walk.name}/step{step:04d}"
+def _step_name(schedule: PassSchedule, step: int) -> str:
+    return f"{schedule.name}/step{step:04d}"
 
 
-def _resume(start: torch.Tensor, walk: Walk, observer: Observer) -> tuple[int, torch.Tensor]:
+def _resume(
+    start: torch.Tensor, schedule: PassSchedule, callbacks: SamplingCallbacks
+) -> tuple[int, torch.Tensor]:
     """Return the first step still to do and the latents to do it on."""
-    for step in reversed(range(walk.steps)):
-        saved = observer.load(_step_name(walk, step))
+    for step in reversed(range(schedule.steps)):
+        saved = callbacks.load(_step_name(schedule, step))
         if saved is None:
             continue
         if saved.shape != start.shape:
             raise CropShapeMismatch(
-                f"The checkpoint {_step_name(walk, step)} has the shape {tuple(saved.shape)}, "
+                f"The checkpoint {_step_name(schedule, step)} has the shape {tuple(saved.shape)}, "
                 f"this run needs {tuple(start.shape)}.",
                 remedy="Clear the cache and run the job again.",
             )

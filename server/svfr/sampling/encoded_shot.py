@@ -7,7 +7,7 @@ from typing import Protocol
 import torch
 
 from svfr.errors import CropShapeMismatch, NotFinite
-from svfr.sampling.callbacks import Observer, stop_if_cancelled
+from svfr.sampling.callbacks import SamplingCallbacks, stop_if_cancelled
 
 
 class CropSource(Protocol):
@@ -66,7 +66,7 @@ class EncodedShot:
         """Return the crops of the source."""
         return self.source.read(start, stop)
 
-    def latents(self, stop: int, observer: Observer) -> torch.Tensor:
+    def latents(self, stop: int, callbacks: SamplingCallbacks) -> torch.Tensor:
         """Return the unscaled latents of the first ``stop`` frames, (stop, C, s, s) float32.
 
         With a hole plane they have a channel more.
@@ -76,21 +76,21 @@ class EncodedShot:
         """
         total = -(-stop // self._chunk)
         while len(self._parts) < total:
-            stop_if_cancelled(observer)
-            self._parts.append(self._part(len(self._parts) * self._chunk, observer).to(self._device))
-            observer.progress("encode", len(self._parts), total)
+            stop_if_cancelled(callbacks)
+            self._parts.append(self._part(len(self._parts) * self._chunk, callbacks).to(self._device))
+            callbacks.progress("encode", len(self._parts), total)
         return torch.cat(self._parts)[:stop]
 
-    def _part(self, start: int, observer: Observer) -> torch.Tensor:
+    def _part(self, start: int, callbacks: SamplingCallbacks) -> torch.Tensor:
         stop = min(start + self._chunk, len(self.frames))
         name = f"encode/{self.frames[start]}-{self.frames[stop - 1]}"
-        saved = observer.load(name)
+        saved = callbacks.load(name)
         if saved is not None:
             return saved
         crops = self.source.read(start, stop)
         self._check(crops, start, stop)
         part = self._codec.encode(crops.to(self._device)).float()
-        observer.save(name, part.cpu())
+        callbacks.save(name, part.cpu())
         return part
 
     def _check(self, crops: torch.Tensor, start: int, stop: int) -> None:

@@ -32,9 +32,9 @@ from svfr.errors import CropShapeMismatch, NotFinite, ShotTooShort
 from svfr.models.model import Model
 from svfr.models.spec import DiffusionSpec, Preset
 from svfr.nets.unet import FastUNet
-from svfr.sampling.callbacks import NullObserver, Observer
+from svfr.sampling.callbacks import NoCallbacks, SamplingCallbacks
 from svfr.sampling.decode import decode_stream
-from svfr.sampling.denoise import Conditioning, Walk, denoise, start_latents
+from svfr.sampling.denoise import Conditioning, PassSchedule, denoise, start_latents
 from svfr.sampling.encoded_shot import CropSource, EncodedShot
 from svfr.tasks import TaskSet
 from svfr_client.vocabulary import Sampler
@@ -42,9 +42,9 @@ from svfr_client.vocabulary import Sampler
 __all__ = [
     "CropSource",
     "EncodedShot",
-    "NullObserver",
-    "Observer",
+    "NoCallbacks",
     "SamplePlan",
+    "SamplingCallbacks",
     "encode_shot",
     "make_reference",
     "restore",
@@ -73,22 +73,22 @@ def encode_shot(model: Model, source: CropSource) -> EncodedShot:
 
 @torch.no_grad()
 def make_reference(
-    model: Model, source: CropSource, plan: SamplePlan, observer: Observer | None = None
+    model: Model, source: CropSource, plan: SamplePlan, callbacks: SamplingCallbacks | None = None
 ) -> torch.Tensor:
     """Run pass 1 and return the reference picture (3, S, S) float32 CPU, unclamped.
 
     It is the last frame of the first window. Raises ShotTooShort in official mode for a shot of no more
     frames than windows overlap, where the published pipeline returns NaN or fails.
     """
-    watch = observer or NullObserver()
-    saved = watch.load("pass1/reference")
+    callbacks = callbacks or NoCallbacks()
+    saved = callbacks.load("pass1/reference")
     if saved is not None:
         return saved
     shot = encode_shot(model, source)
-    latents = pass_latents(model, shot, plan, 1, None, None, watch)
+    latents = pass_latents(model, shot, plan, 1, None, None, callbacks)
     # one window is also one chunk of the decoder, in both modes
     reference = model.codec.decode(latents / model.codec.scaling_factor)[-1].float().cpu()
-    watch.save("pass1/reference", reference)
+    callbacks.save("pass1/reference", reference)
     return reference
 
 
@@ -99,19 +99,19 @@ def restore(
     reference: torch.Tensor | None,
     tokens: torch.Tensor | None,
     plan: SamplePlan,
-    observer: Observer | None = None,
+    callbacks: SamplingCallbacks | None = None,
 ) -> Iterator[tuple[int, torch.Tensor]]:
     """Run pass 2 and yield (absolute frame, picture (3, S, S) float32 CPU, unclamped), in order.
 
     ``reference`` (3, S, S) in [-1, 1] is the frame of :func:`make_reference` or the user's own; ``tokens``
     (1, L, channels) are its identity. Latents are held for the whole shot, pictures for a window.
     """
-    watch = observer or NullObserver()
+    callbacks = callbacks or NoCallbacks()
     shot = encode_shot(model, source)
-    latents = pass_latents(model, shot, plan, 2, reference, tokens, watch)
+    latents = pass_latents(model, shot, plan, 2, reference, tokens, callbacks)
     cut = official_decode_windows if plan.mode == "official" else studio_decode_windows
     windows = cut(latents.shape[0], model.spec.window)
-    pictures = decode_stream(model.codec, latents / model.codec.scaling_factor, windows, watch)
+    pictures = decode_stream(model.codec, latents / model.codec.scaling_factor, windows, callbacks)
     yield from zip(shot.frames, pictures, strict=True)
 
 
@@ -120,12 +120,12 @@ def two_passes(
     source: CropSource,
     identify: Callable[[torch.Tensor], torch.Tensor | None],
     plan: SamplePlan,
-    observer: Observer | None = None,
+    callbacks: SamplingCallbacks | None = None,
 ) -> Iterator[tuple[int, torch.Tensor]]:
     """Run both passes; ``identify`` turns the reference picture into tokens, or None for zero tokens."""
     shot = encode_shot(model, source)
-    reference = make_reference(model, shot, plan, observer)
-    yield from restore(model, shot, reference, identify(reference), plan, observer)
+    reference = make_reference(model, shot, plan, callbacks)
+    yield from restore(model, shot, reference, identify(reference), plan, callbacks)
 
 
 @torch.no_grad()
@@ -136,7 +136,7 @@ def pass_latents(
     sampling_pass: Literal[1, 2],
     reference: torch.Tensor | None,
     tokens: torch.Tensor | None,
-    observer: Observer,
+    callbacks: SamplingCallbacks,
     noise: torch.Tensor | None = None,
 ) -> torch.Tensor:
     """Denoise one pass and return its scaled latents (n, C, h, w) float32.
@@ -146,9 +146,9 @@ def pass_latents(
     """
     frame_count = len(shot.frames)
     count = min(model.spec.window, frame_count) if sampling_pass == 1 else frame_count
-    lq = shot.latents(count, observer)
+    lq = shot.latents(count, callbacks)
     pictured = lq[:, : model.codec.channels]
-    walk = _walk(model, plan, sampling_pass, count)
+    schedule = _pass_schedule(model, plan, sampling_pass, count)
     network, scale = FastUNet(model.unet), model.codec.scaling_factor
     conditioning = Conditioning(
         lq=lq,
@@ -161,11 +161,11 @@ def pass_latents(
     unit = noise
     if unit is None and plan.preset.initial_noise > 0.0:
         unit = _noise(plan, sampling_pass, shot, model.spec, pictured)
-    start = start_latents(conditioning.lq_scaled, unit, plan.preset.initial_noise * walk.sigmas[0])
-    return denoise(network, model.objective, start, conditioning, walk, observer)
+    start = start_latents(conditioning.lq_scaled, unit, plan.preset.initial_noise * schedule.sigmas[0])
+    return denoise(network, model.objective, start, conditioning, schedule, callbacks)
 
 
-def _walk(model: Model, plan: SamplePlan, sampling_pass: int, count: int) -> Walk:
+def _pass_schedule(model: Model, plan: SamplePlan, sampling_pass: int, count: int) -> PassSchedule:
     """Return the levels and windows of a pass over ``count`` frames."""
     spec, preset = model.spec, plan.preset
     steps = preset.reference_steps if sampling_pass == 1 else preset.steps
@@ -186,7 +186,7 @@ def _walk(model: Model, plan: SamplePlan, sampling_pass: int, count: int) -> Wal
         steps, spec.schedule.sigma_min, spec.schedule.sigma_max, spec.schedule.rho
     )
     stage = "reference" if sampling_pass == 1 else "denoise"
-    return Walk(stage, f"pass{sampling_pass}", with_final_zero(sigmas), windows)
+    return PassSchedule(stage, f"pass{sampling_pass}", with_final_zero(sigmas), windows)
 
 
 def _noise(

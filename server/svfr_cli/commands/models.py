@@ -1,5 +1,6 @@
-"""``svfr model list | check | import | export``: the model folders on this machine."""
+"""``svfr model list | check | import | export | schema``: the model folders on this machine."""
 
+import json
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -79,6 +80,14 @@ def export(
 
         files = [str(path) for path in export_official(find_model(model), out)]
         output.result("export", {"files": files}, "\n".join(files))
+
+
+@app.command("schema")
+def schema() -> None:
+    """Print the JSON Schema of model.json, for editors that check while you type."""
+    from svfr.models.spec import spec_schema
+
+    typer.echo(json.dumps(spec_schema(), indent=1))
 
 
 def _accepts(licence: str, already: bool, as_json: bool) -> bool:

@@ -1,5 +1,6 @@
 """``svfr train``: train a model by a recipe, and write the folder that ``svfr restore`` takes."""
 
+import json
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -7,6 +8,15 @@ import typer
 
 from ..output import Output, speaking
 from .options import AsJson
+
+
+def _print_schema(asked: bool) -> None:
+    """Print the JSON Schema of recipes and end, before any other option is asked for."""
+    if asked:
+        from svfr.training.recipe.config import recipe_schema
+
+        typer.echo(json.dumps(recipe_schema(), indent=1))
+        raise typer.Exit
 
 
 def train(
@@ -32,6 +42,15 @@ def train(
     start: Annotated[
         str | None, typer.Option("--start", help="Preview model that a new run begins with: name or folder.")
     ] = None,
+    schema: Annotated[
+        bool,
+        typer.Option(
+            "--schema",
+            is_eager=True,
+            callback=_print_schema,
+            help="Print the JSON Schema of recipes; no more.",
+        ),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Train a model; stop with Ctrl-C at any time, the same command goes on exactly there.
@@ -45,13 +64,13 @@ def train(
 
         source = None if svd is None else SvdSource(svd, arcface)
         request = TrainRequest(recipe, data, out, source, device, threads, tensorboard, export, start)
-        result = run(request, lambda row: _tell(output, row))
+        result = run(request, lambda row: _report(output, row))
         folder = None if result.folder is None else str(result.folder)
         body = {"steps": result.steps, "planned_steps": result.planned_steps, "folder": folder}
         done = f"{result.steps} of {result.planned_steps} steps are done."
         output.result("trained", body, done if folder is None else f"{done} The model is {folder}.")
 
 
-def _tell(output: Output, row: dict[str, Any]) -> None:
+def _report(output: Output, row: dict[str, Any]) -> None:
     terms = " ".join(f"{name} {value:g}" for name, value in row.items() if name != "step")
     output.result("step", row, f"step {row['step']}: {terms}")

@@ -15,7 +15,7 @@ from svfr.nets.arcface import IResNet
 from svfr.parity import check as parity
 from svfr.parity.check import ParityRow, StoredCrops, check_folder, formula_face, load_formula_weights
 from svfr.parity.vectors import Vectors
-from svfr.sampling.callbacks import NullObserver
+from svfr.sampling.callbacks import NoCallbacks
 from svfr.sampling.sampler import SamplePlan, encode_shot, pass_latents
 from svfr.tasks import TaskSet
 
@@ -119,7 +119,7 @@ def pass2_error(tasks: tuple[int, ...] = (1, 0, 0), swap: bool = False, **change
         2,
         changes.get("reference", given["ref_frame"]),
         changes.get("tokens", tokens),
-        NullObserver(),
+        NoCallbacks(),
         given["noise_pass2"][0],
     )
     return float((latents - given["latents_pass2"][0]).abs().max())

@@ -4,7 +4,7 @@ from sampling_models import Recorder
 
 from svfr.diffusion.windows import official_decode_windows, studio_decode_windows
 from svfr.errors import Cancelled
-from svfr.sampling.callbacks import NullObserver
+from svfr.sampling.callbacks import NoCallbacks
 from svfr.sampling.decode import decode_stream
 
 
@@ -32,14 +32,14 @@ def ramp(count: int) -> torch.Tensor:
 @pytest.mark.parametrize("count", [1, 2, 7, 8, 9, 14, 15, 40])
 def test_every_frame_comes_once_and_in_order(count: int) -> None:
     for cut in (official_decode_windows, studio_decode_windows):
-        pictures = torch.stack(list(decode_stream(FrameCodec(), ramp(count), cut(count, 8), NullObserver())))
+        pictures = torch.stack(list(decode_stream(FrameCodec(), ramp(count), cut(count, 8), NoCallbacks())))
         torch.testing.assert_close(pictures, ramp(count))
 
 
 def test_shared_frames_fade_from_one_window_to_the_next() -> None:
     codec = FrameCodec(offset=3.0)
     pictures = torch.stack(
-        list(decode_stream(codec, 0 * ramp(14), studio_decode_windows(14, 8), NullObserver()))
+        list(decode_stream(codec, 0 * ramp(14), studio_decode_windows(14, 8), NoCallbacks()))
     )
     assert codec.lengths == [8, 8]
     assert pictures[:, 0, 0, 0].tolist() == pytest.approx([0.0] * 6 + [1.0, 2.0] + [3.0] * 6)
@@ -47,14 +47,14 @@ def test_shared_frames_fade_from_one_window_to_the_next() -> None:
 
 def test_official_chunks_do_not_fade() -> None:
     pictures = torch.stack(
-        list(decode_stream(FrameCodec(1.0), 0 * ramp(12), official_decode_windows(12, 8), NullObserver()))
+        list(decode_stream(FrameCodec(1.0), 0 * ramp(12), official_decode_windows(12, 8), NoCallbacks()))
     )
     assert pictures[:, 0, 0, 0].tolist() == [0.0] * 8 + [1.0] * 4
 
 
 def test_latents_are_decoded_only_when_their_pictures_are_asked_for() -> None:
     codec = FrameCodec()
-    stream = decode_stream(codec, ramp(40), studio_decode_windows(40, 8), NullObserver())
+    stream = decode_stream(codec, ramp(40), studio_decode_windows(40, 8), NoCallbacks())
     next(stream)
     assert codec.lengths == [8]
 

@@ -31,8 +31,10 @@ def model() -> Model:
     return tiny_model()
 
 
-def run(model: Model, count: int, plan: Any = STUDIO, observer: Any = None) -> list[tuple[int, torch.Tensor]]:
-    return list(two_passes(model, Crops(count), identify, plan, observer))
+def run(
+    model: Model, count: int, plan: Any = STUDIO, callbacks: Any = None
+) -> list[tuple[int, torch.Tensor]]:
+    return list(two_passes(model, Crops(count), identify, plan, callbacks))
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 5, 17, 40])
@@ -180,19 +182,19 @@ def test_a_run_cancelled_at_any_window_loses_at_most_one_step(model: Model) -> N
             break
         assert recorder.saved
         known |= recorder.saved
-    assert torch.equal(pictures(run(model, 11, observer=Recorder(known))), wanted)
+    assert torch.equal(pictures(run(model, 11, callbacks=Recorder(known))), wanted)
 
 
 def test_a_cancelled_run_says_so_before_any_work(model: Model) -> None:
     recorder = Recorder(windows=0)
     with pytest.raises(Cancelled):
-        run(model, 6, observer=recorder)
+        run(model, 6, callbacks=recorder)
     assert recorder.saved == {}
 
 
 def test_progress_counts_the_windows_of_every_stage(model: Model) -> None:
     recorder = Recorder()
-    run(model, 20, observer=recorder)
+    run(model, 20, callbacks=recorder)
     stages = list(dict.fromkeys(stage for stage, _, _ in recorder.reports))
     assert stages == ["encode", "reference", "denoise", "decode"]
     for stage in stages:

@@ -21,6 +21,7 @@ from svfr.training.errors import RecipeInvalid
 from svfr.training.losses.facial_prior import FacialPriorConfig
 from svfr.training.losses.unified_latent import UnifiedLatentConfig
 from svfr.validation import (
+    SCHEMA_DIALECT,
     Finite,
     NotNegative,
     NotNegativeInt,
@@ -260,11 +261,7 @@ def _invalid(path: Path, problems: list[str]) -> RecipeInvalid:
 def recipe_schema() -> dict[str, Any]:
     """Return the JSON Schema of recipes, for editors of TOML."""
     either: TypeAdapter[Recipe] = TypeAdapter(Recipe)
-    return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "training recipe",
-        **either.json_schema(),
-    }
+    return {"$schema": SCHEMA_DIALECT, "title": "training recipe", **either.json_schema()}
 
 
 def contradictions(recipe: Recipe) -> list[str]:

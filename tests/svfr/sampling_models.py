@@ -109,10 +109,14 @@ class Recorder:
         self.known = known or {}
         self.saved: dict[str, torch.Tensor] = {}
         self.reports: list[tuple[str, int, int]] = []
+        self.warnings: list[str] = []
         self._left = windows
 
     def progress(self, stage: str, done: int, total: int) -> None:
         self.reports.append((stage, done, total))
+
+    def warning(self, message: str) -> None:
+        self.warnings.append(message)
 
     def cancelled(self) -> bool:
         if self._left is None:

@@ -17,6 +17,8 @@ from svfr.nets.detail_net import DetailNet
 from svfr.nets.identity import ArcFaceIdentity, ConvCropIdentity, IdentityEncoder, NoIdentity
 from svfr.nets.kl_temporal import KlTemporalCodec
 from svfr.nets.linear_patch import LinearPatchCodec
+from svfr.nets.unet import FastUNet
+from svfr.precision import STRICT, Precision, apply_switches, device_name, precision_for
 from svfr_client.errors import raise_problems
 
 Codec = LinearPatchCodec | KlTemporalCodec
@@ -26,8 +28,8 @@ Codec = LinearPatchCodec | KlTemporalCodec
 class Model:
     """One model in memory.
 
-    ``unet`` has the type it was asked for; codec and identity encoder are float32, in which their results
-    are stable. All are frozen and in ``eval`` mode.
+    UNet and picture decoder have the types of ``precision``; the encoders are float32. All are frozen and in
+    ``eval`` mode.
     """
 
     spec: DiffusionSpec
@@ -36,29 +38,39 @@ class Model:
     objective: Objective
     identity: IdentityEncoder
     detail: DetailNet | None = None
+    precision: Precision = STRICT
+
+    @property
+    def computes_on(self) -> str:
+        """What its numbers depend on beside its weights: the device's name and the precision's recipe."""
+        return f"{device_name(FastUNet(self.unet).device)}; {self.precision.recipe}"
 
 
-def load_model(folder: Path, device: str | torch.device = "cpu", dtype: torch.dtype = torch.float32) -> Model:
+def load_model(folder: Path, device: str | torch.device = "cpu", precision: Precision | None = None) -> Model:
     """Load a model folder after checking every file's hash and every tensor's name and shape.
+
+    ``precision`` None is the device's own. torch's switches are set to it for the whole process.
 
     Raises ModelMissing, ModelSpecInvalid, ModelHasNoNetwork for the built-in models without weights, and,
     together where there are several, ModelFileMissing, ModelFileCorrupted, TensorsMissing,
     TensorsUnexpected, TensorShapesWrong.
     """
+    precision = precision or precision_for(device)
+    apply_switches(precision)
     spec, networks = read_networks(folder)
     raise_problems(check_files(folder, spec))
     for name, network in networks.by_file().items():
-        load_weights(network, folder / name, device, dtype if name == UNET_FILE else torch.float32)
-    codec = _codec(spec, networks).to(device).eval().requires_grad_(False)
+        load_weights(network, folder / name, device, precision.unet if name == UNET_FILE else torch.float32)
+    codec = _codec(spec, networks, precision).to(device).eval().requires_grad_(False)
     identity = _identity(spec, networks).to(device).eval().requires_grad_(False)
     detail = None if networks.detail is None else networks.detail.to(device).eval().requires_grad_(False)
-    return Model(spec, networks.unet, codec, spec.objective, identity, detail)
+    return Model(spec, networks.unet, codec, spec.objective, identity, detail, precision)
 
 
-def _codec(spec: DiffusionSpec, networks: Networks) -> Codec:
+def _codec(spec: DiffusionSpec, networks: Networks, precision: Precision) -> Codec:
     if isinstance(spec.codec, KlTemporalSpec):
         assert networks.vae is not None
-        return KlTemporalCodec(networks.vae)
+        return KlTemporalCodec(networks.vae, precision.decode)
     return LinearPatchCodec(spec.codec)
 
 

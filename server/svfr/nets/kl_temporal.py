@@ -1,8 +1,8 @@
 """SVD's picture codec behind the interface that all codecs share.
 
 diffusers' AutoencoderKLTemporalDecoder: pictures are encoded one by one, latents are decoded in chunks of
-frames that its temporal layers see together. It works in float32 whatever the UNet's type, as published for
-encoding (``force_upcast``): float16 overflows in its encoder.
+frames that its temporal layers see together. It encodes in float32 whatever the UNet's type, as published
+(``force_upcast``): float16 overflows in its encoder. Decoding may be float16, as published.
 """
 
 from __future__ import annotations
@@ -29,12 +29,15 @@ def build_kl(config: Mapping[str, Any]) -> AutoencoderKLTemporalDecoder:
 class KlTemporalCodec(nn.Module):
     """Pictures (N, 3, H, W) in [-1, 1] to unscaled latents (N, C, H/factor, W/factor), and back.
 
-    The autoencoder it is given becomes its own: float32, its temporal convolutions in their fast form.
+    The autoencoder it is given becomes its own: its encoder float32, its decoder ``decode_dtype``, its
+    temporal convolutions in their fast form.
     """
 
-    def __init__(self, vae: AutoencoderKLTemporalDecoder) -> None:
+    def __init__(self, vae: AutoencoderKLTemporalDecoder, decode_dtype: torch.dtype = torch.float32) -> None:
         super().__init__()
         self.vae = vae.float()
+        self.vae.decoder.to(decode_dtype)
+        self.decode_dtype = decode_dtype
         use_fast_temporal_convolutions(self.vae)
         self.channels = int(vae.config["latent_channels"])
         self.factor = 2 ** (len(vae.config["block_out_channels"]) - 1)
@@ -46,5 +49,18 @@ class KlTemporalCodec(nn.Module):
         return torch.cat([self.vae.encode(part).latent_dist.mode() for part in parts])
 
     def decode(self, latents: torch.Tensor) -> torch.Tensor:
-        """Decode unscaled (N, C, h, w), all N frames seen together, to pictures that may leave [-1, 1]."""
-        return self.vae.decode(latents.float(), num_frames=latents.shape[0]).sample
+        """Decode unscaled (N, C, h, w), all N frames seen together, to pictures that may leave [-1, 1].
+
+        What a narrow decoder leaves infinite or NaN is decoded again in float32. Returns float32.
+        """
+        pictures = self._decode(latents, self.decode_dtype)
+        if self.decode_dtype == torch.float32 or bool(torch.isfinite(pictures).all()):
+            return pictures
+        self.vae.decoder.float()
+        try:
+            return self._decode(latents, torch.float32)
+        finally:
+            self.vae.decoder.to(self.decode_dtype)
+
+    def _decode(self, latents: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
+        return self.vae.decode(latents.to(dtype), num_frames=latents.shape[0]).sample.float()

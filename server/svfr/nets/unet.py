@@ -17,7 +17,8 @@ work whose result is known:
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -59,6 +60,16 @@ class FastUNet:
     def dtype(self) -> torch.dtype:
         """The number type of the weights, in which the network computes."""
         return self._unet.conv_in.weight.dtype
+
+    @contextmanager
+    def computing_in(self, dtype: torch.dtype) -> Iterator[None]:
+        """Within the block the weights are ``dtype``; a wider one and back leaves every bit as it was."""
+        own = self.dtype
+        self._unet.to(dtype)
+        try:
+            yield
+        finally:
+            self._unet.to(own)
 
     def project_tokens(self, tokens: torch.Tensor) -> TokenProjection:
         """Project tokens (1, L, channels) to the keys and values of every cross-attention, once."""
@@ -148,7 +159,8 @@ def _resnet(block: SpatioTemporalResBlock, x: torch.Tensor, embedding: torch.Ten
 
 def _temporal_share(mixer: nn.Module, like: torch.Tensor) -> torch.Tensor:
     """Return 1 - alpha of a learned mixer: how much of the temporal branch is blended in for video frames."""
-    return (1.0 - torch.sigmoid(mixer.get_parameter("mix_factor"))).to(like.dtype)
+    # in float32: one minus a number near one has few bits left in a narrow type
+    return (1.0 - torch.sigmoid(mixer.get_parameter("mix_factor").float())).to(like.dtype)
 
 
 def _cross_attend(

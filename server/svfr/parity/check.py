@@ -21,6 +21,7 @@ from svfr.diffusion.windows import official_decode_windows, official_windows
 from svfr.nets.arcface import IResNet
 from svfr.nets.unet import FastUNet
 from svfr.parity.vectors import Vectors
+from svfr.precision import strictest
 from svfr.sampling.callbacks import NoCallbacks
 from svfr.sampling.decode import decode_stream
 from svfr.sampling.denoise import start_latents
@@ -53,7 +54,7 @@ class ParityRow:
 def check_folder(folder: Path) -> list[ParityRow]:
     """Recompute every case; VectorsInvalid when the folder is not complete."""
     vectors = Vectors.open(folder)
-    with torch.no_grad():
+    with torch.no_grad(), strictest():
         return [row for check in CHECKS for row in check(vectors)]
 
 

@@ -15,13 +15,17 @@ class SamplingCallbacks(Protocol):
     ``progress``: stage is "encode", "reference", "denoise" or "decode"; done and total count windows.
     ``cancelled`` is asked before every window. ``save`` is given every value worth keeping, under a name
     that is unique within the run, such as "pass1/step0003"; ``load`` returns it in a later run, or None.
+    ``warning`` is given what did not go as planned and yet ends well.
     """
 
     def progress(self, stage: str, done: int, total: int) -> None:
         """Take note of ``done`` of ``total`` windows of a stage."""
 
+    def warning(self, message: str) -> None:
+        """Take note of a plain sentence."""
+
     def cancelled(self) -> bool:
-        """Say whether to stop before the next window."""
+        """Return whether to stop before the next window."""
 
     def load(self, name: str) -> torch.Tensor | None:
         """Return what an earlier run saved under this name."""
@@ -35,6 +39,9 @@ class NoCallbacks:
 
     def progress(self, stage: str, done: int, total: int) -> None:
         """Ignore the progress."""
+
+    def warning(self, message: str) -> None:
+        """Ignore the warning."""
 
     def cancelled(self) -> bool:
         """Never stop."""

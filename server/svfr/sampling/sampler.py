@@ -154,7 +154,7 @@ def pass_latents(
         lq=lq,
         lq_scaled=scale * pictured,
         reference=None if reference is None else _reference_latent(model, reference, lq.device),
-        tokens=None if tokens is None else network.project_tokens(_checked_tokens(model, tokens)),
+        tokens=None if tokens is None else _checked_tokens(model, tokens),
         added_time_ids=plan.tasks.added_time_ids().to(lq.device),
         guidance=plan.preset.guidance,
     )
@@ -162,7 +162,9 @@ def pass_latents(
     if unit is None and plan.preset.initial_noise > 0.0:
         unit = _noise(plan, sampling_pass, shot, model.spec, pictured)
     start = start_latents(conditioning.lq_scaled, unit, plan.preset.initial_noise * schedule.sigmas[0])
-    return denoise(network, model.objective, start, conditioning, schedule, callbacks)
+    return denoise(
+        network, model.objective, start, conditioning, schedule, callbacks, model.precision.fallback
+    )
 
 
 def _pass_schedule(model: Model, plan: SamplePlan, sampling_pass: int, count: int) -> PassSchedule:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import torch
-
 from svfr.models.folder import find_model, read_spec, verify
 from svfr.models.model import Model, load_model
 from svfr.models.spec import ModelSpec
+from svfr.precision import Precision
 from svfr_client.errors import SvfrError
 
 _Stamp = tuple[Path, tuple[tuple[str, int, int], ...]]
@@ -17,11 +16,11 @@ _Stamp = tuple[Path, tuple[tuple[str, int, int], ...]]
 class ModelCache:
     """Finds models by name or path; holds the one that was used last in memory.
 
-    ``device`` and ``dtype`` are where and in what the UNet runs.
+    ``device`` is where the networks run; ``precision`` None is the device's own policy.
     """
 
-    def __init__(self, device: str = "cpu", dtype: torch.dtype = torch.float32) -> None:
-        self.device, self.dtype = device, dtype
+    def __init__(self, device: str = "cpu", precision: Precision | None = None) -> None:
+        self.device, self.precision = device, precision
         self._loaded: tuple[_Stamp, Model] | None = None
         self._sound: set[_Stamp] = set()
 
@@ -56,7 +55,7 @@ class ModelCache:
         stamp = _stamp(folder)
         if self._loaded is None or self._loaded[0] != stamp:
             self._loaded = None
-            self._loaded = (stamp, load_model(folder, self.device, self.dtype))
+            self._loaded = (stamp, load_model(folder, self.device, self.precision))
         return self._loaded[1]
 
 

@@ -75,6 +75,10 @@ class JobCallbacks:
         self._last = (stage, done)
         self._context.report(Report("progress", cast(Stage, stage), done, total, track=self._track))
 
+    def warning(self, message: str) -> None:
+        """Pass a warning on to who follows the job."""
+        self._context.report(Report("warning", message=message, track=self._track))
+
     def cancelled(self) -> bool:
         """Return whether the job was cancelled."""
         return self._context.cancelled()

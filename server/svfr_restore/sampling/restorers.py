@@ -146,7 +146,8 @@ class DiffusionRestorer:
 
     def _key(self, run: str, steps: int, crops: CropSpool, count: int, *more: float | str) -> str:
         s = self._sampling
-        unet = [str(s.model.unet.dtype), str(s.model.unet.device)]
         settings = [steps, s.preset.initial_noise, s.preset.sigmas, s.tasks.bits, s.seed, s.mode, *more]
         pixels = [content_key(crops.crop(frame).tobytes()) for frame in crops.frames[:count]]
-        return content_key(code_key(), s.fingerprint, run, settings, unet, crops.frames[0], pixels)
+        return content_key(
+            code_key(), s.fingerprint, run, settings, s.model.computes_on, crops.frames[0], pixels
+        )

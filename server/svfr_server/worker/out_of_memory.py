@@ -18,7 +18,18 @@ if TYPE_CHECKING:
     from svfr.models.model import Model
     from svfr_restore.plan.models import ModelCache
 
-_CPU_ALLOCATOR = "DefaultCPUAllocator"
+# The ways in which allocators say that there is no memory left, beside their own exception types: torch's on
+# the CPU, CUDA's runtime and driver, and the libraries above it, which allocate for themselves.
+_NO_MEMORY = (
+    "DefaultCPUAllocator",
+    "out of memory",
+    "cudaErrorMemoryAllocation",
+    "CUBLAS_STATUS_ALLOC_FAILED",
+    "CUDNN_STATUS_ALLOC_FAILED",
+    "CUDNN_STATUS_INTERNAL_ERROR_HOST_ALLOCATION_FAILED",
+    "CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED",
+    "CUSOLVER_STATUS_ALLOC_FAILED",
+)
 _DEVICE_LOST = ("CUDA error", "device-side assert", "cuBLAS", "cuDNN error")
 
 
@@ -27,12 +38,17 @@ def is_out_of_memory(problem: BaseException) -> bool:
     names = {kind.__name__ for kind in type(problem).__mro__}
     if names & {"OutOfMemoryError", "MemoryError"}:
         return True
-    return isinstance(problem, RuntimeError) and _CPU_ALLOCATOR in str(problem)
+    return isinstance(problem, RuntimeError) and any(words in str(problem) for words in _NO_MEMORY)
 
 
 def is_device_lost(problem: BaseException) -> bool:
-    """Return whether the device's state is beyond use, so that only a fresh process helps."""
+    """Return whether the device's state is beyond use, so that only a fresh process helps.
+
+    A lack of memory is none of these, though its text begins with the same words.
+    """
     text = str(problem)
+    if is_out_of_memory(problem):
+        return False
     return isinstance(problem, RuntimeError) and any(words in text for words in _DEVICE_LOST)
 
 

@@ -30,6 +30,7 @@ from svfr.models.folder import (
 from svfr.models.model import load_model
 from svfr.models.search import search_folders, user_models_folder
 from svfr.models.spec import FileRecord
+from svfr.precision import Precision
 from svfr_client.errors import SeveralProblems, SvfrError
 
 
@@ -69,7 +70,7 @@ def test_a_sound_folder_has_no_problems_and_loads_frozen(folder: Path) -> None:
 
 
 def test_only_the_unet_takes_the_asked_type(folder: Path) -> None:
-    model = load_model(folder, dtype=torch.bfloat16)
+    model = load_model(folder, precision=Precision(unet=torch.bfloat16))
     assert next(model.unet.parameters()).dtype == torch.bfloat16
     assert next(model.codec.parameters()).dtype == torch.float32
     assert next(model.identity.parameters()).dtype == torch.float32

@@ -1,14 +1,41 @@
-"""The memory ladder's lower rungs compute the same pixels."""
+"""Lack of memory is known by every text it comes with; the ladder's lower rungs compute the same pixels."""
 
 from pathlib import Path
 
 import job_samples
 import numpy as np
 import pytest
+import torch
 
 from svfr_restore.job import run_job
 from svfr_restore.plan.models import ModelCache
-from svfr_server.worker.out_of_memory import LowMemoryModels
+from svfr_server.worker.out_of_memory import LowMemoryModels, is_device_lost, is_out_of_memory
+
+NO_MEMORY = [
+    torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB."),
+    MemoryError(),
+    RuntimeError("[enforce fail at alloc_cpu.cpp:114] . DefaultCPUAllocator: can't allocate memory"),
+    RuntimeError("CUDA error: out of memory\nCUDA kernel errors might be asynchronously reported"),
+    RuntimeError("CUDA driver error: out of memory"),
+    RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
+    RuntimeError("cuDNN error: CUDNN_STATUS_ALLOC_FAILED"),
+    RuntimeError("cuDNN error: CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED"),
+]
+OTHERS = [
+    RuntimeError("CUDA error: device-side assert triggered"),
+    RuntimeError("CUDA error: an illegal memory access was encountered"),
+    RuntimeError("cuDNN error: CUDNN_STATUS_EXECUTION_FAILED"),
+]
+
+
+@pytest.mark.parametrize("problem", NO_MEMORY, ids=str)
+def test_lack_of_memory_climbs_the_ladder_and_is_no_lost_device(problem: BaseException) -> None:
+    assert is_out_of_memory(problem) and not is_device_lost(problem)
+
+
+@pytest.mark.parametrize("problem", OTHERS, ids=str)
+def test_a_lost_device_is_no_lack_of_memory(problem: BaseException) -> None:
+    assert is_device_lost(problem) and not is_out_of_memory(problem)
 
 
 @pytest.fixture

@@ -1,8 +1,9 @@
 """Which frames the UNet sees together at each denoise step, and with what weight they are blended.
 
 Official mode is the published rule: windows run cyclically over the whole clip, so its last and first
-frames are denoised as neighbours. Studio mode never joins the ends of a shot: the same starts, not wrapped,
-and what lies outside the shot is filled by reflection for context only, with weight zero.
+frames are denoised as neighbours. Studio mode never joins the ends of a shot: the same starts, not wrapped.
+What lies outside the shot is left out of a window, as far as the model works on shorter ones, and filled by
+reflection for context only, with weight zero, where it does not.
 
 In both, windows overlap during the first three steps, when the coarse layout settles, and afterwards only
 move by ``overlap`` frames a step, which spreads the seams.
@@ -58,27 +59,47 @@ def reflect(index: int, frame_count: int) -> int:
     return min(folded, period - folded)
 
 
-def studio_windows(frame_count: int, length: int, overlap: int, step: int) -> tuple[FrameWindow, ...]:
+def studio_windows(
+    frame_count: int, length: int, overlap: int, step: int, shortest: int | None = None
+) -> tuple[FrameWindow, ...]:
     """Return the windows of one step, anchored at the shot's first frame.
 
     Starts are ``k (length - overlap) - shift`` from k = 0 until the shot is covered. A shot that fits into
     one window has no seam to move: it is one window without a shift at every step, which halves its cost.
+    Windows at the ends of the shot have at least ``shortest`` frames, None: ``length``. Every frame has the
+    same weight whatever ``shortest`` is.
     """
     shift = 0 if frame_count <= length else window_shift(step, length, overlap)
-    stride, weights = _stride(step, length, overlap), triangle_weights(length)
+    stride, triangle = _stride(step, length, overlap), triangle_weights(length)
     windows = []
     start = -shift
     while True:
-        indices = range(start, start + length)
+        nominal = range(start, start + length)
+        seen = _seen(nominal, frame_count, length if shortest is None else min(shortest, length))
         windows.append(
             FrameWindow(
-                tuple(reflect(i, frame_count) for i in indices),
-                tuple(w if 0 <= i < frame_count else 0 for i, w in zip(indices, weights, strict=True)),
+                tuple(reflect(i, frame_count) for i in seen),
+                tuple(triangle[i - start] if i in nominal and 0 <= i < frame_count else 0 for i in seen),
             )
         )
         if start + length >= frame_count:
             return tuple(windows)
         start += stride
+
+
+def _seen(nominal: range, frame_count: int, shortest: int) -> range:
+    """Return the indices that a window evaluates: its own inside the shot, and context up to ``shortest``.
+
+    Context is the shot's own further frames, where there are any, before it is reflected ones. A ``shortest``
+    of the window's whole length reflects everything, as the window lies.
+    """
+    if shortest == len(nominal):
+        return nominal
+    first, stop = max(nominal.start, 0), min(nominal.stop, frame_count)
+    if stop - first < shortest:
+        stop = min(frame_count, first + shortest)
+        first = max(0, stop - shortest)
+    return range(first, max(stop, first + shortest))
 
 
 @dataclass(frozen=True)

@@ -51,6 +51,8 @@ CHECKPOINTS = {
 # The official sampler (SVFR infer.py and config/infer.yaml): clips of 16 frames at 512 px, overlap 3,
 # guidance 2, 50 steps for the reference pass and 30 for the second.
 _WINDOW, _OVERLAP, _CROP_PX, _GUIDANCE = 16, 3, 512, 2.0
+# The published code evaluates a first pass of as few frames as a clip has; half a window is well inside that.
+_SHORTEST_WINDOW = 8
 _AYS_STEPS = len(AYS_SVD_SIGMAS)
 
 
@@ -123,6 +125,7 @@ def _describe(svd_dir: Path, name: str, recogniser: Recogniser) -> DiffusionSpec
         licence=LICENCE,
         window=_WINDOW,
         overlap=_OVERLAP,
+        shortest_window=_SHORTEST_WINDOW,
         latent_channels=unet.get("out_channels", 4),
         codec=KlTemporalSpec(vae),
         unet=unet,

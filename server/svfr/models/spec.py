@@ -168,9 +168,8 @@ class _Described(Strict):
     def to_json(self) -> dict[str, Any]:
         """Return the document that :func:`spec_from_json` reads back to an equal value."""
         body = _adapter().dump_python(self, mode="json", warnings=False)  # type: ignore[arg-type]
-        if body.get("detail", ...) is None:
-            del body["detail"]  # as folders have it that were written before there was any
-        return {"format": FORMAT, **body}
+        # What a description leaves open is left out, as in folders that were written before it was known.
+        return {"format": FORMAT, **{name: value for name, value in body.items() if value is not None}}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -187,14 +186,16 @@ class DiffusionSpec(_Described):
     """A model with networks.
 
     ``window`` is the number of frames the UNet sees at once, ``overlap`` the frames neighbouring windows
-    share. ``hole_plane``: crops have a fourth plane that says where the hole is, and the UNet one input
-    channel more; SVFR's own weights see three planes. ``identity``'s tokens have ``channels`` equal to the
-    UNet's cross_attention_dim. ``detail`` is None for a model that has no network for it.
+    share. At the ends of a shot a window may have as few as ``shortest_window`` frames; None: it is whole,
+    filled by reflection. ``hole_plane``: crops have a fourth plane that says where the hole is, and the UNet
+    one input channel more; SVFR's own weights see three planes. ``identity``'s tokens have ``channels`` equal
+    to the UNet's cross_attention_dim. ``detail`` is None for a model that has no network for it.
     """
 
     kind: Literal["diffusion"] = "diffusion"
     window: PositiveInt
     overlap: NotNegativeInt
+    shortest_window: PositiveInt | None = None
     hole_plane: bool = False
     latent_channels: PositiveInt
     codec: Annotated[CodecSpec, Field(discriminator="kind")]
@@ -274,6 +275,7 @@ def _contradictions(spec: DiffusionSpec) -> list[str]:
             "unet.projection_class_embeddings_input_dim must be 3 x addition_time_embed_dim",
         ),
         (spec.overlap < spec.window, "overlap must be smaller than window"),
+        ((spec.shortest_window or 1) <= spec.window, "shortest_window must not be larger than window"),
         (spec.schedule.sigma_min < spec.schedule.sigma_max, "schedule.sigma_min must be below sigma_max"),
         (
             not spec.detail or spec.crop_px % spec.detail.sizes.side_multiple == 0,

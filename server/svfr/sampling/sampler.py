@@ -181,8 +181,9 @@ def _pass_schedule(model: Model, plan: SamplePlan, sampling_pass: int, count: in
             )
 
     def windows(step: int) -> tuple[FrameWindow, ...]:
-        cut = official_windows if plan.mode == "official" else studio_windows
-        return cut(count, length, overlap, step)
+        if plan.mode == "official":
+            return official_windows(count, length, overlap, step)
+        return studio_windows(count, length, overlap, step, spec.shortest_window)
 
     sigmas = preset.sigmas or karras_sigmas(
         steps, spec.schedule.sigma_min, spec.schedule.sigma_max, spec.schedule.rho

@@ -100,6 +100,54 @@ def test_a_longer_range_keeps_the_windows_that_lay_inside(
     assert studio_windows(count + more, length, 3, step)[: len(inside)] == tuple(inside)
 
 
+SHORTEST = st.integers(1, 20)
+
+
+@given(COUNTS, LENGTHS, STEPS, SHORTEST)
+def test_shorter_end_windows_weigh_every_frame_as_whole_ones(
+    count: int, length: int, step: int, shortest: int
+) -> None:
+    whole = studio_windows(count, length, 3, step)
+    short = studio_windows(count, length, 3, step, shortest)
+    for a, b in zip(whole, short, strict=True):
+        weighed = [{f: w for f, w in zip(v.frames, v.weights, strict=True) if w} for v in (a, b)]
+        assert weighed[0] == weighed[1]
+
+
+@given(COUNTS, LENGTHS, STEPS, SHORTEST)
+def test_no_window_is_shorter_than_asked_or_longer_than_a_whole_one(
+    count: int, length: int, step: int, shortest: int
+) -> None:
+    for window in studio_windows(count, length, 3, step, shortest):
+        assert min(shortest, length) <= len(window.frames) <= length
+        neighbours = zip(window.frames, window.frames[1:], strict=False)
+        assert all(abs(a - b) == (1 if count > 1 else 0) for a, b in neighbours)
+
+
+@given(st.integers(20, 100), LENGTHS, STEPS, SHORTEST)
+def test_a_short_window_takes_its_context_from_the_shot_where_it_can(
+    count: int, length: int, step: int, shortest: int
+) -> None:
+    for window in studio_windows(count, length, 3, step, min(shortest, length - 1)):
+        assert len(set(window.frames)) == len(window.frames)
+
+
+def test_a_single_frame_is_evaluated_alone_by_a_model_that_can() -> None:
+    assert [window.frames for window in studio_windows(1, 16, 3, 0, shortest=1)] == [(0,)]
+    assert [len(window.frames) for window in studio_windows(1, 16, 3, 0, shortest=8)] == [8]
+
+
+@given(st.integers(17, 200), SHORTEST)
+def test_shorter_end_windows_evaluate_less_and_every_frame_at_least_once_a_step(
+    count: int, shortest: int
+) -> None:
+    def evaluated(least: int | None) -> int:
+        windows = (w for step in range(8) for w in studio_windows(count, 16, 3, step, least))
+        return sum(len(window.frames) for window in windows)
+
+    assert 8 * count <= evaluated(min(shortest, 15)) < evaluated(None)
+
+
 @given(st.integers(1, 16), STEPS)
 def test_a_shot_that_fits_is_one_window_at_every_step(count: int, step: int) -> None:
     (window,) = studio_windows(count, 16, 3, step)

@@ -74,6 +74,11 @@ def test_a_preset_with_its_own_sigmas_survives_the_way_through_json() -> None:
     assert spec_from_json(spec.to_json()).presets["draft"] == preset  # type: ignore[union-attr]
 
 
+def test_what_a_description_leaves_open_is_left_out_again() -> None:
+    assert "shortest_window" not in spec_from_json(BODY).to_json()
+    assert spec_from_json(BODY | {"shortest_window": 4}).to_json()["shortest_window"] == 4
+
+
 def test_the_built_in_kinds_need_no_network_entries() -> None:
     keys = ("format", "name", "preview", "crop_px", "hole_fill", "licence")
     body = {key: BODY[key] for key in keys} | {"kind": "probe"}
@@ -109,6 +114,8 @@ def test_all_unknown_and_missing_keys_are_named_at_once() -> None:
         ("crop_px", True, "crop_px must be a valid integer, not True"),
         ("crop_px", 98, "crop_px must be a multiple of 4"),
         ("window", 0, "window must be greater than or equal to 1, not 0"),
+        ("shortest_window", 9, "shortest_window must not be larger than window"),
+        ("shortest_window", 0, "shortest_window must be greater than or equal to 1"),
         ("overlap", 8, "overlap must be smaller than window"),
         ("codec", "linear", "codec must be an object, not 'linear'"),
         ("codec.mean", [0.0], "codec: coefficients, mean and std must be of one length"),

@@ -14,7 +14,7 @@ from svfr_client.job import JobSpec
 from svfr_client.protocol.transfers import PIECE_BYTES, RESULT_PART_BYTES
 from svfr_client.protocol.wire import Buffer, Message
 from svfr_server.errors import PieceIsDamaged, PieceIsMissing, TransfersAreFull
-from svfr_server.job_store.transfers import Transfers
+from svfr_server.job_store.transfers import Transfers, clear, measure
 
 SET = "0123456789abcdef" * 2
 
@@ -97,6 +97,7 @@ def test_pieces_are_kept_within_a_limit_and_a_week(tmp_path: Path) -> None:
     transfers.sweep()
     assert not piece.exists()
     transfers.put(digest(b"y" * 60), b"y" * 60)
+    assert (measure(tmp_path), clear(tmp_path), measure(tmp_path)) == (60, 60, 0)
 
 
 def test_an_answer_stays_below_what_the_server_may_send() -> None:

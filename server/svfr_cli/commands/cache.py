@@ -27,11 +27,17 @@ def show(as_json: AsJson = False) -> None:
     """Say how much the cache holds and may hold."""
     with speaking(as_json) as output:
         from svfr_client.connection import service_folder
+        from svfr_server.job_store import transfers
         from svfr_server.job_store.cache import measure
 
         held = measure(service_folder())
         text = f"{held.files} checkpoints, {_shown(held.size_bytes)} of at most {_shown(held.limit_bytes)}."
         output.result("cache", vars(held), text)
+        sent = transfers.measure(service_folder())
+        if sent:
+            output.result(
+                "transfers", {"size_bytes": sent}, f"{_shown(sent)} sent by clients, or not fetched."
+            )
 
 
 @app.command("limit")
@@ -53,14 +59,22 @@ def limit(
 
 
 @app.command("clear")
-def clear(as_json: AsJson = False) -> None:
+def clear(
+    sent: Annotated[
+        bool, typer.Option("--sent", help="Also what clients sent, and frames not fetched.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
     """Forget all checkpoints. Jobs that run go on and may compute a step again."""
     with speaking(as_json) as output:
         from svfr_client.connection import service_folder
+        from svfr_server.job_store import transfers
         from svfr_server.job_store.cache import clear as clear_cache
 
-        held = clear_cache(service_folder())
-        output.result("cache", {"freed_bytes": held.size_bytes}, f"{_shown(held.size_bytes)} were forgotten.")
+        freed = clear_cache(service_folder()).size_bytes
+        if sent:
+            freed += transfers.clear(service_folder())
+        output.result("cache", {"freed_bytes": freed}, f"{_shown(freed)} were forgotten.")
 
 
 def _shown(size_bytes: int) -> str:

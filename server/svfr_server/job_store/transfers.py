@@ -29,10 +29,23 @@ def transfers_folder(home: Path) -> Path:
     return home / "transfers"
 
 
+def measure(home: Path) -> int:
+    """Return the bytes that clients have sent and that wait to be fetched."""
+    return sum(path.stat().st_size for path in transfers_folder(home).rglob("*") if path.is_file())
+
+
+def clear(home: Path) -> int:
+    """Remove it all and return the bytes; jobs that use it end with FRAME_MISSING, clients send again."""
+    held = measure(home)
+    shutil.rmtree(transfers_folder(home), ignore_errors=True)
+    return held
+
+
 class Transfers:
     """The pieces, sets and results of one service."""
 
     def __init__(self, home: Path, limit_bytes: int = LIMIT_BYTES) -> None:
+        self._home = home
         self._folder = transfers_folder(home)
         self._limit = limit_bytes
         self._held_bytes: int | None = None
@@ -97,7 +110,7 @@ class Transfers:
             for folder in _children(self._folder / kind, 2):
                 if folder.stat().st_mtime < oldest:
                     shutil.rmtree(folder, ignore_errors=True)
-        self._held_bytes = sum(path.stat().st_size for path in self._folder.rglob("*") if path.is_file())
+        self._held_bytes = measure(self._home)
 
     def _make_room(self, size_bytes: int) -> None:
         if self._held_bytes is None or time.monotonic() > self._next_sweep:

@@ -89,6 +89,7 @@ void set_clip(Clip& clip, const Json& source) {
 Json create(const Json& command) {
   auto effect = describe_context(command["context"].is_text() ? command["context"].as_text() : ofx::GENERAL, nullptr);
   effect->is_descriptor = false;
+  effect->properties.all.clear();  // an instance has what the host says, not what the plugin described
   for (const auto& param : effect->params) {
     const auto& found = param->properties.all.find(ofx::DEFAULT);
     if (found == param->properties.all.end()) continue;

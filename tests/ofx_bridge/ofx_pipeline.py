@@ -8,20 +8,21 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from service_pipelines import Report, Result
-
 from svfr_client.frames import FrameRange
 from svfr_client.job import JobSpec
+from svfr_restore.reports import JobResult, Report, WrittenOutput
 
 
 def run_job(
     spec: JobSpec, models: Any, report: Callable[[Report], None], cancelled: Callable[[], bool], store: Any
-) -> Result:
+) -> JobResult:
     frames = FrameRange.parse(spec.frames).frames
+    written: list[WrittenOutput] = []
     for number, frame in enumerate(frames, start=1):
         output = Path(spec.output % frame)
         output.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(spec.plate % frame, output)
+        written.append(WrittenOutput(frame, output, output.stat().st_size))
         report(Report("frame", frame=frame, path=str(output)))
         report(Report("progress", "write", number, len(frames), frame=frame))
-    return Result(tuple(frames), (0,), {})
+    return JobResult(tuple(written), (0,))

@@ -149,6 +149,9 @@ def _valid() -> list[Message]:
         Message("credit", {"bytes": 1}),
         Message("unfollow", {"job": job}),
         Message("ping"),
+        Message("missing", {"pieces": ["0" * 64]}),
+        Message("assemble", {"set": "0" * 32, "name": "plate.1001.exr", "pieces": ["0" * 64]}),
+        Message("result", {"job": job, "frame": 1001, "offset": 0}),
     ]
 
 

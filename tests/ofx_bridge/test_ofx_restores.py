@@ -211,6 +211,6 @@ def test_a_reference_photo_is_sent_along(built: Built, home: Path, tmp_path: Pat
         node = Node(host, clip_of(tmp_path), params={**WAIT, "reference": 2, "referencePhoto": str(photo)})
         job = node.restore()
         wait_for(home, job, JobState.FAILED)
-        assert "photo" in node.press("refresh")["params"]["status"]
+        assert "Not a PNG file" in node.press("refresh")["params"]["status"]
         answer, _ = node.render(1001)
         assert answer["status"] == 1 and answer["persistent"]

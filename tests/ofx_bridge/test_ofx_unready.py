@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import zmq
-from ofx_build import Built
+from ofx_build import SANITIZE, Built
 from ofx_host import FAILED, OK, Clip, Host, Node, noise
 
 from svfr_client.client import Client
@@ -84,13 +84,13 @@ def assert_untouched_and_quick(host: Host, clip: Clip) -> str:
     """Render a few times with the policy Source; returns the words shown."""
     node = nodes(host, clip, SOURCE)
     milliseconds = []
-    for _ in range(9):
+    for _ in range(30):
         answer, picture = node.render(1)
         assert (answer["status"], picture.tobytes()) == (OK, clip.pixels[0].tobytes())
         assert answer["persistent"]
         milliseconds.append(answer["ms"])
     # A wait would be in each of them; the scheduler of a loaded machine, and the host's files, are not.
-    assert min(milliseconds) < 5
+    assert min(milliseconds) < (100 if SANITIZE else 5)
     return str(answer["persistent"])
 
 
@@ -220,4 +220,5 @@ def test_a_thousand_renders_hold_no_more_memory_than_a_hundred(built: Built, tmp
         peer.end()
         (home / CONNECTION_FILE).unlink()
         host.ask("render_many", threads=1, renders=renders * 8)
-        assert host.statistics()["resident_bytes"] - before < 2_000_000
+        grown = host.statistics()["resident_bytes"] - before
+        assert grown < 2_000_000 or SANITIZE  # which keeps what was freed, and looks for leaks at the end

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import bpy
@@ -10,11 +11,13 @@ from bpy.props import BoolProperty, StringProperty
 
 from .link import Address
 
+# What happens when somebody names another server; the session, which knows the preferences, adds itself.
+on_server_change: list[Callable[[], None]] = []
+
 
 def _server_changed(preferences: Any, context: Any) -> None:
-    from .session import go_to_server
-
-    go_to_server()
+    for react in on_server_change:
+        react()
 
 
 class SvfrPreferences(bpy.types.AddonPreferences):

@@ -14,7 +14,7 @@ from bpy.app.handlers import persistent
 from .host import RECORDS_KEY, BlenderHost
 from .jobs import Controller, JobRecord, records_from_text, records_to_text
 from .link import Move, ServerLink, TestConnection
-from .preferences import address
+from .preferences import address, on_server_change
 
 TICK_SECONDS = 0.25
 
@@ -107,6 +107,7 @@ def register() -> None:
     new_link = ServerLink(address())
     _session = Session(new_link, Controller(new_link, BlenderHost()))
     new_link.start()
+    on_server_change.append(go_to_server)
     bpy.app.handlers.save_pre.append(_before_save)
     bpy.app.handlers.load_post.append(_after_load)
     bpy.app.timers.register(_first_tick, first_interval=0.0)
@@ -116,6 +117,7 @@ def register() -> None:
 def unregister() -> None:
     """Stop all of it; a timer left behind would crash Blender at exit."""
     global _session
+    on_server_change.clear()
     for timer in (_tick, _first_tick):
         if bpy.app.timers.is_registered(timer):
             bpy.app.timers.unregister(timer)

@@ -19,7 +19,7 @@ from svfr_ocio.names import (
     DISPLAY_LINEAR_REC709,
     LINEAR_REC709,
 )
-from svfr_ocio.processors import OCIO_ERRORS, LosslessProcessor
+from svfr_ocio.processors import OCIO_ERRORS, LosslessProcessor, ocio_reason
 from svfr_ocio.spaces import Space, require_colour
 
 _LINEAR = {"scene": LINEAR_REC709, "display": DISPLAY_LINEAR_REC709}
@@ -59,7 +59,7 @@ def _processor(
     except OCIO_ERRORS as error:
         raise errors.ColourTransformFailed(
             f"OpenColorIO cannot convert the space {space.name!r} of the config {config.name!r} "
-            f"{direction} {common!r}: {error}",
+            f"{direction} {common!r}: {ocio_reason(error)}.",
             path=config.path,
             remedy="Check that every LUT of the space is there, and that the space has both directions.",
         ) from error

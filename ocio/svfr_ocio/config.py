@@ -24,7 +24,7 @@ import PyOpenColorIO as Ocio
 from svfr_ocio import errors
 from svfr_ocio.context import set_context, set_reference
 from svfr_ocio.names import STUDIO_URI
-from svfr_ocio.processors import OCIO_ERRORS
+from svfr_ocio.processors import OCIO_ERRORS, ocio_reason
 from svfr_ocio.spaces import Space, resolve_space
 
 _BUILTIN_SCHEME = "ocio://"
@@ -136,7 +136,7 @@ def _open_file(path: Path, context: Mapping[str, str], reference_space: str | No
     try:
         config = Ocio.Config.CreateFromFile(str(path))
     except OCIO_ERRORS as error:
-        raise _loading_error(path, str(error)) from error
+        raise _loading_error(path, ocio_reason(error)) from error
     set_context(config, context, path)
     if reference_space is not None:
         set_reference(config, studio_config(), reference_space)
@@ -147,12 +147,12 @@ def _open_file(path: Path, context: Mapping[str, str], reference_space: str | No
 def _loading_error(path: Path, reason: str) -> errors.SvfrError:
     if re.search(r"not able to load that config version|version \S+ is not supported", reason):
         return errors.ConfigIsTooNew(
-            f"The OCIO config {path} is newer than OpenColorIO {Ocio.__version__}: {reason}",
+            f"The OCIO config {path} is newer than OpenColorIO {Ocio.__version__}: {reason}.",
             path=path,
             remedy="Save the config with an older profile version, or update opencolorio on this machine.",
         )
     return errors.ConfigIsUnreadable(
-        f"The OCIO config {path} cannot be read: {reason}",
+        f"The OCIO config {path} cannot be read: {reason}.",
         path=path,
         remedy="Check the file with ociocheck.",
     )

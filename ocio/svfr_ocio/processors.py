@@ -21,6 +21,11 @@ OCIO_ERRORS = (Ocio.Exception, Ocio.ExceptionMissingFile)
 """What OpenColorIO raises; the second is not a subclass of the first in Python."""
 
 
+def ocio_reason(error: Exception) -> str:
+    """Return what OpenColorIO says, as one line without its full stop."""
+    return " ".join(str(error).split()).rstrip(".")
+
+
 def require_rgb(image: Rgb, what: str) -> None:
     """Raise :class:`NotAnRgbImage` unless ``image`` is a float32 array of shape (H, W, 3)."""
     if not isinstance(image, np.ndarray) or image.ndim != 3 or image.shape[2] != 3:

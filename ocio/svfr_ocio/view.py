@@ -13,7 +13,7 @@ from svfr_ocio.config import ColourConfig, package_config
 from svfr_ocio.curve import encode_srgb
 from svfr_ocio.domain import ModelDomain
 from svfr_ocio.names import LINEAR_REC709
-from svfr_ocio.processors import OCIO_ERRORS, LosslessProcessor, Rgb
+from svfr_ocio.processors import OCIO_ERRORS, LosslessProcessor, Rgb, ocio_reason
 
 AS_STORED = "as stored"
 
@@ -63,7 +63,8 @@ def open_view(
         )
     except OCIO_ERRORS as error:
         raise errors.ColourTransformFailed(
-            f"The config {config.name} cannot show linear Rec.709 on {display}, {view}: {error}.",
+            f"The config {config.name} cannot show linear Rec.709 on {display}, {view}: "
+            f"{ocio_reason(error)}.",
             remedy="Name another display and view, or another config.",
         ) from error
     return DisplayView(display, view, LosslessProcessor(made, f"{display}, {view}"))

@@ -10,6 +10,7 @@ import numpy.typing as npt
 import torch
 
 from svfr_restore.errors import DiskSpaceIsShort, PictureCannotBeWritten
+from svfr_restore.media.reasons import reason_of
 
 FloatImage = npt.NDArray[np.float32]
 
@@ -38,7 +39,7 @@ class CropSpool:
                 file.write(np.ascontiguousarray(crop, np.float32).tobytes())
         except OSError as error:
             raise PictureCannotBeWritten(
-                f"A crop cannot be kept on disk: {error.strerror or error}.",
+                f"A crop cannot be kept on disk: {reason_of(error)}.",
                 frame=frame,
                 path=self.path.parent,
                 remedy=_REMEDY,

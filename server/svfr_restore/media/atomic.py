@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 
 from svfr_restore.errors import PictureCannotBeWritten
+from svfr_restore.media.reasons import reason_of
 
 # A fixed length, so that a name that fits the disk always has a scratch file that does: the first eight
 # digits tell whose it is, the others one writer from another.
@@ -35,7 +36,7 @@ def whole_file(path: Path, check: Callable[[Path], None] | None = None) -> Itera
         _sync_folder(path.parent)
     except OSError as error:
         raise PictureCannotBeWritten(
-            f"The file cannot be written: {error.strerror or error}.",
+            f"The file cannot be written: {reason_of(error)}.",
             path=path,
             remedy="Check the folder's permissions and the free space on its disk.",
         ) from error

@@ -67,7 +67,7 @@ class WriterPool:
             self.close()
         except BaseException as other:
             if other is not error:
-                error.add_note(f"a write failed too: {other}")
+                error.add_note("a write failed too: " + str(other))
 
     def _work(self) -> None:
         while (job := self._jobs.get()) is not _STOP:

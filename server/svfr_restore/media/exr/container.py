@@ -16,6 +16,7 @@ from typing import BinaryIO
 
 from svfr_restore.errors import FrameCannotBeRead, FrameIsTruncated
 from svfr_restore.media.exr.header import Attribute, PartHeader
+from svfr_restore.media.reasons import Flaw, reason_of
 
 MAGIC = 20000630
 _VERSION, _TILED, _LONG_NAMES, _NON_IMAGE, _MULTIPART = 2, 0x200, 0x400, 0x800, 0x1000
@@ -52,7 +53,7 @@ def read_header(path: Path) -> ExrHeader:
         with path.open("rb") as file:
             magic, version = struct.unpack("<iI", _take(file, 8))
             if magic != MAGIC or version & 0xFF != _VERSION:
-                raise ValueError("it does not begin as an EXR file does")
+                raise Flaw("it does not begin as an EXR file does")
             multipart = bool(version & _MULTIPART)
             parts = [_read_part(file, size)]
             while multipart:
@@ -61,7 +62,7 @@ def read_header(path: Path) -> ExrHeader:
                     break
                 parts.append(part)
                 if len(parts) > _MOST_PARTS:
-                    raise ValueError("it has more parts than any picture")
+                    raise Flaw("it has more parts than any picture")
             if not multipart:
                 parts[0] = _with_type_from_flags(parts[0], version)
             for part in parts:
@@ -73,7 +74,7 @@ def read_header(path: Path) -> ExrHeader:
         ) from error
     except (ValueError, struct.error, IndexError) as error:
         raise FrameCannotBeRead(
-            f"The file is no readable EXR: {error}.", path=path, remedy="Render or copy it again."
+            f"The file is no readable EXR: {reason_of(error)}.", path=path, remedy="Render or copy it again."
         ) from error
 
 
@@ -81,7 +82,7 @@ def _check_part(part: PartHeader) -> None:
     """Ask a header for all that later code relies on, so that a broken one fails here."""
     _ = part.channels, part.compression, part.data_window, part.display_window, part.pixel_aspect
     if part.chunk_count < 1:
-        raise ValueError("a part has no pixels")
+        raise Flaw("a part has no pixels")
 
 
 def _with_type_from_flags(part: PartHeader, version: int) -> PartHeader:
@@ -106,11 +107,11 @@ def _read_part(file: BinaryIO, file_size: int) -> PartHeader:
         kind = _take_name(file)
         (length,) = struct.unpack("<i", _take(file, 4))
         if length < 0:
-            raise ValueError(f"the attribute {name!r} has a negative size")
+            raise Flaw(f"the attribute {name!r} has a negative size")
         if length > file_size:
             raise EOFError
         if length > _MOST_ATTRIBUTE_BYTES or len(found) >= _MOST_ATTRIBUTES:
-            raise ValueError("its header is larger than any picture's")
+            raise Flaw("its header is larger than any picture's")
         found.append(Attribute(name, kind, _take(file, length)))
     return PartHeader(tuple(found))
 
@@ -127,7 +128,7 @@ def _take_name(file: BinaryIO) -> str:
     while (byte := _take(file, 1)) != b"\0":
         name += byte
         if len(name) > _LONGEST_NAME:
-            raise ValueError("a name in the header never ends")
+            raise Flaw("a name in the header never ends")
     return name.decode("utf-8")
 
 
@@ -247,7 +248,7 @@ class ExrFileWriter:
     def finish(self) -> None:
         """Write the chunk tables. Raises ValueError when a chunk was never written."""
         if any(0 in table for table in self._tables):
-            raise ValueError("a chunk of the picture was not written")
+            raise Flaw("a chunk of the picture was not written")
         self._file.seek(self._tables_at)
         for table in self._tables:
             self._file.write(struct.pack(f"<{len(table)}Q", *table))

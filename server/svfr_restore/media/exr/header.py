@@ -10,6 +10,7 @@ import struct
 from dataclasses import dataclass
 from functools import cached_property
 
+from svfr_restore.media.reasons import Flaw
 from svfr_restore.media.window import Window
 
 COMPRESSIONS = (
@@ -78,7 +79,7 @@ class PartHeader:
     def _required(self, name: str, size: int) -> bytes:
         value = self.get(name)
         if value is None or len(value) < size:
-            raise ValueError(f"the header has no usable {name!r} attribute")
+            raise Flaw(f"the header has no usable {name!r} attribute")
         return value
 
     @cached_property
@@ -89,7 +90,7 @@ class PartHeader:
             end = data.index(b"\0", at)
             pixel_type, flags, xs, ys = struct.unpack_from("<i4sii", data, end + 1)
             if pixel_type not in (UINT, HALF, FLOAT):
-                raise ValueError(f"a channel has the unknown pixel type {pixel_type}")
+                raise Flaw(f"a channel has the unknown pixel type {pixel_type}")
             found.append(Channel(data[at:end].decode("utf-8", "replace"), pixel_type, xs, ys, flags))
             at = end + 17
         return tuple(found)
@@ -99,7 +100,7 @@ class PartHeader:
         """The compression's name, one of COMPRESSIONS."""
         code = self._required("compression", 1)[0]
         if code >= len(COMPRESSIONS):
-            raise ValueError(f"the compression has the unknown number {code}")
+            raise Flaw(f"the compression has the unknown number {code}")
         return COMPRESSIONS[code]
 
     @property
@@ -129,7 +130,7 @@ class PartHeader:
             return None
         width, height = struct.unpack_from("<II", self._required("tiles", 9))
         if not width or not height:
-            raise ValueError("the tiles have no size")
+            raise Flaw("the tiles have no size")
         return width, height
 
     @property
@@ -158,7 +159,7 @@ class PartHeader:
 def _window(value: bytes) -> Window:
     left, top, right, bottom = struct.unpack("<4i", value[:16])
     if right < left or bottom < top:
-        raise ValueError("a window of the header is inside out")
+        raise Flaw("a window of the header is inside out")
     return Window(left, top, right - left + 1, bottom - top + 1)
 
 

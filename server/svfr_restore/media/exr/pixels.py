@@ -23,6 +23,7 @@ from svfr_restore.media.exr.header import (
     Channel,
     PartHeader,
 )
+from svfr_restore.media.reasons import Flaw
 from svfr_restore.media.window import Window
 
 Lines = NDArray[np.uint8]
@@ -109,14 +110,14 @@ def unpack(payload: bytes, compression: str, height: int, line_bytes: int) -> Li
         try:
             coded = np.frombuffer(zlib.decompress(payload, bufsize=size), np.uint8).copy()
         except zlib.error as error:
-            raise ValueError(f"a chunk cannot be decompressed: {error}") from error
+            raise Flaw("a chunk cannot be decompressed") from error
         coded[1:] -= np.uint8(128)
         split = np.cumsum(coded, dtype=np.uint8)
         raw = np.empty_like(split)
         half = (split.size + 1) // 2
         raw[0::2], raw[1::2] = split[:half], split[half:]
     if raw.size != size:
-        raise ValueError(f"a chunk holds {raw.size} bytes, not {size}")
+        raise Flaw(f"a chunk holds {raw.size} bytes, not {size}")
     return raw.reshape(height, line_bytes)
 
 

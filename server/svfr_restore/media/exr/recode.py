@@ -22,6 +22,7 @@ from svfr_restore.errors import FrameCannotBeRead
 from svfr_restore.media.exr.container import ChunkReader, read_header
 from svfr_restore.media.exr.header import FLOAT, HALF, UINT, Channel, PartHeader
 from svfr_restore.media.exr.pixels import LineLayout, Lines
+from svfr_restore.media.reasons import in_one_line
 from svfr_restore.media.window import Window
 
 log = logging.getLogger(__name__)
@@ -44,7 +45,7 @@ def decode_rows(path: Path, part_number: int, part: PartHeader, rows: Window) ->
     """
     source = oiio.ImageInput.open(str(path))
     if source is None or not source.seek_subimage(part_number, 0):
-        raise FrameCannotBeRead(f"The file cannot be decoded: {oiio.geterror()}", path=path)
+        raise FrameCannotBeRead(f"The file cannot be decoded: {in_one_line(oiio.geterror())}.", path=path)
     try:
         layout = LineLayout(part.channels, part.data_window.width)
         lines = np.zeros((rows.height, layout.line_bytes), np.uint8)
@@ -53,7 +54,9 @@ def decode_rows(path: Path, part_number: int, part: PartHeader, rows: Window) ->
             begin, end = names.index(channels[0].name), names.index(channels[-1].name) + 1
             pixels = _read(source, part_number, part, rows, begin, end, pixel_type)
             if pixels is None:
-                raise FrameCannotBeRead(f"The file cannot be decoded: {source.geterror()}", path=path)
+                raise FrameCannotBeRead(
+                    f"The file cannot be decoded: {in_one_line(source.geterror())}.", path=path
+                )
             for at, channel in enumerate(channels):
                 layout.put(lines, channel.name, pixels[:, :, at])
         return lines

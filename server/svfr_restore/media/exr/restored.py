@@ -24,6 +24,7 @@ from svfr_restore.media.exr.pixels import (
 )
 from svfr_restore.media.exr.recode import decode_rows, encode_rows, is_lossless
 from svfr_restore.media.exr.select import RgbChannels
+from svfr_restore.media.reasons import reason_of
 from svfr_restore.media.window import Window
 
 Float32 = NDArray[np.float32]
@@ -85,7 +86,9 @@ def restore_part(
         try:
             bodies = {i: _recoded_chunk(reader, part, restoration, i) for i in touched}
         except ValueError as error:
-            raise FrameCannotBeRead(f"The pixels cannot be decoded: {error}.", path=header.path) from error
+            raise FrameCannotBeRead(
+                f"The pixels cannot be decoded: {reason_of(error)}.", path=header.path
+            ) from error
         return RestoredPart(single, bodies, notes=notes)
     if is_lossless(part) and not part.tile_size:
         same = _recoded_band(header, part, restoration, touched)

@@ -91,15 +91,20 @@ class FrameRange:
     def __contains__(self, frame: object) -> bool:
         return frame in self.frames
 
-    def __str__(self) -> str:
-        """Return the canonical text: equal sets of frames give equal text."""
-        parts: List[str] = []
+    def progressions(self) -> Tuple[Tuple[int, int, int], ...]:
+        """Return (first, last, step) of every even stretch, as the canonical text writes them."""
+        parts: List[Tuple[int, int, int]] = []
         start = 0
         while start < len(self.frames):
             stop = _end_of_progression(self.frames, start)
-            parts.append(_write_part(self.frames[start:stop]))
+            step = self.frames[start + 1] - self.frames[start] if stop - start > 1 else 1
+            parts.append((self.frames[start], self.frames[stop - 1], step))
             start = stop
-        return ",".join(parts)
+        return tuple(parts)
+
+    def __str__(self) -> str:
+        """Return the canonical text: equal sets of frames give equal text."""
+        return ",".join(_write_part(*part) for part in self.progressions())
 
 
 def _parse_part(part: str, text: str) -> range:
@@ -127,8 +132,7 @@ def _end_of_progression(frames: Tuple[int, ...], start: int) -> int:
     return stop if step == 1 or stop - start > 2 else start + 1
 
 
-def _write_part(frames: Tuple[int, ...]) -> str:
-    if len(frames) == 1:
-        return str(frames[0])
-    step = frames[1] - frames[0]
-    return f"{frames[0]}-{frames[-1]}" + ("" if step == 1 else f"x{step}")
+def _write_part(first: int, last: int, step: int) -> str:
+    if first == last:
+        return str(first)
+    return f"{first}-{last}" + ("" if step == 1 else f"x{step}")

@@ -10,7 +10,7 @@ import threading
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Callable, Iterator, Optional
+from typing import Any, Callable, Iterator
 
 import nuke
 
@@ -20,7 +20,7 @@ from svfr_client.job import JobSpec
 from . import result
 from .errors import AlreadyRestoring, NothingToRepeat
 from .gather import find_colour, gather
-from .node import find
+from .node import all_nodes, find
 from .server_link import ServerLink, start_local
 from .session import RUNNING, JobRecord, Session, session_of
 from .vendored import require_zmq
@@ -45,7 +45,7 @@ def restore(node: Any) -> None:
         request = Path(gathered.folder) / "job.json"
         request.parent.mkdir(parents=True, exist_ok=True)
         request.write_text(json.dumps(gathered.spec.to_json()), encoding="utf-8")
-        _forget_inputs(JobRecord.of(node))
+        _forget_inputs(node)
         colour = gathered.colour
         record = JobRecord(job, str(request), _connection(node), colour.nuke_space, colour.raw)
         _run(node, record, gathered.spec)
@@ -140,9 +140,16 @@ def _ask(node: Any, doing: str, question: Callable[[], str]) -> None:
             show(question())
 
 
-def _forget_inputs(record: Optional[JobRecord]) -> None:
-    """Remove the rendered inputs of the job before: they are large, and Redo needs only the last."""
+def _forget_inputs(node: Any) -> None:
+    """Remove the rendered inputs of the job before: they are large, and Redo needs only the last.
+
+    A node that was copied and pasted has the job of the original, which goes on needing them.
+    """
+    record = JobRecord.of(node)
     if record is None or not _INPUTS.search(record.request.replace("\\", "/")):
+        return
+    others = (JobRecord.of(other) for other in all_nodes() if other.fullName() != node.fullName())
+    if any(other is not None and other.request == record.request for other in others):
         return
     folder = Path(record.request).parent
     for path in [*folder.glob("plate.*.exr"), *folder.glob("mask.*.exr"), Path(record.request)]:

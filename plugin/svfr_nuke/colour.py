@@ -9,7 +9,7 @@ no config: Nuke's own names are then translated to interop IDs (ASWF Color Inter
 import os
 import re
 from dataclasses import dataclass
-from typing import Any, Dict
+from typing import Any, Dict, Tuple
 
 import nuke
 
@@ -31,6 +31,7 @@ NUKE_NAMES: Dict[str, str] = {
     "Log3G10": "ocio:redlog3g10_rwg_scene",
     "Blackmagic Film Generation 5": "ocio:bmdfilm5_wg5_scene",
 }
+_ROLE = re.compile(r"(?P<role>[^\t()]+)\t(?P<again>.*)\((?P<space>[^()]*)\)\Z")
 _DEFAULT = re.compile(r"default(?:\s*\((?P<space>.*)\))?\Z")
 _LUT_BY_SUFFIX = {
     "exr": "floatLut",
@@ -119,7 +120,18 @@ def normalised(value: str) -> str:
     """
     match = _DEFAULT.match(value.strip())
     name = (match.group("space") or "") if match else value.strip()
-    return name.rsplit("/", 1)[-1]
+    role = _ROLE.match(name)
+    return (role.group("space") if role else name).rsplit("/", 1)[-1]
+
+
+def names_of(entry: str) -> Tuple[str, ...]:
+    """Return every name that an entry of a colour-space menu goes by: its space's, and its role's.
+
+    A project with an OCIO config lists roles as ``scene_linear<tab>scene_linear (ACES/ACEScg)``; a knob then
+    holds the role alone.
+    """
+    role = _ROLE.match(entry.strip())
+    return (normalised(entry),) if role is None else (normalised(entry), role.group("role"))
 
 
 def _read_space(read: Any) -> str:

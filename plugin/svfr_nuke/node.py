@@ -7,9 +7,10 @@
     result ─┴─ shown ──────────────── plus(detail x high) ─ mix ─ out
     mask    (only sent)
 
-``shown`` is a Switch: the plate until a result is there. Outside the matte plate and result are equal, so
-their difference, and with it the detail that is brought back, is zero there. Every Merge works on rgb alone:
-the ``svfr.*`` layers and the plate's other channels come through from the result's Read.
+``shown`` is a Switch: the plate until a result is there, and at every frame that was not restored. Outside
+the matte plate and result are equal, so their difference, and with it the detail that is brought back, is
+zero there. Every Merge works on rgb alone: the ``svfr.*`` layers and the plate's other channels come through
+from the result's Read.
 """
 
 from typing import Any, List, Optional
@@ -19,7 +20,7 @@ import nuke
 from . import knobs
 
 MARK = "svfr_job"
-RESULT = "Result"
+RESULT, SHOWN = "Result", "Shown"
 PLATE_INPUT, MASK_INPUT = 0, 1
 
 
@@ -82,7 +83,7 @@ def _fill() -> None:
     mask["number"].setValue(MASK_INPUT)
     result = nuke.nodes.Read(name=RESULT)
     result["on_error"].setValue("error")
-    shown = nuke.nodes.Switch(name="Shown", inputs=[plate, result])
+    shown = nuke.nodes.Switch(name=SHOWN, inputs=[plate, result])
     shown["which"].setExpression("parent.has_result")
     lost = _merge("Lost", "minus", a=plate, b=shown)
     coarse = nuke.nodes.Blur(name="Coarse", inputs=[lost], channels="rgb")

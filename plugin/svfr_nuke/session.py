@@ -14,6 +14,7 @@ from typing import Any, Dict, List, Optional
 import nuke
 
 from svfr_client.errors import SvfrError, error_from_dict
+from svfr_client.frames import FrameRange
 from svfr_client.job import JobSpec
 from svfr_client.protocol.messages import Event
 
@@ -163,9 +164,9 @@ class Session:
             return
         try:
             if self._frames:
-                first, last = min(self._frames), max(self._frames)
-                pattern = result.pattern_of(self._frames[first], first)
-                result.show(node, pattern, first, last, self.record.space, self.record.raw)
+                frames = FrameRange.of(self._frames)
+                pattern = result.pattern_of(self._frames[frames.first], frames.first)
+                result.show(node, pattern, frames, self.record.space, self.record.raw)
         except SvfrError as error:
             self._end(FAILED, error)
             return

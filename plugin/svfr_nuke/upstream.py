@@ -15,7 +15,7 @@ import nuke
 
 from svfr_client.frames import FrameRange
 
-from .errors import BadSetting, ViewIsNotChosen
+from .errors import BadSetting, ProxyModeIsOn, ViewIsNotChosen
 
 _VIEW_FIELD = re.compile(r"%[vV]")
 
@@ -67,7 +67,14 @@ def _is_identity(read: Any, first: int) -> bool:
 
 
 def _written(read: Any) -> str:
-    return str(nuke.filename(read) or "").replace("\\", "/")
+    """Return the Read's file, frame field kept; in proxy mode ``nuke.filename`` would name its proxy."""
+    root: Any = nuke.root()
+    if not root.proxy():
+        return str(nuke.filename(read) or "").replace("\\", "/")
+    path = str(read["file"].value() or "")
+    if "[" in path:  # an expression that only nuke.filename evaluates
+        raise ProxyModeIsOn("Proxy mode is on.", remedy="Turn it off, so that the full frames are sent.")
+    return path.replace("\\", "/")
 
 
 def file_of(read: Any, view: str) -> str:

@@ -36,6 +36,7 @@ def _read(node: Any, frame: int, view: str) -> Planes:
     space = str(node["colorspace"].value())
     if not node["raw"].value():
         space = node._graph.working_space if space == "default" else space  # scene-linear files
+        space = node._graph.roles.get(space, space)
         space = re.sub(r"default \((.*)\)", r"\1", space).rsplit("/", 1)[-1]
         _convert(node._graph, planes, space, node._graph.working_space)
     return planes
@@ -121,7 +122,7 @@ def _group(node: Any, frame: int, view: str) -> Planes:
 
 
 def _switch(node: Any, frame: int, view: str) -> Planes:
-    return render(node.input(int(node["which"].value())), frame, view)
+    return render(node.input(int(node["which"]._evaluate(frame))), frame, view)
 
 
 def _merge2(node: Any, frame: int, view: str) -> Planes:

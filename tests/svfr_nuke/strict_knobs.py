@@ -70,13 +70,17 @@ class Knob:
     def _set(self, value: Any) -> None:
         self._value = value
 
-    def _evaluate(self) -> Any:
+    def _evaluate(self, frame: int = 1) -> Any:
+        """Return the value at a frame; the fake knows expressions of knobs, numbers and comparisons."""
         if not self._expression:
             return self._value
-        match = re.fullmatch(r"(?:1 - )?parent\.(\w+)", self._expression)
-        assert match, f"the fake cannot evaluate {self._expression!r}"
-        value = float(self._node._parent[match.group(1)].value())
-        return 1.0 - value if self._expression.startswith("1") else value
+        known = r"parent\.\w+|\bframe\b|&&|\|\||[<>=]=|[-%()]|\d+|\s"
+        assert not re.sub(known, "", self._expression), f"the fake cannot evaluate {self._expression!r}"
+        python = self._expression.replace("&&", " and ").replace("||", " or ")
+        python = re.sub(
+            r"parent\.(\w+)", lambda match: str(float(self._node._parent[match[1]].value())), python
+        )
+        return float(eval(python, {"__builtins__": {}}, {"frame": frame}))
 
 
 @strict("String_Knob")
@@ -239,7 +243,7 @@ class Enumeration_Knob(Knob):
         return len(self._values)
 
     def _set(self, value: Any) -> None:
-        if value in self._values:
+        if value in [entry.split("\t")[0] for entry in self._values]:  # before a tab: what the knob holds
             self._value = value
         elif self._name != "colorspace":
             raise ValueError(f"{self._name} has no value {value!r}")
@@ -280,6 +284,7 @@ NODE_KNOBS: dict[str, dict[str, Any]] = {
     "Group": {},
     "Read": {
         "file": File_Knob,
+        "proxy": File_Knob,
         "first": 1,
         "last": 1,
         "origfirst": 1,

@@ -17,11 +17,16 @@ class Graph:
     def __init__(self) -> None:
         self.views = ["main"]
         self.spaces = list(strict_knobs.NUKE_SPACES)
+        self.roles: dict[str, str] = {}
         self.script = ""
         self.root: Any = None
         self.drives: dict[str, str] = {}  # Windows drives of this Nuke, and where they really are
         self.context: list[Any] = []
         self.deleted = 0
+
+    def menu_of_spaces(self) -> list[str]:
+        """The entries of a colour-space menu: with an OCIO config its roles too, as value, tab and label."""
+        return [f"{role}\t{role} ({space})" for role, space in self.roles.items()] + self.spaces
 
     @property
     def group(self) -> Any:
@@ -46,7 +51,7 @@ class Node:
         if "colorspace" in self._knobs:
             spaces = self._knobs["colorspace"]
             assert isinstance(spaces, Enumeration_Knob)
-            spaces._values = ["default", *graph.spaces]
+            spaces._values = ["default", *graph.menu_of_spaces()]
             spaces._value = "default"
         if kind == "Read":
             self._knobs["reload"]._action = self._check_file
@@ -169,7 +174,7 @@ class Node:
         if self._kind == "Read" and self._graph.default_space:
             menu = self["colorspace"]
             shown = f"default ({self._graph.default_space})"
-            menu._values = [shown, *self._graph.spaces]  # type: ignore[attr-defined]
+            menu._values = [shown, *self._graph.menu_of_spaces()]  # type: ignore[attr-defined]
             menu._value = shown
 
     def _menu_changed(self, name: str) -> None:

@@ -165,7 +165,7 @@ class FakeNuke(types.ModuleType):
         finally:
             assert self.fake_graph.context.pop() is node, "begin and end do not match"
 
-    def run_until(self, is_done: Callable[[], bool], seconds: float = 60.0) -> None:
+    def run_until(self, is_done: Callable[[], bool], seconds: float = 180.0) -> None:
         """Let Nuke's event loop run until ``is_done``; fails after ``seconds``."""
         deadline = time.monotonic() + seconds
         while not is_done():
@@ -228,7 +228,8 @@ class _World:
         return self._menus[name]
 
     def filename(self, node: Any) -> str:
-        return str(node["file"].value())
+        proxy = str(node["proxy"].value()) if node.Class() == "Read" else ""
+        return proxy if proxy and self._graph.root.proxy() else str(node["file"].value())
 
     def channels(self, node: Any) -> list[str]:
         return list(strict_images.render(node, node.firstFrame(), self._graph.views[0]))

@@ -9,6 +9,7 @@ from strict_nuke import FakeNuke
 from test_nuke_end_to_end import read_node, use_ocio
 
 from svfr_client.errors import SvfrError
+from svfr_client.frames import FrameRange
 from svfr_ocio.config import open_config
 
 
@@ -136,7 +137,7 @@ def test_a_result_whose_read_does_not_take_the_space_is_told(nuke: FakeNuke, pla
 
     node = svfr_nuke.node.create(plate)
     with pytest.raises(SvfrError, match='does not take the colour space "ACEScg"'):
-        result.show(node, plate["file"].value(), 1001, 1003, "ACEScg", False)
+        result.show(node, plate["file"].value(), FrameRange.of(nuke_plates.FRAMES), "ACEScg", False)
     assert node["has_result"].value() is False
 
 

@@ -11,6 +11,7 @@ import PyOpenColorIO as Ocio
 import pytest
 import strict_images
 import strict_roto
+from nuke_plates import FRAMES
 from strict_nuke import FakeNuke
 
 STUDIO = "ocio://studio-config-v2.1.0_aces-v1.3_ocio-v2.3"
@@ -227,6 +228,45 @@ def test_a_job_that_cannot_be_asked_for_is_asked_for_again_at_the_next_load(
     monkeypatch.setenv("SVFR_HOME", str(local_server))
     svfr_nuke.session.reattach(node)
     nuke.run_until(lambda: json.loads(node["svfr_job"].value())["state"] == "done")
+
+
+def test_a_project_whose_working_space_is_a_role_shows_its_result(
+    nuke: FakeNuke, tmp_path: Path, local_server: Path
+) -> None:
+    use_ocio(nuke, tmp_path)
+    nuke.fake_graph.roles = {"scene_linear": "ACES/ACEScg", "data": "Utility/Raw"}
+    nuke.root()["workingSpaceLUT"].setValue("scene_linear")
+    grade = nuke.fake_node("Grade", read_node(nuke, nuke_plates.write_plate(tmp_path / "plates")))
+    node = svfr_node(grade)
+    restore(nuke, node)
+    assert node["status"].value() == "Done: 3 frames"
+    assert node.node("Result")["colorspace"].value() == "scene_linear"
+    for channel in ("rgba.red", "rgba.blue"):
+        np.testing.assert_array_equal(picture(node)[channel], picture(grade)[channel])
+
+
+def test_frames_that_were_not_restored_show_the_plate(
+    nuke: FakeNuke, tmp_path: Path, local_server: Path
+) -> None:
+    plate = read_node(nuke, nuke_plates.write_plate(tmp_path / "plates"))
+    node = svfr_node(plate, model="probe", range="custom", frames="1001-1003x2")
+    restore(nuke, node)
+    reds = {frame: (picture(node, frame)["rgba.red"], picture(plate, frame)["rgba.red"]) for frame in FRAMES}
+    assert [bool((shown != before).any()) for shown, before in reds.values()] == [True, False, True]
+
+
+def test_a_pasted_node_leaves_the_inputs_of_its_original(
+    nuke: FakeNuke, tmp_path: Path, local_server: Path
+) -> None:
+    grade = nuke.fake_node("Grade", read_node(nuke, nuke_plates.write_plate(tmp_path / "plates")))
+    node = svfr_node(grade)
+    restore(nuke, node)
+    pasted = svfr_node(grade, svfr_job=node["svfr_job"].value())
+    restore(nuke, pasted)
+    request = Path(json.loads(node["svfr_job"].value())["request"])
+    assert request.is_file() and len(list(request.parent.glob("plate.*.exr"))) == 3
+    restore(nuke, node, "redo")
+    assert node["status"].value() == "Done: 3 frames"
 
 
 def test_inputs_of_the_job_before_the_last_are_removed(

@@ -11,6 +11,7 @@ from strict_nuke import CancelledError, FakeNuke
 from test_nuke_end_to_end import read_node, svfr_node, use_ocio
 
 from svfr_client.errors import SeveralProblems, SvfrError
+from svfr_client.frames import FrameRange
 
 JOB = "0123456789abcdef0123456789abcdef"
 
@@ -143,6 +144,18 @@ def test_a_relative_read_lies_in_the_project_folder(nuke: FakeNuke, plate: Any) 
         gathered(node)
     nuke.root()["project_directory"].setValue("/job/sh010")
     assert gathered(node).spec.plate == "/job/sh010/plates/a.%04d.exr"
+
+
+def test_proxy_mode_sends_the_full_frames(nuke: FakeNuke, plate: Any) -> None:
+    from svfr_nuke.upstream import find_source
+
+    file = plate["file"].value()
+    plate["proxy"].setValue(file.replace("shot", "shot_half"))
+    nuke.root()["proxy"].setValue(True)
+    assert find_source(plate, FrameRange.of([1001]), "main").path == file
+    plate["file"].setValue("[getenv SHOT]/shot.%04d.exr")
+    with pytest.raises(SvfrError, match="Proxy mode is on"):
+        find_source(plate, FrameRange.of([1001]), "main")
 
 
 def test_a_script_with_several_views_must_say_which(nuke: FakeNuke, plate: Any) -> None:

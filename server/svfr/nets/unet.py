@@ -65,11 +65,11 @@ class FastUNet:
     def computing_in(self, dtype: torch.dtype) -> Iterator[None]:
         """Within the block the weights are ``dtype``; a wider one and back leaves every bit as it was."""
         own = self.dtype
-        self._unet.to(dtype)
+        nn.Module.to(self._unet, dtype)  # diffusers' own warns, for layers that this network does not have
         try:
             yield
         finally:
-            self._unet.to(own)
+            nn.Module.to(self._unet, own)
 
     def project_tokens(self, tokens: torch.Tensor) -> TokenProjection:
         """Project tokens (1, L, channels) to the keys and values of every cross-attention, once."""

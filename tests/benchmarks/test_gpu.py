@@ -1,0 +1,29 @@
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from benchmarks.gpu import PRECISIONS, main, psnr_db
+
+
+def test_the_rehearsal_measures_both_networks_in_every_number_type(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main(["--out", str(tmp_path), "--device", "cpu", "--tiny"])
+    body = json.loads((tmp_path / "gpu.json").read_text())
+    assert body["device"] == "cpu" and body["tiny"]
+    assert len(body["rows"]) == 2 * len(PRECISIONS)
+    rows = {(row["what"], row["precision"]): row for row in body["rows"]}
+    assert rows["UNet, one window", "float32"]["psnr_db"] is None
+    assert (
+        rows["UNet, one window", "float16"]["psnr_db"] > rows["UNet, one window", "bfloat16"]["psnr_db"] > 20
+    )
+    assert "| UNet, one window | float16 |" in (tmp_path / "gpu.md").read_text()
+
+
+def test_what_is_not_finite_has_no_psnr() -> None:
+    reference = torch.linspace(0.0, 1.0, 5)
+    assert psnr_db(reference * float("nan"), reference) is None
+    assert psnr_db(reference, reference) is None
+    assert psnr_db(reference + 0.1, reference) == pytest.approx(20.0)

@@ -27,7 +27,8 @@ STAMP = VENV / "svfr-installed.txt"
 OLDEST_PYTHON = (3, 11)
 TORCH = "torch==2.13.0"
 TORCH_CPU_INDEX = "https://download.pytorch.org/whl/cpu"
-EXTRAS = "server,farm,lab,dev"
+EXTRAS = "server,farm,lab"
+TEST_EXTRAS = EXTRAS + ",dev"  # what only developers need, installed by `test`
 PACKAGE_ROOTS = ("plugin", "server", "ocio", "installer")
 FREE_GIB_CPU, FREE_GIB_CUDA = 4, 12
 TEST_STEPS: Tuple[Tuple[str, Tuple[str, ...]], ...] = (
@@ -257,10 +258,15 @@ def fingerprint() -> str:
     return digest.hexdigest()
 
 
-def ensure_installed() -> None:
-    """Install what is missing; return at once when the stamp says that nothing changed."""
-    wanted = fingerprint()
-    if STAMP.exists() and venv_python().exists() and STAMP.read_text(encoding="utf-8").strip() == wanted:
+def ensure_installed(for_tests: bool = False) -> None:
+    """Install what is missing; return at once when the stamp says that nothing changed.
+
+    ``for_tests`` adds the developers' tools; once they are there, they stay up to date too.
+    """
+    noted = STAMP.read_text(encoding="utf-8").strip() if STAMP.exists() and venv_python().exists() else ""
+    extras = TEST_EXTRAS if for_tests or noted.endswith(",dev") else EXTRAS
+    wanted = f"{fingerprint()} {extras}"
+    if noted == wanted:
         return
     started = time.monotonic()
     say("First run, or the project changed: installing into .venv (a few minutes).")
@@ -270,7 +276,7 @@ def ensure_installed() -> None:
     make_venv()
     install_torch(gpu)
     say("Installing SVFR Studio with its libraries")
-    pip_install(["-e", f".[{EXTRAS}]"], "SVFR Studio")
+    pip_install(["-e", f".[{extras}]"], "SVFR Studio")
     STAMP.write_text(wanted + "\n", encoding="utf-8")
     say(f"Installed in {time.monotonic() - started:.0f} s. The next run starts at once.")
 
@@ -329,7 +335,7 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
     """Install when needed, run the command, return the exit status."""
     options = parse(arguments)
     try:
-        ensure_installed()
+        ensure_installed(for_tests=options.command == "test")
     except CannotInstall as problem:
         say(f"Could not install. {problem}")
         say(f"What to do: {problem.remedy}")

@@ -58,9 +58,24 @@ def test_it_reads_as_python_3_9_and_needs_only_the_standard_library() -> None:
 
 def test_a_second_run_does_nothing_and_says_nothing(checkout: Path) -> None:
     module = load(checkout / "installer" / "bootstrap.py")
-    module.STAMP.write_text(module.fingerprint() + "\n", encoding="utf-8")
+    module.STAMP.write_text(f"{module.fingerprint()} {module.EXTRAS}\n", encoding="utf-8")
     done = call(checkout, "install")
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_only_the_tests_install_developers_tools_which_then_stay(
+    checkout: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = load(checkout / "installer" / "bootstrap.py")
+    asked: list[list[str]] = []
+    monkeypatch.setattr(module, "pip_install", lambda packages, what: asked.append(packages))
+    monkeypatch.setattr(module, "install_torch", lambda gpu: None)
+    monkeypatch.setattr(module, "has_nvidia_gpu", lambda: False)
+    module.ensure_installed()
+    module.ensure_installed()
+    module.ensure_installed(for_tests=True)
+    module.ensure_installed()
+    assert asked == [["-e", ".[server,farm,lab]"], ["-e", ".[server,farm,lab,dev]"]]
 
 
 @pytest.mark.parametrize("change", ["pyproject", "script", "package"])

@@ -135,6 +135,51 @@ def test_the_kernel_keeps_a_confined_process_inside_whatever_it_opens(tmp_path: 
     assert not (tmp_path / "c").exists()
 
 
+@pytest.mark.skipif(landlock.version() == 0, reason="this kernel has no Landlock")
+@pytest.mark.parametrize("started_in", ["/", "server"])
+def test_a_confined_process_reads_its_own_code_wherever_it_lies_and_no_more(
+    tmp_path: Path, started_in: str
+) -> None:
+    """An editable install imports our packages by a hook; ``python -m`` puts its own folder on the path."""
+    (tmp_path / "inside").mkdir()
+    (tmp_path / "secret").write_text("s")
+    code = (
+        "import importlib.machinery, os, sys\n"
+        "from pathlib import Path\n"
+        "packages = {n: Path(importlib.util.find_spec(n).origin) for n in sys.argv[2].split()}\n"
+        "class Hook:\n"
+        "    def find_spec(name, path=None, target=None):\n"
+        "        if name in packages:\n"
+        "            where = [str(packages[name].parent)]\n"
+        "            return importlib.util.spec_from_file_location(\n"
+        "                name, packages[name], submodule_search_locations=where)\n"
+        "sys.meta_path.insert(0, Hook)\n"
+        "roots = {str(origin.parent.parent) for origin in packages.values()}\n"
+        "sys.path = [os.getcwd(), *(folder for folder in sys.path if folder not in roots)]\n"
+        "from svfr_server.roots import PathRoots\n"
+        "from svfr_server.worker.landlock import confine\n"
+        "inside = Path(sys.argv[1])\n"
+        "import tempfile; tempfile.tempdir = str(inside)\n"
+        "assert confine(PathRoots((inside,), ()), inside)\n"
+        "import svfr_ocio, svfr_server.worker.scratch\n"
+        "print(packages['svfr'].read_text() is not None)\n"
+        "try: (inside.parent / 'secret').read_text()\n"
+        "except PermissionError: print('refused')\n"
+    )
+    packages = "svfr svfr_client svfr_ocio svfr_restore svfr_server"
+    folder = "/" if started_in == "/" else Path(landlock.__file__).parents[2]
+    ended = subprocess.run(
+        [sys.executable, "-c", "import importlib.util\n" + code, str(tmp_path / "inside"), packages],
+        env=package_environment(),
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (ended.stdout.split(), ended.stderr) == (["True", "refused"], "")
+
+
 @pytest.mark.parametrize("pipeline", ["opens_its_plate", "opens_its_plate_unseen"])
 def test_a_plate_that_changes_under_the_job_ends_it(client: Client, tmp_path: Path, pipeline: str) -> None:
     def render_again() -> None:

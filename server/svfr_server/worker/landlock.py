@@ -6,6 +6,7 @@ privilege; kernels before 5.13, and other systems, do not have it.
 """
 
 import ctypes
+import importlib.util
 import logging
 import os
 import sys
@@ -40,6 +41,7 @@ _SYSTEM_FOLDERS = (
     "/var/lib",
 )
 _WRITABLE = ("/dev",)
+_PACKAGES = ("svfr", "svfr_client", "svfr_ocio", "svfr_restore", "svfr_server")
 _log = logging.getLogger(__name__)
 
 
@@ -78,7 +80,8 @@ def confine(roots: PathRoots, home: Path) -> bool:
     try:
         own = [Path(tempfile.gettempdir()), home]
         libraries = [
-            *map(Path, (sys.prefix, sys.base_prefix, *_SYSTEM_FOLDERS, *sys.path)),
+            *map(Path, (sys.prefix, sys.base_prefix, *_SYSTEM_FOLDERS)),
+            *_import_folders(),
             *search_folders(),
         ]
         _allow(ruleset, [*roots.read, *libraries], _READ & handled)
@@ -88,6 +91,20 @@ def confine(roots: PathRoots, home: Path) -> bool:
         return int(_libc().syscall(_RESTRICT_SELF, ruleset, 0)) == 0
     finally:
         os.close(ruleset)
+
+
+def _import_folders() -> list[Path]:
+    """Return where code is imported from: the import path, and our packages, which need not lie on it.
+
+    An editable install finds packages without the import path. The folder that the process happens to run
+    in is on the path for ``python -m`` alone; it may be anything, ``/`` too, and is left out.
+    """
+    specs = [importlib.util.find_spec(name) for name in _PACKAGES]
+    places = [place for spec in specs if spec for place in spec.submodule_search_locations or ()]
+    listed = [Path(folder).resolve() for folder in sys.path if folder]
+    return [Path(place) for place in places] + [
+        folder for folder in listed if folder not in (Path.cwd().resolve(), Path(folder.anchor))
+    ]
 
 
 def _writing(known: int) -> int:

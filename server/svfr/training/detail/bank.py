@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import torch
@@ -95,6 +95,8 @@ def _with_base(batch: ClipBatch, model: Model) -> DetailBatch:
 def base_pictures(model: Model, batch: ClipBatch) -> torch.Tensor:
     """Return what the sampler makes of a batch without a reference, (B, F, 3, S, S) in [-1, 1]."""
     preset = model.spec.presets["standard"]
+    # no window is longer than a clip: what lies beyond would be the clip again, at four times the cost
+    model = replace(model, spec=replace(model.spec, window=FRAMES, overlap=0))
     results = []
     for seen, bits in zip(batch.low_quality, batch.tasks, strict=True):
         plan = SamplePlan(TaskSet.of(_names(bits)), preset, seed=0)

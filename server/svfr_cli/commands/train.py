@@ -20,7 +20,12 @@ def _print_schema(asked: bool) -> None:
 
 
 def train(
-    recipe: Annotated[str, typer.Argument(metavar="CONFIG", help="A TOML recipe, or: mini, full.")],
+    recipe: Annotated[
+        str,
+        typer.Argument(
+            metavar="CONFIG", help="A TOML recipe, or a name: mini, mini-detail, full, or joined by +."
+        ),
+    ],
     data: Annotated[Path, typer.Option("--data", help="The training clips.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="The run's folder; a run that is there goes on.")],
     svd: Annotated[
@@ -42,6 +47,9 @@ def train(
     start: Annotated[
         str | None, typer.Option("--start", help="Preview model that a new run begins with: name or folder.")
     ] = None,
+    workers: Annotated[
+        int, typer.Option("--workers", min=0, help="Processes that draw and damage clips, for a GPU.")
+    ] = 0,
     schema: Annotated[
         bool,
         typer.Option(
@@ -63,7 +71,8 @@ def train(
         from svfr_lab.training.run import train as run
 
         source = None if svd is None else SvdSource(svd, arcface)
-        request = TrainRequest(recipe, data, out, source, device, threads, tensorboard, export, start)
+        options = (device, threads, tensorboard, export, start, workers)
+        request = TrainRequest(recipe, data, out, source, *options)
         result = run(request, lambda row: _report(output, row))
         folder = None if result.folder is None else str(result.folder)
         body = {"steps": result.steps, "planned_steps": result.planned_steps, "folder": folder}

@@ -14,6 +14,7 @@ from svfr.training.detail.recipe import DetailConfig, read_detail_config
 from svfr.training.detail.stage import DetailStage
 from svfr.training.errors import TrainingPartMissing
 from svfr.training.export.folder import export_detail
+from svfr_lab.clips.parallel_clips import ParallelClips
 from svfr_lab.clips.portrait_clips import PortraitClips
 from svfr_lab.training.request import TrainRequest, TrainResult, data_record, keep_recipe, told_to_stop
 
@@ -37,7 +38,8 @@ def train_detail(
     base = load_model(base_folder, device)
     spec = base.spec
     source = PortraitClips(request.data, config.task_shares, spec.crop_px, spec.hole_fill, spec.hole_plane)
-    stage = DetailStage(config, source, base, request.out, device)
+    clips = ParallelClips(source, request.workers) if request.workers else source
+    stage = DetailStage(config, clips, base, request.out, device)
     keep_recipe(recipe, request.out / "recipe.toml")
     if not request.export_only:
         with told_to_stop() as stop:

@@ -22,7 +22,7 @@ class TrainRequest:
 
     ``recipe`` is a TOML file or the name of a packaged one. ``export_only`` writes the model folder of the
     state as it is, and does not train. ``start`` is the model, by name or folder, whose weights a new run of
-    a preview network begins with.
+    a preview network begins with. ``workers`` processes draw and damage the clips, 0: the training one does.
     """
 
     recipe: str
@@ -34,6 +34,7 @@ class TrainRequest:
     tensorboard: bool = False
     export_only: bool = False
     start: str | None = None
+    workers: int = 0
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ is done, ``models/NAME``.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from svfr.training.loop.trainer import Trainer
 from svfr.training.recipe.config import NetworkConfig, Recipe, read_recipe
 from svfr_lab.clips.degraded_clips import DegradedClips, RenderedClips
 from svfr_lab.clips.list_file import LIST_SUFFIX
+from svfr_lab.clips.parallel_clips import ParallelClips
 from svfr_lab.clips.portrait_clips import PortraitClips
 from svfr_lab.clips.portraits import is_portrait_list
 from svfr_lab.clips.video_clips import VideoClips
@@ -71,16 +73,20 @@ def open_clips(data: Path, config: Recipe) -> DegradedClips:
 def train(request: TrainRequest, report: Callable[[dict[str, Any]], None]) -> TrainResult:
     """Train until the recipe is done or the process is told to stop; ``report`` gets each row of the log.
 
-    SIGTERM and Ctrl-C stop after the step in hand and save. The same request goes on exactly where the last
-    process saved, however it ended.
+    Recipes joined by "+" run one after the other, each in a folder of its name and from the model of the one
+    before. SIGTERM and Ctrl-C stop after the step in hand and save. The same request goes on exactly where
+    the last process saved, however it ended.
     """
+    if "+" in request.recipe:
+        return _one_after_the_other(request, report)
     recipe = find_recipe(request.recipe)
     if is_detail_recipe(recipe):
         return train_detail(recipe, request, report)
     config = read_recipe(recipe)
     if request.threads is not None:
         torch.set_num_threads(request.threads)
-    source = open_clips(request.data, config)
+    clips = open_clips(request.data, config)
+    source = ParallelClips(clips, request.workers) if request.workers else clips
     start = None if request.start is None else load_model(find_model(request.start))
     trainer = Trainer(config, source, request.out, request.device, request.svd, start)
     if trainer.is_main:
@@ -96,7 +102,7 @@ def train(request: TrainRequest, report: Callable[[dict[str, Any]], None]) -> Tr
         frames = config.phase_at(step - 1).frames
         path = request.out / "sheets" / f"{step:07d}.png"
         path.parent.mkdir(exist_ok=True)
-        write_sheet(path, trainer.averaged_net, config, source, max(frames, 2))
+        write_sheet(path, trainer.averaged_net, config, clips, max(frames, 2))
 
     if not request.export_only:
         with told_to_stop() as stop:
@@ -104,6 +110,17 @@ def train(request: TrainRequest, report: Callable[[dict[str, Any]], None]) -> Tr
     done = trainer.step >= config.steps
     folder = _export(trainer, config, request) if done or request.export_only else None
     return TrainResult(trainer.step, config.steps, folder)
+
+
+def _one_after_the_other(request: TrainRequest, report: Callable[[dict[str, Any]], None]) -> TrainResult:
+    start, result = request.start, TrainResult(0, 0, None)
+    for name in request.recipe.split("+"):
+        part = replace(request, recipe=name, out=request.out / Path(name).stem, start=start)
+        result = train(part, report)
+        if result.folder is None:
+            return result
+        start = str(result.folder)
+    return result
 
 
 def _export(trainer: Trainer, config: Recipe, request: TrainRequest) -> Path | None:

@@ -1,0 +1,60 @@
+"""The recipes of a GPU, rehearsed: one command, both stages, workers, at toy size."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from svfr.models.folder import read_spec, verify
+from svfr.models.spec import DiffusionSpec
+from svfr_lab.clips.portraits import Portrait, PortraitList, write_portrait_list
+from svfr_lab.training.request import TrainRequest
+from svfr_lab.training.run import find_recipe, train
+
+SMALL = (
+    ("crop_px = 192", "crop_px = 48"),
+    ("widths = [64, 96, 160]", "widths = [32, 32, 32]"),
+    ("layers = [4, 2, 1]", "layers = 1"),
+    ("steps = 1500\n", "steps = 1\n"),
+    ("batch = 64", "batch = 2"),
+    ("widths = [64, 96, 128]", "widths = [8, 8]"),
+    ("blocks = [2, 2, 2]", "blocks = [1, 1]"),
+    ("clips = 2000", "clips = 2"),
+    ("steps = 8000\n", "steps = 1\n"),
+    ("batch = 16 ", "batch = 1 "),
+    ("crop_px = 128", "crop_px = 32"),
+)
+
+
+def toy(name: str, folder: Path) -> str:
+    text = find_recipe(name).read_text()
+    for old, new in SMALL:
+        text = text.replace(old, new)
+    (folder / f"{name}.toml").write_text(text)
+    return str(folder / f"{name}.toml")
+
+
+def portraits(folder: Path) -> Path:
+    rng, found = np.random.default_rng(0), []
+    for number in range(3):
+        path = folder / f"{number}.png"
+        cv2.imwrite(str(path), cv2.resize(rng.integers(0, 255, (8, 8, 3)).astype(np.uint8), (120, 120)))
+        sha = hashlib.sha256(path.read_bytes()).hexdigest()
+        found.append(Portrait(path.name, sha, (35.0, 35.0, 50.0, 50.0)))
+    write_portrait_list(folder / "people.jsonl", PortraitList(folder, tuple(found)), [])
+    return folder / "people.jsonl"
+
+
+def test_one_command_runs_both_stages_to_a_model_with_detail(tmp_path: Path) -> None:
+    recipe = f"{toy('mini-gpu', tmp_path)}+{toy('mini-detail-gpu', tmp_path)}"
+    rows: list[dict[str, object]] = []
+    request = TrainRequest(recipe, portraits(tmp_path), tmp_path / "run", device="cpu", threads=1, workers=2)
+    result = train(request, rows.append)
+    assert result.folder is not None and result.folder.parents[1].name == "mini-detail-gpu"
+    assert not verify(result.folder)
+    spec = read_spec(result.folder)
+    assert isinstance(spec, DiffusionSpec) and spec.detail is not None and spec.crop_px == 48
+    assert spec.training["detail"]["data"]["people"] + spec.training["detail"]["data"]["held_back"] == 3

@@ -136,7 +136,8 @@ def test_texture_is_asked_for_only_where_the_base_lacks_it() -> None:
     assert losses.contrast_loss(truth * 0.5, truth).min() > losses.contrast_loss(truth * 0.8, truth).max() > 0
 
 
-def test_the_packaged_recipe_is_read_and_a_wrong_key_is_named(tmp_path: Path) -> None:
+def test_the_packaged_recipes_are_read_and_a_wrong_key_is_named(tmp_path: Path) -> None:
+    assert read_detail_config(find_recipe("mini-detail-gpu")).optimiser.batch == 16
     path = find_recipe("mini-detail")
     assert is_detail_recipe(path) and not is_detail_recipe(find_recipe("mini"))
     assert not is_detail_recipe(tmp_path / "none.toml")

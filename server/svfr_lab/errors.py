@@ -1,4 +1,4 @@
-"""What can go wrong in the laboratory, each with the sentence that mends it."""
+"""What can go wrong in the laboratory, each with its remedy."""
 
 from svfr_client.errors import SvfrError
 

@@ -1,13 +1,14 @@
 """``svfr evaluate``: compare a restored plate with the truth."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from typing import TYPE_CHECKING, cast
 
 import typer
 
 from .. import job_options
 from ..follow import progress_for
 from ..output import Output, speaking
+from . import evaluate_options as options
 from .options import Ocio
 
 if TYPE_CHECKING:
@@ -16,60 +17,26 @@ if TYPE_CHECKING:
 
 _TO_OUTPUT = "-"
 _STAGES = {"find": "Finding the face", "compare": "Comparing"}
+_COLUMNS = ("metric", "better", "mean", "sd", "min", "max", "over", "note")
 
 
 def evaluate(
-    result: Annotated[str, typer.Argument(help="The restored plate, or a folder of clips.")],
-    truth: Annotated[str, typer.Argument(help="What it should be: a plate, or a folder of clips.")],
-    frames: Annotated[
-        str | None, typer.Option("--frames", "-f", help="Frames of the result to compare. Default: all.")
-    ] = None,
-    matte: Annotated[
-        str | None,
-        typer.Option(
-            "--matte", help="Compare PSNR, SSIM and LPIPS under this matte: files, or splines in JSON."
-        ),
-    ] = None,
-    protocol: Annotated[
-        str, typer.Option("--protocol", help="What is compared: plates, vfhq-test, or a .toml file.")
-    ] = "plates",
-    weights_lpips: Annotated[
-        Path | None,
-        typer.Option("--weights-lpips", help="torchvision's AlexNet or VGG-16 weights, for LPIPS."),
-    ] = None,
-    weights_arcface: Annotated[
-        Path | None, typer.Option("--weights-arcface", help="insightface_glint360k.pth, for IDS and VIDD.")
-    ] = None,
-    weights_fvd: Annotated[
-        Path | None, typer.Option("--weights-fvd", help="StyleGAN-V's i3d_torchscript.pt, for FVD.")
-    ] = None,
-    trust_torchscript: Annotated[
-        bool, typer.Option("--trust-torchscript", help="Run the program that the FVD network's file is.")
-    ] = False,
-    faces: Annotated[
-        str | None, typer.Option("--faces", help="largest or frame. Default: what the protocol says.")
-    ] = None,
-    box: Annotated[
-        str | None, typer.Option("--box", help="x,y,w,h: the square around the face, in place of detection.")
-    ] = None,
-    colorspace: Annotated[
-        str | None,
-        typer.Option("--colorspace", help="Colour space of the result. Default: what its file says."),
-    ] = None,
-    truth_colorspace: Annotated[
-        str | None,
-        typer.Option("--truth-colorspace", help="Colour space of the truth. Default: what its file says."),
-    ] = None,
+    result: options.Result,
+    truth: options.Truth,
+    frames: options.ComparedFrames = None,
+    matte: options.Matte = None,
+    protocol: options.ProtocolName = "plates",
+    weights_lpips: options.LpipsWeights = None,
+    weights_arcface: options.ArcFaceWeights = None,
+    weights_fvd: options.FvdWeights = None,
+    trust_torchscript: options.TrustTorchScript = False,
+    faces: options.Faces = None,
+    box: options.FaceBox = None,
+    colorspace: options.ResultSpace = None,
+    truth_colorspace: options.TruthSpace = None,
     ocio: Ocio = None,
-    json_out: Annotated[
-        str | None,
-        typer.Option(
-            "--json", metavar="OUT", help='Write every figure to this file; "-": say it in JSON lines.'
-        ),
-    ] = None,
-    plot: Annotated[
-        Path | None, typer.Option("--plot", help="Draw the figures of every frame to this PNG.")
-    ] = None,
+    json_out: options.JsonOut = None,
+    plot: options.Plot = None,
 ) -> None:
     """Measure how close RESULT is to TRUTH: PSNR, SSIM, LPIPS, IDS, VIDD, FVD and landmark drift.
 
@@ -85,9 +52,7 @@ def evaluate(
         from svfr_client.frames import FrameRange
         from svfr_lab.evaluate.evaluate import Request
         from svfr_lab.evaluate.instruments import Weights
-        from svfr_lab.evaluate.plot import write_plot
         from svfr_lab.evaluate.protocol import FaceRegion, read_protocol
-        from svfr_lab.evaluate.report import reasons, table_rows, write_json
 
         matte_path, splines = job_options.read_mask(matte)
         request = Request(
@@ -105,20 +70,33 @@ def evaluate(
             config=job_options.colour_claim(None, ocio, None).config,
         )
         report = _watched(request, output)
-        if json_out == _TO_OUTPUT:
-            body: dict[str, Any] = report.to_json()
-            output.result("evaluation", body, "")
-        else:
-            columns = ("metric", "better", "mean", "sd", "min", "max", "over", "note")
-            output.table("metric", table_rows(report), columns)
-            for note in (*reasons(report), *report.notes):
-                output.note(note)
-        if json_out is not None and json_out != _TO_OUTPUT:
-            write_json(report, Path(json_out))
-            output.note(f"Figures: {json_out}")
-        if plot is not None:
-            write_plot(report, plot)
-            output.note(f"Plot: {plot}")
+        _show(output, report, as_json=json_out == _TO_OUTPUT)
+        _write(output, report, None if json_out in (None, _TO_OUTPUT) else Path(json_out), plot)
+
+
+def _show(output: Output, report: "Report", as_json: bool) -> None:
+    """Print the figures: a table with the reasons of what is missing, or everything as JSON."""
+    from svfr_lab.evaluate.report import reasons, table_rows
+
+    if as_json:
+        output.result("evaluation", report.to_json(), "")
+        return
+    output.table("metric", table_rows(report), _COLUMNS)
+    for note in (*reasons(report), *report.notes):
+        output.note(note)
+
+
+def _write(output: Output, report: "Report", figures: Path | None, plot: Path | None) -> None:
+    """Write the files that were asked for."""
+    from svfr_lab.evaluate.plot import write_plot
+    from svfr_lab.evaluate.report import write_json
+
+    if figures is not None:
+        write_json(report, figures)
+        output.note(f"Figures: {figures}")
+    if plot is not None:
+        write_plot(report, plot)
+        output.note(f"Plot: {plot}")
 
 
 def _watched(request: "Request", output: Output) -> "Report":

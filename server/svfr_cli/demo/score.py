@@ -4,18 +4,17 @@ A simple method is pasted through the same matte as the model, so that only what
 one is chosen per case by its own score inside the matte, after the fact: that favours the baseline.
 """
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from svfr_client.errors import SvfrError
+from svfr_lab.metrics.psnr_ssim import psnr_db
 
 from .clip import Clip
 
 INSIDE = 0.5
-LEAST_SQUARED_ERROR = 1e-10
 
 
 class NothingWasRestored(SvfrError):
@@ -44,12 +43,7 @@ class CaseScores:
 
 def score(clip: Clip, truth: Clip, inside: NDArray[np.bool_]) -> Score:
     """Return the scores of ``clip`` (F, H, W, 3); ``inside`` (F, H, W) moves with the face."""
-    squared = (clip.astype(np.float64) - truth) ** 2
-    return Score(_psnr(squared[inside]), _psnr(squared))
-
-
-def _psnr(squared: NDArray[np.float64]) -> float:
-    return -10.0 * math.log10(max(float(squared.mean()), LEAST_SQUARED_ERROR))
+    return Score(psnr_db(clip, truth, inside), psnr_db(clip, truth))
 
 
 def paste(clip: Clip, damaged: Clip, mattes: NDArray[np.float32]) -> Clip:

@@ -1,4 +1,4 @@
-"""What can go wrong with a list of clips, each with the sentence that mends it."""
+"""What can go wrong with a list of clips, each with its remedy."""
 
 from svfr_client.errors import SvfrError
 

@@ -1,4 +1,4 @@
-"""What takes the measures: each meter sees the frames of one clip in order and says its figures of each."""
+"""What takes the measures: each meter sees the frames of one clip in order and returns figures of each."""
 
 from __future__ import annotations
 

@@ -8,35 +8,83 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Annotated, Any, Literal, get_args
 
+from pydantic import Field, TypeAdapter, ValidationError
+
+from svfr.validation import PositiveInt, Strict, read_strictly, sentences_of
 from svfr_lab.metrics.errors import ProtocolIsInvalid
 
 DEFAULT = "plates"
-METRICS = ("psnr_db", "ssim", "lpips", "ids", "vidd", "fvd", "landmark_drift")
-FILTERS = ("area", "lanczos4")
-REGIONS = ("largest", "frame")
 
-_FOLDER = Path(__file__).parent / "data"
-_MOST_PX = 16384
-
-_KEYS: Mapping[str, tuple[str, ...]] = {
-    "clips": ("count",),
-    "frames": ("first",),
-    "picture": ("size", "filter"),
-    "face": ("region",),
-    "fvd": ("clip_frames", "stride_frames"),
-    "metrics": ("names",),
-}
-_OPTIONAL = ("clips",)
-
+Metric = Literal["psnr_db", "ssim", "lpips", "ids", "vidd", "fvd", "landmark_drift"]
 ResizeFilter = Literal["area", "lanczos4"]
 FaceRegion = Literal["largest", "frame"]
+METRICS: tuple[str, ...] = get_args(Metric)
+
+_FOLDER = Path(__file__).parent / "data"
+
+_Side = Annotated[int, Field(ge=1, le=16384)]
+_Text = Annotated[str, Field(pattern=r"\S")]
 
 
 @dataclass(frozen=True)
+class _Clips(Strict):
+    count: PositiveInt
+    source: _Text
+
+
+@dataclass(frozen=True)
+class _Frames(Strict):
+    first: Literal["all"] | PositiveInt
+    source: _Text
+
+
+@dataclass(frozen=True)
+class _Picture(Strict):
+    size: Literal["as it is"] | tuple[_Side, _Side]
+    source: _Text
+    filter: ResizeFilter = "area"
+
+
+@dataclass(frozen=True)
+class _Face(Strict):
+    region: FaceRegion
+    source: _Text
+
+
+@dataclass(frozen=True)
+class _Fvd(Strict):
+    clip_frames: PositiveInt
+    stride_frames: PositiveInt
+    source: _Text
+
+
+@dataclass(frozen=True)
+class _Metrics(Strict):
+    names: Annotated[tuple[Metric, ...], Field(min_length=1)]
+    source: _Text
+
+
+@dataclass(frozen=True)
+class _File(Strict):
+    title: str
+    about: str
+    frames: _Frames
+    picture: _Picture
+    face: _Face
+    fvd: _Fvd
+    metrics: _Metrics
+    clips: _Clips | None = None
+
+
+_READER = TypeAdapter(_File)
+_SECTIONS = ("clips", "frames", "picture", "face", "fvd", "metrics")
+
+
+@dataclass(frozen=True, kw_only=True)
 class Protocol:
     """One way to compare.
 
@@ -60,12 +108,8 @@ class Protocol:
 
     def to_json(self) -> dict[str, Any]:
         """Return the JSON form, sources and all."""
-        return {
-            **vars(self),
-            "size_px": None if self.size_px is None else list(self.size_px),
-            "metrics": list(self.metrics),
-            "sources": dict(self.sources),
-        }
+        size = None if self.size_px is None else list(self.size_px)
+        return {**asdict(self), "size_px": size, "metrics": list(self.metrics)}
 
 
 def protocol_names() -> list[str]:
@@ -87,72 +131,29 @@ def read_protocol(name_or_path: str) -> Protocol:
         body = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ProtocolIsInvalid(f"The protocol cannot be read: {error}.", path=path) from error
-    faults = _faults(body)
-    if faults:
+    try:
+        return _protocol(path.stem, read_strictly(_READER, body))
+    except ValidationError as error:
         raise ProtocolIsInvalid(
-            f"The protocol is not valid: {'; '.join(faults)}.",
+            f"The protocol is not valid: {'; '.join(sentences_of(error, body))}.",
             path=path,
             remedy="Copy one of the package's protocols and change its values.",
-        )
-    return _protocol(path.stem, body)
+        ) from error
 
 
-def _protocol(name: str, body: Mapping[str, Any]) -> Protocol:
-    size, first = body["picture"]["size"], body["frames"]["first"]
+def _protocol(name: str, file: _File) -> Protocol:
+    sections = {section: getattr(file, section) for section in _SECTIONS}
     return Protocol(
         name=name,
-        title=body["title"],
-        about=body["about"],
-        clip_count=body["clips"]["count"] if "clips" in body else None,
-        first_frames=None if first == "all" else first,
-        size_px=None if isinstance(size, str) else (size[0], size[1]),
-        resize_filter=cast(ResizeFilter, body["picture"].get("filter", "area")),
-        face_region=cast(FaceRegion, body["face"]["region"]),
-        fvd_clip_frames=body["fvd"]["clip_frames"],
-        fvd_stride_frames=body["fvd"]["stride_frames"],
-        metrics=tuple(body["metrics"]["names"]),
-        sources={section: body[section]["source"] for section in _KEYS if section in body},
+        title=file.title,
+        about=file.about,
+        clip_count=None if file.clips is None else file.clips.count,
+        first_frames=None if file.frames.first == "all" else file.frames.first,
+        size_px=None if file.picture.size == "as it is" else file.picture.size,
+        resize_filter=file.picture.filter,
+        face_region=file.face.region,
+        fvd_clip_frames=file.fvd.clip_frames,
+        fvd_stride_frames=file.fvd.stride_frames,
+        metrics=file.metrics.names,
+        sources={name: section.source for name, section in sections.items() if section is not None},
     )
-
-
-def _faults(body: Mapping[str, Any]) -> list[str]:
-    faults = [f"{key} is no text" for key in ("title", "about") if not isinstance(body.get(key), str)]
-    faults += [f"{key} is not known" for key in body if key not in ("title", "about", *_KEYS)]
-    for section, keys in _KEYS.items():
-        values = body.get(section)
-        if values is None and section in _OPTIONAL:
-            continue
-        if not isinstance(values, Mapping):
-            faults.append(f"[{section}] is missing")
-            continue
-        if not (isinstance(values.get("source"), str) and values["source"].strip()):
-            faults.append(f"[{section}] names no source")
-        faults += [f"{section}.{key} is not known" for key in values if key not in (*keys, "source")]
-        faults += [
-            f"{section}.{key}: {what}" for key in keys if (what := _fault(section, key, values.get(key)))
-        ]
-    return faults
-
-
-def _fault(section: str, key: str, value: Any) -> str | None:
-    """Say what is wrong with one value, None when nothing is."""
-    match section, key:
-        case "picture", "size":
-            sides = value if isinstance(value, list) and len(value) == 2 else []
-            right = value == "as it is" or (bool(sides) and all(_is_count(side, _MOST_PX) for side in sides))
-            return None if right else '"as it is" or [width, height] in pixels'
-        case "picture", "filter":
-            return None if value is None or value in FILTERS else f"one of {', '.join(FILTERS)}"
-        case "frames", "first":
-            return None if value == "all" or _is_count(value) else '"all" or a number of frames'
-        case "face", "region":
-            return None if value in REGIONS else f"one of {', '.join(REGIONS)}"
-        case "metrics", "names":
-            known = isinstance(value, list) and bool(value) and all(name in METRICS for name in value)
-            return None if known else f"some of {', '.join(METRICS)}"
-        case _:
-            return None if _is_count(value) else "a whole number above 0"
-
-
-def _is_count(value: Any, most: int = 1_000_000) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= most

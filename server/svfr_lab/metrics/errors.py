@@ -1,4 +1,4 @@
-"""What can be wrong with a comparison, each with the sentence that mends it."""
+"""What can be wrong with a comparison, each with its remedy."""
 
 from svfr_client.errors import SvfrError
 

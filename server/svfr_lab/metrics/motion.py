@@ -87,7 +87,7 @@ def _fetched(picture: Flow, flow: Flow) -> Flow:
 
 
 def _agree(forward: Flow, backward: Flow) -> NDArray[np.bool_]:
-    """Tell where going forth and back ends near the start, and never outside the frame."""
+    """Return where going forth and back ends near the start, and never outside the frame."""
     height, width = forward.shape[:2]
     x, y = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
     inside = (x + forward[..., 0] >= 0) & (x + forward[..., 0] <= width - 1)

@@ -1,4 +1,4 @@
-"""The simple methods of any set of tasks that is measured, single tasks and those mended together.
+"""The simple methods of any set of tasks that is measured, single tasks and those done together.
 
 Old film has lost its colour and its sharpness at once, so the two simple methods are chained there: the tuned
 denoiser on the grey small frames, then a tint or a cubic of luma.

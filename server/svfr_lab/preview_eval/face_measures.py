@@ -92,7 +92,7 @@ class FaceMeasures:
         return [m.name for m in MEASURES if self.embedder is not None or m.name not in IDENTITY_MEASURES]
 
     def know(self, truth: Clip, points_px: NDArray[np.floating]) -> TruthFaces:
-        """Look at a truth (F, H, W, 3) of which the points (F, 5, 2) are known."""
+        """Return what is known of a truth (F, H, W, 3) of which the points (F, 5, 2) are known."""
         points = np.asarray(points_px, np.float64)
         return TruthFaces(truth, points, self._embeddings(truth, points))
 
@@ -146,5 +146,5 @@ def by_measure(clips: Sequence[Mapping[str, Figures]]) -> dict[str, dict[str, li
 
 
 def _holds(box: FaceBox, nose: Points) -> bool:
-    """Tell whether a box is around this face: a box elsewhere is another thing."""
+    """Return whether a box is around this face: a box elsewhere is another thing."""
     return abs(nose[0] - box.centre_x) <= box.width / 2 and abs(nose[1] - box.centre_y) <= box.height / 2

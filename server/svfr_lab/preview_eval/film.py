@@ -128,7 +128,7 @@ def evaluate_footage(footage: Footage, bench: Bench) -> tuple[dict[str, Any], li
 
 
 def _known_faces(footage: Footage, faces: FaceMeasures) -> dict[int, TruthFaces]:
-    """Look at the truths of the centred cuts; those whose points cannot be placed are left out."""
+    """Return what is known of the centred cuts' truths; those whose points cannot be placed are left out."""
     finder = FivePointFinder()
     known = {}
     for index, window in enumerate(footage.windows):

@@ -111,7 +111,7 @@ def check_path(identity: Run, sample: EvaluationSample, task: str) -> None:
     if changed:
         raise EvaluationPlateFailed(
             f"The path of a job changes {changed} values of clip {sample.clip} by itself.",
-            remedy="Mend the path before any model is measured through it.",
+            remedy="Fix the path before any model is measured through it.",
         )
 
 
@@ -130,7 +130,7 @@ def _run(models: ModelCache, model: str, name: str) -> Run:
 
 
 def _known_faces(split: EvaluationSplit, faces: FaceMeasures, clips: int) -> list[TruthFaces]:
-    """Look at the truths of the first clips, which are the same for every task."""
+    """Return what is known of the truths of the first clips, which are the same for every task."""
     folder = split.folder
     return [
         faces.know(frames.astype(np.float32) / np.float32(255), points)

@@ -16,6 +16,7 @@ from svfr.models.folder import SPEC_FILE, read_spec
 from svfr.models.spec import DiffusionSpec
 from svfr_lab.errors import ArgumentOutOfRange
 from svfr_lab.metrics.statistics import Estimate
+from svfr_restore.media.atomic import whole_file
 
 _OF_SINGLE_CLIPS = frozenset({"per_clip", "per_clip_db"})
 
@@ -87,9 +88,8 @@ def record_in_model(folder: Path, measured: Mapping[str, Any]) -> None:
     tasks = {task: _without_clips(table) for task, table in measured["tasks"].items()}
     body = spec.to_json()
     body["training"]["measured"] = {**measured, "tasks": tasks}
-    fresh = folder / f"{SPEC_FILE}.new"
-    fresh.write_text(json.dumps(body, indent=1) + "\n", encoding="utf-8")
-    fresh.replace(folder / SPEC_FILE)
+    with whole_file(folder / SPEC_FILE) as scratch:
+        scratch.write_text(json.dumps(body, indent=1) + "\n", encoding="utf-8")
 
 
 def _without_clips(figures: Any) -> Any:

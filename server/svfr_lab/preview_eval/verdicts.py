@@ -101,7 +101,7 @@ def _difference(
 
 
 def _bars(measures: Mapping[str, Any], run: str) -> dict[str, bool | None]:
-    """Say which bars a run holds against the damaged input; None where a measure was not taken."""
+    """Return which bars a run holds against the damaged input; None where a measure was not taken."""
 
     def over(name: str) -> Mapping[str, float]:
         found: Mapping[str, float] = measures[name]["over"][run][INPUT]

@@ -56,11 +56,11 @@ class Bench:
         return Deadline(self._clock, fraction * self.budget_s)
 
     def log(self, sentence: str) -> None:
-        """Tell the person at the terminal something worth knowing."""
+        """Show a sentence to the person at the terminal."""
         self._voice.log(sentence)
 
     def say(self, stage: str, done: int, total: int) -> None:
-        """Tell how far a stage is; ``total`` 0 when nobody knows."""
+        """Report how far a stage is; ``total`` 0 when nobody knows."""
         self._voice.progress(stage, done, total)
 
     def clips(self, count: int, size_px: int, frames: int) -> Path:

@@ -311,10 +311,10 @@ def _paragraph(figures: _Costs, network: str, model: str) -> str:
     base = figures.median_s("bfr", _BASE["bfr"])
     return "\n\n".join(
         [
-            f"Simple methods, a small feed-forward network and {model} mended the same damaged clips in "
+            f"Simple methods, a small feed-forward network and {model} restored the same degraded clips in "
             f"one process, in turns. Processor time of all threads on {figures.timed_frames} frames, median "
             f"of {figures.times.clips} repeats; memory is what the resident set grew by while a clip of "
-            f"{figures.window} frames was mended; the bases are “{_BASE['bfr']}” and {_BASE['inpaint']}. "
+            f"{figures.window} frames was restored; the bases are “{_BASE['bfr']}” and {_BASE['inpaint']}. "
             f"PSNR with 95 % bootstrap intervals, n = {figures.psnr.clips} clips of held-out heads, for "
             "inpaint in the hole alone:",
             markdown(columns, table),

@@ -1,4 +1,4 @@
-"""``task-interference``: blurred grey faces, mended at once or one task after the other."""
+"""``task-interference``: blurred grey faces, restored at once or one task after the other."""
 
 from __future__ import annotations
 
@@ -121,12 +121,12 @@ def _paragraph(figures: Measurements, model: str) -> str:
     )
     return "\n\n".join(
         [
-            f"Clips were blurred, made small, noised, compressed and made grey, and mended by {model}, both "
-            "passes: with the task vector for restoration and colorization in one run, in two runs in either "
-            "order, each on the result of the other, and with one vector alone. Each run puts back what its "
-            "tasks do not touch: colorization alone keeps the luma. Colour error is the mean distance in "
-            f"a*b*, lower is better. n = {figures.clips} clips; in brackets the paired difference to both at "
-            "once with its 95 % bootstrap interval:",
+            f"Clips were blurred, made small, noised, compressed and made grey, and restored by {model}, "
+            "both passes: with the task vector for restoration and colorization in one run, in two runs in "
+            "either order, each on the result of the other, and with one vector alone. Each run puts back "
+            "what its tasks do not touch: colorization alone keeps the luma. Colour error is the mean "
+            f"distance in a*b*, lower is better. n = {figures.clips} clips; in brackets the paired "
+            "difference to both at once with its 95 % bootstrap interval:",
             table,
             _reading(figures),
         ]

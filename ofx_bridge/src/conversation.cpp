@@ -93,6 +93,7 @@ Answer Conversation::ask(const std::string& op, Json body, std::vector<Buffer> b
     Waiting waiting{attempt == 0 ? until : Clock::now() + patience.silence, patience.aborted};
     Answer answer = open();
     if (answer) answer = try_once(message, frames, waiting);
+    if (answer.trouble == Trouble::Refused) close();  // the next request begins anew: keys may be authorised
     if (answer.trouble != Trouble::Silent || attempt >= patience.again) return answer;
   }
 }
@@ -260,6 +261,8 @@ void Conversation::watch() {
       ++refusals_;
     } else if (event == zmq::EVENT_HANDSHAKE_FAILED_AUTH) {
       refused_ = "The SVFR server does not know this client's key. Authorise it with: svfr key authorize";
+    } else if (event == zmq::EVENT_HANDSHAKE_FAILED_NO_DETAIL && was_up_) {
+      continue;  // this peer has shown the right key: it is only too busy, or being started
     } else if (event == zmq::EVENT_HANDSHAKE_FAILED_PROTOCOL || ++failed_handshakes_ >= 2) {
       refused_ = "What listens at " + connection_.endpoint + " is not the SVFR server. Restart the server.";
     }

@@ -77,7 +77,7 @@ def _plan(shot: Shot, settings: PlanSettings, known: PlannedShot | None, models:
         read=tuple((run[0], run[-1]) for run in runs),
         written=str(FrameRange.of(checked.frames.written)),
         rules=settings.rules,
-        segments=split(runs, settings.rules, may_cut=job.sampler == "studio" and checked.preset is not None),
+        segments=split(runs, settings.rules, may_cut=job.sampler == "studio"),
         path_rules=settings.path_rules,
         gpus=settings.gpus,
         version=metadata.version("svfr-studio"),

@@ -74,7 +74,7 @@ def run_job(
     """
     context = JobContext(report=report, cancelled=cancelled, store=store or NoStore())
     try:
-        return _Job(plan_job(spec, models), models, context).run()
+        return JobStages(plan_job(spec, models), models, context).run()
     except Cancelled as stop:
         raise JobWasCancelled("The job was cancelled.", remedy=stop.remedy) from stop
 
@@ -84,44 +84,53 @@ def survey_job(plan: JobPlan, context: JobContext) -> list[Survey]:
     return survey_runs(FrameFeed(plan.plate), plan.frames.runs, plan.domain, detects(plan.spec), context)
 
 
-class _Job:
-    """The state of one run: what was opened, and who listens."""
+class JobStages:
+    """The stages of one job over what was opened for it; a farm runs them on several machines."""
 
     def __init__(self, plan: JobPlan, models: ModelCache, context: JobContext) -> None:
-        self._plan, self._models, self._context = plan, models, context
+        self.plan, self._models, self._context = plan, models, context
         self._feed = FrameFeed(plan.plate)
         self._reporting = threading.Lock()
 
     def run(self) -> JobResult:
         """Go through the stages in order; see :func:`run_job`."""
-        for note in self._plan.plate.notes:
-            self._context.warn(note)
-        surveys = survey_job(self._plan, self._context)
-        tracks = plan_tracks(self._plan, surveys)
-        self._plan.colour.config.require_unchanged()  # every track's processors are made
-        self._warn_of_empty_shots(surveys, tracks)
-        del surveys
-        references = user_references(self._plan, tracks, self._feed, self._context)
-        raise_problems(self._too_short(tracks))
+        tracks = self.find_tracks()
+        references = self.user_references(tracks)
         with tempfile.TemporaryDirectory(prefix="svfr-") as name:
             folder = Path(name)
             self._require_space(tracks, folder)
             restorers = [
-                self._restorer(track, reference) for track, reference in zip(tracks, references, strict=True)
+                self.restorer(track, reference) for track, reference in zip(tracks, references, strict=True)
             ]
-            crops = self._crop(tracks, restorers, folder)
+            crops = self.crop(tracks, restorers, folder)
             outputs = [
-                self._restore(track, restorer, spool, folder / f"{number}.restored")
+                self.restore(track, restorer, spool, folder / f"{number}.restored")
                 for number, (track, restorer, spool) in enumerate(zip(tracks, restorers, crops, strict=True))
             ]
-            self._plan.colour.config.require_unchanged()  # the files name the config that they were made with
-            written = self._paste(tracks, outputs)
+            self.plan.colour.config.require_unchanged()  # the files name the config that they were made with
+            written = self.paste(tracks, outputs)
         return JobResult(written, tuple(sorted({track.index for track in tracks})), self._context.counts)
+
+    def find_tracks(self) -> list[TrackPlan]:
+        """Find the faces of all shots and measure their exposure. Raises what :func:`plan_tracks` raises."""
+        for note in self.plan.plate.notes:
+            self._context.warn(note)
+        surveys = survey_job(self.plan, self._context)
+        tracks = plan_tracks(self.plan, surveys)
+        self.plan.colour.config.require_unchanged()  # every track's processors are made
+        self._warn_of_empty_shots(surveys, tracks)
+        return tracks
+
+    def user_references(self, tracks: Sequence[TrackPlan]) -> list[torch.Tensor | None]:
+        """Return each track's given picture or None. Raises ShotTooShort with what that function raises."""
+        references = user_references(self.plan, tracks, self._feed, self._context)
+        raise_problems(self._too_short(tracks))
+        return references
 
     def _require_space(self, tracks: Sequence[TrackPlan], folder: Path) -> None:
         """Raise DiskSpaceIsShort unless every track's input and output fit on the disk."""
         crop_count = sum(len(track.frames) for track in tracks)
-        size, planes = self._plan.crop_px, self._plan.model.planes
+        size, planes = self.plan.crop_px, self.plan.model.planes
         require_space(folder, crop_count * (crop_bytes(size, planes) + crop_bytes(size)))
 
     def _warn_of_empty_shots(self, surveys: Sequence[Survey], tracks: Sequence[TrackPlan]) -> None:
@@ -134,8 +143,8 @@ class _Job:
 
     def _too_short(self, tracks: Sequence[TrackPlan]) -> list[SvfrError]:
         """Return one problem for every track that the published sampler cannot take."""
-        model = self._plan.model
-        if self._plan.spec.sampler != "official" or not isinstance(model, DiffusionSpec):
+        model = self.plan.model
+        if self.plan.spec.sampler != "official" or not isinstance(model, DiffusionSpec):
             return []
         least = model.overlap + 1
         return [
@@ -148,13 +157,13 @@ class _Job:
             if len(track.frames) < least
         ]
 
-    def _restorer(self, track: TrackPlan, reference: torch.Tensor | None) -> Restorer:
+    def restorer(self, track: TrackPlan, reference: torch.Tensor | None) -> Restorer:
         """Return what restores a track; a diffusion model is loaded with the first."""
-        if self._plan.model.kind == "identity":
+        if self.plan.model.kind == "identity":
             return IdentityRestorer()
-        if self._plan.model.kind == "probe":
+        if self.plan.model.kind == "probe":
             return ProbeRestorer()
-        spec, preset = self._plan.spec, self._plan.preset
+        spec, preset = self.plan.spec, self.plan.preset
         assert preset is not None
         model = self._models.get(spec.model)
         sampling = Sampling(
@@ -165,10 +174,10 @@ class _Job:
             seed=spec.seed,
             mode=spec.sampler,
             context=self._context,
-            detail=self._plan.detail,
+            detail=self.plan.detail,
         )
         last_of_first_window = track.frames[: model.spec.window][-1]
-        same_in_plate = partial(codes_of, self._feed, track, last_of_first_window, self._plan.crop_px)
+        same_in_plate = partial(codes_of, self._feed, track, last_of_first_window, self.plan.crop_px)
         return DiffusionRestorer(
             sampling,
             reference,
@@ -180,19 +189,19 @@ class _Job:
             ),
         )
 
-    def _crop(
+    def crop(
         self, tracks: Sequence[TrackPlan], restorers: Sequence[Restorer], folder: Path
     ) -> list[CropSpool]:
         """Crop all tracks in one pass over the plate, each as its restorer wants to see it."""
-        size, planes = self._plan.crop_px, self._plan.model.planes
+        size, planes = self.plan.crop_px, self.plan.model.planes
         spools = [CropSpool(folder / f"{n}.crops", t.frames, size, planes) for n, t in enumerate(tracks)]
         frames = sorted({frame for track in tracks for frame in track.frames})
         for done, frame in enumerate(frames, 1):
             self._context.stop_if_cancelled(frame)
             plate = FinitePlate.of(self._feed.read(frame))
             mask = None
-            if self._plan.mask is not None and "inpaint" in self._plan.spec.tasks:
-                mask = self._plan.mask.read(frame, plate.picture.data_window)
+            if self.plan.mask is not None and "inpaint" in self.plan.spec.tasks:
+                mask = self.plan.mask.read(frame, plate.picture.data_window)
             for track, restorer, spool in zip(tracks, restorers, spools, strict=True):
                 if frame in track.frames:
                     spool.write(frame, restorer.input_of(plate.crop(track, size), mask))
@@ -200,9 +209,9 @@ class _Job:
             self._context.report(Report("progress", "crop", done, len(frames), frame=frame))
         return spools
 
-    def _restore(self, track: TrackPlan, restorer: Restorer, crops: CropSpool, path: Path) -> CropSpool:
+    def restore(self, track: TrackPlan, restorer: Restorer, crops: CropSpool, path: Path) -> CropSpool:
         """Run the model over one track; its output goes to disk, its input is deleted."""
-        output = CropSpool(path, track.frames, self._plan.crop_px)
+        output = CropSpool(path, track.frames, self.plan.crop_px)
         for frame, codes in restorer.restore(track.index, crops):
             self._context.stop_if_cancelled(frame)
             output.write(frame, codes)
@@ -210,13 +219,18 @@ class _Job:
         crops.remove()
         return output
 
-    def _paste(self, tracks: Sequence[TrackPlan], outputs: Sequence[CropSpool]) -> tuple[WrittenOutput, ...]:
-        """Put the restored crops back into the plate, frame by frame, writing in the background."""
-        plan, counts = self._plan, self._context.counts
+    def paste(
+        self, tracks: Sequence[TrackPlan], outputs: Sequence[CropSpool], frames: Sequence[int] | None = None
+    ) -> tuple[WrittenOutput, ...]:
+        """Put the restored crops back into the plate, frame by frame, writing in the background.
+
+        ``frames`` are those to write; None: all of the job's.
+        """
+        plan, counts = self.plan, self._context.counts
         plan.output.make_folders()
         written: list[WrittenOutput] = []
         with WriterPool(_WRITER_THREADS, _WRITER_QUEUE) as pool:
-            for frame in plan.frames.written:
+            for frame in plan.frames.written if frames is None else frames:
                 self._context.stop_if_cancelled(frame)
                 picture = self._feed.read(frame)
                 faces = [
@@ -243,12 +257,12 @@ class _Job:
         """Write one file and report it; runs on a writer thread."""
         result = write_restored(
             picture,
-            self._plan.output.path(picture.frame),
+            self.plan.output.path(picture.frame),
             restored.rgb,
             restored.changed,
             layers=restored.layers,
             provenance=signature,
-            interop_id=self._plan.colour.space.interop_id,
+            interop_id=self.plan.colour.space.interop_id,
         )
         context = self._context
         with self._reporting:
@@ -256,5 +270,5 @@ class _Job:
             for note in result.notes:
                 context.warn(note, frame=picture.frame)
             context.report(Report("frame", frame=picture.frame, path=str(result.path)))
-            total = len(self._plan.frames.written)
+            total = len(self.plan.frames.written)
             context.report(Report("progress", "write", len(written), total, frame=picture.frame))

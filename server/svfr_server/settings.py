@@ -1,11 +1,11 @@
 """How one service is set up: its folder, where it listens, what it may touch, its limits."""
 
-import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from svfr.models.search import search_folders
 from svfr_client.connection import service_folder
+from svfr_restore.visible_gpus import visible_gpus
 from svfr_server.errors import BadSettings
 
 RESTORE_PIPELINE = "svfr_restore.job:run_job"
@@ -13,17 +13,8 @@ LOOPBACK = "127.0.0.1"
 
 
 def find_devices() -> tuple[str, ...]:
-    """Return one "cuda:<uuid>" per NVIDIA GPU, or ("cpu",).
-
-    Asks ``nvidia-smi``, because loading torch here would cost the supervisor seconds and memory.
-    """
-    command = ["nvidia-smi", "--query-gpu=uuid", "--format=csv,noheader"]
-    try:
-        answer = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True)
-    except (OSError, subprocess.SubprocessError):
-        return ("cpu",)
-    uuids = [line.strip() for line in answer.stdout.splitlines() if line.strip()]
-    return tuple(f"cuda:{uuid}" for uuid in uuids) or ("cpu",)
+    """Return one "cuda:<number or uuid>" for each NVIDIA GPU that this process may use, or ("cpu",)."""
+    return tuple(f"cuda:{gpu}" for gpu in visible_gpus()) or ("cpu",)
 
 
 @dataclass(frozen=True)

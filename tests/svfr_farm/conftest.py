@@ -8,13 +8,13 @@ import pytest
 
 @pytest.fixture(scope="session")
 def plate(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """Frames 1001 to 1040, not to be changed."""
-    return farm_samples.write_plate(tmp_path_factory.mktemp("plate"), 40)
+    """Frames 1001 to 1024, not to be changed."""
+    return farm_samples.write_plate(tmp_path_factory.mktemp("plate"), 24)
 
 
 @pytest.fixture(scope="session")
 def model(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The path of a model folder with random weights and three steps."""
+    """The path of a model folder with random weights and two steps."""
     return farm_samples.write_model(tmp_path_factory.mktemp("models") / "tiny")
 
 

@@ -41,14 +41,14 @@ def write_plate(folder: Path, count: int) -> str:
     return str(folder / "plate.%04d.exr")
 
 
-def write_model(folder: Path, steps: int = 3) -> str:
+def write_model(folder: Path, steps: int = 2) -> str:
     """Write a model folder with random weights that denoises in ``steps`` steps; return its path."""
     config = preview_unet_config(
         latent_channels=4, latent_px=CROP_PX // 4, widths=(32, 32), token_channels=8, window=WINDOW
     )
     torch.manual_seed(5)
     unet, identity = build_unet(config), ConvIdentity(8, (8, 8, 8))
-    preset = Preset(2, steps, initial_noise=1.0, guidance=1.0)
+    preset = Preset(1, steps, initial_noise=1.0, guidance=1.0)
     spec = DiffusionSpec(
         name="tiny",
         preview=True,

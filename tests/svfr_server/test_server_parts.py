@@ -125,7 +125,11 @@ def test_each_gpu_is_a_device(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     tool.write_text("#!/bin/sh\necho GPU-aaaa\necho GPU-bbbb\n")
     tool.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     assert find_devices() == ("cuda:GPU-aaaa", "cuda:GPU-bbbb")
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1")  # as a farm engine does
+    assert find_devices() == ("cuda:1",)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
     tool.write_text("#!/bin/sh\nexit 9\n")
     assert find_devices() == ("cpu",)
 

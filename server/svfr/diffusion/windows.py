@@ -102,6 +102,26 @@ def _seen(nominal: range, frame_count: int, shortest: int) -> range:
     return range(first, max(stop, first + shortest))
 
 
+def segment_windows(
+    shot_count: int, first: int, count: int, length: int, overlap: int, shortest: int | None, step: int
+) -> tuple[FrameWindow, ...]:
+    """Return a shot's windows that reach its part of ``count`` frames from ``first``, as indices there.
+
+    A part of a shot that is restored alone keeps the windows of the whole shot of ``shot_count`` frames: what
+    is far enough from its ends is evaluated exactly as in the whole. What lies outside the part is filled by
+    reflection for context only, with weight zero.
+    """
+    windows = []
+    for window in studio_windows(shot_count, length, overlap, step, shortest):
+        weights = tuple(
+            weight if first <= frame < first + count else 0
+            for frame, weight in zip(window.frames, window.weights, strict=True)
+        )
+        if any(weights):
+            windows.append(FrameWindow(tuple(reflect(f - first, count) for f in window.frames), weights))
+    return tuple(windows)
+
+
 @dataclass(frozen=True)
 class DecodeWindow:
     """Frames ``start`` to ``stop`` (exclusive) that the picture decoder sees together.

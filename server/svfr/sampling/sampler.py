@@ -14,7 +14,8 @@ the same :class:`EncodedShot`.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Literal
 
 import torch
@@ -25,6 +26,7 @@ from svfr.diffusion.windows import (
     FrameWindow,
     official_decode_windows,
     official_windows,
+    segment_windows,
     studio_decode_windows,
     studio_windows,
 )
@@ -45,6 +47,7 @@ __all__ = [
     "NoCallbacks",
     "SamplePlan",
     "SamplingCallbacks",
+    "decode_latents",
     "encode_shot",
     "make_reference",
     "restore",
@@ -109,10 +112,18 @@ def restore(
     callbacks = callbacks or NoCallbacks()
     shot = encode_shot(model, source)
     latents = pass_latents(model, shot, plan, 2, reference, tokens, callbacks)
-    cut = official_decode_windows if plan.mode == "official" else studio_decode_windows
+    yield from decode_latents(model, shot.frames, latents, plan.mode, callbacks)
+
+
+@torch.no_grad()
+def decode_latents(
+    model: Model, frames: range, latents: torch.Tensor, mode: Sampler, callbacks: SamplingCallbacks
+) -> Iterator[tuple[int, torch.Tensor]]:
+    """Yield (absolute frame, picture (3, S, S) float32 CPU, unclamped) of scaled latents (n, C, h, w)."""
+    cut = official_decode_windows if mode == "official" else studio_decode_windows
     windows = cut(latents.shape[0], model.spec.window)
     pictures = decode_stream(model.codec, latents / model.codec.scaling_factor, windows, callbacks)
-    yield from zip(shot.frames, pictures, strict=True)
+    yield from zip(frames, pictures, strict=True)
 
 
 def two_passes(
@@ -138,17 +149,23 @@ def pass_latents(
     tokens: torch.Tensor | None,
     callbacks: SamplingCallbacks,
     noise: torch.Tensor | None = None,
+    shot_frames: range | None = None,
 ) -> torch.Tensor:
     """Denoise one pass and return its scaled latents (n, C, h, w) float32.
 
     Pass 1 covers the first window, pass 2 the shot. ``noise`` (n, C, h, w), unit variance, stands in for
-    the plan's own; the parity check gives it.
+    the plan's own; the parity check gives it. ``shot_frames`` are those of the track that ``shot`` is a part
+    of: pass 2 then has the windows of the whole; studio mode only.
     """
     frame_count = len(shot.frames)
     count = min(model.spec.window, frame_count) if sampling_pass == 1 else frame_count
     lq = shot.latents(count, callbacks)
     pictured = lq[:, : model.codec.channels]
     schedule = _pass_schedule(model, plan, sampling_pass, count)
+    if shot_frames is not None:
+        first, spec = shot.frames[0] - shot_frames[0], model.spec
+        whole = (len(shot_frames), first, count, spec.window, spec.overlap, spec.shortest_window)
+        schedule = replace(schedule, windows=partial(segment_windows, *whole))
     network, scale = FastUNet(model.unet), model.codec.scaling_factor
     conditioning = Conditioning(
         lq=lq,

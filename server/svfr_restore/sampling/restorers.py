@@ -13,8 +13,15 @@ import torch
 from svfr.models.model import Model
 from svfr.models.spec import Preset
 from svfr.sampling.detail import add_detail
+from svfr.sampling.encoded_shot import EncodedShot
 from svfr.sampling.network_input import seen_by_network
-from svfr.sampling.sampler import SamplePlan, encode_shot, make_reference, restore
+from svfr.sampling.sampler import (
+    SamplePlan,
+    decode_latents,
+    encode_shot,
+    make_reference,
+    pass_latents,
+)
 from svfr.tasks import TaskSet
 from svfr_client.vocabulary import Sampler
 from svfr_restore.crops.spool import CropSpool, from_network
@@ -109,18 +116,60 @@ class DiffusionRestorer:
 
     def restore(self, index: int, crops: CropSpool) -> Iterator[tuple[int, FloatImage]]:
         """Make or take the reference, then restore every frame of the track."""
+        shot = encode_shot(self._sampling.model, crops)
+        reference, tokens = self.make_reference(index, crops, shot)
+        latents = self.latents(index, crops, reference, tokens, shot)
+        yield from self.pictures(index, crops.frames, latents, crops)
+
+    def make_reference(
+        self, index: int, crops: CropSpool, shot: EncodedShot | None = None
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return the track's reference picture (3, S, S) and its identity tokens (1, L, C).
+
+        ``crops`` begin with the track's first window. ``shot`` are the same crops, encoded once.
+        """
         s = self._sampling
-        plan = SamplePlan(s.tasks, s.preset, s.seed, s.mode)
-        shot = encode_shot(s.model, crops)
         reference = self._reference
         if reference is None:
-            reference = make_reference(
-                s.model, shot, plan, self._callbacks(index, self._reference_key(crops))
+            callbacks = self._callbacks(index, self._reference_key(crops))
+            reference = make_reference(s.model, shot or crops, self._plan, callbacks)
+        return reference, self._identify(reference)
+
+    def latents(
+        self,
+        index: int,
+        crops: CropSpool,
+        reference: torch.Tensor,
+        tokens: torch.Tensor,
+        shot: EncodedShot | None = None,
+        shot_frames: range | None = None,
+    ) -> torch.Tensor:
+        """Return the restored latents (n, C, h, w) of ``crops``, a part of the track ``shot_frames``."""
+        s = self._sampling
+        encoded = shot or encode_shot(s.model, crops)
+        callbacks = self._callbacks(index, self._restore_key(crops, reference, tokens, shot_frames))
+        with torch.no_grad():
+            return pass_latents(
+                s.model, encoded, self._plan, 2, reference, tokens, callbacks, shot_frames=shot_frames
             )
-        tokens = self._identify(reference)
-        callbacks = self._callbacks(index, self._restore_key(crops, reference, tokens))
-        for frame, picture in restore(s.model, shot, reference, tokens, plan, callbacks):
-            yield frame, from_network(self._with_detail(crops, frame, picture))
+
+    def pictures(
+        self, index: int, frames: range, latents: torch.Tensor, crops: CropSpool | None = None
+    ) -> Iterator[tuple[int, FloatImage]]:
+        """Decode the latents of a whole track and yield (absolute frame, code values), in order.
+
+        ``crops`` are what the network saw; they are needed where :attr:`adds_detail`.
+        """
+        s = self._sampling
+        callbacks = self._callbacks(index, "decode")
+        given = latents.to(s.model.unet.device)
+        for frame, picture in decode_latents(s.model, frames, given, s.mode, callbacks):
+            yield frame, from_network(picture if crops is None else self._with_detail(crops, frame, picture))
+
+    @property
+    def adds_detail(self) -> bool:
+        """Whether texture is added to the decoded pictures, for which the crops are needed once more."""
+        return self._sampling.model.detail is not None and bool(self._sampling.detail)
 
     def _with_detail(self, crops: CropSpool, frame: int, picture: torch.Tensor) -> torch.Tensor:
         """Add the texture last: the latents that are kept do not depend on how much of it is asked for."""
@@ -131,6 +180,16 @@ class DiffusionRestorer:
         self._sampling.context.counts["detail_frames"] += 1
         return add_detail(network, crops.read(at, at + 1)[0], picture, self._sampling.detail)
 
+    @property
+    def window(self) -> int:
+        """The number of frames that the network sees at once."""
+        return self._sampling.model.spec.window
+
+    @property
+    def _plan(self) -> SamplePlan:
+        s = self._sampling
+        return SamplePlan(s.tasks, s.preset, s.seed, s.mode)
+
     def _callbacks(self, index: int, key: str) -> JobCallbacks:
         return JobCallbacks(index, key, self._sampling.context)
 
@@ -139,9 +198,13 @@ class DiffusionRestorer:
         count = min(self._sampling.model.spec.window, len(crops.frames))
         return self._key("reference", self._sampling.preset.reference_steps, crops, count)
 
-    def _restore_key(self, crops: CropSpool, reference: torch.Tensor, tokens: torch.Tensor) -> str:
+    def _restore_key(
+        self, crops: CropSpool, reference: torch.Tensor, tokens: torch.Tensor, shot_frames: range | None
+    ) -> str:
         preset = self._sampling.preset
-        pictures = tensor_key(reference), tensor_key(tokens)
+        pictures = [tensor_key(reference), tensor_key(tokens)]
+        if shot_frames is not None:
+            pictures.append(f"{shot_frames[0]} to {shot_frames[-1]}")
         return self._key("restore", preset.steps, crops, len(crops.frames), preset.guidance, *pictures)
 
     def _key(self, run: str, steps: int, crops: CropSpool, count: int, *more: float | str) -> str:

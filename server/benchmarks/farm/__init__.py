@@ -1,0 +1,1 @@
+"""What a farm costs and what its seams do."""

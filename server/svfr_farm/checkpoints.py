@@ -1,0 +1,55 @@
+"""What a farm task keeps, so that the same task on another machine goes on after the last denoise step."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import shutil
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+_STEP = re.compile(r"(.*/step)(\d+)\Z")
+_VALUE = "value"
+
+
+class TaskCheckpoints:
+    """Checkpoints of one task below ``folder``: of each pass the last step alone, on a shared disk.
+
+    Names hold the hash of everything that decides a value, so what another plan left is never taken. Keeping
+    one only saves work: when that fails, the task goes on without.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def load(self, name: str) -> torch.Tensor | None:
+        """Return the tensor kept under ``name``, or None."""
+        try:
+            return load_file(self._path(name))[_VALUE]
+        except (OSError, SafetensorError, KeyError):
+            return None
+
+    def save(self, name: str, value: torch.Tensor) -> None:
+        """Keep a denoise step; everything else is cheap to compute again."""
+        step = _STEP.match(name)
+        if step is None:
+            return
+        path = self._path(name)
+        with contextlib.suppress(OSError, SafetensorError):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            scratch = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+            save_file({_VALUE: value.detach().cpu().contiguous()}, scratch)
+            scratch.replace(path)
+            before = int(step[2]) - 1
+            self._path(f"{step[1]}{before:0{len(step[2])}d}").unlink(missing_ok=True)
+
+    def clear(self) -> None:
+        """Forget everything: the task's result is there."""
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _path(self, name: str) -> Path:
+        return self._folder / f"{name}.safetensors"

@@ -1,0 +1,260 @@
+"""The three steps of a shot: ``reference`` once, every ``segment``, ``assemble`` once. Engines call these.
+
+What must be one for the whole shot is decided in ``reference``: cuts, faces, crops, exposure, each track's
+reference and how its frames are shared out. A segment restores its pieces of the tracks to latents, and only
+``assemble``, which has all of them, decodes and writes frames. Every step may run again at any time and
+anywhere: it finds what is done, and files appear whole or not at all.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from svfr_client.errors import SvfrError, raise_problems
+from svfr_client.path_map import PathRule
+from svfr_farm.artefacts import (
+    PlannedTrack,
+    ShotReference,
+    TrackReference,
+    read_reference,
+    read_segment,
+    read_track_reference,
+    segment_path,
+    write_reference,
+    write_segment,
+    write_track_reference,
+)
+from svfr_farm.errors import FramesAreMissing, ModelIsNotThePlans
+from svfr_farm.frames_there import frames_there, note_origin
+from svfr_farm.plan import PlanFile
+from svfr_farm.planning import model_sha256
+from svfr_farm.seams import Seam, joined, kept, measure_seams
+from svfr_farm.segments import pieces_of
+from svfr_ocio.domain import ModelDomain
+from svfr_restore.crops.spool import CropSpool
+from svfr_restore.job import JobStages
+from svfr_restore.plan.job_plan import JobPlan, plan_job
+from svfr_restore.plan.models import ModelCache
+from svfr_restore.plan.track_plan import TrackPlan
+from svfr_restore.reports import JobContext
+from svfr_restore.sampling.restorers import DiffusionRestorer
+
+
+@dataclass(frozen=True)
+class Assembled:
+    """What a shot's assembly found: its seams, and the kinds of device that made its latents."""
+
+    seams: tuple[Seam, ...]
+    devices: tuple[str, ...]
+    written: int
+    found: int
+
+
+@dataclass(frozen=True)
+class StepRun:
+    """A step on this machine: its plan, the models that are loaded, who listens, the engine's path rules."""
+
+    file: PlanFile
+    models: ModelCache
+    context: JobContext
+    device: str
+    path_rules: tuple[PathRule, ...] = ()
+
+    def open(self) -> JobStages:
+        """Open and check everything the shot names, as this machine calls it.
+
+        Raises ModelIsNotThePlans, and every problem of the job together.
+        """
+        job = self.file.plan.job_here(self.path_rules)
+        if model_sha256(job.model) != self.file.plan.model_sha256:
+            raise ModelIsNotThePlans(
+                f"The model {job.model} of this machine is not the one that was planned.",
+                path=self.file.path,
+                remedy="Install the same model folder on every machine, or plan the list again.",
+            )
+        return JobStages(plan_job(job, self.models), self.models, self.context)
+
+
+def make_reference(run: StepRun) -> ShotReference:
+    """Run the reference step and return what it wrote. A sound reference that is there is kept."""
+    try:
+        found = read_reference(run.file)
+        for number, track in enumerate(found.tracks):
+            if track.reference_sha256 is not None:
+                read_track_reference(run.file, number, track)
+        return found
+    except SvfrError:
+        pass  # missing or not sound: made anew
+    stages = run.open()
+    tracks = stages.find_tracks()
+    pictures = stages.user_references(tracks)
+    planned = [
+        _planned(run, stages, number, track, picture)
+        for number, (track, picture) in enumerate(zip(tracks, pictures, strict=True))
+    ]
+    reference = ShotReference(plan_sha256=run.file.sha256, tracks=tuple(planned), device=run.device)
+    write_reference(run.file, reference)
+    return reference
+
+
+def _planned(
+    run: StepRun, stages: JobStages, number: int, track: TrackPlan, picture: torch.Tensor | None
+) -> PlannedTrack:
+    restorer = stages.restorer(track, picture)
+    plan, sha256, chunk = run.file.plan, None, 1
+    if isinstance(restorer, DiffusionRestorer):
+        chunk = restorer.window
+        first = _part(track, track.frames[0], track.frames[:chunk][-1])
+        with tempfile.TemporaryDirectory(prefix="svfr-farm-") as name:
+            (crops,) = stages.crop([first], [restorer], Path(name))
+            made = TrackReference(*restorer.make_reference(track.index, crops))
+        sha256 = write_track_reference(run.file, number, made)
+    return PlannedTrack(
+        crop=track.crop,
+        exposure_stops=track.domain.exposure_stops,
+        reference_sha256=sha256,
+        pieces=pieces_of(number, track.frames, plan.segments, plan.rules, chunk),
+    )
+
+
+def restore_segment(run: StepRun, index: int) -> None:
+    """Restore the pieces of one segment to latents. A sound segment that is there is kept."""
+    run.file.plan.segment(index)
+    reference = read_reference(run.file)
+    pieces = [p for t in reference.tracks for p in t.pieces if p.segment == index and t.reference_sha256]
+    try:
+        read_segment(run.file, index, reference)
+        return
+    except SvfrError:
+        pass  # missing or not sound: made anew
+    if not pieces:  # nothing of the shot, or a model without a network: assembly has all it needs
+        write_segment(run.file, index, {}, {}, run.device)
+        return
+    stages = run.open()
+    whole = [_track(stages.plan, track) for track in reference.tracks]
+    restorers = [stages.restorer(whole[p.track], None) for p in pieces]
+    parts = [_part(whole[p.track], *p.seen) for p in pieces]
+    latents: dict[int, torch.Tensor] = {}
+    with tempfile.TemporaryDirectory(prefix="svfr-farm-") as name:
+        crops = stages.crop(parts, restorers, Path(name))
+        for piece, restorer, spool in zip(pieces, restorers, crops, strict=True):
+            assert isinstance(restorer, DiffusionRestorer)
+            made = read_track_reference(run.file, piece.track, reference.tracks[piece.track])
+            frames = whole[piece.track].frames
+            value = restorer.latents(
+                whole[piece.track].index, spool, made.picture, made.tokens, shot_frames=frames
+            )
+            span = kept(piece, frames, run.file.plan.rules.fade_frames)
+            start = span.start - piece.seen[0]
+            latents[piece.track] = value[start : start + len(span)].float().cpu()
+            spool.remove()
+    hashes = {p.track: str(reference.tracks[p.track].reference_sha256) for p in pieces}
+    write_segment(run.file, index, latents, hashes, run.device)
+
+
+def assemble(run: StepRun) -> Assembled:
+    """Join the latents, decode them once and write the frames that are not there yet.
+
+    Every segment is looked at before anything is decoded; what is wrong with them is raised together. Raises
+    FramesAreMissing when a frame of the plan is not on disk at the end.
+    """
+    reference = read_reference(run.file)
+    latents, devices = _all_latents(run, reference)
+    stages = run.open()
+    origin = _origin(run.file, reference)
+    there = frames_there(run.file, stages.plan, origin)
+    note_origin(run.file, origin)
+    tracks = [_track(stages.plan, track) for track in reference.tracks]
+    seams: list[Seam] = []
+    with tempfile.TemporaryDirectory(prefix="svfr-farm-") as name:
+        outputs = [
+            _pictures(stages, number, track, reference.tracks[number], latents, run, Path(name), seams)
+            for number, track in enumerate(tracks)
+        ]
+        left = tuple(frame for frame in stages.plan.frames.written if frame not in there)
+        written = stages.paste(tracks, outputs, left)
+    _require_frames(stages.plan, run.file)
+    return Assembled(tuple(seams), tuple(sorted({reference.device, *devices})), len(written), len(there))
+
+
+def _all_latents(
+    run: StepRun, reference: ShotReference
+) -> tuple[dict[tuple[int, int], torch.Tensor], set[str]]:
+    """Return the latents by (track, segment), and the kinds of device that made them."""
+    found: dict[tuple[int, int], torch.Tensor] = {}
+    devices: set[str] = set()
+    problems: list[SvfrError] = []
+    for index in range(len(run.file.plan.segments)):
+        try:
+            tensors, device = read_segment(run.file, index, reference)
+        except SvfrError as problem:
+            problems.append(problem)
+            continue
+        found |= {(track, index): value for track, value in tensors.items()}
+        devices |= {device} if tensors else set()
+    raise_problems(problems)
+    return found, devices
+
+
+def _pictures(
+    stages: JobStages,
+    number: int,
+    track: TrackPlan,
+    planned: PlannedTrack,
+    latents: dict[tuple[int, int], torch.Tensor],
+    run: StepRun,
+    folder: Path,
+    seams: list[Seam],
+) -> CropSpool:
+    """Return the restored crops of a whole track on disk, and add its seams to ``seams``."""
+    restorer = stages.restorer(track, None)
+    if not isinstance(restorer, DiffusionRestorer):
+        (crops,) = stages.crop([track], [restorer], folder)
+        return stages.restore(track, restorer, crops, folder / f"{number}.restored")
+    fade = run.file.plan.rules.fade_frames
+    parts = [latents.pop((number, piece.segment)) for piece in planned.pieces]
+    whole = joined(track.frames, planned.pieces, parts, fade)
+    output = CropSpool(folder / f"{number}.restored", track.frames, stages.plan.crop_px)
+    seen = stages.crop([track], [restorer], folder)[0] if restorer.adds_detail else None
+    for frame, codes in restorer.pictures(track.index, track.frames, whole, seen):
+        run.context.stop_if_cancelled(frame)
+        output.write(frame, codes)
+    seams += measure_seams(track.index, track.frames, planned.pieces, fade, output.crop)
+    return output
+
+
+def _track(plan: JobPlan, planned: PlannedTrack) -> TrackPlan:
+    """Return a track as the reference step had it; one track, one exposure, whatever a segment shows."""
+    stops, colour = planned.exposure_stops, plan.colour
+    domain = ModelDomain.build(colour.config, colour.space, stops) if stops else plan.domain
+    return TrackPlan(planned.crop.index, planned.crop, domain)
+
+
+def _part(track: TrackPlan, first: int, last: int) -> TrackPlan:
+    crop = track.crop.clip(first, last)
+    assert crop is not None
+    return TrackPlan(track.index, crop, track.domain)
+
+
+def _origin(file: PlanFile, reference: ShotReference) -> str:
+    """Return the hash of all latents of the shot: frames made of others are not this shot's."""
+    digest = hashlib.sha256(file.sha256.encode())
+    for index in range(len(file.plan.segments)):
+        digest.update(hashlib.sha256(segment_path(file, index).read_bytes()).digest())
+    for track in reference.tracks:
+        digest.update(str(track.reference_sha256).encode())
+    return digest.hexdigest()
+
+
+def _require_frames(plan: JobPlan, file: PlanFile) -> None:
+    missing = [frame for frame in plan.frames.written if not plan.output.path(frame).is_file()]
+    if missing:
+        text = (
+            f"{len(missing)} frames of {file.plan.shot} are not on disk: {', '.join(map(str, missing[:20]))}."
+        )
+        raise FramesAreMissing(text, frame=missing[0], remedy="Run assemble again.")

@@ -1,0 +1,105 @@
+"""One task from beginning to end: run a step, keep its state file, write what assembly found."""
+
+from __future__ import annotations
+
+import json
+import platform
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from svfr_client.errors import SvfrError
+from svfr_client.path_map import PathRule
+from svfr_client.records import to_plain
+from svfr_farm.checkpoints import TaskCheckpoints
+from svfr_farm.errors import PlanIsBad, TaskFailed
+from svfr_farm.ledger import write_text
+from svfr_farm.plan import PlanFile
+from svfr_farm.task_state import Step, TaskRecorder
+from svfr_restore.reports import CancelCheck, JobContext, Report
+
+if TYPE_CHECKING:
+    from svfr_farm.steps import Assembled
+    from svfr_restore.plan.models import ModelCache
+
+RESULT_FILE = "result.json"
+Heard = Callable[[Report], None]
+
+
+def load_models() -> ModelCache:
+    """Return the models on the device that the engine left visible to this process: the first GPU, or none.
+
+    Which GPU that is was decided by whoever set CUDA_VISIBLE_DEVICES, and stays so.
+    """
+    import torch
+
+    from svfr_restore.plan.models import ModelCache
+
+    return ModelCache("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def device_kind(models: ModelCache) -> str:
+    """Return what decides the last bits of a result: the processor's kind, and torch's build."""
+    import torch
+
+    if models.device.startswith("cuda"):
+        return f"{torch.cuda.get_device_name()}, torch {torch.__version__}"
+    return f"CPU {platform.machine()} {torch.backends.cpu.get_cpu_capability()}, torch {torch.__version__}"
+
+
+def run_task(
+    file: PlanFile,
+    step: Step,
+    index: int,
+    models: ModelCache,
+    *,
+    path_rules: tuple[PathRule, ...] = (),
+    cancelled: CancelCheck = lambda: False,
+    heard: Heard = lambda report: None,
+) -> None:
+    """Run a step of a shot and keep its state; raises what the step raises, TaskFailed for a bug."""
+    from svfr_farm.steps import StepRun, assemble, make_reference, restore_segment
+
+    device = device_kind(models)
+    recorder = TaskRecorder(file, step, index, device)
+    checkpoints = TaskCheckpoints(file.folder / "checkpoints" / f"{step}-{index:04d}")
+
+    def report(one: Report) -> None:
+        recorder.report(one)
+        heard(one)
+
+    context = JobContext(report=report, cancelled=cancelled, store=checkpoints)
+    run = StepRun(file, models, context, device, path_rules)
+    try:
+        if step == "reference":
+            make_reference(run)
+        elif step == "segment":
+            restore_segment(run, index)
+        else:
+            _write_result(file, assemble(run), recorder)
+    except SvfrError as problem:
+        recorder.end("cancelled" if problem.code == "CANCELLED" else "failed", problem)
+        raise
+    except Exception as problem:
+        text = f"{type(problem).__name__}: {problem}"
+        recorder.end("failed", TaskFailed(text, remedy="See the task's log."))
+        raise
+    recorder.end("done")
+    checkpoints.clear()
+
+
+def _write_result(file: PlanFile, found: Assembled, recorder: TaskRecorder) -> None:
+    body = {"plan_sha256": file.sha256, **to_plain(found), "warnings": list(recorder.warnings)}
+    write_text(file.folder / RESULT_FILE, json.dumps(body, indent=1) + "\n")
+
+
+def read_rules(path: Path | None) -> tuple[PathRule, ...]:
+    """Read the rules that an OpenJD session gives its tasks; none without a file. Raises PlanIsBad."""
+    if path is None:
+        return ()
+    try:
+        rules = json.loads(path.read_text(encoding="utf-8")).get("path_mapping_rules", [])
+        return tuple(PathRule(rule["source_path"], rule["destination_path"]) for rule in rules)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as problem:
+        text = f"The session's path rules cannot be read: {problem}."
+        raise PlanIsBad(text, path=path) from problem

@@ -1,0 +1,140 @@
+"""A real Slurm: arrays, dependencies, a node that dies, a failing task, cancel; nothing is left over."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import farm_samples
+import numpy as np
+import OpenImageIO as oiio
+import pytest
+import slurm_farm
+
+from svfr_farm.engines.commands import everything, own_program, unfinished
+from svfr_farm.engines.slurm import SlurmEngine
+from svfr_farm.plan import PlanFile
+from svfr_farm.segments import SegmentRules
+from svfr_farm.task_state import read_state
+from svfr_farm.tasks import run_task
+from svfr_restore.plan.models import ModelCache
+
+pytestmark = pytest.mark.hosts
+RULES = SegmentRules(segments=3, halo_frames=8)
+
+
+@pytest.fixture(scope="module")
+def farm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[slurm_farm.SlurmFarm]:
+    slurm_farm.install()
+    with slurm_farm.SlurmFarm(tmp_path_factory.mktemp("slurm")) as running:
+        yield running
+
+
+@pytest.fixture
+def engine(farm: slurm_farm.SlurmFarm, monkeypatch: pytest.MonkeyPatch) -> SlurmEngine:
+    for name in ("SLURM_CONF", "PATH", "OMP_NUM_THREADS"):
+        monkeypatch.setenv(name, farm.environment[name])
+    return SlurmEngine(own_program())
+
+
+def plan(folder: Path, plate: str, model: str, gpus: int = 1) -> PlanFile:
+    folder.mkdir()
+    row = farm_samples.row(plate, model=model, frames="1001-1024", output="out/a.%04d.exr")
+    (file,) = farm_samples.planned(farm_samples.write_list(folder / "s.csv", [row]), RULES, gpus)
+    return file
+
+
+def wait(condition: Callable[[], bool], seconds: float = 240.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.3)
+
+
+def frames(file: PlanFile) -> np.ndarray:
+    paths = sorted(Path(file.plan.job.output).parent.iterdir())
+    assert [path.suffix for path in paths] == [".exr"] * 24 and not any(p.name[0] == "." for p in paths)
+    return np.stack([oiio.ImageBuf(str(path)).get_pixels() for path in paths])
+
+
+def undisturbed(folder: Path, plate: str, model: str) -> np.ndarray:
+    file = plan(folder, plate, model)
+    models = ModelCache()
+    run_task(file, "reference", 0, models)
+    for index in range(3):
+        run_task(file, "segment", index, models)
+    run_task(file, "assemble", 0, models)
+    return frames(file)
+
+
+def test_a_segment_whose_node_dies_is_done_elsewhere_with_the_same_result(
+    tmp_path: Path, farm: slurm_farm.SlurmFarm, engine: SlurmEngine, plate: str, model: str
+) -> None:
+    file = plan(tmp_path / "shot", plate, model)
+    ids = engine.submit(file, everything(file))
+
+    def victim() -> str:
+        told = farm.ask("squeue", "-h", "-r", "-t", "R", "-j", ids[1], "-o", "%N").split()
+        running = [i for i in range(3) if (s := read_state(file, "segment", i)) and s.state == "running"]
+        return told[0] if told and running else ""
+
+    wait(lambda: bool(victim()))
+    farm.kill_node(victim())
+    wait(lambda: not engine.is_active(ids))
+    assert set(engine.states(ids).values()) == {"COMPLETED"}
+    attempts = [read_state(file, "segment", i) for i in range(3)]
+    assert max(state.attempt for state in attempts if state is not None) >= 2
+    assert np.array_equal(frames(file), undisturbed(tmp_path / "alone", plate, model))
+    assert farm.orphans() == []
+
+
+def test_the_gpu_that_slurm_gave_is_the_tasks_and_no_other(
+    farm: slurm_farm.SlurmFarm, tmp_path: Path
+) -> None:
+    script = tmp_path / "gpu.sh"
+    script.write_text('#!/bin/sh\necho "$CUDA_VISIBLE_DEVICES" > "$1"\n')
+    farm.ask(
+        "sbatch", "--wait", "--gres=gpu:1", f"--output={tmp_path}/log", str(script), str(tmp_path / "gpu")
+    )
+    assert (tmp_path / "gpu").read_text().strip() in ("0", "1")
+
+
+def test_a_failing_segment_stops_the_assembly_and_is_redone_alone(
+    tmp_path: Path, engine: SlurmEngine, farm: slurm_farm.SlurmFarm, plate: str
+) -> None:
+    file = plan(tmp_path / "shot", plate, "identity")
+    broken = file.folder / "segment-0001.safetensors"
+    broken.mkdir()  # where the segment's file should appear
+    ids = engine.submit(file, everything(file))
+    wait(lambda: not engine.is_active(ids))
+    states = engine.states(ids)
+    assert states[f"{ids[1]}_1"] == "FAILED" and states[ids[2]] == "CANCELLED"
+    assert not Path(file.plan.job.output).parent.exists()
+    broken.rmdir()
+    assert unfinished(file).segments == (1,)
+    again = engine.submit(file, unfinished(file))
+    wait(lambda: not engine.is_active(again))
+    assert len(frames(file)) == 24
+
+
+def test_a_cancelled_shot_leaves_no_process(
+    tmp_path: Path, engine: SlurmEngine, farm: slurm_farm.SlurmFarm, plate: str, model: str
+) -> None:
+    file = plan(tmp_path / "shot", plate, model)
+    ids = engine.submit(file, everything(file))
+    wait(lambda: read_state(file, "reference", 0) is not None)
+    engine.cancel(ids)
+    wait(lambda: not engine.is_active(ids) and farm.orphans() == [])
+    assert not Path(file.plan.job.output).parent.exists()
+
+
+def test_more_gpus_than_any_node_has_are_refused_and_nothing_stays_queued(
+    tmp_path: Path, engine: SlurmEngine, plate: str
+) -> None:
+    from svfr_farm.errors import EngineRefused
+
+    file = plan(tmp_path / "shot", plate, "identity", gpus=3)
+    with pytest.raises(EngineRefused):
+        engine.submit(file, everything(file))
+    assert engine.find(file) == ()

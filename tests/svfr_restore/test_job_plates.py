@@ -161,7 +161,9 @@ def test_splines_move_what_is_changed(plate: str, tmp_path: Path) -> None:
 
 def test_one_still_is_a_mask_for_every_frame_and_may_be_empty_in_the_crop(plate: str, tmp_path: Path) -> None:
     mask = tmp_path / "mask.png"
-    cv2.imwrite(str(mask), np.zeros((job_samples.HEIGHT, job_samples.WIDTH), np.uint8))
+    corner = np.zeros((job_samples.HEIGHT, job_samples.WIDTH), np.uint8)
+    corner[-1, -1] = 255
+    cv2.imwrite(str(mask), corner)
     spec = job_samples.job(
         plate, tmp_path / "out", "1001-1003", model="probe", mask_path=str(mask), tasks=("bfr", "inpaint")
     )

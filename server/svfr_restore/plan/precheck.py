@@ -35,7 +35,10 @@ def nothing_to_restore(
         feed, detector = FrameFeed(plate), FaceDetector()
         if not any(faces_on(feed.read(frame), domain, detector) for frame in order):
             return no_face_found(plate, frames)
-    return None if mask is None else unmarked(plate, frames, mask)
+    if spec.faces.mode != "mask" or spec.crop_tracks is not None or mask is None:
+        return None
+    marks = (matte_box(mask.read(frame, plate.display), plate.display) for frame in order)
+    return mask_is_empty(frames) if all(mark is None for mark in marks) else None
 
 
 def unmarked(plate: Plate, frames: JobFrames, mask: MaskFeed) -> MaskIsEmpty | None:
@@ -44,8 +47,8 @@ def unmarked(plate: Plate, frames: JobFrames, mask: MaskFeed) -> MaskIsEmpty | N
     A job through such a mask would come back as it went, and look like a restored one.
     """
     order = _spread(frames.written)
-    marks = (matte_box(mask.read(frame, plate.display), plate.display) for frame in order)
-    return mask_is_empty(frames) if all(mark is None for mark in marks) else None
+    seen = any(mask.read(frame, plate.display).any() for frame in order)
+    return None if seen else mask_is_empty(frames)
 
 
 def no_face_found(plate: Plate, frames: JobFrames) -> NoFaceFound:

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from svfr_restore.faces.box import FaceBox
+from svfr_restore.faces.model_files import open_network
 
 INPUT_PX = 192
 GRID = 48
@@ -54,9 +55,7 @@ class BlazeFace:
     """The net of one file; it keeps no state."""
 
     def __init__(self, file: Path) -> None:
-        # the newer engine of OpenCV 5 gives one output only
-        engine = {"engine": cv2.dnn.ENGINE_CLASSIC} if hasattr(cv2.dnn, "ENGINE_CLASSIC") else {}
-        self._net = cv2.dnn.readNetFromTFLite(str(file), **engine)
+        self._net = open_network(file)
         middles = (np.arange(GRID) + 0.5) / GRID
         self._cells = np.stack(np.meshgrid(middles, middles), axis=-1).reshape(-1, 2)
 

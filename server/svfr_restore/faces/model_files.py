@@ -14,6 +14,7 @@ import tempfile
 import zipfile
 from pathlib import Path
 
+import cv2
 from platformdirs import user_data_path
 
 from svfr_client.errors import SvfrError
@@ -65,6 +66,13 @@ def installed_file(name: str) -> Path | None:
             remedy="Run svfr install faces again, or remove the file to work without it.",
         )
     return path
+
+
+def open_network(file: Path) -> cv2.dnn.Net:
+    """Return the network of a file."""
+    # the newer engine of OpenCV 5 gives one output only
+    engine = {"engine": cv2.dnn.ENGINE_CLASSIC} if hasattr(cv2.dnn, "ENGINE_CLASSIC") else {}
+    return cv2.dnn.readNetFromTFLite(str(file), **engine)
 
 
 def install_files(source: Path | None = None) -> list[Path]:

@@ -27,7 +27,7 @@ from svfr_restore.errors import (
     NoFramesAsked,
     UnknownPreset,
 )
-from svfr_restore.faces.landmarks import FivePointFinder
+from svfr_restore.faces.points import FacePointFinder
 from svfr_restore.mattes.mask_feed import MaskFeed, open_mask
 from svfr_restore.media.output import OutputPlan, plan_output
 from svfr_restore.media.plate import PictureChoice, Plate, open_plate
@@ -157,7 +157,7 @@ def _model(spec: JobSpec, models: ModelCache, found: _Findings) -> tuple[ModelSp
         return None, None
     found.problems += models.problems(spec.model)
     if isinstance(model, DiffusionSpec) and isinstance(model.identity, ArcFaceSpec):
-        found.attempt(FivePointFinder)  # its weights are needed in the middle of the job
+        found.attempt(FacePointFinder)  # its weights are needed in the middle of the job
     if spec.detail and _detail_of(model) is None:
         text = f"The model {model.name} adds no detail, and the job asks for {spec.detail:g} of it."
         found.problems.append(ModelHasNoDetail(text, remedy="Leave detail out, or choose another model."))

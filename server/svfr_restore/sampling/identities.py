@@ -11,7 +11,7 @@ import torch
 from svfr.eight_bit import eight_bit
 from svfr.nets.identity import IdentityEncoder
 from svfr_restore.crops.spool import from_network
-from svfr_restore.faces.landmarks import FivePointFinder
+from svfr_restore.faces.points import FacePointFinder
 from svfr_restore.media.feed import FrameFeed
 from svfr_restore.plan.plate_crop import FinitePlate
 from svfr_restore.plan.track_plan import TrackPlan
@@ -38,7 +38,7 @@ def identify(
     """
     if not encoder.needs_points:
         return encoder.encode(picture)
-    finder = FivePointFinder()
+    finder = FacePointFinder()
     points = finder.five_points(eight_bit(from_network(picture)))
     if points is None and same_in_plate is not None:
         points = finder.five_points(eight_bit(same_in_plate()))

@@ -161,7 +161,7 @@ Answer Conversation::try_once(const Message& message, const std::vector<std::str
 }
 
 Answer Conversation::wait_for(const Message& message, const Waiting& waiting) {
-  int handshakes = handshakes_;
+  int breaks = breaks_;
   for (;;) {
     zmq::PollItem items[] = {{socket_, 0, zmq::POLLIN, 0}, {monitor_, 0, zmq::POLLIN, 0}};
     zmq_->poll(items, 2, slice_until(waiting.until));
@@ -191,7 +191,7 @@ Answer Conversation::wait_for(const Message& message, const Waiting& waiting) {
     if (is_down_ && refusals_ >= 2) return nobody();
     if (waiting.is_aborted()) return trouble(Trouble::Aborted, "Cancelled.");
     // After a break the request may be lost: it is sent again with the same id, which costs nothing.
-    if (handshakes_ != handshakes) return trouble(Trouble::Silent, "The connection to the SVFR server broke.");
+    if (breaks_ != breaks) return trouble(Trouble::Silent, "The connection to the SVFR server broke.");
     if (waiting.is_over()) return trouble(Trouble::Silent, "The SVFR server does not answer.");
   }
 }
@@ -253,9 +253,9 @@ void Conversation::watch() {
       was_up_ = true;
       is_down_ = false;
       refusals_ = failed_handshakes_ = 0;
-      ++handshakes_;
     } else if (event == zmq::EVENT_DISCONNECTED) {
       is_down_ = was_up_;
+      ++breaks_;
       read_bytes_ = 0;
     } else if (event == zmq::EVENT_CLOSED) {
       ++refusals_;

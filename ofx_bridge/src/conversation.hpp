@@ -74,7 +74,7 @@ class Conversation {
   void* socket_ = nullptr;
   void* monitor_ = nullptr;
   bool was_up_ = false, is_down_ = false;
-  int refusals_ = 0, failed_handshakes_ = 0, handshakes_ = 0;
+  int refusals_ = 0, failed_handshakes_ = 0, breaks_ = 0;
   std::string refused_;
   size_t read_bytes_ = 0;
 };

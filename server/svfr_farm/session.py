@@ -35,7 +35,7 @@ VARIABLE = "SVFR_FARM_SESSION"
 CONNECTION_FILE = "session.json"
 LOG_FILE = "session.log"
 IDLE_EXIT_S = 900.0
-START_S = 120.0
+START_S = 540.0
 _LOOK_S = 0.5
 Told = Callable[[dict[str, Any]], None]
 

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 from svfr_client.errors import SvfrError
 from svfr_client.path_map import PathRule
 from svfr_client.records import to_plain
-from svfr_farm.checkpoints import TaskCheckpoints
 from svfr_farm.errors import PlanIsBad, TaskFailed
 from svfr_farm.ledger import write_text
 from svfr_farm.plan import PlanFile
@@ -58,6 +57,7 @@ def run_task(
     heard: Heard = lambda report: None,
 ) -> None:
     """Run a step of a shot and keep its state; raises what the step raises, TaskFailed for a bug."""
+    from svfr_farm.checkpoints import TaskCheckpoints
     from svfr_farm.steps import StepRun, assemble, make_reference, restore_segment
 
     device = device_kind(models)

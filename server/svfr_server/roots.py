@@ -16,6 +16,8 @@ from svfr_client.job import JobSpec
 from svfr_server.errors import PathForbidden
 
 _DEVICE = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?\Z", re.IGNORECASE)
+MOST_DIGITS = 32
+_FRAME_WIDTH = re.compile(r"%0*(\d+)d")
 _SYSTEM_FOLDERS = ("/dev", "/proc", "/sys")
 _ABSOLUTE_REMEDY = "Give the whole path, as the server sees it."
 
@@ -42,6 +44,9 @@ class PathRoots:
     def form_problem(self, text: str) -> SvfrError | None:
         """Return what is wrong with a path as it is written: relative, a device, an unlisted share."""
         path = Path(text)
+        if any(int(width[:9]) > MOST_DIGITS for width in _FRAME_WIDTH.findall(text)):
+            remedy = f"Frame numbers have at most {MOST_DIGITS} digits."
+            return PathForbidden("The path's frame number is too wide.", path=text[:200], remedy=remedy)
         if "\0" in text:
             return PathForbidden("A path holds a null character.")
         if text.startswith(("\\\\.\\", "\\\\?\\", "//./", "//?/")) or any(map(_DEVICE.match, path.parts)):

@@ -61,14 +61,15 @@ class Retention:
 class ServerSettings:
     """Everything the command line decides.
 
-    ``read_roots`` empty: whatever the service's user may read. ``write_roots`` empty: wherever that user
-    may write; a job writes only inside the folder of its own output pattern in either case.
-    ``idle_exit_s``: end after so long without jobs and requests; None: never. ``idle_unload_s``: end a
-    worker, and free its device, after so long without a job. ``pipeline``: "module:function" with the
-    signature of ``svfr_restore.job.run_job``; studios may wrap it, tests give small ones.
-    ``memory_limit_bytes``: what the supervisor itself may hold before it drops its clients' connections
-    (``supervisor/memory_watch.py``). ``umask``: that of the written frames and folders, None keeps the one
-    the service was started with; the service's own files are private whatever it is.
+    ``read_roots`` empty: whatever the service's user may read. ``write_roots`` empty: wherever that user may
+    write; a job writes only inside the folder of its own output pattern in either case. ``idle_exit_s``: end
+    after so long without jobs and requests; None: never. ``idle_unload_s``: end a worker, and free its
+    device, after so long without a job. ``pipeline``: "module:function" with the signature of
+    ``svfr_restore.job.run_job``; studios may wrap it, tests give small ones. ``memory_limit_bytes``: what the
+    supervisor itself may hold before it drops its clients' connections (``supervisor/memory_watch.py``).
+    ``worker_memory_bytes``: what one worker may hold of the machine's memory before its job fails. ``umask``:
+    that of the written frames and folders, None keeps the one the service was started with; the service's own
+    files are private whatever it is.
     """
 
     home: Path = field(default_factory=service_folder)
@@ -82,6 +83,7 @@ class ServerSettings:
     pipeline: str = RESTORE_PIPELINE
     umask: int | None = None
     memory_limit_bytes: int = 1024 * 1024 * 1024
+    worker_memory_bytes: int = 1 << 62
     limits: Limits = field(default_factory=Limits)
     timeouts: WorkerTimeouts = field(default_factory=WorkerTimeouts)
     retention: Retention = field(default_factory=Retention)

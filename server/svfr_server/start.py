@@ -12,7 +12,7 @@ from svfr_client.client import Client
 from svfr_client.connection import Connection, find_connection, make_private_folder, service_folder
 from svfr_client.errors import SvfrError
 from svfr_server.errors import ServerDidNotStart
-from svfr_server.supervisor.worker_process import package_environment
+from svfr_server.supervisor.child_process import package_environment
 
 START_SECONDS = 30.0
 PING_SECONDS = 2.0

@@ -14,8 +14,8 @@ from svfr_client.protocol.messages import Accepted, Event, Following, JobStatus,
 from svfr_client.protocol.transfers import Assembled, MissingPieces, ResultPart
 from svfr_client.protocol.wire import pack, unpack
 from svfr_client.records import from_plain
+from svfr_server.checking.requests import REQUESTS, read_request
 from svfr_server.settings import Limits
-from svfr_server.supervisor.requests import REQUESTS, read_request
 
 ROOT = Path(__file__).parents[2]
 DOCUMENT = (ROOT / "plugin" / "PROTOCOL.md").read_text(encoding="utf-8")

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import psutil
+
 from svfr_client.client import Client
 from svfr_client.connection import find_connection
 from svfr_client.errors import SvfrError
@@ -44,3 +46,9 @@ StartService = Callable[..., Service]
 def job(pipeline: str, frames: str = "1001-1004", plate: str = "/p/a.%04d.exr") -> JobSpec:
     """A job for one of the test pipelines."""
     return JobSpec(plate, frames, ("bfr",), "/p/out/a.%04d.exr", model=pipeline)
+
+
+def workers_of(service: Service) -> list[psutil.Process]:
+    """The service's workers, without its other processes."""
+    children = psutil.Process(find_connection(service.home).pid).children()
+    return [child for child in children if "svfr_server.worker.main" in child.cmdline()]

@@ -17,6 +17,7 @@ from svfr_client.protocol.messages import Ack, Follow
 from svfr_client.protocol.wire import Message, new_id
 from svfr_server.__main__ import parse
 from svfr_server.errors import AnotherServerRuns, BadKeyFile, BadSettings, InternalFailure, QueueFull
+from svfr_server.job_store.entry import JobEntry
 from svfr_server.job_store.store import JobStore, Sender
 from svfr_server.logs import log_to_folder
 from svfr_server.roots import PathRoots
@@ -150,7 +151,7 @@ def test_a_pipeline_that_is_not_there_is_named(name: str) -> None:
 def test_a_stream_waits_for_its_reader_and_never_for_another(tmp_path: Path) -> None:
     store = JobStore(tmp_path / "jobs.sqlite")
     one = new_id()
-    store.add(one, job("quick"), Sender("me", "me"), Limits())
+    store.add(one, JobEntry.of(job("quick")), Sender("me", "me"), Limits())
     for number in range(30):
         store.append(one, "warning", {"n": number})
     sent: list[tuple[bytes, int]] = []

@@ -15,7 +15,7 @@ from svfr_client.connection import find_connection
 from svfr_client.errors import ServerDoesNotAnswer, SvfrError
 from svfr_client.link import Link
 from svfr_server.start import find_server, start_local_server
-from svfr_server.supervisor.worker_process import package_environment
+from svfr_server.supervisor.child_process import package_environment
 
 
 def test_a_second_service_says_who_holds_the_folder(service: Service) -> None:

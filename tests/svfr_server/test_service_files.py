@@ -13,10 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from server_samples import Service, StartService, job
+from server_samples import Service, StartService, job, workers_of
 
 from svfr_client.client import Client
-from svfr_client.connection import find_connection
 from svfr_client.errors import ReportedError
 from svfr_client.job import JobSpec, Reference
 from svfr_client.protocol.messages import Event
@@ -24,10 +23,11 @@ from svfr_client.protocol.wire import new_id
 from svfr_server.errors import DiskIsFull, SourceChanged, StorageFailed, StoreUnavailable
 from svfr_server.job_store.checkpoints import CheckpointStore
 from svfr_server.job_store.disk_errors import storage_error
+from svfr_server.job_store.entry import JobEntry
 from svfr_server.job_store.store import JobStore, Sender
 from svfr_server.roots import PathRoots
 from svfr_server.settings import Limits
-from svfr_server.supervisor.worker_process import package_environment
+from svfr_server.supervisor.child_process import package_environment
 from svfr_server.worker import landlock
 from svfr_server.worker.file_guard import FileGuard, install
 from svfr_server.worker.scratch import make_scratch_folder
@@ -225,9 +225,7 @@ def test_a_version_is_noted_before_its_first_file_appears(
     spec = plate_job(tmp_path, "writes_its_output", output=str(tmp_path / "out" / "o_v001.%04d.exr"))
 
     def kill_the_worker() -> None:
-        import psutil
-
-        (worker,) = psutil.Process(find_connection(one.home).pid).children()
+        (worker,) = workers_of(one)
         os.kill(worker.pid, signal.SIGKILL)
 
     with one.client() as client:
@@ -316,7 +314,7 @@ def test_a_full_disk_under_the_store_loses_nothing_and_mends(tmp_path: Path) -> 
     with pytest.raises(StoreUnavailable, match="full"):
         for _ in range(100):
             name = new_id()
-            store.add(name, job("quick"), Sender("me", "me"), Limits())
+            store.add(name, JobEntry.of(job("quick")), Sender("me", "me"), Limits())
             kept.append(name)
     with pytest.raises(StoreUnavailable):
         for number in range(100):
@@ -408,23 +406,44 @@ def test_no_job_writes_into_a_folder_of_models(
         client.submit(replace(job("quick"), output=str(package / "mini" / "a.exr")))
 
 
+@pytest.fixture
+def shared_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A temporary folder that others use too, and a service's home beside it."""
+    (tmp_path / "home").mkdir(mode=0o700)
+    folder = tmp_path / "shared"
+    folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    monkeypatch.setenv("TMPDIR", str(folder))
+    return folder
+
+
 def test_a_worker_removes_what_its_killed_predecessor_left(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    shared_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    monkeypatch.setenv("TMPDIR", str(tmp_path))
-    first = make_scratch_folder(tmp_path / "home", "cpu")
+    home = shared_folder.parent / "home"
+    first = make_scratch_folder(home, "cpu")
     assert tempfile.gettempdir() == str(first) and first.stat().st_mode & 0o777 == 0o700
-    (first / "svfr-abc").mkdir()
-    (first / "svfr-abc" / "0.crops").write_bytes(b"crops")
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    assert make_scratch_folder(tmp_path / "home", "cpu") == first
-    assert list(first.iterdir()) == []
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    assert make_scratch_folder(tmp_path / "home", "cuda_1") != first
-    first.chmod(0o755)
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    assert make_scratch_folder(tmp_path / "home", "cpu") != first
+    (first / "0.crops").write_bytes(b"crops")
+    monkeypatch.setattr(tempfile, "tempdir", str(shared_folder))
+    other = make_scratch_folder(home, "cuda_1")
+    monkeypatch.setattr(tempfile, "tempdir", str(shared_folder))
+    second = make_scratch_folder(home, "cpu")
+    assert not first.exists() and other.exists() and second.name not in (first.name, other.name)
+
+
+def test_a_link_in_a_scratch_folders_place_is_left_alone(
+    shared_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = shared_folder.parent / "home"
+    first = make_scratch_folder(home, "cpu")
+    first.rmdir()
+    treasure = shared_folder.parent / "treasure"
+    treasure.mkdir()
+    (treasure / "kept").write_text("kept")
+    first.symlink_to(treasure)
+    monkeypatch.setattr(tempfile, "tempdir", str(shared_folder))
+    make_scratch_folder(home, "cpu")
+    assert (treasure / "kept").read_text() == "kept" and first.is_symlink()
 
 
 @pytest.mark.parametrize(("mask", "mode"), [("002", 0o664), ("077", 0o600)])

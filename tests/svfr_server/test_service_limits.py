@@ -15,7 +15,7 @@ from svfr_client.client import Client
 from svfr_client.connection import find_connection
 from svfr_client.errors import MessageTooLarge
 from svfr_client.protocol.wire import MAGIC, MAX_MESSAGE_BYTES, MIB, Buffer, Message, pack, unpack
-from svfr_server.supervisor import loop
+from svfr_server.supervisor import sockets
 from svfr_server.supervisor.credit import MAX_SENT_BYTES, MOST_ACCOUNTS, SEND_MESSAGES, Accounts
 from svfr_server.supervisor.memory_watch import resident_bytes
 
@@ -90,7 +90,7 @@ def test_clients_that_leave_while_the_service_is_behind_harm_nobody(busy: Servic
 
 def test_neither_side_stops_reading_at_a_high_water_mark() -> None:
     """The abort needs a flood to show, as benchmarks.service_stress sends one; this keeps the setting."""
-    assert loop.RECEIVE_MESSAGES == link.RECEIVE_MESSAGES == 0
+    assert sockets.RECEIVE_MESSAGES == link.RECEIVE_MESSAGES == 0
 
 
 def test_a_client_that_reads_and_does_not_say_so_is_told(busy: Service) -> None:

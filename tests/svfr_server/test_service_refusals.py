@@ -347,14 +347,15 @@ def test_too_many_streams_of_one_client_are_refused(service: Service, client: Cl
 
 def test_queue_full_is_answered_when_too_many_jobs_wait(tmp_path: Path) -> None:
     from svfr_server.errors import QueueFull
+    from svfr_server.job_store.entry import JobEntry
     from svfr_server.job_store.store import JobStore, Sender
     from svfr_server.settings import Limits
 
     store = JobStore(tmp_path / "jobs.sqlite")
     for _ in range(3):
-        store.add(new_id(), job("quick"), Sender("me", "me"), Limits(queued_jobs=3))
+        store.add(new_id(), JobEntry.of(job("quick")), Sender("me", "me"), Limits(queued_jobs=3))
     with pytest.raises(QueueFull):
-        store.add(new_id(), job("quick"), Sender("me", "me"), Limits(queued_jobs=3))
+        store.add(new_id(), JobEntry.of(job("quick")), Sender("me", "me"), Limits(queued_jobs=3))
     store.close()
 
 

@@ -8,13 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import OpenEXR
-import psutil
 import pytest
-from server_samples import Service, job
+from server_samples import Service, job, workers_of
 from service_pipelines import Report
 
 from svfr_client.client import Client
-from svfr_client.connection import find_connection
 from svfr_client.job import ColourClaim, FaceChoice, JobSpec
 from svfr_server.job_store.checkpoints import CheckpointStore
 from svfr_server.worker.resume import Resumption, pattern_like
@@ -101,7 +99,7 @@ def test_a_job_whose_worker_is_killed_while_writing_still_returns_every_frame(
 
 
 def kill_the_worker(service: Service) -> None:
-    (worker,) = psutil.Process(find_connection(service.home).pid).children()
+    (worker,) = workers_of(service)
     os.kill(worker.pid, signal.SIGKILL)
 
 

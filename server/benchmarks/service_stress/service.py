@@ -75,7 +75,8 @@ class Service:
         """The process ids of the service's workers."""
         pid = self.connection.pid
         children = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii")
-        return [int(child) for child in children.split()]
+        commands = {int(child): Path(f"/proc/{child}/cmdline").read_bytes() for child in children.split()}
+        return [child for child, command in commands.items() if b"svfr_server.worker.main" in command]
 
     def resident_mib(self) -> float:
         """The memory the supervisor holds."""

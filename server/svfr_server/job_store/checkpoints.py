@@ -15,6 +15,7 @@ import logging
 import os
 import re
 import shutil
+import stat
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -61,6 +62,8 @@ class CheckpointStore:
         from safetensors import SafetensorError, safe_open
 
         path = self._path(name, ".safetensors")
+        if not _is_plain_file(path):
+            return None
         try:
             with safe_open(path, framework="pt") as file:
                 value: torch.Tensor = file.get_tensor(_VALUE)
@@ -97,8 +100,11 @@ class CheckpointStore:
 
     def load_note(self, name: str) -> Any:
         """Return the JSON value saved as ``name``, or None."""
+        path = self._path(name, ".json")
+        if not _is_plain_file(path):
+            return None
         try:
-            return json.loads(self._path(name, ".json").read_text(encoding="utf-8"))
+            return json.loads(path.read_text(encoding="utf-8"))
         except (FileNotFoundError, ValueError):
             return None
 
@@ -135,6 +141,14 @@ class _replacing:  # noqa: N801 - reads as a verb in a with statement
             Path(self._temporary).replace(self._path)
         else:
             Path(self._temporary).unlink(missing_ok=True)
+
+
+def _is_plain_file(path: Path) -> bool:
+    """Whether ``path`` is a file and no link, pipe or folder that was put in a checkpoint's place."""
+    try:
+        return stat.S_ISREG(path.lstat().st_mode)
+    except OSError:
+        return False
 
 
 def _checked(name: str) -> str:

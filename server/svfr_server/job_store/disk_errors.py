@@ -1,6 +1,7 @@
 """Disks and shares that give out, as errors a user can act on."""
 
 import errno
+import os
 
 from svfr_client.errors import SvfrError
 from svfr_server.errors import DiskIsFull, StorageFailed
@@ -8,6 +9,19 @@ from svfr_server.errors import DiskIsFull, StorageFailed
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _READ_ONLY = (errno.EROFS, errno.EACCES, errno.EPERM)
 _AGAIN = "Hand the job in again afterwards; what is still valid is reused."
+
+
+def disk_is_full(problem: BaseException) -> SvfrError | None:
+    """Return the error to report when a full disk is behind ``problem``, however wrapped; else None."""
+    seen: BaseException | None = problem
+    while seen is not None:
+        is_said = not isinstance(seen, OSError) and os.strerror(errno.ENOSPC) in str(seen)
+        if is_said or (isinstance(seen, OSError) and seen.errno in _FULL):
+            path = getattr(problem, "path", None) or getattr(seen, "filename", None)
+            text = f"A file cannot be written: {os.strerror(errno.ENOSPC)}."
+            return DiskIsFull(text, path=path, remedy=f"Free space. {_AGAIN}")
+        seen = seen.__cause__ or seen.__context__
+    return None
 
 
 def storage_error(problem: OSError) -> SvfrError:

@@ -7,19 +7,19 @@ job must survive a power cut too. The file must lie on a local disk.
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from svfr_client.job import JobSpec
 from svfr_client.protocol.messages import Accepted, Event, JobState, JobStatus, Progress
-from svfr_client.records import canonical_json, from_plain
+from svfr_client.records import from_plain
 from svfr_server.errors import JobIdTaken, QueueFull, UnknownJob
 from svfr_server.job_store.database import Database
+from svfr_server.job_store.entry import JobEntry
 from svfr_server.settings import Limits
 
-SHOWN_FRAMES_CHARACTERS = 1000
 _STATUS_COLUMNS = (
     "job, state, plate, frames, output, priority, attempts, last_seq, created, updated, cancel_requested, "
     "progress, error"
@@ -46,14 +46,14 @@ class JobStore:
         self._database = Database(path)
 
     def add(
-        self, job: str, spec: JobSpec, sender: Sender, limits: Limits, redo_of: str | None = None
+        self, job: str, entry: JobEntry, sender: Sender, limits: Limits, redo_of: str | None = None
     ) -> Accepted:
         """Commit a job as queued, with its first event, and return once it is on the disk.
 
         The same id with the same content is the same job. Raises :class:`JobIdTaken` for the same id with
         other content and :class:`QueueFull` when too many jobs wait already, of this party or of all.
         """
-        key = spec.content_key()
+        key = entry.content_key
         row = self._one("SELECT content_key, redo_of FROM jobs WHERE job = ?", (job,))
         if row is not None:
             if tuple(row) != (key, redo_of):
@@ -65,9 +65,6 @@ class JobStore:
         if (queued := int(self._only(mine, (sender.party,)))) >= limits.queued_jobs_per_client:
             raise QueueFull(f"{queued} jobs of this client wait already.", remedy=_LATER)
         now = time.time()
-        shown = spec.frames
-        if len(shown) > SHOWN_FRAMES_CHARACTERS:
-            shown = shown[:SHOWN_FRAMES_CHARACTERS].rsplit(",", 1)[0] + ",..."
         with self._database.transaction(is_durable=True):
             self._database.execute(
                 "INSERT INTO jobs (job, content_key, spec, plate, frames, output, owner, party, redo_of, "
@@ -75,19 +72,20 @@ class JobStore:
                 (
                     job,
                     key,
-                    canonical_json(spec.to_json()),
-                    spec.plate,
-                    shown,
-                    spec.output,
+                    entry.spec,
+                    entry.plate,
+                    entry.frames,
+                    entry.output,
                     sender.owner,
                     sender.party,
                     redo_of,
-                    spec.priority,
+                    entry.priority,
                     now,
                     now,
                 ),
             )
             self._append(job, JobState.QUEUED.value, {"attempt": 1})
+        self._database.checkpoint()
         return Accepted(job, key, is_new=True)
 
     def start_attempt(self, job: str, device: str) -> None:
@@ -144,6 +142,7 @@ class JobStore:
                 "UPDATE jobs SET error = ? WHERE job = ?", (json.dumps(error) if error else None, job)
             )
             self._move(job, state, body)
+        self._database.checkpoint()
 
     def append(self, job: str, kind: str, body: Mapping[str, Any]) -> int:
         """Add an event and return its number; a progress event also becomes the job's progress."""
@@ -178,7 +177,11 @@ class JobStore:
 
     def spec(self, job: str) -> JobSpec:
         """Return what was handed in."""
-        return JobSpec.from_json(json.loads(self._row(job, "spec")[0]))
+        return JobSpec.from_json(json.loads(self.spec_text(job)))
+
+    def spec_text(self, job: str) -> str:
+        """Return what was handed in as canonical JSON, which nobody has to parse to pass it on."""
+        return str(self._row(job, "spec")[0])
 
     def owner(self, job: str) -> str:
         """Return the public key that handed the job in; raises :class:`UnknownJob`."""
@@ -198,17 +201,26 @@ class JobStore:
         query = f"SELECT {_STATUS_COLUMNS} FROM jobs {condition} ORDER BY number DESC LIMIT ?"
         return tuple(_status(row) for row in self._database.execute(query, (limit,)))
 
-    def next_queued(self) -> str | None:
-        """Return the waiting job that is next.
+    def next_queued(self, without: Collection[str] = ()) -> str | None:
+        """Return the waiting job that is next, leaving out those in ``without``.
 
         Highest priority first; then what a worker had begun; then the party that was served longest ago,
         so that many jobs of one client never keep another's waiting; then the oldest.
         """
         row = self._one(
             "SELECT job FROM jobs LEFT JOIN parties USING (party) WHERE state = 'queued' "
-            "ORDER BY priority DESC, begun DESC, coalesce(served, 0), number LIMIT 1"
+            "AND job NOT IN (SELECT value FROM json_each(?)) "
+            "ORDER BY priority DESC, begun DESC, coalesce(served, 0), number LIMIT 1",
+            (json.dumps(list(without)),),
         )
         return None if row is None else str(row[0])
+
+    def accepted(self, job: str, entry: JobEntry, redo_of: str | None) -> Accepted | None:
+        """Return the answer for a job that is there already with this very content; None for all others."""
+        row = self._one("SELECT content_key, redo_of FROM jobs WHERE job = ?", (job,))
+        if row is None or tuple(row) != (entry.content_key, redo_of):
+            return None
+        return Accepted(job, entry.content_key, is_new=False)
 
     def count(self, state: JobState) -> int:
         """Return how many jobs are in ``state``."""

@@ -16,10 +16,11 @@ MOST_ACCOUNTS = 4096
 
 @dataclass
 class Account:
-    """One connection: the bytes it has not yet read, and the program it says it is."""
+    """One connection: the bytes it has not yet read, the program it says it is, and its public key."""
 
     unread_bytes: int = 0
     program: str = ""
+    client: str = ""
 
 
 class Accounts:
@@ -50,6 +51,10 @@ class Accounts:
         """Note that the client has read so much; more than was sent counts as all of it."""
         account = self.of(route)
         account.unread_bytes = max(0, account.unread_bytes - read_bytes)
+
+    def clients(self) -> set[str]:
+        """Return the public keys of all connections."""
+        return {account.client for account in self._accounts.values() if account.client}
 
     def clear(self) -> None:
         """Drop every account: all connections are gone."""

@@ -1,7 +1,9 @@
 """The lock that keeps a second service out of the same folder.
 
-The operating system drops it when its holder dies, however that happens; a pid file would not do, and on
-some systems a second bind to the same endpoint silently takes it over.
+The operating system drops it when its holder dies, however that happens; a pid file would not do, and on some
+systems a second bind to the same endpoint silently takes it over. What is locked is the folder itself, so
+that removing the file, which only says who the holder is, lets nobody else in. (Windows locks the file, which
+cannot be removed while it is open.)
 """
 
 import json
@@ -31,10 +33,12 @@ class InstanceLock:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._file = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+", encoding="utf-8")
-        if not _try_lock(self._file):
+        flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0)
+        self._file = os.fdopen(os.open(path, flags, 0o600), "r+", encoding="utf-8")
+        self._folder = None if sys.platform == "win32" else os.open(path.parent, os.O_RDONLY)
+        if not _try_lock(self._file, self._folder):
             held = self._file.read()
-            self._file.close()
+            self.release()
             raise AnotherServerRuns(
                 f"A service already runs in this folder: {_describe(held)}.",
                 path=path,
@@ -48,6 +52,9 @@ class InstanceLock:
     def release(self) -> None:
         """Let the next one in."""
         self._file.close()
+        if self._folder is not None:
+            os.close(self._folder)
+            self._folder = None
 
     def __enter__(self) -> "InstanceLock":
         return self
@@ -61,13 +68,14 @@ class InstanceLock:
         self.release()
 
 
-def _try_lock(file: IO[str]) -> bool:
+def _try_lock(file: IO[str], folder: int | None) -> bool:
     try:
         if sys.platform == "win32":
             file.seek(_LOCKED_BYTE)
             msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
         else:
-            fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+            assert folder is not None
+            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         file.seek(0)
         return False

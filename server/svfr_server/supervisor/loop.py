@@ -1,8 +1,8 @@
-"""The process that owns the jobs: sockets, authentication, and the loop that joins everything.
+"""The process that owns the jobs: the loop that joins sockets, queue, workers and store.
 
-It never loads torch, so it starts in a moment, stays small and survives whatever the workers do. One
-thread, no step of the loop blocks: a client that sends malformed data, reads nothing or dies costs the others
-nothing. The endpoints are ROUTER sockets with CURVE; one for clients, one on loopback for workers.
+It never loads torch, so it starts in a moment, stays small and survives whatever the workers do. One thread,
+no step of the loop blocks or takes long: what clients send is judged by key and size here and read elsewhere.
+What nobody foresaw in one step is logged with its traceback and ends that step alone.
 """
 
 import logging
@@ -12,37 +12,37 @@ import socket
 import time
 import uuid
 from collections import deque
+from collections.abc import Callable
 from typing import Any
 
 import zmq
 
-from svfr_client.connection import CONNECTION_FILE, Connection, KeyPair
-from svfr_client.errors import WireError
+from svfr_client.connection import CONNECTION_FILE, Connection, find_connection
+from svfr_client.errors import SvfrError
 from svfr_client.protocol.messages import JobState
-from svfr_client.protocol.wire import MAX_FRAME_BYTES, Message, pack, unpack
+from svfr_client.protocol.wire import unpack
 from svfr_server.errors import BadSettings, StoreUnavailable
 from svfr_server.job_store.store import JobStore
 from svfr_server.logs import log_to_folder, log_to_stderr
 from svfr_server.settings import LOOPBACK, ServerSettings
-from svfr_server.supervisor.credit import MAX_SENT_BYTES, SEND_MESSAGES, Accounts
+from svfr_server.supervisor.awake_clock import MOST_SECONDS_A_TURN, AwakeClock
+from svfr_server.supervisor.check_queue import CheckQueue
+from svfr_server.supervisor.child_endpoint import ChildEndpoint
+from svfr_server.supervisor.child_process import ChildProcess
+from svfr_server.supervisor.client_endpoint import ClientEndpoint
+from svfr_server.supervisor.idleness import IdleWatch
 from svfr_server.supervisor.lock import InstanceLock
-from svfr_server.supervisor.memory_watch import give_back, resident_bytes
 from svfr_server.supervisor.request_handler import RequestHandler
 from svfr_server.supervisor.scheduler import Scheduler
 from svfr_server.supervisor.streams import Streams
-from svfr_server.supervisor.worker_process import WORKER_EXITS, WorkerProcess
-from svfr_server.supervisor.zap_keys import CLIENT_DOMAIN, LOCAL_CLIENT, WORKER_DOMAIN, KeyCheck, KeyRing
+from svfr_server.supervisor.worker_process import WorkerProcess
+from svfr_server.supervisor.zap_keys import LOCAL_CLIENT, KeyCheck, KeyRing
 
 TICK_SECONDS = 0.5
-CLOSING_MS = 1000
-MOST_MESSAGES_A_TURN = 200
-# No high-water mark: libzmq (4.3.5) stops a connection's input at one, and ends the process with an assertion
-# in stream_engine_base.cpp when that connection then breaks. Memory has a guard of its own.
-RECEIVE_MESSAGES = 0
+RENDER_SECONDS = 0.01
+MOST_CHILD_MESSAGES_A_TURN = 500
 REPORT_EVERY_SECONDS = 60.0
 STORE_PAUSE_SECONDS = 0.05
-DROP_EVERY_SECONDS = 5.0
-REBIND_SECONDS = 5.0
 _log = logging.getLogger(__name__)
 
 
@@ -57,56 +57,71 @@ class Supervisor:
         self._ring = KeyRing(settings.home)
         self._lock = InstanceLock(settings.home / "server.lock")
         self.boot = uuid.uuid4().hex
-        self._server_keys = self._ring.server_keys()
-        self._local_keys = self._ring.local_keys()
+        self._server_keys, self._local_keys = self._ring.server_keys(), self._ring.local_keys()
         if settings.listen != LOOPBACK and set(self._ring.authorised().values()) == {LOCAL_CLIENT}:
             raise BadSettings(
                 f"Listening at {settings.listen} needs clients with keys of their own.",
                 remedy="Authorise one with `svfr key authorize`.",
             )
         self._store = JobStore(settings.home / "jobs.sqlite")
-        self._worker_server_keys = KeyPair.new()
         self._context: zmq.Context[Any] = zmq.Context()
         self._context.set(zmq.MAX_SOCKETS, 4096)
         self._key_check = KeyCheck(self._context, self._ring)
-        self._clients = self._bind(settings.listen, settings.port, self._server_keys, CLIENT_DOMAIN)
-        self._inner = self._bind(LOOPBACK, 0, self._worker_server_keys, WORKER_DOMAIN)
-        self._exits = self._context.socket(zmq.PULL)
-        self._exits.bind(WORKER_EXITS)
-        self._poller = zmq.Poller()
-        for each in (self._key_check.socket, self._clients, self._inner, self._exits):
-            self._poller.register(each, zmq.POLLIN)
-        self._streams = Streams(self._store, settings.limits, self._send)
-        self._scheduler = Scheduler(self._store, settings, self._spawn, self._tell, self._streams.pump)
-        self._accounts = Accounts(settings.limits.credit_bytes)
-        self._requests = RequestHandler(
-            self._store,
-            self._scheduler,
-            self._streams,
-            settings,
-            self._ring,
-            self._accounts,
-            self.boot,
-            self._send,
-            self.stop,
+        self._clients = ClientEndpoint(
+            context=self._context, settings=settings, ring=self._ring, keys=self._server_keys
         )
-        self._unhandled: deque[tuple[WorkerProcess, Message]] = deque()
+        self._children = ChildEndpoint(context=self._context, settings=settings, key_check=self._key_check)
+        self._clock = AwakeClock()
+        self._join_parts()
+        self._idle = IdleWatch(settings.idle_exit_s)
+        self._unhandled: deque[tuple[ChildProcess, list[bytes]]] = deque()
         self._exited: deque[int] = deque()
         self._next_report_at = 0.0
-        self._next_drop = 0.0
         self._stopping = False
-        self._busy_at = self._next_tick = time.monotonic()
+        self._next_tick = time.monotonic()
+
+    def _join_parts(self) -> None:
+        """Make the parts that answer clients and run jobs."""
+        settings, clients = self._settings, self._clients
+        self._streams = Streams(self._store, settings.limits, clients.send)
+        self._scheduler = Scheduler(
+            store=self._store,
+            settings=settings,
+            spawn=self._children.start_worker,
+            tell=self._children.tell,
+            changed=self._streams.pump,
+            clock=self._clock,
+        )
+        self._requests = RequestHandler(
+            store=self._store,
+            scheduler=self._scheduler,
+            streams=self._streams,
+            settings=settings,
+            ring=self._ring,
+            accounts=clients.accounts,
+            boot=self.boot,
+            send=clients.send,
+            stop=self.stop,
+        )
+        self._checks = CheckQueue(
+            start=self._children.start_checker,
+            send=self._children.send,
+            answered=self._requests.checked,
+            clock=self._clock,
+        )
+        self._requests.checks = self._checks
 
     def run(self) -> None:
-        """Serve until a shutdown request, SIGTERM, SIGINT or the idle limit; then stop and tidy up."""
+        """Serve until a shutdown request, SIGTERM, SIGINT or the idle limit; then tidy up."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self.stop())
         for job in self._store.requeue_interrupted():
             _log.info("job was interrupted and is taken up again", extra={"job": job})
         self._write_connection()
+        is_more = False
         try:
             while not self._stopping:
-                self._turn()
+                is_more = self._turn(0 if is_more else int(TICK_SECONDS * 1000))
         finally:
             self._close()
 
@@ -114,39 +129,8 @@ class Supervisor:
         """End :meth:`run` after the current turn."""
         self._stopping = True
 
-    def _bind(self, address: str, port: int, keys: KeyPair, domain: str) -> "zmq.Socket[bytes]":
-        router = self._context.socket(zmq.ROUTER)
-        router.linger = 0
-        router.curve_server = True
-        router.curve_publickey = keys.public.encode("ascii")
-        router.curve_secretkey = keys.secret.encode("ascii")
-        router.zap_domain = domain.encode("ascii")
-        options = {
-            zmq.ROUTER_MANDATORY: 1,
-            zmq.MAXMSGSIZE: MAX_FRAME_BYTES,
-            zmq.SNDHWM: SEND_MESSAGES,
-            zmq.RCVHWM: RECEIVE_MESSAGES,
-            zmq.HANDSHAKE_IVL: 3000,
-            zmq.HEARTBEAT_IVL: 2000,
-            zmq.HEARTBEAT_TIMEOUT: 6000,
-            zmq.HEARTBEAT_TTL: 6000,
-            zmq.BACKLOG: 512,
-        }
-        for option, value in options.items():
-            router.setsockopt(option, value)
-        give_up = time.monotonic() + (REBIND_SECONDS if port else 0.0)
-        while True:
-            try:
-                router.bind(f"tcp://{address}:{port or '*'}")
-                return router
-            except zmq.ZMQError as problem:
-                # The socket that had the port before may still be closing.
-                if problem.errno != zmq.EADDRINUSE or time.monotonic() >= give_up:
-                    raise BadSettings(f"Cannot listen at {address}:{port}: {problem}.") from problem
-                time.sleep(0.01)
-
     def _write_connection(self) -> None:
-        endpoint = _endpoint(self._clients)
+        endpoint = self._clients.endpoint
         host = socket.gethostname()
         connection = Connection(
             endpoint, self._server_keys.public, self._local_keys, self.boot, os.getpid(), host
@@ -154,170 +138,147 @@ class Supervisor:
         connection.save(self._settings.home / CONNECTION_FILE)
         _log.info("listening at %s, folder %s", endpoint, self._settings.home)
 
-    def _turn(self) -> None:
-        ready = dict(self._poller.poll(int(TICK_SECONDS * 1000)))
+    def _turn(self, wait_ms: int) -> bool:
+        """Handle what is ready; returns whether more waits to be rendered."""
+        ready = self._wait(wait_ms)
+        took = self._clock.tick()
+        if took > TICK_SECONDS + MOST_SECONDS_A_TURN:
+            _log.warning("the service did not run for %.1f s; nobody is judged for that time", took)
         if self._key_check.socket in ready:
-            self._key_check.answer()
-        if self._exits in ready:
-            self._exited.append(int(self._exits.recv()))
+            self._guarded("checking a key", self._key_check.answer)
+        if self._clients.connections.monitor in ready:
+            self._guarded("watching connections", self._clients.connections.handle_events)
+        while self._children.exits.poll(0):
+            self._exited.append(self._children.exited())
+        if self._clients.socket in ready:
+            self._guarded("receiving from clients", self._receive_from_clients)
+        self._guarded("handling the service's own processes", self._handle_children)
+        self._guarded("starting jobs", self._scheduler.assign)
+        if time.monotonic() >= self._next_tick and not self._unhandled:
+            self._next_tick = time.monotonic() + TICK_SECONDS
+            for name, work in self._periodic():
+                self._guarded(name, work)
+        return self._render()
+
+    def _wait(self, wait_ms: int) -> dict[Any, int]:
+        poller = zmq.Poller()
+        sockets = (self._key_check.socket, self._clients.socket, self._clients.connections.monitor)
+        for each in (*sockets, self._children.socket, self._children.exits):
+            poller.register(each, zmq.POLLIN)
+        return dict(poller.poll(wait_ms))
+
+    def _periodic(self) -> tuple[tuple[str, Callable[[], Any]], ...]:
+        return (
+            ("watching workers", self._scheduler.check_workers),
+            ("watching checks", self._checks.check_time),
+            ("sending events", self._streams.resend),
+            ("cutting revoked clients", self._clients.cut_revoked),
+            ("watching idleness", self._watch_idleness),
+            ("watching memory", self._watch_memory),
+        )
+
+    def _guarded(self, what: str, work: Callable[[], Any]) -> None:
+        """Do one step of a turn; a store without room makes all wait, anything else ends the step alone."""
         try:
-            if self._clients in ready:
-                self._receive_from_clients()
-            self._work(self._inner in ready)
+            work()
         except StoreUnavailable as problem:
             self._wait_for_store(problem)
-
-    def _work(self, workers_speak: bool) -> None:
-        """Do what changes jobs. What could not be stored is done again in the next turn."""
-        if workers_speak or self._unhandled or self._exited:
-            self._handle_workers()
-        self._scheduler.assign()
-        if time.monotonic() >= self._next_tick:
-            self._next_tick = time.monotonic() + TICK_SECONDS
-            self._scheduler.check_workers()
-            self._streams.resend()
-            self._watch_idleness()
-            self._watch_memory()
+        except Exception:
+            self._report(f"{what} failed", with_traceback=True)
 
     def _wait_for_store(self, problem: StoreUnavailable) -> None:
         """Say why nothing goes on. Workers wait too: what they say is left in their sockets."""
-        now = time.monotonic()
-        if now >= self._next_report_at:
-            self._next_report_at = now + REPORT_EVERY_SECONDS
-            _log.error("%s", problem)
+        self._report(str(problem), with_traceback=False)
         time.sleep(STORE_PAUSE_SECONDS)
 
-    def _receive_from_clients(self) -> None:
-        for _ in range(MOST_MESSAGES_A_TURN):
-            try:
-                route, *frames = self._clients.recv_multipart(zmq.NOBLOCK, copy=False)
-            except zmq.Again:
-                return
-            self._busy_at = time.monotonic()
-            client = str(route.get("User-Id"))
-            self._requests.answer(route.bytes, client, [frame.bytes for frame in frames])
+    def _report(self, text: str, *, with_traceback: bool) -> None:
+        now = time.monotonic()
+        if with_traceback or now >= self._next_report_at:
+            self._next_report_at = now + REPORT_EVERY_SECONDS
+            _log.error("%s", text, exc_info=with_traceback)
 
-    def _handle_workers(self) -> None:
-        """Take in what workers have said, then their exits: what one said before it died comes first."""
-        while self._unhandled or self._receive_from_worker():
-            worker, message = self._unhandled[0]
-            try:
-                self._scheduler.handle(worker, message)
-            except StoreUnavailable:
-                raise
-            except Exception:
-                _log.exception("process %d sent something that could not be handled", worker.pid)
+    def _receive_from_clients(self) -> None:
+        for route, client, frames in self._clients.receive():
+            self._idle.note()
+            self._requests.receive(route, client, frames)
+
+    def _render(self) -> bool:
+        """Render lists and events that wait, for a slice of time; returns whether more wait."""
+        until = time.monotonic() + RENDER_SECONDS
+        while is_more := self._requests.render_some():
+            if time.monotonic() >= until:
+                break
+        return is_more
+
+    def _handle_children(self) -> None:
+        """Handle what processes have said, then their exits: what one said before it exited comes first."""
+        for _ in range(MOST_CHILD_MESSAGES_A_TURN):
+            if not self._unhandled:
+                received = self._children.receive()
+                if received is None:
+                    break
+                self._unhandled.append(received)
+            self._handle_child(*self._unhandled[0])
             self._unhandled.popleft()
+        else:
+            return  # more may wait, and an exit is judged after all of it
         while self._exited:
-            self._worker_exited(self._exited[0])
+            serial = self._exited[0]
+            self._children.forget(serial)
+            self._checks.process_exited(serial)
+            self._scheduler.worker_exited(serial)
             self._exited.popleft()
 
-    def _receive_from_worker(self) -> bool:
-        """Put the next message of a living worker into ``_unhandled``; False if there is none."""
-        while True:
-            try:
-                route, *frames = self._inner.recv_multipart(zmq.NOBLOCK, copy=False)
-            except zmq.Again:
-                return False
-            key = str(route.get("User-Id"))
-            worker = next((w for w in self._scheduler.workers if w.keys.public == key), None)
-            if worker is None:
-                continue  # it has exited, or is stopping after an error
-            worker.route = route.bytes
-            try:
-                self._unhandled.append((worker, unpack([frame.bytes for frame in frames])))
-            except WireError:
-                _log.exception("process %d sent something that could not be read", worker.pid)
-                continue
-            return True
-
-    def _worker_exited(self, serial: int) -> None:
-        gone = next((w for w in self._scheduler.workers if w.serial == serial), None)
-        if gone is not None:
-            self._key_check.worker_keys.discard(gone.keys.public)
-        self._scheduler.worker_exited(serial)
-
-    def _spawn(self, device: str, low_memory: bool) -> WorkerProcess:
-        endpoint, key = _endpoint(self._inner), self._worker_server_keys.public
-        worker = WorkerProcess(device, self._settings, endpoint, key, self._context, low_memory)
-        self._key_check.worker_keys.add(worker.keys.public)
-        return worker
-
-    def _tell(self, worker: WorkerProcess, message: Message) -> None:
-        if worker.route is None:
+    def _handle_child(self, child: ChildProcess, frames: list[bytes]) -> None:
+        if not isinstance(child, WorkerProcess):
+            self._checks.handle(child, frames)
+            return
+        if child not in self._scheduler.workers:
             return
         try:
-            self._inner.send_multipart([worker.route, *pack(message)], zmq.NOBLOCK)
-        except zmq.ZMQError as problem:
-            _log.warning("process %d cannot be told %s: %s", worker.pid, message.op, problem)
-
-    def _send(self, route: bytes, message: Message) -> bool:
-        """Send to a client; False if it is gone, cannot take more now, or has no credit for it.
-
-        Errors need no credit: they are short, and the number of messages is bounded in any case.
-        """
-        frames = pack(message)
-        size = sum(len(frame) for frame in frames)
-        if message.op != "error" and not self._accounts.has_room(route, size):
-            return False
-        if size > MAX_SENT_BYTES:
-            _log.error("%s of %d bytes is over the limit and is not sent", message.op, size)
-            return False
-        try:
-            self._clients.send_multipart([route, *frames], zmq.NOBLOCK)
-        except zmq.Again:
-            return False
-        except zmq.ZMQError:
-            self._streams.forget(route)
-            self._accounts.forget(route)
-            return False
-        self._accounts.spend(route, size)
-        return True
+            self._scheduler.handle(child, unpack(frames))
+        except StoreUnavailable:
+            raise
+        except Exception as problem:
+            _log.exception("process %d sent something that could not be handled", child.pid)
+            self._scheduler.fail_unintelligible(child, str(problem)[:200])
 
     def _watch_idleness(self) -> None:
         if self._scheduler.is_drained:
             _log.info("nothing runs any more, the drained service stops")
             self.stop()
-        active = self._store.count(JobState.QUEUED) + self._store.count(JobState.RUNNING)
-        now = time.monotonic()
-        if active:
-            self._busy_at = now
-        limit = self._settings.idle_exit_s
-        if limit is not None and now - self._busy_at > limit:
-            _log.info("idle for %g s, stopping", limit)
+        if self._store.count(JobState.QUEUED) + self._store.count(JobState.RUNNING):
+            self._idle.note()
+        if self._idle.is_over:
+            _log.info("idle for %g s, stopping", self._settings.idle_exit_s)
             self.stop()
 
     def _watch_memory(self) -> None:
-        """Drop all connections when one of them has made this process too large."""
-        held = resident_bytes()
-        now = time.monotonic()
-        if held <= self._settings.memory_limit_bytes or now < self._next_drop:
-            return
-        self._next_drop = now + DROP_EVERY_SECONDS
-        _log.error("%d MiB are held for clients; all connections are dropped", held >> 20)
-        port = int(_endpoint(self._clients).rsplit(":", 1)[1])
-        self._poller.unregister(self._clients)
-        self._clients.close(linger=0)
-        self._streams.clear()
-        self._accounts.clear()
-        self._clients = self._bind(self._settings.listen, port, self._server_keys, CLIENT_DOMAIN)
-        self._poller.register(self._clients, zmq.POLLIN)
-        give_back()
+        if self._clients.drop_if_too_large():
+            self._streams.clear()
+            self._requests.clear()
+            self._checks.clear()
 
     def _close(self) -> None:
         self._scheduler.stop_workers()
-        (self._settings.home / CONNECTION_FILE).unlink(missing_ok=True)
-        self._clients.close(linger=CLOSING_MS)  # the answer to a shutdown request still goes out
-        for each in (self._inner, self._exits, self._key_check.socket):
-            each.close()
+        self._checks.end()
+        self._remove_connection()
+        self._clients.close()  # the answer to a shutdown request still goes out
+        self._children.close()
+        self._key_check.socket.close()
         self._context.term()
         self._store.close()
         self._lock.release()
         _log.info("stopped")
 
-
-def _endpoint(router: "zmq.Socket[bytes]") -> str:
-    return bytes(router.getsockopt(zmq.LAST_ENDPOINT)).decode("ascii").rstrip("\0")
+    def _remove_connection(self) -> None:
+        """Remove the connection file if it is still this service's own."""
+        try:
+            is_own = find_connection(self._settings.home).boot == self.boot
+        except SvfrError:
+            return
+        if is_own:
+            (self._settings.home / CONNECTION_FILE).unlink(missing_ok=True)
 
 
 def run(**choices: Any) -> None:

@@ -1,14 +1,18 @@
-"""What the service answers: every request of a client to its reply, every failure to a typed error."""
+"""What the service answers: every request of a client to its reply, every failure to a typed error.
+
+A message is judged by its sender's key and its size before it is parsed. Short ones are read here; long ones,
+and every request for a job, go to the checking processes (``check_queue.py``). Lists and events are rendered
+a few at a time, connections taking turns, so that a short question never waits for long answers.
+"""
 
 import logging
 import os
-from collections.abc import Callable
-from dataclasses import replace
+from collections import OrderedDict, deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from svfr_client.errors import SvfrError, WireError, WrongVersion, raise_problems
-from svfr_client.job import JobSpec
-from svfr_client.job_checks import job_problems
+from svfr_client.errors import MessageTooLarge, SvfrError, WireError, WrongVersion, error_from_dict
 from svfr_client.protocol.messages import (
     Accepted,
     Following,
@@ -19,11 +23,12 @@ from svfr_client.protocol.messages import (
     Nothing,
     Pong,
     Redo,
-    Submit,
     Welcome,
 )
-from svfr_client.protocol.wire import MINOR, Message, unpack
-from svfr_client.records import Record, canonical_json, to_plain
+from svfr_client.protocol.wire import MAX_FRAMES, MAX_HEADER_BYTES, MAX_MESSAGE_BYTES, MINOR, Message, unpack
+from svfr_client.records import Record, canonical_json, from_plain, to_plain
+from svfr_server.checking.bounds import bounded_error
+from svfr_server.checking.requests import REQUESTS, read_request
 from svfr_server.errors import (
     InternalFailure,
     KeyWasRevoked,
@@ -32,25 +37,38 @@ from svfr_server.errors import (
     QueueClosed,
     ReferenceIsGone,
 )
+from svfr_server.job_store.entry import JobEntry
 from svfr_server.job_store.folders import references_folder
 from svfr_server.job_store.store import JobStore, Sender
-from svfr_server.job_store.transfers import Transfers, transfers_folder
-from svfr_server.roots import PathRoots, named_inputs
 from svfr_server.settings import ServerSettings
+from svfr_server.supervisor.check_queue import CheckQueue, PendingCheck
 from svfr_server.supervisor.credit import Accounts
-from svfr_server.supervisor.requests import read_request
+from svfr_server.supervisor.frame_parts import WithData, frame_part
 from svfr_server.supervisor.scheduler import QueueState, Scheduler
 from svfr_server.supervisor.streams import Send, Streams
-from svfr_server.supervisor.transfer_requests import TransferRequests, WithData
 from svfr_server.supervisor.zap_keys import LOCAL_CLIENT, KeyRing
 
 SERVER_NAME = "svfr_server"
+READ_HERE_BYTES = 4096
 _UNANSWERED = ("ack", "unfollow", "credit")
 _OWN_USER_ONLY = ("shutdown", "pause", "resume", "drain")
+_RENDERED = ("list", "follow", "ack", "credit", "unfollow", "result")
+_CHECKED = ("submit", "missing", "put", "assemble")
 _LIST_BYTES = 512 * 1024
 _PROGRAM_CHARACTERS = 60
 _QUEUE_STATES = {"pause": QueueState.PAUSED, "resume": QueueState.OPEN, "drain": QueueState.DRAINING}
 _log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """A request that was read: where its answer goes, whose it is, and what it is."""
+
+    route: bytes
+    client: str
+    op: str
+    request: str
+    body: Any
 
 
 class RequestHandler:
@@ -58,6 +76,7 @@ class RequestHandler:
 
     def __init__(
         self,
+        *,
         store: JobStore,
         scheduler: Scheduler,
         streams: Streams,
@@ -77,77 +96,144 @@ class RequestHandler:
         self._boot = boot
         self._send = send
         self._stop = stop
-        self._roots = PathRoots(
-            settings.read_roots,
-            settings.write_roots,
-            settings.protected,
-            (transfers_folder(settings.home),),
-        )
-        self._sent = Transfers(settings.home)
-        self._transfers = TransferRequests(self._sent, store)
+        self.checks: CheckQueue | None = None
+        self._rendered: OrderedDict[bytes, deque[_Asked]] = OrderedDict()
 
-    def answer(self, route: bytes, client: str, frames: list[bytes]) -> None:
-        """Do what the client with public key ``client`` asks and answer it at ``route``."""
+    def receive(self, route: bytes, client: str, frames: Sequence[Any]) -> None:
+        """Judge a message by its key and size, then read it here or have it checked."""
+        self._guarded(route, None, "message", lambda: self._receive(route, client, frames))
+
+    def render_some(self) -> bool:
+        """Answer the oldest waiting list or stream request of one connection; returns whether more wait."""
+        if not self._rendered:
+            return False
+        route, waiting = next(iter(self._rendered.items()))
+        asked = waiting.popleft()
+        self._rendered.move_to_end(route)
+        if not waiting:
+            del self._rendered[route]
+        self._answer(asked)
+        return bool(self._rendered)
+
+    def checked(self, pending: PendingCheck, found: dict[str, Any], spec_text: str) -> None:
+        """Answer a request that a checking process has read."""
+        request = found.get("id") or pending.request
+
+        def answer() -> None:
+            if "error" in found:
+                raise error_from_dict(found["error"])
+            if self._ring.name_of(pending.client) is None:
+                raise KeyWasRevoked("This client's key was revoked.", remedy="Ask for another one.")
+            if "entry" in found:
+                entry = JobEntry(spec=spec_text, **found["entry"])
+                name = str(self._ring.name_of(pending.client))
+                sender = self._sender(pending.route, pending.client, name)
+                accepted = self._add(str(found["job"]), entry, sender, pending.redo_of)
+                self._reply(_Asked(pending.route, pending.client, "submit", str(request), None), accepted)
+                return
+            if "ok" in found:
+                self._send(pending.route, Message("ok", found["ok"], re=request))
+                return
+            body = from_plain(REQUESTS[found["op"]], found["body"], "request")
+            self._take(_Asked(pending.route, pending.client, found["op"], str(request), body))
+
+        self._guarded(pending.route, request, str(found.get("op", "check")), answer)
+
+    def clear(self) -> None:
+        """Forget what waits for an answer: the connections are gone."""
+        self._rendered.clear()
+
+    def _receive(self, route: bytes, client: str, frames: Sequence[Any]) -> None:
+        account = self._accounts.of(route)
+        account.client = client
+        if self._ring.name_of(client) is None:
+            self._streams.forget(route)
+            raise KeyWasRevoked("This client's key was revoked.", remedy="Ask for another one.")
+        size = sum(len(frame) for frame in frames)
+        if size > MAX_MESSAGE_BYTES + MAX_HEADER_BYTES or len(frames) > MAX_FRAMES:
+            raise MessageTooLarge(
+                f"The message has {len(frames)} frames of {size} bytes, more than is allowed."
+            )
+        if size > READ_HERE_BYTES:
+            self._check(PendingCheck(route, client, b"message", list(frames)))
+            return
+        message = unpack([bytes(frame) for frame in frames])
+        if message.op in _CHECKED:
+            pending = PendingCheck(
+                route,
+                client,
+                b"message",
+                list(frames),
+                message.id,
+                is_transfer=message.op != "submit",
+            )
+            self._check(pending)
+            return
+        self._guarded(route, message.id, message.op, lambda: self._read(route, client, message))
+
+    def _read(self, route: bytes, client: str, message: Message) -> None:
+        if message.op in _OWN_USER_ONLY and self._ring.name_of(client) != LOCAL_CLIENT:
+            raise NotAllowed(f"Only the service's own user may ask for {message.op}.")
+        self._take(_Asked(route, client, message.op, message.id, read_request(message)))
+
+    def _take(self, asked: _Asked) -> None:
+        """Answer a request that was read, or let it wait for its turn to be rendered."""
+        if asked.op in _OWN_USER_ONLY and self._ring.name_of(asked.client) != LOCAL_CLIENT:
+            raise NotAllowed(f"Only the service's own user may ask for {asked.op}.")
+        if asked.op in _RENDERED:
+            self._rendered.setdefault(asked.route, deque()).append(asked)
+        elif asked.op == "redo":
+            self._redo(asked)
+        else:
+            self._answer(asked)
+
+    def _answer(self, asked: _Asked) -> None:
+        self._guarded(asked.route, asked.request, asked.op, lambda: self._reply(asked, self._handle(asked)))
+
+    def _guarded(self, route: bytes, request: str | None, op: str, work: Callable[[], None]) -> None:
+        """Do ``work``; whatever it raises ends this request alone and is answered."""
         try:
-            message = unpack(frames)
+            work()
         except WireError as problem:
-            self._send(route, Message("error", problem.to_dict(), re=problem.request_id))
-            return
-        try:
-            reply = self._handle(route, client, message)
+            self._send(route, Message("error", bounded_error(problem), re=problem.request_id or request))
         except SvfrError as problem:
-            self._send(route, Message("error", problem.to_dict(), re=message.id))
-            return
+            self._send(route, Message("error", bounded_error(problem), re=request))
         except Exception as problem:
-            _log.exception("the request %s failed", message.op)
+            _log.exception("the request %s failed", op)
             failure = InternalFailure(f"The service failed: {problem!r}.", remedy="See the server's log.")
-            self._send(route, Message("error", failure.to_dict(), re=message.id))
+            self._send(route, Message("error", bounded_error(failure), re=request))
+
+    def _reply(self, asked: _Asked, reply: Record | WithData) -> None:
+        if asked.op in _UNANSWERED:
             return
         buffers = reply.buffers if isinstance(reply, WithData) else {}
         record = reply.record if isinstance(reply, WithData) else reply
-        ok = Message("ok", to_plain(record), re=message.id, buffers=buffers)
-        if message.op not in _UNANSWERED and not self._send(route, ok):
-            unread = self._accounts.of(route).unread_bytes
+        if not self._send(asked.route, Message("ok", to_plain(record), re=asked.request, buffers=buffers)):
+            unread = self._accounts.of(asked.route).unread_bytes
             text = f"{unread} bytes sent to this client are not known to be read."
-            refusal = NoCredit(text, remedy="Read them, and say so with `credit`.")
-            self._send(route, Message("error", refusal.to_dict(), re=message.id))
-            return
-        if message.op == "follow":
-            self._streams.pump(str(message.body["job"]))
+            raise NoCredit(text, remedy="Read them, and say so with `credit`.")
+        if asked.op == "follow":
+            self._streams.pump(asked.body.job)
 
-    def _handle(self, route: bytes, client: str, message: Message) -> Record | WithData:
-        name = self._ring.name_of(client)
-        if name is None:
-            self._streams.forget(route)
-            raise KeyWasRevoked("This client's key was revoked.", remedy="Ask for another one.")
-        if message.op in _OWN_USER_ONLY and name != LOCAL_CLIENT:
-            raise NotAllowed(f"Only the service's own user may ask for {message.op}.")
-        request: Any = read_request(message)
-        match message.op:
+    def _handle(self, asked: _Asked) -> Record | WithData:
+        route, request = asked.route, asked.body
+        match asked.op:
             case "hello":
                 self._accounts.of(route).program = request.client[:_PROGRAM_CHARACTERS]
                 return self._welcome(request)
-            case "submit":
-                return self._submit(request, self._sender(route, client, name))
-            case "redo":
-                return self._redo(request, self._sender(route, client, name))
-            case "missing" | "put" | "assemble":
-                return self._transfers.answer(client, request)
-            case "result":
-                if name != LOCAL_CLIENT and self._store.owner(request.job) != client:
-                    raise NotAllowed("The job was handed in by somebody else.")
-                return self._transfers.result(request)
             case "status":
                 return self._store.status(request.job)
             case "list":
                 return self._list(request.limit, request.active_only)
+            case "result":
+                self._check_owner(asked.client, request.job)
+                return frame_part(self._store, request)
             case "cancel":
-                if name != LOCAL_CLIENT and self._store.owner(request.job) != client:
-                    raise NotAllowed("The job was handed in by somebody else.")
+                self._check_owner(asked.client, request.job)
                 return self._scheduler.cancel(request.job)
             case "follow":
                 status = self._store.status(request.job)
-                self._streams.follow(route, message.id, request)
+                self._streams.follow(route, asked.request, request)
                 return Following(status.last_seq, status.state.is_final)
             case "unfollow":
                 self._streams.unfollow(route, request.job)
@@ -157,7 +243,7 @@ class RequestHandler:
                 self._accounts.grant(route, request.bytes)
                 self._streams.pump_client(route)
             case "pause" | "resume" | "drain":
-                self._scheduler.set_queue(_QUEUE_STATES[message.op])
+                self._scheduler.set_queue(_QUEUE_STATES[asked.op])
                 return self._pong()
             case "ping":
                 return self._pong()
@@ -165,6 +251,27 @@ class RequestHandler:
                 _log.info("a client asks the service to stop")
                 self._stop()
         return Nothing()
+
+    def _check_owner(self, client: str, job: str) -> None:
+        if self._ring.name_of(client) != LOCAL_CLIENT and self._store.owner(job) != client:
+            raise NotAllowed("The job was handed in by somebody else.")
+
+    def _check(self, pending: PendingCheck) -> None:
+        assert self.checks is not None
+        self.checks.add(pending)
+
+    def _redo(self, asked: _Asked) -> None:
+        """Have a job made of some frames of an earlier one, which must be the client's own."""
+        redo: Redo = asked.body
+        self._check_owner(asked.client, redo.of)
+        former = self._store.spec_text(redo.of)
+        if not references_folder(self._settings.home, redo.of).is_dir():
+            raise ReferenceIsGone(
+                f"The references of job {redo.of} are not kept: it made none, or it was long ago.",
+                remedy="Hand in the whole job again.",
+            )
+        frames = [canonical_json(to_plain(redo)).encode("ascii"), former.encode("utf-8")]
+        self._check(PendingCheck(asked.route, asked.client, b"redo", frames, asked.request, redo.of))
 
     def _pong(self) -> Pong:
         queued, running = self._store.count(JobState.QUEUED), self._store.count(JobState.RUNNING)
@@ -203,41 +310,16 @@ class RequestHandler:
             limits=settings.limits.to_json(),
         )
 
-    def _submit(self, submit: Submit, sender: Sender) -> Accepted:
-        return self._add(submit.job, submit.spec, sender, None)
-
-    def _redo(self, redo: Redo, sender: Sender) -> Accepted:
-        """Make a job of some frames of an earlier one, with its references and in its context."""
-        former = self._store.spec(redo.of)
-        if not references_folder(self._settings.home, redo.of).is_dir():
-            raise ReferenceIsGone(
-                f"The references of job {redo.of} are not kept: it made none, or it was long ago.",
-                remedy="Hand in the whole job again.",
-            )
-        spec = replace(
-            former,
-            frames=redo.frames,
-            context=former.context or former.frames,
-            write_handles=False,
-            existing="overwrite",
-            output=redo.output or former.output,
-            seed=former.seed if redo.seed is None else redo.seed,
-        )
-        raise_problems(job_problems(spec))
-        return self._add(redo.job, spec, sender, redo.of)
-
-    def _add(self, job: str, spec: JobSpec, sender: Sender, redo_of: str | None) -> Accepted:
+    def _add(self, job: str, entry: JobEntry, sender: Sender, redo_of: str | None) -> Accepted:
+        known = self._store.accepted(job, entry, redo_of)
+        if known is not None:
+            return known
         if self._scheduler.queue is QueueState.DRAINING:
             raise QueueClosed(
                 "The service is about to be stopped and takes no new jobs.",
                 remedy="Hand the job in again when it is back.",
             )
-        raise_problems(self._roots.problems(spec))
-        refusal = self._sent.foreign_path(sender.owner, [*named_inputs(spec), spec.output])
-        if refusal is not None:
-            raise refusal
-        accepted = self._store.add(job, spec, sender, self._settings.limits, redo_of)
-        if accepted.is_new:
-            _log.info("job is queued", extra={"job": job})
-            self._streams.pump(job)
+        accepted = self._store.add(job, entry, sender, self._settings.limits, redo_of)
+        _log.info("job is queued", extra={"job": job})
+        self._streams.pump(job)
         return accepted

@@ -8,17 +8,18 @@ is killed, and so is one that does not react to a cancel within the grace period
 import enum
 import logging
 import shutil
-import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from svfr_client.protocol.bulk import split_bulk
 from svfr_client.protocol.messages import JobState, JobStatus
-from svfr_client.protocol.wire import Message
-from svfr_server.errors import StoreUnavailable, WorkerCrashed
+from svfr_client.protocol.wire import Buffer, Message
+from svfr_server.errors import InternalFailure, OutOfDeviceMemory, StoreUnavailable, WorkerCrashed
 from svfr_server.job_store.folders import journal_folder, references_folder
 from svfr_server.job_store.store import JobStore
 from svfr_server.settings import ServerSettings
+from svfr_server.supervisor.awake_clock import AwakeClock
+from svfr_server.supervisor.memory_watch import resident_bytes
+from svfr_server.supervisor.retention import RetentionClock
 from svfr_server.supervisor.stall_timeout import StallTimeout
 from svfr_server.supervisor.worker_process import WorkerProcess
 
@@ -51,21 +52,26 @@ class Scheduler:
 
     def __init__(
         self,
+        *,
         store: JobStore,
         settings: ServerSettings,
         spawn: Callable[[str, bool], WorkerProcess],
         tell: Callable[[WorkerProcess, Message], None],
         changed: Callable[[str], None],
+        clock: AwakeClock,
     ) -> None:
         self._store = store
         self._settings = settings
         self._spawn = spawn
         self._tell = tell
         self._changed = changed
+        self._clock = clock
         self._workers: dict[str, WorkerProcess] = {}
         self._written: dict[str, set[tuple[int, str]]] = {}
         self._low_memory_jobs: set[str] = set()
         self._prune_at = 0.0
+        self._unreadable: set[str] = set()
+        self._retention = RetentionClock(store)
         self.queue = QueueState(store.load_value(_STATE) or QueueState.OPEN.value)
 
     @property
@@ -79,8 +85,9 @@ class Scheduler:
         return self.queue is QueueState.DRAINING and all(w.job is None for w in self._workers.values())
 
     def set_queue(self, state: QueueState) -> None:
-        """Open, pause or drain the queue. A drain ends with the service, so it is not kept."""
-        self._store.save_value(_STATE, (QueueState.OPEN if state is QueueState.DRAINING else state).value)
+        """Open, pause or drain the queue. A drain ends with the service; what was before it is kept."""
+        if state is not QueueState.DRAINING:
+            self._store.save_value(_STATE, state.value)
         self.queue = state
         _log.info("the queue is %s", state.value)
 
@@ -92,7 +99,7 @@ class Scheduler:
             worker = self._workers.get(device)
             if worker is not None and (worker.job is not None or worker.is_stopping):
                 continue
-            job = self._store.next_queued()
+            job = self._store.next_queued(self._unreadable)
             if job is None:
                 return
             needs_low_memory = job in self._low_memory_jobs
@@ -100,7 +107,12 @@ class Scheduler:
                 self._stop(worker)  # its successor takes the job
                 continue
             if worker is None:
-                worker = self._workers[device] = self._spawn(device, needs_low_memory)
+                try:
+                    worker = self._workers[device] = self._spawn(device, needs_low_memory)
+                except OSError as problem:
+                    _log.error("no worker can be started now: %s", problem)
+                    return
+                worker.idle_since = self._clock.now()
             self._start(worker, job)
 
     def cancel(self, job: str) -> JobStatus:
@@ -109,7 +121,7 @@ class Scheduler:
         worker = self._worker_of(job)
         if worker is not None and worker.kill_at is None:
             assert worker.stall is not None
-            worker.kill_at = worker.stall.cancel_deadline(time.monotonic())
+            worker.kill_at = worker.stall.cancel_deadline(self._clock.now())
             if worker.route is not None:
                 self._tell(worker, Message("cancel", {"job": job}))
         if status.state.is_final:
@@ -127,11 +139,13 @@ class Scheduler:
             _log.warning("process %d speaks of a job it does not have", worker.pid)
         elif message.op == "report":
             self._report(worker.job, str(body["kind"]), body["body"])
-            worker.stall.note(time.monotonic(), str(body["kind"]), body["body"])
+            worker.stall.note(self._clock.now(), str(body["kind"]), body["body"])
         elif message.op == "done":
             self._end(worker, JobState.DONE, body["result"])
         elif message.op == "cancelled":
             self._end(worker, JobState.CANCELLED, {})
+        elif message.op == "unreadable":
+            self._set_aside(worker, str(body["reason"]))
         elif message.op == "low_memory":
             self._retry_in_fresh_process(worker, str(body["reason"]))
         elif message.op == "failed":
@@ -165,7 +179,7 @@ class Scheduler:
 
     def check_workers(self) -> None:
         """Do what is due: kill workers that have stalled, end those idle for too long, forget old jobs."""
-        now = time.monotonic()
+        now = self._clock.now()
         for worker in list(self._workers.values()):
             if worker.kill_at is not None and now >= worker.kill_at:
                 why = "did not stop" if worker.job is None else "ignored the cancel"
@@ -176,12 +190,26 @@ class Scheduler:
                 _log.warning("process %d is stuck and is killed", worker.pid, extra={"job": worker.job})
                 worker.stall.note(now)  # its death is reported in a moment
                 worker.kill("it was stuck")
+            elif worker.job is not None and self._is_too_large(worker):
+                self._end_too_large(worker)
             elif worker.is_stopping or worker.job is not None:
                 continue
             elif now - worker.idle_since > self._settings.idle_unload_s:
                 self._stop(worker)
         if now >= self._prune_at:
             self._prune(now)
+
+    def _is_too_large(self, worker: WorkerProcess) -> bool:
+        return resident_bytes(worker.pid) > self._settings.worker_memory_bytes
+
+    def _end_too_large(self, worker: WorkerProcess) -> None:
+        """Fail the job of a worker that takes the machine's memory, before the system chooses a victim."""
+        limit = self._settings.worker_memory_bytes
+        text = f"The job needs more than {limit / 2**30:.1f} GiB of the machine's memory."
+        remedy = "Restore a smaller plate or fewer frames, or raise --worker-memory-mib."
+        self._fail(worker, OutOfDeviceMemory(text, remedy=remedy).to_dict())
+        worker.is_stopping = True
+        worker.kill("it took too much memory")
 
     def stop_workers(self) -> None:
         """Stop every worker; what ran is queued again and goes on after the next start."""
@@ -205,7 +233,7 @@ class Scheduler:
         self._store.start_attempt(job, worker.device)
         self._written[job] = self._store.written_frames(job)
         worker.job = job
-        worker.stall = StallTimeout(self._settings.timeouts, time.monotonic())
+        worker.stall = StallTimeout(self._settings.timeouts, self._clock.now())
         self._changed(job)
         _log.info("job starts on %s in process %d", worker.device, worker.pid, extra={"job": job})
         if worker.route is not None:
@@ -220,9 +248,29 @@ class Scheduler:
         worker.is_stopping = True
         self._changed(job)
 
+    def _set_aside(self, worker: WorkerProcess, reason: str) -> None:
+        """Let a job that this version cannot read wait for one that can: a newer one has written it."""
+        job = str(worker.job)
+        text = f"This version cannot read the job, which waits for the version that wrote it: {reason}"
+        self._unreadable.add(job)
+        self._store.requeue(job, text)
+        self._store.append(job, "warning", {"message": text, "frame": None, "path": None})
+        worker.job = worker.stall = None
+        worker.idle_since = self._clock.now()
+        _log.warning("%s", text, extra={"job": job})
+        self._changed(job)
+
+    def fail_unintelligible(self, worker: WorkerProcess, problem: str) -> None:
+        """End the job of a worker that sent what does not follow the protocol; the process is replaced."""
+        if worker.job is not None:
+            text = f"The worker sent what cannot be read: {problem}"
+            self._fail(worker, InternalFailure(text, remedy="See the server's log.").to_dict())
+        worker.is_stopping = True
+        worker.kill("it sent what cannot be read")
+
     def _stop(self, worker: WorkerProcess) -> None:
         worker.is_stopping = True
-        worker.kill_at = time.monotonic() + self._settings.timeouts.cancel_s
+        worker.kill_at = self._clock.now() + self._settings.timeouts.cancel_s
         self._tell(worker, Message("stop"))
 
     def _worker_of(self, job: str) -> WorkerProcess | None:
@@ -234,9 +282,11 @@ class Scheduler:
         if status.cancel_requested:
             self._end(worker, JobState.CANCELLED, {})
             return
-        plain, buffers = split_bulk(self._store.spec(worker.job))
-        body = {"job": worker.job, "spec": plain, "redo_of": self._store.redo_of(worker.job)}
-        self._tell(worker, Message("run", body, buffers=buffers))
+        body = {"job": worker.job, "redo_of": self._store.redo_of(worker.job)}
+        spec = Buffer(
+            self._store.spec_text(worker.job).encode("utf-8")
+        )  # the worker reads it, not this process
+        self._tell(worker, Message("run", body, buffers={"spec": spec}))
 
     def _report(self, job: str, kind: str, body: Mapping[str, Any]) -> None:
         if kind == "frame":
@@ -258,7 +308,7 @@ class Scheduler:
         job = str(worker.job)
         self._store.finish(job, state, body)
         worker.job = worker.stall = worker.kill_at = None
-        worker.idle_since = time.monotonic()
+        worker.idle_since = self._clock.now()
         self._forget(job)
         _log.info("job is %s", state.value, extra={"job": job})
         self._changed(job)
@@ -271,7 +321,7 @@ class Scheduler:
     def _prune(self, now: float) -> None:
         """Forget old finished jobs, a few at a time, so that nobody waits for it."""
         keep = self._settings.retention
-        before = time.time() - keep.days * DAY_SECONDS
+        before = self._retention.now() - keep.days * DAY_SECONDS
         old = self._store.forget_finished(before, keep.jobs, FORGOTTEN_AT_ONCE)
         for job in old:
             shutil.rmtree(references_folder(self._settings.home, job), ignore_errors=True)

@@ -2,11 +2,15 @@
 
 ``server.key`` and ``local.key`` hold secrets (mode 0600). ``authorised/<name>.pub`` holds one public key
 each; removing the file revokes it. The folder is looked at for every handshake and request, so that neither
-needs a restart.
+needs a restart. What else lies in the folder, or vanishes while it is read, lets nobody in and harms nobody.
 """
 
 import json
+import logging
+import os
 import re
+import stat
+import time
 from pathlib import Path
 
 import zmq
@@ -20,6 +24,9 @@ from svfr_server.errors import BadKeyFile
 LOCAL_CLIENT = "local"
 CLIENT_DOMAIN = "clients"
 WORKER_DOMAIN = "workers"
+_RECENT_NS = 2_000_000_000
+_LOOK_AGAIN_SECONDS = 0.02
+_log = logging.getLogger(__name__)
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}\Z")
 
 
@@ -30,6 +37,7 @@ class KeyRing:
         self.home = make_private_folder(home)
         self.folder = make_private_folder(home / "authorised")
         self._stamp = 0
+        self._look_again = 0.0
         self._names: dict[str, str] = {}
 
     def server_keys(self) -> KeyPair:
@@ -57,17 +65,31 @@ class KeyRing:
     def authorised(self) -> dict[str, str]:
         """Return the authorised public keys and their names."""
         found = {}
-        for file in sorted(self.folder.glob("*.pub")):
-            found[file.read_text(encoding="ascii", errors="replace").strip()] = file.stem
+        try:
+            names = sorted(path.name for path in self.folder.iterdir())
+        except OSError as problem:
+            _log.error("the folder of authorised keys cannot be read, nobody is let in: %s", problem)
+            return {}
+        for name in names:
+            if name.endswith(".pub") and (public := _read_public_key(self.folder / name)) is not None:
+                found[public] = name.removesuffix(".pub")
         return found
 
     def name_of(self, public: str) -> str | None:
         """Return the name under which ``public`` is authorised now, or None; cheap enough for every request.
 
-        Authorising and revoking replace or remove a file, which changes the folder's time.
+        Authorising and revoking replace or remove a file, which changes the folder's time. A time that is
+        not yet old says little, since a second change within one tick of the file system's clock leaves it.
+        Never raises: a folder that cannot be read lets nobody in.
         """
-        stamp = self.folder.stat().st_mtime_ns
-        if stamp != self._stamp:
+        try:
+            stamp = self.folder.stat().st_mtime_ns
+        except OSError:
+            self._stamp, self._names = 0, {}
+            return None
+        is_fresh = abs(time.time_ns() - stamp) < _RECENT_NS
+        if stamp != self._stamp or (is_fresh and time.monotonic() >= self._look_again):
+            self._look_again = time.monotonic() + _LOOK_AGAIN_SECONDS
             self._stamp, self._names = stamp, self.authorised()
         return self._names.get(public)
 
@@ -75,6 +97,23 @@ class KeyRing:
         if not _NAME.match(name):
             raise BadKeyFile(f"{name!r} is no name for a key.", remedy="Use letters, digits, dot, dash.")
         return self.folder / f"{name}.pub"
+
+
+def _read_public_key(path: Path) -> str | None:
+    """Return the key in ``path``; None for what is gone meanwhile, a link, no file, or no key."""
+    try:
+        handle = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
+    except OSError:
+        return None
+    try:
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            return None
+        return check_public_key(os.read(handle, 256).decode("ascii", "replace").strip())
+    except (OSError, BadKeyFile):
+        _log.warning("%s holds no public key and lets nobody in", path)
+        return None
+    finally:
+        os.close(handle)
 
 
 def check_public_key(public: str) -> str:
@@ -118,15 +157,25 @@ class KeyCheck:
     def answer(self) -> None:
         """Answer one waiting request; the user id of an accepted peer is its public key."""
         frames = self.socket.recv_multipart()
-        version, request, domain, _address, _identity, mechanism, *credentials = frames
-        public = z85.encode(credentials[0]).decode("ascii") if mechanism == b"CURVE" else ""
-        if public and self._is_allowed(domain.decode("ascii", "replace"), public):
+        version, request = (*frames, b"", b"")[:2]
+        try:
+            public = self._public_key(frames)
+        except Exception:  # whatever it was, this one peer is refused and the next one is heard
+            _log.exception("a key could not be checked")
+            public = None
+        if public is not None:
             reply = [version, request, b"200", b"OK", public.encode("ascii"), b""]
         else:
             reply = [version, request, b"400", b"Unknown key", b"", b""]
         self.socket.send_multipart(reply)
 
+    def _public_key(self, frames: list[bytes]) -> str | None:
+        """Return the key that ZeroMQ asks about if it opens the endpoint it knocks at."""
+        _version, _request, domain, _address, _identity, mechanism, *credentials = frames
+        public = z85.encode(credentials[0]).decode("ascii") if mechanism == b"CURVE" else ""
+        return public if public and self._is_allowed(domain.decode("ascii", "replace"), public) else None
+
     def _is_allowed(self, domain: str, public: str) -> bool:
         if domain == WORKER_DOMAIN:
             return public in self.worker_keys
-        return domain == CLIENT_DOMAIN and public in self._ring.authorised()
+        return domain == CLIENT_DOMAIN and self._ring.name_of(public) is not None

@@ -7,6 +7,7 @@ Python first, and where the kernel offers it ``landlock.py`` holds the roots aga
 """
 
 import os
+import stat
 import sys
 import tempfile
 import threading
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from svfr_client.job import JobSpec
+from svfr_server.errors import PathForbidden
 from svfr_server.roots import PathRoots, is_inside, named_inputs, real_path
 from svfr_server.worker.sources import Sources
 
@@ -56,6 +58,12 @@ class FileGuard:
 
     def opens(self, path: str, flags: int) -> None:
         """Judge a file that is about to be opened."""
+        if _is_special(path):
+            text, remedy = (
+                "This is neither a file nor a folder.",
+                "Pipes, devices and sockets are not opened.",
+            )
+            raise PathForbidden(text, path=path, remedy=remedy)
         if flags & _WRITING:
             self.creates(path)
         else:
@@ -112,6 +120,15 @@ class _AuditHook:
                 guard.creates(_absolute(arguments[_CREATING[event]]))
         finally:
             self._judging.now = False
+
+
+def _is_special(path: str) -> bool:
+    """Whether opening the path could wait for ever: a pipe, a socket, a device outside /dev."""
+    try:
+        mode = os.stat(path).st_mode  # noqa: PTH116 - called at every open
+    except OSError:
+        return False
+    return stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode) or (stat.S_ISCHR(mode) and not path.startswith("/dev/"))
 
 
 def _absolute(path: Any) -> str:

@@ -27,18 +27,10 @@ _REFER, _TRUNCATE = 1 << 13, 1 << 14  # from versions 2 and 3 of the interface
 _READ = _EXECUTE | _READ_FILE | _READ_DIR
 _ONE_FILE = _EXECUTE | _WRITE_FILE | _READ_FILE | _TRUNCATE
 # What an interpreter with torch and a GPU driver reads besides pictures.
-_SYSTEM_FOLDERS = (
-    "/usr",
-    "/lib",
-    "/lib64",
-    "/bin",
-    "/etc",
-    "/opt",
-    "/proc",
-    "/sys",
-    "/run",
-    "/dev",
-    "/var/lib",
+_SYSTEM_FOLDERS = ("/usr", "/lib", "/lib64", "/bin", "/proc", "/sys", "/dev", "/run/nvidia-persistenced")
+_SYSTEM_FILES = (
+    *("ld.so.cache", "ld.so.conf", "ld.so.conf.d", "localtime", "passwd", "nsswitch.conf", "alternatives"),
+    *("OpenCL", "ssl", "fonts", "nvidia"),
 )
 _WRITABLE = ("/dev",)
 _PACKAGES = ("svfr", "svfr_client", "svfr_ocio", "svfr_restore", "svfr_server")
@@ -82,6 +74,7 @@ def confine(roots: PathRoots, home: Path) -> bool:
         libraries = [
             *map(Path, (sys.prefix, sys.base_prefix, *_SYSTEM_FOLDERS)),
             *_import_folders(),
+            *(Path("/etc") / name for name in _SYSTEM_FILES),
             *search_folders(),
         ]
         _allow(ruleset, [*roots.read, *libraries], _READ & handled)

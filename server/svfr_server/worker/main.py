@@ -23,13 +23,12 @@ from typing import Any
 from svfr_client.connection import KeyPair
 from svfr_client.errors import SeveralProblems, SvfrError, raise_problems
 from svfr_client.job import JobSpec
-from svfr_client.protocol.bulk import join_bulk
-from svfr_client.protocol.wire import Message
+from svfr_client.protocol.wire import Message, pack, unpack
 from svfr_client.records import from_plain, to_plain
 from svfr_server.errors import InternalFailure, OutOfDeviceMemory
 from svfr_server.job_store.cache import CacheKeeper
 from svfr_server.job_store.checkpoints import CheckpointStore
-from svfr_server.job_store.disk_errors import storage_error
+from svfr_server.job_store.disk_errors import disk_is_full, storage_error
 from svfr_server.job_store.folders import checkpoint_folder, journal_folder, references_folder
 from svfr_server.logs import log_job, log_to_folder, log_to_stderr
 from svfr_server.roots import PathRoots
@@ -94,18 +93,27 @@ class Worker:
             answer = self._outcome(job, message)
         finally:
             log_job(None)
+        try:
+            unpack(pack(answer))
+        except SvfrError as problem:
+            _log.exception("the job's result cannot be sent")
+            text = f"The job's result does not follow the protocol: {problem.message}"
+            answer = _failed(job, InternalFailure(text[:MOST_TEXT], remedy="See the worker's log."))
         self._link.send(answer)
         return answer.op != "low_memory" and not answer.body.get("is_last", False)
 
     def _outcome(self, job: str, message: Message) -> Message:
         try:
-            spec = JobSpec.from_json(join_bulk(message.body["spec"], message.buffers))
+            spec = JobSpec.from_json(json.loads(message.buffers["spec"].data))
+        except SvfrError as problem:
+            return Message("unreadable", {"job": job, "reason": problem.message[:MOST_TEXT]})
+        try:
             raise_problems(self._roots.problems(spec))
             return self._retry_with_less_memory(_Work(job, spec, message.body.get("redo_of")))
         except SvfrError as problem:
             if problem.code == CANCELLED:
                 return Message("cancelled", {"job": job})
-            return _failed(job, problem)
+            return _failed(job, disk_is_full(problem) or problem)
         except OSError as problem:
             _log.exception("the job failed")
             return _failed(job, storage_error(problem))
@@ -158,7 +166,7 @@ class Worker:
         )
         references = ReferenceKeeper(store, *map(self._references, (work.job, work.redo_of)))
         resumption = Resumption(work.spec, store.journal)
-        sources = Sources.of_job(work.spec, store.journal)
+        sources = Sources.of_job(work.spec, store.journal, self._roots)
         reporter = JobReporter(work.job, self._link)
 
         def report(one: Any) -> None:

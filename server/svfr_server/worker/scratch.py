@@ -1,32 +1,44 @@
 """A worker's own folder for what it needs while a job runs: crops on disk, scratch files of libraries.
 
-It lies where temporary files belong (``TMPDIR``), is private, and has the same name each time a worker of
-this service and device starts: what one that was killed has left there is removed by the next.
+It lies where temporary files belong (``TMPDIR``), which other users of the machine share: its name is random,
+it is made new, and nothing that was there before is used. What a worker that was killed has left is removed
+by the next one, which finds its name in the service's private folder and touches it only if it is still the
+very folder that was made.
 """
 
+import contextlib
 import hashlib
+import json
 import os
 import shutil
+import stat
 import tempfile
 from pathlib import Path
 
-from svfr_client.connection import make_private_folder
-from svfr_client.errors import SvfrError
+from svfr_client.connection import write_private
+
+_PREFIX = "svfr-worker-"
 
 
 def make_scratch_folder(home: Path, device: str) -> Path:
-    """Empty this worker's scratch folder, make it this process's place for temporary files, return it."""
-    name = hashlib.sha256(f"{home.resolve()} {device}".encode()).hexdigest()[:16]
-    folder = Path(tempfile.gettempdir()) / f"svfr-worker-{name}"
-    try:
-        make_private_folder(folder)
-        for left in folder.iterdir():
-            if left.is_dir() and not left.is_symlink():
-                shutil.rmtree(left, ignore_errors=True)
-            else:
-                left.unlink(missing_ok=True)
-    except (OSError, SvfrError):  # somebody else's file has the name
-        folder = Path(tempfile.mkdtemp(prefix="svfr-worker-"))
+    """Make a private folder this process's place for temporary files and return it; remove the former one."""
+    note = home / f"scratch-{hashlib.sha256(device.encode()).hexdigest()[:16]}.json"
+    _remove_former(note)
+    folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
+    status = folder.lstat()
+    write_private(note, json.dumps({"path": str(folder), "device": status.st_dev, "inode": status.st_ino}))
     tempfile.tempdir = str(folder)
     os.environ["TMPDIR"] = str(folder)
     return folder
+
+
+def _remove_former(note: Path) -> None:
+    """Remove the folder that ``note`` names if it is that folder still: no link, ours, the same inode."""
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+        former = json.loads(note.read_text(encoding="utf-8"))
+        folder = Path(former["path"])
+        status = folder.lstat()
+        is_same = (status.st_dev, status.st_ino) == (former["device"], former["inode"])
+        is_ours = not hasattr(os, "getuid") or status.st_uid == os.getuid()
+        if is_same and is_ours and stat.S_ISDIR(status.st_mode) and folder.name.startswith(_PREFIX):
+            shutil.rmtree(folder, ignore_errors=True)

@@ -5,17 +5,20 @@ inputs is kept in the job's journal, so that a second attempt, hours later, comp
 """
 
 import os
+import stat
 from collections.abc import Mapping
 from pathlib import Path
 
+from svfr_client.errors import SvfrError, raise_problems
 from svfr_client.frames import FrameRange
 from svfr_client.job import JobSpec
 from svfr_client.sequences import PathPattern, is_sequence
-from svfr_server.errors import SourceChanged
+from svfr_server.errors import PathForbidden, SourceChanged
 from svfr_server.job_store.checkpoints import CheckpointStore
-from svfr_server.roots import named_inputs
+from svfr_server.roots import PathRoots, named_inputs
 
 _NOTE = "sources"
+_ANYWHERE = PathRoots()
 
 
 class Sources:
@@ -25,17 +28,20 @@ class Sources:
         self._states = states
 
     @classmethod
-    def of_job(cls, spec: JobSpec, journal: CheckpointStore) -> "Sources":
+    def of_job(cls, spec: JobSpec, journal: CheckpointStore, roots: PathRoots = _ANYWHERE) -> "Sources":
         """Return what the first attempt saw, after checking that it is so still; else look now.
 
-        Raises :class:`SourceChanged`, and DiskIsFull when the journal cannot be written.
+        Raises :class:`SourceChanged`, PathForbidden for a file that leads out of ``roots`` or is none, and
+        DiskIsFull when the journal cannot be written.
         """
         noted = journal.load_note(_NOTE)
         if noted is not None:
             known = cls({path: (size, changed) for path, (size, changed) in noted.items()})
             known.check_all()
             return known
-        found = cls({path: state for path in _files(spec) if (state := _state(path)) is not None})
+        files = _files(spec)
+        raise_problems([problem for path in files if (problem := input_problem(path, roots)) is not None])
+        found = cls({path: state for path in files if (state := _state(path)) is not None})
         journal.save_note(_NOTE, found._states)
         return found
 
@@ -59,6 +65,21 @@ class Sources:
         """Check every input; for readers that open files where nobody can look on."""
         for path in self._states:
             self.check(path)
+
+
+def input_problem(path: str, roots: PathRoots) -> SvfrError | None:
+    """Return why a file of a job may not be read: it leads out of the roots, or is a pipe or device.
+
+    To open a pipe that nobody writes to is to wait for ever; what is not there is for the reader to name.
+    """
+    try:
+        mode = Path(path).stat().st_mode
+    except OSError:
+        return None
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+        remedy = "Give a file; pipes, devices and sockets are not read."
+        return PathForbidden("This is neither a file nor a folder.", path=path, remedy=remedy)
+    return roots.read_problem(path)
 
 
 def _files(spec: JobSpec) -> list[str]:

@@ -9,7 +9,7 @@ import torch
 
 from svfr_server.errors import CheckpointNameRefused
 from svfr_server.job_store.checkpoints import CheckpointStore
-from svfr_server.supervisor.worker_process import package_environment
+from svfr_server.supervisor.child_process import package_environment
 
 VALUES = {
     "latents": torch.randn(3, 4, 5),

@@ -15,10 +15,11 @@ from svfr_client.masks import MaskLayer, MaskPoint, MaskShape, MaskSpline, Splin
 from svfr_client.protocol.messages import JobState
 from svfr_client.protocol.wire import new_id
 from svfr_server.errors import JobIdTaken, UnknownJob
+from svfr_server.job_store.entry import JobEntry
 from svfr_server.job_store.schema import MIGRATIONS, migrate
 from svfr_server.job_store.store import JobStore, Sender
 from svfr_server.settings import Limits
-from svfr_server.supervisor.worker_process import package_environment
+from svfr_server.supervisor.child_process import package_environment
 
 SPEC = job("quick")
 ME, LIMITS = Sender("me", "me nuke"), Limits()
@@ -35,7 +36,7 @@ def store(tmp_path: Path) -> Iterator[JobStore]:
 
 def add(store: JobStore, **changes: object) -> str:
     name = new_id()
-    store.add(name, replace(SPEC, **changes), ME, LIMITS)  # type: ignore[arg-type]
+    store.add(name, JobEntry.of(replace(SPEC, **changes)), ME, LIMITS)  # type: ignore[arg-type]
     return name
 
 
@@ -56,16 +57,16 @@ def test_migrating_again_changes_nothing(tmp_path: Path, store: JobStore) -> Non
 def test_a_job_with_its_mask_comes_back_as_it_was(store: JobStore) -> None:
     spec = replace(SPEC, mask_splines=MASK)
     name = new_id()
-    accepted = store.add(name, spec, ME, LIMITS)
+    accepted = store.add(name, JobEntry.of(spec), ME, LIMITS)
     assert store.spec(name) == spec
     assert store.spec(name).content_key() == accepted.content_key == spec.content_key()
 
 
 def test_an_id_belongs_to_one_content(store: JobStore) -> None:
     name = add(store)
-    assert not store.add(name, SPEC, Sender("somebody else", "c"), LIMITS).is_new
+    assert not store.add(name, JobEntry.of(SPEC), Sender("somebody else", "c"), LIMITS).is_new
     with pytest.raises(JobIdTaken):
-        store.add(name, replace(SPEC, seed=5), ME, LIMITS)
+        store.add(name, JobEntry.of(replace(SPEC, seed=5)), ME, LIMITS)
 
 
 def test_events_are_numbered_without_gaps_for_each_job(store: JobStore) -> None:
@@ -150,10 +151,12 @@ def test_what_was_committed_survives_a_kill(tmp_path: Path) -> None:
         "import os, sys\n"
         "from pathlib import Path\n"
         "from svfr_client.job import JobSpec\n"
+        "from svfr_server.job_store.entry import JobEntry\n"
         "from svfr_server.job_store.store import JobStore, Sender\n"
         "from svfr_server.settings import Limits\n"
         "store = JobStore(Path(sys.argv[1]))\n"
-        "store.add(sys.argv[2], JobSpec('/a.exr', '1', ('bfr',), '/o.exr'), Sender('me', 'me'), Limits())\n"
+        "entry = JobEntry.of(JobSpec('/a.exr', '1', ('bfr',), '/o.exr'))\n"
+        "store.add(sys.argv[2], entry, Sender('me', 'me'), Limits())\n"
         "for number in range(50): store.append(sys.argv[2], 'warning', {'n': number})\n"
         "os.kill(os.getpid(), 9)\n"
     )

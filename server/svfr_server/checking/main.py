@@ -1,0 +1,151 @@
+"""Check requests for one supervisor: ``python -m svfr_server.checking.main``, started by the supervisor only.
+
+Reading megabytes of masks takes seconds, and a path on a share that is gone takes as long as the share likes.
+The supervisor therefore passes on, unread, every long message and every request for a job. This process
+answers with what the queue needs to know, or with what is wrong. It holds no state: the supervisor ends it
+when a request takes too long, and starts another.
+"""
+
+import json
+import logging
+import os
+import signal
+import sys
+import threading
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import zmq
+
+from svfr_client.connection import KeyPair
+from svfr_client.errors import MessageTooLarge, SvfrError, WireError, raise_problems
+from svfr_client.job import JobSpec
+from svfr_client.job_checks import job_problems
+from svfr_client.protocol.messages import Redo
+from svfr_client.protocol.wire import unpack
+from svfr_client.records import from_plain, to_plain
+from svfr_server.checking.bounds import bounded_error, check_counts
+from svfr_server.checking.requests import read_request
+from svfr_server.checking.transfer_requests import answer_transfer
+from svfr_server.errors import InternalFailure
+from svfr_server.job_store.entry import JobEntry
+from svfr_server.job_store.transfers import Transfers
+from svfr_server.logs import log_to_stderr
+from svfr_server.roots import PathRoots, named_inputs
+
+MOST_MEMORY_BYTES = 3 * 1024**3
+NICENESS = 10
+REDO = b"redo"
+TRANSFERS = ("missing", "put", "assemble")
+_log = logging.getLogger(__name__)
+
+
+class Checker:
+    """Reads requests and says what they are; ``roots`` is what a job may name."""
+
+    def __init__(self, roots: PathRoots, transfers: Transfers) -> None:
+        self._roots = roots
+        self._transfers = transfers
+
+    def check(self, kind: bytes, client: str, frames: list[bytes]) -> dict[str, Any]:
+        """Return what a request is ("body"), or the job it asks for, or its answer ("ok"), or its "error"."""
+        request_id: str | None = None
+        try:
+            if kind == REDO:
+                return self._redo(client, Redo(**json.loads(frames[0])), frames[1])
+            check_counts(frames[1:])
+            message = unpack(frames)
+            request_id = message.id
+            request = read_request(message)
+            if message.op == "submit":
+                return {"id": message.id, **self._job(client, "submit", request.job, request.spec)}
+            if message.op in TRANSFERS:
+                reply = answer_transfer(self._transfers, client, request)
+                return {"id": message.id, "op": message.op, "ok": to_plain(reply)}
+            return {"id": message.id, "op": message.op, "body": to_plain(request)}
+        except WireError as problem:
+            return {"id": request_id or problem.request_id, "error": bounded_error(problem)}
+        except SvfrError as problem:
+            return {"id": request_id, "error": bounded_error(problem)}
+        except (MemoryError, RecursionError):
+            return {"id": request_id, "error": MessageTooLarge("The request holds too much.").to_dict()}
+        except Exception as problem:
+            _log.exception("a request could not be checked")
+            text = f"The request could not be checked: {type(problem).__name__}."
+            failure = InternalFailure(text, remedy="See the server's log.")
+            return {"id": request_id, "error": bounded_error(failure)}
+
+    def _redo(self, client: str, redo: Redo, former_text: bytes) -> dict[str, Any]:
+        """Make a job of some frames of a former one, in its context."""
+        former = JobSpec.from_json(json.loads(former_text))
+        spec = replace(
+            former,
+            frames=redo.frames,
+            context=former.context or former.frames,
+            write_handles=False,
+            existing="overwrite",
+            output=redo.output or former.output,
+            seed=former.seed if redo.seed is None else redo.seed,
+        )
+        raise_problems(job_problems(spec))
+        return {"id": None, **self._job(client, "redo", redo.job, spec)}
+
+    def _job(self, client: str, op: str, job: str, spec: JobSpec) -> dict[str, Any]:
+        raise_problems(self._roots.problems(spec))
+        refusal = self._transfers.foreign_path(client, [*named_inputs(spec), spec.output])
+        if refusal is not None:
+            raise refusal
+        return {"op": op, "job": job, "entry": vars(JobEntry.of(spec))}
+
+
+def serve(start: dict[str, Any]) -> None:
+    """Answer what the supervisor passes on, one request after the other."""
+    names = ("read_roots", "write_roots", "protected", "transfers")
+    roots = PathRoots(*(tuple(map(Path, start[name])) for name in names))
+    checker = Checker(roots, Transfers(Path(start["home"])))
+    keys = from_plain(KeyPair, start["keys"], "keys")
+    link = zmq.Context().socket(zmq.DEALER)
+    link.linger = 0
+    link.curve_serverkey = str(start["server_key"]).encode("ascii")
+    link.curve_publickey = keys.public.encode("ascii")
+    link.curve_secretkey = keys.secret.encode("ascii")
+    link.connect(str(start["endpoint"]))
+    link.send_multipart([b"ready"])
+    while True:
+        token, kind, client, *frames = link.recv_multipart()
+        answer = checker.check(kind, client.decode("ascii"), frames)
+        entry = answer.get("entry")
+        text = entry.pop("spec").encode("ascii") if entry else b""
+        parts = [text[at : at + 4 * 1024**2] for at in range(0, len(text), 4 * 1024**2)]
+        link.send_multipart([token, json.dumps(answer).encode("ascii"), *parts])
+
+
+def _limit_memory() -> None:
+    try:
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_AS, (MOST_MEMORY_BYTES, MOST_MEMORY_BYTES))
+        os.nice(NICENESS)  # the supervisor goes first
+    except (ImportError, OSError, ValueError):
+        _log.warning("the memory of this process is not limited")
+
+
+def _end_with_supervisor() -> None:
+    while os.read(sys.stdin.fileno(), 4096):
+        pass
+    os._exit(0)
+
+
+def main() -> None:
+    """Run the process that the supervisor described on the standard input."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    start = json.loads(sys.stdin.buffer.readline())
+    log_to_stderr()
+    _limit_memory()
+    threading.Thread(target=_end_with_supervisor, daemon=True).start()
+    serve(start)
+
+
+if __name__ == "__main__":
+    main()

@@ -35,7 +35,6 @@ from svfr_server.logs import log_to_stderr
 from svfr_server.roots import PathRoots, named_inputs
 
 MOST_MEMORY_BYTES = 3 * 1024**3
-NICENESS = 10
 REDO = b"redo"
 TRANSFERS = ("missing", "put", "assemble")
 _log = logging.getLogger(__name__)
@@ -126,7 +125,6 @@ def _limit_memory() -> None:
         import resource
 
         resource.setrlimit(resource.RLIMIT_AS, (MOST_MEMORY_BYTES, MOST_MEMORY_BYTES))
-        os.nice(NICENESS)  # the supervisor goes first
     except (ImportError, OSError, ValueError):
         _log.warning("the memory of this process is not limited")
 

@@ -76,6 +76,11 @@ class CheckQueue:
         """The checking processes that run."""
         return tuple(lane.process for lane in self._lanes if lane.process is not None)
 
+    def prepare(self) -> None:
+        """Start the processes, so that the first request does not wait for them."""
+        for lane in self._lanes:
+            self._start_process(lane)
+
     def add(self, pending: PendingCheck) -> None:
         """Let a request be checked; raises QueueFull when its client has too many on the way."""
         is_long = pending.is_transfer or pending.size_bytes > SHORT_BYTES
@@ -148,15 +153,17 @@ class CheckQueue:
             lane.waiting.move_to_end(client)
             lane.is_sent, lane.since = False, self._clock.now()
         if lane.process is None:
-            try:
-                lane.process = self._start()
-            except OSError as problem:
-                _log.error("no checking process can be started now: %s", problem)
-                return  # check_time tries again
-        if lane.process.route is not None and not lane.is_sent:
+            self._start_process(lane)
+        if lane.process is not None and lane.process.route is not None and not lane.is_sent:
             lane.is_sent = True
             token = b"%d" % self._token_of(lane)
             self._send(
                 lane.process.route,
                 [token, lane.current.kind, lane.current.client.encode("ascii"), *lane.current.frames],
             )
+
+    def _start_process(self, lane: _Lane) -> None:
+        try:
+            lane.process = self._start()
+        except OSError as problem:  # check_time tries again
+            _log.error("no checking process can be started now: %s", problem)

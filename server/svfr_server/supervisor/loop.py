@@ -117,6 +117,7 @@ class Supervisor:
             signal.signal(number, lambda *_: self.stop())
         for job in self._store.requeue_interrupted():
             _log.info("job was interrupted and is taken up again", extra={"job": job})
+        self._checks.prepare()
         self._write_connection()
         is_more = False
         try:

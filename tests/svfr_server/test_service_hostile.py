@@ -1,0 +1,373 @@
+"""What a hostile or careless client, key folder or file may do to the service: nothing that others feel."""
+
+import os
+import resource
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from server_samples import Service, StartService, job, workers_of
+from test_service_refusals import ask, header, raw_socket
+
+from svfr_client.client import Client
+from svfr_client.connection import KeyPair, find_connection
+from svfr_client.errors import ReportedError, SeveralProblems, SvfrError
+from svfr_client.protocol.bulk import split_bulk
+from svfr_client.protocol.wire import MAGIC, MIB, Buffer, Message, new_id, pack, unpack
+from svfr_server.checking.bounds import MOST_CONTAINERS, bounded_error, check_counts
+from svfr_server.errors import AnotherServerRuns
+from svfr_server.job_store.entry import JobEntry
+from svfr_server.job_store.store import JobStore, Sender
+from svfr_server.settings import Limits, ServerSettings
+from svfr_server.supervisor.awake_clock import AwakeClock
+from svfr_server.supervisor.child_process import package_environment
+from svfr_server.supervisor.lock import InstanceLock
+from svfr_server.supervisor.request_handler import RequestHandler
+from svfr_server.supervisor.retention import RetentionClock
+from svfr_server.supervisor.zap_keys import KeyRing
+
+OPERATIONS = {
+    "hello": {"min_minor": 0, "max_minor": 1, "client": "x"},
+    "status": {"job": "0" * 32},
+    "cancel": {"job": "0" * 32},
+    "follow": {"job": "0" * 32},
+    "list": {},
+    "ping": {},
+    "pause": {},
+    "resume": {},
+    "drain": {},
+    "shutdown": {},
+    "redo": {"job": "0" * 32, "of": "1" * 32, "frames": "1"},
+    "result": {"job": "0" * 32, "frame": 1},
+    "submit": {"job": "0" * 32, "spec": {}},
+    "missing": {"pieces": []},
+}
+
+
+class Broken:
+    """Stands where any part stands; whatever is asked of it fails as nobody foresaw."""
+
+    def __getattr__(self, name: str) -> Any:
+        raise ZeroDivisionError(name)
+
+
+@pytest.mark.parametrize("op", list(OPERATIONS))
+def test_what_nobody_foresaw_ends_one_request_alone(
+    op: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    from svfr_server.supervisor.credit import Accounts
+
+    ring = KeyRing(tmp_path)
+    sent: list[Message] = []
+    broken: Any = Broken()
+    handler = RequestHandler(
+        store=broken,
+        scheduler=broken,
+        streams=broken,
+        settings=broken,
+        ring=ring,
+        accounts=Accounts(10**6),
+        boot="b",
+        send=lambda route, message: sent.append(message) or True,  # type: ignore[func-returns-value]
+        stop=lambda: broken.stop,
+    )
+    message = Message(op, OPERATIONS[op])
+    handler.receive(b"r", ring.local_keys().public, pack(message))
+    while handler.render_some():
+        pass
+    (answer,) = sent
+    assert (answer.op, answer.re, answer.body["code"]) == ("error", message.id, "INTERNAL")
+    assert caplog.records[-1].exc_info is not None
+
+
+SHAPE = {"frame": 1, "width": 64, "height": 64, "invert": False}
+
+
+def submit_with(spec: dict[str, Any], **buffers: Buffer) -> list[bytes]:
+    return pack(Message("submit", {"job": new_id(), "spec": spec}, buffers=dict(buffers)))
+
+
+def hostile_messages() -> dict[str, list[bytes]]:
+    """Each ended the service once, or made everybody wait for seconds."""
+    plain = {**split_bulk(job("quick"))[0], "frames": ""}
+    layers = [{"splines": [], "blend": "add"} for _ in range(30_000)]
+    mask = {"format": 1, "space": "exr_px", "frames": [{**SHAPE, "layers": layers}]}
+    return {
+        "a frame list of delete characters": submit_with(
+            plain, **{"plate.frames": Buffer.of_json("\x7f" * MIB)}
+        ),
+        "a million frames": submit_with({**plain, "frames": "1-1000000"}),
+        "empty layers": submit_with({**plain, "frames": "1"}, **{"mask.splines": Buffer.of_json(mask)}),
+        "deep nesting": submit_with(plain, **{"plate.frames": Buffer(b"[" * MIB)}),
+        "too many lists": submit_with(plain, **{"plate.frames": Buffer(b"[" + b"[]," * 1_100_000 + b"[]]")}),
+        "an output of a billion digits": submit_with(
+            {**plain, "frames": "1", "output": "/p/x.%0999999999d.exr"}
+        ),
+        "a long name": pack(Message("hello", {"min_minor": 0, "max_minor": 1, "client": "x" * MIB})),
+    }
+
+
+@pytest.mark.parametrize("name", list(hostile_messages()))
+def test_a_hostile_message_is_answered_and_others_do_not_wait(service: Service, name: str) -> None:
+    boot = find_connection(service.home).boot
+    with service.client() as other, raw_socket(find_connection(service.home)) as dealer:
+        other.ping()
+        for _ in range(3):
+            dealer.send_multipart(hostile_messages()[name])
+        slowest = 0.0
+        answers = 0
+        until = time.monotonic() + 20
+        while answers < 3 and time.monotonic() < until:
+            began = time.monotonic()
+            assert other.ping().boot == boot
+            slowest = max(slowest, time.monotonic() - began)
+            while dealer.poll(5):
+                answer = unpack(dealer.recv_multipart())
+                assert answer.op == "ok" or answer.body["code"] not in ("", "INTERNAL")
+                answers += 1
+    assert answers == 3
+    assert slowest < 1.0  # seconds before; the figures are the stress benchmark's
+
+
+def test_an_answered_error_is_short_whatever_it_quotes() -> None:
+    problems = SeveralProblems([SvfrError("ä" * 10**6, path="p" * 10**6) for _ in range(1000)])
+    assert len(pack(Message("error", bounded_error(problems)))[-1]) < MIB
+
+
+def test_more_lists_than_any_job_has_are_refused_before_they_are_parsed() -> None:
+    with pytest.raises(SvfrError, match="lists and objects"):
+        check_counts([b"[" * (MOST_CONTAINERS + 1)])
+    check_counts([b"[1,2]"])
+
+
+def test_a_message_of_a_revoked_client_is_not_even_parsed(service: Service) -> None:
+    keys = KeyPair.new()
+    ring = KeyRing(service.home)
+    ring.authorise("leaving", keys.public)
+    connection = replace(find_connection(service.home), keys=keys)
+    with raw_socket(connection) as dealer:
+        assert ask(dealer, pack(Message("ping"))).op == "ok"
+        ring.revoke("leaving")
+        dealer.send_multipart([MAGIC, b"{not json"])
+        if dealer.poll(2000):  # unless its connection was cut first
+            assert unpack(dealer.recv_multipart()).body["code"] == "AUTH"
+
+
+def test_what_lies_among_the_keys_lets_nobody_in_and_harms_nobody(service: Service, tmp_path: Path) -> None:
+    ring = KeyRing(service.home)
+    (ring.folder / "old.pub").mkdir()
+    (ring.folder / "link.pub").symlink_to(tmp_path / "nowhere")
+    os.mkfifo(ring.folder / "pipe.pub")
+    (ring.folder / "text.pub").write_text("no key")
+    try:
+        assert set(ring.authorised().values()) == {"local"}
+        with service.client() as client:
+            assert client.ping().boot
+    finally:
+        (ring.folder / "old.pub").rmdir()
+        for name in ("link.pub", "pipe.pub", "text.pub"):
+            (ring.folder / name).unlink()
+
+
+def test_keys_that_come_and_go_while_clients_connect_end_nothing(service: Service) -> None:
+    ring, connection = KeyRing(service.home), find_connection(service.home)
+    for number in range(30):
+        ring.authorise(f"k{number}", KeyPair.new().public)
+        with Client(connection) as client:
+            assert client.ping().boot == connection.boot
+        ring.revoke(f"k{number}")
+
+
+def test_strangers_take_no_descriptor_from_the_service(tmp_path: Path) -> None:
+    """Under a hard limit of 330 descriptors, 400 connections say nothing; a client is served all the same."""
+    home = tmp_path / "home"
+    home.mkdir(mode=0o700)
+    environment = dict(package_environment(), SVFR_HOME=str(home))
+    command = [sys.executable, "-m", "svfr_server", "--device", "cpu", "--idle-exit", "60"]
+    limit = (330, 330)
+    running = subprocess.Popen(
+        command, env=environment, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, limit)
+    )
+    silent: list[socket.socket] = []
+    try:
+        while not (home / "connection.json").exists():
+            time.sleep(0.05)
+        host, port = find_connection(home).endpoint.removeprefix("tcp://").split(":")
+        for _ in range(400):
+            silent.append(socket.create_connection((host, int(port)), timeout=5))
+        with Client(folder=home, attempts=6) as client:
+            assert client.ping().boot
+            assert client.submit(job("quick")).is_new
+            client.shutdown()
+    finally:
+        for one in silent:
+            one.close()
+        running.terminate()
+        running.wait(20)
+
+
+def test_a_lock_file_that_is_removed_lets_no_second_service_in(tmp_path: Path) -> None:
+    with InstanceLock(tmp_path / "server.lock"):
+        (tmp_path / "server.lock").unlink()
+        with pytest.raises(AnotherServerRuns):
+            InstanceLock(tmp_path / "server.lock")
+
+
+def test_a_pause_outlives_a_drain(start_service: StartService) -> None:
+    one = start_service()
+    with one.client() as client:
+        client.pause()
+        first = client.submit(job("quick")).job
+        client.drain()
+        with pytest.raises(SvfrError):
+            while True:
+                client.ping()
+                time.sleep(0.05)
+    one.start()
+    with one.client() as client:
+        assert (client.ping().queue, client.status(first).state.value) == ("paused", "queued")
+
+
+def test_a_known_job_is_accepted_again_while_the_queue_drains(start_service: StartService) -> None:
+    one = start_service()
+    with one.client() as client:
+        known = client.submit(job("until_cancelled")).job
+        client.drain()
+        assert not client.submit(job("until_cancelled"), known).is_new
+        with pytest.raises(ReportedError, match="no new jobs"):
+            client.submit(job("quick"))
+
+
+def test_a_job_of_another_client_is_not_done_again(service: Service, client: Client) -> None:
+    of = client.submit(job("quick")).job
+    keys = KeyPair.new()
+    KeyRing(service.home).authorise("other", keys.public)
+    connection = replace(find_connection(service.home), keys=keys)
+    with Client(connection) as other, pytest.raises(ReportedError) as caught:
+        other.redo(of, "1001")
+    assert caught.value.code == "FORBIDDEN"
+    KeyRing(service.home).revoke("other")
+
+
+def test_a_job_that_a_newer_version_wrote_waits_with_words(start_service: StartService) -> None:
+    one = start_service()
+    with one.client() as client:
+        client.pause()
+        newer = client.submit(job("quick")).job
+        client.shutdown()
+    with sqlite3.connect(one.home / "jobs.sqlite") as database:
+        database.execute("UPDATE jobs SET spec = json_set(spec, '$.of_tomorrow', 1)")
+    database.close()
+    one.start()
+    with one.client() as client:
+        client.resume()
+        other = client.submit(job("quick")).job
+        assert list(client.follow(other))[-1].kind == "done"
+        assert client.status(newer).state.value == "queued"
+        warning = next(event for event in client.follow(newer) if event.kind == "warning")
+    assert "This version cannot read the job" in warning.body["message"]
+
+
+def test_jobs_survive_a_log_that_is_cut(start_service: StartService) -> None:
+    one = start_service()
+    with one.client() as client:
+        client.pause()
+        jobs = {client.submit(job("quick")).job for _ in range(5)}
+    one.kill()
+    (one.home / "jobs.sqlite-wal").write_bytes(b"")
+    one.start()
+    with one.client() as client:
+        assert {status.job for status in client.jobs()} == jobs
+
+
+def test_a_clock_that_runs_ahead_forgets_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = JobStore(tmp_path / "jobs.sqlite")
+    now = time.time()
+    clock = RetentionClock(store)
+    monkeypatch.setattr(time, "time", lambda: now + 40 * 86400)
+    assert clock.now() < now + 60
+    assert RetentionClock(store).now() < now + 2 * 86400
+    monkeypatch.undo()
+    assert abs(RetentionClock(store).now() - now) < 60
+    store.close()
+
+
+def test_time_during_which_the_service_stood_still_does_not_count() -> None:
+    now = [0.0]
+    clock = AwakeClock(lambda: now[0])
+    for step in (0.5, 60.0, 0.5):
+        now[0] += step
+        clock.tick()
+    assert clock.now() == 2.0
+
+
+def test_a_worker_that_finished_while_the_service_stood_still_is_heard(start_service: StartService) -> None:
+    one = start_service("--first-window", "2", "--stuck-after", "1")
+    with one.client() as client:
+        submitted = client.submit(job("until_cancelled")).job
+        next(event for event in client.follow(submitted) if event.kind == "progress")
+        (worker,) = workers_of(one)
+        pid = find_connection(one.home).pid
+        for stopped in ((pid,), (pid, worker.pid)):
+            for each in stopped:
+                os.kill(each, signal.SIGSTOP)
+            time.sleep(3)
+            for each in stopped:
+                os.kill(each, signal.SIGCONT)
+            time.sleep(0.7)
+        client.cancel(submitted)
+        kinds = [event.kind for event in client.follow(submitted)]
+    assert "retry" not in kinds and kinds[-1] == "cancelled"
+
+
+def test_a_pipe_in_a_plates_place_is_refused_at_once(client: Client, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "a.1001.exr")
+    spec = replace(job("opens_its_plate", "1001"), plate=str(tmp_path / "a.%04d.exr"))
+    last = list(client.follow(client.submit(spec).job))[-1]
+    assert (last.kind, last.body["error"]["code"]) == ("failed", "FORBIDDEN_PATH")
+
+
+def test_a_file_of_a_sequence_that_is_a_link_out_of_the_roots_is_refused(
+    start_service: StartService, tmp_path: Path
+) -> None:
+    inside = tmp_path / "inside"
+    inside.mkdir()
+    (inside / "a.1001.exr").symlink_to("/etc/hostname")
+    spec = replace(job("opens_its_plate", "1001"), plate=str(inside / "a.%04d.exr"))
+    with start_service("--read-root", str(inside)).client() as client:
+        last = list(client.follow(client.submit(spec).job))[-1]
+    assert (last.kind, last.body["error"]["code"]) == ("failed", "FORBIDDEN_PATH")
+
+
+def test_a_job_too_long_for_a_worker_is_refused_before_it_is_kept(tmp_path: Path) -> None:
+    with pytest.raises(SvfrError, match="canonical JSON"):
+        JobEntry.of(replace(job("quick"), plate="/p/" + "x" * (49 * MIB)))
+
+
+def test_the_store_takes_what_was_checked(tmp_path: Path) -> None:
+    store = JobStore(tmp_path / "jobs.sqlite")
+    entry = JobEntry.of(job("quick"))
+    name = new_id()
+    assert store.accepted(name, entry, None) is None
+    assert store.add(name, entry, Sender("me", "me"), Limits()).is_new
+    known = store.accepted(name, entry, None)
+    assert known is not None and not known.is_new
+    store.close()
+
+
+def test_a_worker_that_takes_too_much_memory_fails_its_job(start_service: StartService) -> None:
+    with start_service("--worker-memory-mib", "10").client() as client:
+        last = list(client.follow(client.submit(job("until_cancelled")).job))[-1]
+    assert (last.kind, last.body["error"]["code"]) == ("failed", "OOM")
+
+
+def test_the_limits_of_a_worker_are_settings(tmp_path: Path) -> None:
+    assert ServerSettings(tmp_path, devices=("cpu",)).worker_memory_bytes > 2**40
+    assert b"ping" in header()

@@ -167,7 +167,7 @@ class RequestHandler:
                 message.id,
                 is_transfer=message.op != "submit",
             )
-            self._check(pending)
+            self._guarded(route, message.id, message.op, lambda: self._check(pending))
             return
         self._guarded(route, message.id, message.op, lambda: self._read(route, client, message))
 

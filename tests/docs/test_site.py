@@ -39,5 +39,5 @@ def test_the_page_of_errors_has_every_code_and_no_markup_of_the_sources() -> Non
 @pytest.mark.parametrize("name", ["DEVELOPMENT.md", "CONTRIBUTING.md", "README.md"])
 def test_paths_that_a_page_names_are_there(name: str) -> None:
     text = (ROOT / name).read_text(encoding="utf-8")
-    named = re.findall(r"`((?:plugin|server|ocio|ofx_bridge|installer|docs|tests)/[\w./-]+)`", text)
+    named = re.findall(r"[`(]((?:plugin|server|ocio|ofx_bridge|installer|docs|tests)/[\w./-]+)[`)]", text)
     assert named and [path for path in named if not (ROOT / path).exists()] == []

@@ -153,3 +153,30 @@ def test_the_pattern_comes_from_what_was_written(nuke: FakeNuke, path: str, fram
     from svfr_nuke.result import pattern_of
 
     assert pattern_of(path, frame) == pattern
+
+
+def test_a_role_is_set_by_its_own_name_and_means_its_space(nuke: FakeNuke, plate: Any) -> None:
+    import svfr_nuke.node
+    from svfr_nuke import result
+
+    nuke.fake_graph.spaces = ["ACES/ACEScg", "ACES/ACES2065-1"]
+    nuke.fake_graph.roles = {"scene_linear": "ACES/ACEScg", "rendering": "ACES/ACES2065-1"}
+    frames = FrameRange.of(nuke_plates.FRAMES)
+    for space, held in (("scene_linear", "scene_linear"), ("ACEScg", "ACES/ACEScg")):
+        node = svfr_nuke.node.create(plate)
+        result.show(node, plate["file"].value(), frames, space, False)
+        assert node.node("Result")["colorspace"].value() == held
+
+
+def test_only_the_frames_of_the_result_are_switched_to(nuke: FakeNuke, plate: Any) -> None:
+    import svfr_nuke.node
+    from svfr_nuke import result
+
+    node = svfr_nuke.node.create(plate)
+    shown = node.node("Shown")["which"]
+    for text in ("1001-1003x2", "1001,1002", "1003"):
+        frames = FrameRange.parse(text)
+        result.show(node, plate["file"].value(), frames, "", True)
+        assert [at for at in range(-5, 1010) if shown._evaluate(at)] == list(frames)
+    result.hide(node)
+    assert not shown._evaluate(1001)

@@ -109,7 +109,7 @@ def test_a_model_that_changes_nothing_equals_the_damaged_input_in_every_case(tmp
     footage, said = photo_footage(CROP_PX, FRAMES, cuts=1), list[str]()
     bench = Bench("identity", "standard", ModelCache(), FaceMeasures(None), said.append)
     figures, rows = evaluate_footage(footage, bench)
-    assert set(figures["cases"]) == {f"{case.task} {case.damage}" for case in CASES}
+    assert set(figures["cases"]) == {f"{case.task} {case.strength}" for case in CASES}
     for name, case in figures["cases"].items():
         untouched = "bicubic" if name.startswith("bfr ") else "input"
         assert case["over"][untouched]["mean_db"] == 0.0

@@ -308,7 +308,7 @@ class Client:
         return reply
 
     def _tell(self, op: str, body: Mapping[str, Any]) -> None:
-        """Send what needs no answer; if it is lost, the silence that follows mends it."""
+        """Send what needs no answer; if it is lost, the silence that follows has it sent again."""
         self._link.send(pack(Message(op, body)), time.monotonic() + 1.0)
 
     def _receive_one(self, deadline: float) -> bool:

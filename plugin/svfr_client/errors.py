@@ -51,7 +51,7 @@ class SeveralProblems(SvfrError):
     def __init__(self, problems: Sequence[SvfrError]) -> None:
         self.problems: List[SvfrError] = list(problems)
         lines = "".join(f"\n  [{p.code}] {p}" for p in self.problems)
-        super().__init__(f"{len(self.problems)} problems must be mended first:{lines}")
+        super().__init__(f"{len(self.problems)} problems must be fixed first:{lines}")
 
     def to_dict(self) -> Dict[str, Any]:
         """Return the JSON form with every single problem under ``problems``."""

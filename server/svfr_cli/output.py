@@ -83,7 +83,7 @@ class HumanOutput:
     def error(self, error: SvfrError) -> None:
         """Print message, place and remedy of every kind of problem on standard error."""
         problems = error.problems if isinstance(error, SeveralProblems) else [error]
-        head = f"{len(problems)} problems must be mended first:" if len(problems) > 1 else "Error:"
+        head = f"{len(problems)} problems must be fixed first:" if len(problems) > 1 else "Error:"
         texts = [_problem_text(group) for group in _grouped(problems)]
         print("\n".join([head, *texts]), file=sys.stderr, flush=True)
 

@@ -1,4 +1,4 @@
-"""The demo's four cases: which frames, how they are damaged, which task mends them. All of it is seeded.
+"""The demo's four cases: which frames, how they are damaged, which task restores them. All of it is seeded.
 
 A case is a pure function of the footage, so that everybody's demo starts from the same pixels.
 """

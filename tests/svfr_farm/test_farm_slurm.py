@@ -45,7 +45,7 @@ def plan(folder: Path, plate: str, model: str, gpus: int = 1) -> PlanFile:
     return file
 
 
-def wait(condition: Callable[[], bool], seconds: float = 240.0) -> None:
+def wait(condition: Callable[[], bool], seconds: float = 600.0) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "it did not happen in time"

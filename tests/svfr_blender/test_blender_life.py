@@ -120,5 +120,6 @@ def test_restore_starts_a_server_when_none_runs(
     assert said["states"] == ["failed", "done"]
     assert len(said["result_files"]) == 12
     assert said["up"][0] is True and "running" in said["up"][1]
+    assert "go online" in said["offline"]
     assert "elsewhere.json" in said["remote"]
     assert said["over_file"] == "done"

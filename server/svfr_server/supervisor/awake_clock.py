@@ -1,14 +1,15 @@
 """A clock that stands still while this process does.
 
 After a suspend, Ctrl-Z or a paused container, everybody has been silent for as long as this process has not
-listened. Silence is therefore measured in time during which the loop turned: a turn counts as at most a
-second, so that what waits in the sockets is heard before anybody is judged for it.
+listened. Silence is therefore measured in time during which the loop turned: a turn counts as at most
+half a second, which is how long an idle turn lasts, so that what waits in the sockets is heard before
+anybody is judged for it.
 """
 
 import time
 from collections.abc import Callable
 
-MOST_SECONDS_A_TURN = 1.0
+MOST_SECONDS_A_TURN = 0.5
 
 
 class AwakeClock:

@@ -43,6 +43,12 @@ def main(case):
     said["up"] = [controller.server_is_up, controller.server_text]
 
     remote = case["folder"] + "/elsewhere.json"
+    # a server elsewhere is asked only where the user allows Blender to go online
+    preferences.connection_file = remote
+    pump(lambda c: "online" in c.server_text.lower())
+    said["offline"] = controller.server_text
+    preferences.connection_file = ""
+    bpy.context.preferences.system.use_online_access = True
     preferences.connection_file = remote
     pump(lambda c: remote in c.server_text or "elsewhere" in c.server_text)
     said["remote"] = controller.server_text

@@ -24,7 +24,8 @@ def test_an_exr_strip_comes_back_bit_for_bit_over_its_source(
     case = sequence_case(files, reverse=reverse, space="ACEScg")
     said = blender.run("restore_sequence", tmp_path, case)
     source, result = said["source"], said["result"]
-    assert result.pop("channel") == 4 and source.pop("channel") == 2
+    # the result takes the place of its source, which moves up, muted, over what lies above it
+    assert result.pop("channel") == 2 and source.pop("channel") == 4
     assert source.pop("mute") and not result.pop("mute")
     assert result.pop("name") == "plate SVFR" and source.pop("name") == "plate"
     assert result == source

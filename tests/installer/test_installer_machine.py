@@ -66,7 +66,7 @@ def fake_blender(tmp_path: Path, script: str) -> BlenderTarget:
 
 def test_a_blenders_version_is_asked_of_itself(tmp_path: Path) -> None:
     target = fake_blender(tmp_path, "echo Blender 4.5.3 LTS")
-    assert target.require_version(None) == target.require_version("4.5") == "4.5"
+    assert target.require_version(None) == target.require_version("4.5") == (4, 5)
     with pytest.raises(SvfrError, match=r"is Blender 4\.5, not 5\.0"):
         target.require_version("5.0")
 

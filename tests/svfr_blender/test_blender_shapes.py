@@ -147,8 +147,9 @@ def test_interop_ids_are_those_that_the_server_knows() -> None:
 @pytest.mark.hosts
 @pytest.mark.parametrize("version", VERSIONS)
 def test_blenders_linear_spaces_have_the_numbers_of_their_interop_ids(version: str) -> None:
-    packages = blender_python(version).parents[1] / "lib" / "python3.11" / "site-packages"
-    blenders = open_config(str(next(packages.glob("bpy/*/datafiles/colormanagement/config.ocio"))))
+    library = blender_python(version).parents[1] / "lib"
+    found = library.glob("python3.*/site-packages/bpy/*/datafiles/colormanagement/config.ocio")
+    blenders = open_config(str(next(found)))
     studio = open_config(None)
     for name in ("Linear Rec.709", "Linear Rec.2020", "ACES2065-1", "ACEScg"):
         ours = make_probe(studio, studio.resolve(INTEROP_IDS[name]))["rgb_linear_ap0"]

@@ -68,27 +68,6 @@ def undisturbed(folder: Path, plate: str, model: str) -> np.ndarray:
     return frames(file)
 
 
-def test_a_segment_whose_node_dies_is_done_elsewhere_with_the_same_result(
-    tmp_path: Path, farm: slurm_farm.SlurmFarm, engine: SlurmEngine, plate: str, model: str
-) -> None:
-    file = plan(tmp_path / "shot", plate, model)
-    ids = engine.submit(file, everything(file))
-
-    def victim() -> str:
-        told = farm.ask("squeue", "-h", "-r", "-t", "R", "-j", ids[1], "-o", "%N").split()
-        running = [i for i in range(3) if (s := read_state(file, "segment", i)) and s.state == "running"]
-        return told[0] if told and running else ""
-
-    wait(lambda: bool(victim()))
-    farm.kill_node(victim())
-    wait(lambda: not engine.is_active(ids))
-    assert set(engine.states(ids).values()) == {"COMPLETED"}
-    attempts = [read_state(file, "segment", i) for i in range(3)]
-    assert max(state.attempt for state in attempts if state is not None) >= 2
-    assert np.array_equal(frames(file), undisturbed(tmp_path / "alone", plate, model))
-    assert farm.orphans() == []
-
-
 def test_the_gpu_that_slurm_gave_is_the_tasks_and_no_other(
     farm: slurm_farm.SlurmFarm, tmp_path: Path
 ) -> None:

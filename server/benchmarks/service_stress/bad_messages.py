@@ -70,13 +70,17 @@ def raw_socket(connection: Connection) -> zmq.Socket[bytes]:
 def _send(
     dealer: zmq.Socket[bytes], frames: list[bytes], is_silent: bool, is_mutated: bool, answers: Answers
 ) -> None:
-    """Send a message and a ping behind it: what is answered before the ping's answer is its answer."""
+    """Send a message and a ping behind it, and wait for both answers; a silent one's end is the ping's.
+
+    Long requests are checked in processes of their own, so that the ping may be answered first.
+    """
     ping = Message("ping")
     dealer.send_multipart(frames)
     dealer.send_multipart(pack(ping))
     replies: list[Message] = []
     read_bytes = 0
-    while True:
+    is_pinged = False
+    while not is_pinged or not (replies or is_silent):
         if not dealer.poll(ANSWER_MS):
             answers.without_answer += 1
             return
@@ -84,8 +88,8 @@ def _send(
         read_bytes += sum(len(frame) for frame in received)
         reply = unpack(received)
         if reply.re == ping.id:
-            break
-        if reply.op != "event":
+            is_pinged = True
+        elif reply.op != "event":
             replies.append(reply)
     dealer.send_multipart(pack(Message("credit", {"bytes": read_bytes})))
     if len(replies) != 1:

@@ -69,7 +69,7 @@ def test_other_settings_in_a_begun_folder_are_refused_and_nothing_is_lost(small_
 
 
 def test_a_folder_without_clips_is_refused(tmp_path):
-    with pytest.raises(RenderedFolderIsUnusable, match="render_dataset"):
+    with pytest.raises(RenderedFolderIsUnusable, match=r"svfr_lab\.heads\.dataset"):
         open_rendered_folder(tmp_path)
 
 

@@ -132,5 +132,5 @@ def test_a_damaged_file_of_points_is_refused(tmp_path: Path, fault: str):
         del body["brows"][str(CURRENT_REVISION)]
     if fault != "gone":
         path.write_text("no" if fault == "text" else json.dumps(body))
-    with pytest.raises(HeadAssetsDoNotMatch, match="landmark_choice"):
+    with pytest.raises(HeadAssetsDoNotMatch, match="choose_landmarks68"):
         read_landmarks_68(path, CURRENT_REVISION)

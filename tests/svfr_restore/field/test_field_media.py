@@ -320,7 +320,7 @@ def test_a_mask_that_marks_nothing_is_refused_before_the_model_runs(kind: str, t
     if kind == "green":
         assert job_samples.run(replace(spec, mask_channel="G")).counts["pixels_changed"] > 0
         with pytest.raises(MaskCannotBeRead, match="B, G, R"):
-            job_samples.run(replace(spec, mask_channel="matte"))
+            job_samples.run(replace(spec, mask_channel="matte", existing="overwrite"))
 
 
 def test_names_too_long_for_the_disk_are_found_before_anything_is_computed(tmp_path: Path) -> None:

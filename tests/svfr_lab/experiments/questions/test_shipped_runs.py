@@ -20,15 +20,6 @@ def clips(tmp_path_factory, renderer):
     return folder
 
 
-@pytest.fixture(scope="module")
-def long_clips(tmp_path_factory, renderer):
-    folder = tmp_path_factory.mktemp("lab") / "long"
-    render_dataset(
-        folder, RenderSettings(clips=2, first_seed=950, size_px=96, frames=50, bank_seed=2, bank=9)
-    )
-    return folder
-
-
 def run(name, out, data):
     asked = ["lab", name, "--budget", "1", "--threads", "1", "--out", str(out), "--data", str(data)]
     return CliRunner().invoke(app, asked)
@@ -49,51 +40,8 @@ def test_filling_holes_first_is_compared_at_equal_steps_of_both_kinds(tmp_path, 
     assert read_result(tmp_path, "inpaint-pretraining")[1] == rows
 
 
-def test_jitter_is_told_beside_detail(tmp_path, long_clips, monkeypatch):
-    monkeypatch.delenv("SVFR_DLIB_FACES", raising=False)
-    done = run("srr-jitter", tmp_path, long_clips)
-    assert done.exit_code == ExitCode.OK, done.stderr
-    record, rows, page = read_result(tmp_path, "srr-jitter")
-    assert record["summary"]["clips_measured"] == 2
-    assert record["summary"]["frames_per_clip"] == 50
-    means = {(row["method"], row["measure"]): float(row["mean"]) for row in rows}
-    assert means["truth", "true detail, share"] == 1.0
-    assert means["truth", "flow error, px"] == 0.0
-    denoised = means["denoised, mean over time", "warping error, codes of 255"]
-    assert denoised < means["input (bicubic)", "warping error, codes of 255"]
-    clean = means["one step, clean reference", "true detail, share"]
-    assert clean > means["denoised, mean over time", "true detail, share"]
-    assert "Identity was not measured" in page
-    assert "carry no conclusion" in page
-
-
 def test_clips_that_are_too_short_for_jitter_are_refused(tmp_path, clips):
     done = run("srr-jitter", tmp_path, clips)
     assert done.exit_code != ExitCode.OK
     assert "8 frames" in done.stderr
     assert not (tmp_path / "srr-jitter.md").exists()
-
-
-def test_drift_is_told_by_the_minute_and_a_short_run_says_so(tmp_path, long_clips):
-    done = run("drift", tmp_path, long_clips)
-    assert done.exit_code == ExitCode.OK, done.stderr
-    record, rows, page = read_result(tmp_path, "drift")
-    assert record["summary"]["frames_restored"] >= 150
-    assert {row["of"] for row in rows} >= {"minute 1", "change per minute"}
-    assert "nothing is known beyond" in page
-
-
-def test_costs_are_ratios_within_one_run(tmp_path, clips):
-    done = run("cost", tmp_path, clips)
-    assert done.exit_code == ExitCode.OK, done.stderr
-    record, rows, _ = read_result(tmp_path, "cost")
-    assert record["summary"]["repeats"] >= 3
-    found = {(row["task"], row["method"], row["measure"]): row for row in rows}
-    own = found["bfr", "denoised, mean over time", "ratio to denoised, mean over time"]
-    assert float(own["mean"]) == 1.0
-    one, both = (
-        float(found["bfr", f"mini, {way}", "processor ms per frame"]["mean"])
-        for way in ("one step", "both passes")
-    )
-    assert both > one
-    assert int(found["bfr", "mini, one step", "weights"]["mean"]) > 1_000_000

@@ -78,3 +78,24 @@ def test_costs_are_ratios_within_one_run(tmp_path, clips):
     )
     assert both > one
     assert int(found["bfr", "mini, one step", "weights"]["mean"]) > 1_000_000
+
+
+def test_every_damage_is_tried_under_every_task_vector(tmp_path, clips):
+    done = run("task-vectors", tmp_path, clips)
+    assert done.exit_code == ExitCode.OK, done.stderr
+    record, rows, _ = read_result(tmp_path, "task-vectors")
+    assert record["own_clips"] is True
+    assert len(rows) == 3 * 7 * 7
+    own = [row for row in rows if row["damage"] == row["vector"] and row["measure"] == "shift_codes"]
+    assert len(own) == 7
+    assert all(float(row["mean"]) == 0.0 for row in own)
+
+
+def test_both_tasks_at_once_are_compared_with_one_after_the_other(tmp_path, clips):
+    done = run("task-interference", tmp_path, clips)
+    assert done.exit_code == ExitCode.OK, done.stderr
+    _, rows, _ = read_result(tmp_path, "task-interference")
+    psnr = {row["method"]: float(row["mean"]) for row in rows if row["measure"] == "PSNR, dB"}
+    assert {"both at once", "bfr, then colorize", "colorize, then bfr"} < set(psnr)
+    assert psnr["both at once"] > psnr["input"]
+    assert psnr["bfr, then colorize"] > psnr["bfr alone"]

@@ -74,24 +74,3 @@ def test_a_run_that_was_killed_goes_on_and_counts_the_time_before(tmp_path, clip
     assert "begun 2 times" in page
     assert set(record["summary"]["mean_ratio"]) == {"before training", "without ULR", "ULR 0.01", "ULR 1.0"}
     assert all(float(row["mean"]) > 0.0 for row in rows if row["measure"] == "ratio")
-
-
-def test_every_damage_is_tried_under_every_task_vector(tmp_path, clips):
-    done = CliRunner().invoke(app, words("task-vectors", tmp_path, "--data", str(clips)))
-    assert done.exit_code == ExitCode.OK, done.stderr
-    record, rows, _ = read_result(tmp_path, "task-vectors")
-    assert record["own_clips"] is True
-    assert len(rows) == 3 * 7 * 7
-    own = [row for row in rows if row["damage"] == row["vector"] and row["measure"] == "shift_codes"]
-    assert len(own) == 7
-    assert all(float(row["mean"]) == 0.0 for row in own)
-
-
-def test_both_tasks_at_once_are_compared_with_one_after_the_other(tmp_path, clips):
-    done = CliRunner().invoke(app, words("task-interference", tmp_path, "--data", str(clips)))
-    assert done.exit_code == ExitCode.OK, done.stderr
-    _, rows, _ = read_result(tmp_path, "task-interference")
-    psnr = {row["method"]: float(row["mean"]) for row in rows if row["measure"] == "PSNR, dB"}
-    assert {"both at once", "bfr, then colorize", "colorize, then bfr"} < set(psnr)
-    assert psnr["both at once"] > psnr["input"]
-    assert psnr["bfr, then colorize"] > psnr["bfr alone"]

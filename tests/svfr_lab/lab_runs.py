@@ -7,6 +7,10 @@ import json
 from pathlib import Path
 from typing import Any
 
+from typer.testing import CliRunner, Result
+
+from svfr_cli.main import app
+
 MOST_PNG_BYTES = 150_000
 _PNG_START = b"\x89PNG\r\n\x1a\n"
 
@@ -31,3 +35,9 @@ def read_result(out: Path, name: str) -> tuple[dict[str, Any], list[dict[str, st
     assert f"svfr lab {name} " in page
     assert "n = " in page
     return record, rows, page
+
+
+def run(name: str, out: Path, data: Path) -> Result:
+    """Run an experiment on a folder of clips by the command line, for a minute on one core."""
+    asked = ["lab", name, "--budget", "1", "--threads", "1", "--out", str(out), "--data", str(data)]
+    return CliRunner().invoke(app, asked)

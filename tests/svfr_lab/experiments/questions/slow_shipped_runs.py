@@ -6,21 +6,10 @@ pytest tests/svfr_lab/experiments/questions/slow_shipped_runs.py
 from __future__ import annotations
 
 import pytest
-from lab_runs import read_result
-from typer.testing import CliRunner
+from lab_runs import read_result, run
 
 from svfr_cli.exit_codes import ExitCode
-from svfr_cli.main import app
 from svfr_lab.heads.dataset import RenderSettings, render_dataset
-
-
-@pytest.fixture(scope="module")
-def clips(tmp_path_factory, renderer):
-    folder = tmp_path_factory.mktemp("lab") / "clips"
-    render_dataset(
-        folder, RenderSettings(clips=24, first_seed=900, size_px=96, frames=8, bank_seed=2, bank=9)
-    )
-    return folder
 
 
 @pytest.fixture(scope="module")
@@ -30,11 +19,6 @@ def long_clips(tmp_path_factory, renderer):
         folder, RenderSettings(clips=2, first_seed=950, size_px=96, frames=50, bank_seed=2, bank=9)
     )
     return folder
-
-
-def run(name, out, data):
-    asked = ["lab", name, "--budget", "1", "--threads", "1", "--out", str(out), "--data", str(data)]
-    return CliRunner().invoke(app, asked)
 
 
 def test_jitter_is_told_beside_detail(tmp_path, long_clips, monkeypatch):

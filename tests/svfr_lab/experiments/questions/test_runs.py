@@ -9,22 +9,11 @@ import sys
 import time
 from pathlib import Path
 
-import pytest
 from lab_runs import read_result
 from typer.testing import CliRunner
 
 from svfr_cli.exit_codes import ExitCode
 from svfr_cli.main import app
-from svfr_lab.heads.dataset import RenderSettings, render_dataset
-
-
-@pytest.fixture(scope="module")
-def clips(tmp_path_factory, renderer):
-    folder = tmp_path_factory.mktemp("lab") / "clips"
-    render_dataset(
-        folder, RenderSettings(clips=24, first_seed=900, size_px=96, frames=8, bank_seed=2, bank=9)
-    )
-    return folder
 
 
 def words(name: str, out: Path, *more: str) -> list[str]:

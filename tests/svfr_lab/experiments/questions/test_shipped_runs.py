@@ -2,27 +2,9 @@
 
 from __future__ import annotations
 
-import pytest
-from lab_runs import read_result
-from typer.testing import CliRunner
+from lab_runs import read_result, run
 
 from svfr_cli.exit_codes import ExitCode
-from svfr_cli.main import app
-from svfr_lab.heads.dataset import RenderSettings, render_dataset
-
-
-@pytest.fixture(scope="module")
-def clips(tmp_path_factory, renderer):
-    folder = tmp_path_factory.mktemp("lab") / "clips"
-    render_dataset(
-        folder, RenderSettings(clips=24, first_seed=900, size_px=96, frames=8, bank_seed=2, bank=9)
-    )
-    return folder
-
-
-def run(name, out, data):
-    asked = ["lab", name, "--budget", "1", "--threads", "1", "--out", str(out), "--data", str(data)]
-    return CliRunner().invoke(app, asked)
 
 
 def test_filling_holes_first_is_compared_at_equal_steps_of_both_kinds(tmp_path, clips):

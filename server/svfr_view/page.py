@@ -58,8 +58,7 @@ def write_page(
     Frames are read one after the other and only their proxies are kept. Raises what reading a plate raises,
     and PictureCannotBeWritten.
     """
-    first = pictures.read(pictures.frames[0])
-    height, width = first.matte.shape
+    height, width = pictures.result.display.shape
     aspect = pictures.result.pixel_aspect
     size = ProxySize.of(width, height, aspect, len(pictures.frames))
     fps = pictures.result.fps or (pictures.plate.fps if pictures.plate else None) or Fraction(24)

@@ -14,6 +14,7 @@ from .options import AsJson, ColourSpace, Frames, Ocio
 
 if TYPE_CHECKING:
     from svfr_client.client import Client
+    from svfr_client.protocol.messages import JobStatus
     from svfr_view.page import FrameWarning
 
 
@@ -85,15 +86,14 @@ def _of_job(job: str, plate: str | None) -> tuple[str, str, Sequence[FrameWarnin
 
     with Client(name="svfr view") as client:
         state = client.status(job)
-        return state.output, plate or state.plate, _warnings(client, job)
+        return state.output, plate or state.plate, _warnings(client, state)
 
 
-def _warnings(client: Client, job: str) -> Sequence[FrameWarning]:
+def _warnings(client: Client, state: JobStatus) -> Sequence[FrameWarning]:
     from svfr_view.page import FrameWarning
 
-    state = client.status(job)
     found = []
-    for event in client.follow(job):
+    for event in client.follow(state.job):
         if event.kind == "warning":
             found.append(FrameWarning(event.body.get("frame"), str(event.body.get("message", ""))))
         if event.seq >= state.last_seq:

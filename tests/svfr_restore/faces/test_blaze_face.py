@@ -1,6 +1,7 @@
 """BlazeFace's tiles cover the picture, its boxes are HOG's, and it finds what HOG does not."""
 
 from itertools import pairwise
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -13,7 +14,7 @@ from svfr_restore.faces.blaze_face import CLOSE_TILE_PX, TILE_PX, BlazeFace, _cu
 from svfr_restore.faces.box import FaceBox
 from svfr_restore.faces.detector import FaceDetector, is_same_face, united
 from svfr_restore.faces.hog import HogDetector
-from svfr_restore.faces.model_files import DETECTOR, installed_file
+from svfr_restore.faces.model_files import DETECTOR
 
 PORTRAIT = data.astronaut()
 FACE = np.array([222.0, 125.0])
@@ -60,17 +61,14 @@ def test_a_small_box_inside_a_large_one_is_the_same_face_and_a_neighbour_is_not(
     assert not is_same_face(large, FaceBox(200, 0, 100, 100))
 
 
-needs_file = pytest.mark.skipif(installed_file(DETECTOR) is None, reason="run svfr install faces")
+needs_file = pytest.mark.usefixtures("face_models")
 
 
-@pytest.fixture(scope="module")
-def blaze() -> BlazeFace:
-    file = installed_file(DETECTOR)
-    assert file is not None
-    return BlazeFace(file)
+@pytest.fixture
+def blaze(face_models: Path) -> BlazeFace:
+    return BlazeFace(face_models / DETECTOR)
 
 
-@needs_file
 def test_its_box_is_where_hog_would_draw_it(blaze: BlazeFace) -> None:
     (hogs,) = HogDetector().detect(PORTRAIT)
     (ours,) = blaze.look(PORTRAIT, 1.0)

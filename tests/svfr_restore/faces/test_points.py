@@ -9,7 +9,7 @@ from skimage import data
 
 from svfr_restore.faces.face_mesh import _around, five_of
 from svfr_restore.faces.landmarks import FivePointFinder
-from svfr_restore.faces.model_files import FOLDER_VARIABLE, MESH, installed_file
+from svfr_restore.faces.model_files import FOLDER_VARIABLE
 from svfr_restore.faces.points import FacePointFinder
 
 # The product's crop of the portrait: 1.8 times the face.
@@ -17,7 +17,7 @@ CROP = np.ascontiguousarray(data.astronaut()[48:206, 144:302])
 # By eye: eyes, nose tip, mouth corners in pixels of the crop.
 POINTS = np.array([[59.3, 53.0], [103.0, 55.0], [79.5, 80.5], [61.5, 92.5], [99.5, 93.5]])
 
-needs_file = pytest.mark.skipif(installed_file(MESH) is None, reason="run svfr install faces")
+needs_file = pytest.mark.usefixtures("face_models")
 
 
 def turned(degrees: float) -> tuple[np.ndarray, np.ndarray]:

@@ -1,0 +1,43 @@
+"""What every test stands on: no face models but those that it asks for."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from platformdirs import user_cache_path
+
+from svfr_restore.faces import model_files
+
+INSTALL_SECONDS = 300
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_face_models(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Let nobody's own face models decide a result, in this process and in those that it starts."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(model_files.FOLDER_VARIABLE, str(tmp_path_factory.getbasetemp() / "no-face-models"))
+        yield
+
+
+@pytest.fixture(scope="session")
+def face_models_folder() -> Path:
+    """Return a folder with MediaPipe's files; ``svfr install faces`` fetches them on first use (4 MB)."""
+    folder = user_cache_path("svfr") / "face-models"
+    if not all((folder / name).is_file() for name in model_files.SHA256):
+        command = [sys.executable, "-m", "svfr_cli.main", "install", "faces"]
+        environment = dict(os.environ, **{model_files.FOLDER_VARIABLE: str(folder)})
+        done = subprocess.run(
+            command, env=environment, capture_output=True, text=True, timeout=INSTALL_SECONDS
+        )
+        assert done.returncode == 0, f"svfr install faces failed:\n{done.stdout}\n{done.stderr}"
+    return folder
+
+
+@pytest.fixture
+def face_models(face_models_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Work with MediaPipe's face finders, as after ``svfr install faces``."""
+    monkeypatch.setenv(model_files.FOLDER_VARIABLE, str(face_models_folder))
+    return face_models_folder

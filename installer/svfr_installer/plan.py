@@ -1,11 +1,12 @@
 """What an installation will do, as a value: files to write and to remove. Carried out it is idempotent."""
 
 import json
-import os
-import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+
+from svfr_client.errors import FileCannotBeWritten
+from svfr_client.files import whole_file
 
 from .errors import CannotChangeFile, FolderIsNotOurs
 
@@ -63,9 +64,10 @@ class Plan:
                     change.path.unlink()
                 else:
                     _write(change.path, change.content)
-            except OSError as problem:
+            except (OSError, FileCannotBeWritten) as problem:
+                cause = problem.__cause__ if isinstance(problem, FileCannotBeWritten) else problem
                 raise CannotChangeFile(
-                    f"The file could not be changed: {problem.strerror or problem}.",
+                    f"The file could not be changed: {getattr(cause, 'strerror', None) or cause}.",
                     path=change.path,
                     remedy="Close the host application and check that you may write there.",
                 ) from problem
@@ -131,12 +133,9 @@ def _noted(folder: Path) -> set[str]:
 
 def _write(path: Path, content: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=path.name + ".", dir=path.parent)
-    with os.fdopen(handle, "wb") as file:
-        file.write(content)
-    temporary = Path(name)
-    temporary.chmod(path.stat().st_mode & 0o777 if path.exists() else 0o644)
-    temporary.replace(path)
+    with whole_file(path, durable=False) as scratch:
+        scratch.write_bytes(content)
+        scratch.chmod(path.stat().st_mode & 0o777 if path.exists() else 0o644)
 
 
 def _remove_empty_folders(folder: Path) -> None:

@@ -11,7 +11,6 @@ import re
 import socket
 import stat
 import sys
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Dict, Mapping, Optional
@@ -19,6 +18,7 @@ from typing import Any, Dict, Mapping, Optional
 import zmq
 
 from .errors import BadConnectionFile, FolderIsNotPrivate, NoServer, SvfrError
+from .files import write_whole
 from .records import Record, from_plain, to_plain
 
 CONNECTION_FILE = "connection.json"
@@ -168,17 +168,5 @@ def read_private(path: Path) -> str:
 
 
 def write_private(path: Path, text: str) -> None:
-    """Write ``text`` so that the file is never readable by others and never half there.
-
-    ``tempfile.mkstemp`` opens with mode 0600, so there is no moment at which the umask decides.
-    """
-    handle, name = tempfile.mkstemp(prefix=path.name + ".", dir=str(path.parent))
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(name, str(path))  # noqa: PTH105 - one atomic call, both names at hand
-    except BaseException:
-        Path(name).unlink()
-        raise
+    """Write ``text`` so that the file is never readable by others and never half there."""
+    write_whole(path, text, private=True)

@@ -188,6 +188,12 @@ class BadConnectionFile(SvfrError):
     code = "BAD_CONNECTION_FILE"
 
 
+class FileCannotBeWritten(SvfrError):
+    """Writing a file failed; no part of it is left behind, and an older file is as it was."""
+
+    code = "WRITE_FAILED"
+
+
 class UsedInAnotherThread(SvfrError):
     """A client is used outside the thread that made it; ZeroMQ sockets belong to one thread."""
 

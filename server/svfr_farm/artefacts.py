@@ -20,13 +20,12 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from svfr_client.errors import SvfrError
+from svfr_client.files import whole_file, write_whole
 from svfr_client.records import Record, from_plain, to_plain
 from svfr_farm.errors import ArtefactDiffers, ArtefactIsMissing
-from svfr_farm.ledger import write_text
 from svfr_farm.plan import PlanFile
 from svfr_farm.segments import Piece
 from svfr_restore.crops.crop_track import CropTrack
-from svfr_restore.media.atomic import whole_file
 
 FORMAT = 1
 REFERENCE_FILE = "reference.json"
@@ -71,7 +70,7 @@ def write_track_reference(file: PlanFile, number: int, reference: TrackReference
 
 def write_reference(file: PlanFile, reference: ShotReference) -> None:
     """Write the shot's reference file: from now on segments may begin."""
-    write_text(file.folder / REFERENCE_FILE, json.dumps(to_plain(reference), indent=1) + "\n")
+    write_whole(file.folder / REFERENCE_FILE, json.dumps(to_plain(reference), indent=1) + "\n")
 
 
 def read_reference(file: PlanFile) -> ShotReference:

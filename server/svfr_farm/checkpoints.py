@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import re
 import shutil
 from pathlib import Path
@@ -11,6 +10,9 @@ from pathlib import Path
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
+
+from svfr_client.errors import FileCannotBeWritten
+from svfr_client.files import whole_file
 
 _STEP = re.compile(r"(.*/step)(\d+)\Z")
 _VALUE = "value"
@@ -39,11 +41,10 @@ class TaskCheckpoints:
         if step is None:
             return
         path = self._path(name)
-        with contextlib.suppress(OSError, SafetensorError):
+        with contextlib.suppress(OSError, FileCannotBeWritten, SafetensorError):
             path.parent.mkdir(parents=True, exist_ok=True)
-            scratch = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-            save_file({_VALUE: value.detach().cpu().contiguous()}, scratch)
-            scratch.replace(path)
+            with whole_file(path, durable=False) as scratch:
+                save_file({_VALUE: value.detach().cpu().contiguous()}, scratch)
             before = int(step[2]) - 1
             self._path(f"{step[1]}{before:0{len(step[2])}d}").unlink(missing_ok=True)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import OpenImageIO as oiio  # noqa: N813
 
 from svfr_client.errors import SvfrError
-from svfr_farm.ledger import write_text
+from svfr_client.files import write_whole
 from svfr_farm.plan import PlanFile
 from svfr_restore.plan.job_plan import JobPlan
 
@@ -18,7 +18,7 @@ _JOB_HASH = "svfr/job_hash"
 
 def note_origin(file: PlanFile, origin: str) -> None:
     """Note what the frames that follow are made of, before the first of them is written."""
-    write_text(file.folder / _ORIGIN_FILE, origin + "\n")
+    write_whole(file.folder / _ORIGIN_FILE, origin + "\n")
 
 
 def frames_there(file: PlanFile, plan: JobPlan, origin: str) -> frozenset[int]:

@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from svfr_client.errors import SvfrError
+from svfr_client.files import write_whole
 from svfr_client.records import Record, from_plain, to_plain
 from svfr_farm.errors import LedgerIsBad, SubmissionIsBusy
 from svfr_farm.plan import PLAN_FILE, PlanFile, PlannedShot, ShotPlan, plan_text, read_plan
-from svfr_restore.media.atomic import whole_file
 
 FORMAT = 1
 LEDGER_FILE = "submission.json"
@@ -140,23 +140,17 @@ class Submission:
     def hand_over(self, entry: LedgerShot, handover: Handover) -> None:
         """Note what an engine is given of a shot."""
         text = json.dumps(to_plain(handover), indent=1) + "\n"
-        write_text(self.folder / entry.folder / HANDOVER_FILE, text)
+        write_whole(self.folder / entry.folder / HANDOVER_FILE, text)
 
     def _write_plan(self, plan: ShotPlan, entry: LedgerShot) -> None:
         path = self.folder / entry.folder / PLAN_FILE
         if not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
-            write_text(path, plan_text(plan))
+            write_whole(path, plan_text(plan))
 
     def _write(self, shot_list: str, entries: dict[str, LedgerShot]) -> None:
         ledger = _Ledger(format=FORMAT, shot_list=shot_list, shots=tuple(entries.values()))
-        write_text(self.path, json.dumps(to_plain(ledger), indent=1) + "\n")
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a text file whole or not at all."""
-    with whole_file(path) as scratch:
-        scratch.write_text(text, encoding="utf-8")
+        write_whole(self.path, json.dumps(to_plain(ledger), indent=1) + "\n")
 
 
 def _lock(handle: int, folder: Path) -> None:

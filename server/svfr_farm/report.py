@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from svfr_client.files import write_whole
 from svfr_client.frames import FrameRange
 from svfr_client.records import to_plain
-from svfr_farm.ledger import Submission, write_text
+from svfr_farm.ledger import Submission
 from svfr_farm.plan import PlanFile
 from svfr_farm.task_state import TaskState, read_state
 from svfr_farm.tasks import RESULT_FILE
@@ -134,9 +135,9 @@ def write_report(submission: Submission) -> tuple[list[ShotReport], Path]:
     shots = report_shots(submission)
     totals = {state: sum(shot.state == state for shot in shots) for state in sorted({s.state for s in shots})}
     body = {"format": FORMAT, "totals": totals, "shots": [to_plain(shot) for shot in shots]}
-    write_text(submission.folder / REPORT_FILE, json.dumps(body, indent=1, allow_nan=False) + "\n")
+    write_whole(submission.folder / REPORT_FILE, json.dumps(body, indent=1, allow_nan=False) + "\n")
     page = submission.folder / PAGE_FILE
-    write_text(page, page_of(submission.folder.name, totals, shots))
+    write_whole(page, page_of(submission.folder.name, totals, shots))
     return shots, page
 
 

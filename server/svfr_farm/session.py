@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from svfr_client.errors import SvfrError, error_from_dict
+from svfr_client.files import write_whole
 from svfr_client.path_map import PathRule
 from svfr_client.records import to_plain
 from svfr_farm.errors import SessionIsGone, TaskFailed
@@ -54,10 +55,7 @@ class _Session:
     def serve(self) -> None:
         """Serve until stopped, idle for too long, or without a connection file."""
         body = {"port": self._listener.address[1], "key": self._key.hex(), "pid": os.getpid()}
-        handle = os.open(self._path.with_suffix(".new"), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            json.dump(body, file)
-        self._path.with_suffix(".new").replace(self._path)
+        write_whole(self._path, json.dumps(body), private=True, durable=False)
         threading.Thread(target=self._accept, daemon=True).start()
         while self._path.exists() and (self._busy or time.monotonic() - self._last < self._idle_s):
             time.sleep(_LOOK_S)

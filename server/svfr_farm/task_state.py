@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from svfr_client.errors import SvfrError
+from svfr_client.files import write_whole
 from svfr_client.records import Record, from_plain, to_plain
 from svfr_farm.plan import PlanFile
 from svfr_restore.reports import Report
@@ -137,9 +138,8 @@ class TaskRecorder:
         self._written = time.monotonic()
         seconds = {stage: round(value, 3) for stage, value in self._seconds.items()}
         self._state = replace(self._state, heard=time.time(), seconds=seconds, warnings=tuple(self._warnings))
-        scratch = self._path.with_name(f".{self._path.stem}.{os.getpid()}.tmp")
-        scratch.write_text(json.dumps(to_plain(self._state), indent=1) + "\n", encoding="utf-8")
-        scratch.replace(self._path)  # whole, but not synced: it is written again within seconds
+        text = json.dumps(to_plain(self._state), indent=1) + "\n"
+        write_whole(self._path, text, durable=False)  # it is written again within seconds
 
 
 def this_host() -> str:

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from svfr_client.errors import SvfrError
+from svfr_client.files import write_whole
 from svfr_client.path_map import PathRule
 from svfr_client.records import to_plain
 from svfr_farm.errors import PlanIsBad, TaskFailed
-from svfr_farm.ledger import write_text
 from svfr_farm.plan import PlanFile
 from svfr_farm.task_state import Step, TaskRecorder
 from svfr_restore.reports import CancelCheck, JobContext, Report
@@ -90,7 +90,7 @@ def run_task(
 
 def _write_result(file: PlanFile, found: Assembled, recorder: TaskRecorder) -> None:
     body = {"plan_sha256": file.sha256, **to_plain(found), "warnings": list(recorder.warnings)}
-    write_text(file.folder / RESULT_FILE, json.dumps(body, indent=1) + "\n")
+    write_whole(file.folder / RESULT_FILE, json.dumps(body, indent=1) + "\n")
 
 
 def read_rules(path: Path | None) -> tuple[PathRule, ...]:

@@ -144,12 +144,6 @@ class RestoredPixelsAreNotFinite(SvfrError):
     code = "RESTORED_NOT_FINITE"
 
 
-class PictureCannotBeWritten(SvfrError):
-    """Writing a picture or preview failed; no partial file is left behind."""
-
-    code = "WRITE_FAILED"
-
-
 # --- faces, crops and mattes ----------------------------------------------------------------------------
 
 

@@ -15,9 +15,9 @@ from typing import Any
 
 import numpy as np
 
+from svfr_client.files import write_whole
 from svfr_ocio.view import DisplayView
 from svfr_restore.crops.crop_track import CropTrack
-from svfr_restore.media.atomic import whole_file
 from svfr_view.figures import Figures
 from svfr_view.pictures import FramePair, Pictures
 from svfr_view.proxy import ProxySize, reduced, write_movie
@@ -56,7 +56,7 @@ def write_page(
     """Write the page and return its size in bytes; the file appears whole or not at all.
 
     Frames are read one after the other and only their proxies are kept. Raises what reading a plate raises,
-    and PictureCannotBeWritten.
+    and FileCannotBeWritten.
     """
     height, width = pictures.result.display.shape
     aspect = pictures.result.pixel_aspect
@@ -76,8 +76,7 @@ def write_page(
             "plate_height": height,
         }
     text = _filled(facts.title, body)
-    with whole_file(path) as scratch:
-        scratch.write_text(text, encoding="utf-8")
+    write_whole(path, text)
     return len(text.encode())
 
 

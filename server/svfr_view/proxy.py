@@ -56,7 +56,7 @@ def reduced(pair: FramePair, size: ProxySize) -> FramePair:
 
 
 def write_movie(path: Path, pairs: Iterable[FramePair], shaper: Shaper, fps: Fraction, frames: int) -> None:
-    """Write the movie of reduced ``pairs``; raises PictureCannotBeWritten."""
+    """Write the movie of reduced ``pairs``; raises FileCannotBeWritten."""
     bits_a_second = int(MOVIE_BYTES * 8 / max(frames, 1) * float(fps))
     options = {
         "crf": "18",

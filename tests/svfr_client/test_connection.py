@@ -19,7 +19,7 @@ from svfr_client.connection import (
     service_folder,
     write_private,
 )
-from svfr_client.errors import BadConnectionFile, FolderIsNotPrivate, NoServer
+from svfr_client.errors import BadConnectionFile, FileCannotBeWritten, FolderIsNotPrivate, NoServer
 
 KEYS = KeyPair.new()
 CONNECTION = Connection("tcp://127.0.0.1:5555", KEYS.public, KeyPair.new(), "b" * 32, 12, "ws1")
@@ -46,7 +46,7 @@ def test_no_half_written_file_is_left_behind(tmp_path: Path) -> None:
     target = tmp_path / "taken"
     target.mkdir()
     (target / "inside").touch()
-    with pytest.raises(OSError):
+    with pytest.raises(FileCannotBeWritten):
         write_private(target, "text")
     assert [path.name for path in tmp_path.iterdir()] == ["taken"]
 

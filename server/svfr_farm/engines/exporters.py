@@ -10,8 +10,8 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
+from svfr_client.files import write_whole
 from svfr_farm.engines.commands import STEPS, task_command
-from svfr_farm.ledger import write_text
 from svfr_farm.plan import PlanFile
 
 UNTRIED = "Generated and compared with known text, but never run against the engine itself."
@@ -128,5 +128,5 @@ def export(engine: str, file: PlanFile, program: Sequence[str]) -> Path:
     else:
         files = flamenco_files(file, program)
     for name, text in files.items():
-        write_text(folder / name, text)
+        write_whole(folder / name, text)
     return folder

@@ -15,9 +15,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from svfr_client.files import write_whole
 from svfr_farm.engines.commands import Wanted
 from svfr_farm.errors import EngineIsMissing, TaskFailed
-from svfr_farm.ledger import write_text
 from svfr_farm.plan import PlanFile
 
 SPECIFICATION = "jobtemplate-2023-09"
@@ -116,7 +116,7 @@ def write_bundle(file: PlanFile, program: Sequence[str], limit_s: int = 24 * 360
         ("parameter_values", {"parameterValues": parameters}),
         ("asset_references", references),
     ):
-        write_text(folder / f"{name}.json", json.dumps(body, indent=1) + "\n")
+        write_whole(folder / f"{name}.json", json.dumps(body, indent=1) + "\n")
     return folder
 
 

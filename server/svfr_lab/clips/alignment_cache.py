@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
+from svfr_client.files import whole_file
 from svfr_client.sequences import PathPattern, is_sequence
 from svfr_lab.clips.alignment import Alignment
 from svfr_lab.clips.entries import ClipEntry
@@ -23,7 +24,6 @@ from svfr_lab.clips.list_file import plate_pattern
 from svfr_restore.crops.crop_track import CropTrack
 from svfr_restore.errors import CropTrackFileIsBad
 from svfr_restore.faces.landmarks import PACKAGED_WEIGHTS
-from svfr_restore.media.atomic import whole_file
 
 # Counts up when alignments of an earlier version must not be used any more.
 _VERSION = 1
@@ -85,7 +85,7 @@ class AlignmentCache:
         return found if whole else None
 
     def keep(self, key: str, found: Alignment | NoFace) -> None:
-        """Write what was found; raises PictureCannotBeWritten when the disk will not have it."""
+        """Write what was found; raises FileCannotBeWritten when the disk will not have it."""
         path = self._path(key)
         path.parent.mkdir(parents=True, exist_ok=True)
         arrays = {"has_face": np.array(isinstance(found, Alignment))}

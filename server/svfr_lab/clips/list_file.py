@@ -24,12 +24,12 @@ from pathlib import Path
 from typing import Any
 
 from svfr_client.errors import SvfrError, raise_problems
+from svfr_client.files import write_whole
 from svfr_client.frames import FrameRange
 from svfr_client.sequences import has_frame_field
 from svfr_lab.clips.entries import REGION_NUMBERS, SPLITS, ClipEntry, Region, RegionKind
 from svfr_lab.clips.errors import ClipListInvalid
 from svfr_lab.clips.object_reader import ObjectReader
-from svfr_restore.media.atomic import whole_file
 from svfr_restore.media.movie_plate import MOVIE_SUFFIXES
 from svfr_restore.media.still_plate import STILL_SUFFIXES
 
@@ -105,8 +105,7 @@ def write_clip_list(
         header["landmarks68"] = str(landmarks68.absolute())
     rows = [header, *(_to_json(entry) for entry in entries)]
     text = "".join(json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n" for row in rows)
-    with whole_file(path) as scratch:
-        scratch.write_text(text, encoding="utf-8")
+    write_whole(path, text)
 
 
 def plate_pattern(path: Path) -> Path:

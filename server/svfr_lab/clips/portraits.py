@@ -18,9 +18,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from svfr_client.files import write_whole
 from svfr_lab.clips.errors import PortraitListInvalid
 from svfr_restore.faces.hog import HogDetector
-from svfr_restore.media.atomic import whole_file
 
 FORMAT, VERSION = "svfr-portraits", 1
 HELD_BACK_OF = 7
@@ -122,8 +122,7 @@ def write_portrait_list(path: Path, portraits: PortraitList, sources: Iterable[M
         "sources": list(sources),
     }
     lines = [json.dumps(head)] + [json.dumps(asdict(portrait)) for portrait in portraits.portraits]
-    with whole_file(path) as partial:
-        partial.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    write_whole(path, "\n".join(lines) + "\n")
 
 
 def is_portrait_list(path: Path) -> bool:

@@ -9,9 +9,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Sheet
 
 from svfr_client.errors import SvfrError
+from svfr_client.files import whole_file
 from svfr_lab.evaluate.report import HIGHER_IS_BETTER, Report, Summary
 from svfr_lab.metrics.errors import ReportCannotBeWritten
-from svfr_restore.media.atomic import whole_file
 
 _PANEL_INCHES = (9.0, 1.9)
 _DPI = 100

@@ -14,8 +14,8 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from svfr_client.errors import SvfrError
+from svfr_client.files import write_whole
 from svfr_lab.metrics.errors import ReportCannotBeWritten
-from svfr_restore.media.atomic import whole_file
 
 FORMAT = 1
 DIGITS = 6
@@ -170,7 +170,6 @@ def write_json(report: Report, path: Path) -> None:
     """Write the report whole or not at all; raises ReportCannotBeWritten."""
     text = json.dumps(report.to_json(), indent=1, allow_nan=False) + "\n"
     try:
-        with whole_file(path) as scratch:
-            scratch.write_text(text, encoding="utf-8")
+        write_whole(path, text)
     except SvfrError as error:
         raise ReportCannotBeWritten(error.message, path=path, remedy=error.remedy) from error

@@ -13,13 +13,13 @@ from pathlib import Path
 import torch
 from platformdirs import user_cache_path
 
+from svfr_client.files import write_whole
 from svfr_lab.experiments.kit.bench import Bench, Voice
 from svfr_lab.experiments.kit.clock import BudgetClock
 from svfr_lab.experiments.kit.errors import ExperimentBegunOtherwise
 from svfr_lab.experiments.kit.experiment import Experiment
 from svfr_lab.experiments.kit.results import Circumstances, ResultFiles, write_results
 from svfr_lab.metrics.libraries import require_libraries
-from svfr_restore.media.atomic import whole_file
 
 
 @dataclass(frozen=True)
@@ -68,8 +68,7 @@ def _begin_or_go_on(folder: Path, request: LabRequest) -> None:
     asked = {"seed": request.seed, "budget_s": request.budget_s, "data": data}
     path = folder / "request.json"
     if not path.exists():
-        with whole_file(path) as scratch:
-            scratch.write_text(json.dumps(asked) + "\n", encoding="utf-8")
+        write_whole(path, json.dumps(asked) + "\n")
         return
     begun = json.loads(path.read_text(encoding="utf-8"))
     if begun != asked:

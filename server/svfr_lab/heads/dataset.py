@@ -27,6 +27,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from svfr_client.files import whole_file, write_whole
 from svfr_lab.errors import ArgumentOutOfRange, RenderedFolderIsUnusable
 from svfr_lab.heads.assets import HEAD_ASSETS_PATH
 from svfr_lab.heads.backgrounds import background_bank
@@ -122,7 +123,7 @@ def render_dataset(folder: Path, settings: RenderSettings) -> None:
             if ready % _CLIPS_PER_REPORT == 0 or ready == settings.clips:
                 for array in arrays:
                     array.flush()
-                _write_atomically(folder / "done", f"{ready}\n")
+                write_whole(folder / "done", f"{ready}\n")
                 rate = (ready - first_missing) * settings.pictures / (time.monotonic() - started)
                 print(f"{ready}/{settings.clips} clips, {rate:.1f} frames/s", flush=True)
         renderer.close()
@@ -161,9 +162,8 @@ def add_landmarks68(folder: Path) -> None:
                 path=folder,
                 remedy="Render the clips again to have their 68 landmarks.",
             )
-    scratch = target.with_name("landmarks68.part.npy")
-    np.save(scratch, landmarks68_px)
-    scratch.replace(target)
+    with whole_file(target) as scratch:
+        np.save(scratch, landmarks68_px)
 
 
 def open_rendered_folder(folder: Path) -> RenderedFolder:
@@ -214,7 +214,7 @@ def _begin_or_resume(folder: Path, settings: RenderSettings) -> int:
     np.lib.format.open_memmap(folder / "clips.npy", "w+", np.uint8, (n, f, s, s, 3)).flush()
     for name, count in (("landmarks", 5), ("landmarks68", LANDMARK_COUNT)):
         np.lib.format.open_memmap(folder / f"{name}.npy", "w+", np.float32, (n, f, count, 2)).flush()
-    _write_atomically(folder / "done", "0\n")
+    write_whole(folder / "done", "0\n")
     _write_record(folder, settings, {})
     return 0
 
@@ -226,14 +226,7 @@ def _write_record(folder: Path, settings: RenderSettings, digests: dict[str, str
         "head_assets_sha256": file_sha256(HEAD_ASSETS_PATH),
         "versions": versions | {"python": platform.python_version()},
     }
-    _write_atomically(folder / "dataset.json", json.dumps(record | digests, indent=2) + "\n")
-
-
-def _write_atomically(path: Path, text: str) -> None:
-    """A reader sees the old text or the new one, never half of it."""
-    scratch = path.with_name(path.name + ".part")
-    scratch.write_text(text)
-    scratch.replace(path)
+    write_whole(folder / "dataset.json", json.dumps(record | digests, indent=2) + "\n")
 
 
 def main() -> None:

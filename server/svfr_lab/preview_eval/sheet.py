@@ -31,7 +31,7 @@ class Row:
 
 
 def write_real_sheet(path: Path, rows: Sequence[Row]) -> None:
-    """Write a PNG of middle frames, windows of one case side by side. Raises PictureCannotBeWritten."""
+    """Write a PNG of middle frames, windows of one case side by side. Raises FileCannotBeWritten."""
     lines = [
         [cell for row in rows for cell in _cells(row)] for _, rows in groupby(rows, lambda row: row.case)
     ]

@@ -14,9 +14,9 @@ import numpy as np
 
 from svfr.models.folder import SPEC_FILE, read_spec
 from svfr.models.spec import DiffusionSpec
+from svfr_client.files import write_whole
 from svfr_lab.errors import ArgumentOutOfRange
 from svfr_lab.metrics.statistics import Estimate
-from svfr_restore.media.atomic import whole_file
 
 _OF_SINGLE_CLIPS = frozenset({"per_clip", "per_clip_db"})
 
@@ -88,8 +88,7 @@ def record_in_model(folder: Path, measured: Mapping[str, Any]) -> None:
     tasks = {task: _without_clips(table) for task, table in measured["tasks"].items()}
     body = spec.to_json()
     body["training"]["measured"] = {**measured, "tasks": tasks}
-    with whole_file(folder / SPEC_FILE) as scratch:
-        scratch.write_text(json.dumps(body, indent=1) + "\n", encoding="utf-8")
+    write_whole(folder / SPEC_FILE, json.dumps(body, indent=1) + "\n")
 
 
 def _without_clips(figures: Any) -> Any:

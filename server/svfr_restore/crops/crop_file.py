@@ -16,6 +16,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from svfr_client.files import write_whole
 from svfr_restore.crops.crop_track import CropTrack, tracks_faults
 from svfr_restore.errors import CropTrackFileIsBad
 from svfr_restore.media.regular_file import require_regular
@@ -55,9 +56,7 @@ def tracks_from_json(body: Any) -> list[CropTrack]:
 def write_tracks(path: Path, tracks: Sequence[CropTrack]) -> None:
     """Write the file, one series a line so that it can be compared and edited."""
     text = json.dumps(tracks_to_json(tracks), indent=1, allow_nan=False)
-    part = path.with_name(path.name + ".part")
-    part.write_text(text + "\n", encoding="utf-8")
-    part.replace(path)
+    write_whole(path, text + "\n")
 
 
 def read_tracks(path: Path) -> list[CropTrack]:

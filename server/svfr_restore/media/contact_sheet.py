@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from svfr.eight_bit import eight_bit
-from svfr_restore.errors import PictureCannotBeWritten
-from svfr_restore.media.atomic import whole_file
+from svfr_client.errors import FileCannotBeWritten
+from svfr_client.files import write_whole
 
 Float32 = NDArray[np.float32]
 Bytes = NDArray[np.uint8]
@@ -36,7 +36,7 @@ def write_contact_sheet(path: Path, rows: Sequence[Sequence[Cell]], cell_width_p
     """Write a PNG with one line of cells per row, each picture scaled to ``cell_width_px`` wide.
 
     Labels are as tall as 6 % of the cell's width, at least 14 px, shrunk only to fit it. Raises
-    PictureCannotBeWritten; ValueError when there is no cell at all.
+    FileCannotBeWritten; ValueError when there is no cell at all.
     """
     if not any(rows):
         raise ValueError("a contact sheet needs at least one picture")
@@ -45,9 +45,8 @@ def write_contact_sheet(path: Path, rows: Sequence[Sequence[Cell]], cell_width_p
     sheet = np.concatenate([_padded(line, line.shape[0], width) for line in lines])
     done, png = cv2.imencode(".png", sheet[..., ::-1])
     if not done:
-        raise PictureCannotBeWritten("The contact sheet cannot be encoded as PNG.", path=path)
-    with whole_file(path) as scratch:
-        scratch.write_bytes(png.tobytes())
+        raise FileCannotBeWritten("The contact sheet cannot be encoded as PNG.", path=path)
+    write_whole(path, png.tobytes())
 
 
 def _line(cells: Sequence[Bytes]) -> Bytes:

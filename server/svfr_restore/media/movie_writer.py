@@ -19,8 +19,8 @@ from av.video.reformatter import ColorRange, Colorspace, Interpolation
 from numpy.typing import NDArray
 
 from svfr.eight_bit import eight_bit
-from svfr_restore.errors import PictureCannotBeWritten
-from svfr_restore.media.atomic import whole_file
+from svfr_client.errors import FileCannotBeWritten
+from svfr_client.files import whole_file
 
 Float32 = NDArray[np.float32]
 
@@ -55,7 +55,7 @@ class MovieWriter:
     def write(self, codes: Float32) -> None:
         """Append one picture (h, w, 3) of code values; values outside 0..1 are clipped.
 
-        Raises PictureCannotBeWritten when encoding fails, ValueError for a picture of another shape.
+        Raises FileCannotBeWritten when encoding fails, ValueError for a picture of another shape.
         """
         if codes.ndim != 3 or codes.shape[2] != 3 or self._shape not in (None, codes.shape[:2]):
             raise ValueError(f"a picture is {codes.shape}, the movie's are {self._shape}")
@@ -116,11 +116,11 @@ class MovieWriter:
         with contextlib.suppress(av.error.FFmpegError):
             if self._container is not None:
                 self._container.close()
-        with contextlib.suppress(PictureCannotBeWritten):
+        with contextlib.suppress(FileCannotBeWritten):
             self._file.__exit__(type(error), error, error.__traceback__)
 
-    def _failed(self, error: Exception) -> PictureCannotBeWritten:
-        return PictureCannotBeWritten(
+    def _failed(self, error: Exception) -> FileCannotBeWritten:
+        return FileCannotBeWritten(
             f"The movie cannot be written: {error}.",
             path=self._path,
             remedy="Check the folder and free space.",

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from svfr_client.errors import BadPathPattern, SvfrError, raise_problems
+from svfr_client.files import remove_leftovers
 from svfr_client.sequences import FRAME_FIELD, PathPattern, has_frame_field
 from svfr_client.vocabulary import ExistingPolicy
 from svfr_restore.errors import (
@@ -27,7 +28,6 @@ from svfr_restore.errors import (
     OutputExists,
     OutputIsNotWritable,
 )
-from svfr_restore.media.atomic import remove_leftovers
 from svfr_restore.media.plate_base import Plate
 
 _VERSION = re.compile(r"(?<![A-Za-z0-9])([vV])(\d+)(?![A-Za-z0-9])")

@@ -2,6 +2,7 @@
 
 import os
 
+from svfr_client.errors import FileCannotBeWritten
 from svfr_client.protocol.messages import Nothing
 from svfr_client.protocol.transfers import AskPieces, Assemble, Assembled, MissingPieces
 from svfr_client.records import Record
@@ -21,6 +22,6 @@ def answer_transfer(
             transfers.put(request.piece, request.data)
             return Nothing()
         folder = transfers.assemble(client, request.set, request.name, request.pieces)
-    except OSError as problem:
+    except (OSError, FileCannotBeWritten) as problem:
         raise storage_error(problem) from problem
     return Assembled(f"{folder}{os.sep}", f"{transfers.results(client)}{os.sep}")

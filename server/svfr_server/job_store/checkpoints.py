@@ -16,11 +16,12 @@ import os
 import re
 import shutil
 import stat
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from svfr_client.errors import FileCannotBeWritten
+from svfr_client.files import whole_file, write_whole
 from svfr_server.errors import CheckpointNameRefused
 from svfr_server.job_store.disk_errors import storage_error
 
@@ -87,9 +88,10 @@ class CheckpointStore:
         path = self._path(name, ".safetensors")
         kept = value.detach().cpu().contiguous()
         try:
-            with _replacing(path) as temporary:
-                save_file({_VALUE: kept}, temporary, metadata={"sha256": _digest(kept)})
-        except (OSError, SafetensorError) as problem:
+            _make_folder(path)
+            with whole_file(path, private=True, durable=False) as scratch:
+                save_file({_VALUE: kept}, scratch, metadata={"sha256": _digest(kept)})
+        except (OSError, FileCannotBeWritten, SafetensorError) as problem:
             _log.warning("the checkpoint %s is not kept: %s", name, problem)
             return
         step = _STEP.match(name)
@@ -110,10 +112,11 @@ class CheckpointStore:
 
     def save_note(self, name: str, value: Any) -> None:
         """Keep a JSON value as ``name``; raises DiskIsFull or StorageFailed if that is not possible."""
+        path = self._path(name, ".json")
         try:
-            with _replacing(self._path(name, ".json")) as temporary:
-                Path(temporary).write_text(json.dumps(value), encoding="utf-8")
-        except OSError as problem:
+            _make_folder(path)
+            write_whole(path, json.dumps(value), private=True, durable=False)
+        except (OSError, FileCannotBeWritten) as problem:
             raise storage_error(problem) from problem
 
     def clear(self) -> None:
@@ -124,23 +127,8 @@ class CheckpointStore:
         return self._folder / (_checked(name) + ending)
 
 
-class _replacing:  # noqa: N801 - reads as a verb in a with statement
-    """Give a temporary name beside ``path`` and put it in its place if the block succeeds."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-
-    def __enter__(self) -> str:
-        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        handle, self._temporary = tempfile.mkstemp(prefix=self._path.name + ".", dir=self._path.parent)
-        os.close(handle)
-        return self._temporary
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if kind is None:
-            Path(self._temporary).replace(self._path)
-        else:
-            Path(self._temporary).unlink(missing_ok=True)
+def _make_folder(path: Path) -> None:
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
 
 
 def _is_plain_file(path: Path) -> bool:

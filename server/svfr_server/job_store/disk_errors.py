@@ -3,7 +3,7 @@
 import errno
 import os
 
-from svfr_client.errors import SvfrError
+from svfr_client.errors import FileCannotBeWritten, SvfrError
 from svfr_server.errors import DiskIsFull, StorageFailed
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -24,9 +24,16 @@ def disk_is_full(problem: BaseException) -> SvfrError | None:
     return None
 
 
-def storage_error(problem: OSError) -> SvfrError:
+def storage_error(problem: OSError | FileCannotBeWritten) -> SvfrError:
     """Return the error for a failure of the file system that the pipeline did not foresee."""
-    path, why = problem.filename, problem.strerror or str(problem)
+    if isinstance(problem, FileCannotBeWritten):
+        cause, path = problem.__cause__, problem.path
+        if not isinstance(cause, OSError):
+            return problem
+        problem = cause
+    else:
+        path = problem.filename
+    why = problem.strerror or str(problem)
     if problem.errno in _FULL:
         return DiskIsFull(f"A file cannot be written: {why}.", path=path, remedy=f"Free space. {_AGAIN}")
     if problem.errno in _READ_ONLY:

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from svfr_client.errors import SvfrError
+from svfr_client.files import whole_file
 from svfr_client.protocol.transfers import PIECE_BYTES
 from svfr_server.errors import PathForbidden, PieceIsDamaged, PieceIsMissing, TransfersAreFull
 from svfr_server.roots import is_inside, real_path
@@ -140,11 +141,10 @@ def _touch(path: Path) -> bool:
 
 def _write(path: Path, parts: "Sequence[bytes] | Iterator[bytes]") -> None:
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    temporary = path.with_name(path.name + ".part")
-    with temporary.open("wb") as file:
+    # not synced: a client whose piece is lost sends it again
+    with whole_file(path, durable=False) as scratch, scratch.open("wb") as file:
         for part in parts:
             file.write(part)
-    temporary.replace(path)
 
 
 def _children(folder: Path, depth: int) -> Iterator[Path]:

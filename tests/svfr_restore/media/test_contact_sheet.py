@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from svfr_restore.errors import PictureCannotBeWritten
+from svfr_client.errors import FileCannotBeWritten
 from svfr_restore.media.contact_sheet import Cell, write_contact_sheet
 
 
@@ -57,5 +57,5 @@ def test_nan_and_overbright_values_can_be_shown(tmp_path: Path) -> None:
 def test_a_sheet_of_nothing_and_a_missing_folder_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="at least one picture"):
         write_contact_sheet(tmp_path / "sheet.png", [[]])
-    with pytest.raises(PictureCannotBeWritten):
+    with pytest.raises(FileCannotBeWritten):
         write_contact_sheet(tmp_path / "nowhere" / "sheet.png", [[Cell(flat((0, 0, 0)), "")]])

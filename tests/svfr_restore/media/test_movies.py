@@ -10,7 +10,8 @@ import numpy as np
 import OpenImageIO as oiio
 import pytest
 
-from svfr_restore.errors import FrameIsMissing, FrameSizeDiffers, MovieCannotBeRead, PictureCannotBeWritten
+from svfr_client.errors import FileCannotBeWritten
+from svfr_restore.errors import FrameIsMissing, FrameSizeDiffers, MovieCannotBeRead
 from svfr_restore.media.exr.writer import write_restored
 from svfr_restore.media.movie_frame import MovieTags, frame_rgb
 from svfr_restore.media.movie_writer import MovieWriter
@@ -386,7 +387,7 @@ def test_a_preview_whose_block_fails_leaves_no_file_and_the_blocks_error(
 def test_a_preview_of_nothing_or_in_a_missing_folder_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="at least one picture"), MovieWriter(tmp_path / "preview.mp4"):
         pass
-    with pytest.raises(PictureCannotBeWritten), MovieWriter(tmp_path / "nowhere" / "preview.mp4") as movie:
+    with pytest.raises(FileCannotBeWritten), MovieWriter(tmp_path / "nowhere" / "preview.mp4") as movie:
         for _ in range(40):
             movie.write(np.zeros((16, 16, 3), np.float32))
     assert list(tmp_path.iterdir()) == []

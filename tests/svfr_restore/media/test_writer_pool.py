@@ -5,13 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from svfr_restore.errors import PictureCannotBeWritten
-from svfr_restore.media.atomic import whole_file
+from svfr_client.errors import FileCannotBeWritten
 from svfr_restore.media.writer_pool import WriterPool
 
 
 def fail() -> None:
-    raise PictureCannotBeWritten("the disk is full")
+    raise FileCannotBeWritten("the disk is full")
 
 
 def test_leaving_the_block_waits_for_every_write(tmp_path: Path) -> None:
@@ -29,13 +28,13 @@ def test_the_first_error_comes_out_at_the_end_and_later_jobs_are_dropped() -> No
     pool.submit(fail)
     pool.submit(lambda: done.append(1))
     go_on.set()
-    with pytest.raises(PictureCannotBeWritten, match="disk is full"):
+    with pytest.raises(FileCannotBeWritten, match="disk is full"):
         pool.close()
     assert done == []
 
 
 def test_the_error_comes_out_of_the_next_submit_too() -> None:
-    with pytest.raises(PictureCannotBeWritten), WriterPool(threads=1, waiting=1) as pool:
+    with pytest.raises(FileCannotBeWritten), WriterPool(threads=1, waiting=1) as pool:
         for _ in range(100):
             pool.submit(fail)
     assert not any(thread.name.startswith("svfr-writer") for thread in threading.enumerate())
@@ -81,29 +80,3 @@ def test_a_closed_pool_takes_nothing_more() -> None:
         pool.submit(fail)
     with pytest.raises(ValueError, match="at least one"):
         WriterPool(threads=0)
-
-
-def test_a_file_appears_whole_or_not_at_all(tmp_path: Path) -> None:
-    target = tmp_path / "file.exr"
-    target.write_text("old")
-    with pytest.raises(KeyError), whole_file(target) as scratch:
-        scratch.write_text("half of the n")
-        raise KeyError
-    assert target.read_text() == "old"
-    with whole_file(target) as scratch:
-        scratch.write_text("new")
-        assert target.read_text() == "old" and scratch.suffix == ".exr"
-    assert target.read_text() == "new"
-    assert [path.name for path in tmp_path.iterdir()] == ["file.exr"]
-
-
-def test_a_file_that_fails_its_check_does_not_appear(tmp_path: Path) -> None:
-    def refuse(path: Path) -> None:
-        raise PictureCannotBeWritten("it cannot be read again")
-
-    with (
-        pytest.raises(PictureCannotBeWritten, match="read again"),
-        whole_file(tmp_path / "a", refuse) as scratch,
-    ):
-        scratch.write_text("x")
-    assert list(tmp_path.iterdir()) == []

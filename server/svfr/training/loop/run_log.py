@@ -10,6 +10,8 @@ from typing import Any
 
 import torch
 
+from svfr_client.files import write_whole
+
 
 class RunLog:
     """Collects what steps return and writes lines to ``path`` (None: nowhere).
@@ -27,7 +29,7 @@ class RunLog:
         if self._path is not None and self._path.exists():
             lines = self._path.read_text(encoding="utf-8").splitlines()
             kept = [line for line in lines if _is_before(line, self._first_step)]
-            self._path.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
+            write_whole(self._path, "".join(f"{line}\n" for line in kept))
         return self
 
     def __exit__(

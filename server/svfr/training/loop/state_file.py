@@ -13,6 +13,7 @@ from torch import nn
 from svfr.errors import CheckpointUnreadable
 from svfr.models.tensor_files import compare_shapes, expected_shapes
 from svfr_client.errors import raise_problems
+from svfr_client.files import remove_leftovers, whole_file
 
 # torch.load's ways of saying that a file is no checkpoint.
 _LOAD_ERRORS = (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError, OSError, TypeError)
@@ -20,10 +21,13 @@ _REMEDY = "Give a state that the trainer has written whole."
 
 
 def write_state(path: Path, state: Mapping[str, Any]) -> None:
-    """Write the state beside the old one and swap them, so that a crash leaves one that works."""
-    fresh = path.with_suffix(".new")
-    torch.save(dict(state), fresh)
-    fresh.replace(path)
+    """Write the state beside the old one and swap them, so that a crash leaves one that works.
+
+    What a run that was killed left half written is removed. Raises FileCannotBeWritten.
+    """
+    remove_leftovers([path])
+    with whole_file(path) as fresh:
+        torch.save(dict(state), fresh)
 
 
 def read_state(path: Path, needed: Iterable[str]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from svfr_restore.media.atomic import whole_file
+from svfr_client.files import write_whole
 
 _SECONDS_BETWEEN_NOTES = 1.0
 
@@ -33,8 +33,7 @@ class BudgetClock:
         spent = self._before_s + time.monotonic() - self._started
         if spent - self._noted_s >= _SECONDS_BETWEEN_NOTES:
             self._noted_s = spent
-            with whole_file(self._path) as scratch:
-                scratch.write_text(json.dumps({"spent_s": spent, "starts": self.starts}), encoding="utf-8")
+            write_whole(self._path, json.dumps({"spent_s": spent, "starts": self.starts}))
         return spent
 
     def remaining_s(self) -> float:

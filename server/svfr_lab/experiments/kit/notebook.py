@@ -6,6 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from svfr_client.files import write_whole
+
 
 class Notebook:
     """The rows of a file of JSON lines; a line that a killed run did not finish is taken out of it."""
@@ -15,7 +17,7 @@ class Notebook:
         lines = path.read_text(encoding="utf-8").splitlines(keepends=True) if path.exists() else []
         whole = [line for line in lines if line.endswith("\n")]
         if whole != lines:
-            path.write_text("".join(whole), encoding="utf-8")
+            write_whole(path, "".join(whole))
         self.rows: list[Any] = [json.loads(line) for line in whole]
 
     def add(self, row: Any) -> None:

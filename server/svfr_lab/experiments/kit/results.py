@@ -17,9 +17,9 @@ import torch
 from matplotlib.figure import Figure
 from PIL import Image
 
+from svfr_client.files import whole_file, write_whole
 from svfr_lab.experiments.kit.experiment import Cell, Experiment, Findings, PaperClaim
 from svfr_lab.experiments.kit.measurements import markdown
-from svfr_restore.media.atomic import whole_file
 
 FORMAT = 1
 _FIGURE_INCHES = (8.0, 4.5)
@@ -71,10 +71,8 @@ def write_results(
     _write_figure(files.figure, findings)
     _write_table(files.table, findings)
     record = _record(experiment, findings, circumstances)
-    with whole_file(files.record) as scratch:
-        scratch.write_text(json.dumps(record, indent=1, allow_nan=False) + "\n", encoding="utf-8")
-    with whole_file(files.paragraph) as scratch:
-        scratch.write_text(_page(experiment, findings, circumstances), encoding="utf-8")
+    write_whole(files.record, json.dumps(record, indent=1, allow_nan=False) + "\n")
+    write_whole(files.paragraph, _page(experiment, findings, circumstances))
     return files
 
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
+from svfr_client.files import write_whole
 from svfr_lab.clips.degraded_clips import RenderedClips
 from svfr_lab.experiments.kit.arms import next_goal
 from svfr_lab.experiments.kit.bench import Bench
@@ -35,7 +36,6 @@ from svfr_lab.experiments.kit.notebook import Notebook
 from svfr_lab.experiments.kit.recipe import CROP_PX, FRAMES, from_seeds, seeds_for
 from svfr_lab.heads.dataset import open_rendered_folder
 from svfr_lab.metrics.psnr_ssim import psnr_db
-from svfr_restore.media.atomic import whole_file
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -164,8 +164,7 @@ def _pretrain(
     if plan.exists():
         return runs, int(json.loads(plan.read_text(encoding="utf-8"))["pretraining_steps"])
     steps = _in_turns(bench, runs, bench.share(_PRETRAIN_UNTIL))
-    with whole_file(plan) as scratch:
-        scratch.write_text(json.dumps({"pretraining_steps": steps}), encoding="utf-8")
+    write_whole(plan, json.dumps({"pretraining_steps": steps}))
     return runs, steps
 
 

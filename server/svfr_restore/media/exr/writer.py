@@ -21,8 +21,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from svfr_client.files import whole_file
 from svfr_restore.errors import OutputEqualsPlate, RestoredPixelsAreNotFinite
-from svfr_restore.media.atomic import whole_file
 from svfr_restore.media.exr.container import Chunk, ChunkReader, ExrFileWriter, ExrHeader, read_header
 from svfr_restore.media.exr.header import FLOAT, HALF, PartHeader, as_multipart
 from svfr_restore.media.exr.layers import (
@@ -74,7 +74,7 @@ def write_restored(
     characters (old readers know no more); those of an earlier pass are replaced, as are its layers.
     ``interop_id`` names the colour space of a new EXR made from a still or movie; an EXR plate keeps what
     it says itself. The file appears whole or not at all. Raises OutputEqualsPlate,
-    RestoredPixelsAreNotFinite, PictureCannotBeWritten, and the plate's own errors when it cannot be read
+    RestoredPixelsAreNotFinite, FileCannotBeWritten, and the plate's own errors when it cannot be read
     again; ValueError for arrays of another shape and wrong provenance names.
     """
     _check_arguments(plate_frame, out_path, rgb, changed, provenance or {})

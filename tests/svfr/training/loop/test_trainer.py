@@ -11,6 +11,7 @@ from tiny_training import CONFIG, NoisyGradients, shortened
 from svfr.training.batches import ClipBatch
 from svfr.training.loop.trainer import Trainer, has_fast_bfloat16, measure_codec
 from svfr.training.recipe.config import Phase
+from svfr_client.files import whole_file
 
 
 def assert_equal(first: Any, second: Any, where: str = "state") -> None:
@@ -86,11 +87,13 @@ def test_a_half_written_state_does_not_harm_the_one_before(tmp_path: Path) -> No
     trainer = Trainer(CONFIG, NoisyGradients(), tmp_path)
     trainer.train_step()
     trainer.save()
-    (tmp_path / "state.new").write_bytes(b"half of a")
+    block = whole_file(trainer.state_path)
+    half_written = block.__enter__()
+    half_written.write_bytes(b"half of a")
     again = Trainer(CONFIG, NoisyGradients(), tmp_path)
     assert again.step == 1
     again.save()
-    assert not (tmp_path / "state.new").exists()
+    assert not half_written.exists()
 
 
 def test_a_resumed_run_keeps_its_codec_whatever_clips_it_is_given(tmp_path: Path) -> None:

@@ -22,10 +22,10 @@ from exr_samples import (
     write_plate,
 )
 
+from svfr_client.errors import FileCannotBeWritten
 from svfr_restore.errors import (
     FrameCannotBeRead,
     OutputEqualsPlate,
-    PictureCannotBeWritten,
     RestoredPixelsAreNotFinite,
 )
 from svfr_restore.media.exr.layers import Layers
@@ -377,7 +377,7 @@ def test_a_failed_write_leaves_the_old_file_and_no_scratch(tmp_path: Path) -> No
 
 def test_a_missing_output_folder_is_a_named_error(tmp_path: Path) -> None:
     frame = read_single(write_plate(tmp_path / "plate.exr", picture(70, 100)))
-    with pytest.raises(PictureCannotBeWritten) as caught:
+    with pytest.raises(FileCannotBeWritten) as caught:
         write_restored(frame, tmp_path / "nowhere" / "out.exr", *with_patch(frame))
     assert caught.value.path == str(tmp_path / "nowhere" / "out.exr")
     assert caught.value.remedy

@@ -1,0 +1,97 @@
+"""Files that appear whole or not at all: the one place of the house that writes beside a file and renames.
+
+A scratch file is made beside the target, filled, synced and renamed over it. A reader sees the old file or
+the new one, never half of either, and a failure leaves nothing behind. Text is UTF-8 with "\\n" everywhere.
+"""
+
+import contextlib
+import hashlib
+import os
+import re
+import secrets
+from pathlib import Path
+from typing import Callable, Collection, Iterator, Optional, Union
+
+from .errors import FileCannotBeWritten
+
+# A fixed length, so that a name that fits the disk always has a scratch file that does: the first eight
+# digits tell whose it is, the others one writer from another.
+_SCRATCH_NAME = re.compile(r"\.svfr-(?P<owner>[0-9a-f]{8})-[0-9a-f]{8}\.tmp(?:\.[^.]+)?")
+_REMEDY = "Check the folder's permissions and the free space on its disk."
+
+
+@contextlib.contextmanager
+def whole_file(
+    path: Path,
+    check: Optional[Callable[[Path], None]] = None,
+    *,
+    private: bool = False,
+    durable: bool = True,
+) -> Iterator[Path]:
+    """Yield a new, empty scratch file beside ``path``; when the block ends well it takes that place.
+
+    ``check`` may read what was written and refuse it by raising. ``private`` gives the file mode 0600 from
+    the moment it exists, whatever the umask. ``durable`` syncs file and folder, so that the file is there
+    after the power failed too; leave it out for what is written every few seconds or can be made again. The
+    scratch file has the ending of ``path``, for libraries that go by it.
+
+    When the block or ``check`` fails, nothing of it stays and an older file at ``path`` is untouched. Raises
+    :class:`FileCannotBeWritten` for every failure of the file system, with the OSError as its cause.
+    """
+    scratch = path.with_name(f".svfr-{_owner(path.name)}-{secrets.token_hex(4)}.tmp{path.suffix}")
+    try:
+        # O_EXCL: a link that somebody put there under this name is not followed.
+        os.close(os.open(str(scratch), os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600 if private else 0o666))
+        yield scratch
+        if check:
+            check(scratch)
+        if durable:
+            with scratch.open("rb+") as file:
+                os.fsync(file.fileno())
+        scratch.replace(path)
+        if durable:
+            _sync_folder(path.parent)
+    except OSError as error:
+        reason = error.strerror or "the system gives no reason"
+        raise FileCannotBeWritten(
+            f"The file cannot be written: {reason}.", path=path, remedy=_REMEDY
+        ) from error
+    finally:
+        with contextlib.suppress(OSError):  # the error that went before says what is wrong with the disk
+            scratch.unlink(missing_ok=True)
+
+
+def write_whole(
+    path: Path, content: Union[bytes, str], *, private: bool = False, durable: bool = True
+) -> None:
+    """Write a file whole or not at all; ``private``, ``durable`` and errors as in :func:`whole_file`."""
+    data = content.encode("utf-8") if isinstance(content, str) else content
+    with whole_file(path, private=private, durable=durable) as scratch:
+        scratch.write_bytes(data)
+
+
+def remove_leftovers(paths: Collection[Path]) -> None:
+    """Delete the scratch files that killed processes left beside ``paths``.
+
+    Only for whoever is about to write them: a scratch file that somebody else writes just now goes too.
+    """
+    for folder in {path.parent for path in paths}:
+        owners = {_owner(path.name) for path in paths if path.parent == folder}
+        for entry in folder.iterdir():
+            found = _SCRATCH_NAME.fullmatch(entry.name)
+            if found and found["owner"] in owners:
+                entry.unlink(missing_ok=True)
+
+
+def _owner(name: str) -> str:
+    return hashlib.sha256(os.fsencode(name)).hexdigest()[:8]
+
+
+def _sync_folder(folder: Path) -> None:
+    if os.name != "posix":  # Windows has no handle on a folder to sync
+        return
+    handle = os.open(str(folder), os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,66 @@
+"""What the house does in one place only: whole files, and starting a program on behalf of a host."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+FLOORS = ("plugin", "server", "ocio", "installer", "ofx_bridge")
+WRITER = "plugin/svfr_client/files.py"
+# Folders that appear whole: made under a draft name and renamed; whole_file is for files.
+RENAMES_FOLDERS = {
+    "server/svfr/models/new_folder.py",
+    "server/svfr_lab/experiments/kit/clip_folder.py",
+}
+KEEPS_A_LOG = {"plugin/svfr_blender/server_process.py"}  # for a process to write to, while it runs
+
+
+def sources(*floors: str) -> Iterator[tuple[str, str]]:
+    for floor in floors:
+        for path in sorted((ROOT / floor).rglob("*.py")):
+            yield path.relative_to(ROOT).as_posix(), path.read_text(encoding="utf-8")
+
+
+def own_writing(source: str) -> list[int]:
+    """Lines that rename a file into its place, or make a scratch file by name.
+
+    ``text.replace(old, new)`` and ``dataclasses.replace(value, field=...)`` have other arguments.
+    """
+    found = []
+    for node in ast.walk(ast.parse(source)):
+        if not isinstance(node, ast.Call):
+            continue
+        name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+        owner = node.func.value if isinstance(node.func, ast.Attribute) else None
+        of_os = isinstance(owner, ast.Name) and owner.id == "os"
+        renames = name in {"replace", "rename"} and len(node.args) == 1 and not node.keywords
+        if renames or (of_os and name in {"replace", "rename", "renames"}):
+            found.append(node.lineno)
+        if name in {"mkstemp", "NamedTemporaryFile"}:
+            found.append(node.lineno)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("source", "lines"),
+    [
+        ("scratch.replace(path)", [1]),
+        ("import os\nos.replace(a, b)", [2]),
+        ("tempfile.mkstemp(dir=folder)", [1]),
+        ("NamedTemporaryFile()", [1]),
+        ("(folder / name).rename(kept)", [1]),
+        ("text.replace('a', 'b')", []),
+        ("replace(spec, frames='1')", []),
+        ("table.rename(columns={})", []),
+    ],
+)
+def test_a_writer_of_its_own_is_found(source: str, lines: list[int]) -> None:
+    assert own_writing(source) == lines
+
+
+def test_files_are_written_whole_in_one_place() -> None:
+    found = {name for name, text in sources(*FLOORS) if own_writing(text)}
+    assert found - RENAMES_FOLDERS - KEEPS_A_LOG == {WRITER}
+    assert found >= RENAMES_FOLDERS | KEEPS_A_LOG, "an exception that is none any more"

@@ -165,7 +165,7 @@ def measure(lengths: list[int], model: str | None, size: tuple[int, int], all_ta
             arguments += ["--size", f"{size[1]}x{size[0]}", *(["--all-tasks"] if all_tasks else [])]
             began = time.monotonic()
             done = subprocess.run(
-                [sys.executable, "-m", "benchmarks.media.stream", *arguments],
+                [sys.executable, __file__, *arguments],  # by its path: it runs from any folder
                 check=True,
                 stdout=subprocess.PIPE,
                 text=True,

@@ -17,6 +17,7 @@ from typing import Any
 
 from .compat import curve_collections, end_frame, first_frame, strips_of
 from .errors import SourceIsGone
+from .image_elements import append_elements
 from .sources import Source
 from .svfr_client.sequences import frame_number_in_name
 
@@ -88,8 +89,7 @@ def insert_result(scene: Any, strip: Any, layout: Layout, directory: str, channe
     result = strips_of(owner).new_image(
         f"{strip.name} SVFR", first_file, channel, layout.start, fit_method="ORIGINAL"
     )
-    for name in layout.names[1:]:
-        result.elements.append(name)
+    append_elements(result, layout.names[1:])
     result.directory = directory
     result.select = False  # what the user has selected meanwhile stays what is selected
     _copy_look(strip, result)
@@ -109,8 +109,7 @@ def update_result(result: Any, strip: Any, layout: Layout, directory: str, keeps
         result.elements.pop(len(result.elements) - 1)
     for element, name in zip(result.elements, layout.names, strict=False):
         element.filename = name
-    for name in layout.names[len(result.elements) :]:
-        result.elements.append(name)
+    append_elements(result, layout.names[len(result.elements) :])
     result.colorspace_settings.name = strip.colorspace_settings.name
     if not keeps_range:
         first, end = first_frame(strip), end_frame(strip)

@@ -81,10 +81,13 @@ def blender_python(version: str) -> Path:
 
 
 def _newer_python() -> str | None:
-    """Return a Python 3.13 that runs, or None."""
-    found = shutil.which("python3.13")
-    works = found is not None and subprocess.run([found, "-c", ""], capture_output=True).returncode == 0
-    return found if works else None
+    """Return a Python 3.13 that runs, or None; pyenv's shims start only the versions chosen in a folder."""
+    root = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
+    candidates = [shutil.which("python3.13"), *map(str, root.glob("versions/3.13.*/bin/python3.13"))]
+    for found in filter(None, candidates):
+        if subprocess.run([found, "-c", ""], capture_output=True).returncode == 0:
+            return found
+    return None
 
 
 def _has(python: Path, version: str) -> bool:

@@ -64,8 +64,7 @@ def use_scene(scene):
 
 def add_images(owner, files, channel, start):
     strip = strips(owner).new_image("plate", files[0], channel, start, fit_method="ORIGINAL")
-    for file in files[1:]:
-        strip.elements.append(Path(file).name)
+    module("image_elements").append_elements(strip, [Path(file).name for file in files[1:]])
     return strip
 
 

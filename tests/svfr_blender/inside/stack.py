@@ -76,6 +76,7 @@ def main(case):
         "message": records[-1].message,
         "driven": any(result.name in name for name in names),
         "strips": len(all_strips(scene)),
+        "sizes": sorted({(e.orig_width, e.orig_height) for e in result.elements}),
     }
 
 

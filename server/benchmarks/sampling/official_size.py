@@ -37,7 +37,7 @@ def official_size_ratio(windows_pass1: int, windows_pass2: int) -> float:
     """Return published operations over ours, for the UNet of both passes."""
     with torch.device("meta"):
         # the mixers' factors are made on the CPU whatever the default device is
-        unet = build_unet(UNET).to("meta").requires_grad_(False)
+        unet = torch.nn.Module.to(build_unet(UNET), "meta").requires_grad_(False)
         fast, sample = FastUNet(unet), torch.empty(FRAMES, 12, LATENT_PX, LATENT_PX)
         tokens, tasks = torch.empty(1, TOKENS, 1024), torch.empty(1, 3)
         projected = fast.project_tokens(tokens)

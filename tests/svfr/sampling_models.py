@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
+from official_files import UNET
 
 from svfr.diffusion.objectives import Objective
 from svfr.errors import Cancelled
@@ -25,17 +26,12 @@ TOKEN_CHANNELS = 16
 def unet_config(**changes: Any) -> dict[str, Any]:
     """A two-level UNet of the published block types; 64 channels, so that GroupNorm keeps the embeddings."""
     return {
+        **UNET,
         "sample_size": 4,
-        "in_channels": 12,
-        "out_channels": 4,
-        "down_block_types": ["CrossAttnDownBlockSpatioTemporal", "DownBlockSpatioTemporal"],
-        "up_block_types": ["UpBlockSpatioTemporal", "CrossAttnUpBlockSpatioTemporal"],
         "block_out_channels": [64, 64],
         "addition_time_embed_dim": 8,
         "projection_class_embeddings_input_dim": 24,
-        "layers_per_block": 1,
         "cross_attention_dim": TOKEN_CHANNELS,
-        "num_attention_heads": [2, 2],
         "num_frames": 8,
         **changes,
     }

@@ -8,16 +8,9 @@ from pathlib import Path
 
 import numpy as np
 import OpenImageIO as oiio
-import torch
 
-from svfr.diffusion.objectives import Objective
-from svfr.models.folder import write_folder
-from svfr.models.networks import CONV_IDENTITY_FILE, UNET_FILE
-from svfr.models.spec import ConvIdentitySpec, DiffusionSpec, Preset, ScheduleSpec
-from svfr.nets.conv_identity import ConvIdentity
-from svfr.nets.linear_patch import LinearPatchSpec
-from svfr.nets.unet import build_unet
-from svfr.training.nets.preview_unet import preview_unet_config
+from benchmarks.random_model import Layout, write_random_model
+from svfr.models.spec import Preset
 from svfr_farm.ledger import Submission
 from svfr_farm.plan import PlanFile
 from svfr_farm.planning import PlanSettings, plan_shots
@@ -43,31 +36,8 @@ def write_plate(folder: Path, count: int) -> str:
 
 def write_model(folder: Path, steps: int = 2) -> str:
     """Write a model folder with random weights that denoises in ``steps`` steps; return its path."""
-    config = preview_unet_config(
-        latent_channels=4, latent_px=CROP_PX // 4, widths=(32, 32), token_channels=8, window=WINDOW
-    )
-    torch.manual_seed(5)
-    unet, identity = build_unet(config), ConvIdentity(8, (8, 8, 8))
     preset = Preset(1, steps, initial_noise=1.0, guidance=1.0)
-    spec = DiffusionSpec(
-        name="tiny",
-        preview=True,
-        crop_px=CROP_PX,
-        hole_fill="telea",
-        licence="none",
-        window=WINDOW,
-        overlap=1,
-        latent_channels=4,
-        codec=LinearPatchSpec((0, 1, 4, 16), mean=(0.0,) * 4, std=(1.0,) * 4),
-        unet=config,
-        objective=Objective("residual", 0.5),
-        schedule=ScheduleSpec(0.05, 20.0, 7.0),
-        identity=ConvIdentitySpec(8, (8, 8, 8)),
-        presets={"draft": preset, "standard": preset, "final": preset},
-    )
-    weights = {UNET_FILE: unet.state_dict(), CONV_IDENTITY_FILE: identity.state_dict()}
-    write_folder(folder, spec, weights, {})
-    return str(folder)
+    return write_random_model(folder, preset, Layout(crop_px=CROP_PX, window=WINDOW))
 
 
 def row(plate: str, shot: str = "sh010", **cells: str) -> dict[str, str]:

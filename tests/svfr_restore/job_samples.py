@@ -12,16 +12,12 @@ import OpenImageIO as oiio
 import torch
 from numpy.typing import NDArray
 
-from svfr.diffusion.objectives import Objective
+from benchmarks.random_model import Layout, write_random_model
 from svfr.models.detail_spec import DetailAmounts, DetailSpec
 from svfr.models.folder import read_spec, write_folder
-from svfr.models.networks import CONV_IDENTITY_FILE, DETAIL_FILE, UNET_FILE
-from svfr.models.spec import ConvIdentitySpec, DiffusionSpec, Preset, ScheduleSpec
-from svfr.nets.conv_identity import ConvIdentity
+from svfr.models.networks import DETAIL_FILE
+from svfr.models.spec import DiffusionSpec, Preset
 from svfr.nets.detail_net import DetailNet, DetailSizes
-from svfr.nets.linear_patch import LinearPatchSpec
-from svfr.nets.unet import build_unet
-from svfr.training.nets.preview_unet import preview_unet_config
 from svfr_client.job import Box, ColourClaim, FaceChoice, JobSpec
 from svfr_restore.crops.crop_file import write_tracks
 from svfr_restore.crops.crop_track import static_track
@@ -81,34 +77,12 @@ def write_mattes(folder: Path, frames: Iterable[int], size: tuple[int, int] = (H
 
 def write_tiny_model(folder: Path, seed: int = 5) -> str:
     """Write a model folder with random weights, as small as the block types allow; return its path."""
-    config = preview_unet_config(
-        latent_channels=4, latent_px=CROP_PX // 4, widths=(32, 32), token_channels=8, window=WINDOW
-    )
-    torch.manual_seed(seed)
-    unet, identity = build_unet(config), ConvIdentity(8, (8, 8, 8))
-    spec = DiffusionSpec(
-        name="tiny",
-        preview=True,
-        crop_px=CROP_PX,
-        hole_fill="telea",
-        licence="none",
-        window=WINDOW,
-        overlap=1,
-        latent_channels=4,
-        codec=LinearPatchSpec((0, 1, 4, 16), mean=(0.0,) * 4, std=(1.0,) * 4),
-        unet=config,
-        objective=Objective("residual", 0.5),
-        schedule=ScheduleSpec(0.05, 20.0, 7.0),
-        identity=ConvIdentitySpec(8, (8, 8, 8)),
-        presets={
-            "draft": Preset(1, 1, initial_noise=0.0, guidance=1.0),
-            "standard": Preset(2, 2, initial_noise=1.0, guidance=2.0),
-            "final": Preset(2, 3, initial_noise=1.0, guidance=2.0),
-        },
-    )
-    weights = {UNET_FILE: unet.state_dict(), CONV_IDENTITY_FILE: identity.state_dict()}
-    write_folder(folder, spec, weights, {})
-    return str(folder)
+    presets = {
+        "draft": Preset(1, 1, initial_noise=0.0, guidance=1.0),
+        "standard": Preset(2, 2, initial_noise=1.0, guidance=2.0),
+        "final": Preset(2, 3, initial_noise=1.0, guidance=2.0),
+    }
+    return write_random_model(folder, presets, Layout(crop_px=CROP_PX, window=WINDOW), seed)
 
 
 def with_detail(model: str, folder: Path) -> str:

@@ -25,18 +25,12 @@ from pathlib import Path
 
 import numpy as np
 import OpenImageIO as oiio  # noqa: N813 (its own documentation calls it so)
-import torch
 from numpy.typing import NDArray
 
-from svfr.diffusion.objectives import Objective
+from benchmarks.random_model import MINI, write_random_model
 from svfr.errors import ModelMissing
-from svfr.models.folder import find_model, write_folder
-from svfr.models.networks import CONV_IDENTITY_FILE, UNET_FILE
-from svfr.models.spec import ConvIdentitySpec, DiffusionSpec, Preset, ScheduleSpec
-from svfr.nets.conv_identity import ConvIdentity
-from svfr.nets.linear_patch import LinearPatchSpec
-from svfr.nets.unet import build_unet
-from svfr.training.nets.preview_unet import preview_unet_config
+from svfr.models.folder import find_model
+from svfr.models.spec import Preset
 from svfr_client.job import Box, ColourClaim, FaceChoice, JobSpec
 from svfr_restore.job import run_job
 from svfr_restore.plan.models import ModelCache
@@ -76,34 +70,7 @@ def write_half(path: Path, pixels: NDArray[np.float32]) -> None:
 
 def write_mini_layout(folder: Path) -> str:
     """Write a model folder of mini's crop, window and latents with narrow random weights; return its path."""
-    crop_px, window = 96, 8
-    config = preview_unet_config(
-        latent_channels=16, latent_px=crop_px // 4, widths=(32, 64), token_channels=32, window=window
-    )
-    torch.manual_seed(1)
-    preset = Preset(1, 1, initial_noise=0.0, guidance=1.0)
-    spec = DiffusionSpec(
-        name="mini-layout",
-        preview=True,
-        crop_px=crop_px,
-        hole_fill="telea",
-        licence="Random numbers.",
-        window=window,
-        overlap=3,
-        latent_channels=16,
-        codec=LinearPatchSpec(tuple(range(16)), mean=(0.0,) * 16, std=(1.0,) * 16),
-        unet=config,
-        objective=Objective("residual", 0.5),
-        schedule=ScheduleSpec(0.05, 20.0, 7.0),
-        identity=ConvIdentitySpec(32, (24, 32, 48)),
-        presets=dict.fromkeys(("draft", "standard", "final"), preset),
-    )
-    weights = {
-        UNET_FILE: build_unet(config).state_dict(),
-        CONV_IDENTITY_FILE: ConvIdentity(32).state_dict(),
-    }
-    write_folder(folder, spec, weights, {})
-    return str(folder)
+    return write_random_model(folder, Preset(1, 1, initial_noise=0.0, guidance=1.0), MINI, seed=1)
 
 
 def peak_resident_mb() -> float:

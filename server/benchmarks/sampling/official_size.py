@@ -12,19 +12,10 @@ from collections.abc import Callable
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+from svfr.models.svd_folder import SVD_XT_UNET
 from svfr.nets.unet import FastUNet, build_unet
 
 FRAMES, LATENT_PX, TOKENS = 16, 64, 49
-# stable-video-diffusion-img2vid-xt, with SVFR's twelve input channels
-UNET = {
-    "in_channels": 12,
-    "block_out_channels": [320, 640, 1280, 1280],
-    "num_attention_heads": [5, 10, 20, 20],
-    "cross_attention_dim": 1024,
-    "addition_time_embed_dim": 256,
-    "projection_class_embeddings_input_dim": 768,
-    "layers_per_block": 2,
-}
 
 
 def _operations(evaluate: Callable[[], object]) -> int:
@@ -37,7 +28,7 @@ def official_size_ratio(windows_pass1: int, windows_pass2: int) -> float:
     """Return published operations over ours, for the UNet of both passes."""
     with torch.device("meta"):
         # the mixers' factors are made on the CPU whatever the default device is
-        unet = torch.nn.Module.to(build_unet(UNET), "meta").requires_grad_(False)
+        unet = torch.nn.Module.to(build_unet(SVD_XT_UNET), "meta").requires_grad_(False)
         fast, sample = FastUNet(unet), torch.empty(FRAMES, 12, LATENT_PX, LATENT_PX)
         tokens, tasks = torch.empty(1, TOKENS, 1024), torch.empty(1, 3)
         projected = fast.project_tokens(tokens)

@@ -36,6 +36,7 @@ from svfr.diffusion.noise import OfficialNoise
 from svfr.diffusion.objectives import Objective
 from svfr.models.model import Model
 from svfr.models.spec import DiffusionSpec, KlTemporalSpec, NoIdentitySpec, Preset, ScheduleSpec
+from svfr.models.svd_folder import SVD_XT_UNET
 from svfr.nets.identity import NoIdentity
 from svfr.nets.kl_temporal import KlTemporalCodec, build_kl
 from svfr.nets.unet import build_unet
@@ -56,14 +57,10 @@ LARGEST_DIFFERENCE = 1e-4
 SMALLEST_RATIO = 1.55
 
 UNET = {
-    "in_channels": 12,
-    "out_channels": 4,
-    "down_block_types": ["CrossAttnDownBlockSpatioTemporal"] * 3 + ["DownBlockSpatioTemporal"],
-    "up_block_types": ["UpBlockSpatioTemporal"] + ["CrossAttnUpBlockSpatioTemporal"] * 3,
+    **SVD_XT_UNET,
     "block_out_channels": [32, 64, 128, 128],
     "addition_time_embed_dim": 32,
     "projection_class_embeddings_input_dim": 96,
-    "layers_per_block": 2,
     "cross_attention_dim": TOKEN_CHANNELS,
     "num_attention_heads": [1, 2, 4, 4],
     "num_frames": FRAMES,

@@ -14,16 +14,10 @@ from types import TracebackType
 
 import numpy as np
 import OpenImageIO as oiio  # noqa: N813 - the name its documentation uses
-import torch
 
-from svfr.diffusion.objectives import Objective
-from svfr.models.folder import find_model, write_folder
-from svfr.models.networks import CONV_IDENTITY_FILE, UNET_FILE
-from svfr.models.spec import ConvIdentitySpec, DiffusionSpec, Preset, ScheduleSpec
-from svfr.nets.conv_identity import ConvIdentity
-from svfr.nets.linear_patch import LinearPatchSpec
-from svfr.nets.unet import build_unet
-from svfr.training.nets.preview_unet import preview_unet_config
+from benchmarks.random_model import write_random_model
+from svfr.models.folder import find_model
+from svfr.models.spec import Preset
 from svfr_client.client import Client
 from svfr_client.connection import Connection, KeyPair, find_connection
 from svfr_client.errors import SvfrError
@@ -161,8 +155,7 @@ def model_of_eight_steps(folder: Path) -> tuple[str, str]:
     try:
         mini = find_model("mini")
     except SvfrError:
-        _write_random(folder)
-        return str(folder), "a random network"
+        return write_random(folder), "a random network"
     shutil.copytree(mini, folder)
     spec = json.loads((folder / "model.json").read_text(encoding="utf-8"))
     spec["presets"]["standard"].update(reference_steps=STEPS, steps=STEPS, sigmas=None)
@@ -170,35 +163,6 @@ def model_of_eight_steps(folder: Path) -> tuple[str, str]:
     return str(folder), "mini"
 
 
-def _write_random(folder: Path) -> None:
-    crop_px, window, channels = 32, 4, 4
-    config = preview_unet_config(
-        latent_channels=channels,
-        latent_px=crop_px // 4,
-        widths=(32, 32),
-        token_channels=8,
-        window=window,
-    )
-    torch.manual_seed(5)
-    preset = Preset(STEPS, STEPS, initial_noise=1.0, guidance=2.0)
-    spec = DiffusionSpec(
-        name="random",
-        preview=True,
-        crop_px=crop_px,
-        hole_fill="telea",
-        licence="none",
-        window=window,
-        overlap=1,
-        latent_channels=channels,
-        codec=LinearPatchSpec((0, 1, 4, 16), mean=(0.0,) * channels, std=(1.0,) * channels),
-        unet=config,
-        objective=Objective("residual", 0.5),
-        schedule=ScheduleSpec(0.05, 20.0, 7.0),
-        identity=ConvIdentitySpec(8, (8, 8, 8)),
-        presets={"draft": preset, "standard": preset, "final": preset},
-    )
-    weights = {
-        UNET_FILE: build_unet(config).state_dict(),
-        CONV_IDENTITY_FILE: ConvIdentity(8, (8, 8, 8)).state_dict(),
-    }
-    write_folder(folder, spec, weights, {})
+def write_random(folder: Path) -> str:
+    """Write the small network with random weights and return its path."""
+    return write_random_model(folder, Preset(STEPS, STEPS, initial_noise=1.0, guidance=2.0))

@@ -7,6 +7,7 @@ import torch
 
 import svfr.nets.unet
 from svfr.nets.unet import build_unet
+from svfr.training.nets.preview_unet import preview_unet_config
 
 ROOT = Path(__file__).parents[3]
 GOLDEN = ROOT / "tests" / "data" / "golden"
@@ -19,21 +20,8 @@ def benchmark() -> ModuleType:
 
 def tiny_forms(benchmark: ModuleType) -> list:
     torch.manual_seed(0)
-    unet = build_unet(
-        {
-            "in_channels": 12,
-            "out_channels": 4,
-            "down_block_types": ["DownBlockSpatioTemporal", "CrossAttnDownBlockSpatioTemporal"],
-            "up_block_types": ["CrossAttnUpBlockSpatioTemporal", "UpBlockSpatioTemporal"],
-            "block_out_channels": [32, 64],
-            "addition_time_embed_dim": 32,
-            "projection_class_embeddings_input_dim": 96,
-            "layers_per_block": 1,
-            "cross_attention_dim": 16,
-            "num_attention_heads": [2, 2],
-            "num_frames": 4,
-        }
-    ).requires_grad_(False)
+    config = preview_unet_config(latent_channels=4, latent_px=8, widths=(32, 64), token_channels=16, window=4)
+    unet = build_unet(config).requires_grad_(False)
     return benchmark.inference_forms(unet, torch.randn(4, 12, 8, 8), torch.randn(1, 9, 16))
 
 

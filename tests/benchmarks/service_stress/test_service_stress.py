@@ -10,8 +10,7 @@ from benchmarks.service_stress.service import Service
 
 
 def random_model(folder: Path) -> tuple[str, str]:
-    service._write_random(folder)
-    return str(folder), "a random network"
+    return service.write_random(folder), "a random network"
 
 
 def test_a_tiny_abuse_is_survived(

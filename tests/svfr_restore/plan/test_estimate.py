@@ -8,6 +8,7 @@ import pytest
 
 from svfr.diffusion.objectives import Objective
 from svfr.models.spec import ArcFaceSpec, DiffusionSpec, KlTemporalSpec, Preset, ScheduleSpec
+from svfr.models.svd_folder import SVD_XT_UNET
 from svfr_client.job import Box, FaceChoice, JobSpec
 from svfr_restore.job import survey_job
 from svfr_restore.plan.compute_cost import sustained_rate, window_cost
@@ -68,20 +69,6 @@ def test_a_model_without_a_network_costs_pictures_only(plate: str, tmp_path: Pat
 
 def official(window: int) -> DiffusionSpec:
     """The published UNet and autoencoder."""
-    unet = {
-        "sample_size": 96,
-        "in_channels": 12,
-        "out_channels": 4,
-        "down_block_types": ["CrossAttnDownBlockSpatioTemporal"] * 3 + ["DownBlockSpatioTemporal"],
-        "up_block_types": ["UpBlockSpatioTemporal"] + ["CrossAttnUpBlockSpatioTemporal"] * 3,
-        "block_out_channels": [320, 640, 1280, 1280],
-        "addition_time_embed_dim": 256,
-        "projection_class_embeddings_input_dim": 768,
-        "layers_per_block": 2,
-        "cross_attention_dim": 1024,
-        "num_attention_heads": [5, 10, 20, 20],
-        "num_frames": window,
-    }
     autoencoder = {
         "block_out_channels": [128, 256, 512, 512],
         "down_block_types": ["DownEncoderBlock2D"] * 4,
@@ -98,7 +85,7 @@ def official(window: int) -> DiffusionSpec:
         overlap=3,
         latent_channels=4,
         codec=KlTemporalSpec(autoencoder),
-        unet=unet,
+        unet={**SVD_XT_UNET, "num_frames": window},
         objective=Objective("v", 1.0),
         schedule=ScheduleSpec(0.002, 700.0, 7.0),
         identity=ArcFaceSpec(1024, (64, 128, 256, 512), (3, 13, 30, 3)),

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import official_files
+import tiny_training
 import torch
 from safetensors.torch import save_file
 from torch import nn
@@ -18,7 +20,6 @@ from svfr.training.nets.svd_parts import SvdSource
 from svfr.training.recipe.config import (
     LossWeights,
     NoiseConfig,
-    OptimiserConfig,
     Phase,
     SvdNetworkConfig,
     SvdPhase,
@@ -38,14 +39,8 @@ CONFIG = SvdRecipe(
     network=SvdNetworkConfig(
         crop_px=CROP_PX, window=4, overlap=1, identity="iresnet100", id_crop="corrected"
     ),
-    optimiser=OptimiserConfig(
-        learning_rate=1e-4,
-        betas=(0.9, 0.999),
-        weight_decay=1e-2,
-        warmup_steps=2,
-        cooldown_steps=2,
-        gradient_clip=1.0,
-        ema_decay=0.9,
+    optimiser=replace(
+        tiny_training.CONFIG.optimiser, learning_rate=1e-4, betas=(0.9, 0.999), weight_decay=1e-2
     ),
     phases=(SvdPhase(6, FRAMES, 4, 1.0, tasks_per_clip=2),),
     noise=NoiseConfig(log_sigma_mean=0.7, log_sigma_std=1.6),

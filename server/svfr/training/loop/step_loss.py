@@ -15,7 +15,7 @@ from svfr.training.loop.references import drop_references
 from svfr.training.losses.facial_prior import FacialPrior
 from svfr.training.losses.unified_latent import UnifiedLatent
 from svfr.training.nets.mid_block import watch_mid_block
-from svfr.training.nets.trainable import TrainableNet
+from svfr.training.nets.trainable import DenoisingGoal, TrainableNet
 from svfr.training.recipe.config import Recipe
 
 UNIFIED_LATENT, FACIAL_PRIOR = "unified_latent", "facial_prior"
@@ -50,7 +50,8 @@ class StepLoss(nn.Module):
         reference, tokens = self._references(batch, draws)
         with self.net.parts_for(batch.clean.shape[1]), watch_mid_block(self.net.unet) as mid:
             denoised = self.net.denoise(x, z_lq, sigma, batch.tasks, reference, tokens)
-        losses, errors = self.net.noise_losses(denoised, z_clean, z_lq * scale, sigma, batch.tasks)
+        goal = DenoisingGoal(clean=z_clean, low_quality=z_lq * scale, sigma=sigma, tasks=batch.tasks)
+        losses, errors = self.net.noise_losses(denoised, goal)
         terms = {"noise": losses.mean()} | self._auxiliary(mid.features.float(), batch)
         loss = torch.stack([getattr(self.weights, name) * term for name, term in terms.items()]).sum()
         return {"loss": loss, "errors": errors, **terms}

@@ -19,7 +19,7 @@ from svfr.nets.linear_patch import LinearPatchCodec, LinearPatchSpec
 from svfr.training.batches import ClipBatch, StepDraws
 from svfr.training.losses.noise import relative_errors, sigma_weights
 from svfr.training.nets.preview_unet import build_preview_unet, preview_unet_config, spatial_parts_only
-from svfr.training.nets.trainable import TrainableNet
+from svfr.training.nets.trainable import DenoisingGoal, TrainableNet
 from svfr.training.recipe.config import NetworkConfig, Recipe
 
 LICENCE = (
@@ -88,24 +88,18 @@ class PreviewNet(TrainableNet):
             pictures[own] = self.codec.decode(denoised[:, 0])
         return pictures
 
-    def noise_losses(
-        self,
-        denoised: torch.Tensor,
-        clean: torch.Tensor,
-        z_lq: torch.Tensor,
-        sigma: torch.Tensor,
-        tasks: torch.Tensor,
-    ) -> tuple[torch.Tensor, torch.Tensor]:
+    def noise_losses(self, denoised: torch.Tensor, goal: DenoisingGoal) -> tuple[torch.Tensor, torch.Tensor]:
         """Return each sample's weighted relative error (B,), and the relative error itself.
 
         Where inpainting is the only task and the hole is known, almost nothing else counts: known pixels are
         put back.
         """
         channels = self.codec.channels
-        places = _places_that_count(z_lq[:, :, channels:], tasks) if self.config.hole_plane else None
+        z_lq = goal.low_quality
+        places = _places_that_count(z_lq[:, :, channels:], goal.tasks) if self.config.hole_plane else None
         pictured = self.pictured(z_lq)
-        errors = relative_errors(denoised, clean, pictured, self.codec.std.flatten(), places)
-        return sigma_weights(sigma, self.config.sigma_data) * errors, errors.detach()
+        errors = relative_errors(denoised, goal.clean, pictured, self.codec.std.flatten(), places)
+        return sigma_weights(goal.sigma, self.config.sigma_data) * errors, errors.detach()
 
     def identify(self, pictures: torch.Tensor, landmarks: torch.Tensor | None = None) -> torch.Tensor:
         """Return the tokens (B, L, K) of reference pictures (B, 3, S, S); landmarks are not needed."""

@@ -23,7 +23,7 @@ from svfr.training.errors import TrainingDataUnusable, TrainingPartMissing
 from svfr.training.losses.facial_prior import five_points
 from svfr.training.losses.noise import relative_errors, v_errors
 from svfr.training.nets.svd_parts import FrozenParts, load_unet
-from svfr.training.nets.trainable import TrainableNet
+from svfr.training.nets.trainable import DenoisingGoal, TrainableNet
 from svfr.training.recipe.config import Recipe, SvdNetworkConfig
 
 LICENCE = (
@@ -68,18 +68,11 @@ class SvdNet(TrainableNet):
         if self.frozen.recogniser is not None:
             self.frozen.recogniser.to(device)
 
-    def noise_losses(
-        self,
-        denoised: torch.Tensor,
-        clean: torch.Tensor,
-        z_lq: torch.Tensor,
-        sigma: torch.Tensor,
-        tasks: torch.Tensor,
-    ) -> tuple[torch.Tensor, torch.Tensor]:
+    def noise_losses(self, denoised: torch.Tensor, goal: DenoisingGoal) -> tuple[torch.Tensor, torch.Tensor]:
         """Return each sample's error of the v-prediction, and its error relative to doing nothing."""
-        evenly = torch.ones(clean.shape[2], device=clean.device)
-        errors = relative_errors(denoised.detach(), clean, z_lq, evenly)
-        return v_errors(denoised, clean, sigma), errors
+        evenly = torch.ones(goal.clean.shape[2], device=goal.clean.device)
+        errors = relative_errors(denoised.detach(), goal.clean, goal.low_quality, evenly)
+        return v_errors(denoised, goal.clean, goal.sigma), errors
 
     def identify(self, pictures: torch.Tensor, landmarks: torch.Tensor | None) -> torch.Tensor:
         """Return the tokens of faces, zero where a face's five points are not known; see the base class."""

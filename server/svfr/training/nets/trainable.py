@@ -9,6 +9,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -19,6 +20,19 @@ from svfr.diffusion.objectives import Objective
 from svfr.models.model import Codec, Model
 from svfr.training.batches import ClipBatch, StepDraws
 from svfr.training.recipe.config import Recipe
+
+
+@dataclass(frozen=True, kw_only=True)
+class DenoisingGoal:
+    """What noised clips should have become: scaled latents (B, F, C, s, s), ``sigma`` (B,), ``tasks`` (B, 3).
+
+    ``low_quality`` has the channel of a hole plane too where there is one.
+    """
+
+    clean: torch.Tensor
+    low_quality: torch.Tensor
+    sigma: torch.Tensor
+    tasks: torch.Tensor
 
 
 class TrainableNet(nn.Module):
@@ -85,18 +99,8 @@ class TrainableNet(nn.Module):
         return batch.reference
 
     @abstractmethod
-    def noise_losses(
-        self,
-        denoised: torch.Tensor,
-        clean: torch.Tensor,
-        z_lq: torch.Tensor,
-        sigma: torch.Tensor,
-        tasks: torch.Tensor,
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return each sample's noise loss (B,), and its error (B,) relative to doing nothing.
-
-        All latents scaled; ``z_lq`` with the channel of a hole plane where there is one.
-        """
+    def noise_losses(self, denoised: torch.Tensor, goal: DenoisingGoal) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return each sample's noise loss (B,), and its error (B,) relative to doing nothing."""
 
     @abstractmethod
     def identify(self, pictures: torch.Tensor, landmarks: torch.Tensor | None) -> torch.Tensor:

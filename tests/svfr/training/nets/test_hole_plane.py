@@ -23,6 +23,7 @@ from svfr.training.loop.build import build_net
 from svfr.training.loop.trainer import Trainer
 from svfr.training.losses.noise import relative_errors
 from svfr.training.nets.preview_net import PreviewNet
+from svfr.training.nets.trainable import DenoisingGoal
 from svfr.training.recipe.config import Phase, Recipe
 
 WITH_PLANE = dataclasses.replace(CONFIG, network=dataclasses.replace(NETWORK, hole_plane=True))
@@ -145,7 +146,8 @@ def test_for_inpaint_alone_the_hole_decides_and_for_other_tasks_every_place() ->
     right_in_hole[..., :4, :] = 0.0
     z_lq = torch.cat([low_quality, share], dim=2)
     tasks = torch.tensor([INPAINT_ALONE, BFR_AND_INPAINT])
-    _, errors = net.noise_losses(right_in_hole, clean, z_lq, torch.full((2,), 20.0), tasks)
+    goal = DenoisingGoal(clean=clean, low_quality=z_lq, sigma=torch.full((2,), 20.0), tasks=tasks)
+    _, errors = net.noise_losses(right_in_hole, goal)
     assert errors[0] == pytest.approx(0.05 / 1.05, rel=0.01)
     assert errors[1] == pytest.approx(0.5, rel=0.01)
 

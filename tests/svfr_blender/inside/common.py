@@ -62,6 +62,17 @@ def use_scene(scene):
             window.workspace.sequencer_scene = scene
 
 
+def opened(case, size=None):
+    """Install the extension and show the scene, ``size`` pixels; return it and its editor."""
+    install(case["zip"])
+    scene = bpy.context.scene
+    if size:
+        scene.render.resolution_x, scene.render.resolution_y = size
+    editor = scene.sequence_editor_create()
+    use_scene(scene)
+    return scene, editor
+
+
 def add_images(owner, files, channel, start):
     strip = strips(owner).new_image("plate", files[0], channel, start, fit_method="ORIGINAL")
     module("image_elements").append_elements(strip, [Path(file).name for file in files[1:]])
@@ -93,9 +104,20 @@ def wait_for_jobs(state="done"):
     return ended.records
 
 
+def restored(scene, *chosen):
+    """Select the strips, press Restore, and return the records of all jobs when they have ended."""
+    select_only(scene, *chosen)
+    assert bpy.ops.svfr.restore() == {"FINISHED"}
+    return wait_for_jobs()
+
+
+def results(scene):
+    found = [s for s in all_strips(scene) if module("tags").is_result(s)]
+    return sorted(found, key=lambda s: (s.frame_final_start, s.channel))
+
+
 def result_of(scene):
-    tags = module("tags")
-    found = [s for s in all_strips(scene) if tags.is_result(s)]
+    found = results(scene)
     assert len(found) == 1, [s.name for s in all_strips(scene)]
     return found[0]
 
@@ -133,11 +155,8 @@ def files_shown(strip):
     return [str(Path(folder) / strip.strip_elem_from_frame(f).filename) for f in span]
 
 
-def render(scene, frame, path, only):
-    """Render one frame of the timeline to a float EXR with one strip heard; returns the path."""
-    before = {s.name: s.mute for s in all_strips(scene)}
-    for strip in all_strips(scene):
-        strip.mute = strip.type != "META" and strip != only
+def whole_render(scene, frame, path):
+    """Render one frame of the timeline to a float EXR; returns the path."""
     settings = scene.render
     settings.image_settings.file_format = "OPEN_EXR"
     settings.image_settings.color_depth = "32"
@@ -145,6 +164,15 @@ def render(scene, frame, path, only):
     scene.view_settings.view_transform = "Raw"
     scene.frame_set(frame)
     bpy.ops.render.render(write_still=True, scene=scene.name)
+    return path
+
+
+def render(scene, frame, path, only):
+    """Render one frame of the timeline to a float EXR with one strip heard; returns the path."""
+    before = {s.name: s.mute for s in all_strips(scene)}
+    for strip in all_strips(scene):
+        strip.mute = strip.type != "META" and strip != only
+    whole_render(scene, frame, path)
     for strip in all_strips(scene):
         strip.mute = before[strip.name]
     return path

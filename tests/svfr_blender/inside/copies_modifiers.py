@@ -1,24 +1,10 @@
 """A graded source: its result is graded alike, through every modifier that Blender has."""
 
-import bpy
-from common import (
-    add_images,
-    install,
-    render,
-    result_of,
-    run,
-    select_only,
-    use_scene,
-    wait_for_jobs,
-)
+from common import add_images, opened, render, restored, result_of, run
 
 
 def main(case):
-    install(case["zip"])
-    scene = bpy.context.scene
-    scene.render.resolution_x, scene.render.resolution_y = 160, 120
-    editor = scene.sequence_editor_create()
-    use_scene(scene)
+    scene, editor = opened(case, (160, 120))
     strip = add_images(editor, case["files"], 2, 101)
     grade = strip.modifiers.new("grade", "COLOR_BALANCE")
     grade.color_balance.gain = (1.2, 0.9, 0.8)
@@ -33,9 +19,7 @@ def main(case):
     strip.modifiers.new("tone", "TONEMAP").mute = True
     strip.modifiers.new("hue", "HUE_CORRECT")
     scene.svfr.model, scene.svfr.faces = "identity", "frame"
-    select_only(scene, strip)
-    bpy.ops.svfr.restore()
-    records = wait_for_jobs()
+    records = restored(scene, strip)
     result = result_of(scene)
     return {
         "modifiers": [[(m.name, m.type, m.mute) for m in s.modifiers] for s in (strip, result)],

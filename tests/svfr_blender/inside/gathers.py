@@ -3,14 +3,11 @@
 import threading
 
 import bpy
-from common import add_images, all_strips, install, keyed_mask, module, run, strips, use_scene
+from common import add_images, all_strips, keyed_mask, module, opened, run, strips
 
 
 def main(case):
-    install(case["zip"])
-    scene = bpy.context.scene
-    editor = scene.sequence_editor_create()
-    use_scene(scene)
+    scene, editor = opened(case)
     strip = add_images(editor, case["files"], 2, 101)
     strip.frame_offset_start = 2
     strip.use_proxy = True

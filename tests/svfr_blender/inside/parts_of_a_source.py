@@ -5,18 +5,14 @@ from common import (
     add_images,
     all_strips,
     files_shown,
-    install,
     module,
+    opened,
+    restored,
+    results,
     run,
     select_only,
-    use_scene,
     wait_for_jobs,
 )
-
-
-def results(scene):
-    found = [s for s in all_strips(scene) if module("tags").is_result(s)]
-    return sorted(found, key=lambda s: (s.frame_final_start, s.channel))
 
 
 def shown(scene):
@@ -26,18 +22,13 @@ def shown(scene):
 
 
 def main(case):
-    install(case["zip"])
-    scene = bpy.context.scene
-    editor = scene.sequence_editor_create()
-    use_scene(scene)
+    scene, editor = opened(case)
     settings = scene.svfr
     settings.model, settings.faces = "identity", "frame"
     said = {}
 
     strip = add_images(editor, case["files"], 1, 1)
-    select_only(scene, strip)
-    bpy.ops.svfr.restore()
-    wait_for_jobs()
+    restored(scene, strip)
     result = results(scene)[0]
     result_half = result.split(frame=7, split_method="SOFT")
     source_half = strip.split(frame=7, split_method="SOFT")
@@ -67,9 +58,7 @@ def main(case):
     for one in all_strips(scene):
         (editor.strips if hasattr(editor, "strips") else editor.sequences).remove(one)
     strip = add_images(editor, case["files"], 1, 1)
-    select_only(scene, strip)
-    bpy.ops.svfr.restore()
-    wait_for_jobs()
+    restored(scene, strip)
     result = results(scene)[0]
     result.frame_offset_start, result.frame_offset_end = 4, 3
     bpy.ops.svfr.redo()

@@ -3,16 +3,11 @@
 Run twice: first with the mask ("drawn"), then with the matte that the service drew as the picture.
 """
 
-import bpy
-from common import add_images, install, keyed_mask, module, render, run, use_scene
+from common import add_images, keyed_mask, module, opened, render, run
 
 
 def main(case):
-    install(case["zip"])
-    scene = bpy.context.scene
-    scene.render.resolution_x, scene.render.resolution_y = case["frame_size"]
-    editor = scene.sequence_editor_create()
-    use_scene(scene)
+    scene, editor = opened(case, case["frame_size"])
     strip = add_images(editor, case["files"], 2, 11)
     transform = strip.transform
     transform.offset_x, transform.offset_y, transform.rotation = case["move"]

@@ -3,29 +3,21 @@
 import bpy
 from common import (
     add_images,
-    all_strips,
     files_shown,
-    install,
     module,
+    opened,
     pump,
+    restored,
     result_of,
+    results,
     run,
     select_only,
-    use_scene,
     wait_for_jobs,
 )
 
 
-def results(scene):
-    found = [s for s in all_strips(scene) if module("tags").is_result(s)]
-    return sorted(found, key=lambda s: s.frame_final_start)
-
-
 def main(case):
-    install(case["zip"])
-    scene = bpy.context.scene
-    editor = scene.sequence_editor_create()
-    use_scene(scene)
+    scene, editor = opened(case)
     said = {}
     settings = scene.svfr
     settings.model, settings.faces, settings.mute_source = "identity", "frame", False
@@ -34,9 +26,7 @@ def main(case):
     strip.transform.keyframe_insert("offset_x", frame=101)
     strip.transform.offset_x = 30
     strip.transform.keyframe_insert("offset_x", frame=112)
-    select_only(scene, strip)
-    bpy.ops.svfr.restore()
-    wait_for_jobs()
+    restored(scene, strip)
     result = result_of(scene)
     scene.frame_set(112)
     said["animated_offset"] = result.transform.offset_x

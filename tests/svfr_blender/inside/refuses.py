@@ -1,7 +1,7 @@
 """Everything that cannot be restored is refused in words, and nothing is sent."""
 
 import bpy
-from common import add_images, all_strips, install, module, run, select_only, strips, use_scene
+from common import add_images, all_strips, module, opened, run, select_only, strips
 
 
 def said_of(operator, **arguments):
@@ -14,10 +14,7 @@ def said_of(operator, **arguments):
 
 
 def main(case):
-    install(case["zip"])
-    scene = bpy.context.scene
-    editor = scene.sequence_editor_create()
-    use_scene(scene)
+    scene, editor = opened(case)
     collection = strips(editor)
     settings = scene.svfr
     settings.model, settings.faces = "identity", "frame"

@@ -1,25 +1,18 @@
 """Restore a trimmed movie strip and render both."""
 
-import bpy
-from common import describe, install, render, result_of, run, select_only, strips, use_scene, wait_for_jobs
+from common import describe, opened, render, restored, result_of, run, strips
 
 
 def main(case):
-    install(case["zip"])
-    scene = bpy.context.scene
-    scene.render.resolution_x, scene.render.resolution_y = 160, 120
+    scene, editor = opened(case, (160, 120))
     scene.render.fps = case["scene_fps"]
-    editor = scene.sequence_editor_create()
-    use_scene(scene)
     strip = strips(editor).new_movie("shot", case["movie"], 1, 31, fit_method="ORIGINAL")
     strip.animation_offset_start = case["hard_trim"]
     strip.frame_offset_start, strip.frame_offset_end = 2, 3
     strip.use_reverse_frames = case["reverse"]
     scene.svfr.model, scene.svfr.faces = "identity", "frame"
     scene.svfr.handles = case["handles"]
-    select_only(scene, strip)
-    assert bpy.ops.svfr.restore() == {"FINISHED"}
-    records = [dict(vars(r)) for r in wait_for_jobs()]
+    records = [dict(vars(r)) for r in restored(scene, strip)]
     result = result_of(scene)
     frames = list(range(strip.frame_final_start, strip.frame_final_end))
     return {

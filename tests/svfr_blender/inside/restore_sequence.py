@@ -1,29 +1,22 @@
 """Restore an image strip with trims, direction, colour space, position and mask as the case says."""
 
-import bpy
 from common import (
     add_images,
     all_strips,
     describe,
     files_shown,
-    install,
     keyed_mask,
+    opened,
     render,
+    restored,
     result_of,
     run,
-    select_only,
     strips,
-    use_scene,
-    wait_for_jobs,
 )
 
 
 def main(case):
-    install(case["zip"])
-    scene = bpy.context.scene
-    scene.render.resolution_x, scene.render.resolution_y = 320, 240
-    editor = scene.sequence_editor_create()
-    use_scene(scene)
+    scene, editor = opened(case, (320, 240))
     strip = add_images(editor, case["files"], 2, 101)
     strip.frame_offset_start, strip.frame_offset_end = 3, 2
     strip.use_reverse_frames = case["reverse"]
@@ -40,9 +33,7 @@ def main(case):
         settings.mask_source = "MASK"
         settings.mask = keyed_mask("roto", case["mask"])
     scene.frame_set(42)
-    select_only(scene, strip)
-    assert bpy.ops.svfr.restore() == {"FINISHED"}
-    records = [dict(vars(r)) for r in wait_for_jobs()]
+    records = [dict(vars(r)) for r in restored(scene, strip)]
     assert scene.frame_current == 42
     result = result_of(scene)
     said = {"source": describe(strip), "result": describe(result), "records": records}

@@ -1,28 +1,6 @@
 """What lies above a source still lies above its result: titles, effects on the source, adjustment layers."""
 
-import bpy
-from common import (
-    add_images,
-    all_strips,
-    install,
-    result_of,
-    run,
-    select_only,
-    strips,
-    use_scene,
-    wait_for_jobs,
-)
-
-
-def whole_render(scene, frame, path):
-    settings = scene.render
-    settings.image_settings.file_format = "OPEN_EXR"
-    settings.image_settings.color_depth = "32"
-    settings.filepath = path
-    scene.view_settings.view_transform = "Raw"
-    scene.frame_set(frame)
-    bpy.ops.render.render(write_still=True, scene=scene.name)
-    return path
+from common import add_images, all_strips, opened, restored, result_of, run, strips, whole_render
 
 
 def effect(owner, name, kind, channel, start, end, source=None):
@@ -36,11 +14,7 @@ def effect(owner, name, kind, channel, start, end, source=None):
 
 
 def main(case):
-    install(case["zip"])
-    scene = bpy.context.scene
-    scene.render.resolution_x, scene.render.resolution_y = 160, 120
-    editor = scene.sequence_editor_create()
-    use_scene(scene)
+    scene, editor = opened(case, (160, 120))
     strip = add_images(editor, case["files"], 2, 1)
     end = 1 + len(case["files"])
     what = case["above"]
@@ -63,9 +37,7 @@ def main(case):
     before = whole_render(scene, 5, f"{case['folder']}/before.exr")
     driver = strip.driver_add("blend_alpha").driver
     driver.expression = "1.0"
-    select_only(scene, strip)
-    assert bpy.ops.svfr.restore() == {"FINISHED"}
-    records = wait_for_jobs()
+    records = restored(scene, strip)
     result = result_of(scene)
     after = whole_render(scene, 5, f"{case['folder']}/after.exr")
     names = [d.data_path for d in scene.animation_data.drivers]

@@ -3,14 +3,11 @@
 import os
 
 import bpy
-from common import add_images, files_shown, install, module, pump, result_of, run, select_only, use_scene
+from common import add_images, files_shown, module, opened, pump, result_of, run, select_only
 
 
 def main(case):
-    install(case["zip"])
-    scene = bpy.context.scene
-    editor = scene.sequence_editor_create()
-    use_scene(scene)
+    scene, editor = opened(case)
     strip = add_images(editor, case["files"], 2, 101)
     scene.svfr.model, scene.svfr.faces = "identity", "frame"
     preferences = bpy.context.preferences.addons["bl_ext.user_default.svfr"].preferences

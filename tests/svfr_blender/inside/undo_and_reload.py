@@ -7,6 +7,7 @@ from common import (
     files_shown,
     install,
     module,
+    opened,
     pump,
     result_of,
     run,
@@ -17,9 +18,7 @@ from common import (
 
 
 def first(case):
-    scene = bpy.context.scene
-    editor = scene.sequence_editor_create()
-    use_scene(scene)
+    scene, editor = opened(case)
     strip = add_images(editor, case["files"], 2, 101)
     scene.svfr.model, scene.svfr.faces = "identity", "frame"
     select_only(scene, strip)
@@ -59,6 +58,7 @@ def first(case):
 
 
 def second(case):
+    install(case["zip"])
     bpy.ops.wm.open_mainfile(filepath=f"{case['folder']}/shot.blend")
     use_scene(bpy.context.scene)
     controller = module("session").controller()
@@ -68,7 +68,6 @@ def second(case):
 
 
 def main(case):
-    install(case["zip"])
     return {"first": first, "second": second}[case["phase"]](case)
 
 

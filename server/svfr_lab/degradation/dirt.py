@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from svfr_lab.degradation.draws import Range, bernoulli, require_within, uniform
+from svfr_lab.degradation.draws import Range, SomeClips, require_fields_within, uniform
 from svfr_lab.degradation.optics import REFERENCE_SIDE_PX
 
 _SUBPIXEL_BITS = 4
@@ -33,30 +33,30 @@ class Dirt:
     light_share: float
 
     def __post_init__(self) -> None:
-        require_within("specks_per_frame", self.specks_per_frame, 0, 1000)
-        require_within("speck_px_at_96", self.speck_px_at_96, 0, REFERENCE_SIDE_PX)
-        require_within("scratches", self.scratches, 0, 100)
-        require_within("opacity", self.opacity, 0, 1)
-        require_within("light_share", self.light_share, 0, 1)
+        require_fields_within(
+            self,
+            specks_per_frame=(0, 1000),
+            speck_px_at_96=(0, REFERENCE_SIDE_PX),
+            scratches=(0, 100),
+            opacity=(0, 1),
+            light_share=(0, 1),
+        )
 
 
 NO_DIRT = Dirt(0.0, 0.0, 0, 0.0, 0.0)
 
 
 @dataclass(frozen=True)
-class DirtRanges:
+class DirtRanges(SomeClips[Dirt]):
     """``share`` of the clips are dirty; scratches are 0 up to ``most_scratches``."""
 
-    share: float
+    none = NO_DIRT
     specks_per_frame: Range
     speck_px_at_96: Range
     most_scratches: int
     opacity: Range
 
-    def draw(self, rng: np.random.Generator) -> Dirt:
-        """Draw the dirt of one clip."""
-        if not bernoulli(rng, self.share):
-            return NO_DIRT
+    def _drawn(self, rng: np.random.Generator) -> Dirt:
         return Dirt(
             uniform(rng, self.specks_per_frame),
             uniform(rng, self.speck_px_at_96),

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
-from typing import TypeAlias, TypeVar
+from abc import abstractmethod
+from dataclasses import dataclass
+from typing import Any, ClassVar, Generic, TypeAlias, TypeVar
 
 import numpy as np
 
@@ -32,6 +34,28 @@ def weighted_choice(rng: np.random.Generator, weighted: tuple[tuple[T, float], .
     """Return one of the choices, each as often as its weight says; the weights need no sum."""
     weights = np.array([weight for _, weight in weighted])
     return weighted[int(rng.choice(len(weighted), p=weights / weights.sum()))][0]
+
+
+@dataclass(frozen=True)
+class SomeClips(Generic[T]):
+    """Ranges of what ``share`` of the clips have; the others have ``none``."""
+
+    share: float
+    none: ClassVar[Any]
+
+    def draw(self, rng: np.random.Generator) -> T:
+        """Draw what one clip has."""
+        return self._drawn(rng) if bernoulli(rng, self.share) else self.none
+
+    @abstractmethod
+    def _drawn(self, rng: np.random.Generator) -> T:
+        """Draw what a clip of the share has."""
+
+
+def require_fields_within(parameters: object, **limits: Range) -> None:
+    """Raise ArgumentOutOfRange unless each of the named fields lies within its limits, both included."""
+    for name, (lowest, highest) in limits.items():
+        require_within(name, getattr(parameters, name), lowest, highest)
 
 
 def require_within(name: str, value: float, lowest: float, highest: float = math.inf) -> None:

@@ -13,7 +13,14 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from svfr_lab.degradation.draws import Range, bernoulli, log_uniform, require_within, uniform, weighted_choice
+from svfr_lab.degradation.draws import (
+    Range,
+    bernoulli,
+    log_uniform,
+    require_fields_within,
+    uniform,
+    weighted_choice,
+)
 from svfr_lab.degradation.shapes import ShapeKind, draw_shape
 
 _ROAM: Range = (-0.1, 1.1)
@@ -39,8 +46,7 @@ class Motion:
     pulse: float
 
     def __post_init__(self) -> None:
-        require_within("sway_period_frames", self.sway_period_frames, 2)
-        require_within("pulse", self.pulse, 0, 0.9)
+        require_fields_within(self, sway_period_frames=(2, math.inf), pulse=(0, 0.9))
 
 
 STILL = Motion((0.0, 0.0), (0.0, 0.0), 24.0, (0.0, 0.0), 0.0, 0.0)
@@ -62,8 +68,7 @@ class Occluder:
     motion: Motion
 
     def __post_init__(self) -> None:
-        require_within("shape_seed", self.shape_seed, 0)
-        require_within("radius", self.radius, 0.001, 2)
+        require_fields_within(self, shape_seed=(0, math.inf), radius=(0.001, 2))
 
 
 @dataclass(frozen=True)
@@ -74,7 +79,7 @@ class Holes:
     max_share: float
 
     def __post_init__(self) -> None:
-        require_within("max_share", self.max_share, 0.01, 0.9)
+        require_fields_within(self, max_share=(0.01, 0.9))
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from svfr_lab.degradation.draws import Range, bernoulli, require_within, uniform
+from svfr_lab.degradation.draws import Range, SomeClips, bernoulli, require_fields_within, uniform
 from svfr_lab.degradation.optics import REFERENCE_SIDE_PX
 
 _FINEST_GRAIN_PX = 0.2
@@ -32,8 +32,7 @@ class SensorNoise:
     is_grey: bool
 
     def __post_init__(self) -> None:
-        require_within("read_sd_code", self.read_sd_code, 0, 1)
-        require_within("shot_sd_code", self.shot_sd_code, 0, 1)
+        require_fields_within(self, read_sd_code=(0, 1), shot_sd_code=(0, 1))
 
 
 @dataclass(frozen=True)
@@ -59,26 +58,22 @@ class Grain:
     is_grey: bool
 
     def __post_init__(self) -> None:
-        require_within("sd_code", self.sd_code, 0, 1)
-        require_within("size_px_at_96", self.size_px_at_96, 0, REFERENCE_SIDE_PX)
+        require_fields_within(self, sd_code=(0, 1), size_px_at_96=(0, REFERENCE_SIDE_PX))
 
 
 NO_GRAIN = Grain(0.0, 0.0, True)
 
 
 @dataclass(frozen=True)
-class GrainRanges:
+class GrainRanges(SomeClips[Grain]):
     """``share`` of the clips have grain."""
 
-    share: float
+    none = NO_GRAIN
     sd_code: Range
     size_px_at_96: Range
     grey_share: float = 0.5
 
-    def draw(self, rng: np.random.Generator) -> Grain:
-        """Draw the grain of one clip."""
-        if not bernoulli(rng, self.share):
-            return NO_GRAIN
+    def _drawn(self, rng: np.random.Generator) -> Grain:
         sd, size = uniform(rng, self.sd_code), uniform(rng, self.size_px_at_96)
         return Grain(sd, size, bernoulli(rng, self.grey_share))
 

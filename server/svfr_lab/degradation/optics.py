@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from svfr_lab.degradation.draws import Range, bernoulli, require_within, uniform
+from svfr_lab.degradation.draws import Range, SomeClips, bernoulli, require_fields_within, uniform
 
 REFERENCE_SIDE_PX = 96
 """Lengths called ``_px_at_96`` are those of a frame with this shorter side, and scale with it."""
@@ -37,27 +37,24 @@ class Blur:
     motion_angle_deg: float
 
     def __post_init__(self) -> None:
-        for name in ("long_px_at_96", "short_px_at_96", "motion_px_at_96"):
-            require_within(name, getattr(self, name), 0, REFERENCE_SIDE_PX)
+        lengths = (0, REFERENCE_SIDE_PX)
+        require_fields_within(self, long_px_at_96=lengths, short_px_at_96=lengths, motion_px_at_96=lengths)
 
 
 NO_BLUR = Blur(0.0, 0.0, 0.0, 0.0, 0.0)
 
 
 @dataclass(frozen=True)
-class BlurRanges:
+class BlurRanges(SomeClips[Blur]):
     """``share`` of the clips are blurred, ``round_share`` of those equally in all directions."""
 
-    share: float
+    none = NO_BLUR
     sigma_px_at_96: Range
     round_share: float = 0.5
     motion_share: float = 0.0
     motion_px_at_96: Range = (0.0, 0.0)
 
-    def draw(self, rng: np.random.Generator) -> Blur:
-        """Draw the blur of one clip."""
-        if not bernoulli(rng, self.share):
-            return NO_BLUR
+    def _drawn(self, rng: np.random.Generator) -> Blur:
         one, other = sorted(uniform(rng, self.sigma_px_at_96) for _ in range(2))
         is_round, is_moving = bernoulli(rng, self.round_share), bernoulli(rng, self.motion_share)
         return Blur(

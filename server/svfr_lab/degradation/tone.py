@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from svfr.luma import LUMA_601
-from svfr_lab.degradation.draws import Range, bernoulli, require_within, uniform
+from svfr_lab.degradation.draws import Range, SomeClips, require_fields_within, require_within, uniform
 
 _DEEPEST_CODE = np.float32(0.02)  # no film is black without end: density stops near 3.7, a code value of 0.02
 
@@ -61,19 +61,16 @@ NO_FADE = Fade((0.0, 0.0, 0.0), (0.0, 0.0, 0.0), 0.0)
 
 
 @dataclass(frozen=True)
-class FadeRanges:
+class FadeRanges(SomeClips[Fade]):
     """``share`` of the clips are faded; the dyes differ by up to ``dye_spread``; the stain is yellow."""
 
-    share: float
+    none = NO_FADE
     density_loss: Range
     dye_spread: float
     stain_density: Range
     flare_code: Range
 
-    def draw(self, rng: np.random.Generator) -> Fade:
-        """Draw the fading of one clip."""
-        if not bernoulli(rng, self.share):
-            return NO_FADE
+    def _drawn(self, rng: np.random.Generator) -> Fade:
         loss = uniform(rng, self.density_loss)
         dyes = np.clip(loss + rng.uniform(-1, 1, 3) * self.dye_spread, 0, 0.9)
         yellow = uniform(rng, self.stain_density)
@@ -94,28 +91,25 @@ class Flicker:
     correlation: float
 
     def __post_init__(self) -> None:
-        for name in ("drift_sd", "jitter_sd", "offset_sd_code"):
-            require_within(name, getattr(self, name), 0, 1)
-        require_within("correlation", self.correlation, 0, 0.999)
+        require_fields_within(
+            self, drift_sd=(0, 1), jitter_sd=(0, 1), offset_sd_code=(0, 1), correlation=(0, 0.999)
+        )
 
 
 NO_FLICKER = Flicker(0.0, 0.0, 0.0, 0.0)
 
 
 @dataclass(frozen=True)
-class FlickerRanges:
+class FlickerRanges(SomeClips[Flicker]):
     """``share`` of the clips flicker."""
 
-    share: float
+    none = NO_FLICKER
     drift_sd: Range
     jitter_sd: Range
     offset_sd_code: Range
     correlation: Range
 
-    def draw(self, rng: np.random.Generator) -> Flicker:
-        """Draw the flicker of one clip."""
-        if not bernoulli(rng, self.share):
-            return NO_FLICKER
+    def _drawn(self, rng: np.random.Generator) -> Flicker:
         ranges = (self.drift_sd, self.jitter_sd, self.offset_sd_code, self.correlation)
         return Flicker(*(uniform(rng, limits) for limits in ranges))
 

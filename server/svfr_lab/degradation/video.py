@@ -18,7 +18,7 @@ import av.error
 import numpy as np
 from numpy.typing import NDArray
 
-from svfr_lab.degradation.draws import Range, bernoulli, require_within, uniform, weighted_choice
+from svfr_lab.degradation.draws import Range, SomeClips, bernoulli, require_within, uniform, weighted_choice
 from svfr_lab.degradation.errors import VideoCodecFailed
 from svfr_restore.media.movie_frame import MovieTags, frame_rgb
 from svfr_restore.media.yuv import BT601, BT709, YuvCoding
@@ -96,13 +96,13 @@ NO_VIDEO = VideoCoding(Codec.NONE, RateControl.QUALITY, 0.0, "", 1, 0, Matrix.BT
 
 
 @dataclass(frozen=True)
-class VideoRanges:
+class VideoRanges(SomeClips[VideoCoding]):
     """``share`` of the clips were video; ``quality`` lists codecs, how often each is drawn, and its range.
 
     ``bit_rate_share`` of the clips have a constant bit rate instead.
     """
 
-    share: float
+    none = NO_VIDEO
     quality: tuple[tuple[Codec, float, Range], ...] = (
         (Codec.H264, 0.55, (18.0, 38.0)),
         (Codec.MPEG4, 0.2, (2.0, 16.0)),
@@ -114,10 +114,7 @@ class VideoRanges:
     presets: tuple[tuple[str, float], ...] = (("ultrafast", 1.0), ("veryfast", 1.0), ("medium", 1.0))
     gop: tuple[int, int] = (1, 48)
 
-    def draw(self, rng: np.random.Generator) -> VideoCoding:
-        """Draw the coding of one clip."""
-        if not bernoulli(rng, self.share):
-            return NO_VIDEO
+    def _drawn(self, rng: np.random.Generator) -> VideoCoding:
         codec, limits = weighted_choice(
             rng, tuple(((codec, limits), weight) for codec, weight, limits in self.quality)
         )

@@ -25,6 +25,8 @@ from platformdirs import user_cache_path
 
 from svfr_client.errors import SvfrError
 
+from .errors import CannotBuildExtension
+
 PYZMQ_VERSION = "27.3.0"
 PLUGIN_FOLDER = Path(__file__).resolve().parents[2] / "plugin"
 EXTENSION_FOLDER = PLUGIN_FOLDER / "svfr_blender"
@@ -32,12 +34,6 @@ CLIENT_FOLDER = PLUGIN_FOLDER / "svfr_client"
 _FIXED_DATE = (2020, 1, 1, 0, 0, 0)
 _LEFT_OUT = shutil.ignore_patterns("__pycache__", "*.pyc", "py.typed")
 _PIP_SECONDS = 300
-
-
-class CannotBuildExtension(SvfrError):
-    """The extension cannot be built on this machine."""
-
-    code = "CANNOT_BUILD"
 
 
 @dataclass(frozen=True)

@@ -39,6 +39,12 @@ class CannotBuildBundle(SvfrError):
     code = "CANNOT_BUILD"
 
 
+class CannotBuildExtension(SvfrError):
+    """The Blender extension cannot be built on this machine."""
+
+    code = "CANNOT_BUILD"
+
+
 class PlatformNotSupported(SvfrError):
     """There is no build of a needed library for this kind of machine."""
 

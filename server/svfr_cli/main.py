@@ -37,33 +37,25 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command("restore")(restore.restore)
-app.command("faces")(faces.faces)
-app.command("serve")(service.serve)
-app.command("status")(service.status)
-app.command("jobs")(service.jobs)
-app.command("cancel")(service.cancel)
-app.command("pause")(queue.pause)
-app.command("resume")(queue.resume)
-app.command("drain")(queue.drain)
-app.command("watch")(queue.watch)
-app.command("redo")(queue.redo)
-app.command("view")(view.view)
-app.add_typer(models.app, name="model")
-app.add_typer(keys.app, name="key")
-app.add_typer(cache.app, name="cache")
-app.add_typer(farm.app, name="farm")
-app.command("parity")(parity.parity)
-app.command("evaluate")(evaluate.evaluate)
-app.command("train")(train.train)
-app.add_typer(clips.app, name="clips")
-app.add_typer(degradation.app, name="degradation")
+for command in (
+    *(restore.restore, faces.faces, service.serve, service.status, service.jobs, service.cancel),
+    *(queue.pause, queue.resume, queue.drain, queue.watch, queue.redo, view.view),
+    *(parity.parity, evaluate.evaluate, train.train, lab.lab, doctor.doctor),
+):
+    app.command()(command)  # under the function's name
+for name, group in {
+    "model": models.app,
+    "key": keys.app,
+    "cache": cache.app,
+    "farm": farm.app,
+    "clips": clips.app,
+    "degradation": degradation.app,
+    "install": install.install_app,
+    "uninstall": install.uninstall_app,
+    "service": install.service_app,
+}.items():
+    app.add_typer(group, name=name)
 app.add_typer(degradation.app, name="damage", hidden=True)  # the name it used to have
-app.command("lab")(lab.lab)
-app.command("doctor")(doctor.doctor)
-app.add_typer(install.install_app, name="install")
-app.add_typer(install.uninstall_app, name="uninstall")
-app.add_typer(install.service_app, name="service")
 
 
 def main() -> None:

@@ -24,11 +24,23 @@ class Layout(StrEnum):
     CELEBV_TEXT = "celebv-text"
 
 
+def _ends_as_a_list(out: Path) -> Path:
+    if out.suffix != ".jsonl":
+        raise typer.BadParameter(f"{out} does not end in .jsonl")
+    return out
+
+
+ListOut = Annotated[
+    Path,
+    typer.Option("--out", "-o", callback=_ends_as_a_list, help="The list to write, ending in .jsonl."),
+]
+
+
 @app.command("list")
 def list_clips(
     folder: Annotated[Path, typer.Argument(help="The data set's folder.")],
     layout: Annotated[Layout, typer.Option("--layout", help="How the data set lies on disk.")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="The list to write, ending in .jsonl.")],
+    out: ListOut,
     held_back: Annotated[
         int,
         typer.Option(
@@ -48,8 +60,6 @@ def list_clips(
     as_json: AsJson = False,
 ) -> None:
     """Write a list of the clips in FOLDER; people are held back whole, never single clips of them."""
-    if out.suffix != ".jsonl":
-        raise typer.BadParameter(f"{out} does not end in .jsonl")
     with speaking(as_json) as output:
         from svfr_lab.clips.entries import held_back_by_identity
         from svfr_lab.clips.layouts import read_layout
@@ -63,15 +73,13 @@ def list_clips(
 @app.command("portraits")
 def list_portraits(
     folder: Annotated[Path, typer.Argument(help="A folder of portraits, or of clones of the repositories.")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="The list to write, ending in .jsonl.")],
+    out: ListOut,
     as_json: AsJson = False,
 ) -> None:
     """Write a list of the portraits in FOLDER; the pictures' hashes decide who is held back, one in seven.
 
     The people that mini learnt from: git clone CivilServiceUSA/us-house and us-senate into FOLDER.
     """
-    if out.suffix != ".jsonl":
-        raise typer.BadParameter(f"{out} does not end in .jsonl")
     with speaking(as_json) as output:
         from svfr_lab.clips import portraits
 

@@ -13,34 +13,24 @@ from svfr_client.vocabulary import MISSING_POLICIES, WordReader
 
 from .. import job_options
 from ..output import speaking
-from .options import (
-    AsJson,
-    ColourSpace,
-    Frames,
-    Missing,
-    Ocio,
-    OcioContext,
-    Plate,
-    ReferenceSpace,
-    all_frames,
-)
+from . import options
 
 
 def faces(
-    plate: Plate,
-    frames: Frames = None,
+    plate: options.Plate,
+    frames: options.Frames = None,
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="The sheet, a PNG. Default: NAME_faces.png here.")
     ] = None,
     tracks: Annotated[
         Path | None, typer.Option("--tracks", help="Also write the crop tracks, for editing, to this JSON.")
     ] = None,
-    colorspace: ColourSpace = None,
-    ocio: Ocio = None,
-    ocio_context: OcioContext = None,
-    reference_space: ReferenceSpace = None,
-    missing: Missing = JobSpec.missing,
-    as_json: AsJson = False,
+    colorspace: options.ColourSpace = None,
+    ocio: options.Ocio = None,
+    ocio_context: options.OcioContext = None,
+    reference_space: options.ReferenceSpace = None,
+    missing: options.Missing = JobSpec.missing,
+    as_json: options.AsJson = False,
 ) -> None:
     """Find the faces of PLATE and draw a numbered contact sheet.
 
@@ -54,7 +44,7 @@ def faces(
         with tempfile.TemporaryDirectory(prefix="svfr-faces-") as scratch:
             spec = JobSpec(
                 plate=job_options.absolute(plate),
-                frames=frames or all_frames(plate),
+                frames=frames or options.all_frames(plate),
                 tasks=("bfr",),
                 output=str(Path(scratch) / "unused.%04d.exr"),
                 faces=FaceChoice(mode="all"),

@@ -19,34 +19,28 @@ session_app = typer.Typer(help="A process that keeps the models warm for the tas
 
 PlanPath = Annotated[Path, typer.Option("--plan", help="The shot's plan.json.")]
 Index = Annotated[int, typer.Option("--index", min=0, help="The segment's number.")]
-PathRules = Annotated[
-    Path | None, typer.Option("--path-rules", help="Path mapping rules of an OpenJD session.")
-]
+Rules = Annotated[Path | None, typer.Option("--path-rules", help="Path mapping rules of an OpenJD session.")]
 OpenJd = Annotated[bool, typer.Option("--openjd", help="Tell progress as OpenJD reads it.")]
 State = Annotated[Path, typer.Option("--state", help="Folder of the session, gone when it is over.")]
 IdleExit = Annotated[float, typer.Option("--idle-exit", help="Seconds without a task after which it ends.")]
 
 
 def reference(
-    plan: PlanPath, path_rules: PathRules = None, openjd: OpenJd = False, as_json: AsJson = False
+    plan: PlanPath, path_rules: Rules = None, openjd: OpenJd = False, as_json: AsJson = False
 ) -> None:
     """Make what is one for a whole shot: its tracks, their exposure and references."""
     _run("reference", plan, 0, path_rules, openjd, as_json)
 
 
 def segment(
-    plan: PlanPath,
-    index: Index,
-    path_rules: PathRules = None,
-    openjd: OpenJd = False,
-    as_json: AsJson = False,
+    plan: PlanPath, index: Index, path_rules: Rules = None, openjd: OpenJd = False, as_json: AsJson = False
 ) -> None:
     """Restore one segment of a shot to latents."""
     _run("segment", plan, index, path_rules, openjd, as_json)
 
 
 def assemble(
-    plan: PlanPath, path_rules: PathRules = None, openjd: OpenJd = False, as_json: AsJson = False
+    plan: PlanPath, path_rules: Rules = None, openjd: OpenJd = False, as_json: AsJson = False
 ) -> None:
     """Join the segments of a shot, decode them and write its frames."""
     _run("assemble", plan, 0, path_rules, openjd, as_json)

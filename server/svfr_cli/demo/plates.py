@@ -10,20 +10,14 @@ import numpy as np
 import OpenImageIO as oiio  # noqa: N813 - the library's usual short name
 from numpy.typing import NDArray
 
-from svfr_client.errors import SvfrError
 from svfr_ocio.curve import decode_srgb, encode_srgb
 from svfr_restore.media.plate import open_plate
 
 from .clip import Clip
+from .errors import DemoFileUnreadable
 
 COLOUR_SPACE = "lin_rec709_scene"
 MATTE_CHANNEL = "svfr.matte.A"
-
-
-class DemoFileUnreadable(SvfrError):
-    """A file that the demo wrote, or that a job wrote for it, cannot be written or read."""
-
-    code = "DEMO_FILE_UNREADABLE"
 
 
 def write_plate(pattern: Path, clip: Clip, frames: range) -> None:

@@ -9,18 +9,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from svfr_client.errors import SvfrError
 from svfr_lab.metrics.psnr_ssim import psnr_db
 
 from .clip import Clip
+from .errors import NothingWasRestored
 
 INSIDE = 0.5
-
-
-class NothingWasRestored(SvfrError):
-    """The job's mattes are empty in every frame, so there is nothing to measure."""
-
-    code = "NOTHING_RESTORED"
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,9 @@ from typing import Any
 
 from typer.testing import CliRunner, Result
 
+from svfr_cli.exit_codes import ExitCode
 from svfr_cli.main import app
+from svfr_lab.heads.dataset import RenderSettings, render_dataset
 
 MOST_PNG_BYTES = 150_000
 _PNG_START = b"\x89PNG\r\n\x1a\n"
@@ -37,7 +39,23 @@ def read_result(out: Path, name: str) -> tuple[dict[str, Any], list[dict[str, st
     return record, rows, page
 
 
+def result_of(name: str, out: Path, data: Path) -> tuple[dict[str, Any], list[dict[str, str]], str]:
+    """Run an experiment that ends well; returns record, table and page."""
+    done = run(name, out, data)
+    assert done.exit_code == ExitCode.OK, done.stderr
+    return read_result(out, name)
+
+
 def run(name: str, out: Path, data: Path) -> Result:
     """Run an experiment on a folder of clips by the command line, for a minute on one core."""
     asked = ["lab", name, "--budget", "1", "--threads", "1", "--out", str(out), "--data", str(data)]
     return CliRunner().invoke(app, asked)
+
+
+def rendered(folder: Path, *, clips: int, first_seed: int, frames: int) -> Path:
+    """Render clips of 96 px before a few backgrounds into the folder, and return it."""
+    settings = RenderSettings(
+        clips=clips, first_seed=first_seed, size_px=96, frames=frames, bank_seed=2, bank=9
+    )
+    render_dataset(folder, settings)
+    return folder

@@ -8,6 +8,7 @@ with the product (levels, blend weights); its windows, noise levels and blending
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 
@@ -110,28 +111,7 @@ def published_two_passes(
     """Run both passes; the reference is the last picture of the first, ``tokens`` are its identity."""
     window = model.spec.window
     n = min(window, crops.shape[0])
-    first = published_pass(
-        model,
-        crops[:n],
-        None,
-        torch.zeros_like(tokens),
-        task_bits,
-        steps=steps[0],
-        noise=noises[0],
-        window=n,
-        guidance=guidance,
-        decode_chunk=window,
-    )
-    second = published_pass(
-        model,
-        crops,
-        first.pictures[-1],
-        tokens,
-        task_bits,
-        steps=steps[1],
-        noise=noises[1],
-        window=window,
-        guidance=guidance,
-        decode_chunk=window,
-    )
-    return first, second
+    one = partial(published_pass, model, task_bits=task_bits, guidance=guidance, decode_chunk=window)
+    unknown = torch.zeros_like(tokens)
+    first = one(crops[:n], None, unknown, steps=steps[0], noise=noises[0], window=n)
+    return first, one(crops, first.pictures[-1], tokens, steps=steps[1], noise=noises[1], window=window)

@@ -27,17 +27,25 @@ def fade_colour(clip: NDArray[np.float32], rng: np.random.Generator, share: floa
     return np.asarray(faded, np.float32)
 
 
+def other_gamma_and_tint(
+    clip: NDArray[np.float32], rng: np.random.Generator, gamma_sd: float
+) -> NDArray[np.float32]:
+    """Return the clip within 0..1, every other time of another gamma (``gamma_sd`` of its ln), or tint."""
+    clip = np.clip(clip, 0, 1)
+    if rng.random() < 0.5:
+        clip = clip ** np.float32(np.exp(rng.normal(0, gamma_sd)))
+    if rng.random() < 0.5:
+        clip = clip * np.clip(1 + rng.normal(0, 0.05, 3), 0.85, 1.15).astype(np.float32)
+    return clip
+
+
 def augment(clip: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
     """Return ``clip`` (F, H, W, 3) in 0..1 mirrored, zoomed, re-graded or softened at random."""
     if rng.random() < 0.5:
         clip = clip[:, :, ::-1]
     if rng.random() < 0.25:
         clip = _zoom(clip, rng)
-    clip = np.clip(clip, 0, 1)
-    if rng.random() < 0.5:
-        clip = clip ** np.float32(np.exp(rng.normal(0, 0.22)))
-    if rng.random() < 0.5:
-        clip = clip * np.clip(1 + rng.normal(0, 0.05, 3), 0.85, 1.15).astype(np.float32)
+    clip = other_gamma_and_tint(clip, rng, 0.22)
     if rng.random() < 0.4:
         clip = clip * np.float32(rng.uniform(0.75, 1.25)) + np.float32(rng.uniform(-12, 12) / 255)
     if rng.random() < 0.3:

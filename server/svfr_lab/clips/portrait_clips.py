@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from svfr.luma import luma_601
 from svfr.sampling.network_input import HoleFill
+from svfr_lab.clips.augmentation import other_gamma_and_tint
 from svfr_lab.clips.degraded_clips import CleanClip, DegradedClips
 from svfr_lab.clips.portrait_motion import (
     FINER,
@@ -104,11 +105,7 @@ class PortraitClips(DegradedClips):
 
 def graded(codes: Float32, rng: np.random.Generator) -> Float32:
     """Return code values (F, H, W, 3) in 0..1 as another camera and another light would have them."""
-    codes = np.clip(codes, 0, 1)
-    if rng.random() < 0.5:
-        codes = codes ** np.float32(np.exp(rng.normal(0, 0.2)))
-    if rng.random() < 0.5:
-        codes = codes * np.clip(1 + rng.normal(0, 0.05, 3), 0.85, 1.15).astype(np.float32)
+    codes = other_gamma_and_tint(codes, rng, 0.2)
     if rng.random() < 0.5:
         codes = codes * np.float32(rng.uniform(0.65, 1.15)) + np.float32(rng.uniform(-0.04, 0.06))
     if rng.random() < 0.25:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from svfr.models.folder import find_model
 from svfr.models.model import Model, load_model
 from svfr_lab.experiments.kit.bench import Bench
+from svfr_lab.experiments.kit.clock import Deadline
 from svfr_lab.experiments.kit.held_out import HeldOutClip, held_out_clips
+from svfr_lab.experiments.kit.measurements import Measurements, Score
+from svfr_lab.experiments.kit.measuring import measure_clips
 from svfr_lab.heads.dataset import open_rendered_folder
 
 _MODEL = "mini"
@@ -48,3 +51,16 @@ def shipped_on_clips(bench: Bench) -> tuple[Shipped, Iterator[HeldOutClip]]:
     clips = min(count, len(open_rendered_folder(folder).clips))
     weights = spec.files["unet.safetensors"].sha256[:12]
     return Shipped(model, weights, clips), held_out_clips(folder, clips)
+
+
+def measure_shipped(
+    bench: Bench,
+    topic: str,
+    score: Callable[[HeldOutClip, Model], Iterable[Score]],
+    until: Deadline,
+    fewest: int,
+) -> tuple[Shipped, Measurements]:
+    """Return the shipped model and the scores of what it makes of held-out clips; see measure_clips."""
+    shipped, clips = shipped_on_clips(bench)
+    name = f"{topic}-{shipped.weights}"
+    return shipped, measure_clips(bench, name, clips, lambda clip: score(clip, shipped.model), until, fewest)

@@ -15,8 +15,7 @@ from svfr_lab.experiments.kit.bench import Bench
 from svfr_lab.experiments.kit.experiment import Experiment, Findings
 from svfr_lab.experiments.kit.held_out import Clip, HeldOutClip, put_back, sampled
 from svfr_lab.experiments.kit.measurements import Measure, Measurements, Score, dotplot, markdown
-from svfr_lab.experiments.kit.measuring import measure_clips
-from svfr_lab.experiments.kit.shipped import shipped_on_clips
+from svfr_lab.experiments.kit.shipped import measure_shipped
 from svfr_lab.metrics.psnr_ssim import psnr_db, ssim
 from svfr_lab.metrics.statistics import Estimate
 
@@ -64,15 +63,7 @@ _MEASURES: Mapping[Measure, Callable[[Clip, Clip], float]] = {
 
 
 def _run(bench: Bench) -> Findings:
-    shipped, clips = shipped_on_clips(bench)
-    figures = measure_clips(
-        bench,
-        f"orders-{shipped.weights}",
-        clips,
-        lambda clip: _scores(clip, shipped.model),
-        bench.share(_MEASURE_UNTIL),
-        _FEWEST_CLIPS,
-    )
+    shipped, figures = measure_shipped(bench, "orders", _scores, bench.share(_MEASURE_UNTIL), _FEWEST_CLIPS)
     return Findings(
         rows=figures.rows(_METHODS, list(_MEASURES), _COMPARED),
         draw=lambda figure: _draw(figure, figures),

@@ -20,8 +20,7 @@ from svfr_lab.experiments.kit.bench import Bench
 from svfr_lab.experiments.kit.experiment import Experiment, Findings, Row
 from svfr_lab.experiments.kit.held_out import HeldOutClip, put_back, sampled, task_name
 from svfr_lab.experiments.kit.measurements import Measurements, Score, labelled_row
-from svfr_lab.experiments.kit.measuring import measure_clips
-from svfr_lab.experiments.kit.shipped import shipped_on_clips
+from svfr_lab.experiments.kit.shipped import measure_shipped
 from svfr_lab.metrics.psnr_ssim import psnr_db
 from svfr_lab.metrics.statistics import Estimate
 
@@ -47,15 +46,7 @@ of 255.
 
 
 def _run(bench: Bench) -> Findings:
-    shipped, clips = shipped_on_clips(bench)
-    measured = measure_clips(
-        bench,
-        f"vectors-{shipped.weights}",
-        clips,
-        lambda clip: _scores(clip, shipped.model),
-        bench.share(_MEASURE_UNTIL),
-        _FEWEST_CLIPS,
-    )
+    shipped, measured = measure_shipped(bench, "vectors", _scores, bench.share(_MEASURE_UNTIL), _FEWEST_CLIPS)
     return Findings(
         rows=_rows(measured),
         draw=lambda figure: _draw(figure, measured),

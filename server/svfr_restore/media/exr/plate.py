@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -65,17 +67,23 @@ class ExrPlate(FilePlate):
         assert first_error is not None  # a FilePlate has at least one frame
         raise first_error
 
-    def read(self, frame: int) -> PlateFrame:
-        """Return one picture over its data window, values exactly as stored (NaN and infinity too)."""
+    @contextmanager
+    def _opened(self, frame: int) -> Iterator[tuple[Path, ExrHeader, RgbChannels]]:
+        """Give a frame's file, its header and the picture's channels; errors meanwhile are of the frame."""
         path = self._existing(frame)
         try:
             header = read_header(path)
             choice = find_rgb(header, self._chosen)
             require_size(*_stored_size(header, choice), path, frame)
-            rgb, alpha = _read_channels(path, choice)
+            yield path, header, choice
         except SvfrError as error:
             error.frame = frame
             raise
+
+    def read(self, frame: int) -> PlateFrame:
+        """Return one picture over its data window, values exactly as stored (NaN and infinity too)."""
+        with self._opened(frame) as (path, header, choice):
+            rgb, alpha = _read_channels(path, choice)
         part = header.parts[choice.part]
         bits = _sample_bits(header, choice)
         return PlateFrame(
@@ -93,16 +101,8 @@ class ExrPlate(FilePlate):
 
     def probe(self, frame: int) -> FrameShape:
         """Read the header and look at the end of every part's chunks; no pixel is decoded."""
-        path = self._existing(frame)
-        try:
-            header = read_header(path)
-            choice = find_rgb(header, self._chosen)
-            require_size(*_stored_size(header, choice), path, frame)
-            with path.open("rb") as file:
-                ChunkReader(file, header).check_complete()
-        except SvfrError as error:
-            error.frame = frame
-            raise
+        with self._opened(frame) as (path, header, choice), path.open("rb") as file:
+            ChunkReader(file, header).check_complete()
         part = header.parts[choice.part]
         shown = part.display_window
         return FrameShape(shown.width, shown.height, part.pixel_aspect, colour_hint(header, choice))

@@ -6,26 +6,17 @@ pytest tests/svfr_lab/experiments/questions/slow_shipped_runs.py
 from __future__ import annotations
 
 import pytest
-from lab_runs import read_result, run
-
-from svfr_cli.exit_codes import ExitCode
-from svfr_lab.heads.dataset import RenderSettings, render_dataset
+from lab_runs import rendered, result_of
 
 
 @pytest.fixture(scope="module")
 def long_clips(tmp_path_factory, renderer):
-    folder = tmp_path_factory.mktemp("lab") / "long"
-    render_dataset(
-        folder, RenderSettings(clips=2, first_seed=950, size_px=96, frames=50, bank_seed=2, bank=9)
-    )
-    return folder
+    return rendered(tmp_path_factory.mktemp("lab") / "long", clips=2, first_seed=950, frames=50)
 
 
 def test_jitter_is_told_beside_detail(tmp_path, long_clips, monkeypatch):
     monkeypatch.delenv("SVFR_DLIB_FACES", raising=False)
-    done = run("srr-jitter", tmp_path, long_clips)
-    assert done.exit_code == ExitCode.OK, done.stderr
-    record, rows, page = read_result(tmp_path, "srr-jitter")
+    record, rows, page = result_of("srr-jitter", tmp_path, long_clips)
     assert record["summary"]["clips_measured"] == 2
     assert record["summary"]["frames_per_clip"] == 50
     means = {(row["method"], row["measure"]): float(row["mean"]) for row in rows}
@@ -40,18 +31,14 @@ def test_jitter_is_told_beside_detail(tmp_path, long_clips, monkeypatch):
 
 
 def test_drift_is_told_by_the_minute_and_a_short_run_says_so(tmp_path, long_clips):
-    done = run("drift", tmp_path, long_clips)
-    assert done.exit_code == ExitCode.OK, done.stderr
-    record, rows, page = read_result(tmp_path, "drift")
+    record, rows, page = result_of("drift", tmp_path, long_clips)
     assert record["summary"]["frames_restored"] >= 150
     assert {row["of"] for row in rows} >= {"minute 1", "change per minute"}
     assert "nothing is known beyond" in page
 
 
 def test_costs_are_ratios_within_one_run(tmp_path, clips):
-    done = run("cost", tmp_path, clips)
-    assert done.exit_code == ExitCode.OK, done.stderr
-    record, rows, _ = read_result(tmp_path, "cost")
+    record, rows, _ = result_of("cost", tmp_path, clips)
     assert record["summary"]["repeats"] >= 3
     found = {(row["task"], row["method"], row["measure"]): row for row in rows}
     own = found["bfr", "denoised, mean over time", "ratio to denoised, mean over time"]
@@ -65,9 +52,7 @@ def test_costs_are_ratios_within_one_run(tmp_path, clips):
 
 
 def test_every_damage_is_tried_under_every_task_vector(tmp_path, clips):
-    done = run("task-vectors", tmp_path, clips)
-    assert done.exit_code == ExitCode.OK, done.stderr
-    record, rows, _ = read_result(tmp_path, "task-vectors")
+    record, rows, _ = result_of("task-vectors", tmp_path, clips)
     assert record["own_clips"] is True
     assert len(rows) == 3 * 7 * 7
     own = [row for row in rows if row["damage"] == row["vector"] and row["measure"] == "shift_codes"]
@@ -76,9 +61,7 @@ def test_every_damage_is_tried_under_every_task_vector(tmp_path, clips):
 
 
 def test_both_tasks_at_once_are_compared_with_one_after_the_other(tmp_path, clips):
-    done = run("task-interference", tmp_path, clips)
-    assert done.exit_code == ExitCode.OK, done.stderr
-    _, rows, _ = read_result(tmp_path, "task-interference")
+    _, rows, _ = result_of("task-interference", tmp_path, clips)
     psnr = {row["method"]: float(row["mean"]) for row in rows if row["measure"] == "PSNR, dB"}
     assert {"both at once", "bfr, then colorize", "colorize, then bfr"} < set(psnr)
     assert psnr["both at once"] > psnr["input"]

@@ -1,5 +1,7 @@
 """A real server in a process of its own, and jobs run through it to their end."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,6 +10,16 @@ from svfr_client.client import Client
 from svfr_client.errors import error_from_dict
 from svfr_client.job import JobSpec
 from svfr_client.protocol.messages import Event
+from svfr_server.start import start_local_server
+
+
+@contextmanager
+def running(home: Path, idle_exit_s: float = 300) -> Iterator[Path]:
+    """A server with the real pipeline, on the processor, for as long as the block lasts; its folder."""
+    start_local_server(home, idle_exit_s=idle_exit_s, arguments=["--device", "cpu"]).close()
+    yield home
+    with Client(folder=home) as client:
+        client.shutdown()
 
 
 @dataclass(frozen=True)

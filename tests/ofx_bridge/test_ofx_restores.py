@@ -35,6 +35,12 @@ def clip_of(folder: Path, depth: str = FLOAT, components: str = RGBA, **more: An
     return Clip(folder, pictures, 1001, depth, components, more)
 
 
+@pytest.fixture
+def clip(tmp_path: Path) -> Clip:
+    """A clip of floats with alpha."""
+    return clip_of(tmp_path)
+
+
 FORMS: list[tuple[str, str, str, dict[str, Any]]] = [
     ("nuke-like", FLOAT, RGBA, {}),
     ("nuke-like", FLOAT, RGBA, {"premultiplication": "OfxImageAlphaPremultiplied", "x": -7, "y": 12}),
@@ -61,9 +67,8 @@ def test_what_identity_restores_is_the_source_bit_by_bit(
 
 
 def test_a_frame_that_the_model_changed_comes_back_changed_and_the_alpha_stays(
-    built: Built, home: Path, tmp_path: Path
+    built: Built, home: Path, clip: Clip
 ) -> None:
-    clip = clip_of(tmp_path)
     with Host(built, "nuke-like", home) as host:
         node = Node(host, clip, params={**WAIT, "model": "probe"})
         wait_for(home, node.restore())
@@ -79,10 +84,9 @@ def test_a_frame_that_the_model_changed_comes_back_changed_and_the_alpha_stays(
 
 
 def test_a_project_that_is_opened_again_has_its_frames_and_so_has_every_render_node(
-    built: Built, home: Path, tmp_path: Path
+    built: Built, home: Path, clip: Clip
 ) -> None:
     """MLT makes an instance for each frame, loads again each time, and lays rows out from the top."""
-    clip = clip_of(tmp_path)
     with Host(built, "nuke-like", home) as host:
         node = Node(host, clip, params={**WAIT, "model": "probe"})
         job = node.restore()
@@ -99,8 +103,7 @@ def test_a_project_that_is_opened_again_has_its_frames_and_so_has_every_render_n
         host.statistics()
 
 
-def test_eight_threads_render_from_one_server(built: Built, home: Path, tmp_path: Path) -> None:
-    clip = clip_of(tmp_path)
+def test_eight_threads_render_from_one_server(built: Built, home: Path, tmp_path: Path, clip: Clip) -> None:
     with Host(built, "nuke-like", home) as host:
         node = Node(host, clip, params=WAIT)
         wait_for(home, node.restore())
@@ -120,9 +123,8 @@ def test_eight_threads_render_from_one_server(built: Built, home: Path, tmp_path
 
 
 def test_the_button_reads_the_range_and_nothing_else_and_a_second_time_sends_nothing_again(
-    built: Built, home: Path, tmp_path: Path
+    built: Built, home: Path, tmp_path: Path, clip: Clip
 ) -> None:
-    clip = clip_of(tmp_path)
     (tmp_path / "1003.raw").unlink()  # outside the range: nobody may ask for it
     with Host(built, "nuke-like", home) as host:
         node = Node(host, clip, params={**WAIT, "range": 1, "firstFrame": 1001, "lastFrame": 1002})
@@ -159,8 +161,9 @@ def test_a_roto_travels_as_a_matte(built: Built, home: Path, tmp_path: Path, rot
         assert client.jobs(limit=1)[0].state is JobState.DONE
 
 
-def test_a_smaller_render_shows_the_result_smaller(built: Built, home: Path, tmp_path: Path) -> None:
-    clip = clip_of(tmp_path)
+def test_a_smaller_render_shows_the_result_smaller(
+    built: Built, home: Path, tmp_path: Path, clip: Clip
+) -> None:
     with Host(built, "nuke-like", home) as host:
         node = Node(host, clip, params={**WAIT, "model": "probe"})
         wait_for(home, node.restore())
@@ -174,9 +177,8 @@ def test_a_smaller_render_shows_the_result_smaller(built: Built, home: Path, tmp
 
 
 def test_a_source_that_was_changed_afterwards_is_not_overwritten(
-    built: Built, home: Path, tmp_path: Path
+    built: Built, home: Path, clip: Clip
 ) -> None:
-    clip = clip_of(tmp_path)
     with Host(built, "nuke-like", home) as host:
         node = Node(host, clip, params=WAIT)
         wait_for(home, node.restore())

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 from blender_host import VERSIONS, Blender, blender_python
+from e2e_service import running
 
 from svfr_installer.blender_extension import EDITIONS, build_extension, edition_for, stage_extension
-from svfr_server.start import start_local_server
 
 # The extension's own modules, laid out as they ship (svfr_client inside), for tests without Blender.
 _STAGED = tempfile.TemporaryDirectory(prefix="svfr-staged-")
@@ -32,11 +32,8 @@ def extension_zips(extension_zip: Path, tmp_path_factory: pytest.TempPathFactory
 
 @pytest.fixture(scope="session")
 def service_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    home = tmp_path_factory.mktemp("service") / "home"
-    start_local_server(home, idle_exit_s=600, arguments=["--device", "cpu"]).close()
-    yield home
-    with start_local_server(home) as client:
-        client.shutdown()
+    with running(tmp_path_factory.mktemp("service") / "home", idle_exit_s=600) as home:
+        yield home
 
 
 @pytest.fixture(params=VERSIONS)

@@ -5,10 +5,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from e2e_service import running
 from strict_nuke import FakeNuke, Undo
-
-from svfr_client.client import Client
-from svfr_server.start import start_local_server
 
 # The plugin is built apart and not part of the distribution; Nuke finds it by a path too.
 sys.path.append(str(Path(__file__).parents[2] / "plugin"))
@@ -42,11 +40,8 @@ def nuke(make_nuke: Callable[..., FakeNuke], tmp_path: Path) -> FakeNuke:
 @pytest.fixture(scope="module")
 def server_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """The folder of a running server in a process of its own."""
-    home = tmp_path_factory.mktemp("nuke") / "home"
-    start_local_server(home, idle_exit_s=300, arguments=["--device", "cpu"]).close()
-    yield home
-    with Client(folder=home) as client:
-        client.shutdown()
+    with running(tmp_path_factory.mktemp("nuke") / "home") as home:
+        yield home
 
 
 @pytest.fixture

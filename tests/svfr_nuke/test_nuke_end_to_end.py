@@ -59,6 +59,12 @@ def picture(node: Any, frame: int = 1002) -> strict_images.Planes:
     return strict_images.render(node, frame, "main")
 
 
+@pytest.fixture
+def node(nuke: FakeNuke, tmp_path: Path, local_server: Path) -> Any:
+    """A node on a plate of three frames, beside a running server."""
+    return svfr_node(read_node(nuke, nuke_plates.write_plate(tmp_path / "plates")))
+
+
 def test_a_bare_read_is_sent_by_path_and_comes_back_bit_by_bit(
     nuke: FakeNuke, tmp_path: Path, local_server: Path
 ) -> None:
@@ -170,10 +176,7 @@ def test_a_failed_job_says_why_and_the_plate_stays(
     assert json.loads(node["svfr_job"].value())["state"] == "failed"
 
 
-def test_redo_sends_the_same_job_again_as_a_new_version(
-    nuke: FakeNuke, tmp_path: Path, local_server: Path
-) -> None:
-    node = svfr_node(read_node(nuke, nuke_plates.write_plate(tmp_path / "plates")))
+def test_redo_sends_the_same_job_again_as_a_new_version(nuke: FakeNuke, node: Any) -> None:
     restore(nuke, node)
     first = json.loads(node["svfr_job"].value())
     node["seed"].setValue(5)  # Redo is the job as it was sent
@@ -183,8 +186,7 @@ def test_redo_sends_the_same_job_again_as_a_new_version(
     assert node.node("Result")["file"].value().endswith("shot_svfr/shot_v002.%04d.exr")
 
 
-def test_cancel_ends_the_job(nuke: FakeNuke, tmp_path: Path, local_server: Path) -> None:
-    node = svfr_node(read_node(nuke, nuke_plates.write_plate(tmp_path / "plates")))
+def test_cancel_ends_the_job(nuke: FakeNuke, node: Any) -> None:
     nuke.fake_press(node, "restore")
     nuke.fake_press(node, "cancel")
     nuke.run_until(lambda: json.loads(node["svfr_job"].value())["state"] != "running")
@@ -193,13 +195,10 @@ def test_cancel_ends_the_job(nuke: FakeNuke, tmp_path: Path, local_server: Path)
     assert nuke.fake_said == ["No job of this node is running."]
 
 
-def test_a_job_of_a_saved_script_is_taken_up_after_a_restart(
-    nuke: FakeNuke, tmp_path: Path, local_server: Path
-) -> None:
+def test_a_job_of_a_saved_script_is_taken_up_after_a_restart(nuke: FakeNuke, node: Any) -> None:
     import svfr_nuke.session
     import svfr_nuke.startup
 
-    node = svfr_node(read_node(nuke, nuke_plates.write_plate(tmp_path / "plates")))
     restore(nuke, node)
     record = json.loads(node["svfr_job"].value())
     node["svfr_job"].setValue(json.dumps({**record, "state": "running"}))  # saved before it was done
@@ -212,11 +211,10 @@ def test_a_job_of_a_saved_script_is_taken_up_after_a_restart(
 
 
 def test_a_job_that_cannot_be_asked_for_is_asked_for_again_at_the_next_load(
-    nuke: FakeNuke, tmp_path: Path, local_server: Path, monkeypatch: pytest.MonkeyPatch
+    nuke: FakeNuke, tmp_path: Path, node: Any, local_server: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import svfr_nuke.session
 
-    node = svfr_node(read_node(nuke, nuke_plates.write_plate(tmp_path / "plates")))
     restore(nuke, node)
     record = json.loads(node["svfr_job"].value())
     node["svfr_job"].setValue(json.dumps({**record, "state": "running"}))
@@ -295,12 +293,9 @@ def test_a_node_inside_a_group_renders_there(nuke: FakeNuke, tmp_path: Path, loc
     assert [member.Class() for member in group.nodes()] == ["Read", "Grade", "Group"]
 
 
-def test_a_node_deleted_while_its_job_runs_harms_nothing(
-    nuke: FakeNuke, tmp_path: Path, local_server: Path
-) -> None:
+def test_a_node_deleted_while_its_job_runs_harms_nothing(nuke: FakeNuke, node: Any) -> None:
     import svfr_nuke.session
 
-    node = svfr_node(read_node(nuke, nuke_plates.write_plate(tmp_path / "plates")))
     nuke.fake_press(node, "restore")
     session = svfr_nuke.session.session_of(node)
     nuke.delete(node)
@@ -327,8 +322,7 @@ def test_a_terminal_waits_for_the_result_and_raises_errors(
         svfr_nuke.buttons.restore(node)
 
 
-def test_the_server_is_asked_who_it_is(nuke: FakeNuke, tmp_path: Path, local_server: Path) -> None:
-    node = svfr_node(read_node(nuke, nuke_plates.write_plate(tmp_path / "plates")))
+def test_the_server_is_asked_who_it_is(nuke: FakeNuke, node: Any) -> None:
     nuke.fake_press(node, "test_connection")
     nuke.run_until(lambda: node["server_state"].value() not in ("", "Asking"))
     assert node["server_state"].value().startswith("Connected (this machine)")

@@ -10,9 +10,14 @@ from svfr_client.client import Client
 
 
 @pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    """One service for the tests of a file that leave it running; between files it would idle, and end."""
-    running = Service(tmp_path_factory.mktemp("shared") / "home")
+def service(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """One service for the tests of a file that leave it running; between files it would idle, and end.
+
+    The file's ``PIPELINE`` is its pipeline, if it has one.
+    """
+    pipeline = getattr(request.module, "PIPELINE", None)
+    arguments = ["--pipeline", pipeline] if pipeline else []
+    running = Service(tmp_path_factory.mktemp("shared") / "home", arguments)
     running.start()
     yield running
     running.stop()

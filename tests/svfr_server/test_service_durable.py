@@ -2,7 +2,6 @@
 
 import os
 import signal
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,15 +23,8 @@ from svfr_server.job_store.folders import checkpoint_folder
 from svfr_server.worker.references import ReferenceKeeper
 
 FRAMES = 10
-
-
-@pytest.fixture(scope="module")
-def restoring(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    """A service whose worker counts the network's evaluations in a file beside it."""
-    one = Service(tmp_path_factory.mktemp("durable") / "home", ["--pipeline", "counted_pipeline:run_job"])
-    one.start()
-    yield one
-    one.stop()
+PIPELINE = "counted_pipeline:run_job"
+"""It counts the network's evaluations in a file beside the service."""
 
 
 @pytest.fixture(scope="module")
@@ -80,24 +72,24 @@ MOST_REPEATED = 8
 @pytest.mark.parametrize("kill", [kill_worker, kill_both], ids=["worker", "server"])
 @pytest.mark.parametrize(("stage", "seed"), [("reference", 1), ("denoise", 2), ("write", 3)])
 def test_a_killed_job_gives_the_same_files_and_repeats_no_more_than_a_step(
-    restoring: Service, samples: tuple[str, str], tmp_path: Path, kill: object, stage: str, seed: int
+    service: Service, samples: tuple[str, str], tmp_path: Path, kill: object, stage: str, seed: int
 ) -> None:
     seed += 10 if kill is kill_both else 0
     whole, killed = (spec_of(samples, tmp_path / name, seed) for name in ("whole", "killed"))
-    with restoring.client() as client:
-        before = evaluations(restoring)
+    with service.client() as client:
+        before = evaluations(service)
         assert follow(client, whole)[-1].kind == "done"
-        undisturbed = evaluations(restoring) - before
-        for path in checkpoint_folder(restoring.home).rglob("*.safetensors"):
+        undisturbed = evaluations(service) - before
+        for path in checkpoint_folder(service.home).rglob("*.safetensors"):
             path.unlink()
-        before = evaluations(restoring)
+        before = evaluations(service)
         events: list[Event] = []
         for event in client.follow(client.submit(killed).job):
             events.append(event)
             seen = [e for e in events if e.kind == "progress" and e.body["stage"] == stage]
             if len(seen) == 2 and seen[-1] is event:
-                kill(restoring)  # type: ignore[operator]
-        again = evaluations(restoring) - before
+                kill(service)  # type: ignore[operator]
+        again = evaluations(service) - before
     assert events[-1].kind == "done", events[-1]
     assert [event.seq for event in events] == list(range(1, len(events) + 1))
     assert sum(event.kind in ("retry", "queued") for event in events) == 2
@@ -109,17 +101,17 @@ def test_a_killed_job_gives_the_same_files_and_repeats_no_more_than_a_step(
 
 
 def test_frames_are_done_again_with_the_same_reference_and_nothing_else_is_touched(
-    restoring: Service, samples: tuple[str, str], tmp_path: Path
+    service: Service, samples: tuple[str, str], tmp_path: Path
 ) -> None:
     spec = spec_of(samples, tmp_path / "out", 40)
-    with restoring.client() as client:
+    with service.client() as client:
         former = follow(client, spec)[0].job
-        before, count = pictures(tmp_path / "out"), evaluations(restoring)
+        before, count = pictures(tmp_path / "out"), evaluations(service)
         for frame in (1004, 1005):
             Path(spec.output % frame).write_bytes(b"spoilt")
         again = list(client.follow(client.redo(former, "1004-1005").job))
         assert sorted(e.body["frame"] for e in again if e.kind == "frame") == [1004, 1005]
-        assert evaluations(restoring) == count  # all of it was kept
+        assert evaluations(service) == count  # all of it was kept
         assert pictures(tmp_path / "out") == before
         # another seed: pass 1 is not run, for its reference is taken over
         other = list(client.follow(client.redo(former, "1004", seed=99).job))
@@ -136,17 +128,17 @@ def test_frames_are_done_again_with_the_same_reference_and_nothing_else_is_touch
 
 
 def test_what_the_network_does_not_see_costs_no_evaluation_through_the_service(
-    restoring: Service, samples: tuple[str, str], tmp_path: Path
+    service: Service, samples: tuple[str, str], tmp_path: Path
 ) -> None:
     spec = spec_of(samples, tmp_path / "one", 50)
-    with restoring.client() as client:
+    with service.client() as client:
         follow(client, spec)
-        count = evaluations(restoring)
+        count = evaluations(service)
         changes: list[dict[str, object]] = [{"feather": 0.3}, {"layers": ("delta", "matte")}]
         for number, change in enumerate(changes):
             other = spec_of(samples, tmp_path / str(number), 50, **change)
             assert follow(client, other)[-1].kind == "done"
-        assert evaluations(restoring) == count
+        assert evaluations(service) == count
         shorter = spec_of(samples, tmp_path / "short", 50, frames="1001-1008")
         assert follow(client, shorter)[-1].body["counts"].get("reference_windows", 0) == 0
 

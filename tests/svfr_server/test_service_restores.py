@@ -2,7 +2,6 @@
 
 import os
 import signal
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,15 +17,7 @@ from svfr_server.job_store.checkpoints import CheckpointStore
 from svfr_server.worker.resume import Resumption, pattern_like
 
 SIDE_PX = 64
-
-
-@pytest.fixture(scope="module")
-def restoring(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    """A service with the real pipeline."""
-    one = Service(tmp_path_factory.mktemp("restoring") / "home", ["--pipeline", "svfr_restore.job:run_job"])
-    one.start()
-    yield one
-    one.stop()
+PIPELINE = "svfr_restore.job:run_job"
 
 
 def identity_job(folder: Path, count: int) -> JobSpec:
@@ -55,9 +46,9 @@ def assert_unchanged(spec: JobSpec, frames: range, pattern: str) -> None:
         assert before.tobytes() == after.tobytes()
 
 
-def test_three_frames_go_through_the_identity_model_unchanged(restoring: Service, tmp_path: Path) -> None:
+def test_three_frames_go_through_the_identity_model_unchanged(service: Service, tmp_path: Path) -> None:
     spec = identity_job(tmp_path, 3)
-    with restoring.client() as client:
+    with service.client() as client:
         events = list(client.follow(client.submit(spec).job))
     assert events[-1].kind == "done", events[-1]
     assert events[-1].body["frames_written"] == 3
@@ -66,27 +57,27 @@ def test_three_frames_go_through_the_identity_model_unchanged(restoring: Service
     assert_unchanged(spec, range(1001, 1004), spec.output)
 
 
-def test_existing_outputs_are_an_error_of_the_job(restoring: Service, tmp_path: Path) -> None:
+def test_existing_outputs_are_an_error_of_the_job(service: Service, tmp_path: Path) -> None:
     spec = identity_job(tmp_path, 2)
-    with restoring.client() as client:
+    with service.client() as client:
         assert list(client.follow(client.submit(spec).job))[-1].kind == "done"
         last = list(client.follow(client.submit(spec).job))[-1]
     assert last.body["error"]["code"] == "OUTPUT_EXISTS"
 
 
 def test_a_job_whose_worker_is_killed_while_writing_still_returns_every_frame(
-    restoring: Service, tmp_path: Path
+    service: Service, tmp_path: Path
 ) -> None:
     count = 20
     spec = replace(identity_job(tmp_path, count), existing="version_up")
     older = Path(spec.output % 1001)
     older.parent.mkdir()
     older.touch()
-    with restoring.client() as client:
+    with service.client() as client:
         events = []
         for event in client.follow(client.submit(spec).job):
             if event.kind == "frame" and not any(one.kind == "frame" for one in events):
-                kill_the_worker(restoring)
+                kill_the_worker(service)
             events.append(event)
     kinds = [event.kind for event in events if event.kind in ("retry", "done", "failed")]
     assert kinds == ["retry", "done"], events[-1]
@@ -135,7 +126,7 @@ def test_only_a_later_attempt_overwrites(tmp_path: Path, existing: str) -> None:
     assert later.output == (spec.output if existing == "overwrite" else "/p/out/a_v003.%04d.exr")
 
 
-def test_the_client_of_a_starter_reaches_its_service(restoring: Service) -> None:
-    with restoring.client() as client:
+def test_the_client_of_a_starter_reaches_its_service(service: Service) -> None:
+    with service.client() as client:
         assert isinstance(client, Client)
         assert client.hello().devices == ("cpu",)

@@ -115,10 +115,16 @@ class Welcome(Record):
 
 
 @dataclass(frozen=True)
-class Submit(Record):
-    """Ask for a job. The client makes the id, so that sending it again cannot make a second job."""
+class JobRequest(Record):
+    """A request about one job: ``status``, ``cancel`` and ``unfollow`` take it as it is."""
 
     job: str
+
+
+@dataclass(frozen=True)
+class Submit(JobRequest):
+    """Ask for a job. The client makes the id, so that sending it again cannot make a second job."""
+
     spec: JobSpec
 
 
@@ -132,10 +138,9 @@ class Accepted(Record):
 
 
 @dataclass(frozen=True)
-class Follow(Record):
+class Follow(JobRequest):
     """Ask for a job's events after ``after_seq``; asking again moves the stream there."""
 
-    job: str
     after_seq: int = 0
 
 
@@ -148,10 +153,9 @@ class Following(Record):
 
 
 @dataclass(frozen=True)
-class Ack(Record):
+class Ack(JobRequest):
     """Tell the service that every event up to ``seq`` has arrived, so that it may send more."""
 
-    job: str
     seq: int
 
 
@@ -163,25 +167,17 @@ class Credit(Record):
 
 
 @dataclass(frozen=True)
-class Redo(Record):
+class Redo(JobRequest):
     """Ask for ``frames`` of the job ``of`` again, as the new job ``job``, with the references it made.
 
     The other frames of ``of`` are context and stay as they are on disk; ``frames`` are overwritten.
     ``output``: where they go, None for the former output. ``seed``: None keeps the former one.
     """
 
-    job: str
     of: str
     frames: str
     output: Optional[str] = None
     seed: Optional[int] = None
-
-
-@dataclass(frozen=True)
-class JobRequest(Record):
-    """A request about one job: ``status``, ``cancel`` and ``unfollow`` take it."""
-
-    job: str
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from typing import Any, List, Mapping, Optional, Tuple
 
 from ..errors import BadTransfer, SvfrError
 from ..records import Record
-from .messages import JobState
+from .messages import JobRequest, JobState
 
 PIECE_BYTES = 1024 * 1024
 # An answer must stay below 1 MiB (PROTOCOL.md 3.2), header included.
@@ -65,10 +65,9 @@ class Assembled(Record):
 
 
 @dataclass(frozen=True)
-class AskResult(Record):
+class AskResult(JobRequest):
     """Ask for a part of the file that a job wrote for ``frame``, from ``offset`` on."""
 
-    job: str
     frame: int
     offset: int = 0
 

@@ -30,42 +30,43 @@ _Side = Annotated[int, Field(ge=1, le=16384)]
 _Text = Annotated[str, Field(pattern=r"\S")]
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Sourced(Strict):
+    """A section; ``source`` says where its values come from."""
+
+    source: _Text
+
+
 @dataclass(frozen=True)
-class _Clips(Strict):
+class _Clips(_Sourced):
     count: PositiveInt
-    source: _Text
 
 
 @dataclass(frozen=True)
-class _Frames(Strict):
+class _Frames(_Sourced):
     first: Literal["all"] | PositiveInt
-    source: _Text
 
 
 @dataclass(frozen=True)
-class _Picture(Strict):
+class _Picture(_Sourced):
     size: Literal["as it is"] | tuple[_Side, _Side]
-    source: _Text
     filter: ResizeFilter = "area"
 
 
 @dataclass(frozen=True)
-class _Face(Strict):
+class _Face(_Sourced):
     region: FaceRegion
-    source: _Text
 
 
 @dataclass(frozen=True)
-class _Fvd(Strict):
+class _Fvd(_Sourced):
     clip_frames: PositiveInt
     stride_frames: PositiveInt
-    source: _Text
 
 
 @dataclass(frozen=True)
-class _Metrics(Strict):
+class _Metrics(_Sourced):
     names: Annotated[tuple[Metric, ...], Field(min_length=1)]
-    source: _Text
 
 
 @dataclass(frozen=True)

@@ -127,7 +127,7 @@ def _validate(op: str, body: Mapping[str, Any]) -> Any:
 
 def _check_numbers(request: Any) -> None:
     raise_problems(transfer_problems(request))
-    if isinstance(request, Follow | Ack | JobRequest | Redo | AskResult):
+    if isinstance(request, JobRequest):
         check_job_id(request.job)
     if isinstance(request, Redo):
         check_job_id(request.of)

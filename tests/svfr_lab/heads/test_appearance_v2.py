@@ -2,6 +2,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from still_heads import at_rest
 
 from svfr_lab.errors import ArgumentOutOfRange
 from svfr_lab.heads.appearance_v2 import draw_calm_motion, draw_photographed_appearance, draw_scalp
@@ -87,13 +88,7 @@ def test_the_brows_that_are_painted_lie_at_the_landmarks(renderer: FaceRenderer)
     """Black brows on pale skin are darkest a little below the landmarks of their upper half."""
     for seed in range(300, 306):
         scene = draw_scene(renderer.model, seed, 1, 3)
-        still = replace(
-            scene.motion,
-            weights=np.zeros_like(scene.motion.weights),
-            rotation_rad=np.zeros_like(scene.motion.rotation_rad),
-            shift=np.zeros_like(scene.motion.shift),
-            scale=0.9,
-        )
+        still = at_rest(scene.motion, "shift")
         look = replace(
             scene.appearance,
             skin_rgb=(0.6, 0.6, 0.6),

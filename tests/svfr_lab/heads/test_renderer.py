@@ -2,6 +2,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from still_heads import at_rest
 
 from svfr_lab.errors import ArgumentOutOfRange
 from svfr_lab.heads.renderer import ClipScene, FaceRenderer, draw_scene
@@ -16,13 +17,7 @@ def before_a_green_wall(scene: ClipScene) -> ClipScene:
 
 
 def looking_straight_with_green_irises(scene: ClipScene) -> ClipScene:
-    still = replace(
-        scene.motion,
-        weights=np.zeros_like(scene.motion.weights),
-        rotation_rad=np.zeros_like(scene.motion.rotation_rad),
-        gaze=np.zeros_like(scene.motion.gaze),
-        scale=0.9,
-    )
+    still = at_rest(scene.motion, "gaze")
     look = replace(
         scene.appearance,
         skin_rgb=(0.5, 0.2, 0.2),

@@ -4,6 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from tiny_recipe import TINY
 
 from svfr.models.folder import verify
 from svfr.nets.linear_patch import LinearPatchSpec
@@ -15,31 +16,11 @@ from svfr_lab.preview_eval.split import EVALUATION_SPLIT_PATH
 from svfr_lab.preview_eval.tables import record_in_model
 from svfr_lab.training.export import main, provenance
 
-RECIPE = """
+RECIPE = f"""
 name = "small"
 seed = 4
-reference_share = 0.5
-own_reference_share = 0.5
-[task_shares]
+{TINY}[task_shares]
 "bfr" = 1.0
-[network]
-crop_px = 32
-window = 4
-overlap = 1
-widths = [32, 64]
-token_channels = 8
-coefficients = [0, 1, 4]
-sigma_data = 0.5
-sigma_min = 0.05
-sigma_max = 20.0
-[optimiser]
-learning_rate = 1e-3
-betas = [0.9, 0.99]
-weight_decay = 1e-3
-warmup_steps = 1
-cooldown_steps = 1
-gradient_clip = 1.0
-ema_decay = 0.9
 [[phases]]
 steps = 7
 frames = 1

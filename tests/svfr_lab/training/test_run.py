@@ -13,6 +13,7 @@ import pytest
 import tiny_svd
 import torch
 from rendered_clips import write_rendered_folder
+from tiny_recipe import TINY
 from typer.testing import CliRunner
 
 from svfr.errors import CheckpointUnreadable, TensorsUnexpected
@@ -29,24 +30,12 @@ from svfr_lab.training.run import TrainRequest, find_recipe, train
 from svfr_lab.training.tensorboard_log import Board
 from svfr_lab.training.validation_sheet import write_sheet
 
-RECIPE = """
+RECIPE = f"""
 name = "tiny"
 seed = 4
-reference_share = 0.5
-own_reference_share = 0.5
-[task_shares]
+{TINY}[task_shares]
 "bfr" = 0.5
 "colorize" = 0.5
-[network]
-crop_px = 32
-window = 4
-overlap = 1
-widths = [32, 64]
-token_channels = 8
-coefficients = [0, 1, 4]
-sigma_data = 0.5
-sigma_min = 0.05
-sigma_max = 20.0
 [losses]
 [unified_latent]
 denominator = "positive_and_negatives"
@@ -62,14 +51,6 @@ width = 16
 units_per_side = 64.0
 wing_width = 10.0
 wing_curvature = 2.0
-[optimiser]
-learning_rate = 1e-3
-betas = [0.9, 0.99]
-weight_decay = 1e-3
-warmup_steps = 1
-cooldown_steps = 1
-gradient_clip = 1.0
-ema_decay = 0.9
 [run]
 save_every_steps = 1
 log_every_steps = 1

@@ -11,6 +11,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from svfr.training.loop.trainer import Trainer
 from svfr.training.nets.trainable import TrainableNet
@@ -18,6 +19,7 @@ from svfr.training.recipe.config import Recipe
 from svfr_lab.clips.degraded_clips import RenderedClips
 from svfr_lab.experiments.kit.bench import Bench
 from svfr_lab.experiments.kit.clock import Deadline
+from svfr_lab.experiments.kit.measurements import Measurements
 
 _SHORTEST_STRETCH, _SHORTEST_LAST_STRETCH = 10, 3
 _STRETCH_SHARE = 1 / 6
@@ -38,6 +40,23 @@ class TrainedArms:
 
     nets: Mapping[str, TrainableNet]
     steps: int
+
+
+@dataclass(frozen=True)
+class Training:
+    """How networks came about: all after ``steps`` steps, on clips of so many ``identities``."""
+
+    steps: int
+    identities: int
+
+    def summary(self, measured: Measurements) -> dict[str, Any]:
+        """Return what a result's summary says of the training and of what was measured after it."""
+        return {
+            "steps_per_arm": self.steps,
+            "seeds": measured.seeds,
+            "training_identities": self.identities,
+            "clips_measured": measured.clips,
+        }
 
 
 def train_arms(

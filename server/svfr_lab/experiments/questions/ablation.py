@@ -10,7 +10,7 @@ from svfr.eight_bit import eight_bit
 from svfr.models.model import Model
 from svfr.sampling.crops_in_memory import as_model_sees
 from svfr.training.recipe.config import NOISE_ALONE, LossWeights, PreviewRecipe, Recipe
-from svfr_lab.experiments.kit.arms import Arm, train_arms
+from svfr_lab.experiments.kit.arms import Arm, Training, train_arms
 from svfr_lab.experiments.kit.bench import Bench
 from svfr_lab.experiments.kit.experiment import Experiment, Findings, PaperClaim, Row
 from svfr_lab.experiments.kit.held_out import (
@@ -90,11 +90,9 @@ _COMPARED = (
 
 
 @dataclass(frozen=True)
-class _Training:
-    """How the networks came about; ``identities`` they were trained on, ``landmarks`` of the facial prior."""
+class _Training(Training):
+    """With so many ``landmarks`` of the facial prior."""
 
-    steps: int
-    identities: int
     landmarks: int
 
 
@@ -121,11 +119,8 @@ def _run(bench: Bench) -> Findings:
         rows=rows(measured, training),
         draw=lambda figure: draw(figure, measured, training),
         paragraph=paragraph(measured, training),
-        summary={
-            "steps_per_arm": training.steps,
-            "seeds": measured.seeds,
-            "training_identities": training.identities,
-            "clips_measured": measured.clips,
+        summary=training.summary(measured)
+        | {
             "landmarks": training.landmarks,
         },
     )

@@ -17,7 +17,7 @@ from svfr.tasks import TaskSet
 from svfr.training.nets.mid_block import watch_mid_block
 from svfr.training.nets.trainable import TrainableNet
 from svfr.training.recipe.config import NOISE_ALONE, LossWeights, Recipe
-from svfr_lab.experiments.kit.arms import Arm, starting_net, train_arms
+from svfr_lab.experiments.kit.arms import Arm, Training, starting_net, train_arms
 from svfr_lab.experiments.kit.bench import Bench
 from svfr_lab.experiments.kit.experiment import Experiment, Findings, Row
 from svfr_lab.experiments.kit.held_out import HeldOutClip, held_back_of, held_out_clips
@@ -61,11 +61,9 @@ _RATIO = "ratio"
 
 
 @dataclass(frozen=True)
-class _Training:
-    """How the networks came about, and the features of the first seed's, by network."""
+class _Training(Training):
+    """With the features of the first seed's networks, by network."""
 
-    steps: int
-    identities: int
     features: Mapping[str, Features]
 
 
@@ -131,11 +129,8 @@ def _run(bench: Bench) -> Findings:
         rows=_rows(measured, training),
         draw=lambda figure: _draw(figure, measured, training, bench.seed),
         paragraph=_paragraph(measured, training),
-        summary={
-            "steps_per_arm": training.steps,
-            "seeds": measured.seeds,
-            "training_identities": training.identities,
-            "clips_measured": measured.clips,
+        summary=training.summary(measured)
+        | {
             "mean_ratio": {name: round(float(measured.values(name, _RATIO).mean()), 4) for name in _NETS},
         },
     )

@@ -11,12 +11,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
 
 from svfr_ocio.curve import encode_srgb
+from svfr_restore.arrays import Float32
 from svfr_view.pictures import FramePair
-
-Float32 = NDArray[np.float32]
 
 
 @dataclass

@@ -14,13 +14,11 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from svfr_restore.media.movie_writer import MovieWriter
 from svfr_view.pictures import FramePair
 from svfr_view.shaper import Shaper
 
-Float32 = NDArray[np.float32]
 MOVIE_BYTES = 20 << 20
 """The movie's limit; with base64 and the page around it a file stays under 30 MB."""
 

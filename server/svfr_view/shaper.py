@@ -11,9 +11,9 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-Float32 = NDArray[np.float32]
+from svfr_restore.arrays import Float32
+
 TOE = 100.0
 MAX_TOP = 64.0
 

@@ -22,6 +22,7 @@ from svfr_lab.heads.landmarks68 import LANDMARK_COUNT
 from svfr_ocio.contract import Agreement, agree
 from svfr_ocio.domain import ModelDomain
 from svfr_ocio.sanitise import sanitise
+from svfr_restore.arrays import Float32
 from svfr_restore.crops.crop_track import CropTrack, static_track
 from svfr_restore.crops.smoothing import EXPAND, smooth_track
 from svfr_restore.crops.warp import warp_to_crop
@@ -34,8 +35,6 @@ from svfr_restore.media.movie_plate import MoviePlate
 from svfr_restore.media.plate import Plate, open_plate
 from svfr_restore.plan.survey import survey_runs
 from svfr_restore.reports import JobContext
-
-Float32 = NDArray[np.float32]
 
 # Landmarks are sought on crops of this size, whatever size is trained.
 LOOK_PX = 256

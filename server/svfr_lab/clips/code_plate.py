@@ -11,14 +11,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from svfr_client.job import ColourClaim
 from svfr_ocio.contract import agree, describe
 from svfr_ocio.domain import ModelDomain
+from svfr_restore.arrays import Float32
 from svfr_restore.media.plate import Plate, open_plate
-
-Float32 = NDArray[np.float32]
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from svfr_client.vocabulary import TASKS
 from svfr_lab.clips.code_plate import CodePlate
@@ -22,9 +21,8 @@ from svfr_lab.degradation.tone import NO_FADE, NO_FLICKER, FilmResponse
 from svfr_lab.degradation.video import Codec, RateControl, VideoCoding
 from svfr_lab.errors import ArgumentOutOfRange
 from svfr_lab.heads.dataset import open_rendered_folder
+from svfr_restore.arrays import Float32
 from svfr_restore.media.contact_sheet import Cell, write_contact_sheet
-
-Float32 = NDArray[np.float32]
 
 _CELL_PX = 300
 _SMALLEST_SIDE_PX = 16

@@ -23,9 +23,9 @@ from svfr_lab.clips.portrait_motion import (
 )
 from svfr_lab.clips.portraits import PortraitList, read_portrait, read_portrait_list, square_around
 from svfr_lab.heads.landmarks68 import mirrored_order
+from svfr_restore.arrays import Float32
 from svfr_restore.faces.landmarks import FivePointFinder
 
-Float32 = NDArray[np.float32]
 # The frames a still portrait is taken to have; references come from anywhere in them.
 _FRAMES = 24
 _POINTS = 5

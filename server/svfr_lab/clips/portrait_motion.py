@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-Float32 = NDArray[np.float32]
+from svfr_restore.arrays import Float32
 
 # Crops around the face, and what lies around them for the motion to show.
 SIDE_IN_FACES = 1.8
@@ -69,7 +69,7 @@ class Motion:
             places = np.asarray(straight - np.float32(other) * there, np.float32)
         return places
 
-    def matrix(self, frame: float, stored_px: int) -> NDArray[np.float32]:
+    def matrix(self, frame: float, stored_px: int) -> Float32:
         """Return the affine map (2, 3) from pixels of a frame to pixels of the stored square."""
         per_px = stored_px / (MARGIN * self.crop_px)
         scale = per_px / (self.zoom * (1.0 + self.zoom_rate * frame))

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from svfr.sampling.network_input import HoleFill
 from svfr_client.errors import SvfrError
@@ -19,9 +18,8 @@ from svfr_lab.clips.degraded_clips import DegradedClips
 from svfr_lab.clips.entries import ClipEntry
 from svfr_lab.clips.errors import ClipsUnusable
 from svfr_lab.clips.list_file import ClipList, read_clip_list
+from svfr_restore.arrays import Float32
 from svfr_restore.faces.landmarks import FivePointFinder
-
-Float32 = NDArray[np.float32]
 
 _OPEN_CLIPS = 8
 _FEW = 5

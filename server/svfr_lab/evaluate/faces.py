@@ -11,13 +11,13 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from svfr.eight_bit import eight_bit
 from svfr_client.job import Box
 from svfr_lab.evaluate.clips import FramePair
 from svfr_lab.evaluate.pictures import PicturePair, PictureSource, whole_window
 from svfr_lab.evaluate.protocol import FaceRegion
+from svfr_restore.arrays import Float32, Float64
 from svfr_restore.crops.crop_track import CropTrack, track_of_box, track_of_frame
 from svfr_restore.crops.smoothing import smooth_track
 from svfr_restore.crops.warp import warp_to_crop
@@ -27,9 +27,6 @@ from svfr_restore.faces.detector import FaceDetector, detection_stride
 from svfr_restore.faces.landmarks import FivePointFinder
 from svfr_restore.faces.tracks import build_tracks
 from svfr_restore.media.shots import find_cuts
-
-Float32 = NDArray[np.float32]
-Float64 = NDArray[np.float64]
 
 CROP_PX = 256
 _THUMB_WIDTH_PX = 160

@@ -6,9 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-
 from svfr_lab.evaluate.faces import FaceFinder, FaceView
 from svfr_lab.evaluate.pictures import PicturePair
 from svfr_lab.metrics import landmarks
@@ -16,8 +13,8 @@ from svfr_lab.metrics.arcface import ArcFace, identity_similarity, identity_step
 from svfr_lab.metrics.fvd import ClipCutter, I3d
 from svfr_lab.metrics.lpips import Lpips
 from svfr_lab.metrics.psnr_ssim import psnr_db, ssim
+from svfr_restore.arrays import Float64
 
-Float64 = NDArray[np.float64]
 Figures = dict[str, float | None]
 
 

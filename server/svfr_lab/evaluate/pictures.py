@@ -13,10 +13,9 @@ from numpy.typing import NDArray
 from svfr_lab.clips.code_plate import CodePlate
 from svfr_lab.evaluate.clips import FramePair
 from svfr_lab.evaluate.protocol import ResizeFilter
+from svfr_restore.arrays import Float32
 from svfr_restore.mattes.mask_feed import MaskFeed
 from svfr_restore.media.window import Window
-
-Float32 = NDArray[np.float32]
 
 _FILTERS: Mapping[ResizeFilter, int] = {"area": cv2.INTER_AREA, "lanczos4": cv2.INTER_LANCZOS4}
 

@@ -15,7 +15,6 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from svfr.models.checkpoints import read_state_dict
 from svfr.models.tensor_files import compare_shapes, expected_shapes, is_counter
@@ -23,9 +22,7 @@ from svfr.nets.arcface import FACE_PX, IResNet
 from svfr.published_geometry import FACE_TEMPLATE_256, similarity
 from svfr_client.errors import raise_problems
 from svfr_lab.metrics.errors import WeightsOfAnotherNetwork
-
-Float32 = NDArray[np.float32]
-Float64 = NDArray[np.float64]
+from svfr_restore.arrays import Float32, Float64
 
 _STAGES = 4
 _BLOCK = re.compile(r"layer(\d)\.(\d+)\.conv2\.weight")

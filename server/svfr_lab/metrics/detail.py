@@ -16,8 +16,7 @@ from numpy.typing import NDArray
 
 from svfr.luma import luma_601
 from svfr_lab.metrics.errors import PicturesDoNotMatch
-
-Float32 = NDArray[np.float32]
+from svfr_restore.arrays import Float32
 
 SIGMA_PX = 1.5
 _LEAST_ENERGY = 1e-12

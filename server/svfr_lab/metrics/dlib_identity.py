@@ -20,9 +20,7 @@ from svfr.eight_bit import eight_bit
 from svfr.errors import ModelFileMissing
 from svfr.published_geometry import similarity
 from svfr_lab.metrics.errors import WeightsOfAnotherNetwork
-
-Float32 = NDArray[np.float32]
-Float64 = NDArray[np.float64]
+from svfr_restore.arrays import Float32, Float64
 
 FACE_PX = 150
 _PADDING = 0.25

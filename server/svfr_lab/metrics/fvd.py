@@ -22,9 +22,8 @@ from numpy.typing import NDArray
 from svfr.eight_bit import eight_bit
 from svfr.errors import ModelFileMissing
 from svfr_lab.metrics.errors import PicturesDoNotMatch, TorchScriptNotTrusted, TorchScriptUnusable
+from svfr_restore.arrays import Float32, Float64
 
-Float32 = NDArray[np.float32]
-Float64 = NDArray[np.float64]
 UInt8 = NDArray[np.uint8]
 
 LEAST_CLIPS = 2

@@ -14,8 +14,7 @@ from numpy.typing import NDArray
 from skimage.metrics import structural_similarity
 
 from svfr_lab.metrics.errors import PicturesDoNotMatch, PictureTooSmall
-
-Float32 = NDArray[np.float32]
+from svfr_restore.arrays import Float32
 
 MOST_DB = 100.0
 """Equal pictures score this instead of infinity, so that means stay finite."""

@@ -11,13 +11,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from svfr_restore.arrays import Float64
 from svfr_restore.crops.transform import CropTransform
 from svfr_restore.errors import BoxIsEmpty, CropTrackFileIsBad, CropTrackHasNoFrame
 from svfr_restore.media.window import Window
 
-Float64 = NDArray[np.float64]
 _SERIES = ("centre_x", "centre_y", "side_px")
 # Far outside any plate, and still exact in every number that is made of it.
 MOST_PX = 1_000_000

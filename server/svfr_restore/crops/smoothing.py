@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
+from svfr_restore.arrays import Float64
 from svfr_restore.crops.crop_track import CropTrack
 from svfr_restore.faces.box import FaceBox
 from svfr_restore.media.window import Window
@@ -24,8 +24,6 @@ SIGMA_FRAMES = 4.0
 OUTLIER_FRAMES = 5
 # Centres and sizes that stay within this part of the crop give a static crop.
 STATIC_PART = 0.15
-
-Float64 = NDArray[np.float64]
 
 
 class BoxesOfFrames(Protocol):

@@ -10,16 +10,12 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
-
+from svfr_restore.arrays import Float64
 from svfr_restore.media.window import Window
 
 # A crop edge that lies this close to a pixel edge is meant to lie on it: JSON and smoothing arithmetic
 # leave errors of about 1e-10 px, and a copy must not become a resampling because of them.
 SNAP_PX = 1e-6
-
-Float64 = NDArray[np.float64]
 
 
 @dataclass(frozen=True)

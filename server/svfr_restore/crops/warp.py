@@ -15,12 +15,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from svfr_restore.arrays import Float32, Float64
 from svfr_restore.crops.transform import CropTransform
 from svfr_restore.errors import PictureArrayDoesNotFit
 from svfr_restore.media.window import Window
 
-Float32 = NDArray[np.float32]
-Float64 = NDArray[np.float64]
 # Each round leaves less than a tenth of the misplacement.
 _AIMING_ROUNDS = 4
 # What is summed at once stays in the processor's cache: 5 arrays of 128 KiB.

@@ -13,10 +13,10 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from svfr_restore.arrays import Float64
 from svfr_restore.mattes.outline import Outline
 from svfr_restore.media.window import Window
 
-Float64 = NDArray[np.float64]
 # Running sums leave about 1e-13 where the exact answer is a whole number.
 _ROUNDING = 1e-9
 

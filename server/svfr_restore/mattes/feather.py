@@ -9,11 +9,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from svfr_restore.arrays import Float32, Float64
 from svfr_restore.mattes.outline import Outline
 from svfr_restore.media.window import Window
 
-Float32 = NDArray[np.float32]
-Float64 = NDArray[np.float64]
 # Samples of the outline lie this close, so that no pixel of it is skipped.
 _SPACING_PX = 0.5
 _MOST_SAMPLES = 200_000

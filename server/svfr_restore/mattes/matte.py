@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from svfr_restore.arrays import Float32, Float64
 from svfr_restore.crops.transform import CropTransform
 from svfr_restore.errors import PictureArrayDoesNotFit
 from svfr_restore.faces.box import FaceBox
@@ -13,9 +14,6 @@ from svfr_restore.media.window import Window
 
 # Values below this are set to 0, so that pixels outside are not touched at all.
 TAIL = 1.0 / 1024.0
-
-Float32 = NDArray[np.float32]
-Float64 = NDArray[np.float64]
 
 
 def crop_matte(

@@ -6,16 +6,14 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from svfr_client.masks import MaskSpline
+from svfr_restore.arrays import Float64
 from svfr_restore.media.window import Window
 
 # A matte's coverage may be wrong by less than 1/128; half of that is left to the outline.
 TOLERANCE_PX = 1.0 / 256.0
 MOST_STEPS = 2000
-
-Float64 = NDArray[np.float64]
 
 
 @dataclass(frozen=True)

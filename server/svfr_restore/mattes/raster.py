@@ -8,16 +8,14 @@ but do not match either host pixel for pixel.
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from svfr_client.masks import MaskLayer, MaskShape, MaskSpline
+from svfr_restore.arrays import Float32
 from svfr_restore.errors import MaskSizeDiffers
 from svfr_restore.mattes.coverage import even_odd_coverage, union_coverage
 from svfr_restore.mattes.feather import soften
 from svfr_restore.mattes.outline import flatten
 from svfr_restore.media.window import Window
-
-Float32 = NDArray[np.float32]
 
 
 def rasterise(shape: MaskShape, window: Window) -> Float32:

@@ -11,19 +11,17 @@ from pathlib import Path
 
 import numpy as np
 import OpenImageIO as oiio  # noqa: N813 (its own documentation calls it so)
-from numpy.typing import NDArray
 
 from svfr_client.errors import SvfrError
 from svfr_client.frames import FrameRange
 from svfr_client.sequences import PathPattern, is_sequence
+from svfr_restore.arrays import Float32
 from svfr_restore.errors import MaskCannotBeRead, MaskFramesMissing, MaskSizeDiffers
 from svfr_restore.media.regular_file import require_regular, require_size
 from svfr_restore.media.window import Window
 
 # The project's own matte layer comes first: where it is there, a plain A is the plate's alpha.
 CHANNELS = ("svfr.matte.A", "A", "Y", "R")
-
-Float32 = NDArray[np.float32]
 
 
 @dataclass(frozen=True)

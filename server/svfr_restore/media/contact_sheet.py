@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from svfr.eight_bit import eight_bit
 from svfr_client.errors import FileCannotBeWritten
 from svfr_client.files import write_whole
+from svfr_restore.arrays import Float32
 
-Float32 = NDArray[np.float32]
 Bytes = NDArray[np.uint8]
 
 _FONT = cv2.FONT_HERSHEY_SIMPLEX

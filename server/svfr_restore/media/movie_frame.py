@@ -10,9 +10,8 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
+from svfr_restore.arrays import Float32
 from svfr_restore.media.yuv import YuvCoding, upsample_chroma
-
-Float32 = NDArray[np.float32]
 
 # Planes that can be read as they are. Everything else is first repacked, without any change of values.
 _PLANAR = re.compile(r"(yuv[aj]?4\d\dp|gbra?p|gray)(9le|1\dle|f32le)?")

@@ -16,13 +16,11 @@ import av
 import av.error
 import numpy as np
 from av.video.reformatter import ColorRange, Colorspace, Interpolation
-from numpy.typing import NDArray
 
 from svfr.eight_bit import eight_bit
 from svfr_client.errors import FileCannotBeWritten
 from svfr_client.files import whole_file
-
-Float32 = NDArray[np.float32]
+from svfr_restore.arrays import Float32
 
 _BT709, _SRGB_CURVE, _LIMITED = 1, 13, 1
 _QUALITY: Mapping[str, str] = {"crf": "14", "preset": "fast"}

@@ -13,17 +13,14 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
-from numpy.typing import NDArray
-
 from svfr_client.sequences import PathPattern, frame_number_in_name, is_sequence
+from svfr_restore.arrays import Float32
 from svfr_restore.errors import FrameIsMissing, PlateNotFound
 from svfr_restore.media.colour_claims import ColourClaimOfFile
 from svfr_restore.media.regular_file import require_regular
 from svfr_restore.media.timecode import Timecode
 from svfr_restore.media.window import Window
 
-Float32 = NDArray[np.float32]
 PlateKind = Literal["exr", "still", "movie"]
 
 

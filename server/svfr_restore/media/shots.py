@@ -14,6 +14,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from svfr_restore.arrays import Float32
+
 THUMB_PX = (48, 27)
 LUMA_BINS = 32
 CHROMA_BINS = 16
@@ -26,7 +28,6 @@ NEIGHBOURS = 3
 FLASH_FRAMES = 3
 
 Image = NDArray[np.uint8]
-Float32 = NDArray[np.float32]
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from svfr_restore.arrays import Float32
 from svfr_restore.media.exr.header import (
     COMPRESSIONS,
     FLOAT,
@@ -26,8 +26,6 @@ from svfr_restore.media.exr.header import (
 from svfr_restore.media.exr.pixels import LineLayout, as_channel_type
 from svfr_restore.media.exr.restored import with_chunk_count, zip_bodies
 from svfr_restore.media.window import Window
-
-Float32 = NDArray[np.float32]
 
 _SHARED = ("displayWindow", "pixelAspectRatio", "timeCode", "chromaticities")
 _VIEW = ("screenWindowCenter", "screenWindowWidth")

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from svfr_restore.arrays import Float32
 from svfr_restore.errors import FrameCannotBeRead
 from svfr_restore.media.exr.container import ChunkReader, ExrHeader
 from svfr_restore.media.exr.header import COMPRESSIONS, PartHeader
@@ -27,7 +28,6 @@ from svfr_restore.media.exr.select import RgbChannels
 from svfr_restore.media.reasons import reason_of
 from svfr_restore.media.window import Window
 
-Float32 = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 
 

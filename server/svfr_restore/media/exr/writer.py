@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from svfr_client.files import whole_file
+from svfr_restore.arrays import Float32
 from svfr_restore.errors import OutputEqualsPlate, RestoredPixelsAreNotFinite
 from svfr_restore.media.exr.container import Chunk, ChunkReader, ExrFileWriter, ExrHeader, read_header
 from svfr_restore.media.exr.header import FLOAT, HALF, PartHeader, as_multipart
@@ -41,7 +42,6 @@ from svfr_restore.media.window import Window
 
 log = logging.getLogger(__name__)
 
-Float32 = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 
 _PROVENANCE = "svfr/"

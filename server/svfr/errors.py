@@ -93,6 +93,12 @@ class FolderExists(SvfrError):
     code = "FOLDER_EXISTS"
 
 
+class UnknownPreset(SvfrError):
+    """The model has no preset of that name."""
+
+    code = "UNKNOWN_PRESET"
+
+
 class FacePointsNeeded(SvfrError):
     """The identity encoder cuts the face by five points, and none were given."""
 

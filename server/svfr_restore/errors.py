@@ -225,12 +225,6 @@ class JobWasCancelled(SvfrError):
     code = "CANCELLED"
 
 
-class UnknownPreset(SvfrError):
-    """The model has no preset of that name."""
-
-    code = "UNKNOWN_PRESET"
-
-
 class ModelHasNoDetail(SvfrError):
     """A job asks for fine texture that its model has no network for."""
 

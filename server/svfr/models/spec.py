@@ -17,7 +17,7 @@ from pydantic import AfterValidator, Field, GetCoreSchemaHandler, TypeAdapter, V
 from pydantic_core import CoreSchema, core_schema
 
 from svfr.diffusion.objectives import Objective
-from svfr.errors import ModelSpecInvalid
+from svfr.errors import ModelSpecInvalid, UnknownPreset
 from svfr.models.detail_spec import DetailSpec
 from svfr.nets.identity import IdCrop
 from svfr.nets.linear_patch import LinearPatchSpec
@@ -212,6 +212,15 @@ class DiffusionSpec(_Described):
     def planes(self) -> int:
         """The planes of a crop as the network sees it: red, green, blue, and the hole where asked for."""
         return 3 + self.hole_plane
+
+    def preset(self, name: str) -> Preset:
+        """Return one of :attr:`presets`; raises UnknownPreset."""
+        if name not in self.presets:
+            raise UnknownPreset(
+                f"The model {self.name} has no preset {name!r}.",
+                remedy=f"Choose one of {', '.join(self.presets)}.",
+            )
+        return self.presets[name]
 
 
 ModelSpec: TypeAlias = BuiltinSpec | DiffusionSpec

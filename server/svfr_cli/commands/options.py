@@ -62,11 +62,7 @@ Missing = Annotated[
 
 
 def all_frames(plate: str, choice: "PictureChoice | None" = None) -> str:
-    """Return the range from the first to the last frame of a plate, which must exist.
+    """Return the range of a whole plate, which must exist; what opens plates is loaded when it is needed."""
+    from svfr_restore.plan.frames import all_frames
 
-    Holes are in it: what becomes of them is for ``--missing`` to say.
-    """
-    from svfr_restore.media.plate import open_plate
-
-    frames = open_plate(plate, choice).frames
-    return str(frames[0]) if frames[0] == frames[-1] else f"{frames[0]}-{frames[-1]}"
+    return all_frames(plate, choice)

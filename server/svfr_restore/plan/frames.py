@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from svfr_client.frames import FrameRange
 from svfr_client.vocabulary import MissingPolicy
+from svfr_restore.media.plate import open_plate
+from svfr_restore.media.plate_base import PictureChoice
 
 # Frames left out between two asked ones are still restored, for context, when the gap is no longer than this.
 BRIDGED_GAP_FRAMES = 8
@@ -32,6 +34,15 @@ class JobFrames:
         """Return the frames that must be sound: the written ones, and what the plate has of the context."""
         present = set(available)
         return tuple(sorted({*self.written, *(frame for frame in self.read if frame in present)}))
+
+
+def all_frames(plate: str, choice: PictureChoice | None = None) -> str:
+    """Return the range from the first to the last frame of a plate, which must exist.
+
+    Holes are in it: what becomes of them is for a job's ``missing`` to say.
+    """
+    frames = open_plate(plate, choice).frames
+    return str(frames[0]) if frames[0] == frames[-1] else f"{frames[0]}-{frames[-1]}"
 
 
 def plan_frames(

@@ -25,7 +25,6 @@ from svfr_restore.errors import (
     FaceTrackNotFound,
     ModelHasNoDetail,
     NoFramesAsked,
-    UnknownPreset,
 )
 from svfr_restore.faces.points import FacePointFinder
 from svfr_restore.mattes.mask_feed import MaskFeed, open_mask
@@ -169,14 +168,7 @@ def _detail_of(model: ModelSpec) -> DetailSpec | None:
 
 
 def _preset(model: ModelSpec, name: str) -> Preset | None:
-    if not isinstance(model, DiffusionSpec):
-        return None
-    if name not in model.presets:
-        raise UnknownPreset(
-            f"The model {model.name} has no preset {name!r}.",
-            remedy=f"Choose one of {', '.join(model.presets)}.",
-        )
-    return model.presets[name]
+    return model.preset(name) if isinstance(model, DiffusionSpec) else None
 
 
 def _frames(spec: JobSpec, plate: Plate, found: _Findings) -> JobFrames | None:

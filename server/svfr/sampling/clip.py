@@ -1,0 +1,120 @@
+"""A clip in memory through a model: the method as a library, without plates, jobs or files.
+
+```python
+import svfr
+
+model = svfr.load_model("mini")
+restored = svfr.restore_clip(model, clip, ["bfr"])
+```
+
+``clip`` are a face's aligned crops as numbers 0..1, as large as the model's crop. What comes back is the
+network's own picture of the whole crop: a job carries only the change back into the plate
+(``svfr_restore.restore`` does all of that, from files to files).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from svfr.errors import CropShapeMismatch, FacePointsNeeded, NotFinite
+from svfr.models.folder import find_model
+from svfr.models.model import Model
+from svfr.models.model import load_model as load_model_folder
+from svfr.precision import Precision
+from svfr.sampling.crops_in_memory import CropsInMemory, as_model_sees
+from svfr.sampling.detail import add_detail
+from svfr.sampling.sampler import SamplePlan, two_passes
+from svfr.tasks import TaskSet
+from svfr_client.vocabulary import Sampler
+
+Clip = NDArray[np.float32]
+
+
+def load_model(name: str | Path, device: str = "cpu", precision: Precision | None = None) -> Model:
+    """Load a model by its name (``"mini"``) or from its folder; see :mod:`svfr.models.folder` for where.
+
+    ``device``: ``"cpu"``, ``"cuda"`` or ``"cuda:1"``. ``precision`` None is the device's own policy.
+
+    Raises ModelMissing, and what :func:`svfr.models.model.load_model` raises: every file's hash and every
+    tensor is checked first.
+    """
+    return load_model_folder(find_model(str(name)), device, precision)
+
+
+def restore_clip(
+    model: Model,
+    clip: Clip,
+    tasks: Iterable[str],
+    *,
+    hole: NDArray[np.bool_] | None = None,
+    preset: str = "standard",
+    seed: int = 77,
+    detail: float | None = None,
+    sampler: Sampler = "studio",
+) -> Clip:
+    """Restore the aligned crops of one face and return them, (F, S, S, 3) float32 in 0..1.
+
+    ``clip`` (F, S, S, 3): display-referred sRGB numbers 0..1, S the model's ``spec.crop_px``, any number of
+    frames. ``tasks``: any of "bfr", "colorize", "inpaint". ``hole`` (S, S): what inpaint paints anew; without
+    other tasks the pixels outside it are the clip's own. ``preset``: one of ``model.spec.presets``. ``seed``:
+    equal seeds give equal results on the same device. ``detail``: 0 to 1, how much fine texture is added;
+    None: what the preset says. Both passes run (SVFR section 3.4): the first restores the reference.
+
+    Raises CropShapeMismatch, NotFinite, UnknownPreset, UnknownTask, SeedOutOfRange; FacePointsNeeded for a
+    model whose identity encoder needs the five points of the face, which only a job looks for.
+    """
+    asked = TaskSet.of(tasks)
+    hole = hole if asked.inpaint else None
+    codes = _checked(model, clip, hole)
+    plan = SamplePlan(asked, model.spec.preset(preset), seed, sampler)
+    seen = torch.from_numpy(as_model_sees(model, codes, hole, frozenset(asked.names)))
+    crops = CropsInMemory(seen.permute(0, 3, 1, 2) * 2.0 - 1.0)
+    texture = _texture(model, preset, detail)
+    restored = np.empty_like(codes)
+    for index, picture in two_passes(model, crops, lambda reference: _identity(model, reference), plan):
+        if model.detail is not None:
+            picture = add_detail(model.detail, crops.pixels[index], picture, texture)
+        restored[index] = (picture.permute(1, 2, 0).numpy() * 0.5 + 0.5).clip(0.0, 1.0)
+    if hole is not None and asked.names == ("inpaint",):
+        restored = np.where(hole[..., None], restored, codes)
+    return restored
+
+
+def _checked(model: Model, clip: Clip, hole: NDArray[np.bool_] | None) -> Clip:
+    """Return the clip as float32 0..1, or raise what is wrong with it."""
+    side = model.spec.crop_px
+    given = np.asarray(clip)
+    if given.ndim != 4 or given.shape[1:] != (side, side, 3) or not len(given):
+        raise CropShapeMismatch(
+            f"The clip has the shape {given.shape}; this model takes (frames, {side}, {side}, 3).",
+            remedy=f"Crop the face as a square and resize it to {side} px.",
+        )
+    if hole is not None and hole.shape != (side, side):
+        raise CropShapeMismatch(
+            f"The hole has the shape {hole.shape}; this model takes ({side}, {side}).",
+            remedy="Give one hole of the clip's size.",
+        )
+    if not np.isfinite(given).all():
+        raise NotFinite("The clip holds NaN or infinity.", remedy="Replace those pixels.")
+    return np.clip(given.astype(np.float32), 0.0, 1.0)
+
+
+def _texture(model: Model, preset: str, detail: float | None) -> float:
+    """Return how much texture is added: what was asked for, else what the model says of the preset."""
+    if detail is not None or model.spec.detail is None:
+        return detail or 0.0
+    return model.spec.detail.presets.of(preset)
+
+
+def _identity(model: Model, reference: torch.Tensor) -> torch.Tensor:
+    if model.identity.needs_points:
+        raise FacePointsNeeded(
+            "This model's identity encoder needs the five points of the face.",
+            remedy="Restore files with svfr_restore.restore, which looks for them.",
+        )
+    return model.identity.encode(reference)

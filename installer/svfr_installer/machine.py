@@ -91,3 +91,8 @@ class Machine:
         if self.system == "macos":
             return self.home / "Library" / "LaunchAgents" / "studio.svfr.server.plist"
         raise PlatformNotSupported("Windows keeps no file for a user's service.")
+
+
+def server_program() -> Path:
+    """Return the ``svfr`` of the environment that this Python belongs to: what hosts start a server with."""
+    return Path(sys.executable).with_name("svfr.exe" if sys.platform == "win32" else "svfr")

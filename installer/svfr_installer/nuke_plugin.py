@@ -5,7 +5,6 @@ Nuke runs its ``init.py`` and ``menu.py`` because the marked line puts the folde
 user's own ``menu.py`` is not touched at all.
 """
 
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +12,7 @@ import svfr_client
 
 from . import marked_line, plan
 from .errors import HostVersionNotSupported, PluginSourceMissing
+from .machine import server_program
 from .plan import FileChange, Plan
 from .wheels import WheelNeed, wheel_files
 
@@ -59,7 +59,7 @@ def plan_install(target: NukeTarget, wheels: Path | None = None, sources: Path |
             files[f"vendor/{python}/{name}"] = content
     init = target.home / "init.py"
     made = bool(plan.read_note(target.folder).get("made_init", not init.exists()))
-    facts = {"server_python": sys.executable, "made_init": made}
+    facts = {"server_program": str(server_program()), "made_init": made}
     before = init.read_bytes() if init.exists() else b""
     line = Plan((FileChange(init, marked_line.add(before, LINE)),))
     return plan.join([plan.install_folder(target.folder, files, facts), line])

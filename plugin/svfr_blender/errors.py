@@ -40,22 +40,10 @@ class SettingIsWrong(SvfrError):
     code = "HOST_SETTING"
 
 
-class NoServerCommand(SvfrError):
-    """The extension does not know how to start a server on this machine."""
-
-    code = "HOST_NO_COMMAND"
-
-
 class OnlineAccessIsOff(SvfrError):
     """A server on another machine is chosen while Blender's preferences allow no online access."""
 
     code = "HOST_OFFLINE"
-
-
-class ServerDidNotStart(SvfrError):
-    """The server was started but did not answer."""
-
-    code = "NO_SERVER"
 
 
 class SourceIsGone(SvfrError):

@@ -17,10 +17,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .errors import OnlineAccessIsOff
-from .server_process import server_command, start_server
 from .svfr_client.client import Client
 from .svfr_client.connection import Connection
 from .svfr_client.errors import SvfrError, error_from_dict
+from .svfr_client.hosting.server_process import ensure_server
 from .svfr_client.job import JobSpec
 from .svfr_client.path_map import PATH_MAP_FILE, PathMap
 from .svfr_client.protocol.messages import Event, JobStatus
@@ -314,18 +314,11 @@ class ServerLink(threading.Thread):
         return client
 
     def _start(self) -> None:
-        if self._answers():
-            return
-        self._reports.put(ServerReport(None, "Starting the server"))
-        command = server_command(self._address.command)
-        start_server(command, self._answers, lambda: not self._quitting.is_set())
-
-    def _answers(self) -> bool:
-        try:
-            self._open().close()
-        except SvfrError:
-            return False
-        return True
+        ensure_server(
+            self._address.command,
+            starting=lambda: self._reports.put(ServerReport(None, "Starting the server")),
+            keep_waiting=lambda: not self._quitting.is_set(),
+        )
 
     def _test(self) -> None:
         client = self._connected()

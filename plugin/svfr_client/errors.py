@@ -164,6 +164,18 @@ class NoServer(SvfrError):
     code = "NO_SERVER"
 
 
+class ServerProgramNotFound(SvfrError):
+    """The program that starts a server on this machine is not where it is named, or named nowhere."""
+
+    code = "NO_SERVER_PROGRAM"
+
+
+class ServerDidNotStart(SvfrError):
+    """A service was started but ended, or did not answer in time."""
+
+    code = "NO_SERVER"
+
+
 class ServerDoesNotAnswer(SvfrError):
     """The service did not answer in time, though the same request was sent again."""
 

@@ -69,12 +69,6 @@ class ResultSpaceNotSet(SvfrError):
     code = "NUKE_RESULT_SPACE"
 
 
-class ServerNotInstalled(SvfrError):
-    """This machine has no server that the plugin knows of."""
-
-    code = "NUKE_SERVER_NOT_INSTALLED"
-
-
 class NoSocketLibrary(SvfrError):
     """The plugin's own pyzmq does not suit this Nuke, or is not there."""
 

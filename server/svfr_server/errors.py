@@ -141,12 +141,6 @@ class AnotherServerRuns(SvfrError):
     code = "CONFLICT"
 
 
-class ServerDidNotStart(SvfrError):
-    """A service was started but ended, or did not answer in time."""
-
-    code = "NO_SERVER"
-
-
 class BadSettings(SvfrError):
     """The service was asked to run in a way it refuses."""
 

@@ -11,6 +11,7 @@ from wheel_names import NAMES
 
 from svfr_client.errors import SvfrError
 from svfr_installer import nuke_plugin, plan
+from svfr_installer.machine import server_program
 from svfr_installer.nuke_plugin import NukeTarget
 from svfr_installer.wheels import WheelNeed, find_wheel
 
@@ -36,7 +37,7 @@ def test_everything_a_nuke_needs_is_there(target: NukeTarget, wheels: Path) -> N
     assert {f"svfr/vendor/{python}/zmq/__init__.py" for python in NAMES} <= names
     assert "svfr/svfr_nuke/init.py" not in names
     note = json.loads((target.folder / "installed.json").read_text())
-    assert note["server_python"] == sys.executable
+    assert note["server_program"] == str(server_program())
 
 
 def test_only_the_chosen_version_gets_its_pyzmq(tmp_path: Path, wheels: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from plates import write_exrs
-from staged_extension.errors import NoServerCommand, ServerDidNotStart, SourceIsGone
+from staged_extension.errors import SourceIsGone
 from staged_extension.jobs import Controller, JobRecord, records_from_text, records_to_text
 from staged_extension.link import (
     Address,
@@ -21,7 +21,6 @@ from staged_extension.link import (
     WarningReport,
     Watch,
 )
-from staged_extension.server_process import server_command, start_server
 from staged_extension.svfr_client.errors import SvfrError
 from staged_extension.svfr_client.job import ColourClaim, FaceChoice, JobSpec
 from staged_extension.svfr_client.protocol.wire import new_id
@@ -273,21 +272,3 @@ def test_windows_paths_of_a_remote_server_are_mapped_there_and_back(
         assert isinstance(refusal, RefusalReport) and "has no name for this path" in refusal.error
     finally:
         link.stop()
-
-
-def test_a_program_that_is_not_there_is_named(tmp_path: Path) -> None:
-    with pytest.raises(NoServerCommand, match="nowhere"):
-        server_command(str(tmp_path / "nowhere"), {})
-    with pytest.raises(NoServerCommand, match="nowhere"):
-        server_command("", {"SVFR_SERVER": str(tmp_path / "nowhere")})
-
-
-def test_a_server_that_ends_at_once_is_quoted(tmp_path: Path) -> None:
-    program = tmp_path / "svfr"
-    program.write_text("#!/bin/sh\necho the cellar is flooded\nexit 3\n")
-    program.chmod(0o755)
-    with pytest.raises(ServerDidNotStart, match="the cellar is flooded"):
-        start_server(program, lambda: False)
-    program.chmod(0o644)
-    with pytest.raises(ServerDidNotStart, match="cannot be run"):
-        start_server(program, lambda: False)

@@ -328,7 +328,7 @@ def test_the_server_is_asked_who_it_is(nuke: FakeNuke, node: Any) -> None:
     assert node["server_state"].value().startswith("Connected (this machine)")
 
 
-def test_a_server_that_is_not_there_is_started_by_its_own_python(
+def test_a_server_that_is_not_there_is_started_by_its_own_program(
     nuke: FakeNuke, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import sys
@@ -336,7 +336,7 @@ def test_a_server_that_is_not_there_is_started_by_its_own_python(
     from svfr_client.client import Client
 
     monkeypatch.setenv("SVFR_HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("SVFR_PYTHON", sys.executable)
+    monkeypatch.setenv("SVFR_SERVER", str(Path(sys.executable).with_name("svfr")))
     monkeypatch.setenv("PYTHONHOME", "/nukes/own")  # would break another Python if it were passed on
     node = svfr_node(read_node(nuke, nuke_plates.write_plate(tmp_path / "plates")))
     nuke.fake_press(node, "start_server")

@@ -13,8 +13,9 @@ from server_samples import Service
 from svfr_client.client import Client
 from svfr_client.connection import find_connection
 from svfr_client.errors import ServerDoesNotAnswer, SvfrError
+from svfr_client.hosting.server_process import find_server
 from svfr_client.link import Link
-from svfr_server.start import find_server, start_local_server
+from svfr_server.start import start_local_server
 from svfr_server.supervisor.child_process import package_environment
 
 

@@ -113,9 +113,9 @@ def install_blender(
     """Build the Blender extension and let Blender install it."""
     from svfr_client.connection import note_server_program
     from svfr_installer.blender_extension import build_extension, edition_for
+    from svfr_installer.machine import server_program
 
-    program = Path(sys.executable).with_name("svfr.exe" if sys.platform == "win32" else "svfr")
-
+    program = server_program()
     with speaking(as_json) as output:
         target = _blender_target(blender, prefix)
         found = target.require_version(version)

@@ -54,9 +54,6 @@ from .restore_options import (
     WriteHandles,
 )
 
-# A server that was started for a job and then forgotten ends by itself after half an hour without work.
-IDLE_EXIT_SECONDS = 1800.0
-
 
 def restore(
     plate: Plate,
@@ -149,6 +146,7 @@ def _estimate(spec: JobSpec, output: Output) -> None:
 
 
 def _run(spec: JobSpec, output: Output, wait: bool) -> None:
+    from svfr_client.hosting.server_process import IDLE_EXIT_SECONDS
     from svfr_server.start import start_local_server
 
     from ..follow import follow

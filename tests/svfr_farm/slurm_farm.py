@@ -95,7 +95,7 @@ class SlurmFarm:
         self._write_conf()
         self._start("ctl", ["slurmctld", "-D", "-c", "-f", self.environment["SLURM_CONF"]])
         for i in NODES:
-            self._start(f"n{i}", ["slurmd", "-D", "-N", f"n{i}", "-f", self.environment["SLURM_CONF"]])
+            self.start_node(f"n{i}")
         deadline = time.monotonic() + 60
         while self.ask("sinfo", "-h", "-N", "-t", "idle", "-o", "%N").count("\n") < len(NODES):
             assert time.monotonic() < deadline, "the nodes did not come up: " + self._log_tail()
@@ -122,9 +122,18 @@ class SlurmFarm:
         return done.stdout
 
     def kill_node(self, name: str) -> None:
-        """Take a node away as a power cut does: its daemon and every process of its jobs."""
+        """Take a node away as a power cut does: its daemon, the managers of its jobs, and the jobs.
+
+        In this order: a manager that outlives its job tells the controller that the job failed.
+        """
+        jobs = self._job_processes(name)
         self._processes.pop(name).kill()
-        self._kill(self._job_processes(name))
+        self._kill([parent for parent in map(_parent, jobs) if _name(parent).startswith("slurmstepd")])
+        self._kill(jobs)
+
+    def start_node(self, name: str) -> None:
+        """Bring a node that was killed back."""
+        self._start(name, ["slurmd", "-D", "-N", name, "-f", self.environment["SLURM_CONF"]])
 
     def orphans(self) -> list[int]:
         """Return the processes of jobs that are alive."""
@@ -177,6 +186,21 @@ class SlurmFarm:
 
     def _log_tail(self) -> str:
         return "\n".join(path.read_text()[-500:] for path in (self._folder / "log").iterdir())
+
+
+def _parent(process: int) -> int:
+    """Return the parent's number, or 0 when the process is gone."""
+    try:
+        return int((Path("/proc") / str(process) / "stat").read_text().rpartition(")")[2].split()[1])
+    except OSError:
+        return 0
+
+
+def _name(process: int) -> str:
+    try:
+        return (Path("/proc") / str(process) / "comm").read_text().strip()
+    except OSError:
+        return ""
 
 
 def _free_ports(count: int) -> list[int]:

@@ -108,6 +108,37 @@ def test_a_cancelled_shot_leaves_no_process(
     assert not Path(file.plan.job.output).parent.exists()
 
 
+def test_a_node_that_dies_has_its_segment_taken_up_by_another(
+    tmp_path: Path, engine: SlurmEngine, farm: slurm_farm.SlurmFarm, plate: str
+) -> None:
+    model = farm_samples.write_model(tmp_path / "slow", steps=80)
+    file = plan(tmp_path / "shot", plate, model)
+    ids = engine.submit(file, everything(file))
+    running: dict[str, str] = {}
+
+    def a_segment_denoises() -> bool:
+        told = farm.ask("squeue", "-h", "-r", "-t", "running", "-o", "%i %N")
+        running.update(line.split() for line in told.splitlines() if line.startswith(f"{ids[1]}_"))
+        states = {index: read_state(file, "segment", index) for index in range(3)}
+        return any(
+            state is not None and state.state == "running" and f"{ids[1]}_{index}" in running
+            for index, state in states.items()
+        )
+
+    wait(a_segment_denoises)
+    lost, node = next(iter(running.items()))
+    farm.kill_node(node)
+    try:
+        wait(lambda: not engine.is_active(ids), 180.0)
+        states = engine.states(ids)
+        assert set(states.values()) == {"COMPLETED"}, states
+        task = farm.ask("scontrol", "-o", "show", "job", lost)
+        assert "Restarts=1" in task and f" NodeList={node} " not in task
+        np.testing.assert_array_equal(frames(file), undisturbed(tmp_path / "alone", plate, model))
+    finally:
+        farm.start_node(node)
+
+
 def test_more_gpus_than_any_node_has_are_refused_and_nothing_stays_queued(
     tmp_path: Path, engine: SlurmEngine, plate: str
 ) -> None:

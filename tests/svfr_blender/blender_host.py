@@ -16,18 +16,12 @@ from typing import Any
 import pytest
 from platformdirs import user_cache_path
 
-from svfr_client.errors import SvfrError
-
 VERSIONS = ("4.2.23", "4.5.15", "5.0.1", "5.3.0")
 SVFR = Path(sys.executable).parent / ("svfr.exe" if os.name == "nt" else "svfr")
 INSIDE = Path(__file__).parent / "inside"
 RESULT_MARK = "RESULT "
 SCRIPT_SECONDS = 240
 INSTALL_SECONDS = 1500
-
-
-class ScriptFailed(SvfrError):
-    code = "TEST"
 
 
 @dataclass(frozen=True)
@@ -58,7 +52,7 @@ class Blender:
         )
         lines = [line for line in done.stdout.splitlines() if line.startswith(RESULT_MARK)]
         if done.returncode != 0 or not lines:
-            raise ScriptFailed(
+            pytest.fail(
                 f"{script} ended with {done.returncode}:\n{done.stdout[-3000:]}\n{done.stderr[-5000:]}"
             )
         return json.loads(lines[-1].removeprefix(RESULT_MARK))

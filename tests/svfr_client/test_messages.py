@@ -5,21 +5,13 @@ from typing import Any
 
 import pytest
 
+from svfr_client import vocabulary
 from svfr_client.errors import BadJobId, BadRecord, NotCanonical
 from svfr_client.job import Box, ColourClaim, FaceChoice, JobSpec, Reference
 from svfr_client.job_checks import job_problems
 from svfr_client.masks import MaskLayer, MaskPoint, MaskShape, MaskSpline, SplineMask
 from svfr_client.protocol.messages import Event, JobState, JobStatus, check_job_id
 from svfr_client.records import canonical_json, from_plain, known_part, sha256_of, to_plain
-from svfr_client.vocabulary import (
-    EXISTING_POLICIES,
-    FACE_MODES,
-    LAYERS,
-    MISSING_POLICIES,
-    SAMPLERS,
-    TASKS,
-    WordReader,
-)
 
 POINTS = tuple(MaskPoint((x, y), (x, y), (x, y)) for x, y in ((1.0, 1.0), (9.0, 1.0), (5.0, 9.5)))
 MASK = SplineMask({1001: MaskShape((MaskLayer((MaskSpline(POINTS),)),), 64, 48)})
@@ -195,10 +187,10 @@ def test_a_word_that_is_none_of_a_jobs_is_refused_with_the_known_ones(field: str
 
 
 def test_words_that_people_typed_are_read_and_all_unknown_ones_named() -> None:
-    words = WordReader()
-    assert words.several("tasks", ["inpaint", "bfr"], TASKS) == ("inpaint", "bfr")
-    assert words.one("missing", "guess", MISSING_POLICIES) in MISSING_POLICIES
-    assert words.several("tasks", ["sharpen"], TASKS) != ()
+    words = vocabulary.WordReader()
+    assert words.several("tasks", ["inpaint", "bfr"], vocabulary.TASKS) == ("inpaint", "bfr")
+    assert words.one("missing", "guess", vocabulary.MISSING_POLICIES) in vocabulary.MISSING_POLICIES
+    assert words.several("tasks", ["sharpen"], vocabulary.TASKS) != ()
     assert [str(problem) for problem in words.problems] == [
         "missing cannot be 'guess'. Choose from error, hold, skip.",
         "tasks cannot be 'sharpen'. Choose from bfr, colorize, inpaint.",
@@ -206,11 +198,11 @@ def test_words_that_people_typed_are_read_and_all_unknown_ones_named() -> None:
 
 
 def test_the_words_of_the_wire_never_change() -> None:
-    assert (TASKS, SAMPLERS) == (("bfr", "colorize", "inpaint"), ("studio", "official"))
-    assert FACE_MODES == ("largest", "all", "index", "box", "mask", "frame")
-    assert MISSING_POLICIES == ("error", "hold", "skip")
-    assert EXISTING_POLICIES == ("error", "overwrite", "version_up")
-    assert LAYERS == ("delta", "matte", "crop", "diff", "st")
+    assert (vocabulary.TASKS, vocabulary.SAMPLERS) == (("bfr", "colorize", "inpaint"), ("studio", "official"))
+    assert vocabulary.FACE_MODES == ("largest", "all", "index", "box", "mask", "frame")
+    assert vocabulary.MISSING_POLICIES == ("error", "hold", "skip")
+    assert vocabulary.EXISTING_POLICIES == ("error", "overwrite", "version_up")
+    assert vocabulary.LAYERS == ("delta", "matte", "crop", "diff", "st")
 
 
 def test_only_three_states_are_final() -> None:

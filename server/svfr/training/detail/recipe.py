@@ -7,21 +7,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter
 
 from svfr.models.detail_spec import DetailAmounts
 from svfr.nets.detail_net import DetailSizes
-from svfr.training.errors import RecipeInvalid
+from svfr.training.recipe.config import checked, read_tables
 from svfr.validation import (
     NotNegative,
     NotNegativeInt,
     Positive,
     PositiveInt,
     Strict,
-    read_strictly,
-    sentences_of,
 )
 
 STAGE = "detail"
@@ -99,13 +97,4 @@ def is_detail_recipe(path: Path) -> bool:
 
 def read_detail_config(path: Path) -> DetailConfig:
     """Read a recipe; raises RecipeInvalid for every missing, unknown and impossible key, all at once."""
-    try:
-        body: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        text = f"The recipe cannot be read: {error}."
-        raise RecipeInvalid(text, path=path, remedy="Start from a copy of a packaged recipe.") from error
-    try:
-        return read_strictly(_adapter(), body)
-    except ValidationError as error:
-        text = f"The recipe is not valid: {'; '.join(sentences_of(error, body))}."
-        raise RecipeInvalid(text, path=path, remedy="Fix it.") from error
+    return checked(_adapter(), read_tables(path), path)

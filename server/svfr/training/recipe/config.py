@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias, TypeVar
 
 from pydantic import Field, TypeAdapter, ValidationError
 
@@ -33,6 +33,7 @@ from svfr.validation import (
 )
 
 Share = Annotated[float, Field(ge=0, le=1)]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -238,20 +239,30 @@ def _adapter(kind: type[PreviewRecipe] | type[SvdRecipe]) -> TypeAdapter[Recipe]
 
 def read_recipe(path: Path) -> Recipe:
     """Read a recipe; raises RecipeInvalid for every missing, unknown and impossible key, all at once."""
-    remedy = "Start from a copy of a packaged recipe."
-    try:
-        body: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise RecipeInvalid(f"The recipe cannot be read: {error}.", path=path, remedy=remedy) from error
+    body = read_tables(path)
     network = body.get("network")
     is_svd = isinstance(network, Mapping) and network.get("kind") == "svd"
-    try:
-        recipe = read_strictly(_adapter(SvdRecipe if is_svd else PreviewRecipe), body)
-    except ValidationError as error:
-        raise _invalid(path, sentences_of(error, body)) from error
+    recipe = checked(_adapter(SvdRecipe if is_svd else PreviewRecipe), body, path)
     if problems := contradictions(recipe):
         raise _invalid(path, problems)
     return recipe
+
+
+def read_tables(path: Path) -> dict[str, Any]:
+    """Return what a recipe's file holds, unchecked; raises RecipeInvalid when it is no TOML."""
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        text = f"The recipe cannot be read: {error}."
+        raise RecipeInvalid(text, path=path, remedy="Start from a copy of a packaged recipe.") from error
+
+
+def checked(adapter: TypeAdapter[T], body: dict[str, Any], path: Path) -> T:
+    """Return the recipe that the tables of ``path`` describe; raises RecipeInvalid of all their mistakes."""
+    try:
+        return read_strictly(adapter, body)
+    except ValidationError as error:
+        raise _invalid(path, sentences_of(error, body)) from error
 
 
 def _invalid(path: Path, problems: list[str]) -> RecipeInvalid:

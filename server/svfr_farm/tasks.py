@@ -26,15 +26,19 @@ Heard = Callable[[Report], None]
 
 
 def load_models() -> ModelCache:
-    """Return the models on the device that the engine left visible to this process: the first GPU, or none.
+    """Return the models on the GPUs that the engine left visible to this process, or on the CPU.
 
-    Which GPU that is was decided by whoever set CUDA_VISIBLE_DEVICES, and stays so.
+    Which GPUs these are was decided by whoever set CUDA_VISIBLE_DEVICES, and stays so; the windows of a shot
+    are spread over all of them.
     """
     import torch
 
     from svfr_restore.plan.models import ModelCache
 
-    return ModelCache("cuda" if torch.cuda.is_available() else "cpu")
+    if not torch.cuda.is_available():
+        return ModelCache("cpu")
+    others = [f"cuda:{number}" for number in range(1, torch.cuda.device_count())]
+    return ModelCache("cuda:0", further_devices=others)
 
 
 def device_kind(models: ModelCache) -> str:

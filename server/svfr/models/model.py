@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,7 +31,7 @@ class Model:
     """One model in memory.
 
     UNet and picture decoder have the types of ``precision``; the encoders are float32. All are frozen and in
-    ``eval`` mode.
+    ``eval`` mode. ``copies`` are the UNet again on further devices, which share a shot's windows with it.
     """
 
     spec: DiffusionSpec
@@ -39,6 +41,12 @@ class Model:
     identity: IdentityEncoder
     detail: DetailNet | None = None
     precision: Precision = STRICT
+    copies: tuple[UNetSpatioTemporalConditionModel, ...] = ()
+
+    @property
+    def unets(self) -> tuple[UNetSpatioTemporalConditionModel, ...]:
+        """The UNet on every device that computes windows."""
+        return (self.unet, *self.copies)
 
     @property
     def computes_on(self) -> str:
@@ -46,10 +54,17 @@ class Model:
         return f"{device_name(FastUNet(self.unet).device)}; {self.precision.recipe}"
 
 
-def load_model(folder: Path, device: str | torch.device = "cpu", precision: Precision | None = None) -> Model:
+def load_model(
+    folder: Path,
+    device: str | torch.device = "cpu",
+    precision: Precision | None = None,
+    *,
+    further_devices: Sequence[str] = (),
+) -> Model:
     """Load a model folder after checking every file's hash and every tensor's name and shape.
 
-    ``precision`` None is the device's own. torch's switches are set to it for the whole process.
+    ``precision`` None is the device's own. torch's switches are set to it for the whole process. The UNet is
+    also put on ``further_devices``, of the same kind, and a shot's windows are spread over all of them.
 
     Raises ModelMissing, ModelSpecInvalid, ModelHasNoNetwork for the built-in models without weights, and,
     together where there are several, ModelFileMissing, ModelFileCorrupted, TensorsMissing,
@@ -64,7 +79,13 @@ def load_model(folder: Path, device: str | torch.device = "cpu", precision: Prec
     codec = _codec(spec, networks, precision).to(device).eval().requires_grad_(False)
     identity = _identity(spec, networks).to(device).eval().requires_grad_(False)
     detail = None if networks.detail is None else networks.detail.to(device).eval().requires_grad_(False)
-    return Model(spec, networks.unet, codec, spec.objective, identity, detail, precision)
+    copies = tuple(_copied(networks.unet, other) for other in further_devices)
+    return Model(spec, networks.unet, codec, spec.objective, identity, detail, precision, copies)
+
+
+def _copied(unet: UNetSpatioTemporalConditionModel, device: str) -> UNetSpatioTemporalConditionModel:
+    copied = copy.deepcopy(unet)
+    return torch.nn.Module.to(copied, device)
 
 
 def _codec(spec: DiffusionSpec, networks: Networks, precision: Precision) -> Codec:

@@ -36,8 +36,9 @@ from svfr.models.spec import DiffusionSpec, Preset
 from svfr.nets.unet import FastUNet
 from svfr.sampling.callbacks import NoCallbacks, SamplingCallbacks
 from svfr.sampling.decode import decode_stream
-from svfr.sampling.denoise import Conditioning, PassSchedule, denoise, start_latents
+from svfr.sampling.denoise import PassSchedule, denoise, start_latents
 from svfr.sampling.encoded_shot import CropSource, EncodedShot
+from svfr.sampling.step_evaluator import Conditioning
 from svfr.tasks import TaskSet
 from svfr_client.vocabulary import Sampler
 
@@ -166,7 +167,8 @@ def pass_latents(
         first, spec = shot.frames[0] - shot_frames[0], model.spec
         whole = (len(shot_frames), first, count, spec.window, spec.overlap, spec.shortest_window)
         schedule = replace(schedule, windows=partial(segment_windows, *whole))
-    network, scale = FastUNet(model.unet), model.codec.scaling_factor
+    networks = [FastUNet(unet) for unet in model.unets]
+    scale = model.codec.scaling_factor
     conditioning = Conditioning(
         lq=lq,
         lq_scaled=scale * pictured,
@@ -180,7 +182,7 @@ def pass_latents(
         unit = _noise(plan, sampling_pass, shot, model.spec, pictured)
     start = start_latents(conditioning.lq_scaled, unit, plan.preset.initial_noise * schedule.sigmas[0])
     return denoise(
-        network, model.objective, start, conditioning, schedule, callbacks, model.precision.fallback
+        networks, model.objective, start, conditioning, schedule, callbacks, model.precision.fallback
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from svfr.models.folder import find_model, read_spec, verify
@@ -16,11 +17,19 @@ _Stamp = tuple[Path, tuple[tuple[str, int, int], ...]]
 class ModelCache:
     """Finds models by name or path; holds the one that was used last in memory.
 
-    ``device`` is where the networks run; ``precision`` None is the device's own policy.
+    ``device`` is where the networks run; ``precision`` None is the device's own policy. The windows of a shot
+    are spread over it and ``further_devices``.
     """
 
-    def __init__(self, device: str = "cpu", precision: Precision | None = None) -> None:
+    def __init__(
+        self,
+        device: str = "cpu",
+        precision: Precision | None = None,
+        *,
+        further_devices: Sequence[str] = (),
+    ) -> None:
         self.device, self.precision = device, precision
+        self._further_devices = tuple(further_devices)
         self._loaded: tuple[_Stamp, Model] | None = None
         self._sound: set[_Stamp] = set()
 
@@ -55,8 +64,11 @@ class ModelCache:
         stamp = _stamp(folder)
         if self._loaded is None or self._loaded[0] != stamp:
             self._loaded = None
-            self._loaded = (stamp, load_model(folder, self.device, self.precision))
+            self._loaded = (stamp, self._load(folder))
         return self._loaded[1]
+
+    def _load(self, folder: Path) -> Model:
+        return load_model(folder, self.device, self.precision, further_devices=self._further_devices)
 
 
 def _stamp(folder: Path) -> _Stamp:

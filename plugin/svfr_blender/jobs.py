@@ -14,35 +14,21 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Protocol
 
-from .link import (
-    Cancel,
-    Command,
-    EndReport,
-    Forget,
-    RefusalReport,
-    Report,
-    ServerReport,
-    StatusReport,
-    Submit,
-    WarningReport,
-    Watch,
-)
+from .link import Cancel, Command, Forget, Report, ServerReport, Submit, Watch
 from .svfr_client.errors import ServerDoesNotAnswer, SvfrError
+from .svfr_client.hosting import job_record
+from .svfr_client.hosting.conversation import LOST_CODES, Failed, Lost, Message, NotCancelled, Note, Reached
 from .svfr_client.job import JobSpec
-from .svfr_client.protocol.messages import JobStatus
+from .svfr_client.protocol.messages import Event
 
-ACTIVE = ("sending", "queued", "running")
 _PUMP_SECONDS = 0.1
-_FINAL = ("done", "failed", "cancelled")
 
 
 @dataclass
-class JobRecord:
+class JobRecord(job_record.JobRecord):
     """One job of this file.
 
-    ``source`` is the tag of its strip, ``scene`` and ``strip`` the names of both when it was sent. ``state``:
-    "sending", a state of the server, or "failed" when it was refused. ``warnings``: what the server warned
-    of so far. ``paths``: (plate frame, file) once it is done.
+    ``source`` is the tag of its strip, ``scene`` and ``strip`` the names of both when it was sent.
     """
 
     job: str
@@ -58,11 +44,6 @@ class JobRecord:
     warnings: tuple[str, ...] = ()
     is_inserted: bool = False
     paths: tuple[tuple[int, str], ...] = ()
-
-    @property
-    def is_active(self) -> bool:
-        """Return whether the server still works on it."""
-        return self.state in ACTIVE
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> JobRecord:
@@ -209,30 +190,26 @@ class Controller:
         if isinstance(report, ServerReport):
             self.server_is_up, self.server_text = report.is_up, report.text
             return
-        job = report.status.job if isinstance(report, StatusReport) else report.job
-        record = self.find(job)
-        if record is None:
-            return
-        if isinstance(report, StatusReport):
-            self.server_is_up = True
-            _take_status(record, report.status)
-        elif isinstance(report, WarningReport):
-            record.warnings = report.warnings
-        elif isinstance(report, RefusalReport):
-            record.state, record.message = "failed", report.error
-        elif isinstance(report, EndReport):
-            record.state, record.paths = report.state, report.paths
-            record.message, record.warnings = report.error, report.warnings
-            record.fraction, record.stage = 1.0, ""
+        record = self.find(report.job)
+        self._take_news(report.message)
+        if record is not None and record.is_active:
+            _take_message(record, report.message)
+
+    def _take_news(self, message: Message) -> None:
+        """Note what a message says of the server itself."""
+        if isinstance(message, Note):
+            self.server_is_up, self.server_text = None, message.text
+        elif isinstance(message, Reached):
+            self.server_is_up, self.server_text = True, message.text
+        elif isinstance(message, Lost) or (isinstance(message, Failed) and message.error.code in LOST_CODES):
+            self.server_is_up, self.server_text = False, str(message.error)
 
 
-def _take_status(record: JobRecord, status: JobStatus) -> None:
-    """Note a state; the final ones count only with the end report, which brings the files."""
-    if status.state.value in _FINAL:
-        return
-    record.state = status.state.value
-    if status.progress is not None:
-        record.stage = status.progress.stage
-        record.fraction = status.progress.done / max(1, status.progress.total)
-    if not status.cancel_requested and record.message == "Cancelling":
-        record.message = ""
+def _take_message(record: JobRecord, message: Message) -> None:
+    if isinstance(message, Event):
+        record.take(message)
+    elif isinstance(message, NotCancelled):
+        record.message = f"The job could not be cancelled: {message.error}"
+    elif isinstance(message, Failed):
+        is_cancelled = message.error.code == "CANCELLED"
+        record.end(job_record.CANCELLED if is_cancelled else job_record.FAILED, message.error)

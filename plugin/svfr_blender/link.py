@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The one thread that talks to the server. It knows no Blender; Blender knows it by two queues.
+"""What talks to the server: a thread that obeys, and a conversation for each job. It knows no Blender.
 
 The main thread hands in commands and takes out reports, both plain frozen values; neither call ever waits.
-The thread alone owns the client and its socket. Jobs are watched by asking for their state and reading the
-events that are new since, from the first, so that it does not matter who started a job and when.
+Each job is followed from its first event by a thread of its own, so that it does not matter who started a
+job and when, and its warnings show as they come.
 """
 
 from __future__ import annotations
@@ -14,39 +14,42 @@ import threading
 import time
 import traceback
 from dataclasses import dataclass
-from pathlib import Path
+from typing import ClassVar
 
 from .errors import OnlineAccessIsOff
 from .svfr_client.client import Client
-from .svfr_client.connection import Connection
-from .svfr_client.errors import SvfrError, error_from_dict
-from .svfr_client.hosting.server_process import ensure_server
+from .svfr_client.errors import SvfrError
+from .svfr_client.hosting.conversation import JobConversation, Message
+from .svfr_client.hosting.server_place import ServerPlace
 from .svfr_client.job import JobSpec
-from .svfr_client.path_map import PATH_MAP_FILE, PathMap
-from .svfr_client.protocol.messages import Event, JobStatus
 
-POLL_SECONDS = 0.4
 RETRY_SECONDS = 3.0
-REPLY_SECONDS = 2.0
-_LOST_CODES = ("NO_SERVER", "NO_ANSWER")
 
 
 @dataclass(frozen=True)
-class Address:
-    """Where the server is: a connection file, or none for this user's own; how to start it, if at all.
+class Address(ServerPlace):
+    """The server that the preferences name.
 
-    ``is_offline``: a server elsewhere is chosen, but Blender's preferences allow no online access.
+    ``is_offline``: one elsewhere is chosen, but Blender's preferences allow no online access.
     """
 
-    connection_file: str = ""
-    command: str = ""
-    starts_itself: bool = True
     is_offline: bool = False
+    name: ClassVar[str] = "Blender"
+    reply_seconds: ClassVar[float] = 2.0
 
     @property
     def is_remote(self) -> bool:
         """Return whether the server was chosen by hand, so that it may run on another machine."""
-        return bool(self.connection_file) or self.is_offline
+        return super().is_remote or self.is_offline
+
+    def client(self) -> Client:
+        """Return a new client; raises OnlineAccessIsOff where Blender may not go online."""
+        if self.is_offline:
+            raise OnlineAccessIsOff(
+                "The server is on another machine, and Blender may not go online.",
+                remedy="Allow it in Preferences > System > Network, or clear the connection file.",
+            )
+        return super().client()
 
 
 @dataclass(frozen=True)
@@ -107,54 +110,25 @@ class ServerReport:
 
 
 @dataclass(frozen=True)
-class StatusReport:
-    """Report: the newest state of a job."""
-
-    status: JobStatus
-
-
-@dataclass(frozen=True)
-class WarningReport:
-    """Report: what the server has warned of so far, while a job runs."""
+class JobReport:
+    """Report: what the conversation about a job has heard."""
 
     job: str
-    warnings: tuple[str, ...]
+    message: Message
 
 
-@dataclass(frozen=True)
-class EndReport:
-    """Report: a job has ended; ``paths``: (plate frame, file as this machine sees it) of what was written."""
-
-    job: str
-    state: str
-    paths: tuple[tuple[int, str], ...]
-    warnings: tuple[str, ...]
-    error: str
-
-
-@dataclass(frozen=True)
-class RefusalReport:
-    """Report: a job was not accepted, or is unknown to the server."""
-
-    job: str
-    error: str
-
-
-Report = ServerReport | StatusReport | WarningReport | EndReport | RefusalReport
+Report = ServerReport | JobReport
 
 
 class ServerLink(threading.Thread):
-    """The worker thread; :meth:`send` and :meth:`reports` are for the main thread."""
+    """The thread that obeys; :meth:`send` and :meth:`reports` are for the main thread."""
 
     def __init__(self, address: Address) -> None:
         super().__init__(name="SVFR server link", daemon=True)
         self._address = address
         self._commands: queue.SimpleQueue[Command | None] = queue.SimpleQueue()
         self._reports: queue.SimpleQueue[Report] = queue.SimpleQueue()
-        self._watched: dict[str, float] = {}
-        self._events: dict[str, list[Event]] = {}
-        self._client: Client | None = None
-        self._paths = PathMap()
+        self._conversations: dict[str, JobConversation] = {}
         self._quitting = threading.Event()
 
     def send(self, command: Command) -> None:
@@ -170,187 +144,70 @@ class ServerLink(threading.Thread):
         return found
 
     def stop(self, wait_s: float = 5.0) -> None:
-        """End the thread after the commands it was given; jobs on the server go on."""
+        """End after the commands it was given, with what is being sent sent; jobs on the server go on."""
+        deadline = time.monotonic() + wait_s
         self._quitting.set()
         self._commands.put(None)
         self.join(wait_s)
+        for conversation in list(self._conversations.values()):
+            conversation.stop()
+        for conversation in list(self._conversations.values()):
+            conversation.join(max(0.0, deadline - time.monotonic()))
 
     def run(self) -> None:
-        """Serve commands and watch jobs until :meth:`stop`."""
-        try:
-            while self._one_round():
-                pass
-        finally:
-            self._disconnect()
-
-    def _one_round(self) -> bool:
-        """Serve one command, if one comes, and look at the jobs that are due; False at the end."""
-        command = None
-        with contextlib.suppress(queue.Empty):
-            command = self._commands.get(timeout=POLL_SECONDS)
-            if command is None:
-                return False
-        try:
-            if command is not None:
+        """Obey until :meth:`stop`."""
+        while (command := self._commands.get()) is not None:
+            try:
                 self._obey(command)
-            now = time.monotonic()
-            for job in [job for job, due in self._watched.items() if due <= now]:
-                self._look_at(job)
-        except SvfrError as problem:
-            self._lose(problem)
-        except Exception as problem:  # a fault of ours must not silence the thread for the rest of the day
-            traceback.print_exc()
-            self._reports.put(ServerReport(False, f"Internal error: {problem!r}"))
-            self._lose(None)
-        return True
+            except SvfrError as problem:
+                self._reports.put(ServerReport(False, str(problem)))
+            except Exception as problem:  # a fault of ours must not silence the thread
+                traceback.print_exc()
+                self._reports.put(ServerReport(False, f"Internal error: {problem!r}"))
 
     def _obey(self, command: Command) -> None:
         if isinstance(command, Submit):
-            self._submit(command)
+            self._talk_about(command.job, command.spec)
         elif isinstance(command, Watch):
-            self._watched[command.job] = 0.0
+            self._talk_about(command.job, None)
         elif isinstance(command, Forget):
-            self._watched.pop(command.job, None)
-            self._events.pop(command.job, None)
+            if command.job in self._conversations:
+                self._conversations.pop(command.job).stop()
         elif isinstance(command, Cancel):
-            self._reports.put(StatusReport(self._connected().cancel(command.job)))
+            if command.job in self._conversations:
+                self._conversations[command.job].cancel()
         elif isinstance(command, Move):
-            self._disconnect()
             self._address = command.address
+            for job, former in list(self._conversations.items()):
+                former.stop()
+                if former.is_alive():
+                    self._talk_about(job, former.unsent)
         elif isinstance(command, StartServer):
-            self._start()
-            self._test()
-        else:
-            self._test()
-
-    def _submit(self, command: Submit) -> None:
-        try:
-            client = self._connected(may_start=self._address.starts_itself)
-        except SvfrError as problem:
-            self._reports.put(RefusalReport(command.job, str(problem)))
-            raise
-        try:
-            client.submit(self._paths.job_to_server(command.spec), command.job)
-        except SvfrError as problem:
-            if problem.code in _LOST_CODES:  # it may have arrived: the watch will tell
-                self._watched[command.job] = 0.0
-                raise
-            self._reports.put(RefusalReport(command.job, str(problem)))
-            return
-        self._watched[command.job] = 0.0
-
-    def _look_at(self, job: str) -> None:
-        client = self._connected()
-        try:
-            status = client.status(job)
-        except SvfrError as problem:
-            if problem.code in _LOST_CODES:
-                raise
-            self._watched.pop(job, None)
-            self._reports.put(RefusalReport(job, str(problem)))
-            return
-        self._reports.put(StatusReport(status))
-        self._hear(job, status.last_seq)
-        if not status.state.is_final:
-            self._watched[job] = time.monotonic() + POLL_SECONDS
-            return
-        self._watched.pop(job, None)
-        self._reports.put(self._end_of(job, self._events.pop(job)))
-
-    def _hear(self, job: str, last_seq: int) -> None:
-        """Read the events up to ``last_seq``, which are there already, and report new warnings."""
-        events = self._events.setdefault(job, [])
-        after = events[-1].seq if events else 0
-        if last_seq <= after:
-            return
-        for event in self._connected().follow(job, after):
-            if event.kind != "progress" or event.is_last:
-                events.append(event)
-            if event.seq >= last_seq:
-                break
-        if any(event.kind == "warning" and event.seq > after for event in events):
-            self._reports.put(WarningReport(job, _warnings(events)))
-
-    def _end_of(self, job: str, events: list[Event]) -> EndReport:
-        paths = {
-            int(event.body["frame"]): self._paths.to_client(str(event.body["path"]))
-            for event in events
-            if event.kind == "frame"
-        }
-        last = events[-1]
-        error = str(error_from_dict(dict(last.body.get("error") or {}))) if last.kind == "failed" else ""
-        return EndReport(job, last.kind, tuple(sorted(paths.items())), _warnings(events), error)
-
-    def _connected(self, may_start: bool = False) -> Client:
-        if self._client is None:
-            try:
-                self._client = self._open()
-            except SvfrError as problem:
-                if not may_start or self._address.is_remote or problem.code not in _LOST_CODES:
-                    raise
-                self._start()
-                self._client = self._open()
-        return self._client
-
-    def _open(self) -> Client:
-        """Return a client that has heard the server; reads the path rules of a remote one anew."""
-        if self._address.is_offline:
-            raise OnlineAccessIsOff(
-                "The server is on another machine, and Blender may not go online.",
-                remedy="Allow it in Preferences > System > Network, or clear the connection file.",
+            self._address.ensure_running(
+                starting=lambda: self._reports.put(ServerReport(None, "Starting the server")),
+                keep_waiting=lambda: not self._quitting.is_set(),
             )
-        if self._address.is_remote:
-            file = Path(self._address.connection_file).expanduser()
-            self._paths = PathMap.load(file.parent / PATH_MAP_FILE)
-            client = Client(Connection.load(file), name="Blender", reply_seconds=REPLY_SECONDS)
+            self._test()
         else:
-            self._paths = PathMap()
-            client = Client(name="Blender", reply_seconds=REPLY_SECONDS)
-        try:
-            client.hello()
-        except BaseException:
-            client.close()
-            raise
-        return client
+            self._test()
 
-    def _start(self) -> None:
-        ensure_server(
-            self._address.command,
-            starting=lambda: self._reports.put(ServerReport(None, "Starting the server")),
-            keep_waiting=lambda: not self._quitting.is_set(),
-        )
+    def _talk_about(self, job: str, spec: JobSpec | None) -> None:
+        def put(message: Message) -> None:
+            if self._conversations.get(job) is conversation:  # else it was forgotten, or moved
+                self._reports.put(JobReport(job, message))
+
+        conversation = JobConversation(self._address, job, spec, put, RETRY_SECONDS)
+        self._conversations[job] = conversation
+        conversation.start()
 
     def _test(self) -> None:
-        client = self._connected()
-        started = time.monotonic()
-        pong, welcome = client.ping(), client.hello()
-        took_ms = (time.monotonic() - started) * 1000.0
+        with self._address.client() as client:
+            welcome = client.hello()
+            started = time.monotonic()
+            pong = client.ping()
+            took_ms = (time.monotonic() - started) * 1000.0
         text = (
             f"{welcome.server} on {', '.join(welcome.devices)}: {pong.running} running, "
             f"{pong.queued} waiting, answered in {took_ms:.0f} ms"
         )
         self._reports.put(ServerReport(True, text))
-
-    def _lose(self, problem: SvfrError | None) -> None:
-        """Report a failure and come back to the watched jobs a little later, over a fresh connection."""
-        if problem is not None:
-            self._reports.put(ServerReport(False, str(problem)))
-        self._disconnect()
-        later = time.monotonic() + RETRY_SECONDS
-        self._watched = dict.fromkeys(self._watched, later)
-
-    def _disconnect(self) -> None:
-        if self._client is not None:
-            self._client.close()
-            self._client = None
-
-
-def _warnings(events: list[Event]) -> tuple[str, ...]:
-    """Return what the server warned of, each text once, with its frame where it has one."""
-    found = []
-    for event in events:
-        if event.kind == "warning":
-            frame = event.body.get("frame")
-            text = str(event.body.get("message", ""))
-            found.append(text if frame is None or str(frame) in text else f"Frame {frame}: {text}")
-    return tuple(dict.fromkeys(found))

@@ -13,7 +13,7 @@ from collections import deque
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Deque, Dict, Iterator, List, Mapping, Optional, Tuple, Type
+from typing import Any, Callable, Deque, Dict, Iterator, List, Mapping, Optional, Tuple, Type
 
 import zmq
 
@@ -134,23 +134,32 @@ class Client:
         body = to_plain(Redo(new, check_job_id(of), frames, output, seed))
         return from_plain(Accepted, known_part(Accepted, self._request("redo", body)), "reply")
 
-    def follow(self, job: str, after_seq: int = 0) -> Iterator[Event]:
+    def follow(
+        self, job: str, after_seq: int = 0, wanted: Callable[[], bool] = lambda: True
+    ) -> Iterator[Event]:
         """Yield the job's events after ``after_seq``, each once, in order, to the last.
 
-        Slow readers are fine: the service sends no more than its window ahead of what was taken. Raises
+        Slow readers are fine: the service sends no more than its window ahead of what was taken. ``wanted``
+        is asked a few times a second; once it is false no more is yielded. Raises
         :class:`ServerDoesNotAnswer` when the service stays silent, code NOT_FOUND for an unknown job.
         """
         seq = acked = after_seq
         stream = self._open_stream(job, seq)
+        quiet_until = time.monotonic() + QUIET_SECONDS
         try:
-            while not self._streams[stream].is_read_to(seq):
+            while wanted() and not self._streams[stream].is_read_to(seq):
                 events = self._streams[stream].waiting
                 if not events and seq > acked:
                     self._tell("ack", to_plain(Ack(job, seq)))
                     acked = seq
-                if not events and not self._receive_one(time.monotonic() + QUIET_SECONDS):
-                    stream = self._open_stream(job, seq, stream)
+                if not events and not self._receive_one(
+                    min(quiet_until, time.monotonic() + LOOK_AGAIN_SECONDS)
+                ):
+                    if self._link.is_down or time.monotonic() >= quiet_until:
+                        stream = self._open_stream(job, seq, stream)
+                        quiet_until = time.monotonic() + QUIET_SECONDS
                     continue
+                quiet_until = time.monotonic() + QUIET_SECONDS
                 while events:
                     event = events.popleft()
                     if event.seq <= seq:

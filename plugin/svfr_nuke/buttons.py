@@ -8,7 +8,6 @@ import json
 import re
 import threading
 from contextlib import contextmanager, suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Callable, Iterator
 
@@ -21,8 +20,8 @@ from . import result
 from .errors import AlreadyRestoring, NothingToRepeat
 from .gather import find_colour, gather
 from .node import all_nodes, find
-from .server_link import ServerLink, start_local
-from .session import RUNNING, JobRecord, Session, session_of
+from .server_link import ServerLink
+from .session import JobRecord, Session, session_of
 from .vendored import require_zmq
 
 _INPUTS = re.compile(r"/svfr_inputs/[0-9a-f]{8}/job\.json\Z")
@@ -68,7 +67,7 @@ def redo(node: Any) -> None:
             raise NothingToRepeat(
                 "The last job cannot be read any more.", path=request, remedy="Press Restore."
             ) from problem
-        again = replace(record, job=new_id(), connection=_connection(node), state=RUNNING)
+        again = record.again(new_id(), _connection(node))
         _run(node, again, spec)
 
 
@@ -92,7 +91,7 @@ def start_server(node: Any) -> None:
     link = ServerLink()
 
     def start() -> str:
-        start_local()
+        link.ensure_running()
         return link.describe()
 
     _ask(node, "Starting", start)
@@ -100,7 +99,7 @@ def start_server(node: Any) -> None:
 
 def test_connection(node: Any) -> None:
     """Ask the server who it is."""
-    _ask(node, "Asking", ServerLink.of_knob(_connection(node)).describe)
+    _ask(node, "Asking", ServerLink(_connection(node)).describe)
 
 
 def show_plate(node: Any) -> None:

@@ -8,33 +8,43 @@ event loop: :meth:`Session.wait` empties the queue itself.
 import json
 import queue
 import sys
-from dataclasses import asdict, dataclass, replace
-from typing import Any, Dict, List, Optional
+from dataclasses import asdict, dataclass
+from typing import Any, Dict, Optional, Tuple
 
 import nuke
 
 from svfr_client.errors import SvfrError, error_from_dict
 from svfr_client.frames import FrameRange
+from svfr_client.hosting import job_record
+from svfr_client.hosting.conversation import (
+    LOST_CODES,
+    Failed,
+    JobConversation,
+    Lost,
+    Message,
+    NotCancelled,
+    Note,
+)
+from svfr_client.hosting.job_record import CANCELLED, DONE, FAILED, RUNNING, warning_text
 from svfr_client.job import JobSpec
 from svfr_client.protocol.messages import Event
 
 from . import node as nodes
 from . import result
-from .job_thread import Failed, JobThread, Message, Said
 from .server_link import ServerLink
 
-RUNNING, DONE, FAILED, CANCELLED = "running", "done", "failed", "cancelled"
 WAIT_SECONDS = 0.2
-UNREACHABLE = ("NO_SERVER", "NO_ANSWER", "NUKE_NO_PYZMQ")
+UNREACHABLE = LOST_CODES | {"NUKE_NO_PYZMQ"}
+_KEPT = ("job", "request", "connection", "space", "raw", "state")
 _sessions: Dict[str, "Session"] = {}
 
 
-@dataclass(frozen=True)
-class JobRecord:
+@dataclass
+class JobRecord(job_record.JobRecord):
     """What a node remembers of its last job, in its hidden knob; survives save, reload and restart.
 
     ``request`` is the file that holds the job itself, for Redo. ``space`` and ``raw`` are what the result's
-    Read is set to.
+    Read is set to. What the job's events say is not kept: they can be heard again.
     """
 
     job: str
@@ -43,6 +53,11 @@ class JobRecord:
     space: str
     raw: bool
     state: str = RUNNING
+    stage: str = ""
+    fraction: float = 0.0
+    message: str = ""
+    warnings: Tuple[str, ...] = ()
+    paths: Tuple[Tuple[int, str], ...] = ()
 
     @classmethod
     def of(cls, node: Any) -> Optional["JobRecord"]:
@@ -52,9 +67,14 @@ class JobRecord:
         except (ValueError, TypeError):
             return None
 
+    def again(self, job: str, connection: str) -> "JobRecord":
+        """Return the record of the same request sent once more."""
+        return JobRecord(job, self.request, connection, self.space, self.raw)
+
     def write(self, node: Any) -> None:
-        """Put the record into the node."""
-        node[nodes.MARK].setValue(json.dumps(asdict(self)))
+        """Put the record into the node: all but what events say, and running until it has ended."""
+        kept = {name: value for name, value in asdict(self).items() if name in _KEPT}
+        node[nodes.MARK].setValue(json.dumps({**kept, "state": RUNNING if self.is_active else self.state}))
 
 
 class Session:
@@ -65,10 +85,8 @@ class Session:
         self.error: Optional[SvfrError] = None
         self._is_taken_up = spec is None
         self._name = node.fullName()
-        self._frames: Dict[int, str] = {}
-        self._lines: List[str] = []
-        link = ServerLink.of_knob(record.connection)
-        self.thread = JobThread(link, record.job, spec, self._notify)
+        self._messages: "queue.Queue[Message]" = queue.Queue()
+        self.thread = JobConversation(ServerLink(record.connection), record.job, spec, self._hear)
         record.write(node)
         _sessions[record.job] = self
 
@@ -80,11 +98,11 @@ class Session:
         """Begin and return when the job has ended; raises its error. For ``nuke -t`` and scripts."""
         self.thread.start()
         try:
-            while self.record.state == RUNNING:
+            while self.record.is_active:
                 try:
-                    self._take(self.thread.messages.get(timeout=WAIT_SECONDS))
+                    self._take(self._messages.get(timeout=WAIT_SECONDS))
                 except queue.Empty:
-                    if not self.thread.is_alive() and self.thread.messages.empty():
+                    if not self.thread.is_alive() and self._messages.empty():
                         break
         except KeyboardInterrupt:
             self.cancel()
@@ -96,7 +114,7 @@ class Session:
         """Take everything that has arrived; called in the main thread."""
         while True:
             try:
-                message = self.thread.messages.get_nowait()
+                message = self._messages.get_nowait()
             except queue.Empty:
                 return
             self._take(message)
@@ -117,16 +135,22 @@ class Session:
                 return node
         return None
 
-    def _notify(self) -> None:
+    def _hear(self, message: Message) -> None:
+        """Take a message in the conversation's thread."""
+        self._messages.put(message)
         if nuke.GUI:
             nuke.executeInMainThread(self.pump)
 
     def _take(self, message: Message) -> None:
-        if isinstance(message, Said):
+        if isinstance(message, Note):
             self._say(message.text)
         elif isinstance(message, Failed):
             self._fail(message.error)
-        else:
+        elif isinstance(message, Lost):
+            self._say(str(message.error))
+        elif isinstance(message, NotCancelled):
+            self._say(f"The job could not be cancelled: {message.error}")
+        elif isinstance(message, Event):
             self._take_event(message)
 
     def _fail(self, error: SvfrError) -> None:
@@ -139,43 +163,42 @@ class Session:
             self._end(CANCELLED if error.code == "CANCELLED" else FAILED, error)
 
     def _take_event(self, event: Event) -> None:
-        body = event.body
+        self.record.take(event)
         if event.kind == "frame":
-            self._frames[int(body["frame"])] = str(body["path"])
-            self._say(f"{len(self._frames)} frames written")
+            self._say(f"{len(self.record.paths)} frames written")
         elif event.kind == "progress":
-            self._say(_progress_line(body))
+            self._say(_progress_line(event.body))
         elif event.kind == "warning":
-            self._lines.append(str(body.get("message", "")))
-            self._say("Warning: " + self._lines[-1])
+            self._say("Warning: " + warning_text(event))
         elif event.kind in ("queued", "running", "retry"):
             self._say(event.kind.capitalize())
         elif event.kind == "done":
             self._done()
         elif event.kind == "failed":
-            self._end(FAILED, error_from_dict(dict(body["error"])))
+            self._end(FAILED, error_from_dict(dict(event.body["error"])))
         elif event.kind == "cancelled":
             self._end(CANCELLED, error_from_dict({"code": "CANCELLED", "message": "The job was cancelled."}))
 
     def _done(self) -> None:
-        node = self.find_node()
+        node, paths = self.find_node(), dict(self.record.paths)
         if node is None:
             self._end(DONE, None)
             return
         try:
-            if self._frames:
-                frames = FrameRange.of(self._frames)
-                pattern = result.pattern_of(self._frames[frames.first], frames.first)
+            if paths:
+                frames = FrameRange.of(paths)
+                pattern = result.pattern_of(paths[frames.first], frames.first)
                 result.show(node, pattern, frames, self.record.space, self.record.raw)
         except SvfrError as error:
             self._end(FAILED, error)
             return
-        warnings = f", {len(self._lines)} warnings: {' '.join(self._lines)}" if self._lines else ""
+        told = self.record.warnings
+        warnings = f", {len(told)} warnings: {' '.join(told)}" if told else ""
         self._end(DONE, None)
-        self._say(f"Done: {len(self._frames)} frames{warnings}")
+        self._say(f"Done: {len(paths)} frames{warnings}")
 
     def _end(self, state: str, error: Optional[SvfrError]) -> None:
-        self.record = replace(self.record, state=state)
+        self.record.end(state, error)
         self.error = error
         node = self.find_node()
         if node is not None:

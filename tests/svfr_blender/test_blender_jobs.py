@@ -12,17 +12,17 @@ from staged_extension.jobs import Controller, JobRecord, records_from_text, reco
 from staged_extension.link import (
     Address,
     Command,
-    EndReport,
-    RefusalReport,
+    JobReport,
     Report,
     ServerLink,
     ServerReport,
     Submit,
-    WarningReport,
     Watch,
 )
-from staged_extension.svfr_client.errors import SvfrError
+from staged_extension.svfr_client.errors import NoServer, ReportedError, SvfrError
+from staged_extension.svfr_client.hosting.conversation import Failed, Lost, Message, NotCancelled, Reached
 from staged_extension.svfr_client.job import ColourClaim, FaceChoice, JobSpec
+from staged_extension.svfr_client.protocol.messages import Event
 from staged_extension.svfr_client.protocol.wire import new_id
 
 from svfr_client.client import Client
@@ -66,6 +66,14 @@ def record(job: str = "j", **more: object) -> JobRecord:
     return JobRecord(job, "tag", "Scene", "strip", "strip 1-2", **more)
 
 
+def heard(kind: str, job: str = "j", **body: object) -> JobReport:
+    return JobReport(job, Event(job, 1, kind, body))
+
+
+def done() -> list[Report]:
+    return [heard("frame", frame=1, path="/o/1.exr"), heard("done")]
+
+
 def spec(plate: Path, **more: object) -> JobSpec:
     return JobSpec(
         plate=str(plate / "plate.%04d.exr"),
@@ -84,7 +92,7 @@ def test_a_finished_job_is_inserted_once() -> None:
     link, host = ScriptedLink(), RecordingHost()
     controller = Controller(link, host)
     controller.submit(record(), spec(Path("/p")))
-    link.waiting = [EndReport("j", "done", ((1, "/o/1.exr"),), ("odd",), "")]
+    link.waiting = [heard("warning", message="odd"), *done()]
     controller.pump()
     controller.pump()
     assert host.inserted == ["j"]
@@ -95,12 +103,11 @@ def test_a_warning_shows_while_the_job_runs() -> None:
     link = ScriptedLink()
     controller = Controller(link, RecordingHost())
     controller.records.append(record(state="running"))
-    link.waiting = [WarningReport("j", ("The mask marks nothing.",))]
+    text = "The mask marks nothing."
+    link.waiting = [heard("warning", message=text), heard("progress", stage="shot", done=1, total=4)]
     controller.pump()
-    assert (controller.records[0].state, controller.records[0].warnings) == (
-        "running",
-        ("The mask marks nothing.",),
-    )
+    shown = controller.records[0]
+    assert (shown.state, shown.warnings, shown.stage, shown.fraction) == ("running", (text,), "shot", 0.25)
 
 
 def test_a_script_that_waits_ends_when_the_server_stays_away() -> None:
@@ -110,7 +117,7 @@ def test_a_script_that_waits_ends_when_the_server_stays_away() -> None:
     link.waiting = [ServerReport(False, "gone")]
     with pytest.raises(SvfrError, match=r"has been away for 0\.2 s: gone"):
         controller.wait(without_server_s=0.2)
-    link.waiting = [EndReport("j", "done", ((1, "/o/1.exr"),), (), "")]
+    link.waiting = [JobReport("j", Reached("svfr")), *done()]
     controller.wait(without_server_s=0.2)
     assert controller.records[0].is_inserted
 
@@ -147,13 +154,30 @@ def test_reports_of_unknown_jobs_and_refusals_are_taken_calmly() -> None:
     controller = Controller(link, RecordingHost())
     controller.records.append(record())
     link.waiting = [
-        RefusalReport("another", "x"),
+        JobReport("another", Failed(ReportedError("MODEL_MISSING", "x"))),
         ServerReport(False, "gone"),
-        RefusalReport("j", "No such model."),
+        JobReport("j", Failed(ReportedError("MODEL_MISSING", "No such model."))),
     ]
     controller.pump()
     assert (controller.records[0].state, controller.records[0].message) == ("failed", "No such model.")
     assert (controller.server_is_up, controller.server_text) == (False, "gone")
+
+
+def test_a_server_that_is_lost_and_comes_back_is_shown_so_and_the_job_stays_active() -> None:
+    link = ScriptedLink()
+    controller = Controller(link, RecordingHost())
+    controller.records.append(record(state="running"))
+    link.waiting = [JobReport("j", Lost(NoServer("It is gone.")))]
+    controller.pump()
+    assert (controller.server_is_up, controller.server_text) == (False, "It is gone.")
+    link.waiting = [
+        JobReport("j", Reached("svfr on cpu")),
+        JobReport("j", NotCancelled(NoServer("It was gone."))),
+    ]
+    controller.pump()
+    assert (controller.server_is_up, controller.server_text) == (True, "svfr on cpu")
+    assert controller.records[0].is_active
+    assert controller.records[0].message == "The job could not be cancelled: It was gone."
 
 
 def test_records_survive_the_file_and_unfinished_jobs_are_watched_again() -> None:
@@ -188,27 +212,41 @@ def linked(monkeypatch: pytest.MonkeyPatch, service_home: Path) -> Iterator[Serv
     assert not link.is_alive()
 
 
-def wait_for(link: ServerLink, wanted: Callable[[Report], bool], seconds: float = 60.0) -> Report:
+def wait_for(link: ServerLink, wanted: Callable[[Message], bool], seconds: float = 60.0) -> list[Message]:
+    """Return what was heard of jobs up to and with the first message that is wanted."""
     deadline, seen = time.monotonic() + seconds, []
     while time.monotonic() < deadline:
         for report in link.reports():
-            seen.append(report)
-            if wanted(report):
-                return report
+            if isinstance(report, JobReport):
+                seen.append(report.message)
+                if wanted(report.message):
+                    return seen
         time.sleep(0.02)
     raise AssertionError(seen)
+
+
+def ended(message: Message) -> bool:
+    return isinstance(message, Failed) or (isinstance(message, Event) and message.is_last)
+
+
+def events(messages: list[Message]) -> list[Event]:
+    return [message for message in messages if isinstance(message, Event)]
 
 
 def test_a_job_runs_through_the_link_and_brings_its_files(linked: ServerLink, tmp_path: Path) -> None:
     write_exrs(tmp_path, range(1001, 1004))
     job = new_id()
     linked.send(Submit(job, spec(tmp_path)))
-    end = wait_for(linked, lambda r: isinstance(r, EndReport))
-    assert isinstance(end, EndReport) and end.state == "done"
-    assert [frame for frame, _ in end.paths] == [1001, 1002, 1003]
-    assert all(Path(path).is_file() for _, path in end.paths)
+    first = events(wait_for(linked, ended))
+    assert first[-1].kind == "done" and [event.seq for event in first] == list(range(1, len(first) + 1))
+    known = record(job)
+    for event in first:
+        known.take(event)
+    assert known.state == "done"
+    assert [frame for frame, _ in known.paths] == [1001, 1002, 1003]
+    assert all(Path(path).is_file() for _, path in known.paths)
     linked.send(Watch(job))
-    assert wait_for(linked, lambda r: isinstance(r, EndReport)) == end
+    assert events(wait_for(linked, ended)) == first
 
 
 def test_a_job_handed_in_just_before_the_end_still_arrives(
@@ -225,16 +263,18 @@ def test_a_job_handed_in_just_before_the_end_still_arrives(
 
 
 def test_a_job_that_fails_brings_the_servers_words(linked: ServerLink, tmp_path: Path) -> None:
-    linked.send(Submit(new_id(), spec(tmp_path)))
-    end = wait_for(linked, lambda r: isinstance(r, EndReport))
-    assert isinstance(end, EndReport) and end.state == "failed"
-    assert str(tmp_path / "plate.%04d.exr") in end.error
+    job = new_id()
+    linked.send(Submit(job, spec(tmp_path)))
+    known = record(job)
+    for event in events(wait_for(linked, ended)):
+        known.take(event)
+    assert known.state == "failed" and str(tmp_path / "plate.%04d.exr") in known.message
 
 
 def test_a_job_that_the_server_does_not_know_is_told(linked: ServerLink) -> None:
     linked.send(Watch("0" * 32))
-    refusal = wait_for(linked, lambda r: isinstance(r, RefusalReport))
-    assert isinstance(refusal, RefusalReport) and refusal.job == "0" * 32
+    last = wait_for(linked, ended)[-1]
+    assert isinstance(last, Failed) and last.error.code == "NOT_FOUND"
 
 
 def test_windows_paths_of_a_remote_server_are_mapped_there_and_back(
@@ -262,13 +302,13 @@ def test_windows_paths_of_a_remote_server_are_mapped_there_and_back(
             layers=(),
         )
         link.send(Submit(new_id(), windows))
-        end = wait_for(link, lambda r: isinstance(r, EndReport | RefusalReport))
-        assert isinstance(end, EndReport), end
-        assert end.paths[0] == (1001, "P:\\show\\out_v001\\plate.1001.exr")
+        frames = [e.body for e in events(wait_for(link, ended)) if e.kind == "frame"]
+        paths = {body["frame"]: body["path"] for body in frames}
+        assert paths[1001] == "P:\\show\\out_v001\\plate.1001.exr"
         assert (tmp_path / "plates" / "out_v001" / "plate.1002.exr").is_file()
         missing = JobSpec(**{**vars(windows), "plate": "Q:\\other\\plate.%04d.exr"})
         link.send(Submit(new_id(), missing))
-        refusal = wait_for(link, lambda r: isinstance(r, RefusalReport))
-        assert isinstance(refusal, RefusalReport) and "has no name for this path" in refusal.error
+        last = wait_for(link, ended)[-1]
+        assert isinstance(last, Failed) and "has no name for this path" in str(last.error)
     finally:
         link.stop()

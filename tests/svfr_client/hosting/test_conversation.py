@@ -1,0 +1,168 @@
+"""A job's conversation: sent once, followed live, taken up again after a loss, ended when it is asked to."""
+
+import queue
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import ClassVar
+
+from stumbling_service import JOB, Stumbling
+
+from svfr_client.connection import CONNECTION_FILE, Connection, KeyPair, make_private_folder
+from svfr_client.hosting.conversation import Failed, JobConversation, Lost, Message, Note, Reached
+from svfr_client.hosting.server_place import ServerPlace
+from svfr_client.job import JobSpec
+from svfr_client.protocol.messages import Event
+from svfr_client.protocol.wire import Message as WireMessage
+
+SPEC = JobSpec(plate="/p/a.%04d.exr", frames="1", tasks=("bfr",), output="/o/a.%04d.exr")
+
+
+@dataclass(frozen=True)
+class Place(ServerPlace):
+    reply_seconds: ClassVar[float] = 0.3
+
+
+class Heard:
+    """Takes what a conversation puts."""
+
+    def __init__(self) -> None:
+        self.all: list[Message] = []
+        self._new: queue.Queue[Message] = queue.Queue()
+
+    def until(self, wanted: Callable[[Message], bool]) -> Message:
+        while True:
+            message = self._new.get(timeout=20.0)
+            self.all.append(message)
+            if wanted(message):
+                return message
+
+    def put(self, message: Message) -> None:
+        self._new.put(message)
+
+
+def is_last(message: Message) -> bool:
+    return isinstance(message, Failed) or (isinstance(message, Event) and message.is_last)
+
+
+def place_of(service: Stumbling, folder: Path) -> Place:
+    file = make_private_folder(folder) / CONNECTION_FILE
+    service.connection.save(file)
+    return Place(str(file))
+
+
+def accepts(service: Stumbling, message: WireMessage) -> None:
+    """Accept a job, and have one warning and a frame to tell before its end."""
+    if message.op == "submit":
+        service.reply(WireMessage("ok", {"job": JOB, "content_key": "k", "is_new": True}, re=message.id))
+    elif message.op == "follow":
+        service.reply(WireMessage("ok", {"last_seq": 1, "is_final": False}, re=message.id))
+        after = int(message.body["after_seq"])
+        for seq, kind, body in (
+            (1, "running", {}),
+            (2, "warning", {"message": "Too dark."}),
+            (3, "frame", {"frame": 1, "path": "/srv/o/a.0001.exr"}),
+            (4, "done", {}),
+        ):
+            if seq > after:
+                service.event(message, seq, kind, body)
+
+
+def test_a_job_is_sent_and_its_events_come_one_by_one_with_paths_of_this_machine(tmp_path: Path) -> None:
+    service, heard = Stumbling(accepts), Heard()
+    place = place_of(service, tmp_path / "there")
+    rules = '{"format": 1, "rules": [{"client": "/here", "server": "/srv"}]}'
+    (tmp_path / "there" / "path_map.json").write_text(rules, encoding="utf-8")
+    spec = replace(SPEC, plate="/here/p/a.%04d.exr", output="/here/o/a.%04d.exr")
+    try:
+        JobConversation(place, JOB, spec, heard.put).start()
+        heard.until(is_last)
+    finally:
+        service.close()
+    sent = next(message for message in service.asked if message.op == "submit")
+    assert sent.body["spec"]["output"] == "/srv/o/a.%04d.exr"
+    assert isinstance(heard.all[0], Reached)
+    events = [message for message in heard.all if isinstance(message, Event)]
+    assert [event.kind for event in events] == ["running", "warning", "frame", "done"]
+    assert events[2].body["path"] == "/here/o/a.0001.exr"
+
+
+def test_a_job_that_is_cancelled_before_it_is_sent_is_not_sent(tmp_path: Path) -> None:
+    service, heard = Stumbling(accepts), Heard()
+    conversation = JobConversation(place_of(service, tmp_path / "there"), JOB, SPEC, heard.put)
+    try:
+        conversation.cancel()
+        conversation.start()
+        last = heard.until(is_last)
+    finally:
+        service.close()
+    assert isinstance(last, Failed) and last.error.code == "CANCELLED"
+    assert "submit" not in [message.op for message in service.asked]
+
+
+def silent_after_two(service: Stumbling, message: WireMessage) -> None:
+    """Follow: two events, then nothing ever again, and no answer to a second request."""
+    if message.op == "follow" and message.body["after_seq"] == 0:
+        service.reply(WireMessage("ok", {"last_seq": 1, "is_final": False}, re=message.id))
+        service.event(message, 1, "running")
+        service.event(message, 2, "warning", {"message": "Too dark."})
+
+
+def test_a_server_that_is_lost_is_come_back_to_after_the_last_event_heard(tmp_path: Path) -> None:
+    first, second, heard = Stumbling(silent_after_two), Stumbling(accepts), Heard()
+    place = place_of(first, tmp_path / "there")
+    try:
+        JobConversation(place, JOB, None, heard.put, retry_s=0.1).start()
+        heard.until(lambda message: isinstance(message, Event) and message.kind == "warning")
+        first.close()
+        heard.until(lambda message: isinstance(message, Lost))
+        place_of(second, tmp_path / "there")
+        heard.until(is_last)
+    finally:
+        second.close()
+    events = [message for message in heard.all if isinstance(message, Event)]
+    assert [event.seq for event in events] == [1, 2, 3, 4]
+
+
+def test_without_a_server_the_conversation_ends_with_what_is_wrong_and_one_to_be_watched_waits(
+    tmp_path: Path,
+) -> None:
+    nobody = make_private_folder(tmp_path / "there") / CONNECTION_FILE
+    heard = Heard()
+    JobConversation(Place(str(nobody)), JOB, SPEC, heard.put, retry_s=0.1).start()
+    last = heard.until(is_last)
+    assert isinstance(last, Failed) and last.error.code == "NO_SERVER"
+    assert not any(isinstance(message, Note) for message in heard.all)
+    watching = JobConversation(Place(str(nobody)), JOB, None, heard.put, retry_s=0.1)
+    watching.start()
+    heard.until(lambda message: isinstance(message, Lost))
+    watching.stop()
+    watching.join(5.0)
+    assert not watching.is_alive()
+
+
+def test_a_conversation_that_is_stopped_ends_soon_though_its_job_goes_on(tmp_path: Path) -> None:
+    service, heard = Stumbling(silent_after_two), Heard()
+    conversation = JobConversation(place_of(service, tmp_path / "there"), JOB, None, heard.put)
+    try:
+        conversation.start()
+        heard.until(lambda message: isinstance(message, Event) and message.kind == "warning")
+        conversation.stop()
+        conversation.join(2.0)
+        assert not conversation.is_alive()
+    finally:
+        service.close()
+
+
+def test_a_key_that_the_server_does_not_know_is_not_tried_for_ever(tmp_path: Path) -> None:
+    service, heard = Stumbling(accepts), Heard()
+    own = service.connection
+    other = Connection(own.endpoint, KeyPair.new().public, own.keys, own.boot, own.pid, own.host)
+    file = make_private_folder(tmp_path / "there") / CONNECTION_FILE
+    other.save(file)
+    try:
+        JobConversation(Place(str(file)), JOB, None, heard.put, retry_s=0.1).start()
+        last = heard.until(is_last)
+    finally:
+        service.close()
+    assert isinstance(last, Failed) and last.error.code == "AUTH"

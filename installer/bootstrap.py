@@ -55,7 +55,7 @@ def say(text: str) -> None:
 # --- the interpreter and the virtual environment ----------------------------------------------------------
 
 
-def _version_of(command: Sequence[str]) -> Optional[Tuple[int, int]]:
+def version_of(command: Sequence[str]) -> Optional[Tuple[int, int]]:
     """Ask an interpreter for its (major, minor) version; None when it does not start."""
     ask = "import sys; print(*sys.version_info[:2])"
     try:
@@ -74,7 +74,7 @@ def find_python() -> List[str]:
     if os.name == "nt":
         candidates = [["py", f"-3.{minor}"] for minor in (13, 12, 11)] + candidates
     for command in candidates:
-        version = _version_of(command)
+        version = version_of(command)
         if version is not None and version >= OLDEST_PYTHON:
             say(f"This is Python {platform.python_version()}; using {command[-1]} for the server.")
             return command
@@ -101,7 +101,7 @@ def make_venv() -> None:
         CannotInstall: the interpreter cannot make virtual environments, or the folder is not writable.
     """
     if venv_python().exists():
-        version = _version_of([str(venv_python())])
+        version = version_of([str(venv_python())])
         if version is not None and version >= OLDEST_PYTHON:
             return
         say("The environment in .venv does not work any more; making it anew.")

@@ -64,14 +64,6 @@ class FrameRange:
         """The highest frame."""
         return self.frames[-1]
 
-    def with_handles(self, count: int) -> "FrameRange":
-        """Return this range with ``count`` consecutive frames added before its first and after its last."""
-        if count < 0:
-            raise BadFrameRange(f"Handles of {count} frames make no sense.", remedy="Give 0 or more frames.")
-        before = range(self.first - count, self.first)
-        after = range(self.last + 1, self.last + 1 + count)
-        return FrameRange((*before, *self.frames, *after))
-
     def runs(self) -> Tuple[Tuple[int, int], ...]:
         """Return the (first, last) of every stretch of consecutive frames."""
         runs: List[Tuple[int, int]] = []

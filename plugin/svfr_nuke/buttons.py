@@ -16,7 +16,6 @@ import nuke
 from svfr_client.errors import SvfrError
 from svfr_client.job import JobSpec
 
-from . import result
 from .errors import AlreadyRestoring, NothingToRepeat
 from .gather import find_colour, gather
 from .node import all_nodes, find
@@ -100,11 +99,6 @@ def start_server(node: Any) -> None:
 def test_connection(node: Any) -> None:
     """Ask the server who it is."""
     _ask(node, "Asking", ServerLink(_connection(node)).describe)
-
-
-def show_plate(node: Any) -> None:
-    """Show the plate instead of the result."""
-    result.hide(node)
 
 
 def _run(node: Any, record: JobRecord, spec: JobSpec) -> None:

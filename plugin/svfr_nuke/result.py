@@ -53,11 +53,6 @@ def show(node: Any, pattern: str, frames: FrameRange, space: str, raw: bool) -> 
         undo.end()
 
 
-def hide(node: Any) -> None:
-    """Show the plate again."""
-    node["has_result"].setValue(False)
-
-
 def _set_space(read: Any, space: str) -> None:
     knob = read["colorspace"]
     wanted = [name for name in nuke.getColorspaceList(knob) if space in names_of(name)]

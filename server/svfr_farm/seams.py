@@ -13,23 +13,19 @@ from svfr_client.records import Record
 from svfr_farm.segments import Piece
 
 Picture = npt.NDArray[np.float32]
-# A change from one frame to the next of so many times what is usual around it is worth a person's look.
-VISIBLE = 1.5
 _NEIGHBOURS = 12
 
 
 @dataclass(frozen=True)
 class Seam(Record):
-    """One joint: the first frame after it, and its greatest change relative to the usual one around it."""
+    """One joint: the first frame after it, and its greatest change relative to the usual one around it.
+
+    A ``ratio`` above 1.5 is worth a person's look.
+    """
 
     track: int
     frame: int
     ratio: float
-
-    @property
-    def is_visible(self) -> bool:
-        """Whether it should be looked at."""
-        return self.ratio > VISIBLE
 
 
 def kept(piece: Piece, frames: range, fade: int) -> range:

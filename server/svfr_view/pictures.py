@@ -41,7 +41,7 @@ class Pictures:
         ``domain`` is that of the plate's space, without an exposure. Raises PlateNeeded when there is no such
         layer and NothingToView when no frame is common.
         """
-        self.result, self.plate, self._domain = result, plate, domain
+        self.result, self.plate, self.domain = result, plate, domain
         common = set(self.result.frames if self.plate is None else self.plate.frames) & set(
             self.result.frames
         )
@@ -64,10 +64,10 @@ class Pictures:
         picture = self.result.read(frame)
         layers = _layers(picture.path)
         window = picture.display_window
-        after = self._domain.to_transfer(_over(window, picture.data_window, picture.rgb))
+        after = self.domain.to_transfer(_over(window, picture.data_window, picture.rgb))
         if self.plate is not None:
             source = self.plate.read(frame)
-            before = self._domain.to_transfer(_over(window, source.data_window, source.rgb))
+            before = self.domain.to_transfer(_over(window, source.data_window, source.rgb))
         else:
             before = after - _over(window, *layers["delta"])
         changed = np.any(before != after, axis=-1)
@@ -75,8 +75,8 @@ class Pictures:
         return FramePair(frame=frame, before=self._light(before), after=self._light(after), matte=matte)
 
     def _light(self, transfer: Float32) -> Float32:
-        light = self._domain.to_light(transfer)
-        return decode_srgb(light) if self._domain.is_passthrough else light
+        light = self.domain.to_light(transfer)
+        return decode_srgb(light) if self.domain.is_passthrough else light
 
 
 def provenance(path: Path) -> dict[str, str]:

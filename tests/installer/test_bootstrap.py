@@ -129,8 +129,8 @@ def test_windows_keeps_programs_in_scripts() -> None:
 
 def test_an_interpreter_that_does_not_start_has_no_version(tmp_path: Path) -> None:
     module = load(SCRIPT)
-    assert module._version_of([str(tmp_path / "no-python")]) is None
-    assert module._version_of([sys.executable]) == sys.version_info[:2]
+    assert module.version_of([str(tmp_path / "no-python")]) is None
+    assert module.version_of([sys.executable]) == sys.version_info[:2]
 
 
 @pytest.fixture

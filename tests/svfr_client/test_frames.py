@@ -47,12 +47,6 @@ def test_first_last_length_and_membership_are_those_of_the_frames():
     assert frames.runs() == ((1001, 1001), (1005, 1010))
 
 
-def test_handles_lie_before_the_first_and_after_the_last_frame():
-    assert str(FrameRange.parse("10-12").with_handles(2)) == "8-14"
-    assert str(FrameRange.parse("10-14x2").with_handles(1)) == "9-10,12,14-15"
-    assert FrameRange.parse("10-12").with_handles(0) == FrameRange.parse("10-12")
-
-
 @pytest.mark.parametrize("text", ["", "   "])
 def test_blank_text_is_an_empty_range(text):
     with pytest.raises(EmptyFrameRange, match="empty"):
@@ -80,11 +74,6 @@ def test_a_step_of_zero_is_refused():
 def test_an_absurdly_long_range_is_refused_without_being_built():
     with pytest.raises(BadFrameRange, match=str(MOST_FRAMES)):
         FrameRange.parse("1-999999999")
-
-
-def test_negative_handles_are_refused():
-    with pytest.raises(BadFrameRange, match="Handles"):
-        FrameRange.parse("1-2").with_handles(-1)
 
 
 def test_frames_that_do_not_ascend_are_refused():

@@ -178,5 +178,5 @@ def test_only_the_frames_of_the_result_are_switched_to(nuke: FakeNuke, plate: An
         frames = FrameRange.parse(text)
         result.show(node, plate["file"].value(), frames, "", True)
         assert [at for at in range(-5, 1010) if shown._evaluate(at)] == list(frames)
-    result.hide(node)
+    node["has_result"].setValue(False)
     assert not shown._evaluate(1001)

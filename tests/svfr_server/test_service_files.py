@@ -300,16 +300,27 @@ def test_a_checkpoint_without_room_is_left_out_and_a_note_without_room_is_an_err
     assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["small.safetensors"]
 
 
-def small_store(path: Path) -> JobStore:
-    """A store whose disk has room for a few pages more; SQLite's own limit fails as a full disk does."""
-    store = JobStore(path)
-    pages = store._database.execute("PRAGMA page_count").fetchone()[0]
-    store._database.execute(f"PRAGMA max_page_count = {pages + 3}")
-    return store
+@pytest.fixture
+def opened(monkeypatch: pytest.MonkeyPatch) -> list[sqlite3.Connection]:
+    """The SQLite connections that were opened since."""
+    found: list[sqlite3.Connection] = []
+    connect = sqlite3.connect
+
+    def remembered(*given: Any, **more: Any) -> sqlite3.Connection:
+        found.append(connect(*given, **more))
+        return found[-1]
+
+    monkeypatch.setattr(sqlite3, "connect", remembered)
+    return found
 
 
-def test_a_full_disk_under_the_store_loses_nothing_and_mends(tmp_path: Path) -> None:
-    store = small_store(tmp_path / "jobs.sqlite")
+def test_a_full_disk_under_the_store_loses_nothing_and_the_store_goes_on(
+    tmp_path: Path, opened: list[sqlite3.Connection]
+) -> None:
+    store = JobStore(tmp_path / "jobs.sqlite")
+    # room for a few pages more: SQLite's own limit, which is its connection's, fails as a full disk does
+    pages = opened[-1].execute("PRAGMA page_count").fetchone()[0]
+    opened[-1].execute(f"PRAGMA max_page_count = {pages + 3}")
     kept: list[str] = []
     with pytest.raises(StoreUnavailable, match="full"):
         for _ in range(100):
@@ -320,7 +331,7 @@ def test_a_full_disk_under_the_store_loses_nothing_and_mends(tmp_path: Path) -> 
         for number in range(100):
             store.append(kept[0], "warning", {"n": number, "text": "x" * 1000})
     last = store.status(kept[0]).last_seq
-    store._database.execute("PRAGMA max_page_count = 100000")
+    opened[-1].execute("PRAGMA max_page_count = 100000")
     assert store.append(kept[0], "warning", {}) == last + 1
     assert [event.seq for event in store.events(kept[0], 0, 500)] == list(range(1, last + 2))
     assert {status.job for status in store.list(1000, False)} == set(kept)

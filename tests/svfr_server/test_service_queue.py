@@ -1,5 +1,7 @@
 """Whose turn it is, what stops the queue, and what becomes of workers that fail in every way."""
 
+import contextlib
+import sqlite3
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -116,9 +118,9 @@ def test_the_service_forgets_by_itself(start_service: StartService) -> None:
 
 
 def test_a_store_of_a_newer_version_and_a_damaged_one_are_refused(tmp_path: Path) -> None:
-    store = JobStore(tmp_path / "newer.sqlite")
-    store._database.execute("PRAGMA user_version = 99")
-    store.close()
+    JobStore(tmp_path / "newer.sqlite").close()
+    with contextlib.closing(sqlite3.connect(tmp_path / "newer.sqlite")) as newer:
+        newer.execute("PRAGMA user_version = 99")
     with pytest.raises(StoreUnusable, match="form 99"):
         JobStore(tmp_path / "newer.sqlite")
     (tmp_path / "damaged.sqlite").write_bytes(b"no database " * 1000)

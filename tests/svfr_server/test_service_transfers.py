@@ -2,17 +2,19 @@
 
 import hashlib
 import os
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 from server_samples import Service, StartService
 
-from svfr_client.client import Client
-from svfr_client.errors import SvfrError
+from svfr_client.connection import find_connection
+from svfr_client.errors import SvfrError, error_from_dict
 from svfr_client.job import JobSpec
+from svfr_client.link import Link
 from svfr_client.protocol.transfers import PIECE_BYTES, RESULT_PART_BYTES
-from svfr_client.protocol.wire import Buffer, Message
+from svfr_client.protocol.wire import Buffer, Message, pack, unpack
 from svfr_server.errors import PieceIsDamaged, PieceIsMissing, TransfersAreFull
 from svfr_server.job_store.transfers import Transfers, clear, measure
 
@@ -27,19 +29,32 @@ def raw(data: bytes) -> dict[str, Buffer]:
     return {"data": Buffer(data, "raw", "|u1", (len(data),))}
 
 
-def ask(client: Client, op: str, buffers: dict[str, Buffer] | None = None, **body: Any) -> Message:
-    return client._exchange(Message(op, body, buffers=buffers or {}))
+def ask(service: Service, op: str, buffers: dict[str, Buffer] | None = None, **body: Any) -> Message:
+    """Send a request as it is written here and return its answer; raises the error that it is."""
+    request = Message(op, body, buffers=buffers or {})
+    link = Link(find_connection(service.home))
+    try:
+        assert link.send(pack(request), time.monotonic() + 10.0)
+        frames = link.receive(time.monotonic() + 10.0)
+    finally:
+        link.close()
+    assert frames is not None
+    answer = unpack(frames)
+    assert answer.re == request.id
+    if answer.op == "error":
+        raise error_from_dict(dict(answer.body))
+    return answer
 
 
-def test_pieces_become_a_file_and_are_not_asked_for_twice(client: Client) -> None:
+def test_pieces_become_a_file_and_are_not_asked_for_twice(service: Service) -> None:
     data = os.urandom(PIECE_BYTES + 5)
     pieces = [data[:PIECE_BYTES], data[PIECE_BYTES:]]
     names = [digest(piece) for piece in pieces]
-    assert ask(client, "missing", pieces=[*names, names[0]]).body["missing"] == names
+    assert ask(service, "missing", pieces=[*names, names[0]]).body["missing"] == names
     for name, piece in zip(names, pieces, strict=True):
-        ask(client, "put", raw(piece), piece=name)
-    assert ask(client, "missing", pieces=names).body["missing"] == []
-    answer = ask(client, "assemble", set=SET, name="plate.1001.exr", pieces=names).body
+        ask(service, "put", raw(piece), piece=name)
+    assert ask(service, "missing", pieces=names).body["missing"] == []
+    answer = ask(service, "assemble", set=SET, name="plate.1001.exr", pieces=names).body
     assert (Path(answer["folder"]) / "plate.1001.exr").read_bytes() == data
 
 
@@ -62,18 +77,18 @@ REFUSED: list[tuple[str, dict[str, Any], dict[str, Buffer] | None, str]] = [
 
 @pytest.mark.parametrize(("op", "body", "buffers", "code"), REFUSED)
 def test_what_is_not_as_laid_down_is_refused(
-    client: Client, op: str, body: dict[str, Any], buffers: dict[str, Buffer] | None, code: str
+    service: Service, op: str, body: dict[str, Any], buffers: dict[str, Buffer] | None, code: str
 ) -> None:
     with pytest.raises(SvfrError) as refusal:
-        ask(client, op, buffers, **body)
+        ask(service, op, buffers, **body)
     assert refusal.value.code in (code, "BAD_REQUEST" if code == "BAD_JOB_ID" else code)
 
 
 def test_a_client_may_name_its_own_files_and_no_others(start_service: StartService, tmp_path: Path) -> None:
     service: Service = start_service()
     with service.client() as client:
-        ask(client, "put", raw(b"a plate"), piece=digest(b"a plate"))
-        answer = ask(client, "assemble", set=SET, name="plate.1.exr", pieces=[digest(b"a plate")]).body
+        ask(service, "put", raw(b"a plate"), piece=digest(b"a plate"))
+        answer = ask(service, "assemble", set=SET, name="plate.1.exr", pieces=[digest(b"a plate")]).body
         own = JobSpec(answer["folder"] + "plate.%d.exr", "1", ("bfr",), answer["results"] + "x/o.%d.exr")
         assert client.submit(own).is_new
         others = Path(answer["folder"]).parents[1] / ("f" * 16) / SET / "plate.%d.exr"

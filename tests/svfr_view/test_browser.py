@@ -20,7 +20,7 @@ def near(one: list[int], other: list[int], codes: int = 4) -> bool:
 def test_a_page_is_looked_at_with_mouse_and_keyboard(tmp_path: Path) -> None:
     plate, result = restore(tmp_path)
     sides, page = pictures(plate, result), tmp_path / "page.html"
-    shown = open_view(open_config(None), sides._domain)
+    shown = open_view(open_config(None), sides.domain)
     write_page(
         page, sides, shown, PageFacts(title="shot", provenance={}, warnings=[FrameWarning(1001, "a word")])
     )

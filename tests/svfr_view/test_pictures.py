@@ -40,7 +40,7 @@ def test_frames_that_only_one_side_has_are_left_out(tmp_path: Path) -> None:
     both = pictures(plate, result)
     assert both.frames == (1002, 1003, 1004)
     with pytest.raises(NothingToView):
-        Pictures(both.result, both.plate, both._domain, [1001])
+        Pictures(both.result, both.plate, both.domain, [1001])
 
 
 def test_a_result_says_how_it_was_made(tmp_path: Path) -> None:

@@ -191,7 +191,7 @@ def _run_killed(
     new = _evaluations(service)[before:]
     found.kinds += kinds[: len(stages)]
     found.stages += stages
-    found.repeated += _repeated(new, len(stages))
+    found.repeated += repeated(new, len(stages))
     written = _pictures(folder)
     found.frames_lost += len(whole.pictures) - len(written)
     found.files_differing += sum(written.get(name) != data for name, data in whole.pictures.items())
@@ -225,7 +225,7 @@ def _stages_at_breaks(events: list[Event]) -> list[str]:
     return stages
 
 
-def _repeated(evaluations: list[tuple[int, str]], kills: int) -> list[int]:
+def repeated(evaluations: list[tuple[int, str]], kills: int) -> list[int]:
     """Of each worker process after the first: how many of its evaluations an earlier one had made."""
     seen: set[str] = set()
     repeated: list[int] = []

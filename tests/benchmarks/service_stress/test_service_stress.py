@@ -27,8 +27,8 @@ def test_a_tiny_abuse_is_survived(
 
 def test_evaluations_made_again_are_told_from_new_ones() -> None:
     made = [(1, "a"), (1, "b"), (2, "b"), (2, "c"), (3, "b"), (3, "c"), (3, "d")]
-    assert kills._repeated(made, 2) == [1, 2]
-    assert kills._repeated(made[:2], 2) == [0, 0]
+    assert kills.repeated(made, 2) == [1, 2]
+    assert kills.repeated(made[:2], 2) == [0, 0]
 
 
 def test_a_verdict_is_kept_when_something_does_not_hold() -> None:

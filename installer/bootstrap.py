@@ -23,6 +23,7 @@ from typing import Dict, List, Optional, Sequence, Tuple
 
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
+CONSTRAINTS = ROOT / "installer" / "constraints.txt"
 STAMP = VENV / "svfr-installed.txt"
 OLDEST_PYTHON = (3, 11)
 TORCH = "torch==2.13.0"
@@ -258,14 +259,16 @@ def fingerprint() -> str:
     return digest.hexdigest()
 
 
-def ensure_installed(for_tests: bool = False) -> None:
+def ensure_installed(for_tests: bool = False, locked: bool = False) -> None:
     """Install what is missing; return at once when the stamp says that nothing changed.
 
-    ``for_tests`` adds the developers' tools; once they are there, they stay up to date too.
+    ``for_tests`` adds the developers' tools; once they are there, they stay up to date too. ``locked`` takes
+    exactly the versions of ``installer/constraints.txt``, from then on.
     """
     noted = STAMP.read_text(encoding="utf-8").strip() if STAMP.exists() and venv_python().exists() else ""
-    extras = TEST_EXTRAS if for_tests or noted.endswith(",dev") else EXTRAS
-    wanted = f"{fingerprint()} {extras}"
+    extras = TEST_EXTRAS if for_tests or noted.split(" ")[1:2] == [TEST_EXTRAS] else EXTRAS
+    locked = locked or noted.endswith(" locked")
+    wanted = f"{fingerprint()} {extras}" + (" locked" if locked else "")
     if noted == wanted:
         return
     started = time.monotonic()
@@ -276,7 +279,8 @@ def ensure_installed(for_tests: bool = False) -> None:
     make_venv()
     install_torch(gpu)
     say("Installing SVFR Studio with its libraries")
-    pip_install(["-e", f".[{extras}]"], "SVFR Studio")
+    exactly = ["-c", str(CONSTRAINTS)] if locked else []
+    pip_install([*exactly, "-e", f".[{extras}]"], "SVFR Studio")
     STAMP.write_text(wanted + "\n", encoding="utf-8")
     say(f"Installed in {time.monotonic() - started:.0f} s. The next run starts at once.")
 
@@ -319,7 +323,10 @@ def parse(arguments: Optional[Sequence[str]]) -> argparse.Namespace:
         prog="bootstrap.py", description="Install SVFR Studio into .venv of this checkout and run it."
     )
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    commands.add_parser("install", help="only install")
+    only = commands.add_parser("install", help="only install")
+    only.add_argument(
+        "--locked", action="store_true", help="take exactly the versions of installer/constraints.txt"
+    )
     commands.add_parser("demo", help="restore a real clip and show before and after", add_help=False)
     test = commands.add_parser("test", help="run the linters and all tests")
     test.add_argument("--hosts", action="store_true", help="also the tests inside host applications")
@@ -335,7 +342,7 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
     """Install when needed, run the command, return the exit status."""
     options = parse(arguments)
     try:
-        ensure_installed(for_tests=options.command == "test")
+        ensure_installed(options.command == "test", getattr(options, "locked", False))
     except CannotInstall as problem:
         say(f"Could not install. {problem}")
         say(f"What to do: {problem.remedy}")

@@ -24,6 +24,7 @@ from pathlib import Path
 from platformdirs import user_cache_path
 
 from svfr_client.errors import SvfrError
+from svfr_client.version import VERSION
 
 from .errors import CannotBuildExtension
 
@@ -102,7 +103,7 @@ def build_extension(
     """
     with tempfile.TemporaryDirectory(prefix="svfr-blender-") as scratch:
         staged = stage_extension(Path(scratch) / "svfr", find_wheels(edition, wheel_folder), edition)
-        name = f"{_manifest_value('id')}-{_manifest_value('version')}-{edition.name}.zip"
+        name = f"{_manifest_value('id')}-{VERSION}-{edition.name}.zip"
         target = out if out.suffix == ".zip" else out / name
         target.parent.mkdir(parents=True, exist_ok=True)
         command = find_tool() if tool is None else list(tool)
@@ -122,7 +123,7 @@ def stage_extension(folder: Path, wheels: Sequence[Path], edition: Edition = EDI
     for wheel in wheels:
         shutil.copy(wheel, folder / "wheels" / wheel.name)
     platforms = [target.platform for target in TARGETS if any(_fits(wheel, target) for wheel in wheels)]
-    versions = ['blender_version_min = "{}.{}.0"'.format(*edition.first)]
+    versions = [f'version = "{VERSION}"', 'blender_version_min = "{}.{}.0"'.format(*edition.first)]
     if edition.before is not None:
         versions.append('blender_version_max = "{}.{}.0"'.format(*edition.before))
     lists = [

@@ -7,7 +7,11 @@ Each command lives in a module of ``commands/``, which imports its heavy librari
 before. Exit statuses are those of :mod:`svfr_cli.exit_codes`.
 """
 
+from typing import Annotated
+
 import typer
+
+from svfr_client.version import VERSION
 
 from .commands import (
     cache,
@@ -37,6 +41,24 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"svfr {VERSION}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool,
+        typer.Option("--version", help="Print the version and exit.", callback=_print_version, is_eager=True),
+    ] = False,
+) -> None:
+    """Video face restoration for compositors: blind face restoration, colorization and inpainting."""
+
+
 for command in (
     *(restore.restore, faces.faces, service.serve, service.status, service.jobs, service.cancel),
     *(queue.pause, queue.resume, queue.drain, queue.watch, queue.redo, view.view),

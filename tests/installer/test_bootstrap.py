@@ -78,6 +78,19 @@ def test_only_the_tests_install_developers_tools_which_then_stay(
     assert asked == [["-e", ".[server,farm,lab]"], ["-e", ".[server,farm,lab,dev]"]]
 
 
+def test_a_locked_installation_takes_the_versions_of_the_lock_file_and_stays_so(
+    checkout: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = load(checkout / "installer" / "bootstrap.py")
+    asked: list[list[str]] = []
+    monkeypatch.setattr(module, "pip_install", lambda packages, what: asked.append(packages))
+    monkeypatch.setattr(module, "install_torch", lambda gpu: None)
+    monkeypatch.setattr(module, "has_nvidia_gpu", lambda: False)
+    module.ensure_installed(locked=True)
+    module.ensure_installed()
+    assert asked == [["-c", str(module.CONSTRAINTS), "-e", ".[server,farm,lab]"]]
+
+
 @pytest.mark.parametrize("change", ["pyproject", "script", "package"])
 def test_a_changed_project_is_installed_again(checkout: Path, change: str) -> None:
     module = load(checkout / "installer" / "bootstrap.py")

@@ -18,25 +18,30 @@ A clip: ``path``, ``identity`` and ``split`` ("train" or "held_back"); optional 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, TypeVar
 
+from pydantic import TypeAdapter, ValidationError
+
+from svfr.validation import read_strictly, sentences_of
 from svfr_client.errors import SvfrError, raise_problems
 from svfr_client.files import write_whole
-from svfr_client.frames import FrameRange
+from svfr_client.reasons import reason_of
 from svfr_client.sequences import has_frame_field
-from svfr_lab.clips.entries import REGION_NUMBERS, SPLITS, ClipEntry, Region, RegionKind
+from svfr_lab.clips.entries import ClipEntry
 from svfr_lab.clips.errors import ClipListInvalid
-from svfr_lab.clips.object_reader import ObjectReader
+from svfr_lab.clips.list_lines import CLIP_LINES, HEADERS, VERSION, Header
 from svfr_restore.media.movie_plate import MOVIE_SUFFIXES
 from svfr_restore.media.still_plate import STILL_SUFFIXES
 
-FORMAT, VERSION = "svfr-clips", 1
+FORMAT: Literal["svfr-clips"] = "svfr-clips"
 LIST_SUFFIX = ".jsonl"
 _MOST_PROBLEMS = 50
-_REMEDY = "Mend the line, or write the list again with svfr clips list."
+_REMEDY = "Fix the line, or write the list again with svfr clips list."
+Line = TypeVar("Line")
+
 _PICTURES = (".exr", *STILL_SUFFIXES)
 
 
@@ -65,10 +70,10 @@ def read_clip_list(path: Path) -> ClipList:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as problem:
         raise ClipListInvalid(
-            f"The list of clips cannot be read: {problem}.", path=path, remedy="Check the path."
+            f"The list of clips cannot be read: {reason_of(problem)}.", path=path, remedy="Check the path."
         ) from problem
     reading = _Reading(path)
-    header = reading.header(lines[0] if lines else "")
+    header = reading.header(lines[0] if lines else "") or Header(format=FORMAT, version=VERSION)
     numbered = [(number, line) for number, line in enumerate(lines[1:], 2) if line.strip()]
     entries = [reading.entry(number, line) for number, line in numbered]
     if not numbered:
@@ -76,9 +81,9 @@ def read_clip_list(path: Path) -> ClipList:
     folder = path.absolute().parent
     found = ClipList(
         path=path,
-        root=folder / header.get("root", "."),
-        cache=folder / header.get("cache", f"{path.stem}.cache"),
-        landmarks68=folder / header["landmarks68"] if "landmarks68" in header else None,
+        root=folder / header.root,
+        cache=folder / (header.cache or f"{path.stem}.cache"),
+        landmarks68=None if header.landmarks68 is None else folder / header.landmarks68,
         entries=tuple(entry for entry in entries if entry is not None),
         lines=tuple(
             number for (number, _), entry in zip(numbered, entries, strict=True) if entry is not None
@@ -146,45 +151,23 @@ class _Reading:
         if more > 0:
             del self.problems[_MOST_PROBLEMS:]
             self.problems.append(
-                ClipListInvalid(f"There are {more} more faults.", path=self._path, remedy="Mend these first.")
+                ClipListInvalid(f"There are {more} more faults.", path=self._path, remedy="Fix these first.")
             )
         raise_problems(self.problems)
 
-    def header(self, line: str) -> dict[str, str]:
-        reader = self._object(1, line)
-        if reader is None:
-            return {}
-        if reader.has("format") and reader.text("format") != FORMAT:
+    def header(self, line: str) -> Header | None:
+        body = self._object(1, line)
+        if body is None:
+            return None
+        if body.get("format", FORMAT) != FORMAT:
             self.fault(1, f'this is no list of clips: its format is not "{FORMAT}"', "Begin with the header.")
-            return {}
-        reader.text("format")
-        if reader.integer("version", 1) != VERSION and not reader.problems:
-            reader.problems.append(f"version must be {VERSION}: the list is from a newer svfr")
-        given = {key: reader.text(key) for key in ("root", "cache", "landmarks68") if reader.has(key)}
-        self._finish(1, reader)
-        return given
+            return None
+        return self._checked(HEADERS, 1, body)
 
     def entry(self, number: int, line: str) -> ClipEntry | None:
-        before = len(self.problems)
-        reader = self._object(number, line)
-        if reader is None:
-            return None
-        path, identity = reader.text("path"), reader.text("identity")
-        split = reader.choice("split", SPLITS)
-        space = reader.text("space") if reader.has("space") else None
-        if reader.has("caption"):
-            reader.text("caption")
-        frames = self._frames(number, reader)
-        region = _region(reader)
-        reader.problems.extend(
-            f"{key} must not be empty"
-            for key, value in (("path", path), ("identity", identity))
-            if reader.has(key) and not value.strip()
-        )
-        self._finish(number, reader)
-        if len(self.problems) > before:
-            return None
-        return ClipEntry(path, identity, "train" if split == "train" else "held_back", frames, region, space)
+        body = self._object(number, line)
+        clip = None if body is None else self._checked(CLIP_LINES, number, body)
+        return None if clip is None else clip.entry()
 
     def check_together(self, found: ClipList) -> None:
         """Check what needs other lines, or the disk."""
@@ -217,75 +200,24 @@ class _Reading:
         if not path.is_dir() and path.suffix.lower() not in suffixes:
             self.fault(line, f"{path} is no clip", f"Use a folder, or files ending in {', '.join(suffixes)}.")
 
-    def _object(self, number: int, line: str) -> ObjectReader | None:
+    def _object(self, number: int, line: str) -> dict[str, Any] | None:
         try:
-            body = json.loads(line, parse_constant=_refuse_constant)
-        except ValueError as problem:
-            self.fault(number, f"this is no JSON object ({problem})")
+            body = json.loads(line)
+        except json.JSONDecodeError as problem:
+            self.fault(number, f"this is no JSON object; it is wrong from character {problem.colno} on")
             return None
-        reader = ObjectReader(body)
-        if not isinstance(body, Mapping):
+        if not isinstance(body, dict):
             self.fault(number, "this is no JSON object")
             return None
-        return reader
+        return body
 
-    def _frames(self, number: int, reader: ObjectReader) -> FrameRange | None:
-        if not reader.has("frames"):
-            return None
+    def _checked(self, adapter: TypeAdapter[Line], number: int, body: dict[str, Any]) -> Line | None:
         try:
-            frames = FrameRange.parse(reader.text("frames"))
-        except SvfrError as problem:
-            self.fault(number, f"frames: {problem.message.rstrip('.')}", problem.remedy)
+            return read_strictly(adapter, body)
+        except ValidationError as error:
+            for sentence in sentences_of(error, body):
+                self.fault(number, sentence)
             return None
-        if len(frames.frames) != frames.last - frames.first + 1:
-            self.fault(number, "frames of a clip follow one another", 'Write them like "1001-1050".')
-        return frames
-
-    def _finish(self, number: int, reader: ObjectReader) -> None:
-        reader.finish()
-        for problem in reader.problems:
-            self.fault(number, problem)
-
-
-def _region(reader: ObjectReader) -> Region | None:
-    named: list[tuple[str, RegionKind]] = [
-        ("box", "box"),
-        ("boxes", "box"),
-        ("crop", "crop"),
-        ("crops", "crop"),
-    ]
-    given = [(key, kind) for key, kind in named if reader.has(key)]
-    regions = [_region_of(reader, key, kind) for key, kind in given]
-    if len(given) > 1:
-        reader.problems.append(f"give one of {', '.join(key for key, _ in given)}, not several")
-    return regions[0] if len(given) == 1 else None
-
-
-def _region_of(reader: ObjectReader, key: str, kind: RegionKind) -> Region | None:
-    names = REGION_NUMBERS[kind]
-    if key in REGION_NUMBERS:
-        static = reader.numbers(key)
-        _check_numbers(reader, key, static, names)
-        return Region(kind, {None: static})
-    body = reader.free_object(key)
-    if not body and not reader.problems:
-        reader.problems.append(f"{key} holds no frame")
-    inner = ObjectReader(body, key, reader.problems)
-    by_frame: dict[int | None, tuple[float, ...]] = {}
-    for frame in body:
-        if not frame.lstrip("-").isdigit():
-            reader.problems.append(f"{key}: {frame!r} is no frame number")
-            continue
-        by_frame[int(frame)] = inner.numbers(frame)
-        _check_numbers(reader, inner.name(frame), by_frame[int(frame)], names)
-    return Region(kind, by_frame)
-
-
-def _check_numbers(reader: ObjectReader, where: str, values: Sequence[float], names: Sequence[str]) -> None:
-    if len(values) != len(names):
-        reader.problems.append(f"{where} must be [{', '.join(names)}]")
-    elif min(values[2:]) < 1.0:
-        reader.problems.append(f"{where}: {' and '.join(names[2:])} must be at least 1 pixel")
 
 
 def _to_json(entry: ClipEntry) -> dict[str, Any]:
@@ -306,7 +238,3 @@ def _to_json(entry: ClipEntry) -> dict[str, Any]:
 
 def _whole_where_whole(values: Iterable[float]) -> list[float]:
     return [int(value) if float(value).is_integer() else value for value in values]
-
-
-def _refuse_constant(name: str) -> float:
-    raise ValueError(f"{name} is no number of JSON")

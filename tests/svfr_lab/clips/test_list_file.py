@@ -1,4 +1,5 @@
 import json
+import math
 from pathlib import Path
 
 import pytest
@@ -34,9 +35,17 @@ def row(path: str = "a", identity: str = "p", split: str = "train", **more: obje
 
 def test_a_list_that_was_written_reads_back_the_same(folder: Path):
     entries = [
-        ClipEntry("a", "p1", "train", FrameRange.parse("1-2"), Region("box", {None: (3.5, 4.0, 20.0, 30.0)})),
-        ClipEntry("b/%08d.png", "p2", "held_back", space="srgb_rec709_display"),
-        ClipEntry("c.mp4", "p3", region=Region("crop", {1: (0.0, 1.0, 64.0), 9: (2.0, 1.0, 60.0)})),
+        ClipEntry(
+            path="a",
+            identity="p1",
+            split="train",
+            frames=FrameRange.parse("1-2"),
+            region=Region("box", {None: (3.5, 4.0, 20.0, 30.0)}),
+        ),
+        ClipEntry(path="b/%08d.png", identity="p2", split="held_back", space="srgb_rec709_display"),
+        ClipEntry(
+            path="c.mp4", identity="p3", region=Region("crop", {1: (0.0, 1.0, 64.0), 9: (2.0, 1.0, 60.0)})
+        ),
     ]
     write_clip_list(folder / "new.jsonl", entries, folder, cache=folder / "kept")
     found = read_clip_list(folder / "new.jsonl")
@@ -62,19 +71,21 @@ def test_a_folder_of_numbered_pictures_is_one_plate(folder: Path):
 @pytest.mark.parametrize(
     ("bad", "says"),
     [
-        (row(split="test"), "split must be one of train, held_back"),
-        (row(identity=" "), "identity must not be empty"),
+        (row(split="test"), "split must be 'train' or 'held_back', not 'test'"),
+        (row(identity=" "), "identity: it must not be empty"),
         ({"path": "a", "split": "train"}, "missing key identity"),
         (row(speed=2), "unknown key speed"),
         (row(frames="9-1"), "frames:"),
         (row(frames="1-9x2"), "frames of a clip follow one another"),
-        (row(box=[1, 2, 3]), r"box must be \[x, y, width, height\]"),
+        (row(box=[1, 2, 3]), r"box: it must be \[x, y, width, height\]"),
         (row(crop=[1, 2, 0]), "crop: side must be at least 1 pixel"),
         (row(box=[1, 2, 3, 4], crop=[1, 2, 3]), "give one of box, crop, not several"),
         (row(boxes={"one": [1, 2, 3, 4]}), "'one' is no frame number"),
-        (row(boxes={}), "boxes holds no frame"),
-        (row(crops={"1": [1, 2]}), r"crops.1 must be \[x, y, side\]"),
-        ('{"path": NaN}', "NaN is no number of JSON"),
+        (row(boxes={}), "boxes: it holds no frame"),
+        (row(crops={"1": [1, 2]}), r"crops.1: it must be \[x, y, side\]"),
+        (row(box=[math.nan, 2, 3, 4]), "box.0 must be a finite number, not nan"),
+        (row(path=3), "path must be a valid string, not 3"),
+        ('{"path": "a"', "this is no JSON object; it is wrong from character 13 on"),
         ("[1]", "this is no JSON object"),
         (row("gone"), "gone does not exist"),
         (row("gone/%04d.png"), "does not exist"),
@@ -94,6 +105,16 @@ def test_all_faults_are_told_at_once(folder: Path):
         read_clip_list(path)
     lines = [problem.message.split(":")[0] for problem in caught.value.problems]
     assert lines == ["Line 1", "Line 2", "Line 3", "Line 4"]
+
+
+def test_all_faults_of_a_line_are_told_at_once(folder: Path):
+    path = write_lines(folder, row(identity="", split="test", frames="x", box=[1], boxes={}, colour=1))
+    with pytest.raises(SeveralProblems) as caught:
+        read_clip_list(path)
+    messages = [problem.message for problem in caught.value.problems]
+    assert all(message.startswith("Line 2: ") for message in messages)
+    named = [message.removeprefix("Line 2: ").replace(":", " ").split()[0] for message in messages]
+    assert named == ["identity", "split", "frames", "box", "boxes", "unknown"]
 
 
 def test_a_long_list_of_faults_is_cut_short_and_counted(folder: Path):
@@ -131,10 +152,12 @@ def test_a_missing_predictor_and_a_missing_list_are_refused(folder: Path):
 
 
 def test_people_are_held_back_whole_and_the_same_ones_when_clips_are_added():
-    entries = [ClipEntry(f"{person}/{clip}", f"p{person}") for person in range(20) for clip in range(3)]
+    entries = [
+        ClipEntry(path=f"{person}/{clip}", identity=f"p{person}") for person in range(20) for clip in range(3)
+    ]
     divided = held_back_by_identity(entries, 5)
     held = {entry.identity for entry in divided if entry.split == "held_back"}
     assert len(held) == 5
     assert not held & {entry.identity for entry in divided if entry.split == "train"}
-    more = held_back_by_identity([*entries, ClipEntry("3/9", "p3")], 5)
+    more = held_back_by_identity([*entries, ClipEntry(path="3/9", identity="p3")], 5)
     assert {entry.identity for entry in more if entry.split == "held_back"} == held

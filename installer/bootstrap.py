@@ -172,7 +172,7 @@ def pip_install(arguments: Sequence[str], what: str) -> None:
 
 
 def has_nvidia_gpu() -> bool:
-    """Tell whether an NVIDIA driver is loaded here."""
+    """Return whether an NVIDIA driver is loaded here."""
     if Path("/proc/driver/nvidia/version").exists():
         return True
     tool = shutil.which("nvidia-smi")
@@ -185,7 +185,7 @@ def has_nvidia_gpu() -> bool:
 
 
 def answers(url: str, timeout_seconds: float = 4.0) -> bool:
-    """Tell whether a web server answers within a few seconds, through the proxy where one is set."""
+    """Return whether a web server answers within a few seconds, through the proxy where one is set."""
     try:
         with urllib.request.urlopen(url + "/torch/", timeout=timeout_seconds):
             return True

@@ -72,8 +72,8 @@ class Edition:
 
 # Blender 5.1 and later have Python 3.13, which takes pyzmq's stable-ABI wheel.
 EDITIONS = (
-    Edition("blender4.2-5.0", (4, 2), (5, 1), "3.11", "cp311"),
-    Edition("blender5.1", (5, 1), None, "3.13", "abi3"),
+    Edition(name="blender4.2-5.0", first=(4, 2), before=(5, 1), python="3.11", abi="cp311"),
+    Edition(name="blender5.1", first=(5, 1), before=None, python="3.13", abi="abi3"),
 )
 # What the bundled wheels hold: the binding, and libzmq and libsodium inside it.
 _COPYRIGHT = (
@@ -228,9 +228,9 @@ def _manifest_value(key: str) -> str:
 def _run(command: Sequence[str], *arguments: str) -> None:
     done = subprocess.run([*command, *arguments], capture_output=True, text=True, timeout=_PIP_SECONDS)
     if done.returncode != 0:
-        said = (done.stdout + done.stderr).strip()[-1500:]
+        output = (done.stdout + done.stderr).strip()[-1500:]
         raise CannotBuildExtension(
-            f"Blender's extension tool refused the extension: {said}", remedy="Fix what it names."
+            f"Blender's extension tool refused the extension: {output}", remedy="Fix what it names."
         )
 
 

@@ -12,6 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from svfr_client.reasons import reason_of
+
 from .errors import HostRefused, HostVersionNotSupported
 
 EXTENSION = "user_default.svfr"
@@ -68,14 +70,16 @@ class BlenderTarget:
                 check=False,
             )
         except (OSError, subprocess.TimeoutExpired) as problem:
-            raise HostRefused(f"Blender could not be run: {problem}", path=self.program) from problem
-        said = (answer.stdout + answer.stderr).strip()
+            raise HostRefused(
+                f"Blender could not be run: {reason_of(problem)}.", path=self.program
+            ) from problem
+        output = (answer.stdout + answer.stderr).strip()
         if answer.returncode != 0:
-            last = said.splitlines()[-1] if said else "it said nothing"
+            last = output.splitlines()[-1] if output else "it said nothing"
             raise HostRefused(
                 f"Blender refused: {last}", path=self.program, remedy="Start it and see whether it works."
             )
-        return said
+        return output
 
     def _extension(self) -> list[str]:
         return [str(self.program), "--command", "extension"]

@@ -20,8 +20,8 @@ BUNDLE = "SVFR.ofx.bundle"
 LIBRARY = "SVFR.ofx"
 PLUGIN_PATH = "OFX_PLUGIN_PATH"
 PLATFORM_FOLDERS = {"linux": "Linux-x86-64", "macos": "MacOS", "windows": "Win64"}
-_LOOK_SECONDS = 60
-_LOOK = (
+_CHECK_SECONDS = 60
+_CHECK = (
     "import ctypes, pathlib, sys\n"
     "folder = pathlib.Path(sys.argv[1])\n"
     "assert ctypes.CDLL(str(folder / 'SVFR.ofx')).OfxGetNumberOfPlugins() == 1, 'it holds no plugin'\n"
@@ -121,14 +121,14 @@ def build_bundle(out: Path, options: Sequence[str] = ()) -> Path:
     return out / BUNDLE
 
 
-def look(target: OfxTarget) -> str:
+def check_bundle(target: OfxTarget) -> str:
     """Load the installed library and its libzmq in another process; return what is wrong, or nothing."""
     try:
         done = subprocess.run(
-            [sys.executable, "-c", _LOOK, str(target.library_folder)],
+            [sys.executable, "-c", _CHECK, str(target.library_folder)],
             capture_output=True,
             text=True,
-            timeout=_LOOK_SECONDS,
+            timeout=_CHECK_SECONDS,
         )
     except subprocess.TimeoutExpired:
         return "loading it takes more than a minute"

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from svfr_client.errors import FileCannotBeWritten
 from svfr_client.files import whole_file
+from svfr_client.reasons import reason_of
 
 from .errors import CannotChangeFile, FolderIsNotOurs
 
@@ -67,7 +68,7 @@ class Plan:
             except (OSError, FileCannotBeWritten) as problem:
                 cause = problem.__cause__ if isinstance(problem, FileCannotBeWritten) else problem
                 raise CannotChangeFile(
-                    f"The file could not be changed: {getattr(cause, 'strerror', None) or cause}.",
+                    f"The file could not be changed: {reason_of(cause)}.",
                     path=change.path,
                     remedy="Close the host application and check that you may write there.",
                 ) from problem
@@ -104,7 +105,7 @@ def read_note(folder: Path) -> dict[str, object]:
         return {}
     except ValueError as problem:
         raise FolderIsNotOurs(
-            f"The note of the last installation is damaged: {problem}.",
+            f"The note of the last installation is damaged: {reason_of(problem)}.",
             path=folder / NOTE,
             remedy="Remove the folder and install again.",
         ) from problem

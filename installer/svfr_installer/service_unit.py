@@ -92,7 +92,7 @@ def stop_commands(machine: Machine, path: Path) -> list[list[str]]:
 
 def run_all(commands: Sequence[Sequence[str]]) -> list[str]:
     """Run the commands and say what was run; raises HostRefused with the command and what it said."""
-    said: list[str] = []
+    lines: list[str] = []
     for command in commands:
         text = " ".join(command)
         if shutil.which(command[0]) is None:
@@ -101,8 +101,8 @@ def run_all(commands: Sequence[Sequence[str]]) -> list[str]:
         if answer.returncode != 0:
             reason = (answer.stderr or answer.stdout).strip() or f"status {answer.returncode}"
             raise HostRefused(f"{text}: {reason}", remedy=f"Run it yourself in your session: {text}")
-        said.append(f"ran {text}")
-    return said
+        lines.append(f"ran {text}")
+    return lines
 
 
 def _systemd_quoted(word: str) -> str:

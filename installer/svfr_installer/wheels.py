@@ -12,6 +12,8 @@ import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from svfr_client.reasons import in_one_line
+
 from .errors import PlatformNotSupported, WheelNotFound
 
 VERSION = "26.4.0"
@@ -76,9 +78,9 @@ def download_wheel(folder: Path, need: WheelNeed) -> Path:
             timeout=DOWNLOAD_SECONDS,
         )
     except (OSError, subprocess.SubprocessError) as problem:
-        said = str(getattr(problem, "stderr", "") or problem).strip().splitlines()
+        lines = str(getattr(problem, "stderr", "") or problem).strip().splitlines()
         raise WheelNotFound(
-            f"pip could not download pyzmq for {need.python}: {said[-1] if said else 'no reason given'}",
+            f"pip could not download pyzmq for {need.python}: {lines[-1] if lines else 'no reason given'}",
             remedy="Check the network, or give a folder of wheels with --wheels.",
         ) from problem
     return find_wheel(folder, need)
@@ -101,7 +103,7 @@ def unpack(wheel: Path) -> dict[str, bytes]:
                 raise WheelNotFound("The wheel holds paths that lead out of it.", path=wheel)
             return {name: archive.read(name) for name in names}
     except zipfile.BadZipFile as problem:
-        raise WheelNotFound(f"The wheel is damaged: {problem}.", path=wheel) from problem
+        raise WheelNotFound(f"The wheel is damaged: {in_one_line(problem)}.", path=wheel) from problem
 
 
 def _download_options(need: WheelNeed) -> list[str]:

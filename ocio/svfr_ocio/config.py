@@ -31,7 +31,7 @@ _BUILTIN_SCHEME = "ocio://"
 _CHUNK_BYTES = 1 << 20
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class ColourConfig:
     """An opened OCIO config together with its identity.
 
@@ -168,7 +168,15 @@ def _describe(
 ) -> ColourConfig:
     fallback = uri.removeprefix(_BUILTIN_SCHEME) if uri is not None else path.name if path is not None else ""
     profile = f"{config.getMajorVersion()}.{config.getMinorVersion()}"
-    return ColourConfig(kind, config.getName() or fallback, profile, uri, path, sha256, config)
+    return ColourConfig(
+        kind=kind,
+        name=config.getName() or fallback,
+        profile=profile,
+        uri=uri,
+        path=path,
+        sha256=sha256,
+        ocio=config,
+    )
 
 
 def _hash_config(path: Path, config: Ocio.Config) -> str:

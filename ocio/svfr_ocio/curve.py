@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from svfr_ocio.processors import Rgb
+from svfr_ocio.arrays import Float32
 
 GAMMA = 2.4
 OFFSET = 0.055
@@ -18,7 +18,7 @@ SLOPE = (GAMMA - 1.0) / OFFSET * (OFFSET * GAMMA / ((GAMMA - 1.0) * (1.0 + OFFSE
 BREAK_LINEAR = BREAK_CODE * SLOPE
 
 
-def encode_srgb(linear: Rgb) -> Rgb:
+def encode_srgb(linear: Float32) -> Float32:
     """Return code values of linear light, both unbounded float32; 0 -> 0, 1 -> 1, odd symmetry."""
     magnitude = np.abs(linear)
     codes = np.power(magnitude, np.float32(1.0 / GAMMA))
@@ -29,7 +29,7 @@ def encode_srgb(linear: Rgb) -> Rgb:
     return np.copysign(codes, linear, out=codes)
 
 
-def decode_srgb(codes: Rgb) -> Rgb:
+def decode_srgb(codes: Float32) -> Float32:
     """Return linear light of code values; the inverse of :func:`encode_srgb`."""
     magnitude = np.abs(codes)
     linear = magnitude + np.float32(OFFSET)

@@ -23,10 +23,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from svfr_ocio import bridge, errors
+from svfr_ocio.arrays import Float32
 from svfr_ocio.config import ColourConfig, package_config
 from svfr_ocio.curve import decode_srgb, encode_srgb
 from svfr_ocio.names import ACESCG, DISPLAY_LINEAR_REC709, LINEAR_REC709
-from svfr_ocio.processors import LosslessProcessor, Rgb, require_rgb
+from svfr_ocio.processors import LosslessProcessor, require_rgb
 from svfr_ocio.sanitise import sanitise
 from svfr_ocio.spaces import Space
 
@@ -37,7 +38,7 @@ _AP1_LUMINANCE = np.array([0.2722287168, 0.6740817658, 0.0536895174])
 Kind = Literal["linear", "encoded", "video"]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class ModelDomain:
     """The way from one plate space into the model domain and back, for one shot.
 
@@ -70,50 +71,77 @@ class ModelDomain:
         linear_name = LINEAR_REC709 if space.reference == "scene" else DISPLAY_LINEAR_REC709
         unit = np.eye(3)
         if _is_rec709_video(decoder, space.encoding) and exposure_stops == 0.0:
-            return _domain(space, "video", 0.0, space.name, None, None, unit, unit)
+            return _domain(
+                space,
+                "video",
+                exposure_stops=0.0,
+                transfer_space=space.name,
+                decoder=None,
+                encoder=None,
+                forward=unit,
+                backward=unit,
+            )
         forward, backward = decoder.matrix, encoder.matrix
         if forward is not None and backward is not None:
-            return _domain(space, "linear", exposure_stops, space.name, None, None, forward, backward)
-        return _domain(space, "encoded", exposure_stops, linear_name, decoder, encoder, unit, unit)
+            return _domain(
+                space,
+                "linear",
+                exposure_stops=exposure_stops,
+                transfer_space=space.name,
+                decoder=None,
+                encoder=None,
+                forward=forward,
+                backward=backward,
+            )
+        return _domain(
+            space,
+            "encoded",
+            exposure_stops=exposure_stops,
+            transfer_space=linear_name,
+            decoder=decoder,
+            encoder=encoder,
+            forward=unit,
+            backward=unit,
+        )
 
     @property
     def is_passthrough(self) -> bool:
         """True when the plate's values are the model's code values."""
         return self.kind == "video"
 
-    def to_transfer(self, plate_rgb: Rgb) -> Rgb:
+    def to_transfer(self, plate_rgb: Float32) -> Float32:
         """Return sanitised plate pixels (H, W, 3) in the transfer space."""
         require_rgb(plate_rgb, "The plate")
         clean = sanitise(plate_rgb)
         return clean if self._decoder is None else sanitise(self._decoder.convert(clean))
 
-    def from_transfer(self, values: Rgb) -> Rgb:
+    def from_transfer(self, values: Float32) -> Float32:
         """Return transfer-space pixels (H, W, 3) as the plate stores them; may be non-finite outside its
         range."""
         return values if self._encoder is None else self._encoder.convert(values)
 
-    def to_light(self, transfer: Rgb) -> Rgb:
+    def to_light(self, transfer: Float32) -> Float32:
         """Return transfer-space pixels as exposed linear Rec.709 (code values for video)."""
         return transfer if self.is_passthrough else _times(transfer, self._to_light)
 
-    def from_light(self, light: Rgb) -> Rgb:
+    def from_light(self, light: Float32) -> Float32:
         """Return light, or a difference of lights, in the transfer space; zero stays zero."""
         return light if self.is_passthrough else _times(light, self._from_light)
 
-    def encode(self, light: Rgb) -> Rgb:
+    def encode(self, light: Float32) -> Float32:
         """Return the code values of ``light``, not clipped."""
         return light if self.is_passthrough else encode_srgb(light)
 
-    def decode(self, codes: Rgb) -> Rgb:
+    def decode(self, codes: Float32) -> Float32:
         """Return the light of ``codes``; the inverse of :meth:`encode`."""
         return codes if self.is_passthrough else decode_srgb(codes)
 
-    def to_codes(self, plate_rgb: Rgb) -> Rgb:
+    def to_codes(self, plate_rgb: Float32) -> Float32:
         """Return plate pixels (H, W, 3) as code values: sanitised, not clipped. The model sees them clipped
         to 0..1."""
         return self.encode(self.to_light(self.to_transfer(plate_rgb)))
 
-    def to_linear_luminance(self, plate_rgb: Rgb) -> NDArray[np.float32]:
+    def to_linear_luminance(self, plate_rgb: Float32) -> NDArray[np.float32]:
         """Return the ACEScg luminance (H, W) of plate pixels, before the exposure gain."""
         linear = self.to_transfer(plate_rgb)
         if self.is_passthrough:
@@ -124,6 +152,7 @@ class ModelDomain:
 def _domain(
     space: Space,
     kind: Kind,
+    *,
     exposure_stops: float,
     transfer_space: str,
     decoder: LosslessProcessor | None,
@@ -133,15 +162,15 @@ def _domain(
 ) -> ModelDomain:
     gain = 2.0**exposure_stops
     return ModelDomain(
-        space,
-        kind,
-        exposure_stops,
-        transfer_space,
-        decoder,
-        encoder,
-        (forward * gain).astype(np.float32),
-        (backward / gain).astype(np.float32),
-        (_rec709_luminance() @ forward).astype(np.float32),
+        space=space,
+        kind=kind,
+        exposure_stops=exposure_stops,
+        transfer_space=transfer_space,
+        _decoder=decoder,
+        _encoder=encoder,
+        _to_light=(forward * gain).astype(np.float32),
+        _from_light=(backward / gain).astype(np.float32),
+        _luminance=(_rec709_luminance() @ forward).astype(np.float32),
     )
 
 
@@ -153,7 +182,7 @@ def _rec709_luminance() -> NDArray[np.float64]:
     return _AP1_LUMINANCE @ matrix
 
 
-def _times(rgb: Rgb, matrix: NDArray[np.float32]) -> Rgb:
+def _times(rgb: Float32, matrix: NDArray[np.float32]) -> Float32:
     return (rgb.reshape(-1, 3) @ matrix.T).reshape(rgb.shape)
 
 
@@ -166,7 +195,7 @@ def _require_exposure(stops: float) -> None:
 
 
 def _is_rec709_video(decoder: LosslessProcessor, encoding: str | None) -> bool:
-    """Say whether a space holds SDR video with Rec.709 primaries, by its numbers.
+    """Return whether a space holds SDR video with Rec.709 primaries, by its numbers.
 
     Configs before profile 2 have no encodings, and sRGB textures often have none: so black must be 0, white
     1, the middle code as dark as under a gamma of 1.9 to 2.7, and each primary must light its own channel

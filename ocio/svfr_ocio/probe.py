@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from svfr_ocio import bridge, errors
+from svfr_ocio.arrays import Float32
 from svfr_ocio.config import ColourConfig
-from svfr_ocio.processors import Rgb
 from svfr_ocio.sanitise import sanitise
 from svfr_ocio.spaces import Space
 
@@ -91,7 +91,7 @@ def check_probe(config: ColourConfig, space: Space, probe: Mapping[str, Any]) ->
 
 
 def _evaluate(config: ColourConfig, space: Space, colours: Sequence[Sequence[float]]) -> NDArray[np.float32]:
-    pixels: Rgb = sanitise(np.array(colours, dtype=np.float32)[None])
+    pixels: Float32 = sanitise(np.array(colours, dtype=np.float32)[None])
     return sanitise(bridge.to_interchange(config, space).convert(pixels))[0]
 
 

@@ -13,9 +13,8 @@ import numpy as np
 import PyOpenColorIO as Ocio
 from numpy.typing import NDArray
 
+from svfr_ocio.arrays import Float32
 from svfr_ocio.errors import NotAnRgbImage
-
-Rgb = NDArray[np.float32]
 
 OCIO_ERRORS = (Ocio.Exception, Ocio.ExceptionMissingFile)
 """What OpenColorIO raises; the second is not a subclass of the first in Python."""
@@ -26,7 +25,7 @@ def ocio_reason(error: Exception) -> str:
     return " ".join(str(error).split()).rstrip(".")
 
 
-def require_rgb(image: Rgb, what: str) -> None:
+def require_rgb(image: Float32, what: str) -> None:
     """Raise :class:`NotAnRgbImage` unless ``image`` is a float32 array of shape (H, W, 3)."""
     if not isinstance(image, np.ndarray) or image.ndim != 3 or image.shape[2] != 3:
         shape = getattr(image, "shape", type(image).__name__)
@@ -40,7 +39,7 @@ def require_rgb(image: Rgb, what: str) -> None:
         )
 
 
-def require_plane(plane: NDArray[np.generic], image: Rgb, what: str) -> None:
+def require_plane(plane: NDArray[np.generic], image: Float32, what: str) -> None:
     """Raise :class:`NotAnRgbImage` unless ``plane`` has the height and width of ``image``."""
     if plane.shape != image.shape[:2]:
         raise NotAnRgbImage(
@@ -65,7 +64,7 @@ class LosslessProcessor:
         """The conversion as a 3x3 matrix on column vectors, or None when it is anything but a matrix."""
         return None if self._matrix is None else self._matrix.copy()
 
-    def convert(self, rgb: Rgb) -> Rgb:
+    def convert(self, rgb: Float32) -> Float32:
         """Return the converted pixels of a C-contiguous float32 (H, W, 3) array as a new array."""
         require_rgb(rgb, f"The image for {self.label}")
         if not rgb.flags.c_contiguous:

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from svfr_ocio.processors import Rgb
+from svfr_ocio.arrays import Float32
 
 HALF_MAX = 65504.0
 """The largest finite half float, the bound of every pixel this project writes."""
 
 
-def sanitise(rgb: Rgb) -> Rgb:
+def sanitise(rgb: Float32) -> Float32:
     """Return a contiguous copy with NaN as 0 and everything else held to [-65504, 65504]."""
     clean = np.clip(rgb, np.float32(-HALF_MAX), np.float32(HALF_MAX), order="C")
     unknown = np.isnan(clean)

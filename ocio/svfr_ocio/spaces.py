@@ -57,10 +57,22 @@ def resolve_space(
         raise _unknown(config, config_name, wanted)
     known_id = interop_id or _id_of(config, studio, found)
     if found.isData():
-        return Space(found.getName(), known_id or "data", "data", True, "scene")
+        return Space(
+            name=found.getName(),
+            interop_id=known_id or "data",
+            encoding="data",
+            is_data=True,
+            reference="scene",
+        )
     display = found.getReferenceSpaceType() == Ocio.REFERENCE_SPACE_DISPLAY
     reference: Literal["scene", "display"] = "display" if display else "scene"
-    space = Space(found.getName(), known_id, found.getEncoding() or None, False, reference)
+    space = Space(
+        name=found.getName(),
+        interop_id=known_id,
+        encoding=found.getEncoding() or None,
+        is_data=False,
+        reference=reference,
+    )
     if config.hasRole(_ROLE_OF_REFERENCE[reference]):
         return space
     return _through_studio(space, config_name, studio)
@@ -87,7 +99,12 @@ def _through_studio(space: Space, config_name: str, studio: Ocio.Config) -> Spac
     reference: Literal["scene", "display"] = "display" if display else "scene"
     encoding = space.encoding or stand_in.getEncoding() or None
     return Space(
-        space.name, space.interop_id, encoding, stand_in.isData(), reference, studio_name=stand_in.getName()
+        name=space.name,
+        interop_id=space.interop_id,
+        encoding=encoding,
+        is_data=stand_in.isData(),
+        reference=reference,
+        studio_name=stand_in.getName(),
     )
 
 

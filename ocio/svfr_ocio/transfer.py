@@ -21,20 +21,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from svfr_ocio import errors
+from svfr_ocio.arrays import Float32, Mask
 from svfr_ocio.domain import ModelDomain
-from svfr_ocio.processors import Rgb, require_plane, require_rgb
+from svfr_ocio.processors import require_plane, require_rgb
 from svfr_ocio.sanitise import HALF_MAX
 
 HIGH = 0.90
 LOW = 0.02
 SAME_CODES = 2.0**-23
 """Codes this close are one code: what a float32 value in 0..1 may lose on its way through -1..1 and back."""
-
-Mask = NDArray[np.bool_]
-Plane = NDArray[np.float32]
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,12 +43,12 @@ class CropTransfer:
     nothing is replaced.
     """
 
-    delta: Rgb
-    direct: Rgb | None
-    hole: Plane | None
+    delta: Float32
+    direct: Float32 | None
+    hole: Float32 | None
 
 
-def crop_transfer(domain: ModelDomain, x: Rgb, t: Rgb, hole: Mask | None = None) -> CropTransfer:
+def crop_transfer(domain: ModelDomain, x: Float32, t: Float32, hole: Mask | None = None) -> CropTransfer:
     """Return what the target ``t`` means for the plate.
 
     ``x`` (h, w, 3) is the crop in the plate's own values, before any preparation for the model; ``t`` the
@@ -82,7 +79,7 @@ def crop_transfer(domain: ModelDomain, x: Rgb, t: Rgb, hole: Mask | None = None)
     return CropTransfer(delta, direct, replaced.astype(np.float32))
 
 
-def weigh(delta: Rgb, matte: Plane, hole: Plane | None = None) -> tuple[Rgb, Plane | None]:
+def weigh(delta: Float32, matte: Float32, hole: Float32 | None = None) -> tuple[Float32, Float32 | None]:
     """Split a matte between the delta and the direct picture, for :func:`apply`.
 
     ``delta`` (h, w, 3), ``matte`` (h, w) and ``hole`` (h, w), the share 0..1 that is replaced, are at plate
@@ -96,11 +93,11 @@ def weigh(delta: Rgb, matte: Plane, hole: Plane | None = None) -> tuple[Rgb, Pla
 
 def apply(
     domain: ModelDomain,
-    plate_rgb: Rgb,
-    weighted_delta: Rgb,
-    direct: Rgb | None = None,
-    direct_weight: Plane | None = None,
-) -> tuple[Rgb, Mask]:
+    plate_rgb: Float32,
+    weighted_delta: Float32,
+    direct: Float32 | None = None,
+    direct_weight: Float32 | None = None,
+) -> tuple[Float32, Mask]:
     """Return the restored plate and the pixels that were replaced; all other bits are the plate's.
 
     ``plate_rgb`` (h, w, 3) float32 as stored; ``weighted_delta`` (h, w, 3) in the transfer space, times the
@@ -131,7 +128,9 @@ def apply(
     return _write(domain, restored, changed, touched, new)
 
 
-def _write(domain: ModelDomain, restored: Rgb, changed: Mask, touched: Mask, new: Rgb) -> tuple[Rgb, Mask]:
+def _write(
+    domain: ModelDomain, restored: Float32, changed: Mask, touched: Mask, new: Float32
+) -> tuple[Float32, Mask]:
     """Put the changed transfer-space pixels ``new`` (n, 3) back in the plate's encoding."""
     values = domain.from_transfer(np.clip(new, -HALF_MAX, HALF_MAX)[None])[0]
     finite = np.isfinite(values).all(axis=1)
@@ -144,7 +143,7 @@ def _write(domain: ModelDomain, restored: Rgb, changed: Mask, touched: Mask, new
     return restored, changed
 
 
-def _gated_difference(light: Rgb, wanted: Rgb, t: Rgb, changed: Mask) -> Rgb:
+def _gated_difference(light: Float32, wanted: Float32, t: Float32, changed: Mask) -> Float32:
     seen = np.clip(light, 0.0, 1.0)
     difference = wanted - seen
     hidden = np.flatnonzero(light != seen)
@@ -158,6 +157,6 @@ def _gated_difference(light: Rgb, wanted: Rgb, t: Rgb, changed: Mask) -> Rgb:
     return difference
 
 
-def _smoothstep(x: Plane) -> Plane:
+def _smoothstep(x: Float32) -> Float32:
     x = np.clip(x, 0.0, 1.0)
     return np.asarray(x * x * (3.0 - 2.0 * x), dtype=np.float32)

@@ -9,11 +9,12 @@ import PyOpenColorIO as Ocio
 from numpy.typing import NDArray
 
 from svfr_ocio import errors
+from svfr_ocio.arrays import Float32
 from svfr_ocio.config import ColourConfig, package_config
 from svfr_ocio.curve import encode_srgb
 from svfr_ocio.domain import ModelDomain
 from svfr_ocio.names import LINEAR_REC709
-from svfr_ocio.processors import OCIO_ERRORS, LosslessProcessor, Rgb, ocio_reason
+from svfr_ocio.processors import OCIO_ERRORS, LosslessProcessor, ocio_reason
 
 AS_STORED = "as stored"
 
@@ -26,12 +27,12 @@ class DisplayView:
     view: str
     _processor: LosslessProcessor | None = field(repr=False)
 
-    def show(self, light: Rgb) -> Rgb:
+    def show(self, light: Float32) -> Float32:
         """Return the code values 0..1 that a monitor gets for ``light`` (H, W, 3), linear Rec.709."""
         shown = encode_srgb(light) if self._processor is None else self._processor.convert(light)
         return np.clip(shown, 0.0, 1.0)
 
-    def table(self, levels: NDArray[np.float32]) -> Rgb:
+    def table(self, levels: NDArray[np.float32]) -> Float32:
         """Return the view of all combinations of ``levels`` (N,): (N, N, N, 3), by blue, green, red."""
         blue, green, red = np.meshgrid(levels, levels, levels, indexing="ij")
         light = np.stack([red, green, blue], axis=-1).astype(np.float32)

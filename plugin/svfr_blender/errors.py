@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Everything that the extension itself refuses, in words for the person at the desk."""
+"""Everything that the extension itself refuses, in words for the artist."""
 
 from .svfr_client.errors import SvfrError
 

@@ -123,13 +123,15 @@ class BlenderHost:
         if not there:
             layout = layout_of(source, strip, dict(record.paths), folder)
             notes += [_HELD] if layout.is_held else []
-            notes += self._insert(scene, strip, layout, directory, record, source.plate)
+            notes += self._insert(
+                scene, strip, layout, directory=directory, record=record, plate=source.plate
+            )
         if record.mutes_source:
             strip.mute = True
         return notes
 
     def _insert(
-        self, scene: Any, strip: Any, layout: Layout, directory: str, record: JobRecord, plate: str
+        self, scene: Any, strip: Any, layout: Layout, *, directory: str, record: JobRecord, plate: str
     ) -> list[str]:
         """Insert a new result in its source's place in the stack; effects on the source take it instead."""
         owner = strip.parent_meta() or scene.sequence_editor

@@ -92,7 +92,7 @@ def insert_result(scene: Any, strip: Any, layout: Layout, directory: str, channe
     append_elements(result, layout.names[1:])
     result.directory = directory
     result.select = False  # what the user has selected meanwhile stays what is selected
-    _copy_look(strip, result)
+    _copy_appearance(strip, result)
     _place(result, strip, layout, first_frame(strip), end_frame(strip))
     copy_animation(scene, strip, result)
     return result
@@ -216,7 +216,7 @@ def _name_from(folder: str, path: str) -> str:
     return Path(path).name if Path(path).parent == Path(folder) else os.path.relpath(path, folder)
 
 
-def _copy_look(strip: Any, result: Any) -> None:
+def _copy_appearance(strip: Any, result: Any) -> None:
     for name in _COPIED:
         if hasattr(strip, name) and hasattr(result, name):
             setattr(result, name, getattr(strip, name))

@@ -112,12 +112,12 @@ class Controller:
         Raises ServerDoesNotAnswer once the server has been away for ``without_server_s`` seconds; its jobs
         go on when it is back.
         """
-        heard = time.monotonic()
+        last_report = time.monotonic()
         while not self.is_idle:
             self.pump()
             if self.server_is_up is not False:
-                heard = time.monotonic()
-            elif time.monotonic() - heard > without_server_s:
+                last_report = time.monotonic()
+            elif time.monotonic() - last_report > without_server_s:
                 raise ServerDoesNotAnswer(
                     f"The server has been away for {without_server_s:g} s: {self.server_text}",
                     remedy="Start it with `svfr serve`; jobs that it has accepted go on.",
@@ -181,10 +181,10 @@ class Controller:
     def _insert(self, record: JobRecord) -> None:
         record.is_inserted = True  # whatever comes of it: not again at the next pump
         try:
-            told = self._host.insert(record)
+            note = self._host.insert(record)
         except SvfrError as problem:
-            told = str(problem)
-        record.message = " ".join(text for text in (told, record.message) if text)
+            note = str(problem)
+        record.message = " ".join(text for text in (note, record.message) if text)
 
     def _take(self, report: Report) -> None:
         if isinstance(report, ServerReport):

@@ -163,7 +163,8 @@ class ServerLink(threading.Thread):
                 self._reports.put(ServerReport(False, str(problem)))
             except Exception as problem:  # a fault of ours must not silence the thread
                 traceback.print_exc()
-                self._reports.put(ServerReport(False, f"Internal error: {problem!r}"))
+                text = f"The extension has an error of its own ({type(problem).__name__})."
+                self._reports.put(ServerReport(False, text))
 
     def _obey(self, command: Command) -> None:
         if isinstance(command, Submit):
@@ -196,7 +197,7 @@ class ServerLink(threading.Thread):
             if self._conversations.get(job) is conversation:  # else it was forgotten, or moved
                 self._reports.put(JobReport(job, message))
 
-        conversation = JobConversation(self._address, job, spec, put, RETRY_SECONDS)
+        conversation = JobConversation(self._address, job, spec, put, retry_s=RETRY_SECONDS)
         self._conversations[job] = conversation
         conversation.start()
 

@@ -36,11 +36,11 @@ def send(scene: Any, strip: Any) -> None:
     settings = scene.svfr
     gathered = gather(strip, scene, all_strips(scene.sequence_editor), settings, surroundings())
     record = JobRecord(
-        new_job_id(),
-        gathered.source,
-        scene.name,
-        strip.name,
-        gathered.title,
+        job=new_job_id(),
+        source=gathered.source,
+        scene=scene.name,
+        strip=strip.name,
+        title=gathered.title,
         mutes_source=settings.mute_source,
     )
     session.controller().submit(record, gathered.spec)

@@ -96,7 +96,7 @@ def _tick() -> float:
 
 
 def _first_tick() -> None:
-    """Look at the open file once data may be read: not yet while extensions are being enabled."""
+    """Read the open file once data may be read: not yet while extensions are being enabled."""
     find_records_again()
     link().send(TestConnection())
 

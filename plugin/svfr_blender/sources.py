@@ -101,7 +101,7 @@ def read_source(strip: SourceStrip, abspath: Callable[[str], str], handles: int 
     begin, stop = content_span(strip)
     span = range(min(first, max(begin, first - handles)), max(end, min(stop, end + handles)))
     shown = tuple((at, content_index(strip, at)) for at in span)
-    return Source(plate, kind, content, first, end, shown)
+    return Source(plate=plate, kind=kind, content=content, first=first, end=end, shown=shown)
 
 
 def content_span(strip: SourceStrip) -> tuple[int, int]:

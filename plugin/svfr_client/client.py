@@ -53,7 +53,7 @@ from .records import from_plain, known_part, to_plain
 
 REPLY_SECONDS = 5.0
 ATTEMPTS = 3
-LOOK_AGAIN_SECONDS = 0.2
+RETRY_SECONDS = 0.2
 QUIET_SECONDS = 5.0
 ACK_EVERY = 16
 CREDIT_EVERY_BYTES = 256 * 1024
@@ -131,7 +131,7 @@ class Client:
         of another ``output``. Raises code REFERENCE_GONE when the references are no longer kept.
         """
         new = new_id() if job is None else check_job_id(job)
-        body = to_plain(Redo(new, check_job_id(of), frames, output, seed))
+        body = to_plain(Redo(job=new, of=check_job_id(of), frames=frames, output=output, seed=seed))
         return from_plain(Accepted, known_part(Accepted, self._request("redo", body)), "reply")
 
     def follow(
@@ -152,9 +152,7 @@ class Client:
                 if not events and seq > acked:
                     self._tell("ack", to_plain(Ack(job, seq)))
                     acked = seq
-                if not events and not self._receive_one(
-                    min(quiet_until, time.monotonic() + LOOK_AGAIN_SECONDS)
-                ):
+                if not events and not self._receive_one(min(quiet_until, time.monotonic() + RETRY_SECONDS)):
                     if self._link.is_down or time.monotonic() >= quiet_until:
                         stream = self._open_stream(job, seq, stream)
                         quiet_until = time.monotonic() + QUIET_SECONDS
@@ -284,7 +282,7 @@ class Client:
                 is_gone = is_last and (is_elsewhere or self._link.is_gone)
                 if is_gone or self._link.is_refused:
                     break
-                self._link.rest(min(give_up, time.monotonic() + LOOK_AGAIN_SECONDS))
+                self._link.rest(min(give_up, time.monotonic() + RETRY_SECONDS))
         finally:
             self._replies.pop(message.id, None)
         if is_gone or self._link.is_refused:

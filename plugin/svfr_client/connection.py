@@ -19,6 +19,7 @@ import zmq
 
 from .errors import BadConnectionFile, FolderIsNotPrivate, NoServer, SvfrError
 from .files import write_whole
+from .reasons import reason_of
 from .records import Record, from_plain, to_plain
 
 CONNECTION_FILE = "connection.json"
@@ -81,7 +82,9 @@ class Connection(Record):
                 raise BadConnectionFile("The connection file has another format.", path=path)
             connection = from_plain(cls, data, "connection")
         except (ValueError, AttributeError, KeyError, TypeError) as problem:
-            raise BadConnectionFile(f"The connection file is damaged: {problem}.", path=path) from problem
+            raise BadConnectionFile(
+                f"The connection file is damaged: {reason_of(problem)}.", path=path
+            ) from problem
         except SvfrError as problem:
             raise BadConnectionFile(problem.message, path=path, remedy="Restart the service.") from problem
         for key in (connection.server_key, connection.keys.public, connection.keys.secret):

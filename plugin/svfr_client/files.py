@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Callable, Collection, Iterator, Optional, Union
 
 from .errors import FileCannotBeWritten
+from .reasons import reason_of
 
 # A fixed length, so that a name that fits the disk always has a scratch file that does: the first eight
 # digits tell whose it is, the others one writer from another.
@@ -52,9 +53,8 @@ def whole_file(
         if durable:
             _sync_folder(path.parent)
     except OSError as error:
-        reason = error.strerror or "the system gives no reason"
         raise FileCannotBeWritten(
-            f"The file cannot be written: {reason}.", path=path, remedy=_REMEDY
+            f"The file cannot be written: {reason_of(error)}.", path=path, remedy=_REMEDY
         ) from error
     finally:
         with contextlib.suppress(OSError):  # the error that went before says what is wrong with the disk

@@ -266,12 +266,12 @@ def _check_keys(body: Any, where: str, required: Sequence[str], optional: Collec
         raise BadMask(f"{where} is no JSON object.", remedy=_RESEND)
     missing = [key for key in required if key not in body]
     unknown = sorted(str(key) for key in body if key not in required and key not in optional)
-    faults = ["lacks the key{} {}".format("s" * (len(missing) > 1), ", ".join(missing))] if missing else []
-    faults += (
+    problems = ["lacks the key{} {}".format("s" * (len(missing) > 1), ", ".join(missing))] if missing else []
+    problems += (
         ["has the unknown key{} {}".format("s" * (len(unknown) > 1), ", ".join(unknown))] if unknown else []
     )
-    if faults:
-        raise BadMask("{} {}.".format(where, " and ".join(faults)), remedy=_RESEND)
+    if problems:
+        raise BadMask("{} {}.".format(where, " and ".join(problems)), remedy=_RESEND)
 
 
 def _list(value: Any, where: str) -> Sequence[Any]:

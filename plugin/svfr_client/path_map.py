@@ -14,6 +14,7 @@ from typing import Any, List, Optional, Tuple
 
 from .errors import BadPathMap, PathIsNotMapped, SvfrError
 from .job import JobSpec
+from .reasons import reason_of
 from .records import Record, from_plain
 
 PATH_MAP_FILE = "path_map.json"
@@ -100,7 +101,7 @@ class PathMap:
         try:
             return cls.from_json(json.loads(text))
         except ValueError as problem:
-            raise BadPathMap(f"The path map is not JSON: {problem}.", path=path) from problem
+            raise BadPathMap(f"The path map cannot be read: {reason_of(problem)}.", path=path) from problem
         except BadPathMap as problem:
             raise BadPathMap(problem.message, path=path, remedy=problem.remedy) from problem
 

@@ -30,6 +30,7 @@ from typing import (
 )
 
 from .errors import BadRecord, NotCanonical, SvfrError
+from .reasons import in_one_line
 
 T = TypeVar("T")
 # `X | Y`, which the server side may write; before Python 3.10 there is none.
@@ -170,7 +171,7 @@ def canonical_json(value: Any) -> str:
     try:
         return json.dumps(_canonical(value), sort_keys=True, separators=(",", ":"), allow_nan=False)
     except (TypeError, ValueError) as problem:
-        raise NotCanonical(f"The value has no canonical JSON form: {problem}.") from problem
+        raise NotCanonical(f"The value has no canonical JSON form: {in_one_line(problem)}.") from problem
 
 
 def sha256_of(value: Any) -> str:

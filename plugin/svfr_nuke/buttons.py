@@ -36,7 +36,7 @@ def restore(node: Any) -> None:
         job = new_id()
         node["status"].setValue("Gathering")
         gathered = gather(node, job)
-        node["colour_found"].setValue(gathered.colour.said)
+        node["colour_found"].setValue(gathered.colour.summary)
         for task in gathered.renders:
             node["status"].setValue("Rendering " + task.pattern.rsplit("/", 1)[-1])
             task.run()
@@ -45,7 +45,13 @@ def restore(node: Any) -> None:
         request.write_text(json.dumps(gathered.spec.to_json()), encoding="utf-8")
         _forget_inputs(node)
         colour = gathered.colour
-        record = JobRecord(job, str(request), _connection(node), colour.nuke_space, colour.raw)
+        record = JobRecord(
+            job=job,
+            request=str(request),
+            connection=_connection(node),
+            space=colour.nuke_space,
+            raw=colour.raw,
+        )
         _run(node, record, gathered.spec)
 
 
@@ -80,9 +86,9 @@ def cancel(node: Any) -> None:
 
 
 def refresh(node: Any) -> None:
-    """Look at the inputs and the project again and show what colour they have."""
+    """Read the inputs and the project again and show what colour they have."""
     with _shown(node):
-        node["colour_found"].setValue(find_colour(node).said)
+        node["colour_found"].setValue(find_colour(node).summary)
 
 
 def start_server(node: Any) -> None:

@@ -1,4 +1,4 @@
-"""Say which colour space the pixels are in: from the plate's Read and the project, or by the user.
+"""Find which colour space the pixels are in: from the plate's Read and the project, or by the user.
 
 Sources, as Nuke 13 to 16 name them: a Read's ``colorspace`` and ``raw`` knobs; the Root's
 ``colorManagement``, ``OCIO_config``, ``OCIOConfigPath``, ``customOCIOConfigPath``, ``workingSpaceLUT`` and
@@ -51,13 +51,13 @@ _LUT_BY_SUFFIX = {
 class PlateColour:
     """``nuke_space`` is Nuke's own name of the space, for the result's Read; ``raw`` copies that tick.
 
-    ``claim`` is what the service is told, ``said`` one line for the artist.
+    ``claim`` is what the service is told, ``summary`` one line for the artist.
     """
 
     nuke_space: str
     raw: bool
     claim: ColourClaim
-    said: str
+    summary: str
 
 
 def colour_of_read(read: Any, space: str = "", config: str = "") -> PlateColour:
@@ -147,14 +147,14 @@ def _plate_colour(found: str, raw: bool, space: str, config: str, where: str) ->
     own = space or found
     if config:
         claim = ColourClaim(space=own, config=config.replace("\\", "/"))
-        said = f"{own} in {config}"
+        summary = f"{own} in {config}"
     elif uses_ocio():
         claim = ColourClaim(space=own, config=project_config())
-        said = f"{own} in {claim.config}"
+        summary = f"{own} in {claim.config}"
     else:
         claim = ColourClaim(space=_interop(own, bool(space)))
-        said = f"{own}, which is {claim.space}" if claim.space != own else own
-    return PlateColour(found, raw, claim, "{} (from {})".format(said, "the node" if space else where))
+        summary = f"{own}, which is {claim.space}" if claim.space != own else own
+    return PlateColour(found, raw, claim, "{} (from {})".format(summary, "the node" if space else where))
 
 
 def _interop(name: str, from_user: bool) -> str:

@@ -1,4 +1,4 @@
-"""Turn a node into a job: look at everything, collect every problem, render nothing yet."""
+"""Turn a node into a job: read everything, collect every problem, render nothing yet."""
 
 import posixpath
 from dataclasses import dataclass, replace
@@ -39,7 +39,14 @@ class RenderTask:
 
     def run(self) -> None:
         """Render it; raises the errors of :func:`svfr_nuke.render.render_exr`."""
-        render_exr(self.node, self.pattern, self.frames, self.view, self.channels, self.mask_channel)
+        render_exr(
+            self.node,
+            self.pattern,
+            self.frames,
+            view=self.view,
+            channels=self.channels,
+            mask_channel=self.mask_channel,
+        )
 
 
 @dataclass(frozen=True)
@@ -56,7 +63,7 @@ _Masked = Tuple[JobSpec, List[RenderTask]]
 
 
 class _Problems:
-    """Runs steps and keeps what went wrong, so that the artist hears of everything at once."""
+    """Runs steps and keeps what went wrong, so that the artist sees everything at once."""
 
     def __init__(self) -> None:
         self.found: List[SvfrError] = []
@@ -103,7 +110,9 @@ def gather(node: Any, job: str) -> Gathered:
     )
     without_mask: _Masked = (spec, [])
     spec, mask_renders = problems.attempt(
-        lambda: _with_mask(without_mask[0], settings, node.input(MASK_INPUT), frames, view, folder),
+        lambda: _with_mask(
+            without_mask[0], settings, node.input(MASK_INPUT), frames=frames, view=view, folder=folder
+        ),
         without_mask,
     )
     if colour is not None:
@@ -161,11 +170,17 @@ def _output(settings: NodeSettings, source: Source, node: Any) -> str:
 def _plate_render(
     settings: NodeSettings, source: Source, frames: FrameRange, view: str, folder: str
 ) -> RenderTask:
-    return RenderTask(source.node, f"{folder}/plate.%04d.exr", frames, view, settings.channels)
+    return RenderTask(
+        node=source.node,
+        pattern=f"{folder}/plate.%04d.exr",
+        frames=frames,
+        view=view,
+        channels=settings.channels,
+    )
 
 
 def _with_mask(
-    spec: JobSpec, settings: NodeSettings, mask: Optional[Any], frames: FrameRange, view: str, folder: str
+    spec: JobSpec, settings: NodeSettings, mask: Optional[Any], *, frames: FrameRange, view: str, folder: str
 ) -> _Masked:
     if mask is None or settings.mask == "none":
         return spec, []
@@ -173,5 +188,12 @@ def _with_mask(
         splines: SplineMask = read_splines(mask, frames, view)
         return replace(spec, mask_splines=splines), []
     pattern = f"{folder}/mask.%04d.exr"
-    task = RenderTask(mask, pattern, frames, view, "alpha", settings.mask_channel or "rgba.alpha")
+    task = RenderTask(
+        node=mask,
+        pattern=pattern,
+        frames=frames,
+        view=view,
+        channels="alpha",
+        mask_channel=settings.mask_channel or "rgba.alpha",
+    )
     return replace(spec, mask_path=pattern), [task]

@@ -50,7 +50,9 @@ def _tick(name: str, label: str, tooltip: str, default: bool = False, **more: An
 
 
 def _menu(name: str, label: str, choices: Tuple[str, ...], default: str, tooltip: str) -> KnobSpec:
-    return KnobSpec("Enumeration_Knob", name, label, default, choices, tooltip)
+    return KnobSpec(
+        kind="Enumeration_Knob", name=name, label=label, default=default, choices=choices, tooltip=tooltip
+    )
 
 
 def _text(name: str, label: str, default: str, tooltip: str, **more: Any) -> KnobSpec:
@@ -112,7 +114,7 @@ TABLE: Tuple[KnobSpec, ...] = (
     _press("restore", "Restore", "Send the job.", same_line=False),
     _press("cancel", "Cancel", "End the running job at its next step."),
     _press("redo", "Redo", "Send the last job again, as it was."),
-    _press("refresh", "Refresh", "Look at the inputs and the project again."),
+    _press("refresh", "Refresh", "Read the inputs and the project again."),
     _text("status", "status", "", "What the service says.", read_only=True),
     _line("look", "Result"),
     KnobSpec("Double_Knob", "mix", "mix", 1.0, tooltip="0 is the plate, 1 the result.", span=(0.0, 1.0)),

@@ -6,12 +6,19 @@ from typing import Any, List, Optional
 import nuke
 
 from svfr_client.frames import FrameRange
+from svfr_client.reasons import in_one_line
 
 from .errors import ProxyModeIsOn, RenderCancelled, RenderFailed
 
 
 def render_exr(
-    node: Any, pattern: str, frames: FrameRange, view: str, channels: str, mask_channel: Optional[str] = None
+    node: Any,
+    pattern: str,
+    frames: FrameRange,
+    *,
+    view: str,
+    channels: str,
+    mask_channel: Optional[str] = None,
 ) -> None:
     """Render ``node`` to ``pattern`` (forward slashes, ``%04d``).
 
@@ -76,7 +83,7 @@ def _execute(write: Any, frames: FrameRange, view: str, pattern: str) -> None:
         if isinstance(problem, nuke.CancelledError) or "cancel" in str(problem).lower():
             raise RenderCancelled("The rendering of the inputs was cancelled.") from problem
         raise RenderFailed(
-            f"Nuke could not render the input: {problem}",
+            f"Nuke could not render the input: {in_one_line(problem)}.",
             path=pattern,
             remedy="Render it with a Write of your own to see what is wrong.",
         ) from problem

@@ -73,9 +73,9 @@ def _layers(layer: Any, frame: int, view: str, outer: Matrix, height: int) -> Li
 
 def _shape(shape: Any, frame: int, view: str, outer: Matrix, height: int) -> MaskLayer:
     attributes = shape.getAttributes()
-    for name, said in _MUST_BE_ZERO:
+    for name, property_text in _MUST_BE_ZERO:
         if abs(attributes.getValue(frame, name, view)) > 1e-9:
-            raise RotoNotSupported(f'The shape "{shape.name}" {said}.', frame=frame, remedy=_REMEDY)
+            raise RotoNotSupported(f'The shape "{shape.name}" {property_text}.', frame=frame, remedy=_REMEDY)
     if shape.getFlag(rp.FlagType.eOpenFlag):
         raise RotoNotSupported(f'The shape "{shape.name}" is open.', frame=frame, remedy=_REMEDY)
     if "bspline" in shape.serialise():

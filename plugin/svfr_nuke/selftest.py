@@ -30,12 +30,12 @@ def main(arguments: List[str]) -> int:
     with tempfile.TemporaryDirectory(prefix="svfr_selftest_") as folder:
         for name, check in _checks(Path(folder)):
             try:
-                said = check()
+                result = check()
             except Exception:  # a self-test reports whatever happens and goes on
                 failed += 1
                 lines += [f"FAILED  {name}", traceback.format_exc().rstrip()]
             else:
-                lines.append(f"ok      {name}: {said}")
+                lines.append(f"ok      {name}: {result}")
             sys.stdout.write(lines[-1] + "\n")
     lines.append("everything is as it should be" if failed == 0 else f"{failed} checks failed")
     text = "\n".join(lines) + "\n"
@@ -80,7 +80,7 @@ def _plate(folder: Path) -> Any:
     board = nuke.nodes.CheckerBoard2()
     pattern = (folder / "plate.%04d.exr").as_posix()
     frames = FrameRange.of(range(FRAMES[0], FRAMES[1] + 1))
-    render_exr(board, pattern, frames, nuke.views()[0], "rgba")
+    render_exr(board, pattern, frames, view=nuke.views()[0], channels="rgba")
     read = nuke.nodes.Read(file=pattern)
     for knob, value in (("first", 1001), ("last", 1003), ("origfirst", 1001), ("origlast", 1003)):
         read[knob].setValue(value)

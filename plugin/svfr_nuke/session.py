@@ -69,7 +69,7 @@ class JobRecord(job_record.JobRecord):
 
     def again(self, job: str, connection: str) -> "JobRecord":
         """Return the record of the same request sent once more."""
-        return JobRecord(job, self.request, connection, self.space, self.raw)
+        return JobRecord(job=job, request=self.request, connection=connection, space=self.space, raw=self.raw)
 
     def write(self, node: Any) -> None:
         """Put the record into the node: all but what events say, and running until it has ended."""
@@ -86,7 +86,7 @@ class Session:
         self._is_taken_up = spec is None
         self._name = node.fullName()
         self._messages: "queue.Queue[Message]" = queue.Queue()
-        self.thread = JobConversation(ServerLink(record.connection), record.job, spec, self._hear)
+        self.thread = JobConversation(ServerLink(record.connection), record.job, spec, self._receive)
         record.write(node)
         _sessions[record.job] = self
 
@@ -135,7 +135,7 @@ class Session:
                 return node
         return None
 
-    def _hear(self, message: Message) -> None:
+    def _receive(self, message: Message) -> None:
         """Take a message in the conversation's thread."""
         self._messages.put(message)
         if nuke.GUI:
@@ -192,8 +192,8 @@ class Session:
         except SvfrError as error:
             self._end(FAILED, error)
             return
-        told = self.record.warnings
-        warnings = f", {len(told)} warnings: {' '.join(told)}" if told else ""
+        found = self.record.warnings
+        warnings = f", {len(found)} warnings: {' '.join(found)}" if found else ""
         self._end(DONE, None)
         self._say(f"Done: {len(paths)} frames{warnings}")
 

@@ -56,6 +56,6 @@ def _refresh_colour() -> None:
     if not nodes.is_svfr(node):
         return
     try:
-        node["colour_found"].setValue(find_colour(node).said)
+        node["colour_found"].setValue(find_colour(node).summary)
     except SvfrError as error:
         node["colour_found"].setValue(str(error))

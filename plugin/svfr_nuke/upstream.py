@@ -1,4 +1,4 @@
-"""Look at what is connected: a bare Read whose files can be sent by path, or something to be rendered.
+"""Read what is connected: a bare Read whose files can be sent by path, or something to be rendered.
 
 A Read is bare when its frames are its files: only Dots between it and the node, no retiming, no frame
 outside its range, and a path with one frame field or a movie. Everything else is rendered, because only
@@ -114,5 +114,5 @@ def choose_view(wanted: str) -> str:
         return views[0]
     if wanted in views:
         return wanted
-    said = f'There is no view "{wanted}".' if wanted else "The script has several views."
-    raise ViewIsNotChosen(said, remedy="Name one in the node's view field: {}.".format(", ".join(views)))
+    text = f'There is no view "{wanted}".' if wanted else "The script has several views."
+    raise ViewIsNotChosen(text, remedy="Name one in the node's view field: {}.".format(", ".join(views)))

@@ -10,6 +10,8 @@ import importlib.util
 import sys
 from pathlib import Path
 
+from svfr_client.reasons import in_one_line
+
 from .errors import NoSocketLibrary
 
 VENDOR = Path(__file__).resolve().parent.parent / "vendor"
@@ -29,7 +31,7 @@ def require_zmq() -> None:
         importlib.import_module("zmq")
     except ImportError as problem:
         raise NoSocketLibrary(
-            f"The plugin's pyzmq for Python {python_tag()} cannot be loaded: {problem}.",
+            f"The plugin's pyzmq for Python {python_tag()} cannot be loaded: {in_one_line(problem)}.",
             path=folder,
             remedy="Run `svfr install nuke` again on this machine.",
         ) from problem

@@ -151,6 +151,7 @@ def measure(size: Size, device: torch.device, compiles: bool, report: Callable[[
     references: dict[str, torch.Tensor] = {}
 
     def add(what: str, name: str, call: Callable[[], torch.Tensor]) -> None:
+        """Time ``call`` and report it; the first of each ``what`` is what the others are compared with."""
         run = timed(call, device, size.runs)
         reference = references.setdefault(what, run.result)
         row = Row(

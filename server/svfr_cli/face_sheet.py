@@ -89,7 +89,12 @@ def _shot_cell(feed: FrameFeed, found: FoundFaces, shot: Shot) -> Cell:
         if frame in face.track.boxes:
             box = face.track.boxes[frame]
             x, y = box.x - picture.data_window.x, box.y - picture.data_window.y
-            _draw_box(shown, FaceBox(x, y, box.width, box.height, box.score), picture, face.track.index)
+            _draw_box(
+                shown,
+                FaceBox(x=x, y=y, width=box.width, height=box.height, score=box.score),
+                picture,
+                face.track.index,
+            )
     return Cell(np.asarray(shown / 255, np.float32), f"frames {shot.first}-{shot.last}, shown {frame}")
 
 

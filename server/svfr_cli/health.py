@@ -13,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from svfr_client.errors import SvfrError
+from svfr_client.reasons import in_one_line
 
 from .finding import FAULT, NOTE, OK, Finding
 from .service_health import SERVICE_CHECKS
@@ -39,7 +40,7 @@ def libraries() -> Finding:
         try:
             importlib.import_module(module)
         except ImportError as error:
-            missing.append(f"{module} ({error})")
+            missing.append(f"{module} ({in_one_line(error)})")
     if missing:
         return Finding("libraries", FAULT, "missing: " + ", ".join(missing), INSTALL)
     shown = ("diffusers", "opencolorio", "openimageio", "av")
@@ -77,9 +78,9 @@ def models() -> Finding:
     if not found:
         remedy = "Run svfr model import, or point SVFR_MODELS at a folder of models."
         return Finding("models", FAULT, "none found", remedy)
-    faults = [f"{m.name}: {p.message}" for m in found for p in verify(m.folder)]
-    if faults:
-        return Finding("models", FAULT, "; ".join(faults), "Import or copy the model again.")
+    problems = [f"{m.name}: {p.message}" for m in found for p in verify(m.folder)]
+    if problems:
+        return Finding("models", FAULT, "; ".join(problems), "Import or copy the model again.")
     return Finding("models", OK, ", ".join(m.name for m in found))
 
 
@@ -133,14 +134,14 @@ def disk() -> Finding:
 def openfx() -> Finding:
     """The OpenFX plugin loads where it is installed; that it is not is no fault."""
     from svfr_installer.machine import Machine
-    from svfr_installer.ofx_plugin import OfxTarget, look
+    from svfr_installer.ofx_plugin import OfxTarget, check_bundle
 
     machine = Machine.this()
     targets = [OfxTarget.for_all_users(machine), OfxTarget.for_this_user(machine)]
     installed = [target for target in targets if target.folder.is_dir()]
-    faults = [f"{target.folder}: {fault}" for target in installed if (fault := look(target))]
-    if faults:
-        return Finding("openfx", NOTE, "; ".join(faults), "Run svfr install ofx again.")
+    problems = [f"{target.folder}: {problem}" for target in installed if (problem := check_bundle(target))]
+    if problems:
+        return Finding("openfx", NOTE, "; ".join(problems), "Run svfr install ofx again.")
     return Finding("openfx", OK, ", ".join(str(t.folder) for t in installed) or "not installed")
 
 

@@ -12,6 +12,7 @@ import typer
 from svfr_client.errors import BadMask
 from svfr_client.job import Box, ColourClaim, FaceChoice, Reference
 from svfr_client.masks import SplineMask
+from svfr_client.reasons import reason_of
 from svfr_client.sequences import FRAME_FIELD, digits_of, plate_name
 from svfr_client.vocabulary import FACE_MODES
 
@@ -76,7 +77,7 @@ def read_mask(text: str | None) -> tuple[str | None, SplineMask | None]:
         body = json.loads(Path(text).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         remedy = "Give a matte sequence, or a JSON file of splines."
-        raise BadMask(f"The mask cannot be read: {error}.", path=text, remedy=remedy) from error
+        raise BadMask(f"The mask cannot be read: {reason_of(error)}.", path=text, remedy=remedy) from error
     return None, SplineMask.from_json(body)
 
 

@@ -24,16 +24,16 @@ class Output(Protocol):
     """What a command says; every method exists in both forms."""
 
     def result(self, kind: str, body: Mapping[str, Any], text: str) -> None:
-        """Say one result: ``body`` for programs, ``text`` for people (empty: nothing is shown)."""
+        """Write one result: ``body`` for programs, ``text`` for people (empty: nothing is shown)."""
 
     def table(self, kind: str, rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> None:
-        """Say several results of one kind; people see only ``columns``, in that order."""
+        """Write several results of one kind; people see only ``columns``, in that order."""
 
     def note(self, text: str) -> None:
-        """Say something that only a person wants to know."""
+        """Write what only a person wants to know."""
 
     def error(self, error: SvfrError) -> None:
-        """Say what went wrong, where, and what to do about it; several problems as a list."""
+        """Write what went wrong, where, and what to do about it; several problems as a list."""
 
 
 class JsonOutput:

@@ -21,6 +21,7 @@ from safetensors.torch import save_file
 
 from svfr_client.errors import SvfrError
 from svfr_client.files import whole_file, write_whole
+from svfr_client.reasons import reason_of
 from svfr_client.records import Record, from_plain, to_plain
 from svfr_farm.errors import ArtefactDiffers, ArtefactIsMissing
 from svfr_farm.plan import PlanFile
@@ -83,7 +84,9 @@ def read_reference(file: PlanFile) -> ShotReference:
         text = "The shot's reference has not been made yet."
         raise ArtefactIsMissing(text, path=path, remedy="Run the reference step first.") from problem
     except (OSError, ValueError, SvfrError) as problem:
-        raise ArtefactDiffers(f"It cannot be read: {problem}.", path=path, remedy=_AGAIN) from problem
+        raise ArtefactDiffers(
+            f"It cannot be read: {reason_of(problem)}.", path=path, remedy=_AGAIN
+        ) from problem
     if (reference.format, reference.plan_sha256) != (FORMAT, file.sha256):
         raise ArtefactDiffers("The reference was made for another plan.", path=path, remedy=_AGAIN)
     return reference
@@ -172,4 +175,6 @@ def _read_tensors(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
         text = "What an earlier step makes is not there."
         raise ArtefactIsMissing(text, path=path, remedy="Run the step that makes it.") from problem
     except (OSError, SafetensorError) as problem:
-        raise ArtefactDiffers(f"The file is damaged: {problem}.", path=path, remedy=_AGAIN) from problem
+        raise ArtefactDiffers(
+            f"The file cannot be read: {reason_of(problem)}.", path=path, remedy=_AGAIN
+        ) from problem

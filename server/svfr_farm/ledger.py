@@ -17,6 +17,7 @@ from typing import Any
 
 from svfr_client.errors import SvfrError
 from svfr_client.files import write_whole
+from svfr_client.reasons import reason_of
 from svfr_client.records import Record, from_plain, to_plain
 from svfr_farm.errors import LedgerIsBad, SubmissionIsBusy
 from svfr_farm.plan import PLAN_FILE, PlanFile, PlannedShot, ShotPlan, plan_text, read_plan
@@ -93,7 +94,9 @@ class Submission:
         except FileNotFoundError:
             return {}
         except (OSError, ValueError) as problem:
-            raise LedgerIsBad(f"The ledger cannot be read: {problem}.", path=self.path) from problem
+            raise LedgerIsBad(
+                f"The ledger cannot be read: {reason_of(problem)}.", path=self.path
+            ) from problem
         try:
             ledger = from_plain(_Ledger, body, "ledger")
         except SvfrError as problem:
@@ -135,7 +138,9 @@ class Submission:
         except FileNotFoundError:
             return None
         except (OSError, ValueError, SvfrError) as problem:
-            raise LedgerIsBad(f"The ledger's entry cannot be read: {problem}.", path=path) from problem
+            raise LedgerIsBad(
+                f"The ledger's entry cannot be read: {reason_of(problem)}.", path=path
+            ) from problem
 
     def hand_over(self, entry: LedgerShot, handover: Handover) -> None:
         """Note what an engine is given of a shot."""

@@ -10,6 +10,7 @@ from typing import Any
 from svfr_client.errors import SvfrError
 from svfr_client.job import JobSpec
 from svfr_client.path_map import PathMap, PathRule
+from svfr_client.reasons import reason_of
 from svfr_client.records import Record, canonical_json, from_plain, sha256_of, to_plain
 from svfr_farm.errors import PlanIsBad, SegmentDoesNotExist
 from svfr_farm.segments import Segment, SegmentRules
@@ -101,7 +102,9 @@ def read_plan(path: Path) -> PlanFile:
             raise PlanIsBad(f"The plan is larger than {MOST_BYTES} bytes.", path=path)
         body: Any = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as problem:
-        raise PlanIsBad(f"The plan cannot be read: {problem}.", path=path, remedy=_REMEDY) from problem
+        raise PlanIsBad(
+            f"The plan cannot be read: {reason_of(problem)}.", path=path, remedy=_REMEDY
+        ) from problem
     if not isinstance(body, dict) or set(body) != {"sha256", "plan"} or not isinstance(body["plan"], dict):
         raise PlanIsBad("The file is no plan of a shot.", path=path, remedy=_REMEDY)
     found = body["plan"].get("format")

@@ -1,4 +1,4 @@
-"""From a shot list to frozen plans: every shot is opened and checked, and all faults are told together."""
+"""From a shot list to frozen plans: every shot is opened and checked, all problems are raised together."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def plan_shots(
     """Return the plan of every shot of a list, in order.
 
     ``known`` are the plans of this list's last time, by shot: one that asks for the same again is taken as
-    it is, since what lies at its output may be its own. ``planned`` hears of every shot that is looked at.
+    it is, since what lies at its output may be its own. ``planned`` is called for every shot that is read.
     Raises the one problem, or SeveralProblems with those of all shots, each with its row.
     """
     problems: list[SvfrError] = [*listed.problems, *settings.rules.problems()]

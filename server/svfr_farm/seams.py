@@ -6,13 +6,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
+from svfr.arrays import Float32
 from svfr_client.records import Record
 from svfr_farm.segments import Piece
 
-Picture = npt.NDArray[np.float32]
 _NEIGHBOURS = 12
 
 
@@ -58,13 +57,13 @@ def joined(
 
 
 def measure_seams(
-    number: int, frames: range, pieces: Sequence[Piece], fade: int, picture: Callable[[int], Picture]
+    number: int, frames: range, pieces: Sequence[Piece], fade: int, picture: Callable[[int], Float32]
 ) -> list[Seam]:
     """Return one seam for each joint of track ``number``; ``picture`` gives a restored crop by frame."""
     return [_seam(number, frames, piece.core[0], fade, picture) for piece in pieces[1:]]
 
 
-def _seam(number: int, frames: range, joint: int, fade: int, picture: Callable[[int], Picture]) -> Seam:
+def _seam(number: int, frames: range, joint: int, fade: int, picture: Callable[[int], Float32]) -> Seam:
     first = max(frames[0], joint - fade - 1 - _NEIGHBOURS)
     last = min(frames[-1], joint + fade + _NEIGHBOURS)
     changes: dict[int, float] = {}

@@ -16,6 +16,7 @@ import subprocess
 import sys
 import threading
 import time
+import traceback
 from collections.abc import Callable
 from multiprocessing import AuthenticationError
 from multiprocessing.connection import Client, Connection, Listener
@@ -25,6 +26,7 @@ from typing import Any
 from svfr_client.errors import SvfrError, error_from_dict
 from svfr_client.files import write_whole
 from svfr_client.path_map import PathRule
+from svfr_client.reasons import reason_of
 from svfr_client.records import to_plain
 from svfr_farm.errors import SessionIsGone, TaskFailed
 from svfr_farm.plan import read_plan
@@ -37,8 +39,8 @@ CONNECTION_FILE = "session.json"
 LOG_FILE = "session.log"
 IDLE_EXIT_S = 900.0
 START_S = 540.0
-_LOOK_S = 0.5
-Told = Callable[[dict[str, Any]], None]
+_POLL_S = 0.5
+Send = Callable[[dict[str, Any]], None]
 
 
 class _Session:
@@ -58,7 +60,7 @@ class _Session:
         write_whole(self._path, json.dumps(body), private=True, durable=False)
         threading.Thread(target=self._accept, daemon=True).start()
         while self._path.exists() and (self._busy or time.monotonic() - self._last < self._idle_s):
-            time.sleep(_LOOK_S)
+            time.sleep(_POLL_S)
         self._path.unlink(missing_ok=True)
         os._exit(0)  # a task of a session that is gone has nobody left to work for
 
@@ -95,7 +97,7 @@ class _Session:
                 connection.recv_bytes()  # "cancel", or the end of the client
             gone.set()
 
-        def heard(report: Report) -> None:
+        def on_report(report: Report) -> None:
             if report.kind != "frame" and not gone.is_set():
                 connection.send_bytes(json.dumps({"kind": "report", "report": vars(report)}).encode())
 
@@ -111,13 +113,15 @@ class _Session:
                     self._models,
                     path_rules=rules,
                     cancelled=gone.is_set,
-                    heard=heard,
+                    on_report=on_report,
                 )
             answer: dict[str, Any] = {"kind": "done"}
         except SvfrError as problem:
             answer = {"kind": "error", "error": problem.to_dict()}
         except Exception as problem:
-            error = TaskFailed(f"{type(problem).__name__}: {problem}", remedy="See the session's log.")
+            traceback.print_exc()
+            text = f"The task failed through an error of the program ({type(problem).__name__})."
+            error = TaskFailed(text, remedy="See the session's log.")
             answer = {"kind": "error", "error": error.to_dict()}
         finally:
             self._busy -= 1
@@ -170,7 +174,7 @@ def run_in_session(
     *,
     path_rules: tuple[PathRule, ...],
     cancelled: Callable[[], bool],
-    heard: Callable[[Report], None],
+    on_report: Callable[[Report], None],
 ) -> None:
     """Run a task in a session and follow it. Raises what the task raised, and SessionIsGone."""
     order = {
@@ -194,7 +198,7 @@ def run_in_session(
             except (OSError, EOFError) as problem:
                 raise SessionIsGone("The farm session ended in the middle of a task.", path=path) from problem
             if answer["kind"] == "report":
-                heard(Report(**answer["report"]))
+                on_report(Report(**answer["report"]))
             elif answer["kind"] == "error":
                 raise error_from_dict(answer["error"])
             else:
@@ -216,8 +220,10 @@ def _connect(path: Path) -> Connection:
         body = json.loads(path.read_text(encoding="utf-8"))
         return Client(("127.0.0.1", int(body["port"])), authkey=bytes.fromhex(body["key"]))
     except (OSError, EOFError, ValueError, KeyError, AuthenticationError) as problem:
+        hung_up = isinstance(problem, (EOFError, AuthenticationError))
+        reason = "it closed the connection" if hung_up else reason_of(problem)
         raise SessionIsGone(
-            f"The farm session does not answer: {problem}.",
+            f"The farm session does not answer: {reason}.",
             path=path,
             remedy=f"Start one with svfr farm session start, or unset {VARIABLE}.",
         ) from problem

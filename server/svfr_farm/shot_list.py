@@ -12,6 +12,7 @@ from typing import Any
 
 from svfr_client.errors import ReportedError, SeveralProblems, SvfrError, raise_problems
 from svfr_client.job import Box, JobSpec, Reference
+from svfr_client.reasons import in_one_line, reason_of
 from svfr_farm.errors import ShotListIsBad
 
 MOST_BYTES = 16 * 1024 * 1024
@@ -91,13 +92,15 @@ def _rows(path: Path) -> list[tuple[int, dict[str, str]]]:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, ValueError) as problem:
         raise ShotListIsBad(
-            f"The shot list cannot be read: {problem}.", path=path, remedy="Give a CSV file in UTF-8."
+            f"The shot list cannot be read: {reason_of(problem)}.",
+            path=path,
+            remedy="Give a CSV file in UTF-8.",
         ) from problem
     try:
         reader = csv.reader(io.StringIO(text, newline=""), strict=True)
         lines = [(reader.line_num, [cell.strip() for cell in line]) for line in reader]
     except csv.Error as problem:
-        raise ShotListIsBad(f"The shot list is no CSV: {problem}.", path=path) from problem
+        raise ShotListIsBad(f"The shot list is no CSV: {in_one_line(problem)}.", path=path) from problem
     lines = [(number, cells) for number, cells in lines if any(cells)]
     if len(lines) < 2 or len(lines) > MOST_ROWS:
         remedy = f"Write a head line ({', '.join(REQUIRED)}, ...) and 1 to {MOST_ROWS} shots below it."
@@ -149,7 +152,7 @@ def _job(cells: Mapping[str, str], folder: Path) -> tuple[list[SvfrError], JobSp
             try:
                 _CELLS[column](values, text, folder)
             except ValueError as problem:
-                problems.append(ShotListIsBad(f"{column} is {text[:80]!r}: {problem}."))
+                problems.append(ShotListIsBad(f"{column} is {text[:80]!r}: {in_one_line(problem)}."))
     if cells.get("faces") and cells.get("box"):
         problems.append(ShotListIsBad("faces and box are both given.", remedy="Leave one of them empty."))
     if problems:

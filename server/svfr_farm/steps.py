@@ -55,7 +55,7 @@ class Assembled:
     found: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class StepRun:
     """A step on this machine: its plan, the models that are loaded, who listens, the engine's path rules."""
 
@@ -147,7 +147,7 @@ def restore_segment(run: StepRun, index: int) -> None:
             made = read_track_reference(run.file, piece.track, reference.tracks[piece.track])
             frames = whole[piece.track].frames
             value = restorer.latents(
-                whole[piece.track].index, spool, made.picture, made.tokens, shot_frames=frames
+                whole[piece.track].index, spool, made.picture, tokens=made.tokens, shot_frames=frames
             )
             span = kept(piece, frames, run.file.plan.rules.fade_frames)
             start = span.start - piece.seen[0]
@@ -173,7 +173,16 @@ def assemble(run: StepRun) -> Assembled:
     seams: list[Seam] = []
     with tempfile.TemporaryDirectory(prefix="svfr-farm-") as name:
         outputs = [
-            _pictures(stages, number, track, reference.tracks[number], latents, run, Path(name), seams)
+            _pictures(
+                stages,
+                number,
+                track=track,
+                planned=reference.tracks[number],
+                latents=latents,
+                run=run,
+                folder=Path(name),
+                seams=seams,
+            )
             for number, track in enumerate(tracks)
         ]
         left = tuple(frame for frame in stages.plan.frames.written if frame not in there)
@@ -204,6 +213,7 @@ def _all_latents(
 def _pictures(
     stages: JobStages,
     number: int,
+    *,
     track: TrackPlan,
     planned: PlannedTrack,
     latents: dict[tuple[int, int], torch.Tensor],

@@ -18,7 +18,7 @@ from svfr_farm.ledger import Handover, LedgerShot, Submission
 from svfr_farm.plan import PlanFile
 from svfr_farm.report import report_shot
 
-Told = Callable[[str], None]
+Notify = Callable[[str], None]
 _AGAIN = ("failed", "cancelled", "lost", "incomplete", "waiting")
 
 
@@ -38,8 +38,8 @@ class SubmitSettings:
     dry_run: bool = False
 
 
-def submit(submission: Submission, settings: SubmitSettings, told: Told) -> int:
-    """Hand over what is to be handed over and return how many shots that were; ``told`` hears of each.
+def submit(submission: Submission, settings: SubmitSettings, notify: Notify) -> int:
+    """Submit what is to be submitted and return how many shots that were; ``notify`` gets a line of each.
 
     The local engine and OpenJD run to the end here; raises TaskFailed for all shots that failed. A dry run
     writes bundles and tells commands, and neither submits nor notes anything.
@@ -47,23 +47,25 @@ def submit(submission: Submission, settings: SubmitSettings, told: Told) -> int:
     chosen = [
         (entry, file, wanted)
         for entry in submission.shots().values()
-        for file, wanted in [_wanted(submission, entry, settings, told)]
+        for file, wanted in [_wanted(submission, entry, settings, notify)]
         if wanted is not None and wanted.count
     ]
     if settings.dry_run:
         for _, file, wanted in chosen:
-            told(f"{file.plan.shot}: {_rehearsal(file, wanted, settings)}")
+            notify(f"{file.plan.shot}: {_rehearsal(file, wanted, settings)}")
     elif settings.engine == "local":
-        _run_local(submission, chosen, settings, told)
+        _run_local(submission, chosen, settings, notify)
     else:
-        raise_problems(
-            [p for one in chosen if (p := _hand_over(submission, *one, settings, told)) is not None]
-        )
+        handed = [
+            _hand_over(submission, entry, file, wanted=wanted, settings=settings, notify=notify)
+            for entry, file, wanted in chosen
+        ]
+        raise_problems([problem for problem in handed if problem is not None])
     return len(chosen)
 
 
 def _wanted(
-    submission: Submission, entry: LedgerShot, settings: SubmitSettings, told: Told
+    submission: Submission, entry: LedgerShot, settings: SubmitSettings, notify: Notify
 ) -> tuple[PlanFile, Wanted | None]:
     """Return a shot's plan and what is to be handed over of it; None: nothing."""
     file, handover = submission.plan_file(entry), submission.handover(entry)
@@ -71,12 +73,12 @@ def _wanted(
         return file, None if settings.only_failed else everything(file)
     state = report_shot(file, handover.engine).state
     if state == "done" or (not settings.only_failed and handover.state == "submitted"):
-        told(f"{entry.shot}: {state}, with {handover.engine} already")
+        notify(f"{entry.shot}: {state}, with {handover.engine} already")
         return file, None
     if handover.engine == "slurm":
         slurm = SlurmEngine(settings.program)
         if slurm.is_active(handover.ids or slurm.find(file)):
-            told(f"{entry.shot}: its jobs still wait or run")
+            notify(f"{entry.shot}: its jobs still wait or run")
             return file, None
     return file, unfinished(file) if state in _AGAIN or handover.state == "submitting" else None
 
@@ -99,9 +101,10 @@ def _hand_over(
     submission: Submission,
     entry: LedgerShot,
     file: PlanFile,
+    *,
     wanted: Wanted,
     settings: SubmitSettings,
-    told: Told,
+    notify: Notify,
 ) -> SvfrError | None:
     handover = _begun(submission, entry, settings)
     try:
@@ -111,11 +114,11 @@ def _hand_over(
         elif settings.engine == "openjd":
             OpenJdEngine(settings.program).run(file, wanted)
         else:
-            told(f"{entry.shot}: {export(settings.engine, file, settings.program)}")
+            notify(f"{entry.shot}: {export(settings.engine, file, settings.program)}")
     except SvfrError as problem:
         return problem
     submission.hand_over(entry, replace(handover, state="submitted", ids=ids))
-    told(f"{entry.shot}: with {settings.engine}{' as ' + ', '.join(ids) if ids else ''}")
+    notify(f"{entry.shot}: with {settings.engine}{' as ' + ', '.join(ids) if ids else ''}")
     return None
 
 
@@ -131,12 +134,12 @@ def _run_local(
     submission: Submission,
     chosen: Sequence[tuple[LedgerShot, PlanFile, Wanted]],
     settings: SubmitSettings,
-    told: Told,
+    notify: Notify,
 ) -> None:
     for entry, _, _ in chosen:
         handover = _begun(submission, entry, settings)
         submission.hand_over(entry, replace(handover, state="submitted"))
     engine = LocalEngine(settings.program, settings.workers, settings.retries)
-    failed = engine.run([(file, wanted) for _, file, wanted in chosen], told)
+    failed = engine.run([(file, wanted) for _, file, wanted in chosen], notify)
     remedy = "See svfr farm status and the logs beside each plan, then submit with --only-failed."
     raise_problems([TaskFailed(text, remedy=remedy) for text in failed])

@@ -25,13 +25,13 @@ from svfr_restore.reports import Report
 Step = Literal["reference", "segment", "assemble"]
 StateName = Literal["running", "done", "failed", "cancelled"]
 HEARTBEAT_S = 5.0
-# A running task that has not been heard of for so long is taken for lost.
+# A running task that has not reported for so long is taken for lost.
 SILENT_S = 60.0
 
 
 @dataclass(frozen=True, kw_only=True)
 class TaskState(Record):
-    """``began``, ``heard`` and ``ended`` are Unix seconds; ``seconds`` are those of each stage."""
+    """``began``, ``last_report`` and ``ended`` are Unix seconds; ``seconds`` are those of each stage."""
 
     plan_sha256: str
     step: Step
@@ -41,7 +41,7 @@ class TaskState(Record):
     host: str
     device: str
     began: float
-    heard: float
+    last_report: float
     stage: str = ""
     done: int = 0
     total: int = 0
@@ -52,7 +52,7 @@ class TaskState(Record):
     @property
     def is_lost(self) -> bool:
         """Whether it says that it runs and has been silent for long: its machine is gone, or was killed."""
-        return self.state == "running" and time.time() - self.heard > SILENT_S
+        return self.state == "running" and time.time() - self.last_report > SILENT_S
 
 
 def state_path(file: PlanFile, step: Step, index: int) -> Path:
@@ -89,7 +89,7 @@ class TaskRecorder:
             host=this_host(),
             device=device,
             began=now,
-            heard=now,
+            last_report=now,
         )
         self._seconds: dict[str, float] = {}
         self._warnings: list[str] = []
@@ -137,7 +137,9 @@ class TaskRecorder:
     def _write(self) -> None:
         self._written = time.monotonic()
         seconds = {stage: round(value, 3) for stage, value in self._seconds.items()}
-        self._state = replace(self._state, heard=time.time(), seconds=seconds, warnings=tuple(self._warnings))
+        self._state = replace(
+            self._state, last_report=time.time(), seconds=seconds, warnings=tuple(self._warnings)
+        )
         text = json.dumps(to_plain(self._state), indent=1) + "\n"
         write_whole(self._path, text, durable=False)  # it is written again within seconds
 

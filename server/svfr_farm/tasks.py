@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from svfr_client.errors import SvfrError
 from svfr_client.files import write_whole
 from svfr_client.path_map import PathRule
+from svfr_client.reasons import reason_of
 from svfr_client.records import to_plain
 from svfr_farm.errors import PlanIsBad, TaskFailed
 from svfr_farm.plan import PlanFile
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from svfr_restore.plan.models import ModelCache
 
 RESULT_FILE = "result.json"
-Heard = Callable[[Report], None]
+ReportCallback = Callable[[Report], None]
 
 
 def load_models() -> ModelCache:
@@ -58,7 +59,7 @@ def run_task(
     *,
     path_rules: tuple[PathRule, ...] = (),
     cancelled: CancelCheck = lambda: False,
-    heard: Heard = lambda report: None,
+    on_report: ReportCallback = lambda report: None,
 ) -> None:
     """Run a step of a shot and keep its state; raises what the step raises, TaskFailed for a bug."""
     from svfr_farm.checkpoints import TaskCheckpoints
@@ -70,10 +71,10 @@ def run_task(
 
     def report(one: Report) -> None:
         recorder.report(one)
-        heard(one)
+        on_report(one)
 
     context = JobContext(report=report, cancelled=cancelled, store=checkpoints)
-    run = StepRun(file, models, context, device, path_rules)
+    run = StepRun(file=file, models=models, context=context, device=device, path_rules=path_rules)
     try:
         if step == "reference":
             make_reference(run)
@@ -85,7 +86,7 @@ def run_task(
         recorder.end("cancelled" if problem.code == "CANCELLED" else "failed", problem)
         raise
     except Exception as problem:
-        text = f"{type(problem).__name__}: {problem}"
+        text = f"The task failed through an error of the program ({type(problem).__name__})."
         recorder.end("failed", TaskFailed(text, remedy="See the task's log."))
         raise
     recorder.end("done")
@@ -105,5 +106,5 @@ def read_rules(path: Path | None) -> tuple[PathRule, ...]:
         rules = json.loads(path.read_text(encoding="utf-8")).get("path_mapping_rules", [])
         return tuple(PathRule(rule["source_path"], rule["destination_path"]) for rule in rules)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as problem:
-        text = f"The session's path rules cannot be read: {problem}."
+        text = f"The session's path rules cannot be read: {reason_of(problem)}."
         raise PlanIsBad(text, path=path) from problem

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from svfr.arrays import Float32
 from svfr_ocio.curve import encode_srgb
-from svfr_restore.arrays import Float32
 from svfr_view.pictures import FramePair
 
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import OpenImageIO as oiio  # noqa: N813 - the name its documentation uses
 
+from svfr.arrays import Float32
 from svfr_ocio.curve import decode_srgb
 from svfr_ocio.domain import ModelDomain
-from svfr_restore.arrays import Float32
 from svfr_restore.media.plate import Plate
 from svfr_restore.media.window import Window
 from svfr_view.errors import NothingToView, PlateNeeded

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from svfr_restore.arrays import Float32
+from svfr.arrays import Float32
 
 TOE = 100.0
 MAX_TOP = 64.0

@@ -62,7 +62,7 @@ def test_a_bundle_of_another_system_and_a_folder_of_somebody_else_are_refused(
 def test_a_library_that_does_not_load_is_said(tmp_path: Path, bundle: Path) -> None:
     target = OfxTarget(tmp_path / "Plugins", "linux")
     ofx_plugin.plan_install(target, bundle).carry_out()
-    assert "SVFR.ofx" in ofx_plugin.look(target)
+    assert "SVFR.ofx" in ofx_plugin.check_bundle(target)
 
 
 def test_the_command_installs_a_built_bundle_and_takes_it_back(tmp_path: Path, bundle: Path) -> None:

@@ -147,7 +147,7 @@ def test_the_built_bundle_is_one_that_the_installer_takes_and_finds_sound(
 ) -> None:
     target = OfxTarget(tmp_path / "Plugins", "linux")
     ofx_plugin.plan_install(target, built.bundle).carry_out()
-    assert ofx_plugin.look(target) == ""
+    assert ofx_plugin.check_bundle(target) == ""
     for library in target.library_folder.glob("libzmq*"):
         library.unlink()
-    assert "libzmq is missing" in ofx_plugin.look(target)
+    assert "libzmq is missing" in ofx_plugin.check_bundle(target)

@@ -32,7 +32,7 @@ def wait_for(home: Path, job: str, state: JobState = JobState.DONE) -> None:
 def clip_of(folder: Path, depth: str = FLOAT, components: str = RGBA, **more: Any) -> Clip:
     channels = 4 if components == RGBA else 3
     pictures = [as_depth(noise(seed, channels=channels), depth) for seed in range(COUNT)]
-    return Clip(folder, pictures, 1001, depth, components, more)
+    return Clip(folder=folder, pixels=pictures, first=1001, depth=depth, components=components, more=more)
 
 
 @pytest.fixture
@@ -145,7 +145,9 @@ def test_a_roto_travels_as_a_matte(built: Built, home: Path, tmp_path: Path, rot
         picture[10:30, 20:40, 3] = 1
     clip.__post_init__()
     mattes: list[Pixels] = [np.ascontiguousarray(picture[..., 3:]) for picture in clip.pixels]
-    mask = Clip(tmp_path / "mask", mattes, 1001, FLOAT, "OfxImageComponentAlpha")
+    mask = Clip(
+        folder=tmp_path / "mask", pixels=mattes, first=1001, depth=FLOAT, components="OfxImageComponentAlpha"
+    )
     with Host(built, "nuke-like", home) as host:
         node = Node(
             host, clip, mask=mask if roto == 1 else None, params={**WAIT, "model": "probe", "roto": roto}

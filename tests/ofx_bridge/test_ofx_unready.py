@@ -39,7 +39,9 @@ class Rubbish:
         self._socket.curve_secretkey = server.secret.encode()
         port = self._socket.bind_to_random_port("tcp://127.0.0.1")
         endpoint = f"tcp://127.0.0.1:{port}"
-        Connection(endpoint, server.public, client, "0" * 32, 1, "here").save(home / CONNECTION_FILE)
+        Connection(
+            endpoint=endpoint, server_key=server.public, keys=client, boot="0" * 32, pid=1, host="here"
+        ).save(home / CONNECTION_FILE)
         self._ends = threading.Event()
         self._thread = threading.Thread(target=self._serve)
         self._thread.start()
@@ -154,7 +156,9 @@ def test_a_key_the_server_does_not_know_is_said(built: Built, home: Path, tmp_pa
     own = find_connection(home)
     other = tmp_path / "other"
     other.mkdir(mode=0o700)
-    Connection(own.endpoint, own.server_key, KeyPair.new(), own.boot, 1, "x").save(other / CONNECTION_FILE)
+    Connection(
+        endpoint=own.endpoint, server_key=own.server_key, keys=KeyPair.new(), boot=own.boot, pid=1, host="x"
+    ).save(other / CONNECTION_FILE)
     clip = Clip(tmp_path / "clip", [noise(1)])
     with Host(built, "nuke-like", other) as host:
         answer = nodes(host, clip, FAIL).render(1)[0]

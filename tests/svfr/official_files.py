@@ -72,12 +72,12 @@ class OfficialFiles:
 def write_official_files(folder: Path, unet_in_channels: int = 8) -> OfficialFiles:
     """Write all files the authors publish; unet/config.json is SVD's, which has 8 input channels."""
     files = OfficialFiles(
-        folder / "svd",
-        folder / "svfr",
-        build_unet(UNET),
-        build_kl(VAE),
-        IResNet(RECOGNISER.layers, RECOGNISER.widths).eval(),
-        IdProjection(RECOGNISER.widths[-1], 64).eval(),
+        svd=folder / "svd",
+        svfr=folder / "svfr",
+        unet=build_unet(UNET),
+        vae=build_kl(VAE),
+        recogniser=IResNet(RECOGNISER.layers, RECOGNISER.widths).eval(),
+        projection=IdProjection(RECOGNISER.widths[-1], 64).eval(),
     )
     for part in ("vae", "unet", "scheduler"):
         (files.svd / part).mkdir(parents=True)

@@ -67,7 +67,13 @@ def tiny_model() -> Model:
         presets={},
     )
     identity = NoIdentity(TOKEN_CHANNELS)
-    return Model(spec, random_unet(), LinearPatchCodec(codec), spec.objective, identity)  # type: ignore[arg-type]
+    return Model(
+        spec=spec,
+        unet=random_unet(),
+        codec=LinearPatchCodec(codec),
+        objective=spec.objective,
+        identity=identity,
+    )  # type: ignore[arg-type]
 
 
 PLAN = SamplePlan(TaskSet(bfr=True), Preset(2, 3, initial_noise=1.0, guidance=2.0), seed=77)

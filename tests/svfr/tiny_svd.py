@@ -42,7 +42,7 @@ CONFIG = SvdRecipe(
     optimiser=replace(
         tiny_training.CONFIG.optimiser, learning_rate=1e-4, betas=(0.9, 0.999), weight_decay=1e-2
     ),
-    phases=(SvdPhase(6, FRAMES, 4, 1.0, tasks_per_clip=2),),
+    phases=(SvdPhase(steps=6, frames=FRAMES, batch=4, noised_share=1.0, tasks_per_clip=2),),
     noise=NoiseConfig(log_sigma_mean=0.7, log_sigma_std=1.6),
     losses=LossWeights(),
     unified_latent=UnifiedLatentConfig(
@@ -84,12 +84,12 @@ class PairedGradients:
         both = [value.repeat_interleave(2, 0) for value in (clean, clips, landmarks)]
         tasks = torch.tensor([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]]).repeat(count, 1)
         return ClipBatch(
-            both[0][:, :-1],
-            low_quality[:, :-1],
-            tasks,
-            both[0][:, -1],
-            low_quality[:, -1],
-            both[1],
-            both[2][:, :-1],
-            both[2][:, -1],
+            clean=both[0][:, :-1],
+            low_quality=low_quality[:, :-1],
+            tasks=tasks,
+            reference=both[0][:, -1],
+            reference_low_quality=low_quality[:, -1],
+            clips=both[1],
+            landmarks=both[2][:, :-1],
+            reference_landmarks=both[2][:, -1],
         )

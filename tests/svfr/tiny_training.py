@@ -38,7 +38,10 @@ CONFIG = PreviewRecipe(
         gradient_clip=1.0,
         ema_decay=0.9,
     ),
-    phases=(Phase(3, 1, 4, 0.0), Phase(3, 4, 2, 0.5)),
+    phases=(
+        Phase(steps=3, frames=1, batch=4, noised_share=0.0),
+        Phase(steps=3, frames=4, batch=2, noised_share=0.5),
+    ),
 )
 
 
@@ -53,9 +56,15 @@ class NoisyGradients:
         noise = torch.from_numpy(rng.normal(0.0, 0.2, tuple(clean.shape))).float()
         low_quality = clean + noise
         tasks = torch.tensor([[1.0, 0.0, 0.0]]).expand(clips, 3)
-        return ClipBatch(clean[:, :-1], low_quality[:, :-1], tasks, clean[:, -1], low_quality[:, -1])
+        return ClipBatch(
+            clean=clean[:, :-1],
+            low_quality=low_quality[:, :-1],
+            tasks=tasks,
+            reference=clean[:, -1],
+            reference_low_quality=low_quality[:, -1],
+        )
 
 
 def shortened(steps: int) -> PreviewRecipe:
     """The recipe with only ``steps`` single-frame steps."""
-    return dataclasses.replace(CONFIG, phases=(Phase(steps, 1, 4, 0.0),))
+    return dataclasses.replace(CONFIG, phases=(Phase(steps=steps, frames=1, batch=4, noised_share=0.0),))

@@ -208,7 +208,14 @@ def test_what_is_no_job_id_is_refused_before_it_is_sent(job: str) -> None:
 
 def test_closing_does_not_wait_for_an_unreachable_service() -> None:
     keys = KeyPair.new()
-    nowhere = Connection("tcp://127.0.0.1:9", keys.public, KeyPair.new(), "b" * 32, 1, "here")
+    nowhere = Connection(
+        endpoint="tcp://127.0.0.1:9",
+        server_key=keys.public,
+        keys=KeyPair.new(),
+        boot="b" * 32,
+        pid=1,
+        host="here",
+    )
     client = Client(nowhere)
     began = time.monotonic()
     client.close()

@@ -22,7 +22,14 @@ from svfr_client.connection import (
 from svfr_client.errors import BadConnectionFile, FileCannotBeWritten, FolderIsNotPrivate, NoServer
 
 KEYS = KeyPair.new()
-CONNECTION = Connection("tcp://127.0.0.1:5555", KEYS.public, KeyPair.new(), "b" * 32, 12, "ws1")
+CONNECTION = Connection(
+    endpoint="tcp://127.0.0.1:5555",
+    server_key=KEYS.public,
+    keys=KeyPair.new(),
+    boot="b" * 32,
+    pid=12,
+    host="ws1",
+)
 
 
 def test_a_connection_survives_its_file(tmp_path: Path) -> None:
@@ -98,7 +105,9 @@ def test_a_damaged_connection_file_is_named(tmp_path: Path, text: str) -> None:
 
 
 def test_a_key_of_the_wrong_length_is_named(tmp_path: Path) -> None:
-    short = Connection("tcp://127.0.0.1:1", "short", KEYS, "b" * 32, 12, "ws1")
+    short = Connection(
+        endpoint="tcp://127.0.0.1:1", server_key="short", keys=KEYS, boot="b" * 32, pid=12, host="ws1"
+    )
     folder = make_private_folder(tmp_path / "home")
     short.save(folder / CONNECTION_FILE)
     with pytest.raises(BadConnectionFile, match="not 40 characters"):

@@ -216,13 +216,35 @@ def test_only_three_states_are_final() -> None:
 
 
 def test_a_newer_servers_extra_fields_are_left_out() -> None:
-    status = JobStatus("0" * 32, JobState.DONE, "a", "1", "b", 0, 1, 9, 1.0, 2.0)
+    status = JobStatus(
+        job="0" * 32,
+        state=JobState.DONE,
+        plate="a",
+        frames="1",
+        output="b",
+        priority=0,
+        attempts=1,
+        last_seq=9,
+        created=1.0,
+        updated=2.0,
+    )
     newer = dict(to_plain(status), mood="good")
     assert from_plain(JobStatus, known_part(JobStatus, newer)) == status
 
 
 def test_an_unknown_state_is_refused() -> None:
-    status = JobStatus("0" * 32, JobState.DONE, "a", "1", "b", 0, 1, 9, 1.0, 2.0)
+    status = JobStatus(
+        job="0" * 32,
+        state=JobState.DONE,
+        plate="a",
+        frames="1",
+        output="b",
+        priority=0,
+        attempts=1,
+        last_seq=9,
+        created=1.0,
+        updated=2.0,
+    )
     with pytest.raises(BadRecord, match="one of queued, running"):
         from_plain(JobStatus, dict(to_plain(status), state="asleep"))
 

@@ -26,7 +26,7 @@ def frames_of(head: Any, *buffers: bytes) -> list[bytes]:
 
 
 def test_a_message_comes_back_as_it_was_packed() -> None:
-    raw = Buffer(bytes(range(24)), "raw", "<f2", (2, 2, 3), "scene_linear")
+    raw = Buffer(data=bytes(range(24)), kind="raw", dtype="<f2", shape=(2, 2, 3), space="scene_linear")
     message = Message("submit", {"a": [1, 2.5, None, "ü"]}, buffers={"x": Buffer.of_json([1]), "p": raw})
     assert unpack(pack(message)) == message
 

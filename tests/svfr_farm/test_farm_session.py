@@ -28,7 +28,7 @@ def test_a_session_runs_tasks_reports_errors_and_ends_with_its_folder(
 
     def run(step: Step, index: int = 0) -> None:
         run_in_session(
-            path, file.path, step, index, path_rules=(), cancelled=never, heard=lambda report: None
+            path, file.path, step, index, path_rules=(), cancelled=never, on_report=lambda report: None
         )
 
     with pytest.raises(SvfrError) as raised:
@@ -59,7 +59,7 @@ def test_a_task_without_its_session_says_so(tmp_path: Path, shot_list: Path) -> 
             0,
             path_rules=(),
             cancelled=never,
-            heard=lambda report: None,
+            on_report=lambda report: None,
         )
 
 

@@ -169,11 +169,13 @@ def test_a_cancelled_segment_goes_on_where_it_stopped(tmp_path: Path, plate: str
             0,
             MODELS,
             cancelled=lambda: sum(stage == "denoise" for stage, _ in stages) > 8,
-            heard=lambda report: stages.append((str(report.stage), report.done)),
+            on_report=lambda report: stages.append((str(report.stage), report.done)),
         )
     state = read_state(file, "segment", 0)
     assert raised.value.code == "CANCELLED" and state is not None and state.state == "cancelled"
     stages.clear()
-    run_task(file, "segment", 0, MODELS, heard=lambda report: stages.append((str(report.stage), report.done)))
+    run_task(
+        file, "segment", 0, MODELS, on_report=lambda report: stages.append((str(report.stage), report.done))
+    )
     assert next(done for stage, done in stages if stage == "denoise") > 0
     assert not (file.folder / "checkpoints" / "segment-0000").exists()

@@ -36,18 +36,22 @@ from svfr_restore.sampling.job_callbacks import (
 
 
 def test_gaps_of_up_to_eight_frames_are_bridged_and_longer_ones_part() -> None:
-    frames = plan_frames(FrameRange.parse("1,10,20"), range(1, 30), 0, False, "error")
+    frames = plan_frames(
+        FrameRange.parse("1,10,20"), range(1, 30), handles=0, write_handles=False, missing="error"
+    )
     assert frames.runs == (range(1, 11), range(20, 21)) and frames.written == (1, 10, 20)
     assert frames.needed([1, 2, 10]) == (1, 2, 10, 20)
 
 
 def test_handles_are_what_the_plate_has() -> None:
-    frames = plan_frames(FrameRange.parse("5-6"), [3, 5, 6, 7], 3, True, "error")
+    frames = plan_frames(
+        FrameRange.parse("5-6"), [3, 5, 6, 7], handles=3, write_handles=True, missing="error"
+    )
     assert frames.runs == (range(3, 8),) and frames.written == (3, 5, 6, 7)
 
 
 def test_skipping_everything_leaves_nothing() -> None:
-    assert plan_frames(FrameRange.parse("5-6"), [1], 3, True, "skip").read == ()
+    assert plan_frames(FrameRange.parse("5-6"), [1], handles=3, write_handles=True, missing="skip").read == ()
 
 
 @pytest.mark.parametrize(("frame", "source"), [(0, 2), (2, 2), (4, 2), (5, 5), (9, 5)])
@@ -185,7 +189,16 @@ def test_a_picture_that_moves_in_its_window_is_no_cut(linear: ModelDomain) -> No
     small = np.full((10, 20, 3), 200, np.uint8)
     for window in (Window(0, 0, 20, 10), Window(-5, -5, 50, 30), Window(100, 0, 20, 10)):
         picture = PlateFrame(
-            1, Path("x"), "exr", np.zeros((1, 1, 3), np.float32), None, window, display, 1.0, 16, Fraction(24)
+            frame=1,
+            path=Path("x"),
+            kind="exr",
+            rgb=np.zeros((1, 1, 3), np.float32),
+            alpha=None,
+            data_window=window,
+            display_window=display,
+            pixel_aspect=1.0,
+            sample_bits=16,
+            fps=Fraction(24),
         )
         shown = _on_display(np.resize(small, (window.height, window.width, 3)), picture)
         assert shown.shape[:2] == (20, 40)

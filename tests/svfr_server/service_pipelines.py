@@ -191,5 +191,7 @@ def run_job(
     store: Any,
 ) -> JobResult:
     """Run the pipeline named by the job's model."""
-    result: JobResult = globals()[spec.model](Run(spec, models, report, cancelled, store))
+    result: JobResult = globals()[spec.model](
+        Run(spec=spec, models=models, report=report, cancelled=cancelled, store=store)
+    )
     return result

@@ -377,7 +377,13 @@ def test_the_gate_judges_the_real_path_at_each_open(tmp_path: Path, monkeypatch:
     (inside / "models").mkdir()
     home = inside / "home"
     home.mkdir()
-    with FileGuard(spec, replace_protected(roots, home), Sources({}), appeared.append, home):
+    with FileGuard(
+        spec=spec,
+        roots=replace_protected(roots, home),
+        sources=Sources({}),
+        appears=appeared.append,
+        home=home,
+    ):
         (home / "note.json").write_text("the service's own")
         with pytest.raises(Exception, match="its own files"):
             (home / "a.exr").write_bytes(b"")

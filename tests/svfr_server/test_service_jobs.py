@@ -160,7 +160,7 @@ def test_everything_a_pipeline_complains_about_reaches_the_client(client: Client
 @pytest.mark.parametrize(
     ("pipeline", "code", "text"),
     [
-        ("breaks", "INTERNAL", "ZeroDivisionError: division by zero"),
+        ("breaks", "INTERNAL", "ZeroDivisionError"),
         ("out_of_memory", "OOM", "used by the worker at its peak"),
         ("no_such_pipeline", "INTERNAL", "KeyError"),
     ],

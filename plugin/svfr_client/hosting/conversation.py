@@ -6,6 +6,7 @@ once, however busy the conversation is.
 """
 
 import threading
+import traceback
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Callable, Optional, Union
 
@@ -106,7 +107,9 @@ class JobConversation(threading.Thread):
                     return
             except Exception as problem:
                 # A fault of ours: the artist must see it, and a thread has nobody above it who could show it.
-                self._put(Failed(ReportedError("INTERNAL", f"{type(problem).__name__}: {problem}")))
+                traceback.print_exc()
+                text = f"The plugin has an error of its own ({type(problem).__name__})."
+                self._put(Failed(ReportedError("INTERNAL", text, remedy="The host's terminal shows where.")))
                 return
 
     def cancel(self) -> None:
@@ -116,7 +119,7 @@ class JobConversation(threading.Thread):
             threading.Thread(target=self._ask_to_cancel, name="svfr cancel", daemon=True).start()
 
     def stop(self) -> None:
-        """Hear no more of the job, once it is sent; it goes on at the server."""
+        """Receive no more of the job, once it is sent; it goes on at the server."""
         self._wants_no_more.set()
 
     def _talk(self) -> None:

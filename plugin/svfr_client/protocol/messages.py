@@ -154,14 +154,14 @@ class Following(Record):
 
 @dataclass(frozen=True)
 class Ack(JobRequest):
-    """Tell the service that every event up to ``seq`` has arrived, so that it may send more."""
+    """Acknowledge every event up to ``seq``, so that the service may send more."""
 
     seq: int
 
 
 @dataclass(frozen=True)
 class Credit(Record):
-    """Tell the service that so many more bytes, of all frames it sent on this connection, were read."""
+    """Acknowledge so many more bytes, of all frames that the service sent on this connection."""
 
     bytes: int
 

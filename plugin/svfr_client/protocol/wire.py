@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, Dict, List, Mapping, NoReturn, Optional, Sequence, Tuple
 
 from ..errors import BadMessage, MessageTooLarge, WrongVersion
+from ..reasons import in_one_line
 
 MAGIC = b"SVFR/1"
 MAJOR = 1
@@ -138,7 +139,9 @@ def unpack(frames: Sequence[bytes]) -> Message:
     except (BadMessage, WrongVersion, MessageTooLarge) as problem:
         problem.request_id = request_id
         raise
-    return Message(header["op"], body, request_id, header["re"], buffers, header["v"][1])
+    return Message(
+        op=header["op"], body=body, id=request_id, re=header["re"], buffers=buffers, minor=header["v"][1]
+    )
 
 
 def strict_json(data: bytes) -> Any:
@@ -171,7 +174,7 @@ def _dump(value: Any) -> bytes:
     try:
         return json.dumps(value, separators=(",", ":"), allow_nan=False).encode("ascii")
     except (TypeError, ValueError, RecursionError) as problem:
-        raise BadMessage(f"The value cannot be sent as JSON: {problem}.") from problem
+        raise BadMessage(f"The value cannot be sent as JSON: {in_one_line(problem)}.") from problem
 
 
 def _describe(name: str, buffer: Buffer) -> Dict[str, Any]:
@@ -244,7 +247,9 @@ def _join_buffers(described: List[Any], frames: Sequence[bytes]) -> Dict[str, Bu
             raise BadMessage(f"The buffer {name} should have {length} bytes in {count} frames.")
         shape = tuple(entry.get("shape") or ())
         data = parts[0] if count == 1 else b"".join(parts)
-        buffers[name] = Buffer(data, entry["kind"], entry.get("dtype"), shape, entry.get("space"))
+        buffers[name] = Buffer(
+            data=data, kind=entry["kind"], dtype=entry.get("dtype"), shape=shape, space=entry.get("space")
+        )
     if next_frame != len(frames):
         raise BadMessage(f"The message has {len(frames)} buffer frames, its header describes {next_frame}.")
     return buffers

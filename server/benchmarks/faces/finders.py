@@ -19,9 +19,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 import skimage
-from numpy.typing import NDArray
 from PIL import Image
 
+from svfr.arrays import UInt8
 from svfr.eight_bit import eight_bit
 from svfr_lab.degradation.basic import EVALUATION
 from svfr_lab.degradation.degrade import Recipe, degrade
@@ -32,8 +32,6 @@ from svfr_restore.faces.box import FaceBox
 from svfr_restore.faces.detector import FaceDetector
 from svfr_restore.faces.hog import HogDetector
 from svfr_restore.faces.tracks import SURE_SCORE
-
-Picture = NDArray[np.uint8]
 
 SIZES_PX = (24, 40, 64, 100, 200)
 WIDTH, HEIGHT = 960, 540
@@ -49,10 +47,10 @@ _FALSE_SIZE = (640, 360)
 class Portrait:
     """A picture of one face and the box that HOG finds in it."""
 
-    picture: Picture
+    picture: UInt8
     box: FaceBox
 
-    def at_size(self, side_px: int) -> Picture:
+    def at_size(self, side_px: int) -> UInt8:
         """Return the square around the face, whose box has so many pixels a side."""
         half = _PORTRAIT_IN_FACES / 2 * self.box.width
         scale = side_px / self.box.width
@@ -88,7 +86,7 @@ def places(side_px: int) -> list[tuple[int, int]]:
     return [(round(x), round(y)) for x, y in zip(across, down, strict=True)]
 
 
-def pasted(people: list[Portrait], side_px: int, condition: str, index: int, background: Picture) -> Picture:
+def pasted(people: list[Portrait], side_px: int, condition: str, index: int, background: UInt8) -> UInt8:
     """Return one picture with a person at each of its places."""
     rng = np.random.default_rng([5, side_px, index])
     canvas = np.array(cv2.resize(background, (WIDTH, HEIGHT)), np.uint8)
@@ -102,7 +100,7 @@ def pasted(people: list[Portrait], side_px: int, condition: str, index: int, bac
     return np.ascontiguousarray(canvas)
 
 
-def _changed(face: Picture, condition: str, rng: np.random.Generator) -> Picture:
+def _changed(face: UInt8, condition: str, rng: np.random.Generator) -> UInt8:
     """Return a square picture of a face turned in its plane, or with a part of it covered."""
     side = face.shape[0]
     if condition.startswith("tilted"):
@@ -128,7 +126,7 @@ def is_found(boxes: list[FaceBox], place: tuple[int, int], side: int) -> bool:
     )
 
 
-def without_faces(count: int) -> Iterator[Picture]:
+def without_faces(count: int) -> Iterator[UInt8]:
     """Yield pictures that show no face."""
     rng = np.random.default_rng(8)
     folder = Path(skimage.__file__).parent / "data"
@@ -146,7 +144,7 @@ def without_faces(count: int) -> Iterator[Picture]:
         yield np.ascontiguousarray(piece[:, :: rng.choice([-1, 1])], np.uint8)
 
 
-def _read(path: Path) -> Picture:
+def _read(path: Path) -> UInt8:
     with Image.open(path) as picture:
         return np.asarray(picture.convert("RGB"), np.uint8)
 

@@ -48,7 +48,8 @@ class Task:
 def window_count(frames: int, first: int, seen: int) -> int:
     """Return how many windows a part of a shot takes, over all steps."""
     return sum(
-        len(segment_windows(frames, first, seen, WINDOW, OVERLAP, None, step)) for step in range(STEPS)
+        len(segment_windows(frames, first, seen, length=WINDOW, overlap=OVERLAP, shortest=None, step=step))
+        for step in range(STEPS)
     )
 
 

@@ -33,8 +33,8 @@ def main() -> None:
         samples = np.array([_measure(clips[n % len(clips)], recipe, n) for n in range(asked.draws)])
         ms, db, share = (np.percentile(column, _PERCENTILES) for column in samples.T)
         print(
-            f"{name:8} mean {samples[:, 0].mean():5.1f} ms, {_said(ms, 1)} ms"
-            f"   PSNR {_said(db, 1)} dB   holes {_said(100 * share, 0)} %"
+            f"{name:8} mean {samples[:, 0].mean():5.1f} ms, {_formatted(ms, 1)} ms"
+            f"   PSNR {_formatted(db, 1)} dB   holes {_formatted(100 * share, 0)} %"
         )
 
 
@@ -48,7 +48,7 @@ def _measure(clip: np.ndarray, recipe: Recipe, seed: int) -> tuple[float, float,
     return 1000 * spent, psnr_db(quality.lq, clean), float(damaged.hole.mean())
 
 
-def _said(values: np.ndarray, digits: int) -> str:
+def _formatted(values: np.ndarray, digits: int) -> str:
     return " / ".join(f"{value:.{digits}f}" for value in values)
 
 

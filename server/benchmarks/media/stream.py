@@ -83,7 +83,9 @@ def peak_resident_mb() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6
 
 
-def restore(pattern: str, count: int, model: str, work: Path, size: tuple[int, int], all_tasks: bool) -> None:
+def restore(
+    pattern: str, count: int, *, model: str, work: Path, size: tuple[int, int], all_tasks: bool
+) -> None:
     """Run one job as the worker does and print its peak memory: what the child process is for."""
     height, width = size
     side = round(0.4 * height)
@@ -169,7 +171,14 @@ def main() -> int:
     width, height = map(int, given.size.split("x"))
     lengths = [int(count) for count in given.frames.split(",")]
     if given.child:
-        restore(given.child, lengths[0], given.model, given.work, (height, width), given.all_tasks)
+        restore(
+            given.child,
+            lengths[0],
+            model=given.model,
+            work=given.work,
+            size=(height, width),
+            all_tasks=given.all_tasks,
+        )
         return 0
     return 0 if measure(lengths, given.model, (height, width), given.all_tasks) else 1
 

@@ -138,6 +138,7 @@ def inference_forms(unet: nn.Module, sample: torch.Tensor, tokens: torch.Tensor)
         autocast: bool = False,
         **claims: bool,
     ) -> Form:
+        """Return one form of evaluating ``weights``."""
         network = FastUNet(weights)
         projected = network.project_tokens(tokens)
         given = sample.contiguous(memory_format=torch.channels_last) if last else sample
@@ -218,6 +219,7 @@ def training_forms(clips: int, frames: int) -> list[Form]:
     def form(
         name: str, network: nn.Module, last: bool = False, autocast: bool = False, **claims: bool
     ) -> Form:
+        """Return one form of a training step of a copy of ``network``."""
         own: Any = copy.deepcopy(network).train().requires_grad_(True)
         if last:
             put_channels_last(own)
@@ -240,7 +242,7 @@ def training_forms(clips: int, frames: int) -> list[Form]:
 
 
 def fast_bfloat16() -> bool:
-    """Say whether the trainer computes in bfloat16 here."""
+    """Return whether the trainer computes in bfloat16 here."""
     from svfr.training.loop.trainer import has_fast_bfloat16
 
     return has_fast_bfloat16(torch.device("cpu"))

@@ -59,7 +59,15 @@ def published_pass(
         for start in range(0, count, window - model.spec.overlap * (i < 3)):
             index = [(start - shift + k) % count for k in range(window)]
             moved = _euler_with_guidance(
-                model, x[index], lq[index], ref[index], tokens, tasks, sigmas[i], sigmas[i + 1], guidance
+                model,
+                x[index],
+                lq[index],
+                ref=ref[index],
+                tokens=tokens,
+                tasks=tasks,
+                sigma=sigmas[i],
+                sigma_next=sigmas[i + 1],
+                guidance=guidance,
             )
             for k, frame in enumerate(index):
                 weight = min(k + 1, window - k)
@@ -75,6 +83,7 @@ def _euler_with_guidance(
     model: Model,
     x: torch.Tensor,
     lq: torch.Tensor,
+    *,
     ref: torch.Tensor,
     tokens: torch.Tensor,
     tasks: torch.Tensor,

@@ -116,7 +116,9 @@ def random_models(crop_px: int) -> dict[str, Model]:
     )
     codecs: dict[str, Any] = {"published": StockCodec(copy.deepcopy(vae)), "ours": KlTemporalCodec(vae)}
     return {
-        name: Model(spec, unet, codec, Objective("v"), NoIdentity(TOKEN_CHANNELS))
+        name: Model(
+            spec=spec, unet=unet, codec=codec, objective=Objective("v"), identity=NoIdentity(TOKEN_CHANNELS)
+        )
         for name, codec in codecs.items()
     }
 

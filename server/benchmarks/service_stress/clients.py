@@ -179,6 +179,7 @@ def full_queue(service: Service, folder: Path, clients: int, jobs: int, frames: 
         handed_in = threading.Barrier(clients + 1)
 
         def one(number: int) -> None:
+            """Submit one client's jobs, follow them and count what is wrong."""
             with Client(guests[number], name=f"guest{number}") as client:
                 mine = []
                 for job in range(jobs // clients):
@@ -187,9 +188,13 @@ def full_queue(service: Service, folder: Path, clients: int, jobs: int, frames: 
                 handed_in.wait()
                 for name, output in mine:
                     events = list(client.follow(name))
-                    told = Counter(e.body["frame"] for e in events if e.kind == "frame")
+                    frame_events = Counter(e.body["frame"] for e in events if e.kind == "frame")
                     in_order = [e.seq for e in events] == list(range(1, len(events) + 1))
-                    right = in_order and events[-1].kind == "done" and told == Counter(range(1, frames + 1))
+                    right = (
+                        in_order
+                        and events[-1].kind == "done"
+                        and frame_events == Counter(range(1, frames + 1))
+                    )
                     found.events_wrong += not right
                     there = sum(Path(output % frame).exists() for frame in range(1, frames + 1))
                     found.frames_missing += frames - there

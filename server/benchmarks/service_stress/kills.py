@@ -60,7 +60,7 @@ class Kills:
         self.uniform += other.uniform
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class _Whole:
     """The undisturbed run: when each progress event came, its pictures, evaluations of the longest step."""
 
@@ -112,16 +112,18 @@ def _one_service(folder: Path, kills: int, least: int, seed: int) -> Kills:
             while len(found.stages) < kills:
                 count = min(KILLS_A_RUN, kills - len(found.stages))
                 times = sorted(rng.uniform(0.0, whole.times[-1]) for _ in range(count))
-                _run_killed(service, client, whole, [_mark(whole, at) for at in times], rng, found)
+                _run_killed(
+                    service, client, whole, marks=[_mark(whole, at) for at in times], rng=rng, found=found
+                )
             found.uniform = len(found.stages)
-            _fill_stages(service, client, whole, rng, found, least)
+            _fill_stages(service, client, whole, rng=rng, found=found, least=least)
     finally:
         service.stop()
     return found
 
 
 def _fill_stages(
-    service: Service, client: Client, whole: _Whole, rng: random.Random, found: Kills, least: int
+    service: Service, client: Client, whole: _Whole, *, rng: random.Random, found: Kills, least: int
 ) -> None:
     """Kill on in the stages that chance has left out, at most so often that the benchmark ends."""
     for _ in range(4 * least * len(STAGES)):
@@ -132,7 +134,9 @@ def _fill_stages(
         for stage in missing[:KILLS_A_RUN]:
             events = [index for index, name in enumerate(whole.stages) if name == stage]
             marks.append(Mark(rng.choice(events), 0.0))
-        _run_killed(service, client, whole, sorted(marks, key=lambda mark: mark.event), rng, found)
+        _run_killed(
+            service, client, whole, marks=sorted(marks, key=lambda mark: mark.event), rng=rng, found=found
+        )
 
 
 def _undisturbed(service: Service, client: Client, spec: JobSpec) -> _Whole:
@@ -148,7 +152,13 @@ def _undisturbed(service: Service, client: Client, spec: JobSpec) -> _Whole:
             times.append(time.monotonic() - began)
             stages.append(str(event.body["stage"]))
     pictures = _pictures(Path(spec.output.replace("/out/", "/whole/")).parent)
-    return _Whole(spec, times, stages, pictures, _evaluations_of_a_step(Path(spec.model)))
+    return _Whole(
+        spec=spec,
+        times=times,
+        stages=stages,
+        pictures=pictures,
+        step_evaluations=_evaluations_of_a_step(Path(spec.model)),
+    )
 
 
 def _evaluations_of_a_step(folder: Path) -> int:
@@ -165,9 +175,9 @@ def _mark(whole: _Whole, at: float) -> Mark:
 
 
 def _run_killed(
-    service: Service, client: Client, whole: _Whole, marks: list[Mark], rng: random.Random, found: Kills
+    service: Service, client: Client, whole: _Whole, *, marks: list[Mark], rng: random.Random, found: Kills
 ) -> None:
-    """Run the job once and kill at the marks: the worker once at most, since a second death fails the job."""
+    """Run the job once and kill at the marks: the worker once at most, since a second kill fails the job."""
     clear(service.home)
     before = len(_evaluations(service))
     folder = Path(whole.spec.output).parent
@@ -196,8 +206,8 @@ def _run_killed(
     found.frames_lost += len(whole.pictures) - len(written)
     found.files_differing += sum(written.get(name) != data for name, data in whole.pictures.items())
     in_order = [event.seq for event in events] == list(range(1, len(events) + 1))
-    told = Counter(event.body["frame"] for event in events if event.kind == "frame")
-    found.events_wrong += not (in_order and events[-1].kind == "done" and set(told.values()) == {1})
+    frame_events = Counter(event.body["frame"] for event in events if event.kind == "frame")
+    found.events_wrong += not (in_order and events[-1].kind == "done" and set(frame_events.values()) == {1})
     print(
         f"  kills {', '.join(f'{k} in {s}' for k, s in zip(kinds, stages, strict=False))}: {events[-1].kind}"
     )
@@ -215,7 +225,7 @@ def _is_reached(event: Event, events: list[Event], stage: str, ordinal: int) -> 
 
 
 def _stages_at_breaks(events: list[Event]) -> list[str]:
-    """The stage that the service had last recorded before each death."""
+    """The stage that the service had last recorded before each kill."""
     stages, last = [], STAGES[0]
     for event in events:
         if event.kind == "progress":

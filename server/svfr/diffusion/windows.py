@@ -103,7 +103,7 @@ def _seen(nominal: range, frame_count: int, shortest: int) -> range:
 
 
 def segment_windows(
-    shot_count: int, first: int, count: int, length: int, overlap: int, shortest: int | None, step: int
+    shot_count: int, first: int, count: int, step: int, *, length: int, overlap: int, shortest: int | None
 ) -> tuple[FrameWindow, ...]:
     """Return a shot's windows that reach its part of ``count`` frames from ``first``, as indices there.
 

@@ -32,6 +32,7 @@ from svfr.models.search import SEARCH_VARIABLE, search_folders
 from svfr.models.spec import DiffusionSpec, FileRecord, ModelSpec, spec_from_json
 from svfr.models.tensor_files import check_safetensors
 from svfr_client.errors import SvfrError
+from svfr_client.reasons import reason_of
 
 SPEC_FILE = "model.json"
 
@@ -91,7 +92,7 @@ def read_spec(folder: Path) -> ModelSpec:
         remedy = "Give the folder that svfr model import has written."
         raise ModelMissing(f"The folder has no {SPEC_FILE}.", path=folder, remedy=remedy) from error
     except (ValueError, OSError) as error:
-        raise ModelSpecInvalid([f"it is not readable JSON: {error}"], path=path) from error
+        raise ModelSpecInvalid([f"{reason_of(error)}"], path=path) from error
     return spec_from_json(body, path)
 
 

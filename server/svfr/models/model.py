@@ -26,7 +26,7 @@ from svfr_client.errors import raise_problems
 Codec = LinearPatchCodec | KlTemporalCodec
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Model:
     """One model in memory.
 
@@ -80,7 +80,16 @@ def load_model(
     identity = _identity(spec, networks).to(device).eval().requires_grad_(False)
     detail = None if networks.detail is None else networks.detail.to(device).eval().requires_grad_(False)
     copies = tuple(_copied(networks.unet, other) for other in further_devices)
-    return Model(spec, networks.unet, codec, spec.objective, identity, detail, precision, copies)
+    return Model(
+        spec=spec,
+        unet=networks.unet,
+        codec=codec,
+        objective=spec.objective,
+        identity=identity,
+        detail=detail,
+        precision=precision,
+        copies=copies,
+    )
 
 
 def _copied(unet: UNetSpatioTemporalConditionModel, device: str) -> UNetSpatioTemporalConditionModel:

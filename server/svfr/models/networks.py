@@ -24,6 +24,7 @@ from svfr.nets.detail_net import DetailNet
 from svfr.nets.identity import IdProjection
 from svfr.nets.kl_temporal import build_kl
 from svfr.nets.unet import build_unet
+from svfr_client.reasons import in_one_line
 
 UNET_FILE = "unet.safetensors"
 VAE_FILE = "vae.safetensors"
@@ -35,7 +36,7 @@ DETAIL_FILE = "detail.safetensors"
 Network = TypeVar("Network", bound=nn.Module)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Networks:
     """The networks of one diffusion model; None for those that its kind does not have."""
 
@@ -79,7 +80,9 @@ def empty_networks(spec: DiffusionSpec) -> Networks:
             conv = ConvIdentity(identity.channels, identity.widths)
         if spec.detail is not None:
             detail = DetailNet(spec.detail.sizes)
-    return Networks(unet, vae, recogniser, projection, conv, detail)
+    return Networks(
+        unet=unet, vae=vae, recogniser=recogniser, id_projection=projection, conv_identity=conv, detail=detail
+    )
 
 
 def _check_keys(network: type[nn.Module], where: str, config: Mapping[str, Any]) -> None:
@@ -95,4 +98,4 @@ def _built(build: Callable[[Mapping[str, Any]], Network], where: str, config: Ma
             return build(config)
     # Whatever diffusers stumbles over in a hand-edited configuration, it is the configuration that is wrong.
     except Exception as error:
-        raise ModelSpecInvalid([f"{where} describes no network: {error}"]) from error
+        raise ModelSpecInvalid([f"{where} describes no network: {in_one_line(error)}"]) from error

@@ -15,6 +15,7 @@ from typing import Any
 
 from svfr.errors import ModelFileMissing, OfficialConfigUnsupported
 from svfr.models.spec import ScheduleSpec
+from svfr_client.reasons import reason_of
 
 WEIGHT_NAMES = ("diffusion_pytorch_model.safetensors", "diffusion_pytorch_model.fp16.safetensors")
 # Where the folder keeps the configurations as they came, so that export gives the same bytes back.
@@ -115,7 +116,7 @@ def read_diffusers_config(path: Path) -> dict[str, Any]:
     try:
         body = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
-        text = f"The configuration is not JSON: {error}."
+        text = f"The configuration cannot be read: {reason_of(error)}."
         raise OfficialConfigUnsupported(text, path=path, remedy=_REMEDY) from error
     if not isinstance(body, dict):
         raise OfficialConfigUnsupported("The configuration is no JSON object.", path=path, remedy=_REMEDY)

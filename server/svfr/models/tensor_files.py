@@ -21,6 +21,7 @@ from svfr.errors import (
     TensorsUnexpected,
 )
 from svfr_client.errors import SvfrError, raise_problems
+from svfr_client.reasons import reason_of
 
 Shape = tuple[int, ...]
 
@@ -30,7 +31,7 @@ _NAMES_SHOWN = 8
 
 
 def is_counter(name: str) -> bool:
-    """Say whether a tensor is a batch norm's batch counter, which a file may have or lack."""
+    """Return whether a tensor is a batch norm's batch counter, which a file may have or lack."""
     return name.rpartition(".")[2] == _COUNTER
 
 
@@ -48,7 +49,7 @@ def safetensors_shapes(path: Path) -> dict[str, Shape]:
             return {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
     except (SafetensorError, OSError) as error:
         raise CheckpointUnreadable(
-            f"The weight file cannot be read: {error}.",
+            f"The weight file cannot be read: {reason_of(error)}.",
             path=path,
             remedy="It is truncated or no safetensors file; copy it again.",
         ) from error

@@ -223,7 +223,16 @@ def _check_passes(vectors: Vectors, name: str) -> Iterator[ParityRow]:
     reference, tokens = None, None
     for sampling_pass in (1, 2):
         noise = given[f"noise_pass{sampling_pass}"][0]
-        latents = pass_latents(model, shot, plan, sampling_pass, reference, tokens, silent, noise)
+        latents = pass_latents(
+            model,
+            shot,
+            plan,
+            sampling_pass=sampling_pass,
+            reference=reference,
+            tokens=tokens,
+            callbacks=silent,
+            noise=noise,
+        )
         error = _difference(latents, given[f"latents_pass{sampling_pass}"][0])
         yield ParityRow(f"{name} latents pass {sampling_pass}", error, latents_max)
         windows = official_decode_windows(latents.shape[0], vectors.case(name)["decode_chunk_size"])

@@ -23,6 +23,7 @@ from svfr.models.spec import DiffusionSpec, KlTemporalSpec, NoIdentitySpec, Pres
 from svfr.nets.identity import IdProjection, NoIdentity
 from svfr.nets.kl_temporal import KlTemporalCodec, build_kl
 from svfr.nets.unet import build_unet
+from svfr_client.reasons import in_one_line, reason_of
 
 _INDEX = "golden.json"
 _RHO = 7.0  # of the published scheduler, which has it as a constant rather than in its configuration
@@ -43,7 +44,7 @@ class Vectors:
             return cls(folder, json.loads(path.read_text(encoding="utf-8")))
         except (OSError, ValueError) as error:
             raise VectorsInvalid(
-                f"The reference vectors cannot be read: {error}.",
+                f"The reference vectors cannot be read: {reason_of(error)}.",
                 path=path,
                 remedy=f"Give a folder with {_INDEX} and the safetensors files it names.",
             ) from error
@@ -77,7 +78,7 @@ class Vectors:
             tensors = load_file(path)
         except (OSError, SafetensorError) as error:
             raise VectorsInvalid(
-                f"A file of the reference vectors cannot be read: {error}.", path=path
+                f"A file of the reference vectors cannot be read: {reason_of(error)}.", path=path
             ) from error
         missing = [name for name in needed if name not in tensors]
         if missing:
@@ -124,7 +125,9 @@ class Vectors:
             identity=NoIdentitySpec(channels),
             presets={"final": self.preset(case)},
         )
-        return Model(spec, self.unet(), codec, Objective("v"), NoIdentity(channels))
+        return Model(
+            spec=spec, unet=self.unet(), codec=codec, objective=Objective("v"), identity=NoIdentity(channels)
+        )
 
     def preset(self, case: str) -> Preset:
         """Return the steps and guidance of a pipeline case."""
@@ -136,4 +139,6 @@ class Vectors:
         try:
             network.load_state_dict(self.tensors(file))
         except RuntimeError as error:
-            raise VectorsInvalid(f"The weights do not fit: {error}.", path=self.folder / file) from error
+            raise VectorsInvalid(
+                f"The weights do not fit: {in_one_line(error)}.", path=self.folder / file
+            ) from error

@@ -21,6 +21,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from svfr.arrays import Float32
 from svfr.errors import CropShapeMismatch, FacePointsNeeded, NotFinite
 from svfr.models.folder import find_model
 from svfr.models.model import Model
@@ -31,8 +32,6 @@ from svfr.sampling.detail import add_detail
 from svfr.sampling.sampler import SamplePlan, two_passes
 from svfr.tasks import TaskSet
 from svfr_client.vocabulary import Sampler
-
-Clip = NDArray[np.float32]
 
 
 def load_model(name: str | Path, device: str = "cpu", precision: Precision | None = None) -> Model:
@@ -48,7 +47,7 @@ def load_model(name: str | Path, device: str = "cpu", precision: Precision | Non
 
 def restore_clip(
     model: Model,
-    clip: Clip,
+    clip: Float32,
     tasks: Iterable[str],
     *,
     hole: NDArray[np.bool_] | None = None,
@@ -56,7 +55,7 @@ def restore_clip(
     seed: int = 77,
     detail: float | None = None,
     sampler: Sampler = "studio",
-) -> Clip:
+) -> Float32:
     """Restore the aligned crops of one face and return them, (F, S, S, 3) float32 in 0..1.
 
     ``clip`` (F, S, S, 3): display-referred sRGB numbers 0..1, S the model's ``spec.crop_px``, any number of
@@ -85,7 +84,7 @@ def restore_clip(
     return restored
 
 
-def _checked(model: Model, clip: Clip, hole: NDArray[np.bool_] | None) -> Clip:
+def _checked(model: Model, clip: Float32, hole: NDArray[np.bool_] | None) -> Float32:
     """Return the clip as float32 0..1, or raise what is wrong with it."""
     side = model.spec.crop_px
     given = np.asarray(clip)

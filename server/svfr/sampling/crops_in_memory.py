@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from svfr.arrays import Float32
 from svfr.models.model import Model
 from svfr.sampling.network_input import seen_by_network
-
-Clip: TypeAlias = NDArray[np.float32]
 
 
 class CropsInMemory:
@@ -29,7 +26,9 @@ class CropsInMemory:
         return self.pixels[start:stop]
 
 
-def as_model_sees(model: Model, codes: Clip, hole: NDArray[np.bool_] | None, tasks: frozenset[str]) -> Clip:
+def as_model_sees(
+    model: Model, codes: Float32, hole: NDArray[np.bool_] | None, tasks: frozenset[str]
+) -> Float32:
     """Return the crops (F, S, S, 3 or 4) that the network gets of ``codes`` (F, S, S, 3) for ``tasks``."""
     spec = model.spec
     return np.stack([seen_by_network(c, tasks, hole, spec.hole_fill, spec.hole_plane) for c in codes])

@@ -50,6 +50,7 @@ def denoise(
     networks: Sequence[FastUNet],
     objective: Objective,
     start: torch.Tensor,
+    *,
     conditioning: Conditioning,
     schedule: PassSchedule,
     callbacks: SamplingCallbacks,
@@ -66,27 +67,29 @@ def denoise(
     first_step, x = _resume(start, schedule, callbacks)
     counts = [len(schedule.windows(step)) for step in range(schedule.steps)]
     callbacks.progress(schedule.stage, sum(counts[:first_step]), sum(counts))
-    is_said = False
+    is_warned = False
     evaluate = StepEvaluator(networks, objective, conditioning)
     for step in range(first_step, schedule.steps):
 
         def report(windows: int, before: int = sum(counts[:step])) -> None:
             callbacks.progress(schedule.stage, before + windows, sum(counts))
 
-        moved = _denoise_step(evaluate, x, schedule, step, callbacks, report)
+        moved = _denoise_step(evaluate, x, schedule=schedule, step=step, callbacks=callbacks, report=report)
         narrow = networks[0].dtype
         if not _is_finite(moved) and narrow != fallback:
-            if not is_said:
+            if not is_warned:
                 callbacks.warning(
                     f"Step {step + 1} of {schedule.steps} overflowed in {_plain(narrow)} and was done "
                     f"again in {_plain(fallback)}, which is slower."
                 )
-                is_said = True
+                is_warned = True
             with ExitStack() as wider:
                 for network in networks:
                     wider.enter_context(network.computing_in(fallback))
                 wide = StepEvaluator(networks, objective, conditioning)
-                moved = _denoise_step(wide, x, schedule, step, callbacks, lambda windows: None)
+                moved = _denoise_step(
+                    wide, x, schedule=schedule, step=step, callbacks=callbacks, report=lambda windows: None
+                )
         if not _is_finite(moved):
             raise NotFinite(
                 f"The latents of step {step + 1} of {schedule.steps} are not finite.",
@@ -108,6 +111,7 @@ def _plain(dtype: torch.dtype) -> str:
 def _denoise_step(
     evaluate: StepEvaluator,
     x: torch.Tensor,
+    *,
     schedule: PassSchedule,
     step: int,
     callbacks: SamplingCallbacks,

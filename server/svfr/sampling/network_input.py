@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from svfr.arrays import Float32
 from svfr.eight_bit import eight_bit
 from svfr.errors import UnknownHoleFill
 from svfr.luma import LUMA_601
@@ -21,15 +22,13 @@ from svfr.models.spec import HoleFill
 _TELEA_RADIUS_PX = 5
 _BLEND_TELEA_RADIUS_PX, _BLEND_NS_RADIUS_PX = 10, 3
 
-FloatImage = npt.NDArray[np.float32]
 
-
-def grey(codes: FloatImage) -> FloatImage:
+def grey(codes: Float32) -> Float32:
     """Return (..., 3) code values with all channels replaced by 601 luma."""
     return np.repeat((codes @ LUMA_601)[..., None], 3, axis=-1)
 
 
-def fill_telea(codes: FloatImage, hole: npt.NDArray[np.bool_]) -> FloatImage:
+def fill_telea(codes: Float32, hole: npt.NDArray[np.bool_]) -> Float32:
     """Return (H, W, 3) code values with the hole continued from its edge (Telea 2004).
 
     The fill passes through 8 bit, as OpenCV's implementation needs; pixels outside the hole keep theirs.
@@ -37,7 +36,7 @@ def fill_telea(codes: FloatImage, hole: npt.NDArray[np.bool_]) -> FloatImage:
     return np.where(hole[..., None], _continued(codes, hole, _TELEA_RADIUS_PX, cv2.INPAINT_TELEA), codes)
 
 
-def fill_blend(codes: FloatImage, hole: npt.NDArray[np.bool_]) -> FloatImage:
+def fill_blend(codes: Float32, hole: npt.NDArray[np.bool_]) -> Float32:
     """Return (H, W, 3) code values with the hole filled by the mean of two continuations of its edge.
 
     Telea's with a wide radius is the better one in large holes, Navier-Stokes' (Bertalmio et al. 2001) in
@@ -49,7 +48,7 @@ def fill_blend(codes: FloatImage, hole: npt.NDArray[np.bool_]) -> FloatImage:
     return np.where(hole[..., None], (telea + navier_stokes) / 2, codes)
 
 
-def _continued(codes: FloatImage, hole: npt.NDArray[np.bool_], radius_px: int, method: int) -> FloatImage:
+def _continued(codes: Float32, hole: npt.NDArray[np.bool_], radius_px: int, method: int) -> Float32:
     if not hole.any():
         return codes
     filled = cv2.inpaint(eight_bit(codes), hole.astype(np.uint8), radius_px, method)
@@ -57,8 +56,8 @@ def _continued(codes: FloatImage, hole: npt.NDArray[np.bool_], radius_px: int, m
 
 
 def prepare(
-    codes: FloatImage, tasks: Collection[str], hole: npt.NDArray[np.bool_] | None, hole_fill: HoleFill
-) -> FloatImage:
+    codes: Float32, tasks: Collection[str], hole: npt.NDArray[np.bool_] | None, hole_fill: HoleFill
+) -> Float32:
     """Return what the network sees of one crop, (H, W, 3) code values in 0..1.
 
     ``codes`` are clipped code values; ``hole`` (H, W) counts only when ``tasks`` has "inpaint".
@@ -77,18 +76,18 @@ def prepare(
 
 
 def seen_by_network(
-    codes: FloatImage,
+    codes: Float32,
     tasks: Collection[str],
     hole: npt.NDArray[np.bool_] | None,
     hole_fill: HoleFill,
     hole_plane: bool,
-) -> FloatImage:
+) -> Float32:
     """Return the crop as a network gets it, (H, W, 3), with a hole plane (H, W, 4); see :func:`prepare`."""
     prepared = prepare(codes, tasks, hole, hole_fill)
     return with_hole_plane(prepared, hole) if hole_plane else prepared
 
 
-def with_hole_plane(prepared: FloatImage, hole: npt.NDArray[np.bool_] | None) -> FloatImage:
+def with_hole_plane(prepared: Float32, hole: npt.NDArray[np.bool_] | None) -> Float32:
     """Return (H, W, 4): what the network sees, and a plane that is 1 in ``hole`` (H, W) and 0 elsewhere."""
     plane = np.zeros(prepared.shape[:2], np.float32) if hole is None else hole.astype(np.float32)
     return np.concatenate([prepared, plane[..., None]], axis=-1)

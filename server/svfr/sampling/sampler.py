@@ -72,7 +72,9 @@ def encode_shot(model: Model, source: CropSource) -> EncodedShot:
         return source
     spec = model.spec
     shape = (spec.planes, spec.crop_px, spec.crop_px)
-    return EncodedShot(model.codec, source, shape, spec.window, FastUNet(model.unet).device)
+    return EncodedShot(
+        codec=model.codec, source=source, shape=shape, chunk=spec.window, device=FastUNet(model.unet).device
+    )
 
 
 @torch.no_grad()
@@ -89,7 +91,9 @@ def make_reference(
     if saved is not None:
         return saved
     shot = encode_shot(model, source)
-    latents = pass_latents(model, shot, plan, 1, None, None, callbacks)
+    latents = pass_latents(
+        model, shot, plan, sampling_pass=1, reference=None, tokens=None, callbacks=callbacks
+    )
     # one window is also one chunk of the decoder, in both modes
     reference = model.codec.decode(latents / model.codec.scaling_factor)[-1].float().cpu()
     callbacks.save("pass1/reference", reference)
@@ -102,6 +106,7 @@ def restore(
     source: CropSource,
     reference: torch.Tensor | None,
     tokens: torch.Tensor | None,
+    *,
     plan: SamplePlan,
     callbacks: SamplingCallbacks | None = None,
 ) -> Iterator[tuple[int, torch.Tensor]]:
@@ -112,7 +117,9 @@ def restore(
     """
     callbacks = callbacks or NoCallbacks()
     shot = encode_shot(model, source)
-    latents = pass_latents(model, shot, plan, 2, reference, tokens, callbacks)
+    latents = pass_latents(
+        model, shot, plan, sampling_pass=2, reference=reference, tokens=tokens, callbacks=callbacks
+    )
     yield from decode_latents(model, shot.frames, latents, plan.mode, callbacks)
 
 
@@ -137,7 +144,7 @@ def two_passes(
     """Run both passes; ``identify`` turns the reference picture into tokens, or None for zero tokens."""
     shot = encode_shot(model, source)
     reference = make_reference(model, shot, plan, callbacks)
-    yield from restore(model, shot, reference, identify(reference), plan, callbacks)
+    yield from restore(model, shot, reference, identify(reference), plan=plan, callbacks=callbacks)
 
 
 @torch.no_grad()
@@ -145,6 +152,7 @@ def pass_latents(
     model: Model,
     shot: EncodedShot,
     plan: SamplePlan,
+    *,
     sampling_pass: Literal[1, 2],
     reference: torch.Tensor | None,
     tokens: torch.Tensor | None,
@@ -165,8 +173,9 @@ def pass_latents(
     schedule = _pass_schedule(model, plan, sampling_pass, count)
     if shot_frames is not None:
         first, spec = shot.frames[0] - shot_frames[0], model.spec
-        whole = (len(shot_frames), first, count, spec.window, spec.overlap, spec.shortest_window)
-        schedule = replace(schedule, windows=partial(segment_windows, *whole))
+        of_whole = partial(segment_windows, length=spec.window, overlap=spec.overlap)
+        windows = partial(of_whole, len(shot_frames), first, count, shortest=spec.shortest_window)
+        schedule = replace(schedule, windows=windows)
     networks = [FastUNet(unet) for unet in model.unets]
     scale = model.codec.scaling_factor
     conditioning = Conditioning(
@@ -182,7 +191,13 @@ def pass_latents(
         unit = _noise(plan, sampling_pass, shot, model.spec, pictured)
     start = start_latents(conditioning.lq_scaled, unit, plan.preset.initial_noise * schedule.sigmas[0])
     return denoise(
-        networks, model.objective, start, conditioning, schedule, callbacks, model.precision.fallback
+        networks,
+        model.objective,
+        start,
+        conditioning=conditioning,
+        schedule=schedule,
+        callbacks=callbacks,
+        fallback=model.precision.fallback,
     )
 
 

@@ -15,7 +15,7 @@ import torch
 from svfr.training.recipe.config import NoiseConfig, Phase, PreviewRecipe, Recipe, SvdRecipe
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ClipBatch:
     """Training clips: pictures (B, F, 3, S, S) in [-1, 1], tasks (B, 3) of 0 and 1.
 
@@ -55,7 +55,7 @@ class ClipSource(Protocol):
         """
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class StepDraws:
     """The random choices of one step, for B samples.
 
@@ -114,4 +114,10 @@ def _for_samples(phase: Phase, sigma: np.ndarray, *flags: np.ndarray) -> StepDra
         torch.from_numpy(flag).repeat_interleave(phase.tasks_per_clip) for flag in flags
     )
     levels = torch.tensor(sigma, dtype=torch.float32).repeat_interleave(phase.tasks_per_clip)
-    return StepDraws(levels, noised, has_reference, own, phase.tasks_per_clip)
+    return StepDraws(
+        sigma=levels,
+        noised=noised,
+        has_reference=has_reference,
+        own_reference=own,
+        tasks_per_clip=phase.tasks_per_clip,
+    )

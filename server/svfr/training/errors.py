@@ -1,4 +1,4 @@
-"""What can keep a training run from going on, each with the sentence that mends it."""
+"""What can keep a training run from going on, each with what to do about it."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ def parse_size(text: str) -> int:
 
 @app.command("show")
 def show(as_json: AsJson = False) -> None:
-    """Say how much the cache holds and may hold."""
+    """Report how much the cache holds and may hold."""
     with speaking(as_json) as output:
         from svfr_client.connection import service_folder
         from svfr_server.job_store import transfers

@@ -43,7 +43,9 @@ def sheet(
         from svfr_lab.clips.degradation_sheet import SheetRequest, write_degradation_sheet
 
         source = data if Path(data).is_dir() else job_options.absolute(data)
-        drawn = write_degradation_sheet(out, SheetRequest(source, recipe, seed, clip, frames, size))
+        drawn = write_degradation_sheet(
+            out, SheetRequest(data=source, recipe=recipe, seed=seed, clip=clip, frames=frames, size_px=size)
+        )
         parameters = None if drawn is None else json.loads(drawn.to_text())
         body = {"path": str(out.absolute()), "set": recipe, "seed": seed, "drawn": parameters}
         output.result("sheet", body, f"Sheet: {out}")

@@ -1,4 +1,4 @@
-"""``svfr doctor``: look at everything a job needs on this machine and say what is wrong."""
+"""``svfr doctor``: check everything a job needs on this machine and report what is wrong."""
 
 from pathlib import Path
 from typing import Annotated, Any

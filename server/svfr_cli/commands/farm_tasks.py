@@ -29,21 +29,21 @@ def reference(
     plan: PlanPath, path_rules: Rules = None, openjd: OpenJd = False, as_json: AsJson = False
 ) -> None:
     """Make what is one for a whole shot: its tracks, their exposure and references."""
-    _run("reference", plan, 0, path_rules, openjd, as_json)
+    _run("reference", plan, 0, path_rules=path_rules, openjd=openjd, as_json=as_json)
 
 
 def segment(
     plan: PlanPath, index: Index, path_rules: Rules = None, openjd: OpenJd = False, as_json: AsJson = False
 ) -> None:
     """Restore one segment of a shot to latents."""
-    _run("segment", plan, index, path_rules, openjd, as_json)
+    _run("segment", plan, index, path_rules=path_rules, openjd=openjd, as_json=as_json)
 
 
 def assemble(
     plan: PlanPath, path_rules: Rules = None, openjd: OpenJd = False, as_json: AsJson = False
 ) -> None:
     """Join the segments of a shot, decode them and write its frames."""
-    _run("assemble", plan, 0, path_rules, openjd, as_json)
+    _run("assemble", plan, 0, path_rules=path_rules, openjd=openjd, as_json=as_json)
 
 
 @session_app.command("start")
@@ -63,7 +63,9 @@ def stop(state: State) -> None:
     stop_session(state)
 
 
-def _run(step: "Step", plan: Path, index: int, path_rules: Path | None, openjd: bool, as_json: bool) -> None:
+def _run(
+    step: "Step", plan: Path, index: int, *, path_rules: Path | None, openjd: bool, as_json: bool
+) -> None:
     from svfr_farm.plan import read_plan
     from svfr_farm.session import VARIABLE, run_in_session
     from svfr_farm.tasks import load_models, read_rules, run_task
@@ -73,7 +75,7 @@ def _run(step: "Step", plan: Path, index: int, path_rules: Path | None, openjd: 
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), lambda number, frame: cancelled.set())
 
-    def heard(report: "Report") -> None:
+    def on_report(report: "Report") -> None:
         if openjd and report.kind == "progress" and report.total:
             print(f"openjd_progress: {100.0 * report.done / report.total:.1f}", flush=True)
             print(f"openjd_status: {report.stage} {report.done} of {report.total}", flush=True)
@@ -91,11 +93,17 @@ def _run(step: "Step", plan: Path, index: int, path_rules: Path | None, openjd: 
                 index,
                 path_rules=rules,
                 cancelled=cancelled.is_set,
-                heard=heard,
+                on_report=on_report,
             )
         else:
             file = read_plan(plan)
             run_task(
-                file, step, index, load_models(), path_rules=rules, cancelled=cancelled.is_set, heard=heard
+                file,
+                step,
+                index,
+                load_models(),
+                path_rules=rules,
+                cancelled=cancelled.is_set,
+                on_report=on_report,
             )
         output.result("task", {"step": step, "index": index, "state": "done"}, f"{step} {index} is done.")

@@ -236,7 +236,7 @@ def remove_service(
 
 
 def _do(output: Output, plan: Plan, dry_run: bool, more: list[str] | None = None) -> None:
-    """Say what the plan does, and do it unless it is a dry run."""
+    """Print what the plan does, and do it unless it is a dry run."""
     lines = [*plan.describe(), *(more or [])]
     if not dry_run:
         plan.carry_out()

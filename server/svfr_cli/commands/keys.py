@@ -61,7 +61,14 @@ def join(
             remedy = f"Make one with `svfr key new {folder}`."
             raise BadKeyFile("There is no key here.", path=folder / CLIENT_KEY, remedy=remedy) from problem
         host = endpoint.removeprefix("tcp://").rsplit(":", 1)[0]
-        connection = Connection(endpoint, check_public_key(server_key), keys, "0" * 32, 0, host)
+        connection = Connection(
+            endpoint=endpoint,
+            server_key=check_public_key(server_key),
+            keys=keys,
+            boot="0" * 32,
+            pid=0,
+            host=host,
+        )
         with Client(connection, name="svfr key join") as client:
             welcome = client.hello()
         connection.save(folder / CONNECTION_FILE)

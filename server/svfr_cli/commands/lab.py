@@ -42,7 +42,17 @@ def lab(
             rows = [{"name": each.name, "question": each.question} for each in EXPERIMENTS.values()]
             output.table("experiment", rows, ("name", "question"))
             return
-        _run(output, LabRequest(find_experiment(name), budget * 60.0, out, seed, data, threads))
+        _run(
+            output,
+            LabRequest(
+                experiment=find_experiment(name),
+                budget_s=budget * 60.0,
+                out=out,
+                seed=seed,
+                data=data,
+                threads=threads,
+            ),
+        )
 
 
 def _run(output: Output, request: "LabRequest") -> None:

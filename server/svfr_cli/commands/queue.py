@@ -42,11 +42,11 @@ def watch(
         from svfr_client.client import Client
 
         with Client(name="svfr watch") as client:
-            looks = 0
-            while not count or looks < count:
-                if looks:
+            polls = 0
+            while not count or polls < count:
+                if polls:
                     time.sleep(every)
-                looks += 1
+                polls += 1
                 pong = client.ping()
                 _show(output, client.jobs(limit=40, active_only=True), pong.queue)
 

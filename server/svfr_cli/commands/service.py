@@ -62,7 +62,7 @@ def status(
     job: Annotated[str | None, typer.Argument(metavar="[JOB]", help="One job; default: the server.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Say whether a server runs and what it does, or how one job stands."""
+    """Report whether a server runs and what it does, or how one job stands."""
     with speaking(as_json) as output:
         from svfr_client.client import Client
 

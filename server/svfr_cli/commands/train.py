@@ -71,8 +71,18 @@ def train(
         from svfr_lab.training.run import train as run
 
         source = None if svd is None else SvdSource(svd, arcface)
-        options = (device, threads, tensorboard, export, start, workers)
-        request = TrainRequest(recipe, data, out, source, *options)
+        request = TrainRequest(
+            recipe=recipe,
+            data=data,
+            out=out,
+            svd=source,
+            device=device,
+            threads=threads,
+            tensorboard=tensorboard,
+            export_only=export,
+            start=start,
+            workers=workers,
+        )
         result = run(request, lambda row: _report(output, row))
         folder = None if result.folder is None else str(result.folder)
         body = {"steps": result.steps, "planned_steps": result.planned_steps, "folder": folder}

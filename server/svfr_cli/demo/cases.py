@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from svfr.arrays import Float32
 from svfr.luma import luma_601
 from svfr_lab.degradation.basic import BasicRecipe
 from svfr_lab.degradation.degrade import HOLE_CODE, Degraded, degrade
@@ -24,7 +25,7 @@ from svfr_restore.mattes.hole import THRESHOLD
 from svfr_restore.mattes.raster import rasterise
 from svfr_restore.media.window import Window
 
-from .clip import Clip, Footage
+from .clip import Footage
 from .roto import WanderingEllipse
 
 SEED = 20250123
@@ -44,7 +45,7 @@ ROTO = WanderingEllipse(
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Case:
     """One row of the demo.
 
@@ -60,12 +61,12 @@ class Case:
     options: tuple[str, ...] = ()
     roto: WanderingEllipse | None = None
 
-    def truth(self, footage: Footage) -> Clip:
+    def truth(self, footage: Footage) -> Float32:
         """Return the undamaged frames (F, H, W, 3) in code values."""
         return chosen(footage.pristine, self.frames)
 
 
-def chosen(clip: Clip, frames: range) -> Clip:
+def chosen(clip: Float32, frames: range) -> Float32:
     """Return the frames of a film by number; its first frame is number 1."""
     return clip[frames.start - 1 : frames.stop - 1]
 
@@ -102,14 +103,30 @@ def compressed(footage: Footage, frames: range) -> Degraded:
 
 
 CASES: tuple[Case, ...] = (
-    Case("bfr", "Low resolution, noise, JPEG", "bfr", range(1, 41), low_resolution),
-    Case("colorize", "Grey", "colorize", range(41, 81), grey),
-    Case("inpaint", "Lost under a moving roto", "inpaint", ROTO.frames, holes(ROTO), roto=ROTO),
-    Case("hard", "Ruined by compression", "bfr", range(41, 81), compressed, ("--box", HARD_BOX)),
+    Case(
+        name="bfr", title="Low resolution, noise, JPEG", task="bfr", frames=range(1, 41), build=low_resolution
+    ),
+    Case(name="colorize", title="Grey", task="colorize", frames=range(41, 81), build=grey),
+    Case(
+        name="inpaint",
+        title="Lost under a moving roto",
+        task="inpaint",
+        frames=ROTO.frames,
+        build=holes(ROTO),
+        roto=ROTO,
+    ),
+    Case(
+        name="hard",
+        title="Ruined by compression",
+        task="bfr",
+        frames=range(41, 81),
+        build=compressed,
+        options=("--box", HARD_BOX),
+    ),
 )
 
 
-def baselines(case: Case, degraded: Degraded) -> dict[str, Clip]:
+def baselines(case: Case, degraded: Degraded) -> dict[str, Float32]:
     """Return what simple methods make of the damaged frames, by name, tuned by
     ``svfr_lab.preview_eval.baselines``.
 

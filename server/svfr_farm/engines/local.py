@@ -20,7 +20,7 @@ from svfr_farm.task_state import Step
 from svfr_restore.visible_gpus import visible_gpus
 
 _END_S = 20.0
-Told = Callable[[str], None]
+Notify = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ class LocalEngine:
         self._processes: set[subprocess.Popen[bytes]] = set()
         self._lock, self._stopped = threading.Lock(), False
 
-    def run(self, plans: Sequence[tuple[PlanFile, Wanted]], told: Told = lambda text: None) -> list[str]:
+    def run(self, plans: Sequence[tuple[PlanFile, Wanted]], notify: Notify = lambda text: None) -> list[str]:
         """Run all tasks; return what failed, one sentence each. Ends its children when interrupted."""
         queues = [_ShotQueue(file, wanted) for file, wanted in plans]
         failed: list[str] = []
@@ -86,7 +86,7 @@ class LocalEngine:
                         queue, task = running.pop(future)
                         queue.running.discard(task)
                         name = f"{task.file.plan.shot} {task.step} {task.index}"
-                        told(f"{name}: {'done' if future.result() == 0 else 'failed'}")
+                        notify(f"{name}: {'done' if future.result() == 0 else 'failed'}")
                         if future.result() != 0:
                             queue.stages.clear()
                             failed.append(f"{name} ended with status {future.result()}.")

@@ -72,14 +72,14 @@ class SlurmEngine:
         """Return Slurm's state of each job and array task that it still knows, in one question."""
         if not ids:
             return {}
-        told = _run(["squeue", "-h", "-t", "all", "-r", "-o", "%i %T"], None)
-        lines = [line.split() for line in told.splitlines() if len(line.split()) == 2]
+        listing = _run(["squeue", "-h", "-t", "all", "-r", "-o", "%i %T"], None)
+        lines = [line.split() for line in listing.splitlines() if len(line.split()) == 2]
         return {name: state for name, state in lines if name.split("_")[0] in ids}
 
     def find(self, file: PlanFile) -> tuple[str, ...]:
         """Return the ids of a plan's jobs that wait or run, by their comment: of a submission that died."""
-        told = _run(["squeue", "-h", "-o", "%F %k"], None)
-        lines = [line.split(maxsplit=1) for line in told.splitlines()]
+        listing = _run(["squeue", "-h", "-o", "%F %k"], None)
+        lines = [line.split(maxsplit=1) for line in listing.splitlines()]
         return tuple({line[0] for line in lines if len(line) == 2 and line[1] == f"svfr {file.sha256}"})
 
     def cancel(self, ids: Sequence[str]) -> None:

@@ -14,7 +14,10 @@ import dlib
 import numpy as np
 from numpy.typing import NDArray
 
+from svfr.arrays import Float32
+from svfr.eight_bit import eight_bit
 from svfr_client.job import ColourClaim
+from svfr_client.reasons import in_one_line
 from svfr_lab.clips.entries import ClipEntry, Region
 from svfr_lab.clips.errors import ClipListInvalid, LandmarkPredictorUnusable
 from svfr_lab.clips.list_file import plate_pattern
@@ -22,7 +25,6 @@ from svfr_lab.heads.landmarks68 import LANDMARK_COUNT
 from svfr_ocio.contract import Agreement, agree
 from svfr_ocio.domain import ModelDomain
 from svfr_ocio.sanitise import sanitise
-from svfr_restore.arrays import Float32
 from svfr_restore.crops.crop_track import CropTrack, static_track
 from svfr_restore.crops.smoothing import EXPAND, smooth_track
 from svfr_restore.crops.warp import warp_to_crop
@@ -37,7 +39,7 @@ from svfr_restore.plan.survey import survey_runs
 from svfr_restore.reports import JobContext
 
 # Landmarks are sought on crops of this size, whatever size is trained.
-LOOK_PX = 256
+PICTURE_PX = 256
 _FEW = 5
 
 
@@ -106,10 +108,10 @@ class LandmarkPredictor:
         self._find = dlib.get_frontal_face_detector()
         try:
             self._predict = dlib.shape_predictor(str(path))
-            count = self._predict(np.zeros((LOOK_PX, LOOK_PX), np.uint8), _face_in_crop()).num_parts
+            count = self._predict(np.zeros((PICTURE_PX, PICTURE_PX), np.uint8), _face_in_crop()).num_parts
         except RuntimeError as problem:
             raise LandmarkPredictorUnusable(
-                f"dlib cannot load the predictor: {problem}.",
+                f"dlib cannot load the predictor: {in_one_line(problem)}.",
                 path=path,
                 remedy="Give a file such as shape_predictor_68_face_landmarks.dat.",
             ) from problem
@@ -127,7 +129,7 @@ class LandmarkPredictor:
         found = max(self._find(picture), key=lambda box: box.intersect(usual).area(), default=usual)
         parts = self._predict(picture, found if found.intersect(usual).area() > 0 else usual).parts()
         # dlib counts from the first pixel's centre
-        shares = np.array([(part.x + 0.5, part.y + 0.5) for part in parts]) / LOOK_PX
+        shares = np.array([(part.x + 0.5, part.y + 0.5) for part in parts]) / PICTURE_PX
         return shares.astype(np.float32)
 
 
@@ -145,9 +147,9 @@ def align_clip(
     few = np.full((len(crop.frames), _FEW, 2), np.nan, np.float32)
     many = np.full((len(crop.frames), LANDMARK_COUNT, 2), np.nan, np.float32)
     for number, frame in enumerate(crop.frames):
-        picture = np.rint(read_crop(clip, crop, domain, frame, LOOK_PX) * 255).astype(np.uint8)
+        picture = eight_bit(read_crop(clip, crop, domain, frame, PICTURE_PX))
         if (points := finder.five_points(picture)) is not None:
-            few[number] = points / LOOK_PX
+            few[number] = points / PICTURE_PX
         if predictor is not None:
             many[number] = predictor.points(picture)
     return Alignment(crop, stops, few, many)
@@ -214,7 +216,13 @@ def _crop_of_squares(clip: ClipPlate, squares: Mapping[int, tuple[float, ...]]) 
     if len(frames) == 1:
         return static_track(0, clip.frames, x[0] + side[0] / aspect / 2, y[0] + side[0] / 2, side[0])
     all_x, all_y, all_side = (np.interp(clip.frames, frames, values) for values in (x, y, side))
-    return CropTrack(0, clip.frames[0], all_x + all_side / aspect / 2, all_y + all_side / 2, all_side)
+    return CropTrack(
+        index=0,
+        first_frame=clip.frames[0],
+        centre_x=all_x + all_side / aspect / 2,
+        centre_y=all_y + all_side / 2,
+        side_px=all_side,
+    )
 
 
 def _middles(crop: CropTrack, pixel_aspect: float) -> dict[int, FaceBox]:
@@ -229,5 +237,5 @@ def _middles(crop: CropTrack, pixel_aspect: float) -> dict[int, FaceBox]:
 
 def _face_in_crop() -> dlib.rectangle:
     """Return the face's rectangle in a crop of 256 pixels: what the crop was laid around."""
-    margin = round(LOOK_PX * EXPAND / (1.0 + 2.0 * EXPAND))
-    return dlib.rectangle(margin, margin, LOOK_PX - margin - 1, LOOK_PX - margin - 1)
+    margin = round(PICTURE_PX * EXPAND / (1.0 + 2.0 * EXPAND))
+    return dlib.rectangle(margin, margin, PICTURE_PX - margin - 1, PICTURE_PX - margin - 1)

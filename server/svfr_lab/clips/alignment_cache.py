@@ -53,7 +53,7 @@ class AlignmentCache:
             if entry.region is None
             else [entry.region.kind, sorted(map(str, entry.region.by_frame.items()))]
         )
-        said = {
+        facts = {
             "version": _VERSION,
             "frames": str(entry.frames),
             "space": entry.space,
@@ -63,7 +63,7 @@ class AlignmentCache:
             # a sequence's frame numbers are in its names
             "names": [file.name for file in files] if is_sequence(pattern) else [],
         }
-        digest.update(json.dumps(said, sort_keys=True).encode())
+        digest.update(json.dumps(facts, sort_keys=True).encode())
         for file in files:
             digest.update(_ends(file))
         return digest.hexdigest()

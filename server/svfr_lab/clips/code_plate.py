@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
+from svfr.arrays import Float32
 from svfr_client.job import ColourClaim
 from svfr_ocio.contract import agree, describe
 from svfr_ocio.domain import ModelDomain
-from svfr_restore.arrays import Float32
 from svfr_restore.media.plate import Plate, open_plate
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from svfr.arrays import Float32
 from svfr_client.vocabulary import TASKS
 from svfr_lab.clips.code_plate import CodePlate
 from svfr_lab.degradation.chain import NEVER_A_JPEG, ClipDegradation, Copy, FilmDegradation, degrade_clip
@@ -21,14 +22,13 @@ from svfr_lab.degradation.tone import NO_FADE, NO_FLICKER, FilmResponse
 from svfr_lab.degradation.video import Codec, RateControl, VideoCoding
 from svfr_lab.errors import ArgumentOutOfRange
 from svfr_lab.heads.dataset import open_rendered_folder
-from svfr_restore.arrays import Float32
 from svfr_restore.media.contact_sheet import Cell, write_contact_sheet
 
 _CELL_PX = 300
 _SMALLEST_SIDE_PX = 16
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class SheetRequest:
     """Which clip is degraded how. ``clip`` numbers those of a rendered folder from 0.
 
@@ -107,9 +107,10 @@ def _row(
     if drawn is None and degraded.low_resolution is not None:
         words = ["shrunk to {1} x {0}".format(*degraded.low_resolution.shape[1:3])]
     cells = [Cell(clip[0], " + ".join(tasks) or "no task: clean")]
-    said = _lines(words, len(frames))
+    captions = _lines(words, len(frames))
     cells += [
-        Cell(degraded.lq[frame], text or f"frame {frame}") for frame, text in zip(frames, said, strict=True)
+        Cell(degraded.lq[frame], text or f"frame {frame}")
+        for frame, text in zip(frames, captions, strict=True)
     ]
     hole = degraded.hole_of(frames[1])
     shown = np.zeros(clip.shape[1:3]) if hole is None else hole

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
+from svfr.arrays import Float32
 from svfr.sampling.network_input import HoleFill, seen_by_network
 from svfr.training.batches import ClipBatch
 from svfr.training.recipe.config import Phase
@@ -26,8 +27,6 @@ from svfr_lab.heads.landmarks68 import LANDMARK_COUNT
 _HELD_BACK_SEED = 404
 # In use a reference is a frame of the window or one from seconds away, in no share that we know.
 _FAR_REFERENCE_SHARE = 0.5
-
-Float32: TypeAlias = npt.NDArray[np.float32]
 
 
 def to_tensor(clip: npt.NDArray[np.float32]) -> torch.Tensor:
@@ -179,15 +178,15 @@ class DegradedClips:
         points = torch.from_numpy(clean.landmarks)
         bits = torch.tensor([float(name in tasks) for name in TASKS])
         return ClipBatch(
-            pictures[:-1],
-            inputs[:-1],
-            bits,
-            pictures[-1],
-            inputs[-1],
-            torch.tensor(clean.index),
-            points[:-1],
-            points[-1],
-            None if clean.flow is None else torch.from_numpy(clean.flow),
+            clean=pictures[:-1],
+            low_quality=inputs[:-1],
+            tasks=bits,
+            reference=pictures[-1],
+            reference_low_quality=inputs[-1],
+            clips=torch.tensor(clean.index),
+            landmarks=points[:-1],
+            reference_landmarks=points[-1],
+            flow=None if clean.flow is None else torch.from_numpy(clean.flow),
         )
 
 
@@ -203,6 +202,7 @@ class RenderedClips(DegradedClips):
         self,
         folder: Path,
         task_shares: Mapping[str, float],
+        *,
         held_back: int = 32,
         hole_fill: HoleFill = "telea",
         hole_plane: bool = False,
@@ -257,6 +257,8 @@ def _landmarks_of(rendered: RenderedFolder, folder: Path, count: int) -> Float32
 
 
 def _stacked(samples: list[ClipBatch]) -> ClipBatch:
-    columns = zip(*(vars(sample).values() for sample in samples), strict=True)
-    stacked: list[Any] = [None if column[0] is None else torch.stack(column) for column in columns]
-    return ClipBatch(*stacked)
+    columns = {name: [getattr(sample, name) for sample in samples] for name in vars(samples[0])}
+    stacked: dict[str, Any] = {
+        name: None if column[0] is None else torch.stack(column) for name, column in columns.items()
+    }
+    return ClipBatch(**stacked)

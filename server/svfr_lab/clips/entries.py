@@ -32,7 +32,7 @@ class Region:
     by_frame: Mapping[int | None, tuple[float, ...]]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ClipEntry:
     """One line of a list.
 

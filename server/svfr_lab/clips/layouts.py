@@ -17,6 +17,7 @@ from typing import Any
 import av
 import av.error
 
+from svfr_client.reasons import reason_of
 from svfr_lab.clips.entries import ClipEntry, Region
 from svfr_lab.clips.errors import ClipLayoutNotRecognised
 
@@ -49,7 +50,7 @@ def list_vfhq(folder: Path, with_boxes: bool) -> list[ClipEntry]:
     for path, found in named:
         region = _vfhq_boxes(notes[path.name], path) if path.name in notes else None
         identity = f"{found['video']}+P{found['person']}"
-        entries.append(ClipEntry(str(path.relative_to(folder)), identity, region=region))
+        entries.append(ClipEntry(path=str(path.relative_to(folder)), identity=identity, region=region))
     return _some(entries, folder, "folders Clip+VIDEO+P0+C0+F1-9 of PNG pictures")
 
 
@@ -72,7 +73,7 @@ def list_voxceleb2(folder: Path, with_boxes: bool) -> list[ClipEntry]:
     for path in movies:
         note = notes.get(path.with_suffix("").parts[-3:]) if with_boxes else None
         region = _voxceleb_boxes(note, path) if note is not None else None
-        entries.append(ClipEntry(str(path.relative_to(folder)), path.parts[-3], region=region))
+        entries.append(ClipEntry(path=str(path.relative_to(folder)), identity=path.parts[-3], region=region))
     return _some(entries, folder, "movies idNNNNN/VIDEO/NNNNN.mp4")
 
 
@@ -97,7 +98,7 @@ def list_celebv_text(folder: Path, with_boxes: bool) -> list[ClipEntry]:
     videos = _celebv_videos(infos[0])
     movies = {path.stem: path for path in sorted(folder.rglob("*.mp4"))}
     entries = [
-        ClipEntry(str(movies[name].relative_to(folder)), videos[name])
+        ClipEntry(path=str(movies[name].relative_to(folder)), identity=videos[name])
         for name in sorted(videos.keys() & movies.keys())
     ]
     return _some(entries, folder, f"movies that {_CELEBV_TEXT_FILE} names")
@@ -173,7 +174,9 @@ def _voxceleb_boxes(note: Path, movie: Path) -> Region | None:
             width, height = context.width, context.height
     except (av.error.FFmpegError, IndexError) as problem:
         raise ClipLayoutNotRecognised(
-            f"The movie cannot be read: {problem}.", path=movie, remedy="Remove it, or fetch it again."
+            f"The movie cannot be read: {reason_of(problem)}.",
+            path=movie,
+            remedy="Remove it, or fetch it again.",
         ) from problem
     if width == height:
         return None
@@ -195,7 +198,7 @@ def _celebv_videos(path: Path) -> dict[str, str]:
         return {name.removesuffix(".mp4"): str(clip["ytb_id"]) for name, clip in clips.items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as problem:
         raise ClipLayoutNotRecognised(
-            f"The file does not map clips to their videos: {problem!r}.",
+            f"The file does not map clips to their videos: {reason_of(problem)}.",
             path=path,
             remedy="Fetch celebvtext_info.json again.",
         ) from problem

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from svfr.arrays import Float32
 from svfr.luma import luma_601
 from svfr.sampling.network_input import HoleFill
 from svfr_lab.clips.augmentation import other_gamma_and_tint
@@ -23,7 +24,6 @@ from svfr_lab.clips.portrait_motion import (
 )
 from svfr_lab.clips.portraits import PortraitList, read_portrait, read_portrait_list, square_around
 from svfr_lab.heads.landmarks68 import mirrored_order
-from svfr_restore.arrays import Float32
 from svfr_restore.faces.landmarks import FivePointFinder
 
 # The frames a still portrait is taken to have; references come from anywhere in them.
@@ -78,6 +78,7 @@ class PortraitClips(DegradedClips):
         self,
         path: Path,
         task_shares: Mapping[str, float],
+        *,
         crop_px: int,
         hole_fill: HoleFill = "blend",
         hole_plane: bool = True,
@@ -115,7 +116,16 @@ def graded(codes: Float32, rng: np.random.Generator) -> Float32:
 
 
 def _at_rest(crop_px: int) -> Motion:
-    return Motion(crop_px, 1.0, 0.0, (0.0, 0.0), 0.0, 0.0, (0.0, 0.0), np.zeros((4, 4, 2), np.float32))
+    return Motion(
+        crop_px=crop_px,
+        zoom=1.0,
+        turn_degrees=0.0,
+        shift_px=(0.0, 0.0),
+        zoom_rate=0.0,
+        turn_rate=0.0,
+        shift_rate=(0.0, 0.0),
+        warp=np.zeros((4, 4, 2), np.float32),
+    )
 
 
 def _unknown() -> Float32:

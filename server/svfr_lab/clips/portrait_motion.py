@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from svfr_restore.arrays import Float32
+from svfr.arrays import Float32
 
 # Crops around the face, and what lies around them for the motion to show.
 SIDE_IN_FACES = 1.8
@@ -25,7 +25,7 @@ _INVERSIONS = 4
 _SOFTEN_BELOW = 0.85
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Motion:
     """How a portrait moves: all rates are a frame; pixels are those of the crop of ``crop_px`` a side.
 
@@ -98,20 +98,20 @@ def draw_motion(
     ``zoom`` and ``turn_degrees`` of the middle frame are drawn too, unless given.
     """
     scale = crop_px / 192
-    pace = float(rng.choice([0.0, 0.4, 1.0], p=[0.15, 0.45, 0.4]))
+    speed = float(rng.choice([0.0, 0.4, 1.0], p=[0.15, 0.45, 0.4]))
     middle = -(frames - 1) / 2
-    shift_rate = rng.normal(0, 1.1 * scale * pace, 2)
-    turn_rate, zoom_rate = rng.normal(0, 0.5 * pace), rng.normal(0, 0.004 * pace)
+    shift_rate = rng.normal(0, 1.1 * scale * speed, 2)
+    turn_rate, zoom_rate = rng.normal(0, 0.5 * speed), rng.normal(0, 0.004 * speed)
     shift = rng.uniform(-12, 12, 2) * scale + middle * shift_rate
     return Motion(
-        crop_px,
-        float(rng.uniform(0.85, 1.25)) if zoom is None else zoom,
-        float((rng.normal(0, 7) if turn_degrees is None else turn_degrees) + middle * turn_rate),
-        (float(shift[0]), float(shift[1])),
-        float(zoom_rate),
-        float(turn_rate),
-        (float(shift_rate[0]), float(shift_rate[1])),
-        rng.normal(0, 0.35 * scale * pace, (_CELLS, _CELLS, 2)).astype(np.float32),
+        crop_px=crop_px,
+        zoom=float(rng.uniform(0.85, 1.25)) if zoom is None else zoom,
+        turn_degrees=float((rng.normal(0, 7) if turn_degrees is None else turn_degrees) + middle * turn_rate),
+        shift_px=(float(shift[0]), float(shift[1])),
+        zoom_rate=float(zoom_rate),
+        turn_rate=float(turn_rate),
+        shift_rate=(float(shift_rate[0]), float(shift_rate[1])),
+        warp=rng.normal(0, 0.35 * scale * speed, (_CELLS, _CELLS, 2)).astype(np.float32),
     )
 
 

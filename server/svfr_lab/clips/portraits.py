@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from svfr_client.files import write_whole
+from svfr_client.reasons import Flaw, reason_of
 from svfr_lab.clips.errors import PortraitListInvalid
 from svfr_restore.faces.hog import HogDetector
 
@@ -138,11 +139,11 @@ def read_portrait_list(path: Path) -> PortraitList:
     try:
         head, *rows = (json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line)
         if head["format"] != FORMAT or head["version"] != VERSION:
-            raise ValueError(f"it says {head['format']} {head['version']}")
+            raise Flaw(f"it says {head['format']} {head['version']}")
         portraits = tuple(_portrait(row) for row in rows)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise PortraitListInvalid(
-            f"The list of portraits cannot be read: {error}.", path=path, remedy=_REMEDY
+            f"The list of portraits cannot be read: {reason_of(error)}.", path=path, remedy=_REMEDY
         ) from error
     if not portraits:
         raise PortraitListInvalid("There is no portrait in the list.", path=path, remedy=_REMEDY)
@@ -171,7 +172,7 @@ def read_portrait(portraits: PortraitList, portrait: Portrait) -> NDArray[np.uin
         content = path.read_bytes()
     except OSError as error:
         raise PortraitListInvalid(
-            f"A portrait cannot be read: {error}.", path=path, remedy=_REMEDY
+            f"A portrait cannot be read: {reason_of(error)}.", path=path, remedy=_REMEDY
         ) from error
     if hashlib.sha256(content).hexdigest() != portrait.sha256:
         raise PortraitListInvalid("A portrait is not the one listed.", path=path, remedy=_REMEDY)

@@ -10,15 +10,16 @@ from pathlib import Path
 
 import numpy as np
 
+from svfr.arrays import Float32
 from svfr.sampling.network_input import HoleFill
 from svfr_client.errors import SvfrError
+from svfr_client.reasons import reason_of
 from svfr_lab.clips.alignment import Alignment, ClipPlate, LandmarkPredictor, align_clip, read_crop
 from svfr_lab.clips.alignment_cache import AlignmentCache, NoFace
 from svfr_lab.clips.degraded_clips import DegradedClips
 from svfr_lab.clips.entries import ClipEntry
 from svfr_lab.clips.errors import ClipsUnusable
 from svfr_lab.clips.list_file import ClipList, read_clip_list
-from svfr_restore.arrays import Float32
 from svfr_restore.faces.landmarks import FivePointFinder
 
 _OPEN_CLIPS = 8
@@ -70,11 +71,11 @@ class Aligner:
 
 
 def align_list(
-    clips: ClipList, aligner: Aligner, looked: Callable[[int, int], None] = lambda done, total: None
+    clips: ClipList, aligner: Aligner, progress: Callable[[int, int], None] = lambda done, total: None
 ) -> Iterator[AlignedClip | LeftOut]:
     """Yield every clip of a list in order, aligned now or earlier.
 
-    ``looked`` is told how many clips of how many are done. A clip that shows no face or cannot be read is
+    ``progress`` is told how many clips of how many are done. A clip that shows no face or cannot be read is
     left out with its reason.
     """
     for done, (line, entry) in enumerate(zip(clips.lines, clips.entries, strict=True), 1):
@@ -82,13 +83,13 @@ def align_list(
         try:
             found = aligner.align(path, entry)
         except (SvfrError, OSError) as problem:
-            yield LeftOut(line, path, f"{problem}")
+            yield LeftOut(line, path, f"It cannot be read: {reason_of(problem)}.")
         else:
             if isinstance(found, NoFace):
                 yield LeftOut(line, path, "It shows no face.")
             else:
                 yield AlignedClip(line, entry, path, found)
-        looked(done, len(clips.entries))
+        progress(done, len(clips.entries))
 
 
 class VideoClips(DegradedClips):
@@ -105,16 +106,17 @@ class VideoClips(DegradedClips):
         self,
         list_file: Path,
         task_shares: Mapping[str, float],
+        *,
         crop_px: int,
         least_frames: int,
         hole_fill: HoleFill = "telea",
         hole_plane: bool = False,
         landmarks: int = 5,
-        looked: Callable[[int, int], None] = lambda done, total: None,
+        progress: Callable[[int, int], None] = lambda done, total: None,
     ) -> None:
         clips = read_clip_list(list_file)
         aligner = Aligner(clips)
-        usable, self.left_out = _usable(align_list(clips, aligner, looked), least_frames)
+        usable, self.left_out = _usable(align_list(clips, aligner, progress), least_frames)
         store = _VideoStore(usable, aligner, crop_px, landmarks)
         if not store.drawn:
             reasons = "; ".join(f"line {each.line}: {each.reason}" for each in self.left_out[:_MOST_REASONS])

@@ -19,7 +19,9 @@ from enum import IntEnum
 import numpy as np
 from numpy.typing import NDArray
 
+from svfr.eight_bit import eight_bit
 from svfr_client.errors import BadRecord
+from svfr_client.reasons import reason_of
 from svfr_client.records import from_plain, to_plain
 from svfr_lab.degradation.degrade import HOLE_CODE, Degraded
 from svfr_lab.degradation.dirt import Dirt, add_dirt
@@ -35,7 +37,7 @@ from svfr_lab.degradation.video import VideoCoding, through_video
 NEVER_A_JPEG = 0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class FilmDegradation:
     """From the lens to the vault."""
 
@@ -47,7 +49,7 @@ class FilmDegradation:
     flicker: Flicker
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Copy:
     """One scan, or one copy of a file; ``jpeg_quality`` 1 to 100, or NEVER_A_JPEG."""
 
@@ -61,7 +63,7 @@ class Copy:
         require_within("jpeg_quality", self.jpeg_quality, NEVER_A_JPEG, 100)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ClipDegradation:
     """All degradation of one clip, for any number of frames of any size: the same values, the same bytes.
 
@@ -88,7 +90,7 @@ class ClipDegradation:
         try:
             plain = json.loads(text)
         except ValueError as error:
-            raise BadRecord(f"The degradation is not JSON: {error}.") from error
+            raise BadRecord(f"The degradation cannot be read: {reason_of(error)}.") from error
         return from_plain(cls, plain, "degradation")
 
 
@@ -134,7 +136,7 @@ def _copied(clip: NDArray[np.float32], drawn: ClipDegradation) -> NDArray[np.flo
     for number, copy in enumerate(drawn.copies):
         scanned = shrink(blur(clip, copy.blur), copy.shrink)
         noisy = add_sensor_noise(scanned, copy.noise, _random(drawn, _Stream.NOISE, number))
-        stored = np.asarray(np.rint(np.clip(noisy, 0, 1) * 255) / 255, np.float32)
+        stored = np.asarray(eight_bit(noisy), np.float32) / np.float32(255)
         if copy.jpeg_quality != NEVER_A_JPEG:
             stored = np.stack([through_jpeg(frame, copy.jpeg_quality) for frame in stored])
         clip = through_video(stored, copy.video)

@@ -19,7 +19,7 @@ _SUBPIXELS = 1 << _SUBPIXEL_BITS
 _SCRATCH_SWAY_PX_AT_96 = 0.4
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Dirt:
     """How much lies on the film: mean specks a frame and their radius; scratches; how much both cover.
 
@@ -43,10 +43,10 @@ class Dirt:
         )
 
 
-NO_DIRT = Dirt(0.0, 0.0, 0, 0.0, 0.0)
+NO_DIRT = Dirt(specks_per_frame=0.0, speck_px_at_96=0.0, scratches=0, opacity=0.0, light_share=0.0)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class DirtRanges(SomeClips[Dirt]):
     """``share`` of the clips are dirty; scratches are 0 up to ``most_scratches``."""
 
@@ -58,11 +58,11 @@ class DirtRanges(SomeClips[Dirt]):
 
     def _drawn(self, rng: np.random.Generator) -> Dirt:
         return Dirt(
-            uniform(rng, self.specks_per_frame),
-            uniform(rng, self.speck_px_at_96),
-            int(rng.integers(self.most_scratches + 1)),
-            uniform(rng, self.opacity),
-            uniform(rng, (0.0, 1.0)),
+            specks_per_frame=uniform(rng, self.specks_per_frame),
+            speck_px_at_96=uniform(rng, self.speck_px_at_96),
+            scratches=int(rng.integers(self.most_scratches + 1)),
+            opacity=uniform(rng, self.opacity),
+            light_share=uniform(rng, (0.0, 1.0)),
         )
 
 

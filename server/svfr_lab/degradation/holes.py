@@ -30,7 +30,7 @@ _SMALLER = 0.9
 _SPOT_SHARE = 0.04
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Motion:
     """How a form moves. Lengths are shares of the shorter side, times are in frames; all 0: it stands still.
 
@@ -49,10 +49,12 @@ class Motion:
         require_fields_within(self, sway_period_frames=(2, math.inf), pulse=(0, 0.9))
 
 
-STILL = Motion((0.0, 0.0), (0.0, 0.0), 24.0, (0.0, 0.0), 0.0, 0.0)
+STILL = Motion(
+    drift=(0.0, 0.0), sway=(0.0, 0.0), sway_period_frames=24.0, sway_phase=(0.0, 0.0), spin_deg=0.0, pulse=0.0
+)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Occluder:
     """A form and where it is in frame 0.
 
@@ -112,12 +114,12 @@ class HoleRanges:
         # lettering and boxes hang level, give or take; the others lie anyhow
         slant = 12.0 if kind in (ShapeKind.TEXT, ShapeKind.BOX) else 180.0
         return Occluder(
-            kind,
-            int(rng.integers(2**31)),
-            uniform(rng, radius),
-            (uniform(rng, self.centre), uniform(rng, self.centre)),
-            uniform(rng, (-slant, slant)),
-            self._motion(rng) if bernoulli(rng, self.moving_share) else STILL,
+            kind=kind,
+            shape_seed=int(rng.integers(2**31)),
+            radius=uniform(rng, radius),
+            centre=(uniform(rng, self.centre), uniform(rng, self.centre)),
+            angle_deg=uniform(rng, (-slant, slant)),
+            motion=self._motion(rng) if bernoulli(rng, self.moving_share) else STILL,
         )
 
     def _motion(self, rng: np.random.Generator) -> Motion:
@@ -125,12 +127,12 @@ class HoleRanges:
             return uniform(rng, (-limit, limit))
 
         return Motion(
-            (both_ways(self.drift), both_ways(self.drift)),
-            (both_ways(self.sway), both_ways(self.sway)),
-            log_uniform(rng, self.sway_period_frames),
-            (uniform(rng, (0.0, 1.0)), uniform(rng, (0.0, 1.0))),
-            both_ways(self.spin_deg),
-            uniform(rng, (0.0, self.pulse)),
+            drift=(both_ways(self.drift), both_ways(self.drift)),
+            sway=(both_ways(self.sway), both_ways(self.sway)),
+            sway_period_frames=log_uniform(rng, self.sway_period_frames),
+            sway_phase=(uniform(rng, (0.0, 1.0)), uniform(rng, (0.0, 1.0))),
+            spin_deg=both_ways(self.spin_deg),
+            pulse=uniform(rng, (0.0, self.pulse)),
         )
 
 

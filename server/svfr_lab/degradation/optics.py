@@ -23,7 +23,7 @@ _INVISIBLE_PX = 0.1
 _SHARPEST_SIGMA_PX = 0.35  # a narrower Gaussian would fall between the samples of a swept line
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Blur:
     """One blur of a clip: standard deviations along and across ``angle_deg``, and a motion path.
 
@@ -41,10 +41,12 @@ class Blur:
         require_fields_within(self, long_px_at_96=lengths, short_px_at_96=lengths, motion_px_at_96=lengths)
 
 
-NO_BLUR = Blur(0.0, 0.0, 0.0, 0.0, 0.0)
+NO_BLUR = Blur(
+    long_px_at_96=0.0, short_px_at_96=0.0, angle_deg=0.0, motion_px_at_96=0.0, motion_angle_deg=0.0
+)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class BlurRanges(SomeClips[Blur]):
     """``share`` of the clips are blurred, ``round_share`` of those equally in all directions."""
 
@@ -58,11 +60,11 @@ class BlurRanges(SomeClips[Blur]):
         one, other = sorted(uniform(rng, self.sigma_px_at_96) for _ in range(2))
         is_round, is_moving = bernoulli(rng, self.round_share), bernoulli(rng, self.motion_share)
         return Blur(
-            other,
-            other if is_round else one,
-            uniform(rng, (0.0, 180.0)),
-            uniform(rng, self.motion_px_at_96) if is_moving else 0.0,
-            uniform(rng, (0.0, 180.0)),
+            long_px_at_96=other,
+            short_px_at_96=other if is_round else one,
+            angle_deg=uniform(rng, (0.0, 180.0)),
+            motion_px_at_96=uniform(rng, self.motion_px_at_96) if is_moving else 0.0,
+            motion_angle_deg=uniform(rng, (0.0, 180.0)),
         )
 
 

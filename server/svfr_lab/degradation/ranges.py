@@ -34,12 +34,12 @@ class FilmRanges:
         """Draw what one film went through."""
         is_blind = bernoulli(rng, self.orthochromatic_share)
         return FilmDegradation(
-            FilmResponse.ORTHOCHROMATIC if is_blind else FilmResponse.REC601,
-            self.blur.draw(rng),
-            self.grain.draw(rng),
-            self.fade.draw(rng),
-            self.dirt.draw(rng),
-            self.flicker.draw(rng),
+            response=FilmResponse.ORTHOCHROMATIC if is_blind else FilmResponse.REC601,
+            blur=self.blur.draw(rng),
+            grain=self.grain.draw(rng),
+            fade=self.fade.draw(rng),
+            dirt=self.dirt.draw(rng),
+            flicker=self.flicker.draw(rng),
         )
 
 
@@ -59,7 +59,7 @@ class CopyRanges:
         blur, shrink, noise = self.blur.draw(rng), self.shrink.draw(rng), self.noise.draw(rng)
         lowest, highest = self.jpeg_quality
         quality = int(rng.integers(lowest, highest + 1)) if bernoulli(rng, self.jpeg_share) else NEVER_A_JPEG
-        return Copy(blur, shrink, noise, quality, self.video.draw(rng))
+        return Copy(blur=blur, shrink=shrink, noise=noise, jpeg_quality=quality, video=self.video.draw(rng))
 
 
 @dataclass(frozen=True)
@@ -83,11 +83,11 @@ class DegradationRanges:
         if bernoulli(rng, self.second_copy_share):
             copies.append(self.second_copy.draw(rng))
         return ClipDegradation(
-            int(rng.integers(2**53)),
-            self.film.draw(rng),
-            tuple(copies),
-            weighted_choice(rng, self.enlarge),
-            self.holes.draw(rng),
+            seed=int(rng.integers(2**53)),
+            film=self.film.draw(rng),
+            copies=tuple(copies),
+            enlarge=weighted_choice(rng, self.enlarge),
+            holes=self.holes.draw(rng),
         )
 
     def degrade(self, clip: NDArray[np.float32], tasks: frozenset[str], rng: np.random.Generator) -> Degraded:

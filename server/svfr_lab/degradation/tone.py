@@ -11,11 +11,11 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from svfr.arrays import Float32
 from svfr.luma import LUMA_601
 from svfr_lab.degradation.draws import Range, SomeClips, require_fields_within, require_within, uniform
 
@@ -30,8 +30,6 @@ class FilmResponse(StrEnum):
     ORTHOCHROMATIC = "orthochromatic"
     """Blind to red, as film was before about 1930: lips and ruddy skin are dark, blue eyes pale."""
 
-
-Exposure: TypeAlias = NDArray[np.float32]
 
 _WEIGHTS = {
     FilmResponse.REC601: LUMA_601,
@@ -60,7 +58,7 @@ class Fade:
 NO_FADE = Fade((0.0, 0.0, 0.0), (0.0, 0.0, 0.0), 0.0)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class FadeRanges(SomeClips[Fade]):
     """``share`` of the clips are faded; the dyes differ by up to ``dye_spread``; the stain is yellow."""
 
@@ -99,7 +97,7 @@ class Flicker:
 NO_FLICKER = Flicker(0.0, 0.0, 0.0, 0.0)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class FlickerRanges(SomeClips[Flicker]):
     """``share`` of the clips flicker."""
 
@@ -132,7 +130,7 @@ def fade(clip: NDArray[np.float32], parameters: Fade) -> NDArray[np.float32]:
     return np.asarray(flare + (1 - flare) * np.clip(seen, 0, 1), np.float32)
 
 
-def exposures(frames: int, flicker: Flicker, rng: np.random.Generator) -> tuple[Exposure, Exposure]:
+def exposures(frames: int, flicker: Flicker, rng: np.random.Generator) -> tuple[Float32, Float32]:
     """Return the gains (frames,) and the offsets (frames,) in code values."""
     steps = rng.standard_normal((frames, 3))
     drift = np.empty(frames)

@@ -18,6 +18,7 @@ import av.error
 import numpy as np
 from numpy.typing import NDArray
 
+from svfr_client.reasons import in_one_line
 from svfr_lab.degradation.draws import Range, SomeClips, bernoulli, require_within, uniform, weighted_choice
 from svfr_lab.degradation.errors import VideoCodecFailed
 from svfr_restore.media.movie_frame import MovieTags, frame_rgb
@@ -65,7 +66,7 @@ _DECODERS = {Codec.H264: "h264", Codec.MPEG4: "mpeg4", Codec.MPEG2: "mpeg2video"
 _WORST_QUALITY = {Codec.NONE: 0.0, Codec.H264: 51.0, Codec.MPEG4: 31.0, Codec.MPEG2: 31.0, Codec.VP9: 63.0}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class VideoCoding:
     """How a clip was coded.
 
@@ -92,7 +93,16 @@ class VideoCoding:
             require_within("offset_px", offset, 0, _BLOCK_PX - 1)
 
 
-NO_VIDEO = VideoCoding(Codec.NONE, RateControl.QUALITY, 0.0, "", 1, 0, Matrix.BT709, (0, 0))
+NO_VIDEO = VideoCoding(
+    codec=Codec.NONE,
+    control=RateControl.QUALITY,
+    rate=0.0,
+    preset="",
+    gop=1,
+    b_frames=0,
+    matrix=Matrix.BT709,
+    offset_px=(0, 0),
+)
 
 
 @dataclass(frozen=True)
@@ -120,14 +130,14 @@ class VideoRanges(SomeClips[VideoCoding]):
         )
         is_bit_rate = bernoulli(rng, self.bit_rate_share)
         return VideoCoding(
-            codec,
-            RateControl.BITS_PER_PIXEL if is_bit_rate else RateControl.QUALITY,
-            uniform(rng, self.bits_per_pixel if is_bit_rate else limits),
-            weighted_choice(rng, self.presets) if codec is Codec.H264 else "",
-            int(rng.integers(self.gop[0], self.gop[1] + 1)),
-            int(rng.integers(0, 3)),
-            Matrix.BT601 if bernoulli(rng, 0.5) else Matrix.BT709,
-            (int(rng.integers(_BLOCK_PX)), int(rng.integers(_BLOCK_PX))),
+            codec=codec,
+            control=RateControl.BITS_PER_PIXEL if is_bit_rate else RateControl.QUALITY,
+            rate=uniform(rng, self.bits_per_pixel if is_bit_rate else limits),
+            preset=weighted_choice(rng, self.presets) if codec is Codec.H264 else "",
+            gop=int(rng.integers(self.gop[0], self.gop[1] + 1)),
+            b_frames=int(rng.integers(0, 3)),
+            matrix=Matrix.BT601 if bernoulli(rng, 0.5) else Matrix.BT709,
+            offset_px=(int(rng.integers(_BLOCK_PX)), int(rng.integers(_BLOCK_PX))),
         )
 
 
@@ -147,7 +157,7 @@ def through_video(clip: NDArray[np.float32], coding: VideoCoding) -> NDArray[np.
         decoded = list(_coded(_planes(whole, matrix), coding, matrix))
     except (av.error.FFmpegError, ValueError) as error:
         raise VideoCodecFailed(
-            f"The codec {coding.codec} failed: {error}.",
+            f"The codec {coding.codec} failed: {in_one_line(error)}.",
             remedy="Install the PyAV wheel from the package index, which carries it.",
         ) from error
     if len(decoded) != len(clip):

@@ -18,8 +18,8 @@ from svfr_lab.evaluate.meters import (
     Figures,
     IdentityMeter,
     LandmarkMeter,
-    Look,
     LpipsMeter,
+    MeasuredFrame,
     Meter,
     PictureMeter,
     VideoMeter,
@@ -78,12 +78,13 @@ class Comparison:
         self,
         clip: OpenClip,
         protocol: Protocol,
+        *,
         instruments: Instruments,
         region: FaceRegion,
         box: Box | None,
         progress: ClipProgress,
     ) -> None:
-        """Look for the truth's face, if a measure needs it, and set up the meters."""
+        """Find the truth's face, if a measure needs it, and set up the meters."""
         self._protocol, self._clip, self._progress = protocol, clip, progress
         self._why: dict[str, NotComputed] = {}
         metrics = protocol.metrics
@@ -107,12 +108,12 @@ class Comparison:
         before: tuple[FramePair, int | None] | None = None
         for number, frames in enumerate(self._clip.frames):
             pair = self._clip.source.read(frames)
-            face = None if self._finder is None else self._finder.look(number, pair)
+            face = None if self._finder is None else self._finder.face(number, pair)
             here = (frames, None if face is None else face.track)
-            look = Look(pair, face, follows=_follows(before, here))
+            frame = MeasuredFrame(pair, face, follows=_follows(before, here))
             row: Figures = {}
             for meter in self._meters:
-                row.update(meter.measure(look))
+                row.update(meter.measure(frame))
             rows.append(row)
             before = here
             self._progress("compare", number + 1)

@@ -71,14 +71,27 @@ def evaluate(request: Request, progress: Progress = lambda stage, done, total: N
     for clip in clips:
         region = request.face_region or request.protocol.face_region
         advance = partial(_advance, progress, done, total)
-        comparison = Comparison(clip, request.protocol, instruments, region, request.box, advance)
+        comparison = Comparison(
+            clip=clip,
+            protocol=request.protocol,
+            instruments=instruments,
+            region=region,
+            box=request.box,
+            progress=advance,
+        )
         report, video = comparison.run()
         reports.append(report)
         features += [] if video is None else [video]
         done += len(clip.frames)
     metrics = reports[0].metrics if len(reports) == 1 else _of_set(request.protocol, reports, features)
     matte = request.matte if request.matte is not None else "splines" if request.splines is not None else None
-    return Report(request.protocol.to_json(), matte, tuple(reports), metrics, _notes(request.protocol, clips))
+    return Report(
+        protocol=request.protocol.to_json(),
+        matte=matte,
+        clips=tuple(reports),
+        metrics=metrics,
+        notes=_notes(request.protocol, clips),
+    )
 
 
 def _advance(progress: Progress, before: int, total: int, stage: str, done: int) -> None:
@@ -133,7 +146,13 @@ def _open(request: Request, pair: ClipPair) -> OpenClip:
     matte = _matte(request, result)
     problems += [] if matte is None else matte.check(frame.result for frame in frames)
     raise_problems(problems)
-    source = PictureSource(result, truth, matte, protocol.size_px, protocol.resize_filter)
+    source = PictureSource(
+        result=result,
+        truth=truth,
+        matte=matte,
+        size_px=protocol.size_px,
+        resize_filter=protocol.resize_filter,
+    )
     return OpenClip(pair, source, tuple(frames))
 
 

@@ -12,12 +12,12 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from svfr.arrays import Float32, Float64
 from svfr.eight_bit import eight_bit
 from svfr_client.job import Box
 from svfr_lab.evaluate.clips import FramePair
 from svfr_lab.evaluate.pictures import PicturePair, PictureSource, whole_window
 from svfr_lab.evaluate.protocol import FaceRegion
-from svfr_restore.arrays import Float32, Float64
 from svfr_restore.crops.crop_track import CropTrack, track_of_box, track_of_frame
 from svfr_restore.crops.smoothing import smooth_track
 from svfr_restore.crops.warp import warp_to_crop
@@ -53,7 +53,7 @@ class FaceFinder:
         self._tracks, self._pixel_aspect = tracks, pixel_aspect
         self._points = FivePointFinder()
 
-    def look(self, number: int, pair: PicturePair) -> FaceView | None:
+    def face(self, number: int, pair: PicturePair) -> FaceView | None:
         """Return the face of the ``number``-th frame of the clip, None where there is none."""
         for track, crop in enumerate(self._tracks):
             if number in crop.frames:
@@ -76,26 +76,30 @@ def find_faces(
     frames: Sequence[FramePair],
     region: FaceRegion,
     box: Box | None,
-    looked: Callable[[int], None],
+    progress: Callable[[int], None],
 ) -> list[CropTrack]:
     """Return the crop tracks of the truth's face, one for each shot that shows one; frames count from 0.
 
     With a ``box``, in pixels of the compared picture, that square; with the region "frame" the square
-    around the whole picture; else the largest face of every shot. ``looked`` is told how many frames were
+    around the whole picture; else the largest face of every shot. ``progress`` is told how many frames were
     looked at.
     """
     numbers = range(len(frames))
     if box is not None:
         aspect = source.pixel_aspect
-        return [track_of_box(0, numbers, box.x, box.y, box.width, box.height, aspect)]
+        return [
+            track_of_box(
+                0, numbers, x=box.x, y=box.y, width=box.width, height=box.height, pixel_aspect=aspect
+            )
+        ]
     if region == "frame":
         window = whole_window(source.read_truth(frames[0]))
         return [track_of_frame(0, numbers, window, source.pixel_aspect)]
-    return _largest_faces(source, frames, looked)
+    return _largest_faces(source, frames, progress)
 
 
 def _largest_faces(
-    source: PictureSource, frames: Sequence[FramePair], looked: Callable[[int], None]
+    source: PictureSource, frames: Sequence[FramePair], progress: Callable[[int], None]
 ) -> list[CropTrack]:
     detector, stride = FaceDetector(), detection_stride(len(frames))
     seen: dict[int, list[FaceBox]] = {}
@@ -109,7 +113,7 @@ def _largest_faces(
         height = max(1, round(_THUMB_WIDTH_PX * picture.shape[0] / picture.shape[1]))
         small = cv2.resize(picture, (_THUMB_WIDTH_PX, height), interpolation=cv2.INTER_AREA)
         thumbs.append(small.astype(np.uint8, copy=False))
-        looked(number + 1)
+        progress(number + 1)
     if window is None:
         return []
     chosen = [

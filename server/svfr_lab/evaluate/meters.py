@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from svfr.arrays import Float64
 from svfr_lab.evaluate.faces import FaceFinder, FaceView
 from svfr_lab.evaluate.pictures import PicturePair
 from svfr_lab.metrics import landmarks
@@ -13,13 +14,12 @@ from svfr_lab.metrics.arcface import ArcFace, identity_similarity, identity_step
 from svfr_lab.metrics.fvd import ClipCutter, I3d
 from svfr_lab.metrics.lpips import Lpips
 from svfr_lab.metrics.psnr_ssim import psnr_db, ssim
-from svfr_restore.arrays import Float64
 
 Figures = dict[str, float | None]
 
 
 @dataclass(frozen=True)
-class Look:
+class MeasuredFrame:
     """One frame as meters see it.
 
     ``follows`` says that it is the frame after the one seen before, on both sides and in the same shot's
@@ -34,7 +34,7 @@ class Look:
 class Meter(Protocol):
     """Takes one or more measures of the frames of one clip."""
 
-    def measure(self, look: Look) -> Figures:
+    def measure(self, frame: MeasuredFrame) -> Figures:
         """Return the figures of a frame by name, None where it has none."""
 
     def facts(self) -> Mapping[str, Mapping[str, Any]]:
@@ -47,9 +47,9 @@ class PictureMeter:
     def __init__(self, names: Sequence[str]) -> None:
         self._takes = {name: take for name, take in (("psnr_db", psnr_db), ("ssim", ssim)) if name in names}
 
-    def measure(self, look: Look) -> Figures:
+    def measure(self, frame: MeasuredFrame) -> Figures:
         """Compare the pictures, under the matte where there is one."""
-        pair = look.pair
+        pair = frame.pair
         if pair.matte is not None and not pair.matte.any():
             return dict.fromkeys(self._takes)
         return {name: take(pair.result, pair.truth, pair.matte) for name, take in self._takes.items()}
@@ -65,9 +65,9 @@ class LpipsMeter:
 
     lpips: Lpips
 
-    def measure(self, look: Look) -> Figures:
+    def measure(self, frame: MeasuredFrame) -> Figures:
         """Compare the pictures, under the matte where there is one."""
-        pair = look.pair
+        pair = frame.pair
         return {"lpips": self.lpips.distance(pair.result, pair.truth, pair.matte)}
 
     def facts(self) -> Mapping[str, Mapping[str, Any]]:
@@ -83,10 +83,10 @@ class IdentityMeter:
     names: Sequence[str]
     _before: tuple[Float64, Float64] | None = None
 
-    def measure(self, look: Look) -> Figures:
+    def measure(self, frame: MeasuredFrame) -> Figures:
         """Compare the face with the truth's, and with the face of the frame before."""
         figures: Figures = dict.fromkeys(self._names())
-        face, before = look.face, self._before
+        face, before = frame.face, self._before
         self._before = None
         if face is None or face.points is None:
             return figures
@@ -94,7 +94,7 @@ class IdentityMeter:
         truth = self.arcface.embedding(face.truth, face.points)
         self._before = (result, truth)
         taken = {"ids": identity_similarity(result, truth)}
-        if look.follows and before is not None:
+        if frame.follows and before is not None:
             taken["vidd"] = identity_step(before[0], result)
             taken["vidd_truth"] = identity_step(before[1], truth)
         return {name: taken.get(name) for name in figures}
@@ -120,25 +120,25 @@ class LandmarkMeter:
     _missed: int = 0
     _unseen: int = 0
 
-    def measure(self, look: Look) -> Figures:
+    def measure(self, frame: MeasuredFrame) -> Figures:
         """Find the result's points in the truth's crop and compare."""
         figures: Figures = {"landmark_drift": None, "landmark_jitter": None}
         before, self._before = self._before, None
-        if look.face is None or look.face.points is None:
+        if frame.face is None or frame.face.points is None:
             self._unseen += 1
             return figures
-        points = self.finder.five_points(look.face.result)
+        points = self.finder.five_points(frame.face.result)
         if points is None:
             self._missed += 1
             return figures
-        self._before = landmarks.offsets(points, look.face.points)
+        self._before = landmarks.offsets(points, frame.face.points)
         figures["landmark_drift"] = landmarks.drift(self._before)
-        if look.follows and before is not None:
+        if frame.follows and before is not None:
             figures["landmark_jitter"] = landmarks.jitter(before, self._before)
         return figures
 
     def facts(self) -> Mapping[str, Mapping[str, Any]]:
-        """Say on how many frames the result's points were not found, and on how many the truth's."""
+        """Return on how many frames the result's points were not found, and on how many the truth's."""
         return {"landmark_drift": {"missed": self._missed, "unseen": self._unseen}}
 
 
@@ -155,9 +155,9 @@ class VideoMeter:
     def __post_init__(self) -> None:
         self._cutters = [ClipCutter(self.clip_frames, self.stride_frames) for _ in range(2)]
 
-    def measure(self, look: Look) -> Figures:
+    def measure(self, frame: MeasuredFrame) -> Figures:
         """Take the pictures; there is no figure of one frame."""
-        sides = (look.pair.result, look.pair.truth)
+        sides = (frame.pair.result, frame.pair.truth)
         kept = (self.result, self.truth)
         for cutter, picture, features in zip(self._cutters, sides, kept, strict=True):
             clip = cutter.add(picture)

@@ -10,10 +10,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from svfr.arrays import Float32
 from svfr_lab.clips.code_plate import CodePlate
 from svfr_lab.evaluate.clips import FramePair
 from svfr_lab.evaluate.protocol import ResizeFilter
-from svfr_restore.arrays import Float32
 from svfr_restore.mattes.mask_feed import MaskFeed
 from svfr_restore.media.window import Window
 
@@ -30,7 +30,7 @@ class PicturePair:
     matte: Float32 | None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class PictureSource:
     """Reads pairs of frames, both brought to one size.
 

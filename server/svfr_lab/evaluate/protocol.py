@@ -15,6 +15,7 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import Field, TypeAdapter, ValidationError
 
 from svfr.validation import PositiveInt, Strict, read_strictly, sentences_of
+from svfr_client.reasons import reason_of
 from svfr_lab.metrics.errors import ProtocolIsInvalid
 
 DEFAULT = "plates"
@@ -131,7 +132,7 @@ def read_protocol(name_or_path: str) -> Protocol:
     try:
         body = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ProtocolIsInvalid(f"The protocol cannot be read: {error}.", path=path) from error
+        raise ProtocolIsInvalid(f"The protocol cannot be read: {reason_of(error)}.", path=path) from error
     try:
         return _protocol(path.stem, read_strictly(_READER, body))
     except ValidationError as error:

@@ -38,7 +38,7 @@ class NotComputed:
         return {"computed": False, "reason": self.reason, "remedy": self.remedy}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Summary:
     """One measure over the frames of a clip, or over the clips of a set.
 
@@ -59,7 +59,13 @@ class Summary:
         """Summarise at least one value."""
         row = np.asarray(values, np.float64)
         return cls(
-            float(row.mean()), float(row.std()), float(row.min()), float(row.max()), len(row), of, dict(facts)
+            mean=float(row.mean()),
+            sd=float(row.std()),
+            least=float(row.min()),
+            most=float(row.max()),
+            count=len(row),
+            of=of,
+            facts=dict(facts),
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -112,7 +118,7 @@ class ClipReport:
         }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Report:
     """A whole comparison: the protocol, every clip, and the set they form."""
 

@@ -22,7 +22,7 @@ from svfr_lab.experiments.kit.results import Circumstances, ResultFiles, write_r
 from svfr_lab.metrics.libraries import require_libraries
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class LabRequest:
     """What to run: ``budget_s`` of wall time, results to ``out``; ``data`` None renders clips."""
 
@@ -49,7 +49,7 @@ def run_experiment(request: LabRequest, voice: Voice) -> ResultFiles:
     _begin_or_go_on(folder, request)
     clock = BudgetClock(folder / "clock.json", request.budget_s)
     cache = user_cache_path("svfr", False) / "lab"
-    bench = Bench(folder, request.seed, clock, voice, request.data, cache)
+    bench = Bench(folder=folder, seed=request.seed, clock=clock, voice=voice, data=request.data, cache=cache)
     findings = request.experiment.run(bench)
     circumstances = Circumstances(
         seed=request.seed,

@@ -111,7 +111,7 @@ def draw_photographed_appearance(rng: np.random.Generator) -> FaceAppearance:
     dark_hair = DARK_HAIR_RGB[rng.integers(len(DARK_HAIR_RGB))] * rng.uniform(0.6, 1.5)
     has_dark_hair = _luma(drawn.skin_rgb) < _DARK_SKIN_LUMA and rng.random() < _DARK_HAIR_SHARE
     clothes = [_draw_cloth(rng), _draw_cloth(rng)]
-    look = replace(
+    appearance = replace(
         drawn,
         clothes_rgb_1=clothes[0],
         clothes_rgb_2=clothes[1],
@@ -123,7 +123,7 @@ def draw_photographed_appearance(rng: np.random.Generator) -> FaceAppearance:
         glasses_rim=float(rng.uniform(0.008, 0.018)),
         glasses_aspect=float(rng.uniform(1.0, 1.5)),
     )
-    return _exposed(look)
+    return _exposed(appearance)
 
 
 def _draw_cloth(rng: np.random.Generator) -> Rgb:
@@ -144,14 +144,18 @@ def _movements(model: HeadModel) -> list[list[int]]:
     return list(by_name.values())
 
 
-def _exposed(look: FaceAppearance) -> FaceAppearance:
+def _exposed(appearance: FaceAppearance) -> FaceAppearance:
     """Return the look with all lights scaled so that skin facing the viewer has a plausible luma."""
-    lights = np.array([look.ambient_rgb, look.key_rgb, look.fill_rgb])
-    reaching = (0.7, max(0.0, 0.85 * look.key_direction[2] + 0.15), max(0.0, look.fill_direction[2]))
-    luma = _luma(np.array(look.skin_rgb) * (np.array(reaching) @ lights))
+    lights = np.array([appearance.ambient_rgb, appearance.key_rgb, appearance.fill_rgb])
+    reaching = (
+        0.7,
+        max(0.0, 0.85 * appearance.key_direction[2] + 0.15),
+        max(0.0, appearance.fill_direction[2]),
+    )
+    luma = _luma(np.array(appearance.skin_rgb) * (np.array(reaching) @ lights))
     gain = float(np.clip(luma, *_EXPOSED_LUMA)) / luma
     ambient, key, fill = (_rgb(light) for light in gain * lights)
-    return replace(look, ambient_rgb=ambient, key_rgb=key, fill_rgb=fill)
+    return replace(appearance, ambient_rgb=ambient, key_rgb=key, fill_rgb=fill)
 
 
 def _luma(rgb: Rgb | NDArray[np.float64]) -> float:

@@ -21,6 +21,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 from numpy.typing import NDArray
 
+from svfr_client.reasons import reason_of
 from svfr_lab.errors import HeadAssetsDoNotMatch
 
 HEAD_ASSETS_PATH = Path(__file__).parent / "data" / "head.npz"
@@ -97,7 +98,7 @@ def load_head_assets(path: Path = HEAD_ASSETS_PATH) -> HeadAssets:
             )
     except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile) as problem:
         raise HeadAssetsDoNotMatch(
-            f"The head shapes cannot be read: {problem}.",
+            f"The head shapes cannot be read: {reason_of(problem)}.",
             path=path,
             remedy="Reinstall svfr-studio, or make the file again with python -m svfr_lab.heads.assets.",
         ) from problem

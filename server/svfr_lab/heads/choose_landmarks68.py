@@ -28,17 +28,16 @@ the right half is their mirror image.
 import argparse
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Literal
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from svfr.arrays import Float64
 from svfr_lab.heads.landmarks68 import LANDMARK_COUNT, MIRRORED_68, SurfacePoint, write_landmarks_68
 from svfr_lab.heads.mesh import PART_EYE, PART_SKIN, PART_TEETH, PART_TONGUE, HeadModel, load_head_model
 from svfr_lab.heads.shaders import BROW_HEIGHT_DM
-
-Points: TypeAlias = NDArray[np.float64]
 
 _PX_PER_DM = 500.0
 _SUBPIXEL_BITS = 6
@@ -74,11 +73,11 @@ class FrontView:
         parts = self.model.parts[self.model.assets.triangles[np.maximum(self._shown, 0)]].max(axis=-1)
         return np.where(self._shown < 0, -1, parts)
 
-    def places(self, pixels: Points) -> Points:
+    def places(self, pixels: Float64) -> Float64:
         """Return the mesh's x and y (N, 2) of pixels' column and row (N, 2)."""
         return pixels / _PX_PER_DM + self._origin
 
-    def point_at(self, place: Points) -> SurfacePoint | None:
+    def point_at(self, place: Float64) -> SurfacePoint | None:
         """Return what is seen at x and y, None where nothing is."""
         column, row = np.rint(self._pixels(place[None])[0]).astype(int)
         inside = 0 <= row < self._shown.shape[0] and 0 <= column < self._shown.shape[1]
@@ -91,7 +90,7 @@ class FrontView:
         first, second, third = (float(round(value, 6)) for value in weights / weights.sum())
         return SurfacePoint((int(corners[0]), int(corners[1]), int(corners[2])), (first, second, third))
 
-    def nearest_vertex(self, place: Points, among: NDArray[np.bool_]) -> SurfacePoint:
+    def nearest_vertex(self, place: Float64, among: NDArray[np.bool_]) -> SurfacePoint:
         """Return the vertex nearest to x and y among those ``among`` that are seen, as a point."""
         seen = np.zeros(len(self.vertices), np.bool_)
         seen[self.model.assets.triangles[np.unique(self._shown[self._shown >= 0])]] = True
@@ -99,11 +98,11 @@ class FrontView:
         distance = np.linalg.norm(self.vertices[candidates, :2] - place, axis=1)
         return SurfacePoint.of_vertex(int(candidates[distance.argmin()]))
 
-    def where(self, point: SurfacePoint) -> Points:
+    def where(self, point: SurfacePoint) -> Float64:
         """Return the position (3,) of a point."""
         return np.asarray(np.array(point.weights) @ self.vertices[list(point.vertices)])
 
-    def _pixels(self, places: Points) -> Points:
+    def _pixels(self, places: Float64) -> Float64:
         return (places - self._origin) * _PX_PER_DM
 
 
@@ -240,7 +239,7 @@ def _jaw(front: FrontView) -> list[SurfacePoint]:
     return [_seen(front, middle + 0.995 * (place - middle)) for place in places]
 
 
-def _face_edge(front: FrontView, middle: Points, direction: Points, ears: NDArray[np.bool_]) -> Points:
+def _face_edge(front: FrontView, middle: Float64, direction: Float64, ears: NDArray[np.bool_]) -> Float64:
     """Return where a ray from ``middle`` leaves the face; ``ears`` (V,) are their vertices."""
     before: float | None = None
     reached = middle
@@ -265,18 +264,18 @@ def _normal_z(front: FrontView, point: SurfacePoint) -> float:
     return float(normal[2] / np.linalg.norm(normal))
 
 
-def _seen(front: FrontView, place: Points) -> SurfacePoint:
+def _seen(front: FrontView, place: Float64) -> SurfacePoint:
     point = front.point_at(place)
     assert point is not None, place
     return point
 
 
-def _shown_places(front: FrontView, shown: NDArray[np.bool_]) -> Points:
+def _shown_places(front: FrontView, shown: NDArray[np.bool_]) -> Float64:
     rows, columns = np.nonzero(shown)
     return front.places(np.stack([columns, rows], axis=1).astype(np.float64))
 
 
-def _edge(places: Points, x: float, end: Literal["highest", "lowest"]) -> Points:
+def _edge(places: Float64, x: float, end: Literal["highest", "lowest"]) -> Float64:
     """Return the highest or lowest of ``places`` near ``x``."""
     near = places[np.abs(places[:, 0] - x) < 1.5 / _PX_PER_DM]
     return near[near[:, 1].argmax() if end == "highest" else near[:, 1].argmin()]

@@ -28,6 +28,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from svfr_client.files import whole_file, write_whole
+from svfr_client.reasons import reason_of
 from svfr_lab.errors import ArgumentOutOfRange, RenderedFolderIsUnusable
 from svfr_lab.heads.assets import HEAD_ASSETS_PATH
 from svfr_lab.heads.backgrounds import background_bank
@@ -42,7 +43,7 @@ _ARRAYS = ("clips", "landmarks", "landmarks68")
 _SAME_LANDMARK_PX = 0.01
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class RenderSettings:
     """What decides every pixel of a rendered folder; ``revision`` is that of the looks."""
 
@@ -66,7 +67,7 @@ class RenderSettings:
         return cls(**({"revision": FIRST_REVISION} | record))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class RenderedFolder:
     """The finished clips of a rendered folder, as read-only memory maps.
 
@@ -178,7 +179,7 @@ def open_rendered_folder(folder: Path) -> RenderedFolder:
         landmarks68_px = np.load(folder / "landmarks68.npy", mmap_mode="r")[:ready] if has_68 else None
     except (OSError, ValueError, KeyError, TypeError) as problem:
         raise RenderedFolderIsUnusable(
-            f"No rendered clips can be read: {problem}.",
+            f"No rendered clips can be read: {reason_of(problem)}.",
             path=folder,
             remedy="Render them with python -m svfr_lab.heads.dataset.",
         ) from problem
@@ -187,7 +188,13 @@ def open_rendered_folder(folder: Path) -> RenderedFolder:
             "No clip of this folder is finished yet.", path=folder, remedy="Wait for the renderer."
         )
     digest = record.get("clips_sha256", "")
-    return RenderedFolder(clips[:ready], landmarks_px[:ready], settings, digest, landmarks68_px)
+    return RenderedFolder(
+        pictures=clips[:ready],
+        picture_landmarks_px=landmarks_px[:ready],
+        settings=settings,
+        clips_sha256=digest,
+        picture_landmarks68_px=landmarks68_px,
+    )
 
 
 def file_sha256(path: Path) -> str:
@@ -248,14 +255,14 @@ def main() -> None:
         add_landmarks68(asked.add_landmarks68)
         return
     settings = RenderSettings(
-        asked.clips,
-        asked.first_seed,
-        asked.size,
-        asked.frames,
-        asked.bank_seed,
-        asked.bank,
-        asked.revision,
-        asked.far_frames,
+        clips=asked.clips,
+        first_seed=asked.first_seed,
+        size_px=asked.size,
+        frames=asked.frames,
+        bank_seed=asked.bank_seed,
+        bank=asked.bank,
+        revision=asked.revision,
+        far_frames=asked.far_frames,
     )
     render_dataset(asked.out, settings)
 

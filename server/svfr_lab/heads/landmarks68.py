@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from svfr_client.reasons import Flaw, reason_of
 from svfr_lab.errors import ArgumentOutOfRange, HeadAssetsDoNotMatch
 
 LANDMARKS_68_PATH = Path(__file__).parent / "data" / "landmarks68.json"
@@ -76,12 +77,12 @@ def read_landmarks_68(path: Path, revision: int) -> SurfacePoints:
         vertices = np.array([point["vertices"] for point in order], np.int64)
         weights = np.array([point["weights"] for point in order], np.float32)
         if vertices.shape != (LANDMARK_COUNT, 3) or weights.shape != vertices.shape:
-            raise ValueError("a point is not three vertices and their weights")
+            raise Flaw("a point is not three vertices and their weights")
         if body["scheme"] != SCHEME or not np.allclose(weights.sum(axis=1), 1.0, atol=1e-4):
-            raise ValueError(f"they are not points of the scheme {SCHEME}")
+            raise Flaw(f"they are not points of the scheme {SCHEME}")
     except (OSError, ValueError, KeyError, TypeError) as problem:
         raise HeadAssetsDoNotMatch(
-            f"The landmark places cannot be read: {problem!r}.",
+            f"The landmark places cannot be read: {reason_of(problem)}.",
             path=path,
             remedy="Reinstall svfr-studio, or run python -m svfr_lab.heads.choose_landmarks68.",
         ) from problem

@@ -13,6 +13,7 @@ import moderngl
 import numpy as np
 from numpy.typing import NDArray
 
+from svfr_client.reasons import in_one_line
 from svfr_lab.errors import ArgumentOutOfRange, OffscreenGraphicsUnavailable
 from svfr_lab.heads.appearance import Backdrop
 from svfr_lab.heads.clip_scene import CURRENT_REVISION, ClipScene, check_revision, draw_scene, far_scene
@@ -225,7 +226,7 @@ def _offscreen_context() -> moderngl.Context:
         return moderngl.create_context(standalone=True, **settings)
     except Exception as problem:  # moderngl raises bare Exception for every failure of EGL
         raise OffscreenGraphicsUnavailable(
-            f"No off-screen OpenGL context: {problem}.",
+            f"No off-screen OpenGL context: {in_one_line(problem)}.",
             remedy="Install EGL and Mesa (Debian: libegl1 libgl1-mesa-dri); without a GPU also set"
             " LIBGL_ALWAYS_SOFTWARE=1.",
         ) from problem

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from svfr.eight_bit import eight_bit
 from svfr_lab.heads.dataset import RenderedFolder
 from svfr_lab.preview_eval.split import EvaluationSplit
 from svfr_restore.faces.landmarks import FivePointFinder
@@ -29,9 +30,7 @@ def measure_points(weights: Path, train: RenderedFolder, split: EvaluationSplit)
     finder = FivePointFinder(weights)
     truth = split.folder.landmarks_px.reshape(-1, 5, 2)
     clean = split.folder.clips.reshape(-1, *split.folder.clips.shape[2:])
-    damaged = np.concatenate(
-        [np.rint(sample.degraded.lq * 255).astype(np.uint8) for sample in split.samples(frozenset({"bfr"}))]
-    )
+    damaged = np.concatenate([eight_bit(sample.degraded.lq) for sample in split.samples(frozenset({"bfr"}))])
     mean_face = train.landmarks_px.reshape(-1, 5, 2).mean(axis=0)
     guessed = np.broadcast_to(mean_face, truth.shape)
     return {

@@ -16,13 +16,13 @@ import cv2
 import numpy as np
 import torch
 
+from svfr.arrays import Float32, Float64
 from svfr.models.checkpoints import read_state_dict
 from svfr.models.tensor_files import compare_shapes, expected_shapes, is_counter
 from svfr.nets.arcface import FACE_PX, IResNet
 from svfr.published_geometry import FACE_TEMPLATE_256, similarity
 from svfr_client.errors import raise_problems
 from svfr_lab.metrics.errors import WeightsOfAnotherNetwork
-from svfr_restore.arrays import Float32, Float64
 
 _STAGES = 4
 _BLOCK = re.compile(r"layer(\d)\.(\d+)\.conv2\.weight")

@@ -14,9 +14,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from svfr.arrays import Float32
 from svfr.luma import luma_601
 from svfr_lab.metrics.errors import PicturesDoNotMatch
-from svfr_restore.arrays import Float32
 
 SIGMA_PX = 1.5
 _LEAST_ENERGY = 1e-12

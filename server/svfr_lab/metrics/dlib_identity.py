@@ -16,11 +16,11 @@ import dlib
 import numpy as np
 from numpy.typing import NDArray
 
+from svfr.arrays import Float32, Float64
 from svfr.eight_bit import eight_bit
 from svfr.errors import ModelFileMissing
 from svfr.published_geometry import similarity
 from svfr_lab.metrics.errors import WeightsOfAnotherNetwork
-from svfr_restore.arrays import Float32, Float64
 
 FACE_PX = 150
 _PADDING = 0.25

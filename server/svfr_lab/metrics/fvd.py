@@ -17,14 +17,11 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
+from svfr.arrays import Float32, Float64, UInt8
 from svfr.eight_bit import eight_bit
 from svfr.errors import ModelFileMissing
 from svfr_lab.metrics.errors import PicturesDoNotMatch, TorchScriptNotTrusted, TorchScriptUnusable
-from svfr_restore.arrays import Float32, Float64
-
-UInt8 = NDArray[np.uint8]
 
 LEAST_CLIPS = 2
 _REMEDY = "Give StyleGAN-V's i3d_torchscript.pt."

@@ -14,9 +14,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from svfr.arrays import Float32
 from svfr_lab.metrics.dlib_identity import DLIB_FACES, DlibFaces
-
-Clip = NDArray[np.float32]
 
 NO_RECOGNISER = (
     f"Identity was not measured: it needs a recogniser's weights, which are not shipped. {DLIB_FACES} may "
@@ -36,18 +35,18 @@ class IdentitySteps:
         """The recogniser's name, for a report."""
         return self.recogniser.name
 
-    def step(self, clip: Clip, points_px: NDArray[np.floating]) -> float:
+    def step(self, clip: Float32, points_px: NDArray[np.floating]) -> float:
         """Return the mean distance between the embeddings of neighbouring frames, over eight pairs."""
         starts = spread_over(len(clip) - 1)
         return float(np.mean([self._distance(clip, points_px, start, clip, start + 1) for start in starts]))
 
-    def distance(self, clip: Clip, truth: Clip, points_px: NDArray[np.floating]) -> float:
+    def distance(self, clip: Float32, truth: Float32, points_px: NDArray[np.floating]) -> float:
         """Return the mean distance of a clip's embeddings to the truth's of the same frame, over eight."""
         frames = spread_over(len(clip))
         return float(np.mean([self._distance(clip, points_px, frame, truth, frame) for frame in frames]))
 
     def _distance(
-        self, one: Clip, points_px: NDArray[np.floating], frame: int, other: Clip, other_frame: int
+        self, one: Float32, points_px: NDArray[np.floating], frame: int, other: Float32, other_frame: int
     ) -> float:
         points = np.asarray(points_px, np.float64)
         here = self.recogniser.embedding(one[frame], points[frame])

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-from svfr_restore.arrays import Float64
+from svfr.arrays import Float64
 
 _LEFT_EYE, _RIGHT_EYE = 0, 1
 

@@ -13,12 +13,12 @@ import numpy as np
 import torch
 from torch.nn import functional
 
+from svfr.arrays import Float32
 from svfr.models.checkpoints import read_state_dict
 from svfr.models.tensor_files import compare_shapes
 from svfr_client.errors import raise_problems
 from svfr_lab.metrics.errors import LibrariesAreMissing, PicturesDoNotMatch, PictureTooSmall
 from svfr_lab.metrics.lpips_backbones import BackboneForm, load_backbone
-from svfr_restore.arrays import Float32
 
 # From the paper's published code: the ImageNet mean and deviation, for pictures in [-1, 1].
 _SHIFT = (-0.030, -0.088, -0.188)

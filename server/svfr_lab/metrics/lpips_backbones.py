@@ -23,7 +23,7 @@ _FIRST = "features.0.weight"
 _CLASSIFIER = "classifier."
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class BackboneForm:
     """One network: its first layer's shape tells it from others; ``taps`` are the layers that are read."""
 
@@ -34,8 +34,20 @@ class BackboneForm:
     least_px: int
 
 
-ALEX = BackboneForm("alex", (64, 3, 11, 11), (1, 4, 7, 9, 11), (64, 192, 384, 256, 256), 31)
-VGG = BackboneForm("vgg", (64, 3, 3, 3), (3, 8, 15, 22, 29), (64, 128, 256, 512, 512), 16)
+ALEX = BackboneForm(
+    name="alex",
+    first_shape=(64, 3, 11, 11),
+    taps=(1, 4, 7, 9, 11),
+    widths=(64, 192, 384, 256, 256),
+    least_px=31,
+)
+VGG = BackboneForm(
+    name="vgg",
+    first_shape=(64, 3, 3, 3),
+    taps=(3, 8, 15, 22, 29),
+    widths=(64, 128, 256, 512, 512),
+    least_px=16,
+)
 _VGG_BLOCKS = ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3))
 
 

@@ -16,6 +16,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from svfr.arrays import Float32
 from svfr.eight_bit import eight_bit
 from svfr_lab.errors import ArgumentOutOfRange
 
@@ -24,19 +25,16 @@ _SMALLEST_SIDE_PX = 24
 # half a pixel, squared.
 _DISAGREEMENT_SHARE, _DISAGREEMENT_PX2 = 0.01, 0.5
 
-Clip = NDArray[np.float32]
-Flow = NDArray[np.float32]
-
 
 @dataclass(frozen=True)
 class TruthMotion:
     """Flows (F - 1, S, S, 2) in pixels from each frame of a truth to the next, and where they hold."""
 
-    flows: Flow
+    flows: Float32
     holds: NDArray[np.bool_]
 
 
-def motion_of(truth: Clip) -> TruthMotion:
+def motion_of(truth: Float32) -> TruthMotion:
     """Return the motion of a clip (F, S, S, 3); raises ArgumentOutOfRange for one frame or tiny ones."""
     if len(truth) < 2 or min(truth.shape[1:3]) < _SMALLEST_SIDE_PX:
         raise ArgumentOutOfRange(
@@ -47,7 +45,7 @@ def motion_of(truth: Clip) -> TruthMotion:
     return TruthMotion(forward, np.stack([_agree(f, b) for f, b in zip(forward, backward, strict=True)]))
 
 
-def flows_of(clip: Clip) -> Flow:
+def flows_of(clip: Float32) -> Float32:
     """Return the flow (F - 1, S, S, 2) in pixels from each frame to the next."""
     finder = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     nothing_known = np.zeros((*clip.shape[1:3], 2), np.float32)
@@ -55,7 +53,7 @@ def flows_of(clip: Clip) -> Flow:
     return np.stack([finder.calc(a, b, nothing_known.copy()) for a, b in itertools.pairwise(grey)])
 
 
-def warping_error_codes(clip: Clip, motion: TruthMotion) -> float:
+def warping_error_codes(clip: Float32, motion: TruthMotion) -> float:
     """Return the root mean square warping error of a clip in codes of 255, along the truth's motion."""
     errors = [
         (_fetched(after, flow) - before)[holds]
@@ -64,17 +62,17 @@ def warping_error_codes(clip: Clip, motion: TruthMotion) -> float:
     return float(255.0 * np.sqrt(np.mean(np.concatenate(errors).astype(np.float64) ** 2)))
 
 
-def flow_error_px(clip: Clip, motion: TruthMotion) -> float:
+def flow_error_px(clip: Float32, motion: TruthMotion) -> float:
     """Return the mean distance in pixels between a clip's own flow and the truth's, where that holds."""
     distance = np.linalg.norm(flows_of(clip) - motion.flows, axis=-1)
     return float(distance[motion.holds].mean(dtype=np.float64))
 
 
-def _grey(frame: Clip) -> NDArray[np.uint8]:
+def _grey(frame: Float32) -> NDArray[np.uint8]:
     return np.asarray(cv2.cvtColor(eight_bit(frame), cv2.COLOR_RGB2GRAY), np.uint8)
 
 
-def _fetched(picture: Flow, flow: Flow) -> Flow:
+def _fetched(picture: Float32, flow: Float32) -> Float32:
     """Return at each pixel what ``picture`` has where the flow leads from there."""
     height, width = flow.shape[:2]
     x, y = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
@@ -86,7 +84,7 @@ def _fetched(picture: Flow, flow: Flow) -> Flow:
     )
 
 
-def _agree(forward: Flow, backward: Flow) -> NDArray[np.bool_]:
+def _agree(forward: Float32, backward: Float32) -> NDArray[np.bool_]:
     """Return where going forth and back ends near the start, and never outside the frame."""
     height, width = forward.shape[:2]
     x, y = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from skimage.metrics import structural_similarity
 
+from svfr.arrays import Float32
 from svfr_lab.metrics.errors import PicturesDoNotMatch, PictureTooSmall
-from svfr_restore.arrays import Float32
 
 MOST_DB = 100.0
 """Equal pictures score this instead of infinity, so that means stay finite."""

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
 from svfr.luma import luma_601
 from svfr_lab.degradation.degrade import Degraded
@@ -28,7 +27,6 @@ from svfr_lab.preview_eval.baselines import (
 )
 from svfr_lab.preview_eval.split import EvaluationSample, EvaluationSplit
 
-Clip: TypeAlias = NDArray[np.float32]
 Score: TypeAlias = Callable[[EvaluationSample], float]
 
 OLD_FILM = "bfr+colorize"

@@ -21,6 +21,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from svfr.arrays import Float32
+from svfr.eight_bit import eight_bit
 from svfr.luma import luma_601
 from svfr.sampling.network_input import fill_blend
 from svfr_lab.degradation.basic import EVALUATION
@@ -37,8 +39,7 @@ _TUNING_CLIPS = 60
 _TUNING_SEED = 3
 _COLOUR_CLIPS = 400
 
-Clip: TypeAlias = NDArray[np.float32]
-Method: TypeAlias = Callable[[Degraded], Clip]
+Method: TypeAlias = Callable[[Degraded], Float32]
 
 
 @dataclass(frozen=True)
@@ -53,11 +54,11 @@ class Denoiser:
     strength: float = 0.0
     sigma_px: float = 0.0
 
-    def __call__(self, frame: Clip) -> Clip:
+    def __call__(self, frame: Float32) -> Float32:
         """Return ``frame`` (h, w, 3), float32 in 0..1, denoised."""
         if self.kind == "none":
             return frame
-        codes = np.rint(frame * 255).astype(np.uint8)
+        codes = eight_bit(frame)
         if self.kind == "gaussian":
             smooth = cv2.GaussianBlur(codes, (0, 0), self.strength)
         elif self.kind == "nlm":
@@ -74,7 +75,7 @@ class DenoiseAndEnlarge:
     denoiser: Denoiser
     neighbour_weight: float
 
-    def __call__(self, degraded: Degraded) -> Clip:
+    def __call__(self, degraded: Degraded) -> Float32:
         """Return the enlarged clip (F, H, W, 3) in 0..1; raises unless ``degraded`` was damaged for bfr."""
         small = degraded.low_resolution
         if small is None:
@@ -108,17 +109,17 @@ class ColourFit:
     tint: tuple[float, ...]
     cubic: tuple[tuple[float, ...], ...]
 
-    def add_tint(self, degraded: Degraded) -> Clip:
+    def add_tint(self, degraded: Degraded) -> Float32:
         """Return the grey clip with the constant tint added."""
         return np.clip(degraded.lq + np.array(self.tint, np.float32), 0, 1)
 
-    def apply_cubic(self, degraded: Degraded) -> Clip:
+    def apply_cubic(self, degraded: Degraded) -> Float32:
         """Return the grey clip with each pixel's colour taken from its luma."""
         coefficients = np.array(self.cubic, np.float32)
         return np.clip(_luma_powers(degraded.lq[..., 0]) @ coefficients, 0, 1).astype(np.float32)
 
 
-def temporal_mean(frames: Clip, neighbour_weight: float) -> Clip:
+def temporal_mean(frames: Float32, neighbour_weight: float) -> Float32:
     """Return the 3-tap weighted mean over time of ``frames`` (F, ...); the ends are their own neighbours."""
     padded = np.concatenate([frames[:1], frames, frames[-1:]])
     w = np.float32(neighbour_weight)
@@ -147,7 +148,7 @@ def fit_colour(clips: NDArray[np.uint8]) -> ColourFit:
     return ColourFit(tuple((pixels - luma).mean(axis=0).tolist()), tuple(map(tuple, cubic.tolist())))
 
 
-def fill_mean(degraded: Degraded) -> Clip:
+def fill_mean(degraded: Degraded) -> Float32:
     """Return the clip with its hole filled with the mean colour of everything known."""
     hole = _hole(degraded)
     filled = degraded.lq.copy()
@@ -155,18 +156,19 @@ def fill_mean(degraded: Degraded) -> Clip:
     return filled
 
 
-def fill_from_edge(degraded: Degraded, method: int, radius_px: int) -> Clip:
+def fill_from_edge(degraded: Degraded, method: int, radius_px: int) -> Float32:
     """Return the clip with its hole continued from the edge by an OpenCV ``INPAINT_*`` method.
 
     Each frame is filled alone; pixels outside the hole keep their exact values.
     """
     hole = _hole(degraded)
-    eight_bit = np.rint(degraded.lq * 255).astype(np.uint8)
-    filled = [cv2.inpaint(frame, hole.astype(np.uint8), radius_px, method) for frame in eight_bit]
+    filled = [
+        cv2.inpaint(frame, hole.astype(np.uint8), radius_px, method) for frame in eight_bit(degraded.lq)
+    ]
     return np.where(hole[..., None], np.stack(filled).astype(np.float32) / np.float32(255), degraded.lq)
 
 
-def fill_by_two(degraded: Degraded) -> Clip:
+def fill_by_two(degraded: Degraded) -> Float32:
     """Return the clip with its hole filled as a preview model is given it, before any network."""
     hole = _hole(degraded)
     return np.stack([fill_blend(frame, hole) for frame in degraded.lq])
@@ -239,7 +241,7 @@ def _hole(degraded: Degraded) -> NDArray[np.bool_]:
     return degraded.hole
 
 
-def _luma_powers(luma: Clip) -> Clip:
+def _luma_powers(luma: Float32) -> Float32:
     return np.stack([np.ones_like(luma), luma, luma**2, luma**3], axis=-1)
 
 

@@ -15,6 +15,7 @@ from typing import Literal, Protocol, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from svfr.arrays import Float32, Float64
 from svfr.eight_bit import eight_bit
 from svfr_lab.metrics.detail import detail
 from svfr_lab.metrics.landmarks import landmark_error
@@ -22,8 +23,6 @@ from svfr_restore.faces.box import FaceBox
 from svfr_restore.faces.hog import HogDetector
 from svfr_restore.faces.landmarks import FivePointFinder
 
-Clip: TypeAlias = NDArray[np.float32]
-Points: TypeAlias = NDArray[np.float64]
 Figures: TypeAlias = dict[str, float]
 
 _NOSE = 2
@@ -63,7 +62,7 @@ class Embedder(Protocol):
     def sha256(self) -> str:
         """The hash of its weights."""
 
-    def embedding(self, crop: Clip, points: Points) -> Points:
+    def embedding(self, crop: Float32, points: Float64) -> Float64:
         """Return the embedding (D,) of a face in a crop (H, W, 3) at points (5, 2)."""
 
 
@@ -75,9 +74,9 @@ class TruthFaces:
     embedder.
     """
 
-    clip: Clip
-    points: Points
-    embeddings: tuple[Points, Points] | None
+    clip: Float32
+    points: Float64
+    embeddings: tuple[Float64, Float64] | None
 
 
 class FaceMeasures:
@@ -91,12 +90,12 @@ class FaceMeasures:
         """Return the names of the figures that are taken."""
         return [m.name for m in MEASURES if self.embedder is not None or m.name not in IDENTITY_MEASURES]
 
-    def know(self, truth: Clip, points_px: NDArray[np.floating]) -> TruthFaces:
+    def know(self, truth: Float32, points_px: NDArray[np.floating]) -> TruthFaces:
         """Return what is known of a truth (F, H, W, 3) of which the points (F, 5, 2) are known."""
         points = np.asarray(points_px, np.float64)
         return TruthFaces(truth, points, self._embeddings(truth, points))
 
-    def measure(self, clip: Clip, known: TruthFaces, hole: NDArray[np.bool_] | None) -> Figures:
+    def measure(self, clip: Float32, known: TruthFaces, hole: NDArray[np.bool_] | None) -> Figures:
         """Return the figures of ``clip``; detail is that of the hole where there is one."""
         points = [self._finder.five_points(eight_bit(frame)) for frame in clip]
         errors = [landmark_error(*pair) for pair in zip(points, known.points, strict=True)]
@@ -111,17 +110,17 @@ class FaceMeasures:
         }
         return figures | self._identity(clip, known)
 
-    def _finds(self, frame: Clip, nose: Points) -> bool:
+    def _finds(self, frame: Float32, nose: Float64) -> bool:
         return any(_holds(box, nose) for box in self._detector.detect(eight_bit(frame)))
 
-    def _embeddings(self, clip: Clip, points: Points) -> tuple[Points, Points] | None:
+    def _embeddings(self, clip: Float32, points: Float64) -> tuple[Float64, Float64] | None:
         if self.embedder is None:
             return None
         second = max(1, len(clip) // 2)
         first, then = (self.embedder.embedding(clip[i], points[i]) for i in (second - 1, second))
         return first, then
 
-    def _identity(self, clip: Clip, known: TruthFaces) -> Figures:
+    def _identity(self, clip: Float32, known: TruthFaces) -> Figures:
         here = self._embeddings(clip, known.points)
         if here is None or known.embeddings is None:
             return {}
@@ -145,6 +144,6 @@ def by_measure(clips: Sequence[Mapping[str, Figures]]) -> dict[str, dict[str, li
     }
 
 
-def _holds(box: FaceBox, nose: Points) -> bool:
+def _holds(box: FaceBox, nose: Float64) -> bool:
     """Return whether a box is around this face: a box elsewhere is another thing."""
     return abs(nose[0] - box.centre_x) <= box.width / 2 and abs(nose[1] - box.centre_y) <= box.height / 2

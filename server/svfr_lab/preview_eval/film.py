@@ -22,8 +22,8 @@ from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
+from svfr.arrays import Float32
 from svfr.models.folder import find_model, read_diffusion_spec
 from svfr_lab.degradation.basic import EVALUATION, BasicRecipe
 from svfr_lab.degradation.degrade import degrade
@@ -49,7 +49,6 @@ from svfr_lab.preview_eval.verdicts import BASELINE, INPUT, TRUTH, quality_table
 from svfr_restore.faces.landmarks import FivePointFinder
 from svfr_restore.plan.models import ModelCache
 
-Clip: TypeAlias = NDArray[np.float32]
 Verdict: TypeAlias = Literal["better", "not worse", "worse"]
 
 MILD = BasicRecipe(
@@ -82,13 +81,13 @@ CASES = tuple(
 
 
 def verdict(over: Estimate) -> Verdict:
-    """Say what an interval shows: "worse" when all of it lies below zero, "better" when all lies above."""
+    """Return what an interval shows: "worse" when all of it lies below zero, "better" when all lies above."""
     if over.high < 0.0:
         return "worse"
     return "better" if over.low > 0.0 else "not worse"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Bench:
     """What every source is measured with."""
 
@@ -117,7 +116,7 @@ def evaluate_footage(footage: Footage, bench: Bench) -> tuple[dict[str, Any], li
         tables[name] = _psnr_table(footage, case, clips, bench.model)
         bench.report(_show(case, tables[name], bench.model))
         best = tables[name]["best_baseline"]
-        quality = _quality(footage, case, clips, known, bench, best)
+        quality = _quality(footage, case, clips, known=known, bench=bench, best=best)
         if quality is not None:
             tables[name]["quality"] = quality
             bench.report(show_quality(name, quality))
@@ -138,7 +137,7 @@ def _known_faces(footage: Footage, faces: FaceMeasures) -> dict[int, TruthFaces]
     return known
 
 
-def _restored(footage: Footage, case: Case, run: Run, model: str) -> list[dict[str, Clip]]:
+def _restored(footage: Footage, case: Case, run: Run, model: str) -> list[dict[str, Float32]]:
     """Return every cut as the model and each simple method restore it, by name."""
     methods = tuned_methods()[case.task]
     samples = [_sample(footage, case, index) for index in range(len(footage.windows))]
@@ -149,7 +148,7 @@ def _restored(footage: Footage, case: Case, run: Run, model: str) -> list[dict[s
 
 
 def _psnr_table(
-    footage: Footage, case: Case, clips: Sequence[Mapping[str, Clip]], model: str
+    footage: Footage, case: Case, clips: Sequence[Mapping[str, Float32]], model: str
 ) -> dict[str, Any]:
     samples = [_sample(footage, case, index) for index in range(len(clips))]
     means = {
@@ -177,7 +176,8 @@ def _psnr_table(
 def _quality(
     footage: Footage,
     case: Case,
-    clips: Sequence[Mapping[str, Clip]],
+    clips: Sequence[Mapping[str, Float32]],
+    *,
     known: Mapping[int, TruthFaces],
     bench: Bench,
     best: str,
@@ -215,7 +215,7 @@ def _sample(footage: Footage, case: Case, index: int) -> EvaluationSample:
     return EvaluationSample(index, truth, degrade(truth, task_set(case.task), rng, STRENGTHS[case.strength]))
 
 
-def _row(case: Case, sample: EvaluationSample, clips: Mapping[str, Clip], model: str, best: str) -> Row:
+def _row(case: Case, sample: EvaluationSample, clips: Mapping[str, Float32], model: str, best: str) -> Row:
     hole = sample.degraded.hole
     shown = {"damaged": sample.degraded.lq, best: clips[best], model: clips[model], "truth": sample.truth}
     decibels = {
@@ -258,14 +258,27 @@ def main(arguments: list[str] | None = None) -> None:
     spec = read_diffusion_spec(find_model(asked.model))
     crop_px = spec.crop_px
     sources = [
-        film_footage(film, asked.colorspace, crop_px, _FRAMES, asked.cuts, asked.windows)
+        film_footage(
+            film,
+            asked.colorspace,
+            crop_px=crop_px,
+            frames=_FRAMES,
+            cuts=asked.cuts,
+            most_windows=asked.windows,
+        )
         for film in asked.film
     ]
     sources += [photo_footage(crop_px, _FRAMES, asked.cuts)] if asked.photo else []
     if not sources:
         raise ArgumentOutOfRange("There is nothing to measure on.", remedy="Give --film, --photo or both.")
     embedder = chosen_embedder(asked)
-    bench = Bench(asked.model, asked.preset, models, FaceMeasures(embedder), partial(print, flush=True))
+    bench = Bench(
+        model=asked.model,
+        preset=asked.preset,
+        models=models,
+        faces=FaceMeasures(embedder),
+        report=partial(print, flush=True),
+    )
     figures: dict[str, Any] = {}
     rows: list[Row] = []
     for footage in sources:

@@ -10,21 +10,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias
 
 import cv2
 import numpy as np
 import skimage.data
 from numpy.typing import NDArray
 
+from svfr.arrays import Float32
 from svfr.eight_bit import eight_bit
 from svfr_lab.clips.code_plate import CodePlate
 from svfr_lab.errors import RealFootageIsUnusable
 from svfr_restore.faces.box import FaceBox
 from svfr_restore.faces.hog import HogDetector
 from svfr_restore.faces.landmarks import FivePointFinder
-
-Clip: TypeAlias = NDArray[np.float32]
 
 # The published crop grows the face's box by 0.4 on each side.
 _SIDE_IN_FACES = 1.8
@@ -40,7 +38,7 @@ class RealWindow:
 
     window: int
     cut: int
-    truth: Clip
+    truth: Float32
 
 
 @dataclass(frozen=True)
@@ -59,7 +57,7 @@ class Footage:
 
 
 def film_footage(
-    path: str, space: str | None, crop_px: int, frames: int, cuts: int, most_windows: int
+    path: str, space: str | None, *, crop_px: int, frames: int, cuts: int, most_windows: int
 ) -> Footage:
     """Return the windows of a film or a sequence that show a face, without gaps or overlap.
 
@@ -112,7 +110,7 @@ def photo_footage(crop_px: int, frames: int, cuts: int) -> Footage:
     return Footage("astronaut", about, 1, tuple(windows))
 
 
-def _cuts(run: Clip, face: FaceBox, window: int, crop_px: int, cuts: int) -> Iterator[RealWindow]:
+def _cuts(run: Float32, face: FaceBox, window: int, crop_px: int, cuts: int) -> Iterator[RealWindow]:
     """Yield the square around the face, the first one centred and the others shifted at random."""
     height, width = run.shape[1:3]
     side = round(_SIDE_IN_FACES * face.width)
@@ -128,7 +126,7 @@ def _cuts(run: Clip, face: FaceBox, window: int, crop_px: int, cuts: int) -> Ite
         yield RealWindow(window, cut, truth)
 
 
-def _square(frame: Clip, left: int, top: int, side: int, crop_px: int) -> Clip:
+def _square(frame: Float32, left: int, top: int, side: int, crop_px: int) -> Float32:
     square = np.ascontiguousarray(frame[top : top + side, left : left + side])
     if side == crop_px:
         return square
@@ -137,7 +135,7 @@ def _square(frame: Clip, left: int, top: int, side: int, crop_px: int) -> Clip:
     return np.clip(resized, 0.0, 1.0)
 
 
-def truth_points(truth: Clip, finder: FivePointFinder) -> NDArray[np.float64] | None:
+def truth_points(truth: Float32, finder: FivePointFinder) -> NDArray[np.float64] | None:
     """Return the five points (F, 5, 2) of a window in its pixels, None where fewer than half are found.
 
     Nobody marked them: they are what the finder finds in the undamaged frames, and between those, as the

@@ -23,6 +23,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from svfr.arrays import Float32
+from svfr.eight_bit import eight_bit
 from svfr.luma import luma_601
 from svfr_client.job import Box, FaceChoice
 from svfr_lab.clips.portrait_motion import SIDE_IN_FACES, draw_motion, seen
@@ -42,8 +44,7 @@ from svfr_lab.preview_eval.tables import gain_json
 from svfr_restore.faces.landmarks import FivePointFinder
 from svfr_restore.plan.models import ModelCache
 
-Clip = NDArray[np.float32]
-Method = Callable[[EvaluationSample, str], Clip]
+Method = Callable[[EvaluationSample, str], Float32]
 Figures = dict[str, float]
 
 CROP_PX, FRAMES = 192, 4
@@ -83,8 +84,8 @@ def camera(ratio: float) -> BasicRecipe:
 
 
 def moving_plate(
-    portraits: PortraitList, portrait: Portrait, side_px: int, side_in_faces: float, frames: int, seed: int
-) -> Clip:
+    portraits: PortraitList, portrait: Portrait, *, side_px: int, side_in_faces: float, frames: int, seed: int
+) -> Float32:
     """Return a moving portrait (frames, side_px, side_px, 3) in code values; the face fills a known share."""
     rng = np.random.default_rng([_SEED, seed])
     stored = square_around(
@@ -94,7 +95,7 @@ def moving_plate(
     return np.clip(np.stack([seen(stored, motion, float(k)) for k in range(frames)]), 0.0, 1.0)
 
 
-def simple_methods(task: str) -> dict[str, Callable[[Degraded], Clip]]:
+def simple_methods(task: str) -> dict[str, Callable[[Degraded], Float32]]:
     """Return the simple methods of a task; the best of them on all people is what a model is held against."""
     if task == "colorize":
         return {"grey": lambda d: d.lq, "tint": lambda d: np.clip(d.lq * _TINT, 0.0, 1.0)}
@@ -107,7 +108,7 @@ def simple_methods(task: str) -> dict[str, Callable[[Degraded], Clip]]:
     }
 
 
-def _smoothed(strength: float, sigma_px: float, weight: float, degraded: Degraded) -> Clip:
+def _smoothed(strength: float, sigma_px: float, weight: float, degraded: Degraded) -> Float32:
     frames = [cv2.bilateralFilter(f, 0, strength / 255.0, sigma_px) for f in degraded.lq]
     return temporal_mean(np.stack(frames), weight)
 
@@ -117,7 +118,14 @@ def crop_samples(
 ) -> Iterator[tuple[int, EvaluationSample]]:
     """Yield a sample of the crop's own size for each of the first ``people`` held back."""
     for number, portrait in enumerate(bench.portraits.held_back[:people]):
-        truth = moving_plate(bench.portraits, portrait, CROP_PX, SIDE_IN_FACES, FRAMES, number)
+        truth = moving_plate(
+            bench.portraits,
+            portrait,
+            side_px=CROP_PX,
+            side_in_faces=SIDE_IN_FACES,
+            frames=FRAMES,
+            seed=number,
+        )
         rng = np.random.default_rng([_SEED, 1, number])
         yield number, EvaluationSample(number, truth, degrade(truth, frozenset({task}), rng, camera(ratio)))
 
@@ -131,7 +139,7 @@ def measure_crops(bench: Bench, task: str, ratio: float, people: int) -> dict[st
         clips = {"input": sample.degraded.lq}
         clips |= {name: simple(sample.degraded) for name, simple in simple_methods(task).items()}
         clips |= {name: method(sample, task) for name, method in methods.items()}
-        points = [finder.five_points(np.rint(f * 255).astype(np.uint8)) for f in sample.truth]
+        points = [finder.five_points(eight_bit(frame)) for frame in sample.truth]
         known = None
         if all(p is not None for p in points):
             known = faces.know(sample.truth, np.stack([p for p in points if p is not None]))
@@ -145,7 +153,7 @@ def measure_crops(bench: Bench, task: str, ratio: float, people: int) -> dict[st
     return _table(rows, list(bench.models), simple_methods(task))
 
 
-def _figures(clip: Clip, truth: Clip, hole: NDArray[np.bool_] | None, task: str) -> Figures:
+def _figures(clip: Float32, truth: Float32, hole: NDArray[np.bool_] | None, task: str) -> Figures:
     figures = {"psnr": psnr_db(clip, truth, hole), "jitter": jitter_codes(clip, hole)}
     if task == "colorize":
         figures |= {
@@ -157,7 +165,7 @@ def _figures(clip: Clip, truth: Clip, hole: NDArray[np.bool_] | None, task: str)
     return figures | {"detail_true": fine.true_share, "detail_energy": fine.energy}
 
 
-def _skin_hue_error(clip: Clip, truth: Clip) -> float:
+def _skin_hue_error(clip: Float32, truth: Float32) -> float:
     """Return the difference of mean hue in the middle of the face, in degrees of the chroma plane."""
     side = clip.shape[1]
     middle = (
@@ -172,7 +180,7 @@ def _skin_hue_error(clip: Clip, truth: Clip) -> float:
     return float(np.degrees(abs(np.angle(np.exp(1j * (angles[0] - angles[1]))))))
 
 
-def colour_bleeding(clip: Clip, truth: Clip) -> float:
+def colour_bleeding(clip: Float32, truth: Float32) -> float:
     """Return how much colour crosses its edges: the share of the truth's chroma steps that is missing.
 
     Steps are differences of chroma between pixels 4 px apart, where the truth's are among the largest tenth.
@@ -206,7 +214,14 @@ def measure_plates(bench: Bench, face_px: int, ratio: float, people: int) -> dic
     mask = np.zeros((side, side), np.bool_)
     mask[inner : side - inner, inner : side - inner] = True
     for number, portrait in enumerate(bench.portraits.held_back[:people]):
-        truth = moving_plate(bench.portraits, portrait, side, _PLATE_IN_FACES, _HD_FRAMES, number)
+        truth = moving_plate(
+            bench.portraits,
+            portrait,
+            side_px=side,
+            side_in_faces=_PLATE_IN_FACES,
+            frames=_HD_FRAMES,
+            seed=number,
+        )
         rng = np.random.default_rng([_SEED, 2, number])
         degraded = Degraded(truth, None, None)
         if ratio > 1.0:

@@ -52,6 +52,7 @@ def evaluate(
     model: str,
     split: EvaluationSplit,
     runs: Sequence[str],
+    *,
     clips: int,
     report: Callable[[str], None],
     embedder: Embedder | None = None,
@@ -97,7 +98,15 @@ def merged_from_processes(count: int, measure: Callable[[Sequence[str]], dict[st
 def _evaluate_as_asked(asked: argparse.Namespace, tasks: Sequence[str]) -> dict[str, Any]:
     torch.set_num_threads(1)
     split, embedder = open_evaluation_split(asked.eval), chosen_embedder(asked)
-    return evaluate(asked.model, split, asked.runs, asked.clips, _print_at_once, embedder, tasks)
+    return evaluate(
+        asked.model,
+        split,
+        asked.runs,
+        clips=asked.clips,
+        report=_print_at_once,
+        embedder=embedder,
+        tasks=tasks,
+    )
 
 
 def _print_at_once(text: str) -> None:

@@ -16,6 +16,7 @@ import numpy as np
 import OpenImageIO as oiio  # noqa: N813 (its own documentation calls it so)
 from numpy.typing import NDArray
 
+from svfr.arrays import Float32
 from svfr.models.model import Model
 from svfr.models.spec import Preset
 from svfr.sampling.crops_in_memory import CropsInMemory, as_model_sees
@@ -31,8 +32,7 @@ from svfr_restore.paste.target import target
 from svfr_restore.plan.models import ModelCache
 from svfr_restore.reports import Report
 
-Clip: TypeAlias = NDArray[np.float32]
-Run: TypeAlias = Callable[[EvaluationSample, str], Clip]
+Run: TypeAlias = Callable[[EvaluationSample, str], Float32]
 
 # Display-referred, and with the primaries and the curve of the model: its code values are the plate's.
 _PLATE_SPACE = "srgb_rec709_display"
@@ -56,7 +56,7 @@ def run_as_job(
     Without ``faces`` the whole frame is the crop.
     """
 
-    def run(sample: EvaluationSample, task: str) -> Clip:
+    def run(sample: EvaluationSample, task: str) -> Float32:
         with tempfile.TemporaryDirectory(prefix="svfr-evaluation-") as folder:
             spec = _job(Path(folder), sample, task, model, preset)
             spec = replace(spec, detail=detail, faces=faces or spec.faces)
@@ -73,17 +73,17 @@ def run_alone(model: Model, preset: Preset) -> Run:
     Crops are prepared, and results put back, as a job does.
     """
 
-    def run(sample: EvaluationSample, task: str) -> Clip:
+    def run(sample: EvaluationSample, task: str) -> Float32:
         return _restored(model, preset, sample, task)
 
     return run
 
 
-def _restored(model: Model, preset: Preset, sample: EvaluationSample, task: str) -> Clip:
+def _restored(model: Model, preset: Preset, sample: EvaluationSample, task: str) -> Float32:
     codes, hole, tasks = sample.degraded.lq, sample.degraded.hole, task_set(task)
     crops = CropsInMemory(to_network(as_model_sees(model, codes, hole, tasks)))
     plan = SamplePlan(TaskSet.of(tasks), preset, _SEED)
-    outputs = restore(model, crops, None, None, plan)
+    outputs = restore(model, crops, None, None, plan=plan)
     restored = [target(codes[index], from_network(output), tasks, hole) for index, output in outputs]
     if hole is None:
         return np.stack(restored)

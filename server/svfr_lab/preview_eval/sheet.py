@@ -6,14 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
-from typing import TypeAlias
 
-import numpy as np
-from numpy.typing import NDArray
-
+from svfr.arrays import Float32
 from svfr_restore.media.contact_sheet import Cell, write_contact_sheet
-
-Clip: TypeAlias = NDArray[np.float32]
 
 _CELL_PX = 192
 
@@ -26,7 +21,7 @@ class Row:
     """
 
     case: str
-    clips: Mapping[str, Clip]
+    clips: Mapping[str, Float32]
     decibels: Mapping[str, float | None]
 
 

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from svfr.eight_bit import eight_bit
 from svfr_lab.degradation.basic import EVALUATION
 from svfr_lab.degradation.degrade import Degraded, degrade
 from svfr_lab.errors import EvaluationSplitDiffers
@@ -107,7 +108,7 @@ def degraded_sha256(clips: NDArray[np.uint8]) -> dict[str, str]:
     for task in FROZEN_TASKS:
         digest = hashlib.sha256()
         for sample in _samples(clips, frozenset({task})):
-            digest.update(np.rint(sample.degraded.lq * 255).astype(np.uint8).tobytes())
+            digest.update(eight_bit(sample.degraded.lq).tobytes())
             if sample.degraded.hole is not None:
                 digest.update(np.packbits(sample.degraded.hole).tobytes())
         digests[task] = digest.hexdigest()

@@ -68,8 +68,8 @@ def show_quality(task: str, table: Mapping[str, Any]) -> str:
                     f" better on {d['share_better']:.0%}"
                 )
     for run, bars in table["bars"].items():
-        said = {True: "holds", False: "does not hold", None: "not computed"}
-        lines.append(f"  {run}: " + ", ".join(f"{bar} {said[held]}" for bar, held in bars.items()))
+        words = {True: "holds", False: "does not hold", None: "not computed"}
+        lines.append(f"  {run}: " + ", ".join(f"{bar} {words[held]}" for bar, held in bars.items()))
     return "\n".join(lines)
 
 

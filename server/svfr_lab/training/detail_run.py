@@ -16,7 +16,7 @@ from svfr.training.errors import TrainingPartMissing
 from svfr.training.export.folder import export_detail
 from svfr_lab.clips.parallel_clips import ParallelClips
 from svfr_lab.clips.portrait_clips import PortraitClips
-from svfr_lab.training.request import TrainRequest, TrainResult, data_record, keep_recipe, told_to_stop
+from svfr_lab.training.request import TrainRequest, TrainResult, data_record, keep_recipe, stop_requested
 
 
 def train_detail(
@@ -37,12 +37,18 @@ def train_detail(
     base_folder = find_model(request.start)
     base = load_model(base_folder, device)
     spec = base.spec
-    source = PortraitClips(request.data, config.task_shares, spec.crop_px, spec.hole_fill, spec.hole_plane)
+    source = PortraitClips(
+        path=request.data,
+        task_shares=config.task_shares,
+        crop_px=spec.crop_px,
+        hole_fill=spec.hole_fill,
+        hole_plane=spec.hole_plane,
+    )
     clips = ParallelClips(source, request.workers) if request.workers else source
-    stage = DetailStage(config, clips, base, request.out, device)
+    stage = DetailStage(config=config, source=clips, base=base, folder=request.out, device=device)
     keep_recipe(recipe, request.out / "recipe.toml")
     if not request.export_only:
-        with told_to_stop() as stop:
+        with stop_requested() as stop:
             stage.run(report, stop)
     done = stage.step >= config.optimiser.steps
     folder = _export(stage, config, base_folder, request) if done or request.export_only else None
@@ -54,5 +60,5 @@ def _export(stage: DetailStage, config: DetailConfig, base: Path, request: Train
     folder = request.out / "models" / name
     if not folder.exists():
         record = {"data": data_record(request.data)}
-        export_detail(stage.averaged_net, stage.step, config, base, folder, record)
+        export_detail(stage.averaged_net, stage.step, config, base=base, folder=folder, training=record)
     return folder

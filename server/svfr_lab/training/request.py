@@ -16,7 +16,7 @@ from svfr_lab.clips.portraits import is_portrait_list, read_portrait_list
 from svfr_lab.heads.dataset import file_sha256, open_rendered_folder
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class TrainRequest:
     """What to train.
 
@@ -70,7 +70,7 @@ def data_record(data: Path) -> dict[str, Any]:
 
 
 @contextlib.contextmanager
-def told_to_stop() -> Iterator[Callable[[], bool]]:
+def stop_requested() -> Iterator[Callable[[], bool]]:
     """Turn SIGTERM and Ctrl-C into a question; the handlers that were there come back."""
     received: list[int] = []
     numbers = (signal.SIGTERM, signal.SIGINT)

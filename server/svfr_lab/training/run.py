@@ -29,7 +29,7 @@ from svfr_lab.clips.portrait_clips import PortraitClips
 from svfr_lab.clips.portraits import is_portrait_list
 from svfr_lab.clips.video_clips import VideoClips
 from svfr_lab.training.detail_run import train_detail
-from svfr_lab.training.request import TrainRequest, TrainResult, data_record, keep_recipe, told_to_stop
+from svfr_lab.training.request import TrainRequest, TrainResult, data_record, keep_recipe, stop_requested
 from svfr_lab.training.tensorboard_log import Board
 from svfr_lab.training.validation_sheet import write_sheet
 
@@ -63,11 +63,26 @@ def open_clips(data: Path, config: Recipe) -> DegradedClips:
         fill, plane = network.hole_fill, network.hole_plane
     if is_portrait_list(data):
         points = prior is not None
-        return PortraitClips(data, config.task_shares, network.crop_px, fill, plane, points)
+        return PortraitClips(
+            path=data,
+            task_shares=config.task_shares,
+            crop_px=network.crop_px,
+            hole_fill=fill,
+            hole_plane=plane,
+            points=points,
+        )
     if data.suffix != LIST_SUFFIX:
         return RenderedClips(data, config.task_shares, hole_fill=fill, hole_plane=plane, landmarks=landmarks)
     frames = max(phase.frames for phase in config.phases)
-    return VideoClips(data, config.task_shares, network.crop_px, frames, fill, plane, landmarks=landmarks)
+    return VideoClips(
+        list_file=data,
+        task_shares=config.task_shares,
+        crop_px=network.crop_px,
+        least_frames=frames,
+        hole_fill=fill,
+        hole_plane=plane,
+        landmarks=landmarks,
+    )
 
 
 def train(request: TrainRequest, report: Callable[[dict[str, Any]], None]) -> TrainResult:
@@ -88,7 +103,9 @@ def train(request: TrainRequest, report: Callable[[dict[str, Any]], None]) -> Tr
     clips = open_clips(request.data, config)
     source = ParallelClips(clips, request.workers) if request.workers else clips
     start = None if request.start is None else load_model(find_model(request.start))
-    trainer = Trainer(config, source, request.out, request.device, request.svd, start)
+    trainer = Trainer(
+        config=config, source=source, folder=request.out, device=request.device, svd=request.svd, start=start
+    )
     if trainer.is_main:
         keep_recipe(recipe, request.out / "recipe.toml")
     board = Board(request.out / "tensorboard") if request.tensorboard and trainer.is_main else None
@@ -102,10 +119,10 @@ def train(request: TrainRequest, report: Callable[[dict[str, Any]], None]) -> Tr
         frames = config.phase_at(step - 1).frames
         path = request.out / "sheets" / f"{step:07d}.png"
         path.parent.mkdir(exist_ok=True)
-        write_sheet(path, trainer.averaged_net, config, clips, max(frames, 2))
+        write_sheet(path, trainer.averaged_net, config, clips, frames=max(frames, 2))
 
     if not request.export_only:
-        with told_to_stop() as stop:
+        with stop_requested() as stop:
             trainer.run(report_all, stop, sheet)
     done = trainer.step >= config.steps
     folder = _export(trainer, config, request) if done or request.export_only else None

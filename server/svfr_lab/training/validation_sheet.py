@@ -31,7 +31,7 @@ class HeldBackClips(Protocol):
 
 
 def write_sheet(
-    path: Path, net: TrainableNet, config: Recipe, source: HeldBackClips, frames: int, clips: int = 1
+    path: Path, net: TrainableNet, config: Recipe, source: HeldBackClips, *, frames: int, clips: int = 1
 ) -> None:
     """Write a PNG with a row for each task set and clip: input, pass 1, pass 2 and truth of the last frame.
 
@@ -59,7 +59,7 @@ def _row(model: Model, task: str, batch: ClipBatch, index: int) -> list[Cell]:
         tokens = model.identity.encode(reference)
     elif points is not None and bool(torch.isfinite(points[index]).all()):
         tokens = model.identity.encode(reference, five_points(points[index]).numpy() * model.spec.crop_px)
-    restored = [picture for _, picture in restore(model, crops, reference, tokens, plan)]
+    restored = [picture for _, picture in restore(model, crops, reference, tokens, plan=plan)]
     last = {
         f"{task}: input": crops.pixels[-1],
         "pass 1": reference,

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from svfr_client.files import write_whole
-from svfr_restore.crops.crop_track import CropTrack, tracks_faults
+from svfr_restore.crops.crop_track import CropTrack, tracks_problems
 from svfr_restore.errors import CropTrackFileIsBad
 from svfr_restore.media.regular_file import require_regular
 
@@ -47,9 +47,9 @@ def tracks_from_json(body: Any) -> list[CropTrack]:
             f"The file has {len(body['tracks'])} tracks.", remedy=f"At most {MOST_TRACKS} are restored."
         )
     tracks = [CropTrack.from_json(item, f"tracks[{i}]") for i, item in enumerate(body["tracks"])]
-    faults = tracks_faults(tracks)
-    if faults:
-        raise CropTrackFileIsBad(f"{'; '.join(faults)}.".capitalize(), remedy="Keep one of them.")
+    problems = tracks_problems(tracks)
+    if problems:
+        raise CropTrackFileIsBad(f"{'; '.join(problems)}.".capitalize(), remedy="Keep one of them.")
     return tracks
 
 

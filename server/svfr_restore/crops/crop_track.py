@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from svfr_restore.arrays import Float64
+from svfr.arrays import Float64
 from svfr_restore.crops.transform import CropTransform
 from svfr_restore.errors import BoxIsEmpty, CropTrackFileIsBad, CropTrackHasNoFrame
 from svfr_restore.media.window import Window
@@ -43,9 +43,9 @@ class CropTrack:
             series = np.array(getattr(self, name), np.float64)
             series.setflags(write=False)
             object.__setattr__(self, name, series)
-        faults = _series_faults({name: getattr(self, name) for name in _SERIES})
-        if faults:
-            raise CropTrackFileIsBad(f"Crop track {self.index}: {'; '.join(faults)}.", remedy=_REMEDY)
+        problems = _series_problems({name: getattr(self, name) for name in _SERIES})
+        if problems:
+            raise CropTrackFileIsBad(f"Crop track {self.index}: {'; '.join(problems)}.", remedy=_REMEDY)
 
     @property
     def frames(self) -> range:
@@ -71,7 +71,13 @@ class CropTrack:
         if start >= stop:
             return None
         part = slice(start - self.first_frame, stop - self.first_frame)
-        return CropTrack(self.index, start, self.centre_x[part], self.centre_y[part], self.side_px[part])
+        return CropTrack(
+            index=self.index,
+            first_frame=start,
+            centre_x=self.centre_x[part],
+            centre_y=self.centre_y[part],
+            side_px=self.side_px[part],
+        )
 
     def to_json(self) -> dict[str, Any]:
         """Return the JSON object; numbers keep every bit."""
@@ -86,21 +92,21 @@ class CropTrack:
         """
         if not isinstance(body, Mapping):
             raise CropTrackFileIsBad(f"{where} is no JSON object.", remedy=_REMEDY)
-        faults = [f"{key} is missing" for key in _KEYS if key not in body]
-        faults += [f"{key} is not known" for key in sorted(map(str, body)) if key not in _KEYS]
-        faults += [
+        problems = [f"{key} is missing" for key in _KEYS if key not in body]
+        problems += [f"{key} is not known" for key in sorted(map(str, body)) if key not in _KEYS]
+        problems += [
             f"{key} is no whole number"
             for key in ("index", "first_frame")
             if key in body and not _is_int(body[key])
         ]
-        faults += [
+        problems += [
             f"{key} is no list of numbers" for key in _SERIES if key in body and not _is_series(body[key])
         ]
-        if not faults:
+        if not problems:
             series = _spread({key: body[key] for key in _SERIES})
-            faults = _series_faults(series)
-        if faults:
-            raise CropTrackFileIsBad(f"{where}: {'; '.join(faults)}.", remedy=_REMEDY)
+            problems = _series_problems(series)
+        if problems:
+            raise CropTrackFileIsBad(f"{where}: {'; '.join(problems)}.", remedy=_REMEDY)
         return cls(body["index"], body["first_frame"], **series)
 
     def __eq__(self, other: object) -> bool:
@@ -116,12 +122,16 @@ def static_track(index: int, frames: range, centre_x: float, centre_y: float, si
     """Return a track that holds one square over consecutive frames."""
     count = len(frames)
     return CropTrack(
-        index, frames[0], np.full(count, centre_x), np.full(count, centre_y), np.full(count, side_px)
+        index=index,
+        first_frame=frames[0],
+        centre_x=np.full(count, centre_x),
+        centre_y=np.full(count, centre_y),
+        side_px=np.full(count, side_px),
     )
 
 
 def track_of_box(
-    index: int, frames: range, x: float, y: float, width: float, height: float, pixel_aspect: float
+    index: int, frames: range, *, x: float, y: float, width: float, height: float, pixel_aspect: float
 ) -> CropTrack:
     """Return the static track of a box in EXR pixels that a user drew: the square around it IS the crop.
 
@@ -170,27 +180,29 @@ def _spread(values: Mapping[str, Any]) -> dict[str, Float64]:
     return {key: np.array(v if isinstance(v, list) else [v] * count, np.float64) for key, v in values.items()}
 
 
-def _series_faults(series: Mapping[str, Float64]) -> list[str]:
+def _series_problems(series: Mapping[str, Float64]) -> list[str]:
     lengths = {name: len(values) for name, values in series.items()}
-    faults = [f"{name} is empty" for name, count in lengths.items() if count == 0]
+    problems = [f"{name} is empty" for name, count in lengths.items() if count == 0]
     if len(set(lengths.values())) > 1:
-        faults.append("lengths differ: " + ", ".join(f"{n} has {c}" for n, c in lengths.items()))
-    faults += [f"{n} holds a value that is not finite" for n, v in series.items() if not np.isfinite(v).all()]
+        problems.append("lengths differ: " + ", ".join(f"{n} has {c}" for n, c in lengths.items()))
+    problems += [
+        f"{n} holds a value that is not finite" for n, v in series.items() if not np.isfinite(v).all()
+    ]
     if np.any(series["side_px"] < 1.0):
-        faults.append("side_px holds a side below 1 pixel")
+        problems.append("side_px holds a side below 1 pixel")
     if any(np.any(np.abs(values) > MOST_PX) for values in series.values()):
-        faults.append(f"a value lies beyond {MOST_PX} pixels")
-    return faults
+        problems.append(f"a value lies beyond {MOST_PX} pixels")
+    return problems
 
 
-def tracks_faults(tracks: Sequence[CropTrack]) -> list[str]:
+def tracks_problems(tracks: Sequence[CropTrack]) -> list[str]:
     """Return what is wrong among several tracks: two of one face that cover the same frame."""
-    faults: list[str] = []
+    problems: list[str] = []
     for i, one in enumerate(tracks):
         for other in tracks[i + 1 :]:
             same = one.index == other.index and other.clip(one.frames[0], one.frames[-1]) is not None
             if same:
-                faults.append(
+                problems.append(
                     f"two tracks with index {one.index} cover frame {max(one.first_frame, other.first_frame)}"
                 )
-    return faults
+    return problems

@@ -12,7 +12,7 @@ from typing import Protocol
 
 import numpy as np
 
-from svfr_restore.arrays import Float64
+from svfr.arrays import Float64
 from svfr_restore.crops.crop_track import CropTrack
 from svfr_restore.faces.box import FaceBox
 from svfr_restore.media.window import Window
@@ -71,7 +71,7 @@ def smooth_track(
     side = np.minimum(side, np.maximum(min(display.width * aspect, display.height), size))
     x = _pushed_inside(x, side, size, display.x * aspect, display.right * aspect)
     y = _pushed_inside(y, side, size, display.y, display.bottom)
-    return CropTrack(track.index, frames[0], x / aspect, y, side)
+    return CropTrack(index=track.index, first_frame=frames[0], centre_x=x / aspect, centre_y=y, side_px=side)
 
 
 def _without_outliers(values: Float64) -> Float64:

@@ -6,14 +6,12 @@ import shutil
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
+from svfr.arrays import Float32
 from svfr_client.errors import FileCannotBeWritten
+from svfr_client.reasons import reason_of
 from svfr_restore.errors import DiskSpaceIsShort
-from svfr_restore.media.reasons import reason_of
-
-FloatImage = npt.NDArray[np.float32]
 
 _REMEDY = "Free space there, or set TMPDIR to a folder on a larger disk before the server starts."
 
@@ -32,7 +30,7 @@ class CropSpool:
         self._bytes = crop_bytes(crop_px, planes)
         path.touch()
 
-    def write(self, frame: int, crop: FloatImage) -> None:
+    def write(self, frame: int, crop: Float32) -> None:
         """Store one frame's crop. Raises FileCannotBeWritten, for instance when the disk is full."""
         try:
             with self.path.open("r+b") as file:
@@ -46,14 +44,14 @@ class CropSpool:
                 remedy=_REMEDY,
             ) from error
 
-    def crops(self, start: int, stop: int) -> FloatImage:
+    def crops(self, start: int, stop: int) -> Float32:
         """Return crops (stop - start, S, S, P); indices count from the first frame."""
         with self.path.open("rb") as file:
             file.seek(start * self._bytes)
             data = file.read((stop - start) * self._bytes)
         return np.frombuffer(data, np.float32).reshape(-1, *self._shape)
 
-    def crop(self, frame: int) -> FloatImage:
+    def crop(self, frame: int) -> Float32:
         """Return one frame's crop (S, S, P)."""
         index = self.frames.index(frame)
         return self.crops(index, index + 1)[0]
@@ -83,11 +81,11 @@ def require_space(folder: Path, needed_bytes: int) -> None:
         )
 
 
-def to_network(codes: FloatImage) -> torch.Tensor:
+def to_network(codes: Float32) -> torch.Tensor:
     """Turn code values (N, S, S, P) in 0..1 into pictures (N, P, S, S) in [-1, 1]."""
     return torch.tensor(codes).permute(0, 3, 1, 2) * 2.0 - 1.0
 
 
-def from_network(picture: torch.Tensor) -> FloatImage:
+def from_network(picture: torch.Tensor) -> Float32:
     """Turn a picture (3, S, S) in [-1, 1] into code values (S, S, 3); not clipped."""
     return np.ascontiguousarray((picture.float() * 0.5 + 0.5).permute(1, 2, 0).numpy())

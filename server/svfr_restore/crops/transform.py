@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from svfr_restore.arrays import Float64
+from svfr.arrays import Float64
 from svfr_restore.media.window import Window
 
 # A crop edge that lies this close to a pixel edge is meant to lie on it: JSON and smoothing arithmetic

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from svfr_restore.arrays import Float32, Float64
+from svfr.arrays import Float32, Float64
 from svfr_restore.crops.transform import CropTransform
 from svfr_restore.errors import PictureArrayDoesNotFit
 from svfr_restore.media.window import Window
@@ -57,24 +57,24 @@ def warp_to_plate(delta: Float32, transform: CropTransform, window: Window) -> F
             f"A crop's delta has shape {delta.shape} and type {delta.dtype}.",
             remedy="Pass a square float32 array.",
         )
-    lifted = np.zeros((*window.shape, *delta.shape[2:]), np.float32)
+    warped = np.zeros((*window.shape, *delta.shape[2:]), np.float32)
     x0, x1 = _covered(transform.left, transform.scale_x, crop_px, window.x, window.right)
     y0, y1 = _covered(transform.top, transform.scale_y, crop_px, window.y, window.bottom)
     if x0 >= x1 or y0 >= y1:
-        return lifted
+        return warped
     inside = Window.from_corners(x0, y0, x1, y1)
     if transform.is_copy:
         square = Window(int(transform.left), int(transform.top), crop_px, crop_px)
-        lifted[inside.slices_in(window)] = delta[inside.slices_in(square)]
-        return lifted
+        warped[inside.slices_in(window)] = delta[inside.slices_in(square)]
+        return warped
     across = Taps.build(
         (np.arange(x0, x1) + 0.5 - transform.left) / transform.scale_x, 1 / transform.scale_x, crop_px
     )
     down = Taps.build(
         (np.arange(y0, y1) + 0.5 - transform.top) / transform.scale_y, 1 / transform.scale_y, crop_px
     )
-    lifted[inside.slices_in(window)] = _resample(delta, down, across)
-    return lifted
+    warped[inside.slices_in(window)] = _resample(delta, down, across)
+    return warped
 
 
 @dataclass(frozen=True)

@@ -59,15 +59,15 @@ class BlazeFace:
         middles = (np.arange(GRID) + 0.5) / GRID
         self._cells = np.stack(np.meshgrid(middles, middles), axis=-1).reshape(-1, 2)
 
-    def look(self, rgb_u8: NDArray[np.uint8], pixel_aspect: float) -> list[FaceBox]:
+    def find(self, rgb_u8: NDArray[np.uint8], pixel_aspect: float) -> list[FaceBox]:
         """Return the faces of (H, W, 3), as a whole and in tiles, best first, as HOG would give them."""
-        return self._look(rgb_u8, pixel_aspect, TILE_PX, LEAST_PROBABILITY, whole=True)
+        return self._find(rgb_u8, pixel_aspect, TILE_PX, LEAST_PROBABILITY, whole=True)
 
-    def close_look(self, rgb_u8: NDArray[np.uint8], pixel_aspect: float) -> list[FaceBox]:
+    def find_small(self, rgb_u8: NDArray[np.uint8], pixel_aspect: float) -> list[FaceBox]:
         """Return the faces of (H, W, 3) in small tiles alone, as :meth:`look` does."""
-        return self._look(rgb_u8, pixel_aspect, CLOSE_TILE_PX, CLOSE_PROBABILITY, whole=False)
+        return self._find(rgb_u8, pixel_aspect, CLOSE_TILE_PX, CLOSE_PROBABILITY, whole=False)
 
-    def _look(
+    def _find(
         self, rgb_u8: NDArray[np.uint8], pixel_aspect: float, tile_px: int, least: float, whole: bool
     ) -> list[FaceBox]:
         height, width = rgb_u8.shape[:2]
@@ -172,9 +172,9 @@ def _as_hog(box: NDArray[np.float64], probability: float, across: float, down: f
     middle_x, middle_y = box[0] + box[2] / 2 - _RIGHT * side_x, box[1] + box[3] / 2 - _DOWN * side_y
     score = (probability - LEAST_PROBABILITY) * SURE_SCORE / (SURE_PROBABILITY - LEAST_PROBABILITY)
     return FaceBox(
-        float(middle_x - side_x / 2) * across,
-        float(middle_y - side_y / 2) * down,
-        float(side_x) * across,
-        float(side_y) * down,
-        float(score),
+        x=float(middle_x - side_x / 2) * across,
+        y=float(middle_y - side_y / 2) * down,
+        width=float(side_x) * across,
+        height=float(side_y) * down,
+        score=float(score),
     )

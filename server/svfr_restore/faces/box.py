@@ -53,9 +53,9 @@ class FaceBox:
         """Return the box ``part`` (0..1) of the way to another one, with the lower score of both."""
         near = 1.0 - part
         return FaceBox(
-            near * self.x + part * other.x,
-            near * self.y + part * other.y,
-            near * self.width + part * other.width,
-            near * self.height + part * other.height,
-            min(self.score, other.score),
+            x=near * self.x + part * other.x,
+            y=near * self.y + part * other.y,
+            width=near * self.width + part * other.width,
+            height=near * self.height + part * other.height,
+            score=min(self.score, other.score),
         )

@@ -11,15 +11,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import numpy as np
-from numpy.typing import NDArray
 
+from svfr.arrays import UInt8
 from svfr_restore.errors import PictureArrayDoesNotFit
 from svfr_restore.faces.blaze_face import BlazeFace
 from svfr_restore.faces.box import FaceBox
 from svfr_restore.faces.hog import HogDetector
 from svfr_restore.faces.model_files import DETECTOR, installed_file
-
-Image = NDArray[np.uint8]
 
 # Two boxes are one face when this part of the smaller one lies in the larger one, or the middle of it does.
 SAME_FACE = 0.5
@@ -37,7 +35,7 @@ class FaceDetector:
         self._blaze = None if file is None else BlazeFace(file)
 
     def detect(
-        self, rgb_u8: Image, origin_x: float = 0.0, origin_y: float = 0.0, pixel_aspect: float = 1.0
+        self, rgb_u8: UInt8, origin_x: float = 0.0, origin_y: float = 0.0, pixel_aspect: float = 1.0
     ) -> list[FaceBox]:
         """Return the faces of (H, W, 3) uint8 code values, best score first, in EXR pixels of the plate.
 
@@ -51,15 +49,18 @@ class FaceDetector:
             )
         boxes = self._boxes(rgb_u8, pixel_aspect)
         return [
-            FaceBox(origin_x + box.x, origin_y + box.y, box.width, box.height, box.score) for box in boxes
+            FaceBox(
+                x=origin_x + box.x, y=origin_y + box.y, width=box.width, height=box.height, score=box.score
+            )
+            for box in boxes
         ]
 
-    def _boxes(self, rgb_u8: Image, pixel_aspect: float) -> list[FaceBox]:
+    def _boxes(self, rgb_u8: UInt8, pixel_aspect: float) -> list[FaceBox]:
         found = self._hog.detect(rgb_u8, pixel_aspect)
         if self._blaze is None:
             return found
-        both = united(found, self._blaze.look(rgb_u8, pixel_aspect))
-        return both or self._blaze.close_look(rgb_u8, pixel_aspect)
+        both = united(found, self._blaze.find(rgb_u8, pixel_aspect))
+        return both or self._blaze.find_small(rgb_u8, pixel_aspect)
 
 
 def united(first: Iterable[FaceBox], second: Iterable[FaceBox]) -> list[FaceBox]:

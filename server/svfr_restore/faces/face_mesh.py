@@ -17,7 +17,7 @@ from svfr_restore.faces.model_files import open_network
 
 INPUT_PX = 192
 _OUTPUTS = ("conv2d_20", "conv2d_30")
-_LOOKS = 3
+_ROUNDS = 3
 # The part of a crop that the first look takes: what is left and right of a face in it is not needed.
 _FIRST_SHARE = 0.9
 # The net was trained on squares this many times as large as what its points cover.
@@ -44,15 +44,15 @@ class FaceMesh:
         side = crop_u8.shape[0]
         square = _placed(np.array([side / 2, side / 2]), _FIRST_SHARE * side, 0.0)
         points = None
-        for _ in range(_LOOKS):
-            seen, presence = self._look(crop_u8, square)
+        for _ in range(_ROUNDS):
+            seen, presence = self._find(crop_u8, square)
             if presence < LEAST_PRESENCE:
                 return None
             points = seen
             square = _around(points)
         return None if points is None else five_of(points)
 
-    def _look(
+    def _find(
         self, crop_u8: NDArray[np.uint8], square: NDArray[np.float64]
     ) -> tuple[NDArray[np.float64], float]:
         """Return the 468 points (468, 2) in pixels of the crop, and the probability of a face.

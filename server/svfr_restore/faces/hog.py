@@ -10,8 +10,8 @@ from __future__ import annotations
 import cv2
 import dlib
 import numpy as np
-from numpy.typing import NDArray
 
+from svfr.arrays import UInt8
 from svfr.luma import LUMA_601
 from svfr_restore.faces.box import FaceBox
 
@@ -24,8 +24,6 @@ MOST_ENLARGED = 2.0
 # Boxes below this score are dropped. HOG scores of real frontal faces lie above about 0.3.
 LEAST_SCORE = 0.0
 
-Image = NDArray[np.uint8]
-
 
 class HogDetector:
     """Finds upright, frontal faces on single frames. Building one takes about 0.1 s; it keeps no state."""
@@ -33,7 +31,7 @@ class HogDetector:
     def __init__(self) -> None:
         self._find = dlib.get_frontal_face_detector()
 
-    def detect(self, rgb_u8: Image, pixel_aspect: float = 1.0) -> list[FaceBox]:
+    def detect(self, rgb_u8: UInt8, pixel_aspect: float = 1.0) -> list[FaceBox]:
         """Return the faces of (H, W, 3) uint8 code values, best score first, in pixels of the picture.
 
         Pictures in which nothing is found are looked at once more, enlarged or less reduced.
@@ -46,7 +44,7 @@ class HogDetector:
                 break
         return boxes
 
-    def _detect_scaled(self, luma: Image, scale_x: float, scale_y: float) -> list[FaceBox]:
+    def _detect_scaled(self, luma: UInt8, scale_x: float, scale_y: float) -> list[FaceBox]:
         height, width = luma.shape
         size = (max(1, round(width * scale_x)), max(1, round(height * scale_y)))
         if size != (width, height):
@@ -56,7 +54,13 @@ class HogDetector:
         rectangles, scores, _ = self._find.run(luma, 0, LEAST_SCORE)
         across, down = width / size[0], height / size[1]
         found = [
-            FaceBox(r.left() * across, r.top() * down, r.width() * across, r.height() * down, float(score))
+            FaceBox(
+                x=r.left() * across,
+                y=r.top() * down,
+                width=r.width() * across,
+                height=r.height() * down,
+                score=float(score),
+            )
             for r, score in zip(rectangles, scores, strict=True)
         ]
         return sorted(found, key=lambda box: -box.score)
@@ -71,5 +75,5 @@ def _scales(longer_px: float) -> list[float]:
     return [first, close] if close > 1.2 * first else [first]
 
 
-def _luma(rgb: Image) -> Image:
+def _luma(rgb: UInt8) -> UInt8:
     return cv2.transform(np.ascontiguousarray(rgb), LUMA_601[None])  # type: ignore[return-value]

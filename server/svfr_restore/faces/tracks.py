@@ -69,11 +69,11 @@ def build_tracks(
     The result depends on the frames given: a job over another range of the same shot may number and box
     faces differently, which is why jobs can be given a saved crop track.
     """
-    looked = sorted(frame for frame in detections if shot.first <= frame <= shot.last)
+    examined = sorted(frame for frame in detections if shot.first <= frame <= shot.last)
     open_tracks: list[_Growing] = []
-    for frame in looked:
+    for frame in examined:
         _extend(open_tracks, frame, detections[frame], gap_frames)
-    kept = _without_false(open_tracks, len(looked))
+    kept = _without_false(open_tracks, len(examined))
     kept.sort(key=lambda track: (min(track.seen), -max(box.area for box in track.seen.values())))
     return [track.finished(index, shot, gap_frames) for index, track in enumerate(kept)]
 
@@ -117,7 +117,7 @@ class _Growing:
         ahead = (frame - frames[-1]) / (frames[-1] - frames[0])
         dx = (last.centre_x - first.centre_x) * ahead
         dy = (last.centre_y - first.centre_y) * ahead
-        return FaceBox(last.x + dx, last.y + dy, last.width, last.height, last.score)
+        return FaceBox(x=last.x + dx, y=last.y + dy, width=last.width, height=last.height, score=last.score)
 
     def cost(self, frame: int, box: FaceBox) -> float | None:
         """Return how badly a detection fits (0 is best), or None when it cannot be this face."""
@@ -160,10 +160,10 @@ def _extend(tracks: list[_Growing], frame: int, boxes: list[FaceBox], gap_frames
     tracks.extend(_Growing({frame: box}) for b, box in enumerate(boxes) if b not in used_boxes)
 
 
-def _without_false(tracks: list[_Growing], looked: int) -> list[_Growing]:
+def _without_false(tracks: list[_Growing], examined: int) -> list[_Growing]:
     """Return the tracks that are both sure and long, else the strongest of those that are either."""
     sure = [track for track in tracks if max(box.score for box in track.seen.values()) >= SURE_SCORE]
-    long = [track for track in tracks if len(track.seen) >= min(LEAST_DETECTIONS, looked)]
+    long = [track for track in tracks if len(track.seen) >= min(LEAST_DETECTIONS, examined)]
     both = [track for track in sure if track in long]
     if both or not (sure or long):
         return both

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from svfr_restore.arrays import Float64
+from svfr.arrays import Float64
 from svfr_restore.mattes.outline import Outline
 from svfr_restore.media.window import Window
 
@@ -48,7 +48,7 @@ def _winding_within(outlines: Sequence[Outline], window: Window) -> Float64:
     height, width = window.shape
     start, stop = _edges(outlines, window)
     row, sign, x_low, x_high, tall = _split_by_rows(start, stop, height)
-    index, amount = _split_by_columns(row, sign, x_low, x_high, tall, width)
+    index, amount = _split_by_columns(row, sign, x_low=x_low, x_high=x_high, tall=tall, width=width)
     summed = np.bincount(index, amount, height * (width + 1)).reshape(height, width + 1)
     winding = np.cumsum(summed, axis=1)[:, :width]
     nearest = np.round(winding)
@@ -90,7 +90,7 @@ def _split_by_rows(
 
 
 def _split_by_columns(
-    row: NDArray[np.intp], sign: Float64, x_low: Float64, x_high: Float64, tall: Float64, width: int
+    row: NDArray[np.intp], sign: Float64, *, x_low: Float64, x_high: Float64, tall: Float64, width: int
 ) -> tuple[NDArray[np.intp], Float64]:
     """Cut pieces at pixel columns; return flat indices into (height, width + 1) and what to add there.
 

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from svfr_restore.arrays import Float32, Float64
+from svfr.arrays import Float32, Float64
 from svfr_restore.mattes.outline import Outline
 from svfr_restore.media.window import Window
 

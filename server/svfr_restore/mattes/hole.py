@@ -40,6 +40,7 @@ def hole_of_mask(
 def crop_around_hole(
     rgb: NDArray[np.float32],
     mask: NDArray[np.float32] | None,
+    *,
     window: Window,
     transform: CropTransform,
     crop_px: int,

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Protocol
 
-import numpy as np
-import numpy.typing as npt
-
+from svfr.arrays import Float32
 from svfr_client.errors import SvfrError
 from svfr_client.job import JobSpec
 from svfr_client.masks import MaskShape, SplineMask
@@ -16,8 +14,6 @@ from svfr_restore.mattes.sequence import MatteSequence
 from svfr_restore.media.feed import nearest_before
 from svfr_restore.media.window import Window
 
-Plane = npt.NDArray[np.float32]
-
 
 class MaskFeed(Protocol):
     """A soft matte for every frame, in plate pixels."""
@@ -25,7 +21,7 @@ class MaskFeed(Protocol):
     def check(self, frames: Iterable[int]) -> list[SvfrError]:
         """Return everything that would stop :meth:`read` for these frames."""
 
-    def read(self, frame: int, window: Window) -> Plane:
+    def read(self, frame: int, window: Window) -> Float32:
         """Return the matte (h, w), 0..1, of a frame over the pixels of ``window``; not to be changed."""
 
 
@@ -34,7 +30,7 @@ class SplineFeed:
 
     def __init__(self, mask: SplineMask, display: Window) -> None:
         self._mask, self._display = mask, display
-        self._last: tuple[MaskShape, Window, Plane] | None = None
+        self._last: tuple[MaskShape, Window, Float32] | None = None
 
     def check(self, frames: Iterable[int]) -> list[SvfrError]:
         """Return a MaskSizeDiffers for the first frame drawn over another picture size."""
@@ -45,7 +41,7 @@ class SplineFeed:
                 return [problem]
         return []
 
-    def read(self, frame: int, window: Window) -> Plane:
+    def read(self, frame: int, window: Window) -> Float32:
         """Rasterise the shape that holds at ``frame``."""
         shape = self._mask.at(frame)
         if self._last is None or self._last[0] is not shape or self._last[1] != window:
@@ -63,13 +59,13 @@ class MatteFeed:
     def __init__(self, mattes: MatteSequence) -> None:
         self._mattes = mattes
         self._frames = mattes.pattern.frames() if mattes.pattern is not None else ()
-        self._last: tuple[int | None, Window, Plane] | None = None
+        self._last: tuple[int | None, Window, Float32] | None = None
 
     def check(self, frames: Iterable[int]) -> list[SvfrError]:
         """Return gaps, files that cannot be opened and files of another size."""
         return self._mattes.check(frames)
 
-    def read(self, frame: int, window: Window) -> Plane:
+    def read(self, frame: int, window: Window) -> Float32:
         """Read the file that holds for ``frame``."""
         source = nearest_before(self._frames, frame) if self._frames else None
         if self._last is None or self._last[:2] != (source, window):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from svfr_restore.arrays import Float32, Float64
+from svfr.arrays import Float32, Float64
 from svfr_restore.crops.transform import CropTransform
 from svfr_restore.errors import PictureArrayDoesNotFit
 from svfr_restore.faces.box import FaceBox
@@ -29,10 +29,20 @@ def crop_matte(
     columns = np.arange(window.x, window.right) + 0.5
     rows = np.arange(window.y, window.bottom) + 0.5
     across = _side_profile(
-        columns, transform.left, crop_px * transform.scale_x, feather, plate_display.x, plate_display.right
+        columns,
+        transform.left,
+        crop_px * transform.scale_x,
+        feather=feather,
+        plate_start=plate_display.x,
+        plate_stop=plate_display.right,
     )
     down = _side_profile(
-        rows, transform.top, crop_px * transform.scale_y, feather, plate_display.y, plate_display.bottom
+        rows,
+        transform.top,
+        crop_px * transform.scale_y,
+        feather=feather,
+        plate_start=plate_display.y,
+        plate_stop=plate_display.bottom,
     )
     return _without_tail(np.outer(down, across).astype(np.float32))
 
@@ -64,6 +74,7 @@ def _side_profile(
     centres: NDArray[np.floating],
     start: float,
     length: float,
+    *,
     feather: float,
     plate_start: float,
     plate_stop: float,

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from svfr.arrays import Float64
 from svfr_client.masks import MaskSpline
-from svfr_restore.arrays import Float64
 from svfr_restore.media.window import Window
 
 # A matte's coverage may be wrong by less than 1/128; half of that is left to the outline.

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from svfr.arrays import Float32
 from svfr_client.masks import MaskLayer, MaskShape, MaskSpline
-from svfr_restore.arrays import Float32
 from svfr_restore.errors import MaskSizeDiffers
 from svfr_restore.mattes.coverage import even_odd_coverage, union_coverage
 from svfr_restore.mattes.feather import soften

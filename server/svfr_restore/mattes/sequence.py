@@ -12,10 +12,10 @@ from pathlib import Path
 import numpy as np
 import OpenImageIO as oiio  # noqa: N813 (its own documentation calls it so)
 
+from svfr.arrays import Float32
 from svfr_client.errors import SvfrError
 from svfr_client.frames import FrameRange
 from svfr_client.sequences import PathPattern, is_sequence
-from svfr_restore.arrays import Float32
 from svfr_restore.errors import MaskCannotBeRead, MaskFramesMissing, MaskSizeDiffers
 from svfr_restore.media.regular_file import require_regular, require_size
 from svfr_restore.media.window import Window
@@ -96,7 +96,7 @@ class MatteSequence:
         return np.clip(np.nan_to_num(matte, nan=0.0), 0.0, 1.0)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class _Layout:
     """Where the channel lies in one file, and which plate pixels it covers."""
 
@@ -125,7 +125,9 @@ class _Layout:
                     )
                 x, y = display.x + spec.x - spec.full_x, display.y + spec.y - spec.full_y
                 data = Window(x, y, spec.width, spec.height)
-                return cls(path, frame, part, spec.channelnames.index(channel), data)
+                return cls(
+                    path=path, frame=frame, part=part, channel=spec.channelnames.index(channel), data=data
+                )
         finally:
             picture.close()
         names = sorted({name for part in specs for name in part.channelnames})

@@ -9,14 +9,11 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
+from svfr.arrays import Float32, UInt8
 from svfr.eight_bit import eight_bit
 from svfr_client.errors import FileCannotBeWritten
 from svfr_client.files import write_whole
-from svfr_restore.arrays import Float32
-
-Bytes = NDArray[np.uint8]
 
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
 _SMALLEST_LABEL_PX, _LABEL_FRACTION = 14, 0.06
@@ -49,12 +46,12 @@ def write_contact_sheet(path: Path, rows: Sequence[Sequence[Cell]], cell_width_p
     write_whole(path, png.tobytes())
 
 
-def _line(cells: Sequence[Bytes]) -> Bytes:
+def _line(cells: Sequence[UInt8]) -> UInt8:
     height = max(cell.shape[0] for cell in cells)
     return np.concatenate([_padded(cell, height, cell.shape[1]) for cell in cells], axis=1)
 
 
-def _cell(cell: Cell, width: int) -> Bytes:
+def _cell(cell: Cell, width: int) -> UInt8:
     height = max(1, round(cell.codes.shape[0] * width / cell.codes.shape[1]))
     bytes_ = eight_bit(cell.codes)
     smaller = width < cell.codes.shape[1]
@@ -66,7 +63,7 @@ def _cell(cell: Cell, width: int) -> Bytes:
     return _padded(stacked, stacked.shape[0] + gap, width + gap)
 
 
-def _label(text: str, width: int) -> Bytes:
+def _label(text: str, width: int) -> UInt8:
     letter_px = max(_SMALLEST_LABEL_PX, round(width * _LABEL_FRACTION))
     height, margin = round(letter_px * 1.9), letter_px // 3
     strip = np.full((height, width, 3), _BACKGROUND, np.uint8)
@@ -80,7 +77,7 @@ def _label(text: str, width: int) -> Bytes:
     return strip
 
 
-def _letters(text: str, letter_px: int, height: int) -> Bytes:
+def _letters(text: str, letter_px: int, height: int) -> UInt8:
     """Draw the text and cut it to the width it really has; getTextSize is wrong in some versions."""
     canvas = np.full((height, (len(text) + 2) * 2 * letter_px, 3), _BACKGROUND, np.uint8)
     place = (0, height - math.ceil(letter_px * 0.5))
@@ -90,7 +87,7 @@ def _letters(text: str, letter_px: int, height: int) -> Bytes:
     return canvas[:, : drawn.max() + 1 if drawn.size else 0]
 
 
-def _padded(picture: Bytes, height: int, width: int) -> Bytes:
+def _padded(picture: UInt8, height: int, width: int) -> UInt8:
     """Grow a picture with background below and to the right."""
     below, right = height - picture.shape[0], width - picture.shape[1]
     return np.pad(picture, ((0, below), (0, right), (0, 0)), constant_values=_BACKGROUND)

@@ -10,7 +10,7 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
-from svfr_restore.arrays import Float32
+from svfr.arrays import Float32
 from svfr_restore.media.yuv import YuvCoding, upsample_chroma
 
 # Planes that can be read as they are. Everything else is first repacked, without any change of values.

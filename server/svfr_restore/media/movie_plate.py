@@ -10,13 +10,13 @@ from pathlib import Path
 
 import av.error
 
+from svfr_client.reasons import in_one_line
 from svfr_restore.errors import FrameSizeDiffers, MovieCannotBeRead, MovieRateVaries, PlateNotFound
 from svfr_restore.media.colour_claims import of_codes
 from svfr_restore.media.movie_frame import MovieTags, frame_alpha, frame_bits, frame_rgb
 from svfr_restore.media.movie_reader import MovieReader
 from svfr_restore.media.orientation import orientation_of_rotation, swaps_sides, upright
 from svfr_restore.media.plate_base import FrameShape, Plate, PlateFrame, SourceTags
-from svfr_restore.media.reasons import in_one_line
 from svfr_restore.media.regular_file import require_regular, require_size
 from svfr_restore.media.timecode import Timecode
 from svfr_restore.media.window import Window
@@ -150,16 +150,16 @@ class MoviePlate(Plate):
         if timecode is not None and self.fps is not None:
             timecode = timecode.plus(frame - _FIRST_FRAME, self.fps)
         return PlateFrame(
-            frame,
-            self._path,
-            "movie",
-            rgb,
-            None if alpha is None else upright(alpha, self._orientation),
-            window,
-            window,
-            self.pixel_aspect,
-            bits,
-            self.fps,
+            frame=frame,
+            path=self._path,
+            kind="movie",
+            rgb=rgb,
+            alpha=None if alpha is None else upright(alpha, self._orientation),
+            data_window=window,
+            display_window=window,
+            pixel_aspect=self.pixel_aspect,
+            sample_bits=bits,
+            fps=self.fps,
             tags=SourceTags(timecode=timecode),
         )
 

@@ -17,10 +17,10 @@ import av.error
 import numpy as np
 from av.video.reformatter import ColorRange, Colorspace, Interpolation
 
+from svfr.arrays import Float32
 from svfr.eight_bit import eight_bit
 from svfr_client.errors import FileCannotBeWritten
 from svfr_client.files import whole_file
-from svfr_restore.arrays import Float32
 
 _BT709, _SRGB_CURVE, _LIMITED = 1, 13, 1
 _QUALITY: Mapping[str, str] = {"crf": "14", "preset": "fast"}

@@ -13,8 +13,8 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Literal
 
+from svfr.arrays import Float32
 from svfr_client.sequences import PathPattern, frame_number_in_name, is_sequence
-from svfr_restore.arrays import Float32
 from svfr_restore.errors import FrameIsMissing, PlateNotFound
 from svfr_restore.media.colour_claims import ColourClaimOfFile
 from svfr_restore.media.regular_file import require_regular
@@ -52,7 +52,7 @@ class SourceTags:
     captured: str = ""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class PlateFrame:
     """One picture of a plate.
 

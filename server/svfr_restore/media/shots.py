@@ -12,9 +12,8 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-from svfr_restore.arrays import Float32
+from svfr.arrays import Float32, UInt8
 
 THUMB_PX = (48, 27)
 LUMA_BINS = 32
@@ -26,8 +25,6 @@ TIMES_NEIGHBOURS = 2.0
 NEIGHBOURS = 3
 # Frames that last this long or less between two changes, with the same picture around, are a flash.
 FLASH_FRAMES = 3
-
-Image = NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
@@ -51,7 +48,7 @@ class FrameSignature:
     thumb: Float32
 
     @classmethod
-    def of(cls, rgb: Image) -> FrameSignature:
+    def of(cls, rgb: UInt8) -> FrameSignature:
         """Reduce an (H, W, 3) uint8 picture of any size."""
         small = cv2.resize(np.ascontiguousarray(rgb), THUMB_PX, interpolation=cv2.INTER_AREA)
         ycc = cv2.cvtColor(small, cv2.COLOR_RGB2YCrCb)
@@ -71,7 +68,7 @@ class FrameSignature:
         return float(np.sqrt(colours * picture))
 
 
-def find_cuts(images: Iterable[Image], first_frame: int = 0) -> list[Shot]:
+def find_cuts(images: Iterable[UInt8], first_frame: int = 0) -> list[Shot]:
     """Return the shots of consecutive frames, in order; [] for no frames.
 
     ``images`` are (H, W, 3) uint8 code values, taken one at a time (a few KiB of each are kept); thumbnails
@@ -122,7 +119,7 @@ def _is_flash(signatures: list[FrameSignature], change: Float32, i: int) -> bool
     return False
 
 
-def _histogram(plane: Image, bins: int) -> Float32:
+def _histogram(plane: UInt8, bins: int) -> Float32:
     counts = cv2.calcHist([np.ascontiguousarray(plane)], [0], None, [bins], [0, 256]).ravel()
     smooth = np.convolve(counts, [0.25, 0.5, 0.25], mode="same")
     return (smooth / max(smooth.sum(), 1.0)).astype(np.float32)

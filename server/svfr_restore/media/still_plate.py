@@ -14,11 +14,11 @@ import numpy as np
 import OpenImageIO as oiio  # noqa: N813 - the name its documentation uses
 
 from svfr_client.errors import SvfrError
+from svfr_client.reasons import in_one_line
 from svfr_restore.errors import FrameCannotBeRead, FrameHasNoRgb, FrameIsTruncated
 from svfr_restore.media.colour_claims import NOTHING, ColourClaimOfFile, of_icc_description
 from svfr_restore.media.orientation import swaps_sides, upright
 from svfr_restore.media.plate_base import FilePlate, FrameShape, PlateFrame, SourceTags
-from svfr_restore.media.reasons import in_one_line
 from svfr_restore.media.regular_file import require_size
 from svfr_restore.media.still_files import jpeg_is_whole, png_colour, png_is_whole
 from svfr_restore.media.timecode import Timecode
@@ -71,16 +71,16 @@ class StillPlate(FilePlate):
         window = _window(spec)
         rgb = np.ascontiguousarray(colour)
         return PlateFrame(
-            frame,
-            path,
-            "still",
-            rgb,
-            alpha,
-            window,
-            window,
-            _pixel_aspect(spec),
-            _bits(spec),
-            self.fps,
+            frame=frame,
+            path=path,
+            kind="still",
+            rgb=rgb,
+            alpha=alpha,
+            data_window=window,
+            display_window=window,
+            pixel_aspect=_pixel_aspect(spec),
+            sample_bits=_bits(spec),
+            fps=self.fps,
             tags=_tags(spec),
         )
 

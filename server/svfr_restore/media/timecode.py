@@ -28,7 +28,13 @@ class Timecode:
         if found is None:
             return None
         hours, minutes, seconds, mark, frames = found.groups()
-        return cls(int(hours), int(minutes), int(seconds), int(frames), mark in ";,")
+        return cls(
+            hours=int(hours),
+            minutes=int(minutes),
+            seconds=int(seconds),
+            frames=int(frames),
+            is_drop_frame=mark in ";,",
+        )
 
     def plus(self, count: int, rate: Fraction) -> Timecode:
         """Return the time code ``count`` frames later, past midnight if need be."""

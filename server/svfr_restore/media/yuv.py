@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from svfr_restore.arrays import Float32
+from svfr.arrays import Float32
 
 _HD_FROM = (1280, 577)
 # H.273 MatrixCoefficients -> (Kr, Kb)

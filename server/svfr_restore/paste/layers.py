@@ -8,15 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from svfr.arrays import Float32
 from svfr_ocio.sanitise import sanitise
 from svfr_restore.media.exr.layers import Layers
 from svfr_restore.media.plate import PlateFrame
 from svfr_restore.media.window import Window
 from svfr_restore.paste.patch import Patch
 from svfr_restore.paste.weighted_mean import WeightedMean
-
-FloatImage = npt.NDArray[np.float32]
-Plane = npt.NDArray[np.float32]
 
 _LUMA_709 = np.array([0.2126, 0.7152, 0.0722], np.float32)
 # Where no matte is, a delta is still stored for whoever opens the matte; with this weight against others'.
@@ -28,13 +26,13 @@ class Pasted:
     """One frame whose patches are in: the plate's ``picture``, its new ``rgb`` where ``changed``."""
 
     picture: PlateFrame
-    rgb: FloatImage
+    rgb: Float32
     changed: npt.NDArray[np.bool_]
     patches: Sequence[Patch]
     window: Window
     crop_px: int
 
-    def mean(self, picture_of: Callable[[Patch], FloatImage]) -> FloatImage:
+    def mean(self, picture_of: Callable[[Patch], Float32]) -> Float32:
         """Return the mean of a picture of every patch, weighted by the mattes."""
         total = WeightedMean(self.window.shape)
         for patch in self.patches:
@@ -51,32 +49,32 @@ def make_layers(names: Collection[str], pasted: Pasted) -> Layers:
     return Layers(pasted.window, {name: _MAKERS[name](pasted) for name in names})
 
 
-def _delta(pasted: Pasted) -> FloatImage:
+def _delta(pasted: Pasted) -> Float32:
     picture = pasted.picture
 
-    def whole(patch: Patch) -> FloatImage:
+    def whole(patch: Patch) -> Float32:
         place = patch.window.slices_in(picture.data_window)
         return patch.whole_delta(np.ascontiguousarray(picture.rgb[place]))
 
     return pasted.mean(whole)
 
 
-def _crop(pasted: Pasted) -> FloatImage:
-    def crop(patch: Patch) -> FloatImage:
+def _crop(pasted: Pasted) -> Float32:
+    def crop(patch: Patch) -> Float32:
         assert patch.crop is not None, "patches are made for the layers that are asked for"
         return patch.crop
 
     return pasted.mean(crop)
 
 
-def _matte(pasted: Pasted) -> Plane:
+def _matte(pasted: Pasted) -> Float32:
     matte = np.zeros(pasted.window.shape, np.float32)
     for patch in pasted.patches:
         matte[patch.window.slices_in(pasted.window)] += patch.matte
     return matte
 
 
-def _luma_change(pasted: Pasted) -> Plane:
+def _luma_change(pasted: Pasted) -> Float32:
     """Return the Rec.709 luma of restored minus plate, 0 where nothing changed."""
     old, changed = pasted.picture.rgb, pasted.changed
     difference = np.zeros(old.shape[:2], np.float32)
@@ -84,7 +82,7 @@ def _luma_change(pasted: Pasted) -> Plane:
     return np.ascontiguousarray(difference[pasted.window.slices_in(pasted.picture.data_window)])
 
 
-def _crop_coordinates(pasted: Pasted) -> FloatImage:
+def _crop_coordinates(pasted: Pasted) -> Float32:
     """Return each pixel's place in the first face's crop, 0..1 from the lower left, as STMap wants."""
     window, transform = pasted.window, pasted.patches[0].transform
     columns = np.arange(window.x, window.right, dtype=np.float64) + 0.5
@@ -94,7 +92,7 @@ def _crop_coordinates(pasted: Pasted) -> FloatImage:
     return np.stack([across, down], axis=-1).astype(np.float32)
 
 
-_MAKERS: Mapping[str, Callable[[Pasted], FloatImage]] = {
+_MAKERS: Mapping[str, Callable[[Pasted], Float32]] = {
     "delta": _delta,
     "crop": _crop,
     "matte": _matte,

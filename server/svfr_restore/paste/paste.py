@@ -9,6 +9,7 @@ from functools import reduce
 import numpy as np
 import numpy.typing as npt
 
+from svfr.arrays import Float32
 from svfr_client.job import JobSpec
 from svfr_ocio.transfer import apply, weigh
 from svfr_restore.media.exr.layers import Layers
@@ -20,15 +21,12 @@ from svfr_restore.paste.weighted_mean import WeightedMean
 from svfr_restore.plan.plate_crop import FinitePlate
 from svfr_restore.plan.track_plan import TrackPlan
 
-FloatImage = npt.NDArray[np.float32]
-Plane = npt.NDArray[np.float32]
-
 
 @dataclass(frozen=True)
 class Restored:
     """A plate frame after all faces: ``rgb`` (h, w, 3) where ``changed`` (h, w), and the extra layers."""
 
-    rgb: FloatImage
+    rgb: Float32
     changed: npt.NDArray[np.bool_]
     layers: Layers | None
 
@@ -36,8 +34,8 @@ class Restored:
 def paste(
     spec: JobSpec,
     picture: PlateFrame,
-    faces: Sequence[tuple[TrackPlan, FloatImage]],
-    mask: Plane | None,
+    faces: Sequence[tuple[TrackPlan, Float32]],
+    mask: Float32 | None,
     crop_px: int,
 ) -> Restored:
     """Put the model outputs of a frame's faces back into the plate.
@@ -47,7 +45,7 @@ def paste(
     their order does not matter.
     """
     plate = FinitePlate.of(picture)
-    patches = [make_patch(spec, plate, track, m, mask, crop_px) for track, m in faces]
+    patches = [make_patch(spec, plate, track, m=m, mask=mask, crop_px=crop_px) for track, m in faces]
     patches = [patch for patch in patches if patch.matte.any()]
     changed = np.zeros(picture.rgb.shape[:2], np.bool_)
     if not patches:
@@ -65,8 +63,8 @@ def paste(
 
 
 def _applied(
-    patches: Sequence[Patch], window: Window, plate_rgb: FloatImage
-) -> tuple[FloatImage, npt.NDArray[np.bool_]]:
+    patches: Sequence[Patch], window: Window, plate_rgb: Float32
+) -> tuple[Float32, npt.NDArray[np.bool_]]:
     """Apply all patches at once to the plate pixels of their common window.
 
     All are in one transfer space: a job's domains differ in their exposure only.

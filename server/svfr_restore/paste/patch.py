@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 
+from svfr.arrays import Float32
 from svfr_client.job import JobSpec
 from svfr_ocio.domain import ModelDomain
 from svfr_ocio.sanitise import sanitise
@@ -19,9 +19,6 @@ from svfr_restore.media.window import Window
 from svfr_restore.paste.target import target
 from svfr_restore.plan.plate_crop import FinitePlate
 from svfr_restore.plan.track_plan import TrackPlan
-
-FloatImage = npt.NDArray[np.float32]
-Plane = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,13 +33,13 @@ class Patch:
     domain: ModelDomain
     window: Window
     transform: CropTransform
-    delta: FloatImage
-    matte: Plane
-    direct: FloatImage | None
-    hole: Plane | None
-    crop: FloatImage | None
+    delta: Float32
+    matte: Float32
+    direct: Float32 | None
+    hole: Float32 | None
+    crop: Float32 | None
 
-    def whole_delta(self, plate_rgb: FloatImage) -> FloatImage:
+    def whole_delta(self, plate_rgb: Float32) -> Float32:
         """Return what the patch adds to plate pixels (h, w, 3) at a matte of 1, replaced hole included."""
         if self.direct is None or self.hole is None:
             return self.delta
@@ -52,7 +49,7 @@ class Patch:
 
 
 def make_patch(
-    spec: JobSpec, plate: FinitePlate, track: TrackPlan, m: FloatImage, mask: Plane | None, crop_px: int
+    spec: JobSpec, plate: FinitePlate, track: TrackPlan, *, m: Float32, mask: Float32 | None, crop_px: int
 ) -> Patch:
     """Return what the model's output ``m`` (S, S, 3), in code values, means for the plate.
 

@@ -5,18 +5,15 @@ from __future__ import annotations
 from collections.abc import Collection
 
 import numpy as np
-from numpy.typing import NDArray
 
+from svfr.arrays import Float32, Mask
 from svfr.luma import luma_601
 from svfr.tasks import TaskSet
 from svfr_ocio.errors import ModelReturnedNonFinite, NotAnRgbImage
-from svfr_ocio.processors import Rgb, require_plane, require_rgb
-
-Mask = NDArray[np.bool_]
-Plane = NDArray[np.float32]
+from svfr_ocio.processors import require_plane, require_rgb
 
 
-def target(c: Rgb, m: Rgb, tasks: Collection[str], hole: Mask | None = None) -> Rgb:
+def target(c: Float32, m: Float32, tasks: Collection[str], hole: Mask | None = None) -> Float32:
     """Return the picture the tasks ask for, in code values 0..1.
 
     ``c`` is the unprepared crop clipped to 0..1, ``m`` the model's output (clipped here), both (h, w, 3).
@@ -40,9 +37,9 @@ def target(c: Rgb, m: Rgb, tasks: Collection[str], hole: Mask | None = None) -> 
     return outside
 
 
-def _with_luma_of(m: Rgb, c: Rgb) -> Rgb:
+def _with_luma_of(m: Float32, c: Float32) -> Float32:
     """Return ``m`` with the luma of ``c``, drawn towards grey where it would leave 0..1."""
-    moved: Rgb = m + luma_601(c - m)
+    moved: Float32 = m + luma_601(c - m)
     outside = (moved < 0.0) | (moved > 1.0)
     pixels = outside.any(axis=2)
     if pixels.any():
@@ -55,7 +52,7 @@ def _with_luma_of(m: Rgb, c: Rgb) -> Rgb:
     return moved
 
 
-def _require_model_output(m: Rgb, c: Rgb) -> None:
+def _require_model_output(m: Float32, c: Float32) -> None:
     require_rgb(m, "The model's output")
     if m.shape != c.shape:
         raise NotAnRgbImage(

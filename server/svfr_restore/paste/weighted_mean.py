@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
-FloatImage = npt.NDArray[np.float32]
+from svfr.arrays import Float32
 
 
 class WeightedMean:
@@ -15,10 +14,10 @@ class WeightedMean:
     """
 
     def __init__(self, shape: tuple[int, int]) -> None:
-        self.value: FloatImage = np.zeros((*shape, 3), np.float32)
-        self._weight: FloatImage = np.zeros(shape, np.float32)
+        self.value: Float32 = np.zeros((*shape, 3), np.float32)
+        self._weight: Float32 = np.zeros(shape, np.float32)
 
-    def add(self, place: tuple[slice, slice], picture: FloatImage, weight: FloatImage) -> None:
+    def add(self, place: tuple[slice, slice], picture: Float32, weight: Float32) -> None:
         """Add a picture (h, w, 3) with weights (h, w), 0 or more, to the pixels at ``place``."""
         total = self._weight[place] + weight
         share = np.divide(weight, total, out=np.zeros_like(total), where=total > 0.0)[..., None]

@@ -48,6 +48,7 @@ def all_frames(plate: str, choice: PictureChoice | None = None) -> str:
 def plan_frames(
     asked: FrameRange,
     available: Sequence[int],
+    *,
     handles: int,
     write_handles: bool,
     missing: MissingPolicy,

@@ -116,7 +116,7 @@ def plan_job(spec: JobSpec, models: ModelCache) -> JobPlan:
     sound_before = len(found.problems)
     if plate is not None and frames is not None:
         found.problems += check_plate(
-            plate, frames.needed(plate.frames), spec.missing, ask_colour=_is_told_by_file(spec)
+            plate, frames.needed(plate.frames), spec.missing, ask_colour=_is_stated_by_file(spec)
         )
     is_readable = len(found.problems) == sound_before
     colour, domain = _colour(spec, plate, found)
@@ -178,7 +178,14 @@ def _frames(spec: JobSpec, plate: Plate, found: _Findings) -> JobFrames | None:
     except SvfrError:
         return None  # job_problems has it already
     handles = max(spec.handles, 0)
-    frames = plan_frames(asked, plate.frames, handles, spec.write_handles, spec.missing, context)
+    frames = plan_frames(
+        asked,
+        plate.frames,
+        handles=handles,
+        write_handles=spec.write_handles,
+        missing=spec.missing,
+        context=context,
+    )
     if frames.written:
         return frames
     found.problems.append(
@@ -205,7 +212,7 @@ def _colour(
     return colour, found.attempt(lambda: ModelDomain.build(colour.config, colour.space))
 
 
-def _is_told_by_file(spec: JobSpec) -> bool:
+def _is_stated_by_file(spec: JobSpec) -> bool:
     """Return whether the plate's own tags say what its colours are."""
     return spec.colour.space is None and spec.colour.interop_id is None
 
@@ -248,7 +255,15 @@ def _box_problems(spec: JobSpec, plate: Plate) -> list[SvfrError]:
     seen = plate.display.union(plate.data_window)
     for box in spec.faces.boxes:
         try:
-            track_of_box(0, range(1), box.x, box.y, box.width, box.height, plate.pixel_aspect)
+            track_of_box(
+                0,
+                range(1),
+                x=box.x,
+                y=box.y,
+                width=box.width,
+                height=box.height,
+                pixel_aspect=plate.pixel_aspect,
+            )
         except SvfrError as problem:
             problems.append(problem)
             continue
@@ -267,7 +282,7 @@ def _box_problems(spec: JobSpec, plate: Plate) -> list[SvfrError]:
 def _photos(
     spec: JobSpec, model: ModelSpec | None, colour: Agreement | None, found: _Findings
 ) -> dict[str, torch.Tensor]:
-    """Return the reference photos' faces; without model and colour only look whether they are there."""
+    """Return the reference photos' faces; without model and colour only check that they are there."""
     photos: dict[str, torch.Tensor] = {}
     for name in dict.fromkeys(r.photo for r in spec.references if r.photo is not None):
         path = Path(name)

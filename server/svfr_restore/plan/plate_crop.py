@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from svfr.arrays import Float32, Mask
 from svfr.models.spec import HoleFill
 from svfr_ocio.domain import ModelDomain
 from svfr_ocio.sanitise import sanitise
@@ -17,10 +17,6 @@ from svfr_restore.media.plate import PlateFrame
 from svfr_restore.media.window import Window
 from svfr_restore.plan.track_plan import TrackPlan
 
-FloatImage = npt.NDArray[np.float32]
-Plane = npt.NDArray[np.float32]
-Mask = npt.NDArray[np.bool_]
-
 
 @dataclass(frozen=True)
 class FinitePlate:
@@ -30,7 +26,7 @@ class FinitePlate:
     """
 
     picture: PlateFrame
-    rgb: FloatImage
+    rgb: Float32
 
     @classmethod
     def of(cls, picture: PlateFrame) -> FinitePlate:
@@ -53,33 +49,38 @@ class FinitePlate:
 class PlateCrop:
     """Where a face's square lies on a plate frame, and how its pixels enter the model domain."""
 
-    plate_rgb: FloatImage
+    plate_rgb: Float32
     data_window: Window
     transform: CropTransform
     crop_px: int
     domain: ModelDomain
 
-    def pixels(self) -> FloatImage:
+    def pixels(self) -> Float32:
         """Return the square in the plate's own values, (S, S, 3)."""
         return warp_to_crop(self.plate_rgb, self.data_window, self.transform, self.crop_px)
 
-    def codes(self) -> FloatImage:
+    def codes(self) -> Float32:
         """Return the square as code values (S, S, 3), clipped to 0..1: what a delta is against."""
         return self._codes_of(self.pixels())
 
-    def codes_around_hole(self, mask: Plane | None, hole_fill: HoleFill) -> tuple[FloatImage, Mask | None]:
+    def codes_around_hole(self, mask: Float32 | None, hole_fill: HoleFill) -> tuple[Float32, Mask | None]:
         """Return code values (S, S, 3) and what of them is lost, (S, S), of a mask over the data window.
 
         See :func:`svfr_restore.mattes.hole.crop_around_hole`.
         """
         pixels, hole = crop_around_hole(
-            self.plate_rgb, mask, self.data_window, self.transform, self.crop_px, hole_fill
+            self.plate_rgb,
+            mask,
+            window=self.data_window,
+            transform=self.transform,
+            crop_px=self.crop_px,
+            hole_fill=hole_fill,
         )
         return self._codes_of(pixels), hole
 
-    def hole(self, mask: Plane) -> Mask:
+    def hole(self, mask: Float32) -> Mask:
         """Return what of the square is replaced, (S, S), of a mask over the data window."""
         return hole_of_mask(mask, self.data_window, self.transform, self.crop_px)
 
-    def _codes_of(self, pixels: FloatImage) -> FloatImage:
+    def _codes_of(self, pixels: Float32) -> Float32:
         return np.clip(self.domain.to_codes(pixels), 0.0, 1.0)

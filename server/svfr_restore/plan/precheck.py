@@ -1,4 +1,4 @@
-"""Whether a job's frames show anything to restore at all, told as soon as one frame does."""
+"""Whether a job's frames show anything to restore at all, known as soon as one frame does."""
 
 from __future__ import annotations
 

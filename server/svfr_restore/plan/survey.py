@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from svfr.arrays import Float32
 from svfr.eight_bit import eight_bit
 from svfr_ocio.domain import ModelDomain
 from svfr_ocio.exposure import auto_exposure, face_median
@@ -21,8 +22,6 @@ from svfr_restore.media.plate import PlateFrame
 from svfr_restore.media.shots import Shot, find_cuts
 from svfr_restore.media.window import Window
 from svfr_restore.reports import JobContext, Report
-
-Float32 = npt.NDArray[np.float32]
 
 _SMALL_WIDTH_PX = 160
 # The detector is shown a picture whose lit part has this median: a plate four stops under still has faces.
@@ -75,7 +74,7 @@ def survey_runs(
     detect: bool,
     context: JobContext,
 ) -> list[Survey]:
-    """Look at every frame of every run once; ``detect`` says whether faces are sought.
+    """Read every frame of every run once; ``detect`` says whether faces are sought.
 
     ``domain`` is the plate's with no exposure. Raises JobWasCancelled, and the plate's errors.
     """

@@ -125,7 +125,9 @@ def _given(plan: JobPlan, frames: range) -> list[CropTrack]:
         return [track_of_frame(0, frames, plan.display, plan.pixel_aspect)]
     if faces.mode == "box":
         return [
-            track_of_box(i, frames, b.x, b.y, b.width, b.height, plan.pixel_aspect)
+            track_of_box(
+                i, frames, x=b.x, y=b.y, width=b.width, height=b.height, pixel_aspect=plan.pixel_aspect
+            )
             for i, b in enumerate(faces.boxes)
         ]
     return _around_mask(plan, frames)
@@ -150,5 +152,11 @@ def _middles(crop: CropTrack, pixel_aspect: float) -> dict[int, FaceBox]:
     boxes = {}
     for frame, x, y, side in zip(crop.frames, crop.centre_x, crop.centre_y, crop.side_px, strict=True):
         width, height = 0.5 * side / pixel_aspect, 0.5 * side
-        boxes[frame] = FaceBox(float(x - width / 2), float(y - height / 2), float(width), float(height), 1.0)
+        boxes[frame] = FaceBox(
+            x=float(x - width / 2),
+            y=float(y - height / 2),
+            width=float(width),
+            height=float(height),
+            score=1.0,
+        )
     return boxes

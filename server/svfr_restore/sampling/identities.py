@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import numpy as np
-import numpy.typing as npt
 import torch
 
+from svfr.arrays import Float32
 from svfr.eight_bit import eight_bit
 from svfr.nets.identity import IdentityEncoder
 from svfr_restore.crops.spool import from_network
@@ -16,11 +15,10 @@ from svfr_restore.media.feed import FrameFeed
 from svfr_restore.plan.plate_crop import FinitePlate
 from svfr_restore.plan.track_plan import TrackPlan
 
-FloatImage = npt.NDArray[np.float32]
 Warn = Callable[[str], None]
 
 
-def codes_of(feed: FrameFeed, track: TrackPlan, frame: int, crop_px: int) -> FloatImage:
+def codes_of(feed: FrameFeed, track: TrackPlan, frame: int, crop_px: int) -> Float32:
     """Return the unprepared crop of a frame as the model domain has it, (S, S, 3) clipped to 0..1."""
     return FinitePlate.of(feed.read(frame)).crop(track, crop_px).codes()
 
@@ -28,7 +26,7 @@ def codes_of(feed: FrameFeed, track: TrackPlan, frame: int, crop_px: int) -> Flo
 def identify(
     encoder: IdentityEncoder,
     picture: torch.Tensor,
-    same_in_plate: Callable[[], FloatImage] | None,
+    same_in_plate: Callable[[], Float32] | None,
     warn: Warn,
 ) -> torch.Tensor:
     """Return the identity tokens (1, L, C) of a reference picture (3, S, S) in [-1, 1].

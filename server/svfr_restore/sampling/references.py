@@ -30,7 +30,9 @@ def user_references(
     raise_problems([p for given in plan.spec.references if (p := _problem(given, tracks)) is not None])
     given = {reference.track: reference for reference in plan.spec.references}
     return [
-        _picture(plan, track, given.get(track.index, given.get(None)), tracks, feed, context)
+        _picture(
+            plan, track, given.get(track.index, given.get(None)), tracks=tracks, feed=feed, context=context
+        )
         for track in tracks
     ]
 
@@ -59,6 +61,7 @@ def _picture(
     plan: JobPlan,
     track: TrackPlan,
     reference: Reference | None,
+    *,
     tracks: Sequence[TrackPlan],
     feed: FrameFeed,
     context: JobContext,

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
+from svfr.arrays import Float32
 from svfr.models.model import Model
 from svfr.models.spec import Preset
 from svfr.sampling.detail import add_detail
@@ -29,9 +29,6 @@ from svfr_restore.plan.plate_crop import PlateCrop
 from svfr_restore.reports import JobContext
 from svfr_restore.sampling.job_callbacks import JobCallbacks, code_key, content_key, tensor_key
 
-FloatImage = npt.NDArray[np.float32]
-Plane = npt.NDArray[np.float32]
-
 # The probe's patch: the middle third of the crop becomes this code value.
 PROBE_CODES = np.array([0.75, 0.25, 0.5], np.float32)
 
@@ -39,24 +36,24 @@ PROBE_CODES = np.array([0.75, 0.25, 0.5], np.float32)
 class Restorer(Protocol):
     """Turns the crops of one track into the model's output m, frame by frame in order."""
 
-    def input_of(self, crop: PlateCrop, mask: Plane | None) -> FloatImage:
+    def input_of(self, crop: PlateCrop, mask: Float32 | None) -> Float32:
         """Return what the model gets of a crop, (S, S, planes), in code values.
 
         ``mask`` (h, w) over the plate's data window says what is to be painted anew, None without that task.
         """
 
-    def restore(self, index: int, crops: CropSpool) -> Iterator[tuple[int, FloatImage]]:
+    def restore(self, index: int, crops: CropSpool) -> Iterator[tuple[int, Float32]]:
         """Yield (absolute frame, code values (S, S, 3), not clipped) of face ``index``."""
 
 
 class IdentityRestorer:
     """The built-in model ``identity``: gives back its unprepared input, bit for bit."""
 
-    def input_of(self, crop: PlateCrop, mask: Plane | None) -> FloatImage:
+    def input_of(self, crop: PlateCrop, mask: Float32 | None) -> Float32:
         """Return the crop as it is."""
         return crop.codes()
 
-    def restore(self, index: int, crops: CropSpool) -> Iterator[tuple[int, FloatImage]]:
+    def restore(self, index: int, crops: CropSpool) -> Iterator[tuple[int, Float32]]:
         """Yield every crop as it is."""
         for frame in crops.frames:
             yield frame, crops.crop(frame)
@@ -65,11 +62,11 @@ class IdentityRestorer:
 class ProbeRestorer:
     """The built-in model ``probe``: gives back its unprepared input with a known patch."""
 
-    def input_of(self, crop: PlateCrop, mask: Plane | None) -> FloatImage:
+    def input_of(self, crop: PlateCrop, mask: Float32 | None) -> Float32:
         """Return the crop as it is."""
         return crop.codes()
 
-    def restore(self, index: int, crops: CropSpool) -> Iterator[tuple[int, FloatImage]]:
+    def restore(self, index: int, crops: CropSpool) -> Iterator[tuple[int, Float32]]:
         """Yield every crop with the middle third painted."""
         third = crops.crop_px // 3
         for frame in crops.frames:
@@ -108,17 +105,17 @@ class DiffusionRestorer:
     ) -> None:
         self._sampling, self._reference, self._identify = sampling, reference, identify
 
-    def input_of(self, crop: PlateCrop, mask: Plane | None) -> FloatImage:
+    def input_of(self, crop: PlateCrop, mask: Float32 | None) -> Float32:
         """Return the crop prepared for the network: grey for colorize, its hole filled for inpaint."""
         spec, tasks = self._sampling.model.spec, self._sampling.tasks.names
         codes, hole = crop.codes_around_hole(mask, spec.hole_fill)
         return seen_by_network(codes, tasks, hole, spec.hole_fill, spec.hole_plane)
 
-    def restore(self, index: int, crops: CropSpool) -> Iterator[tuple[int, FloatImage]]:
+    def restore(self, index: int, crops: CropSpool) -> Iterator[tuple[int, Float32]]:
         """Make or take the reference, then restore every frame of the track."""
         shot = encode_shot(self._sampling.model, crops)
         reference, tokens = self.make_reference(index, crops, shot)
-        latents = self.latents(index, crops, reference, tokens, shot)
+        latents = self.latents(index, crops, reference, tokens=tokens, shot=shot)
         yield from self.pictures(index, crops.frames, latents, crops)
 
     def make_reference(
@@ -140,6 +137,7 @@ class DiffusionRestorer:
         index: int,
         crops: CropSpool,
         reference: torch.Tensor,
+        *,
         tokens: torch.Tensor,
         shot: EncodedShot | None = None,
         shot_frames: range | None = None,
@@ -150,12 +148,19 @@ class DiffusionRestorer:
         callbacks = self._callbacks(index, self._restore_key(crops, reference, tokens, shot_frames))
         with torch.no_grad():
             return pass_latents(
-                s.model, encoded, self._plan, 2, reference, tokens, callbacks, shot_frames=shot_frames
+                s.model,
+                encoded,
+                self._plan,
+                sampling_pass=2,
+                reference=reference,
+                tokens=tokens,
+                callbacks=callbacks,
+                shot_frames=shot_frames,
             )
 
     def pictures(
         self, index: int, frames: range, latents: torch.Tensor, crops: CropSpool | None = None
-    ) -> Iterator[tuple[int, FloatImage]]:
+    ) -> Iterator[tuple[int, Float32]]:
         """Decode the latents of a whole track and yield (absolute frame, code values), in order.
 
         ``crops`` are what the network saw; they are needed where :attr:`adds_detail`.

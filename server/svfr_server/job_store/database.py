@@ -11,6 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from svfr_client.reasons import in_one_line
 from svfr_server.errors import StoreUnavailable, StoreUnusable
 from svfr_server.job_store.schema import migrate
 
@@ -34,7 +35,7 @@ class Database:
         except sqlite3.DatabaseError as problem:
             remedy = "Move the file away to begin with an empty queue; jobs in it must be handed in again."
             raise StoreUnusable(
-                f"The job store is damaged: {problem}.", path=path, remedy=remedy
+                f"The job store is damaged: {in_one_line(problem)}.", path=path, remedy=remedy
             ) from problem
 
     def execute(self, statement: str, values: Sequence[Any] = ()) -> sqlite3.Cursor:

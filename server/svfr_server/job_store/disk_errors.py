@@ -15,8 +15,8 @@ def disk_is_full(problem: BaseException) -> SvfrError | None:
     """Return the error to report when a full disk is behind ``problem``, however wrapped; else None."""
     seen: BaseException | None = problem
     while seen is not None:
-        is_said = not isinstance(seen, OSError) and os.strerror(errno.ENOSPC) in str(seen)
-        if is_said or (isinstance(seen, OSError) and seen.errno in _FULL):
+        is_named = not isinstance(seen, OSError) and os.strerror(errno.ENOSPC) in str(seen)
+        if is_named or (isinstance(seen, OSError) and seen.errno in _FULL):
             path = getattr(problem, "path", None) or getattr(seen, "filename", None)
             text = f"A file cannot be written: {os.strerror(errno.ENOSPC)}."
             return DiskIsFull(text, path=path, remedy=f"Free space. {_AGAIN}")

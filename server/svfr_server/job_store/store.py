@@ -1,6 +1,6 @@
 """Jobs and their events in SQLite: the one place where a job's state is.
 
-Write-ahead logging with ``synchronous=NORMAL``: an event survives the death of the process, and costs some
+Write-ahead logging with ``synchronous=NORMAL``: an event survives the end of the process, and costs some
 ten microseconds. Handing in a job is committed with ``FULL``, because once the client has the answer the
 job must survive a power cut too. The file must lie on a local disk.
 """

@@ -2,7 +2,7 @@
 
 After a suspend, Ctrl-Z or a paused container, everybody has been silent for as long as this process has not
 listened. Silence is therefore measured in time during which the loop turned: a turn counts as at most
-half a second, which is how long an idle turn lasts, so that what waits in the sockets is heard before
+half a second, which is how long an idle turn lasts, so that what waits in the sockets is read before
 anybody is judged for it.
 """
 

@@ -24,7 +24,7 @@ MOST_WAITING_BYTES = 192 * 1024 * 1024
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class PendingCheck:
     """A request that is being checked: where its answer goes, whose it is, and its frames, unread."""
 
@@ -105,7 +105,7 @@ class CheckQueue:
         self._next(lane)
 
     def process_exited(self, serial: int) -> None:
-        """Tell the client whose request ended its process; the next request starts another."""
+        """Answer the client whose request ended its process; the next request starts another."""
         for lane in self._lanes:
             if lane.process is None or lane.process.serial != serial:
                 continue

@@ -26,7 +26,7 @@ _log = logging.getLogger(__name__)
 
 
 class ChildProcess:
-    """A running child. ``route`` is its routing id once it was heard of; ``start`` is written to its input.
+    """A running child; ``route`` is its routing id once it has sent something, ``start`` goes to its input.
 
     Raises OSError when the system gives no process.
     """

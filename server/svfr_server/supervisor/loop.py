@@ -134,7 +134,12 @@ class Supervisor:
         endpoint = self._clients.endpoint
         host = socket.gethostname()
         connection = Connection(
-            endpoint, self._server_keys.public, self._local_keys, self.boot, os.getpid(), host
+            endpoint=endpoint,
+            server_key=self._server_keys.public,
+            keys=self._local_keys,
+            boot=self.boot,
+            pid=os.getpid(),
+            host=host,
         )
         connection.save(self._settings.home / CONNECTION_FILE)
         _log.info("listening at %s, folder %s", endpoint, self._settings.home)
@@ -188,7 +193,7 @@ class Supervisor:
             self._report(f"{what} failed", with_traceback=True)
 
     def _wait_for_store(self, problem: StoreUnavailable) -> None:
-        """Say why nothing goes on. Workers wait too: what they say is left in their sockets."""
+        """Log why nothing goes on. Workers wait too: what they say is left in their sockets."""
         self._report(str(problem), with_traceback=False)
         time.sleep(STORE_PAUSE_SECONDS)
 

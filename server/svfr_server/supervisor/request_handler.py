@@ -60,7 +60,7 @@ _QUEUE_STATES = {"pause": QueueState.PAUSED, "resume": QueueState.OPEN, "drain":
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class _Asked:
     """A request that was read: where its answer goes, whose it is, and what it is."""
 
@@ -120,6 +120,7 @@ class RequestHandler:
         request = found.get("id") or pending.request
 
         def answer() -> None:
+            """Send the reply, or raise why there is none."""
             if "error" in found:
                 raise error_from_dict(found["error"])
             if self._ring.name_of(pending.client) is None:
@@ -129,13 +130,30 @@ class RequestHandler:
                 name = str(self._ring.name_of(pending.client))
                 sender = self._sender(pending.route, pending.client, name)
                 accepted = self._add(str(found["job"]), entry, sender, pending.redo_of)
-                self._reply(_Asked(pending.route, pending.client, "submit", str(request), None), accepted)
+                self._reply(
+                    _Asked(
+                        route=pending.route,
+                        client=pending.client,
+                        op="submit",
+                        request=str(request),
+                        body=None,
+                    ),
+                    accepted,
+                )
                 return
             if "ok" in found:
                 self._send(pending.route, Message("ok", found["ok"], re=request))
                 return
             body = from_plain(REQUESTS[found["op"]], found["body"], "request")
-            self._take(_Asked(pending.route, pending.client, found["op"], str(request), body))
+            self._take(
+                _Asked(
+                    route=pending.route,
+                    client=pending.client,
+                    op=found["op"],
+                    request=str(request),
+                    body=body,
+                )
+            )
 
         self._guarded(pending.route, request, str(found.get("op", "check")), answer)
 
@@ -155,16 +173,16 @@ class RequestHandler:
                 f"The message has {len(frames)} frames of {size} bytes, more than is allowed."
             )
         if size > READ_HERE_BYTES:
-            self._check(PendingCheck(route, client, b"message", list(frames)))
+            self._check(PendingCheck(route=route, client=client, kind=b"message", frames=list(frames)))
             return
         message = unpack([bytes(frame) for frame in frames])
         if message.op in _CHECKED:
             pending = PendingCheck(
-                route,
-                client,
-                b"message",
-                list(frames),
-                message.id,
+                route=route,
+                client=client,
+                kind=b"message",
+                frames=list(frames),
+                request=message.id,
                 is_transfer=message.op != "submit",
             )
             self._guarded(route, message.id, message.op, lambda: self._check(pending))
@@ -174,7 +192,9 @@ class RequestHandler:
     def _read(self, route: bytes, client: str, message: Message) -> None:
         if message.op in _OWN_USER_ONLY and self._ring.name_of(client) != LOCAL_CLIENT:
             raise NotAllowed(f"Only the service's own user may ask for {message.op}.")
-        self._take(_Asked(route, client, message.op, message.id, read_request(message)))
+        self._take(
+            _Asked(route=route, client=client, op=message.op, request=message.id, body=read_request(message))
+        )
 
     def _take(self, asked: _Asked) -> None:
         """Answer a request that was read, or let it wait for its turn to be rendered."""
@@ -200,7 +220,10 @@ class RequestHandler:
             self._send(route, Message("error", bounded_error(problem), re=request))
         except Exception as problem:
             _log.exception("the request %s failed", op)
-            failure = InternalFailure(f"The service failed: {problem!r}.", remedy="See the server's log.")
+            failure = InternalFailure(
+                f"The service failed through an error of its own ({type(problem).__name__}).",
+                remedy="See the server's log.",
+            )
             self._send(route, Message("error", bounded_error(failure), re=request))
 
     def _reply(self, asked: _Asked, reply: Record | WithData) -> None:
@@ -271,7 +294,16 @@ class RequestHandler:
                 remedy="Hand in the whole job again.",
             )
         frames = [canonical_json(to_plain(redo)).encode("ascii"), former.encode("utf-8")]
-        self._check(PendingCheck(asked.route, asked.client, b"redo", frames, asked.request, redo.of))
+        self._check(
+            PendingCheck(
+                route=asked.route,
+                client=asked.client,
+                kind=b"redo",
+                frames=frames,
+                request=asked.request,
+                redo_of=redo.of,
+            )
+        )
 
     def _pong(self) -> Pong:
         queued, running = self._store.count(JobState.QUEUED), self._store.count(JobState.RUNNING)

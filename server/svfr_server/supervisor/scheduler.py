@@ -1,7 +1,7 @@
 """Which job runs where: the queue, the workers, their exits, cancellation.
 
 The scheduler holds no sockets; it is told what happened and says what to send. A job whose worker dies
-goes on once with a fresh worker and fails after the second death. A worker that says nothing for too long
+goes on once with a fresh worker and fails after the second one. A worker that says nothing for too long
 is killed, and so is one that does not react to a cancel within the grace period.
 """
 
@@ -188,7 +188,7 @@ class Scheduler:
                 worker.kill(f"it {why}")
             elif worker.job is not None and worker.stall is not None and now >= worker.stall.stalled_at:
                 _log.warning("process %d is stuck and is killed", worker.pid, extra={"job": worker.job})
-                worker.stall.note(now)  # its death is reported in a moment
+                worker.stall.note(now)  # its end is reported in a moment
                 worker.kill("it was stuck")
             elif worker.job is not None and self._is_too_large(worker):
                 self._end_too_large(worker)

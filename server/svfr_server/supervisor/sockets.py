@@ -32,14 +32,14 @@ def bind_clients(
     context: "zmq.Context[Any]", *, address: str, port: int, keys: KeyPair, domain: str
 ) -> "zmq.Socket[bytes]":
     """Return the endpoint for clients; raises BadSettings where it cannot listen."""
-    return _bind(context, address, port, keys, domain, _CLIENTS)
+    return _bind(context, address, port, keys=keys, domain=domain, options=_CLIENTS)
 
 
 def bind_children(
     context: "zmq.Context[Any]", *, address: str, keys: KeyPair, domain: str
 ) -> "zmq.Socket[bytes]":
     """Return the endpoint for the service's own processes, on a free port."""
-    return _bind(context, address, 0, keys, domain, _CHILDREN)
+    return _bind(context, address, 0, keys=keys, domain=domain, options=_CHILDREN)
 
 
 def endpoint_of(router: "zmq.Socket[bytes]") -> str:
@@ -48,7 +48,13 @@ def endpoint_of(router: "zmq.Socket[bytes]") -> str:
 
 
 def _bind(
-    context: "zmq.Context[Any]", address: str, port: int, keys: KeyPair, domain: str, options: dict[int, int]
+    context: "zmq.Context[Any]",
+    address: str,
+    port: int,
+    *,
+    keys: KeyPair,
+    domain: str,
+    options: dict[int, int],
 ) -> "zmq.Socket[bytes]":
     router = context.socket(zmq.ROUTER)
     router.linger = 0
@@ -72,5 +78,5 @@ def _bind(
         except zmq.ZMQError as problem:
             # The socket that had the port before may still be closing.
             if problem.errno != zmq.EADDRINUSE or time.monotonic() >= give_up:
-                raise BadSettings(f"Cannot listen at {address}:{port}: {problem}.") from problem
+                raise BadSettings(f"Cannot listen at {address}:{port}: {problem.strerror}.") from problem
             time.sleep(0.01)

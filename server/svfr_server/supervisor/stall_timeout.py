@@ -20,7 +20,7 @@ class StallTimeout:
 
     def __init__(self, timeouts: WorkerTimeouts, now: float) -> None:
         self._timeouts = timeouts
-        self._last_heard = self._stepped = now
+        self._last_report = self._stepped = now
         self._stage: tuple[Any, Any] | None = None
         self._done = 0
         self._is_stage_done = True
@@ -28,7 +28,7 @@ class StallTimeout:
 
     def note(self, now: float, kind: str = "", body: Mapping[str, Any] | None = None) -> None:
         """Note a sign of life of the worker; progress also tells how long its windows take."""
-        self._last_heard = now
+        self._last_report = now
         if kind != "progress" or body is None:
             return
         stage, done = (body.get("stage"), body.get("track")), int(body.get("done", 0))
@@ -49,8 +49,8 @@ class StallTimeout:
         """When the worker will have been silent for too long."""
         median = self.median_window_s
         if median is None:
-            return self._last_heard + self._timeouts.first_s
-        return self._last_heard + MEDIANS * median + self._timeouts.silence_s
+            return self._last_report + self._timeouts.first_s
+        return self._last_report + MEDIANS * median + self._timeouts.silence_s
 
     def cancel_deadline(self, now: float) -> float:
         """Return when a worker that is told now to cancel must have done so."""

@@ -26,7 +26,7 @@ class _Stream:
     request: str
     sent: int
     acknowledged: int
-    last_heard: float
+    last_active: float
 
 
 class Streams:
@@ -55,7 +55,7 @@ class Streams:
         stream = self._streams.get((client, ack.job))
         if stream is not None:
             stream.acknowledged = max(stream.acknowledged, min(ack.seq, stream.sent))
-            stream.last_heard = time.monotonic()
+            stream.last_active = time.monotonic()
             self.pump(ack.job)
 
     def forget(self, client: bytes) -> None:
@@ -81,7 +81,7 @@ class Streams:
         """Retry what could not be sent, and forget clients that have been silent for too long."""
         oldest = time.monotonic() - SILENCE_SECONDS
         for key, stream in list(self._streams.items()):
-            if stream.sent > stream.acknowledged and stream.last_heard < oldest:
+            if stream.sent > stream.acknowledged and stream.last_active < oldest:
                 del self._streams[key]
             else:
                 self._pump_one(key)

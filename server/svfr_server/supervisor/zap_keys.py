@@ -18,6 +18,7 @@ from zmq.utils import z85
 
 from svfr_client.connection import KeyPair, make_private_folder, read_private, write_private
 from svfr_client.errors import BadRecord
+from svfr_client.reasons import reason_of
 from svfr_client.records import from_plain, to_plain
 from svfr_server.errors import BadKeyFile
 
@@ -25,7 +26,7 @@ LOCAL_CLIENT = "local"
 CLIENT_DOMAIN = "clients"
 WORKER_DOMAIN = "workers"
 _RECENT_NS = 2_000_000_000
-_LOOK_AGAIN_SECONDS = 0.02
+_READ_AGAIN_SECONDS = 0.02
 _log = logging.getLogger(__name__)
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}\Z")
 
@@ -37,7 +38,7 @@ class KeyRing:
         self.home = make_private_folder(home)
         self.folder = make_private_folder(home / "authorised")
         self._stamp = 0
-        self._look_again = 0.0
+        self._next_reading = 0.0
         self._names: dict[str, str] = {}
 
     def server_keys(self) -> KeyPair:
@@ -88,8 +89,8 @@ class KeyRing:
             self._stamp, self._names = 0, {}
             return None
         is_fresh = abs(time.time_ns() - stamp) < _RECENT_NS
-        if stamp != self._stamp or (is_fresh and time.monotonic() >= self._look_again):
-            self._look_again = time.monotonic() + _LOOK_AGAIN_SECONDS
+        if stamp != self._stamp or (is_fresh and time.monotonic() >= self._next_reading):
+            self._next_reading = time.monotonic() + _READ_AGAIN_SECONDS
             self._stamp, self._names = stamp, self.authorised()
         return self._names.get(public)
 
@@ -136,7 +137,7 @@ def _load_or_make(path: Path) -> KeyPair:
         return pair
     except (ValueError, BadRecord) as problem:
         raise BadKeyFile(
-            f"The key file is not usable: {problem}", path=path, remedy="Remove it."
+            f"The key file is not usable: {reason_of(problem)}.", path=path, remedy="Remove it."
         ) from problem
 
 
@@ -160,7 +161,7 @@ class KeyCheck:
         version, request = (*frames, b"", b"")[:2]
         try:
             public = self._public_key(frames)
-        except Exception:  # whatever it was, this one peer is refused and the next one is heard
+        except Exception:  # whatever it was, this one peer is refused and the next one is served
             _log.exception("a key could not be checked")
             public = None
         if public is not None:

@@ -1,4 +1,4 @@
-"""Looks at every file the worker opens, at the moment it is opened.
+"""Checks every file the worker opens, at the moment it is opened.
 
 Roots that are checked only before a job do not hold: a link may be swapped while it runs. Python tells of
 every file it is about to open, rename or create (audit events, PEP 578), whichever module asks; the guard
@@ -103,6 +103,7 @@ class _AuditHook:
         self._judging = threading.local()
 
     def judge(self, event: str, arguments: tuple[Any, ...]) -> None:
+        """Check an audit event against the running job's rights; raises what the guard raises."""
         guard = self.guard
         if guard is None or (event != "open" and event not in _CREATING):
             return

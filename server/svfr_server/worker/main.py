@@ -3,7 +3,7 @@
 It reads one line of JSON from its standard input (where to connect, with which keys, on which device),
 says that it is ready and then runs one job at a time. The input stays open as a lifeline: when it ends,
 the supervisor is gone and the worker ends too. torch and the pipeline are loaded with the first job, so
-that the supervisor hears of the worker at once.
+that the supervisor knows of the worker at once.
 """
 
 import importlib
@@ -24,6 +24,7 @@ from svfr_client.connection import KeyPair
 from svfr_client.errors import SeveralProblems, SvfrError, raise_problems
 from svfr_client.job import JobSpec
 from svfr_client.protocol.wire import Message, pack, unpack
+from svfr_client.reasons import in_one_line
 from svfr_client.records import from_plain, to_plain
 from svfr_server.errors import InternalFailure, OutOfDeviceMemory
 from svfr_server.job_store.cache import CacheKeeper
@@ -119,7 +120,7 @@ class Worker:
             return _failed(job, storage_error(problem))
         except Exception as problem:
             _log.exception("the job failed")
-            text = f"{type(problem).__name__}: {problem}"
+            text = f"The job failed through an error of the program ({type(problem).__name__})."
             return _failed(job, InternalFailure(text, remedy="See the server's log."))
 
     def _retry_with_less_memory(self, work: _Work) -> Message:
@@ -174,7 +175,9 @@ class Worker:
             reporter.report(one)
 
         cancelled = partial(self._link.is_cancelled, work.job)
-        with file_guard.FileGuard(work.spec, self._roots, sources, resumption.appears, self._home):
+        with file_guard.FileGuard(
+            spec=work.spec, roots=self._roots, sources=sources, appears=resumption.appears, home=self._home
+        ):
             result = run_job(resumption.spec_to_run(), self._models, report, cancelled, references)
         sources.check_all()
         return result
@@ -198,7 +201,7 @@ def load_pipeline(name: str) -> Callable[..., Any]:
     try:
         found: Callable[..., Any] = getattr(importlib.import_module(module), function)
     except (ImportError, AttributeError, ValueError) as problem:
-        raise InternalFailure(f"The pipeline {name} cannot be loaded: {problem}.") from problem
+        raise InternalFailure(f"The pipeline {name} cannot be loaded: {in_one_line(problem)}.") from problem
     return found
 
 

@@ -282,7 +282,7 @@ def test_an_unknown_key_of_the_autoencoder_is_named(official: OfficialFiles, out
 
 def test_a_configuration_that_is_no_json_is_refused(official: OfficialFiles, out: Path) -> None:
     (official.svd / "vae" / "config.json").write_text("not json")
-    with pytest.raises(OfficialConfigUnsupported, match="not JSON"):
+    with pytest.raises(OfficialConfigUnsupported, match="is no JSON"):
         import_to(official, out)
 
 

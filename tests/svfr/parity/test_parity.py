@@ -116,11 +116,11 @@ def pass2_error(tasks: tuple[int, ...] = (1, 0, 0), swap: bool = False, **change
         model,
         encode_shot(model, StoredCrops(crops)),
         plan,
-        2,
-        changes.get("reference", given["ref_frame"]),
-        changes.get("tokens", tokens),
-        NoCallbacks(),
-        given["noise_pass2"][0],
+        sampling_pass=2,
+        reference=changes.get("reference", given["ref_frame"]),
+        tokens=changes.get("tokens", tokens),
+        callbacks=NoCallbacks(),
+        noise=given["noise_pass2"][0],
     )
     return float((latents - given["latents_pass2"][0]).abs().max())
 

@@ -68,24 +68,24 @@ def test_the_reference_is_the_last_frame_of_the_first_window(model: Model) -> No
 
 def test_two_passes_are_the_two_calls_one_after_the_other(model: Model) -> None:
     reference = make_reference(model, Crops(9), STUDIO)
-    separately = restore(model, Crops(9), reference, identify(reference), STUDIO)
+    separately = restore(model, Crops(9), reference, identify(reference), plan=STUDIO)
     assert torch.equal(pictures(separately), pictures(run(model, 9)))
 
 
 def test_reference_tokens_tasks_seed_and_guidance_all_matter(model: Model) -> None:
     reference = make_reference(model, Crops(6), STUDIO)
-    base = pictures(restore(model, Crops(6), reference, random_tokens(), STUDIO))
+    base = pictures(restore(model, Crops(6), reference, random_tokens(), plan=STUDIO))
     others = [
-        restore(model, Crops(6), None, random_tokens(), STUDIO),
-        restore(model, Crops(6), reference, None, STUDIO),
-        restore(model, Crops(6), reference, random_tokens(), plan_with(guidance=1.0)),
-        restore(model, Crops(6), reference, random_tokens(), dataclasses.replace(STUDIO, seed=78)),
+        restore(model, Crops(6), None, random_tokens(), plan=STUDIO),
+        restore(model, Crops(6), reference, None, plan=STUDIO),
+        restore(model, Crops(6), reference, random_tokens(), plan=plan_with(guidance=1.0)),
+        restore(model, Crops(6), reference, random_tokens(), plan=dataclasses.replace(STUDIO, seed=78)),
         restore(
             model,
             Crops(6),
             reference,
             random_tokens(),
-            dataclasses.replace(STUDIO, tasks=TaskSet(inpaint=True)),
+            plan=dataclasses.replace(STUDIO, tasks=TaskSet(inpaint=True)),
         ),
     ]
     assert all(not torch.allclose(base, pictures(other), atol=1e-3) for other in others)
@@ -125,10 +125,10 @@ def test_only_branches_that_can_differ_are_evaluated() -> None:
     make_reference(model, crops, STUDIO)
     assert calls.counts["conv_in"] == 2
     tokens = random_tokens()
-    assert evaluations(model, restore(model, crops, reference, tokens, STUDIO)) == 3 * 2
-    assert evaluations(model, restore(model, crops, reference, None, STUDIO)) == 3 * 2
-    assert evaluations(model, restore(model, crops, None, None, STUDIO)) == 3
-    assert evaluations(model, restore(model, crops, reference, tokens, plan_with(guidance=1.0))) == 3
+    assert evaluations(model, restore(model, crops, reference, tokens, plan=STUDIO)) == 3 * 2
+    assert evaluations(model, restore(model, crops, reference, None, plan=STUDIO)) == 3 * 2
+    assert evaluations(model, restore(model, crops, None, None, plan=STUDIO)) == 3
+    assert evaluations(model, restore(model, crops, reference, tokens, plan=plan_with(guidance=1.0))) == 3
 
 
 def test_every_crop_is_encoded_once_for_both_passes() -> None:
@@ -150,14 +150,14 @@ def test_frames_far_from_the_end_do_not_see_it_in_studio_mode(model: Model) -> N
     changed.pixels[-1] *= -1
     for mode, joined in (("studio", False), ("official", True)):
         plan = plan_with(mode, reference_steps=1, steps=1)
-        plain = pictures(restore(model, Crops(20), None, None, plan))
-        other = pictures(restore(model, changed, None, None, plan))
+        plain = pictures(restore(model, Crops(20), None, None, plan=plan))
+        other = pictures(restore(model, changed, None, None, plan=plan))
         assert torch.equal(plain[:3], other[:3]) is not joined
 
 
 def test_the_first_step_of_a_frame_does_not_depend_on_a_longer_range(model: Model) -> None:
-    short = pictures(restore(model, Crops(17), None, None, ONE_STEP))
-    longer = pictures(restore(model, Crops(40), None, None, ONE_STEP))
+    short = pictures(restore(model, Crops(17), None, None, plan=ONE_STEP))
+    longer = pictures(restore(model, Crops(40), None, None, plan=ONE_STEP))
     torch.testing.assert_close(short[:8], longer[:8], atol=1e-5, rtol=0)
 
 
@@ -206,7 +206,12 @@ def test_a_checkpoint_of_another_shape_is_refused(model: Model) -> None:
     with pytest.raises(CropShapeMismatch, match="pass2/step0000"):
         list(
             restore(
-                model, Crops(6), None, None, STUDIO, Recorder({"pass2/step0000": torch.zeros(5, 4, 4, 4)})
+                model,
+                Crops(6),
+                None,
+                None,
+                plan=STUDIO,
+                callbacks=Recorder({"pass2/step0000": torch.zeros(5, 4, 4, 4)}),
             )
         )
 
@@ -223,7 +228,7 @@ def test_a_crop_that_is_not_finite_is_refused_with_its_frame(model: Model, bad: 
     crops = Crops(12)
     crops.pixels[9, 0, 3, 3] = bad
     with pytest.raises(NotFinite, match="frame 1010"):
-        list(restore(model, crops, None, None, STUDIO))
+        list(restore(model, crops, None, None, plan=STUDIO))
 
 
 def test_no_crops_are_refused(model: Model) -> None:
@@ -233,15 +238,15 @@ def test_no_crops_are_refused(model: Model) -> None:
 
 def test_a_reference_that_does_not_fit_is_refused(model: Model) -> None:
     with pytest.raises(CropShapeMismatch, match="reference"):
-        list(restore(model, Crops(4), torch.zeros(3, 8, 8), None, STUDIO))
+        list(restore(model, Crops(4), torch.zeros(3, 8, 8), None, plan=STUDIO))
     with pytest.raises(NotFinite, match="reference"):
-        list(restore(model, Crops(4), torch.full((3, CROP_PX, CROP_PX), float("nan")), None, STUDIO))
+        list(restore(model, Crops(4), torch.full((3, CROP_PX, CROP_PX), float("nan")), None, plan=STUDIO))
 
 
 @pytest.mark.parametrize("shape", [(1, 5, 8), (2, 5, 16), (5, 16)])
 def test_tokens_that_do_not_fit_are_refused(model: Model, shape: tuple[int, ...]) -> None:
     with pytest.raises(CropShapeMismatch, match="tokens"):
-        list(restore(model, Crops(4), None, torch.zeros(shape), STUDIO))
+        list(restore(model, Crops(4), None, torch.zeros(shape), plan=STUDIO))
 
 
 def test_a_seed_that_does_not_fit_is_refused(model: Model) -> None:

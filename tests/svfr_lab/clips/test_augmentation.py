@@ -33,7 +33,9 @@ def test_a_recipe_with_68_landmarks_trains_on_rendered_clips(rendered: Path, tmp
     source, _ = tiny_svd.write_svd(tmp_path / "official")
     config = tiny_svd.CONFIG
     assert config.facial_prior is not None and config.facial_prior.landmarks == 68
-    trainer = Trainer(config, open_clips(rendered, config), tmp_path / "run", "cpu", source)
+    trainer = Trainer(
+        config=config, source=open_clips(rendered, config), folder=tmp_path / "run", device="cpu", svd=source
+    )
     head = trainer.heads["facial_prior"]
     before = [parameter.detach().clone() for parameter in head.parameters()]
     for _ in range(2):
@@ -44,7 +46,7 @@ def test_a_recipe_with_68_landmarks_trains_on_rendered_clips(rendered: Path, tmp
 
 
 def test_the_recipe_decides_how_many_landmarks_it_gets(rendered: Path) -> None:
-    phase = Phase(1, 2, 4, 0.0)
+    phase = Phase(steps=1, frames=2, batch=4, noised_share=0.0)
     config = tiny_svd.CONFIG
     assert config.facial_prior is not None
     few = replace(config, facial_prior=replace(config.facial_prior, landmarks=5))
@@ -59,7 +61,7 @@ def test_five_of_the_68_lie_where_the_five_are_mirrored_or_not(rendered: Path) -
     for seed in range(6):
         few, many = (
             RenderedClips(rendered, SHARES, landmarks=count).batch(
-                np.random.default_rng(seed), Phase(1, 2, 4, 0.0)
+                np.random.default_rng(seed), Phase(steps=1, frames=2, batch=4, noised_share=0.0)
             )
             for count in (5, 68)
         )
@@ -76,7 +78,12 @@ def test_a_folder_of_five_landmarks_says_how_to_get_the_others(rendered: Path, t
     old.mkdir()
     for name in ("clips.npy", "landmarks.npy", "dataset.json", "done"):
         (old / name).write_bytes((rendered / name).read_bytes())
-    assert RenderedClips(old, SHARES).batch(np.random.default_rng(0), Phase(1, 1, 1, 0.0)) is not None
+    assert (
+        RenderedClips(old, SHARES).batch(
+            np.random.default_rng(0), Phase(steps=1, frames=1, batch=1, noised_share=0.0)
+        )
+        is not None
+    )
     with pytest.raises(RenderedFolderIsUnusable, match="--add-landmarks68"):
         RenderedClips(old, SHARES, landmarks=68)
 

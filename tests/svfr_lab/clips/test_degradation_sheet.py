@@ -53,7 +53,7 @@ def run(*words):
 @pytest.mark.parametrize("name", list(RECIPES))
 def test_a_sheet_has_a_row_for_every_set_of_tasks(rendered, tmp_path, name):
     out = tmp_path / "sheet.png"
-    write_degradation_sheet(out, SheetRequest(str(rendered), name, 3))
+    write_degradation_sheet(out, SheetRequest(data=str(rendered), recipe=name, seed=3))
     sheet = cv2.imread(str(out))
     row_px = sheet.shape[0] / 8
     assert row_px == int(row_px) and sheet.shape[1] > 5 * 300
@@ -63,22 +63,29 @@ def test_a_sheet_has_a_row_for_every_set_of_tasks(rendered, tmp_path, name):
 
 def test_the_seed_decides_the_sheet(rendered, tmp_path):
     def png(seed):
-        write_degradation_sheet(tmp_path / "s.png", SheetRequest(str(rendered), "rich", seed))
+        write_degradation_sheet(
+            tmp_path / "s.png", SheetRequest(data=str(rendered), recipe="rich", seed=seed)
+        )
         return (tmp_path / "s.png").read_bytes()
 
     assert png(1) == png(1) != png(2)
 
 
 def test_a_movie_gives_the_middle_square_of_its_first_frames(movie, pictures):
-    clip = read_clip(SheetRequest(str(movie), "rich", 0, frames=3, size_px=40))
+    clip = read_clip(SheetRequest(data=str(movie), recipe="rich", seed=0, frames=3, size_px=40))
     assert clip.shape == (3, 40, 40, 3) and clip.dtype == np.float32
     assert np.abs(clip - pictures[:3, :, 12:52]).mean() < 0.08
-    assert read_clip(SheetRequest(str(movie), "rich", 0, size_px=96)).shape == (FRAMES, 96, 96, 3)
+    assert read_clip(SheetRequest(data=str(movie), recipe="rich", seed=0, size_px=96)).shape == (
+        FRAMES,
+        96,
+        96,
+        3,
+    )
 
 
 def test_a_still_stands_for_all_frames(tmp_path):
     cv2.imwrite(str(tmp_path / "still.png"), np.full((50, 30, 3), 128, np.uint8))
-    clip = read_clip(SheetRequest(str(tmp_path / "still.png"), "rich", 0, frames=5))
+    clip = read_clip(SheetRequest(data=str(tmp_path / "still.png"), recipe="rich", seed=0, frames=5))
     assert clip.shape == (5, 96, 96, 3) and np.allclose(clip, 128 / 255, atol=0.01)
 
 
@@ -127,4 +134,6 @@ def test_numbers_out_of_range_are_usage_errors(rendered, words):
 
 def test_a_request_made_in_python_is_checked_too(rendered, tmp_path):
     with pytest.raises(ArgumentOutOfRange, match="0 frames"):
-        write_degradation_sheet(tmp_path / "s.png", SheetRequest(str(rendered), "rich", 0, frames=0))
+        write_degradation_sheet(
+            tmp_path / "s.png", SheetRequest(data=str(rendered), recipe="rich", seed=0, frames=0)
+        )

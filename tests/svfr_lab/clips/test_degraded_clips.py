@@ -43,7 +43,9 @@ def test_landmarks_stay_on_what_they_mark_however_the_clip_is_augmented() -> Non
 
 
 def test_a_batch_has_clips_landmarks_and_numbers(folder: Path) -> None:
-    batch = RenderedClips(folder, SHARES).batch(np.random.default_rng(0), Phase(1, 3, 6, 0.0))
+    batch = RenderedClips(folder, SHARES).batch(
+        np.random.default_rng(0), Phase(steps=1, frames=3, batch=6, noised_share=0.0)
+    )
     assert batch.clean.shape == batch.low_quality.shape == (6, 3, 3, SIDE_PX, SIDE_PX)
     assert batch.landmarks is not None and batch.landmarks.shape == (6, 3, 5, 2)
     assert batch.reference_landmarks is not None and batch.reference_landmarks.shape == (6, 5, 2)
@@ -61,7 +63,7 @@ def test_a_batch_has_clips_landmarks_and_numbers(folder: Path) -> None:
 def test_a_run_that_goes_on_draws_what_earlier_versions_drew(
     folder: Path, damage: str, clips: list[int], mean_landmark: float
 ) -> None:
-    phase = Phase(1, 3, 12, 0.0, tasks_per_clip=2, damage=damage)
+    phase = Phase(steps=1, frames=3, batch=12, noised_share=0.0, tasks_per_clip=2, damage=damage)
     batch = RenderedClips(folder, SHARES).batch(np.random.default_rng(5), phase)
     assert batch.clips is not None and batch.landmarks is not None
     assert batch.clips.tolist() == clips
@@ -70,7 +72,10 @@ def test_a_run_that_goes_on_draws_what_earlier_versions_drew(
 
 def test_equal_generators_draw_equal_batches_and_others_do_not(folder: Path) -> None:
     source = RenderedClips(folder, SHARES)
-    first, again, other = (source.batch(np.random.default_rng(s), Phase(1, 2, 4, 0.0)) for s in (1, 1, 2))
+    first, again, other = (
+        source.batch(np.random.default_rng(s), Phase(steps=1, frames=2, batch=4, noised_share=0.0))
+        for s in (1, 1, 2)
+    )
     for name, value in vars(first).items():
         drawn = getattr(again, name)
         assert drawn is None if value is None else torch.equal(value, drawn), name
@@ -79,7 +84,7 @@ def test_equal_generators_draw_equal_batches_and_others_do_not(folder: Path) -> 
 
 def test_half_of_the_references_are_far_frames_where_there_are_any(tmp_path: Path) -> None:
     source = RenderedClips(write_rendered_folder(tmp_path / "far", far=2), SHARES)
-    batch = source.batch(np.random.default_rng(2), Phase(1, FRAMES, 200, 0.0))
+    batch = source.batch(np.random.default_rng(2), Phase(steps=1, frames=FRAMES, batch=200, noised_share=0.0))
     assert batch.reference_landmarks is not None and batch.landmarks is not None
     differences = (batch.reference_landmarks[:, None] - batch.landmarks).abs().amax((2, 3))
     far = float((differences.amin(1) > 1e-6).float().mean())
@@ -90,13 +95,13 @@ def test_far_frames_are_never_shown_as_part_of_a_clip(tmp_path: Path) -> None:
     plain = RenderedClips(write_rendered_folder(tmp_path / "plain"), SHARES)
     source = RenderedClips(write_rendered_folder(tmp_path / "far", far=2), SHARES)
     with pytest.raises(ArgumentOutOfRange, match="clips have 4 frames"):
-        source.batch(np.random.default_rng(0), Phase(1, FRAMES + 1, 1, 0.0))
+        source.batch(np.random.default_rng(0), Phase(steps=1, frames=FRAMES + 1, batch=1, noised_share=0.0))
     assert source.held_back("bfr", 2, FRAMES).clean.shape == plain.held_back("bfr", 2, FRAMES).clean.shape
 
 
 def test_versions_of_a_clip_are_neighbours_that_differ_in_damage_alone(folder: Path) -> None:
     batch = RenderedClips(folder, SHARES).batch(
-        np.random.default_rng(0), Phase(1, 2, 8, 0.0, tasks_per_clip=2)
+        np.random.default_rng(0), Phase(steps=1, frames=2, batch=8, noised_share=0.0, tasks_per_clip=2)
     )
     assert batch.clips is not None and batch.landmarks is not None
     for same in (batch.clean, batch.reference, batch.clips, batch.landmarks):
@@ -126,9 +131,12 @@ def test_a_hole_is_filled_as_the_network_knows_it(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("phase", "message"),
     [
-        (Phase(1, FRAMES + 1, 1, 0.0), "clips have 4 frames"),
-        (Phase(1, 1, 4, 0.0, tasks_per_clip=4), "there are 3 task sets"),
-        (Phase(1, 1, 1, 0.0, damage="none"), "Unknown degradation recipe 'none'"),
+        (Phase(steps=1, frames=FRAMES + 1, batch=1, noised_share=0.0), "clips have 4 frames"),
+        (Phase(steps=1, frames=1, batch=4, noised_share=0.0, tasks_per_clip=4), "there are 3 task sets"),
+        (
+            Phase(steps=1, frames=1, batch=1, noised_share=0.0, damage="none"),
+            "Unknown degradation recipe 'none'",
+        ),
     ],
 )
 def test_a_phase_that_the_clips_cannot_serve_is_refused(folder: Path, phase: Phase, message: str) -> None:

@@ -16,11 +16,18 @@ class Numbers:
     def batch(self, rng: np.random.Generator, phase: Phase) -> ClipBatch:
         shade = torch.full((phase.batch, phase.frames, 3, 4, 4), float(rng.random()))
         tasks = torch.ones(phase.batch, 3)
-        return ClipBatch(shade, shade - 1, tasks, shade[:, 0], shade[:, 0], torch.zeros(phase.batch))
+        return ClipBatch(
+            clean=shade,
+            low_quality=shade - 1,
+            tasks=tasks,
+            reference=shade[:, 0],
+            reference_low_quality=shade[:, 0],
+            clips=torch.zeros(phase.batch),
+        )
 
 
 def test_batches_depend_on_the_generator_and_not_on_the_processes() -> None:
-    phase = Phase(1, 2, 6, 0.0, tasks_per_clip=2)
+    phase = Phase(steps=1, frames=2, batch=6, noised_share=0.0, tasks_per_clip=2)
     batches = [ParallelClips(Numbers(), workers).batch(np.random.default_rng(4), phase) for workers in (1, 2)]
     assert batches[0].clean.equal(batches[1].clean) and batches[0].clean.shape == (6, 2, 3, 4, 4)
     shades = batches[0].clean[:, 0, 0, 0, 0]

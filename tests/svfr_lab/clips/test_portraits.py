@@ -93,15 +93,15 @@ def test_a_picture_that_was_changed_is_not_trained_with(listed: Path, tmp_path: 
     moved = tmp_path / "moved.jsonl"
     write_portrait_list(moved, PortraitList(tmp_path, (first,)), [])
     with pytest.raises(PortraitListInvalid, match="not the one listed"):
-        PortraitClips(moved, SHARES, CROP_PX)
+        PortraitClips(moved, SHARES, crop_px=CROP_PX)
     (tmp_path / first.path).unlink()
     with pytest.raises(PortraitListInvalid, match="cannot be read"):
-        PortraitClips(moved, SHARES, CROP_PX)
+        PortraitClips(moved, SHARES, crop_px=CROP_PX)
 
 
 def test_held_back_people_are_never_drawn_and_equal_generators_give_equal_batches(listed: Path) -> None:
-    source = PortraitClips(listed, SHARES, CROP_PX)
-    phase = Phase(1, 2, 8, 0.0, damage="every_ratio")
+    source = PortraitClips(listed, SHARES, crop_px=CROP_PX)
+    phase = Phase(steps=1, frames=2, batch=8, noised_share=0.0, damage="every_ratio")
     batch, again = (source.batch(np.random.default_rng(3), phase) for _ in range(2))
     assert batch.clean.shape == (8, 2, 3, CROP_PX, CROP_PX) and batch.low_quality.shape[2] == 4
     assert batch.clean.equal(again.clean) and batch.low_quality.equal(again.low_quality)

@@ -30,7 +30,7 @@ def source(tmp_path_factory):
 
 @pytest.mark.parametrize("name", list(RECIPES))
 def test_batches_of_every_set_are_finite_and_come_from_the_generator(source, name):
-    phase = Phase(1, 3, 6, 0.0, damage=name)
+    phase = Phase(steps=1, frames=3, batch=6, noised_share=0.0, damage=name)
     first, again = (source.batch(np.random.default_rng(2), phase) for _ in range(2))
     assert torch.isfinite(first.low_quality).all() and first.low_quality.abs().max() <= 1
     assert torch.equal(first.low_quality, again.low_quality)
@@ -38,7 +38,7 @@ def test_batches_of_every_set_are_finite_and_come_from_the_generator(source, nam
 
 
 def test_each_frame_is_filled_under_its_own_hole(source):
-    phase = Phase(1, 3, 24, 0.0, damage="rich")
+    phase = Phase(steps=1, frames=3, batch=24, noised_share=0.0, damage="rich")
     batch = source.batch(np.random.default_rng(1), phase)
     only_inpaint = batch.tasks[:, 2].bool() & ~batch.tasks[:, 0].bool()
     # 8-bit clips: what the fill did not touch is as it was
@@ -50,4 +50,6 @@ def test_each_frame_is_filled_under_its_own_hole(source):
 
 def test_an_unknown_set_is_named_with_the_known_ones(source):
     with pytest.raises(ArgumentOutOfRange, match=r"usual, wide.*film, rich"):
-        source.batch(np.random.default_rng(0), Phase(1, 2, 2, 0.0, damage="gentle"))
+        source.batch(
+            np.random.default_rng(0), Phase(steps=1, frames=2, batch=2, noised_share=0.0, damage="gentle")
+        )

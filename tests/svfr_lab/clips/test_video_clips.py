@@ -32,7 +32,7 @@ from svfr_restore.reports import JobContext
 
 SHARES = {"bfr": 0.5, "colorize": 0.5}
 CROP_PX = 64
-PHASE = Phase(1, 3, 4, 0.0, tasks_per_clip=2)
+PHASE = Phase(steps=1, frames=3, batch=4, noised_share=0.0, tasks_per_clip=2)
 
 
 @pytest.fixture(scope="module")
@@ -75,8 +75,8 @@ def alignments(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     return seen
 
 
-ONE, MOVIE = ClipEntry("one", "p1"), ClipEntry("one.mp4", "p1")
-TWO = ClipEntry("two", "p2", "held_back")
+ONE, MOVIE = ClipEntry(path="one", identity="p1"), ClipEntry(path="one.mp4", identity="p1")
+TWO = ClipEntry(path="two", identity="p2", split="held_back")
 
 
 def is_static(track):
@@ -114,10 +114,12 @@ def test_a_training_crop_is_what_a_job_cuts(footage: Path, tmp_path: Path, liste
     )
     plan = plan_job(spec, ModelCache())
     (track,) = plan_tracks(plan, survey_job(plan, JobContext()))
-    clip = only(listed(ClipEntry(name, "p1")))
+    clip = only(listed(ClipEntry(path=name, identity="p1")))
     assert clip.alignment.crop == track.crop
     assert not is_static(clip.alignment.crop), "the head wanders, so the crop must follow it"
-    source = VideoClips(listed(ClipEntry(name, "p1"), TWO), SHARES, CROP_PX, 3)
+    source = VideoClips(
+        listed(ClipEntry(path=name, identity="p1"), TWO), SHARES, crop_px=CROP_PX, least_frames=3
+    )
     store = source._store
     crops, landmarks = store.read(2, [4, 0])
     plate = ClipPlate.open(footage / name, ONE)
@@ -129,7 +131,9 @@ def test_a_training_crop_is_what_a_job_cuts(footage: Path, tmp_path: Path, liste
 def test_movie_frames_come_by_their_number_in_any_order(listed: Listed):
     whole_head = Region("crop", {None: (60, 40, 192)})
     still, moving = (
-        VideoClips(listed(replace(entry, region=whole_head), TWO), SHARES, CROP_PX, 3)._store
+        VideoClips(
+            listed(replace(entry, region=whole_head), TWO), SHARES, crop_px=CROP_PX, least_frames=3
+        )._store
         for entry in (ONE, MOVIE)
     )
     order = [5, 0, 3, 3, 1]
@@ -151,7 +155,7 @@ def test_landmarks_are_where_the_face_is(footage: Path, listed: Listed, renderer
 
 
 def test_a_batch_has_the_shape_that_training_wants(listed: Listed):
-    source = VideoClips(listed(ONE, MOVIE, TWO), SHARES, CROP_PX, 3)
+    source = VideoClips(listed(ONE, MOVIE, TWO), SHARES, crop_px=CROP_PX, least_frames=3)
     batch = source.batch(np.random.default_rng(0), PHASE)
     assert batch.clean.shape == batch.low_quality.shape == (4, 3, 3, CROP_PX, CROP_PX)
     assert batch.clips is not None and set(batch.clips.tolist()) <= {2, 3}, "people held back are not drawn"
@@ -159,7 +163,7 @@ def test_a_batch_has_the_shape_that_training_wants(listed: Listed):
     assert torch.equal(batch.clean, again.clean) and torch.equal(batch.low_quality, again.low_quality)
     watched = source.held_back("colorize", 3, 2)
     assert watched.clips is not None and watched.clips.tolist() == [4]
-    nobody = VideoClips(listed(ONE, MOVIE), SHARES, CROP_PX, 3).held_back("bfr", 1, 2)
+    nobody = VideoClips(listed(ONE, MOVIE), SHARES, crop_px=CROP_PX, least_frames=3).held_back("bfr", 1, 2)
     assert nobody.clips is not None and nobody.clips.tolist() == [3], "the last one that is drawn"
 
 
@@ -204,7 +208,7 @@ def test_a_clip_that_was_replaced_is_aligned_again(
     listed: Listed, alignments: list[Path], footage: Path, tmp_path: Path, renderer: FaceRenderer
 ):
     write_pictures(footage / "changing", head_pictures(renderer, frames=3))
-    path = listed(ClipEntry("changing", "p1"), cache=tmp_path / "cache")
+    path = listed(ClipEntry(path="changing", identity="p1"), cache=tmp_path / "cache")
     list(aligned(path))
     write_pictures(footage / "changing", head_pictures(renderer, seed=204, frames=3))
     list(aligned(path))
@@ -232,7 +236,7 @@ def test_scene_linear_pictures_are_exposed_as_a_job_exposes_them(footage: Path, 
     codes = cv2.imread(str(footage / "one" / "00000001.png"))[..., ::-1] / 255.0
     for number in (1, 2, 3):
         write_exr(footage / "dark" / f"dark.{number:04d}.exr", codes**2.2 / 16.0)
-    clip = only(listed(ClipEntry("dark/dark.%04d.exr", "p1", space="lin_rec709_scene")))
+    clip = only(listed(ClipEntry(path="dark/dark.%04d.exr", identity="p1", space="lin_rec709_scene")))
     assert clip.alignment.exposure_stops > 2.0
     plate = ClipPlate.open(footage / "dark/dark.%04d.exr", clip.entry)
     dark, exposed = (
@@ -243,8 +247,13 @@ def test_scene_linear_pictures_are_exposed_as_a_job_exposes_them(footage: Path, 
 
 
 def test_clips_that_cannot_be_used_are_left_out_with_the_reason(listed: Listed):
-    single = ClipEntry("one/00000001.png", "p1")
-    source = VideoClips(listed(ONE, ClipEntry("empty", "p3"), TWO, single), SHARES, CROP_PX, 3)
+    single = ClipEntry(path="one/00000001.png", identity="p1")
+    source = VideoClips(
+        listed(ONE, ClipEntry(path="empty", identity="p3"), TWO, single),
+        SHARES,
+        crop_px=CROP_PX,
+        least_frames=3,
+    )
     assert [(each.line, each.reason) for each in source.left_out] == [
         (3, "It shows no face."),
         (5, "Its face is seen for 1 frames only."),
@@ -255,7 +264,12 @@ def test_a_clip_that_changes_under_a_run_stops_it(
     listed: Listed, footage: Path, tmp_path: Path, renderer: FaceRenderer
 ):
     write_pictures(footage / "lost", head_pictures(renderer, frames=4))
-    source = VideoClips(listed(ClipEntry("lost", "p1"), cache=tmp_path / "cache"), SHARES, CROP_PX, 3)
+    source = VideoClips(
+        listed(ClipEntry(path="lost", identity="p1"), cache=tmp_path / "cache"),
+        SHARES,
+        crop_px=CROP_PX,
+        least_frames=3,
+    )
     write_pictures(footage / "lost", np.full((4, 96, 96, 3), 80, np.uint8))
     with pytest.raises(ClipsUnusable, match="was changed"):
         source.batch(np.random.default_rng(0), PHASE)
@@ -263,7 +277,7 @@ def test_a_clip_that_changes_under_a_run_stops_it(
 
 def test_a_list_without_a_usable_clip_is_refused(listed: Listed):
     with pytest.raises(ClipsUnusable, match=r"line 2: It shows no face"):
-        VideoClips(listed(ClipEntry("empty", "p1")), SHARES, CROP_PX, 3)
+        VideoClips(listed(ClipEntry(path="empty", identity="p1")), SHARES, crop_px=CROP_PX, least_frames=3)
 
 
 def test_frames_that_a_clip_lacks_are_a_reason(footage: Path, listed: Listed):
@@ -284,7 +298,7 @@ def test_a_predictor_of_the_users_gives_the_68_landmarks(footage: Path, tmp_path
     places = np.stack(np.meshgrid(np.linspace(70, 190, 17), np.linspace(80, 190, 4)), axis=-1).reshape(-1, 2)
     file = write_predictor(tmp_path / "68.dat", pictures, [places, places])
     write_clip_list(tmp_path / "clips.jsonl", [ONE], footage, tmp_path / "cache", file)
-    source = VideoClips(tmp_path / "clips.jsonl", SHARES, CROP_PX, 3, landmarks=68)
+    source = VideoClips(tmp_path / "clips.jsonl", SHARES, crop_px=CROP_PX, least_frames=3, landmarks=68)
     batch = source.batch(np.random.default_rng(0), PHASE)
     assert batch.landmarks is not None and batch.landmarks.shape == (4, 3, 68, 2)
     assert bool(torch.isfinite(batch.landmarks).all())
@@ -302,7 +316,7 @@ def test_a_predictor_of_other_points_is_refused(tmp_path: Path):
 
 
 def test_the_command_prepares_a_list_and_names_what_is_left_out(listed: Listed):
-    path = listed(ONE, ClipEntry("empty", "p3"))
+    path = listed(ONE, ClipEntry(path="empty", identity="p3"))
     done = CliRunner().invoke(app, ["clips", "prepare", str(path), "--json"])
     assert done.exit_code == 0, done.output
     rows = [json.loads(line) for line in done.output.splitlines()]
@@ -312,5 +326,5 @@ def test_the_command_prepares_a_list_and_names_what_is_left_out(listed: Listed):
 
 
 def test_left_out_clips_say_where_they_are(listed: Listed):
-    (found,) = aligned(listed(ClipEntry("empty", "p1")))
+    (found,) = aligned(listed(ClipEntry(path="empty", identity="p1")))
     assert isinstance(found, LeftOut) and found.path.name == "empty"

@@ -156,7 +156,7 @@ def test_damage_that_cannot_be_is_refused_by_name(change, error, said):
 
 
 def test_text_that_is_not_json_is_refused():
-    with pytest.raises(BadRecord, match="not JSON"):
+    with pytest.raises(BadRecord, match="is no JSON"):
         ClipDegradation.from_text("seed 7")
 
 

@@ -8,11 +8,21 @@ from svfr_lab.degradation.registry import FILM, RICH
 from svfr_lab.degradation.shapes import ShapeKind, draw_shape
 from svfr_lab.errors import ArgumentOutOfRange
 
-MOVING = Motion((0.02, -0.01), (0.1, 0.05), 12.0, (0.1, 0.6), 4.0, 0.2)
+MOVING = Motion(
+    drift=(0.02, -0.01),
+    sway=(0.1, 0.05),
+    sway_period_frames=12.0,
+    sway_phase=(0.1, 0.6),
+    spin_deg=4.0,
+    pulse=0.2,
+)
 
 
 def occluder(kind=ShapeKind.POLYGON, **changes):
-    return dataclasses.replace(Occluder(kind, 5, 0.25, (0.5, 0.5), 10.0, STILL), **changes)
+    return dataclasses.replace(
+        Occluder(kind=kind, shape_seed=5, radius=0.25, centre=(0.5, 0.5), angle_deg=10.0, motion=STILL),
+        **changes,
+    )
 
 
 @pytest.mark.parametrize("kind", list(ShapeKind))
@@ -53,7 +63,14 @@ def test_a_moving_form_moves_smoothly_and_every_frame_stands_for_itself():
 
 
 def test_turning_and_pulsing_change_the_form_in_place():
-    turning = Motion((0.0, 0.0), (0.0, 0.0), 12.0, (0.0, 0.0), 9.0, 0.4)
+    turning = Motion(
+        drift=(0.0, 0.0),
+        sway=(0.0, 0.0),
+        sway_period_frames=12.0,
+        sway_phase=(0.0, 0.0),
+        spin_deg=9.0,
+        pulse=0.4,
+    )
     masks = hole_masks(Holes((occluder(ShapeKind.BOX, motion=turning),), 0.9), 12, 96, 96)
     areas = masks.mean(axis=(1, 2))
     assert areas.max() / areas.min() > 3
@@ -69,7 +86,14 @@ def test_no_frame_loses_more_than_it_may(max_share):
 
 
 def test_a_form_that_is_elsewhere_or_too_thin_leaves_a_spot_in_the_middle_frame():
-    away = Motion((0.0, 0.0), (0.0, 0.0), 12.0, (0.0, 0.0), 0.0, 0.0)
+    away = Motion(
+        drift=(0.0, 0.0),
+        sway=(0.0, 0.0),
+        sway_period_frames=12.0,
+        sway_phase=(0.0, 0.0),
+        spin_deg=0.0,
+        pulse=0.0,
+    )
     for lost in (
         occluder(radius=0.02, centre=(1.1, 1.1), motion=away),
         occluder(ShapeKind.STROKE, radius=0.001),

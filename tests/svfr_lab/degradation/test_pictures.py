@@ -39,32 +39,106 @@ def spread(weights):
 
 def test_a_round_kernel_is_the_gaussian_asked_for_at_any_size():
     for scale in (1.0, 4.0):
-        xx, yy, xy = spread(kernel(Blur(1.2, 1.2, 30.0, 0.0, 0.0), scale))
+        xx, yy, xy = spread(
+            kernel(
+                Blur(
+                    long_px_at_96=1.2,
+                    short_px_at_96=1.2,
+                    angle_deg=30.0,
+                    motion_px_at_96=0.0,
+                    motion_angle_deg=0.0,
+                ),
+                scale,
+            )
+        )
         assert np.sqrt([xx, yy]) == pytest.approx([1.2 * scale] * 2, rel=0.02)
         assert abs(xy) < 1e-4
 
 
 def test_an_oval_kernel_lies_along_its_angle():
-    xx, yy, xy = spread(kernel(Blur(2.0, 0.8, 90.0, 0.0, 0.0), 1.0))
+    xx, yy, xy = spread(
+        kernel(
+            Blur(
+                long_px_at_96=2.0,
+                short_px_at_96=0.8,
+                angle_deg=90.0,
+                motion_px_at_96=0.0,
+                motion_angle_deg=0.0,
+            ),
+            1.0,
+        )
+    )
     assert np.sqrt([xx, yy]) == pytest.approx([0.8, 2.0], rel=0.03) and abs(xy) < 1e-4
-    assert spread(kernel(Blur(2.0, 0.8, 45.0, 0.0, 0.0), 1.0))[2] > 1, "up and right together"
+    assert (
+        spread(
+            kernel(
+                Blur(
+                    long_px_at_96=2.0,
+                    short_px_at_96=0.8,
+                    angle_deg=45.0,
+                    motion_px_at_96=0.0,
+                    motion_angle_deg=0.0,
+                ),
+                1.0,
+            )
+        )[2]
+        > 1
+    ), "up and right together"
 
 
 def test_motion_spreads_along_its_way_as_a_line_does():
-    xx, yy, _ = spread(kernel(Blur(0.8, 0.8, 0.0, 9.0, 0.0), 1.0))
+    xx, yy, _ = spread(
+        kernel(
+            Blur(
+                long_px_at_96=0.8,
+                short_px_at_96=0.8,
+                angle_deg=0.0,
+                motion_px_at_96=9.0,
+                motion_angle_deg=0.0,
+            ),
+            1.0,
+        )
+    )
     assert xx == pytest.approx(0.64 + 9**2 / 12, rel=0.03) and yy == pytest.approx(0.64, rel=0.03)
 
 
 @pytest.mark.parametrize("seed", range(8))
 def test_kernels_keep_brightness_and_their_middle(seed):
-    weights = kernel(BlurRanges(1.0, (0.1, 3.0), 0.3, 0.7, (1.0, 9.0)).draw(rng(seed)), 1.3)
+    weights = kernel(
+        BlurRanges(
+            share=1.0,
+            sigma_px_at_96=(0.1, 3.0),
+            round_share=0.3,
+            motion_share=0.7,
+            motion_px_at_96=(1.0, 9.0),
+        ).draw(rng(seed)),
+        1.3,
+    )
     assert weights.sum() == pytest.approx(1, abs=1e-5) and weights.min() >= 0
     assert np.allclose(weights, weights[::-1, ::-1], atol=1e-6)
 
 
 def test_blur_leaves_flat_pictures_alone_and_small_frames_whole():
-    assert np.allclose(blur(flat(0.4), Blur(3.0, 1.0, 20.0, 8.0, 50.0)), 0.4, atol=1e-5)
-    assert blur(flat(0.4, side=8), Blur(20.0, 20.0, 0.0, 30.0, 0.0)).shape == (2, 8, 8, 3)
+    assert np.allclose(
+        blur(
+            flat(0.4),
+            Blur(
+                long_px_at_96=3.0,
+                short_px_at_96=1.0,
+                angle_deg=20.0,
+                motion_px_at_96=8.0,
+                motion_angle_deg=50.0,
+            ),
+        ),
+        0.4,
+        atol=1e-5,
+    )
+    assert blur(
+        flat(0.4, side=8),
+        Blur(
+            long_px_at_96=20.0, short_px_at_96=20.0, angle_deg=0.0, motion_px_at_96=30.0, motion_angle_deg=0.0
+        ),
+    ).shape == (2, 8, 8, 3)
     clip = rng().random((1, 16, 16, 3), np.float32)
     assert blur(clip, NO_BLUR) is clip
 
@@ -163,12 +237,20 @@ def test_orthochromatic_film_is_blind_to_red():
 
 def test_scratches_stay_in_their_column_and_specks_do_not_stay():
     clip = flat(0.5, 12)
-    scratched = add_dirt(clip, Dirt(0.0, 0.0, 1, 1.0, 1.0), rng(4))
+    scratched = add_dirt(
+        clip,
+        Dirt(specks_per_frame=0.0, speck_px_at_96=0.0, scratches=1, opacity=1.0, light_share=1.0),
+        rng(4),
+    )
     columns = np.flatnonzero((scratched.mean(axis=(1, 3)) > 0.55).any(axis=0))
     assert 1 <= len(columns) == np.ptp(columns) + 1 <= 5
     assert all((scratched[:, :, columns] > 0.9).any(axis=(1, 2, 3))), "in every frame"
     assert scratched.min() >= 0.5, "light scratches only lighten"
-    dark = add_dirt(clip, Dirt(8.0, 1.5, 0, 1.0, 0.0), rng(4))
+    dark = add_dirt(
+        clip,
+        Dirt(specks_per_frame=8.0, speck_px_at_96=1.5, scratches=0, opacity=1.0, light_share=0.0),
+        rng(4),
+    )
     assert dark.max() <= 0.5 and dark.min() < 0.05
     assert not np.array_equal(dark[0] < 0.4, dark[1] < 0.4)
     assert 0.5 < np.mean(dark == 0.5) < 0.999
@@ -206,14 +288,35 @@ def test_drawn_parameters_keep_to_their_ranges(recipe):
 @pytest.mark.parametrize(
     ("make", "name"),
     [
-        (lambda: Blur(-1.0, 0.0, 0.0, 0.0, 0.0), "long_px_at_96"),
-        (lambda: Blur(0.0, 0.0, 0.0, 1e9, 0.0), "motion_px_at_96"),
+        (
+            lambda: Blur(
+                long_px_at_96=-1.0,
+                short_px_at_96=0.0,
+                angle_deg=0.0,
+                motion_px_at_96=0.0,
+                motion_angle_deg=0.0,
+            ),
+            "long_px_at_96",
+        ),
+        (
+            lambda: Blur(
+                long_px_at_96=0.0,
+                short_px_at_96=0.0,
+                angle_deg=0.0,
+                motion_px_at_96=1e9,
+                motion_angle_deg=0.0,
+            ),
+            "motion_px_at_96",
+        ),
         (lambda: SensorNoise(float("nan"), 0.0, True), "read_sd_code"),
         (lambda: Grain(2.0, 0.0, True), "sd_code"),
         (lambda: Fade((0.0, 1.0, 0.0), (0.0, 0.0, 0.0), 0.0), "density_loss"),
         (lambda: Fade((0.0, 0.0, 0.0), (0.0, -0.1, 0.0), 0.0), "stain_density"),
         (lambda: Flicker(0.0, 0.0, 0.0, 1.0), "correlation"),
-        (lambda: Dirt(1.0, 1.0, 1, 1.5, 0.0), "opacity"),
+        (
+            lambda: Dirt(specks_per_frame=1.0, speck_px_at_96=1.0, scratches=1, opacity=1.5, light_share=0.0),
+            "opacity",
+        ),
         (lambda: Shrink(0.5, Filter.AREA), "factor"),
     ],
 )

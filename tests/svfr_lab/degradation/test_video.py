@@ -24,7 +24,14 @@ POOR = {Codec.H264: 40.0, Codec.MPEG4: 20.0, Codec.MPEG2: 20.0, Codec.VP9: 58.0}
 def coding(codec, rate, **changes):
     control = changes.pop("control", RateControl.QUALITY)
     usual = VideoCoding(
-        codec, control, rate, "veryfast" if codec is Codec.H264 else "", 12, 2, Matrix.BT709, (0, 0)
+        codec=codec,
+        control=control,
+        rate=rate,
+        preset="veryfast" if codec is Codec.H264 else "",
+        gop=12,
+        b_frames=2,
+        matrix=Matrix.BT709,
+        offset_px=(0, 0),
     )
     return dataclasses.replace(usual, **changes)
 

@@ -37,16 +37,16 @@ def findings(rows=(ROW,)):
 
 
 def experiment(run=lambda bench: findings(), claim=None):
-    return Experiment("trial", "A trial", "Does it run?", run, claim)
+    return Experiment(name="trial", title="A trial", question="Does it run?", run=run, paper_claim=claim)
 
 
 def bench_in(folder, budget_s=60.0, data=None):
     clock = BudgetClock(folder / "clock.json", budget_s)
-    return Bench(folder, 3, clock, SILENT, data, folder / "cache")
+    return Bench(folder=folder, seed=3, clock=clock, voice=SILENT, data=data, cache=folder / "cache")
 
 
 def test_an_answer_is_four_files(tmp_path):
-    files = run_experiment(LabRequest(experiment(), 60.0, tmp_path), SILENT)
+    files = run_experiment(LabRequest(experiment=experiment(), budget_s=60.0, out=tmp_path), SILENT)
     record, rows, page = read_result(tmp_path, "trial")
     assert record["summary"] == {"things": 4}
     assert rows[0]["mean"] == "1.2346"
@@ -57,7 +57,7 @@ def test_an_answer_is_four_files(tmp_path):
 
 def test_a_published_table_is_marked_as_a_claim(tmp_path):
     claim = PaperClaim("Somebody 2025:", ("arm", "PSNR"), (("all", 29.5),), "Another data set.")
-    run_experiment(LabRequest(experiment(claim=claim), 60.0, tmp_path), SILENT)
+    run_experiment(LabRequest(experiment=experiment(claim=claim), budget_s=60.0, out=tmp_path), SILENT)
     _, _, page = read_result(tmp_path, "trial")
     assert "## Claimed by the paper, not measured here\n\nSomebody 2025:" in page
     assert "| all | 29.5 |" in page
@@ -80,13 +80,13 @@ def test_no_rows_are_refused():
 
 
 def test_the_same_command_goes_on_and_another_one_is_refused(tmp_path):
-    run_experiment(LabRequest(experiment(), 60.0, tmp_path, seed=4), SILENT)
-    run_experiment(LabRequest(experiment(), 60.0, tmp_path, seed=4), SILENT)
+    run_experiment(LabRequest(experiment=experiment(), budget_s=60.0, out=tmp_path, seed=4), SILENT)
+    run_experiment(LabRequest(experiment=experiment(), budget_s=60.0, out=tmp_path, seed=4), SILENT)
     assert json.loads((tmp_path / "trial.json").read_text())["starts"] == 2
     with pytest.raises(ExperimentBegunOtherwise, match="seed 4"):
-        run_experiment(LabRequest(experiment(), 60.0, tmp_path, seed=5), SILENT)
+        run_experiment(LabRequest(experiment=experiment(), budget_s=60.0, out=tmp_path, seed=5), SILENT)
     with pytest.raises(ExperimentBegunOtherwise, match=r"budget_s 60\.0"):
-        run_experiment(LabRequest(experiment(), 61.0, tmp_path, seed=4), SILENT)
+        run_experiment(LabRequest(experiment=experiment(), budget_s=61.0, out=tmp_path, seed=4), SILENT)
 
 
 def test_a_failing_experiment_leaves_no_answer(tmp_path):
@@ -94,7 +94,7 @@ def test_a_failing_experiment_leaves_no_answer(tmp_path):
         raise ClipsDoNotSuffice("Too few.")
 
     with pytest.raises(ClipsDoNotSuffice):
-        run_experiment(LabRequest(experiment(fail), 60.0, tmp_path), SILENT)
+        run_experiment(LabRequest(experiment=experiment(fail), budget_s=60.0, out=tmp_path), SILENT)
     assert not list(tmp_path.glob("trial.??*g")) + list(tmp_path.glob("trial.md"))
 
 
@@ -180,7 +180,7 @@ def number_of(clip):
 def test_measuring_stops_in_time_but_not_before_the_fewest(tmp_path):
     bench = bench_in(tmp_path, 1e-9)
     clips = [clip_numbered(number) for number in range(9)]
-    measured = measure_clips(bench, "n", clips, number_of, bench.share(1.0), fewest=4)
+    measured = measure_clips(bench, "n", clips, number_of, until=bench.share(1.0), fewest=4)
     np.testing.assert_array_equal(measured.values("a", "number"), [[0, 1, 2, 3]])
 
 
@@ -189,7 +189,7 @@ def test_measured_clips_survive_a_kill_and_a_half_written_one_is_measured_again(
     (tmp_path / "n.jsonl").write_text("\n".join([*lines, '[["a", "num']))
     bench = bench_in(tmp_path)
     clips = [clip_numbered(number) for number in range(4)]
-    measured = measure_clips(bench, "n", clips, number_of, bench.share(1.0))
+    measured = measure_clips(bench, "n", clips, number_of, until=bench.share(1.0))
     np.testing.assert_array_equal(measured.values("a", "number"), [[70, 71, 2, 3]])
     assert len((tmp_path / "n.jsonl").read_text().splitlines()) == 4
 

@@ -34,7 +34,7 @@ def test_settings_of_before_there_were_revisions_are_of_the_first():
     record = {"clips": 1, "first_seed": 2, "size_px": 96, "frames": 8, "bank_seed": 5, "bank": 600}
     assert RenderSettings.from_record(record).revision == 1
     assert RenderSettings.from_record(record | {"revision": 2}).revision == 2
-    assert RenderSettings(1, 2).revision == CURRENT_REVISION
+    assert RenderSettings(clips=1, first_seed=2).revision == CURRENT_REVISION
 
 
 def test_hair_grows_on_skin_above_the_brows_and_never_on_ears():

@@ -47,7 +47,12 @@ def data() -> RenderedFolder:
     rng = np.random.default_rng(0)
     clips = rng.integers(0, 256, (3, 2, 64, 64, 3), dtype=np.uint8)
     points = np.broadcast_to(POINTS_PX, (3, 2, 5, 2)).astype(np.float32)
-    return RenderedFolder(clips, points, RenderSettings(3, 0, 64, 2), "")
+    return RenderedFolder(
+        pictures=clips,
+        picture_landmarks_px=points,
+        settings=RenderSettings(clips=3, first_seed=0, size_px=64, frames=2),
+        clips_sha256="",
+    )
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -78,7 +83,12 @@ def test_equal_generators_draw_equal_batches(data: RenderedFolder) -> None:
 
 
 def test_points_outside_the_picture_are_marked(data: RenderedFolder) -> None:
-    outside = RenderedFolder(data.clips, data.landmarks_px + np.float32(200), data.settings, "")
+    outside = RenderedFolder(
+        pictures=data.clips,
+        picture_landmarks_px=data.landmarks_px + np.float32(200),
+        settings=data.settings,
+        clips_sha256="",
+    )
     assert not draw_batch(outside, np.random.default_rng(0), 4).inside.any()
 
 

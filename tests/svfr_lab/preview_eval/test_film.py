@@ -38,7 +38,9 @@ def film(tmp_path: Path) -> str:
 
 
 def test_a_films_windows_follow_each_other_and_show_its_own_pixels(film: str) -> None:
-    footage = film_footage(film, "srgb_rec709_display", CROP_PX, FRAMES, cuts=2, most_windows=9)
+    footage = film_footage(
+        film, "srgb_rec709_display", crop_px=CROP_PX, frames=FRAMES, cuts=2, most_windows=9
+    )
     assert footage.window_count == 2 and [(w.window, w.cut) for w in footage.windows] == [
         (0, 0),
         (0, 1),
@@ -50,20 +52,20 @@ def test_a_films_windows_follow_each_other_and_show_its_own_pixels(film: str) ->
     codes = footage.windows[1].truth * 255
     np.testing.assert_allclose(codes, np.rint(codes), atol=1e-2)
     assert not np.array_equal(footage.windows[0].truth, footage.windows[1].truth)
-    again = film_footage(film, "srgb_rec709_display", CROP_PX, FRAMES, cuts=2, most_windows=9)
+    again = film_footage(film, "srgb_rec709_display", crop_px=CROP_PX, frames=FRAMES, cuts=2, most_windows=9)
     np.testing.assert_array_equal(footage.windows[3].truth, again.windows[3].truth)
 
 
 def test_only_so_many_windows_are_taken_as_are_asked_for(film: str) -> None:
     with pytest.raises(RealFootageIsUnusable, match="1 windows"):
-        film_footage(film, "srgb_rec709_display", CROP_PX, FRAMES, cuts=1, most_windows=1)
+        film_footage(film, "srgb_rec709_display", crop_px=CROP_PX, frames=FRAMES, cuts=1, most_windows=1)
 
 
 def test_a_film_without_a_face_is_refused(tmp_path: Path) -> None:
     rng = np.random.default_rng(2)
     film = write_film(tmp_path, [rng.integers(0, 255, (128, 128, 3), np.uint8) for _ in range(2 * FRAMES)])
     with pytest.raises(RealFootageIsUnusable, match="0 windows") as caught:
-        film_footage(film, "srgb_rec709_display", CROP_PX, FRAMES, cuts=1, most_windows=9)
+        film_footage(film, "srgb_rec709_display", crop_px=CROP_PX, frames=FRAMES, cuts=1, most_windows=9)
     assert "face" in caught.value.remedy
 
 
@@ -107,7 +109,9 @@ def test_no_difference_is_not_worse() -> None:
 
 def test_a_model_that_changes_nothing_equals_the_damaged_input_in_every_case(tmp_path: Path) -> None:
     footage, said = photo_footage(CROP_PX, FRAMES, cuts=1), list[str]()
-    bench = Bench("identity", "standard", ModelCache(), FaceMeasures(None), said.append)
+    bench = Bench(
+        model="identity", preset="standard", models=ModelCache(), faces=FaceMeasures(None), report=said.append
+    )
     figures, rows = evaluate_footage(footage, bench)
     assert set(figures["cases"]) == {f"{case.task} {case.strength}" for case in CASES}
     for name, case in figures["cases"].items():

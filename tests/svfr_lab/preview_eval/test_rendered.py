@@ -95,12 +95,17 @@ def two_clips(tmp_path: Path) -> EvaluationSplit:
     clips = np.stack([smooth_clip(0), smooth_clip(1)])
     settings = RenderSettings(clips=2, first_seed=0, size_px=96, frames=FRAMES)
     points = np.broadcast_to(np.float32(FACE_TEMPLATE_256 * 96 / 256), (2, FRAMES, 5, 2))
-    return EvaluationSplit(RenderedFolder(clips, points, settings, "of these two clips"), exact=False)
+    return EvaluationSplit(
+        RenderedFolder(
+            pictures=clips, picture_landmarks_px=points, settings=settings, clips_sha256="of these two clips"
+        ),
+        exact=False,
+    )
 
 
 def test_clips_of_another_driver_get_fresh_baselines(two_clips: EvaluationSplit, untrained: str) -> None:
     shown: list[str] = []
-    measured = evaluate(untrained, two_clips, ["standard", "alone"], 2, shown.append)
+    measured = evaluate(untrained, two_clips, ["standard", "alone"], clips=2, report=shown.append)
     assert list(measured["tasks"]) == [*FROZEN_TASKS, "bfr+colorize"] and len(shown) == 8
     inpaint, bfr = measured["tasks"]["inpaint"], measured["tasks"]["bfr"]
     assert set(inpaint["runs"]) == set(bfr["runs"]) == {"standard", "alone"}
@@ -126,7 +131,9 @@ def test_clips_of_another_driver_get_fresh_baselines(two_clips: EvaluationSplit,
 
 
 def test_only_the_tasks_asked_for_are_measured(two_clips: EvaluationSplit, untrained: str) -> None:
-    measured = evaluate(untrained, two_clips, ["alone"], 2, lambda text: None, tasks=("colorize",))
+    measured = evaluate(
+        untrained, two_clips, ["alone"], clips=2, report=lambda text: None, tasks=("colorize",)
+    )
     assert list(measured["tasks"]) == ["colorize"]
 
 
@@ -144,5 +151,5 @@ def test_a_run_that_does_not_exist_is_named_with_those_that_do(
     two_clips: EvaluationSplit, untrained: str
 ) -> None:
     with pytest.raises(ArgumentOutOfRange, match="'best'") as caught:
-        evaluate(untrained, two_clips, ["best"], 2, print)
+        evaluate(untrained, two_clips, ["best"], clips=2, report=print)
     assert "standard" in caught.value.remedy and "alone" in caught.value.remedy

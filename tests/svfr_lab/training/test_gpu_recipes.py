@@ -51,7 +51,9 @@ def portraits(folder: Path) -> Path:
 def test_one_command_runs_both_stages_to_a_model_with_detail(tmp_path: Path) -> None:
     recipe = f"{toy('mini-gpu', tmp_path)}+{toy('mini-detail-gpu', tmp_path)}"
     rows: list[dict[str, object]] = []
-    request = TrainRequest(recipe, portraits(tmp_path), tmp_path / "run", device="cpu", threads=1, workers=2)
+    request = TrainRequest(
+        recipe=recipe, data=portraits(tmp_path), out=tmp_path / "run", device="cpu", threads=1, workers=2
+    )
     result = train(request, rows.append)
     assert result.folder is not None and result.folder.parents[1].name == "mini-detail-gpu"
     assert not verify(result.folder)

@@ -89,7 +89,7 @@ def weights(run: Path) -> dict[str, torch.Tensor]:
 def test_a_run_of_all_losses_ends_in_a_folder_that_loads(data: Path, recipe: Path, tmp_path: Path) -> None:
     rows: list[dict[str, Any]] = []
     out = tmp_path / "run"
-    result = train(TrainRequest(str(recipe), data, out, device="cpu"), rows.append)
+    result = train(TrainRequest(recipe=str(recipe), data=data, out=out, device="cpu"), rows.append)
     assert (result.steps, result.planned_steps, result.folder) == (4, 4, out / "models" / "tiny")
     assert [row["step"] for row in rows] == [1, 2, 3, 4]
     assert all({"noise", "unified_latent", "facial_prior", "loss"} <= row.keys() for row in rows)
@@ -103,7 +103,9 @@ def test_a_run_of_all_losses_ends_in_a_folder_that_loads(data: Path, recipe: Pat
 
 
 def test_a_run_told_to_stop_goes_on_to_the_same_bits(data: Path, recipe: Path, tmp_path: Path) -> None:
-    whole, stopped = (TrainRequest(str(recipe), data, tmp_path / name, device="cpu") for name in ("a", "b"))
+    whole, stopped = (
+        TrainRequest(recipe=str(recipe), data=data, out=tmp_path / name, device="cpu") for name in ("a", "b")
+    )
     train(whole, lambda row: None)
     before = signal.getsignal(signal.SIGTERM)
 
@@ -123,7 +125,9 @@ def test_a_run_told_to_stop_goes_on_to_the_same_bits(data: Path, recipe: Path, t
 
 
 def test_a_run_can_be_exported_before_it_is_done(data: Path, recipe: Path, tmp_path: Path) -> None:
-    request = TrainRequest(str(recipe), data, tmp_path / "run", device="cpu", export_only=True)
+    request = TrainRequest(
+        recipe=str(recipe), data=data, out=tmp_path / "run", device="cpu", export_only=True
+    )
     result = train(request, lambda row: None)
     assert result.folder == tmp_path / "run" / "models" / "tiny-0"
     assert "not finished" in (result.folder / "README.md").read_text()
@@ -131,7 +135,7 @@ def test_a_run_can_be_exported_before_it_is_done(data: Path, recipe: Path, tmp_p
 
 
 def test_a_state_of_another_recipe_is_refused(data: Path, recipe: Path, tmp_path: Path) -> None:
-    request = TrainRequest(str(recipe), data, tmp_path / "run", device="cpu")
+    request = TrainRequest(recipe=str(recipe), data=data, out=tmp_path / "run", device="cpu")
     train(request, lambda row: None)
     recipe.write_text(RECIPE.replace("[losses]", "[losses]\nfacial_prior = 0.0"))
     with pytest.raises(TensorsUnexpected):

@@ -117,15 +117,16 @@ def test_short_tracks_are_smoothed_too(count):
 
 
 def test_a_box_is_the_crop_whatever_the_range():
-    short = track_of_box(0, range(1010, 1011), 100, 200, 96, 96, 1.0)
-    long = track_of_box(0, range(1001, 1051), 100, 200, 96, 96, 1.0)
+    short = track_of_box(0, range(1010, 1011), x=100, y=200, width=96, height=96, pixel_aspect=1.0)
+    long = track_of_box(0, range(1001, 1051), x=100, y=200, width=96, height=96, pixel_aspect=1.0)
     assert short.transform(1010, 96, 1.0) == long.transform(1010, 96, 1.0)
     assert long.transform(1010, 96, 1.0).is_copy
     assert long.transform(1010, 96, 1.0).window(96) == Window(100, 200, 96, 96)
 
 
 def test_an_oblong_box_gets_the_square_around_it():
-    track = track_of_box(0, range(1, 3), 100, 200, 50, 80, 2.0)  # 100 x 80 on screen
+    track = track_of_box(0, range(1, 3), x=100, y=200, width=50, height=80, pixel_aspect=2.0)
+    # 100 x 80 on screen
     assert track.side_px[0] == 100
     assert track.transform(1, 100, 2.0).window(100) == Window(100, 190, 50, 100)
 
@@ -134,8 +135,9 @@ def test_an_oblong_box_gets_the_square_around_it():
     "box", [(0, 0, 0, 10), (0, 0, 10, -1), (float("nan"), 0, 10, 10), (0, float("inf"), 9, 9)]
 )
 def test_a_box_without_area_is_refused(box):
+    x, y, width, height = box
     with pytest.raises(BoxIsEmpty, match="no area"):
-        track_of_box(0, range(1, 2), *box, 1.0)
+        track_of_box(0, range(1, 2), x=x, y=y, width=width, height=height, pixel_aspect=1.0)
 
 
 @pytest.mark.parametrize("display", [Window(0, 0, 96, 96), Window(-7, 3, 96, 51), Window(0, 0, 33, 96)])
@@ -165,12 +167,14 @@ def test_a_roto_is_followed_and_its_empty_frames_are_bridged():
 
 def test_a_frame_outside_the_track_is_named():
     with pytest.raises(CropTrackHasNoFrame, match="frames 5 to 6") as caught:
-        track_of_box(0, range(5, 7), 0, 0, 9, 9, 1.0).transform(7, 96, 1.0)
+        track_of_box(0, range(5, 7), x=0, y=0, width=9, height=9, pixel_aspect=1.0).transform(7, 96, 1.0)
     assert caught.value.frame == 7
 
 
 def test_clipping_keeps_the_squares_of_the_frames_that_stay():
-    track = CropTrack(1, 10, np.arange(5.0), np.arange(5.0), np.arange(5.0) + 50)
+    track = CropTrack(
+        index=1, first_frame=10, centre_x=np.arange(5.0), centre_y=np.arange(5.0), side_px=np.arange(5.0) + 50
+    )
     part = track.clip(12, 99)
     assert part is not None
     assert part.frames == range(12, 15)

@@ -43,13 +43,19 @@ def test_a_square_beyond_the_picture_is_black_there() -> None:
 
 
 def test_a_face_that_both_find_has_the_first_box_and_the_higher_score() -> None:
-    first, second = FaceBox(10, 10, 40, 40, 0.1), FaceBox(14, 8, 44, 44, 0.6)
+    first, second = (
+        FaceBox(x=10, y=10, width=40, height=40, score=0.1),
+        FaceBox(x=14, y=8, width=44, height=44, score=0.6),
+    )
     (one,) = united([first], [second])
     assert (one.x, one.width, one.score) == (10, 40, 0.6)
 
 
 def test_faces_that_only_one_finds_are_kept_best_first() -> None:
-    first, second = FaceBox(10, 10, 40, 40, 0.1), FaceBox(100, 8, 44, 44, 0.6)
+    first, second = (
+        FaceBox(x=10, y=10, width=40, height=40, score=0.1),
+        FaceBox(x=100, y=8, width=44, height=44, score=0.6),
+    )
     assert united([first], [second]) == [second, first]
     assert united([], []) == []
 
@@ -71,7 +77,7 @@ def blaze(face_models: Path) -> BlazeFace:
 
 def test_its_box_is_where_hog_would_draw_it(blaze: BlazeFace) -> None:
     (hogs,) = HogDetector().detect(PORTRAIT)
-    (ours,) = blaze.look(PORTRAIT, 1.0)
+    (ours,) = blaze.find(PORTRAIT, 1.0)
     assert hogs.overlap(ours) > 0.7
 
 

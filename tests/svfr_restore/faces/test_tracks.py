@@ -13,11 +13,17 @@ SHOT = Shot(1001, 1050)
 
 
 def box(x, y=300.0, size=100.0, score=1.0):
-    return FaceBox(x - size / 2, y - size / 2, size, size, score)
+    return FaceBox(x=x - size / 2, y=y - size / 2, width=size, height=size, score=score)
 
 
 def shaken(b, rng, noise):
-    return FaceBox(b.x + rng.normal(0, noise), b.y + rng.normal(0, noise), b.width, b.height, b.score)
+    return FaceBox(
+        x=b.x + rng.normal(0, noise),
+        y=b.y + rng.normal(0, noise),
+        width=b.width,
+        height=b.height,
+        score=b.score,
+    )
 
 
 def follow(*paths, shot=SHOT, noise=2.0):

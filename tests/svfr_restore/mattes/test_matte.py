@@ -132,7 +132,9 @@ def test_a_hole_that_is_continued_from_its_edge_shows_nothing_of_the_damage_arou
     transform = CropTransform.of_square(200, 150, side, 96, 1.0)
     mask = disc(20)
     damaged = np.where(mask[..., None] >= 0.5, np.float32(9.0), np.float32(0.25)).repeat(3, axis=-1)
-    crop, hole = crop_around_hole(damaged, mask, PLATE, transform, 96, "telea")
+    crop, hole = crop_around_hole(
+        damaged, mask, window=PLATE, transform=transform, crop_px=96, hole_fill="telea"
+    )
     assert hole is not None
     assert hole.sum() == pytest.approx(np.pi * (20 * 96 / side) ** 2, rel=0.05)
     assert np.allclose(crop[~hole], 0.25, atol=1e-5)
@@ -141,12 +143,21 @@ def test_a_hole_that_is_continued_from_its_edge_shows_nothing_of_the_damage_arou
 def test_a_hole_that_is_marked_white_is_grown():
     transform = CropTransform.of_square(200, 150, 256, 512, 1.0)
     plate = np.zeros((*PLATE.shape, 3), np.float32)
-    _, hole = crop_around_hole(plate, disc(50), PLATE, transform, 512, "white")
+    _, hole = crop_around_hole(
+        plate, disc(50), window=PLATE, transform=transform, crop_px=512, hole_fill="white"
+    )
     assert np.array_equal(hole, hole_of_mask(disc(50), PLATE, transform, 512))
 
 
 def test_without_a_mask_nothing_is_lost():
     transform = CropTransform.of_square(200, 150, 256, 96, 1.0)
-    crop, hole = crop_around_hole(np.ones((*PLATE.shape, 3), np.float32), None, PLATE, transform, 96, "telea")
+    crop, hole = crop_around_hole(
+        np.ones((*PLATE.shape, 3), np.float32),
+        None,
+        window=PLATE,
+        transform=transform,
+        crop_px=96,
+        hole_fill="telea",
+    )
     assert hole is None
     assert np.array_equal(crop, np.ones((96, 96, 3), np.float32))

@@ -46,7 +46,7 @@ class SampleBank:
         parts: list[DetailBatch] = []
         for start in range(0, clips, _DRAW_CLIPS):
             count = min(_DRAW_CLIPS, clips - start)
-            phase = Phase(1, FRAMES, count, 0.0, damage)
+            phase = Phase(steps=1, frames=FRAMES, batch=count, noised_share=0.0, damage=damage)
             batch = source.batch(np.random.default_rng([*seed, start]), phase)
             parts.append(_with_base(batch, model))
         self._low_quality = torch.cat([_bytes(part.low_quality) for part in parts])
@@ -88,7 +88,11 @@ def _with_base(batch: ClipBatch, model: Model) -> DetailBatch:
     if not hole.shape[2]:
         hole = torch.full_like(batch.low_quality[:, :, :1], -1.0)
     return DetailBatch(
-        batch.low_quality[:, :, :3], base_pictures(model, batch), batch.clean, hole, batch.flow[:, 0]
+        low_quality=batch.low_quality[:, :, :3],
+        base=base_pictures(model, batch),
+        clean=batch.clean,
+        hole=hole,
+        flow=batch.flow[:, 0],
     )
 
 
@@ -100,7 +104,7 @@ def base_pictures(model: Model, batch: ClipBatch) -> torch.Tensor:
     results = []
     for seen, bits in zip(batch.low_quality, batch.tasks, strict=True):
         plan = SamplePlan(TaskSet.of(_names(bits)), preset, seed=0)
-        pictures = [picture for _, picture in restore(model, CropsInMemory(seen), None, None, plan)]
+        pictures = [picture for _, picture in restore(model, CropsInMemory(seen), None, None, plan=plan)]
         results.append(torch.stack(pictures))
     return torch.stack(results).clamp(-1.0, 1.0)
 

@@ -13,7 +13,8 @@ from torch import nn
 from torch.nn import functional
 from torch.nn.utils.parametrizations import spectral_norm
 
-_LUMA_601 = (0.299, 0.587, 0.114)
+from svfr.luma import LUMA_601
+
 _FINE_SIGMA_PX, _FINE_RADIUS_PX = 1.5, 5
 _CONTRAST_PX = 8
 _LEAST_CONTRAST = 1e-4
@@ -22,7 +23,7 @@ _SLOPE = 0.2
 
 def luma(pictures: torch.Tensor) -> torch.Tensor:
     """Return the 601 luma (N, 1, S, S)."""
-    weights = pictures.new_tensor(_LUMA_601).view(1, 3, 1, 1)
+    weights = pictures.new_tensor(LUMA_601).view(1, 3, 1, 1)
     return (pictures * weights).sum(1, keepdim=True)
 
 
@@ -80,7 +81,7 @@ def flicker_loss(result: torch.Tensor, truth: torch.Tensor, flow: torch.Tensor) 
 
 
 class TextureDiscriminator(nn.Module):
-    """Says of each patch of about 40 px how much of a photograph its texture is; spectrally normalised."""
+    """Rates for each patch of about 40 px how much of a photograph its texture is; spectrally normalised."""
 
     def __init__(self, widths: Sequence[int] = (48, 96, 144)) -> None:
         super().__init__()

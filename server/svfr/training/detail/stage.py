@@ -129,7 +129,9 @@ class DetailStage:
         if self._bank is None or number != self._bank_number:
             self._bank, self._bank_number = None, number
             seed = (self.config.seed, 1000 + number)
-            self._bank = SampleBank(self._source, self._base, bank.damage, bank.clips, seed)
+            self._bank = SampleBank(
+                source=self._source, model=self._base, damage=bank.damage, clips=bank.clips, seed=seed
+            )
         return self._bank
 
     def _learning_rate(self) -> float:

@@ -119,7 +119,7 @@ def export_svd(
 
 
 def export_detail(
-    net: DetailNet, steps: int, config: DetailConfig, base: Path, folder: Path, training: Mapping[str, Any]
+    net: DetailNet, steps: int, config: DetailConfig, *, base: Path, folder: Path, training: Mapping[str, Any]
 ) -> DiffusionSpec:
     """Write the folder of the model ``base`` with a detail network beside its files; return its description.
 

@@ -62,7 +62,7 @@ class RunLog:
 
 
 def _is_before(line: str, step: int) -> bool:
-    """Say whether a line is whole and of a step that the run keeps."""
+    """Return whether a line is whole and of a step that the run keeps."""
     try:
         return int(json.loads(line)["step"]) <= step
     except (ValueError, KeyError, TypeError):

@@ -27,6 +27,7 @@ from svfr.training.nets.grown_network import blocks_of, grown_weights
 from svfr.training.nets.preview_net import PreviewNet
 from svfr.training.recipe.config import NetworkConfig
 from svfr_client.errors import raise_problems
+from svfr_client.reasons import in_one_line
 
 _CONV_IN = "conv_in.weight"
 
@@ -77,7 +78,7 @@ def _grown(start: Model, net: PreviewNet) -> dict[str, torch.Tensor]:
         return dict(grown_weights(start.unet.state_dict(), net.unet.state_dict(), before, after))
     except ValueError as error:
         raise StartUnusable(
-            f"The model {start.spec.name} cannot become the recipe's network: {error}.",
+            f"The model {start.spec.name} cannot become the recipe's network: {in_one_line(error)}.",
             remedy="Give [network] layers at least as large as the model's, or start without it.",
         ) from error
 

@@ -14,6 +14,7 @@ from svfr.errors import CheckpointUnreadable
 from svfr.models.tensor_files import compare_shapes, expected_shapes
 from svfr_client.errors import raise_problems
 from svfr_client.files import remove_leftovers, whole_file
+from svfr_client.reasons import reason_of
 
 # torch.load's ways of saying that a file is no checkpoint.
 _LOAD_ERRORS = (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError, OSError, TypeError)
@@ -35,7 +36,7 @@ def read_state(path: Path, needed: Iterable[str]) -> dict[str, Any]:
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except _LOAD_ERRORS as error:
-        text = f"The training state cannot be read: {error}"
+        text = f"The training state cannot be read: {reason_of(error)}."
         raise CheckpointUnreadable(text, path=path, remedy=_REMEDY) from error
     missing = [key for key in needed if not isinstance(state, dict) or key not in state]
     if missing:

@@ -45,7 +45,7 @@ def step_generator(seed: int, step: int, process: int = 0) -> np.random.Generato
 
 
 def has_fast_bfloat16(device: torch.device) -> bool:
-    """Say whether bfloat16 is worth its rounding on ``device``: GPUs and CPUs with native support.
+    """Return whether bfloat16 is worth its rounding on ``device``: GPUs and CPUs with native support.
 
     oneDNN computes it on every CPU with AVX-512, which without native instructions takes several times as
     long as float32; what torch calls supported is not what is fast.
@@ -69,6 +69,7 @@ class Trainer:
         config: Recipe,
         source: ClipSource,
         folder: Path,
+        *,
         device: str = "cpu",
         svd: SvdSource | None = None,
         start: Model | None = None,
@@ -170,11 +171,11 @@ class Trainer:
         """Return the context of one of the batches of a step: processes exchange gradients after the last."""
         return nullcontext() if last else self.accelerator.no_sync(self._step_loss)
 
-    def _any(self, told: bool) -> bool:
-        """Say whether any process was told to stop: all must stop after the same step."""
+    def _any(self, wants_stop: bool) -> bool:
+        """Return whether any process is to stop: all must stop after the same step."""
         if self.accelerator.num_processes == 1:
-            return told
-        return bool(self.accelerator.reduce(torch.tensor(float(told), device=self.device)) > 0)
+            return wants_stop
+        return bool(self.accelerator.reduce(torch.tensor(float(wants_stop), device=self.device)) > 0)
 
     def _refuse_infinite(self, loss: torch.Tensor) -> None:
         if not math.isfinite(float(loss.detach())):

@@ -160,7 +160,13 @@ class PreviewNet(TrainableNet):
         identity = ConvCropIdentity(copy.deepcopy(self.identity), self.crop_px)
         for part in (unet, identity):
             part.requires_grad_(False).eval()
-        return Model(self.spec(recipe, {}), unet, self.codec, self.objective, identity)
+        return Model(
+            spec=self.spec(recipe, {}),
+            unet=unet,
+            codec=self.codec,
+            objective=self.objective,
+            identity=identity,
+        )
 
 
 # Known pixels beside the hole keep their pull, so that the fill meets them without a seam.

@@ -141,4 +141,10 @@ class SvdNet(TrainableNet):
         identity: IdentityEncoder = NoIdentity(self._token_channels)
         if self.id_projection is not None and self.frozen.recogniser is not None:
             identity = ArcFaceIdentity(self.frozen.recogniser, self.id_projection, self.config.id_crop)
-        return Model(self.spec(recipe, {}), self.unet, self.codec, self.objective, identity)
+        return Model(
+            spec=self.spec(recipe, {}),
+            unet=self.unet,
+            codec=self.codec,
+            objective=self.objective,
+            identity=identity,
+        )

@@ -47,7 +47,7 @@ class SvdSource:
     recogniser: Recogniser = field(default_factory=Recogniser)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class FrozenParts:
     """The networks that are used and not trained, in float32, and what SVD's folder says of them.
 
@@ -105,7 +105,9 @@ def load_frozen_parts(source: SvdSource) -> FrozenParts:
     load_weights(vae, vae_weights(folder), "cpu", torch.float32)
     codec = KlTemporalCodec(vae).requires_grad_(False).eval()
     recogniser = None if source.arcface is None else _load_recogniser(source.arcface, source.recogniser)
-    return FrozenParts(source, codec, config, schedule(folder), recogniser)
+    return FrozenParts(
+        source=source, codec=codec, vae_config=config, schedule=schedule(folder), recogniser=recogniser
+    )
 
 
 def _load_recogniser(path: Path, shape: Recogniser) -> IResNet:

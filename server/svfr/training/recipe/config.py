@@ -31,6 +31,7 @@ from svfr.validation import (
     read_strictly,
     sentences_of,
 )
+from svfr_client.reasons import reason_of
 
 Share = Annotated[float, Field(ge=0, le=1)]
 T = TypeVar("T")
@@ -98,7 +99,7 @@ class LossWeights(Strict):
 NOISE_ALONE = LossWeights(1.0, 0.0, 0.0)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Phase(Strict):
     """A stretch of training steps.
 
@@ -121,7 +122,7 @@ class Phase(Strict):
             raise ValueError(f"batch {self.batch} is no multiple of tasks_per_clip {self.tasks_per_clip}")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class SvdPhase(Phase):
     """A stretch of training steps from Stable Video Diffusion: every sample is diffused."""
 
@@ -253,7 +254,7 @@ def read_tables(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        text = f"The recipe cannot be read: {error}."
+        text = f"The recipe cannot be read: {reason_of(error)}."
         raise RecipeInvalid(text, path=path, remedy="Start from a copy of a packaged recipe.") from error
 
 

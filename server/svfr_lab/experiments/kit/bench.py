@@ -34,7 +34,7 @@ class Bench:
     """
 
     def __init__(
-        self, folder: Path, seed: int, clock: BudgetClock, voice: Voice, data: Path | None, cache: Path
+        self, folder: Path, seed: int, *, clock: BudgetClock, voice: Voice, data: Path | None, cache: Path
     ) -> None:
         self.folder, self.seed, self.budget_s = folder, seed, clock.budget_s
         self._clock, self._voice, self._data, self._cache = clock, voice, data, cache

@@ -53,7 +53,7 @@ class Deadline:
         return self.at_s - self.clock.spent_s()
 
     def over(self) -> bool:
-        """Say whether the moment has passed."""
+        """Return whether the moment has passed."""
         return self.remaining_s() <= 0.0
 
 

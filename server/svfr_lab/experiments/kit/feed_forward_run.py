@@ -13,11 +13,11 @@ from torch import nn
 from torch.nn import functional
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from svfr.arrays import Float32
 from svfr.training.batches import ClipSource
 from svfr.training.loop.state_file import load_module, read_state, write_state
 from svfr.training.recipe.config import Phase
 from svfr_lab.experiments.kit.gpen_style_net import GpenStyleNet
-from svfr_lab.experiments.kit.held_out import Clip
 from svfr_restore.crops.spool import from_network, to_network
 
 _PHASE = Phase(steps=1, frames=1, batch=16, noised_share=0.0)
@@ -101,7 +101,7 @@ class FeedForwardRun:
 
 
 @torch.no_grad()
-def restored(net: nn.Module, codes: Clip) -> Clip:
+def restored(net: nn.Module, codes: Float32) -> Float32:
     """Return frames (F, S, S, 3) of code values 0..1 as the network restores them, clipped."""
     pictures = net(to_network(codes))
     return np.clip(np.stack([from_network(picture) for picture in pictures]), 0.0, 1.0)

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from svfr.arrays import Float32
 from svfr.models.model import Model
 from svfr.sampling.crops_in_memory import CropsInMemory
 from svfr.sampling.sampler import SamplePlan, make_reference, restore
@@ -21,7 +22,6 @@ from svfr_lab.heads.dataset import open_rendered_folder
 from svfr_restore.crops.spool import from_network, to_network
 from svfr_restore.paste.target import target
 
-Clip: TypeAlias = NDArray[np.float32]
 Passes: TypeAlias = Literal["one", "both"]
 
 _DEGRADATION_SEED = 31
@@ -37,7 +37,7 @@ class HeldOutClip:
     """
 
     number: int
-    truth: Clip
+    truth: Float32
     points_px: NDArray[np.float32]
 
     def damaged(self, tasks: frozenset[str]) -> Degraded:
@@ -66,13 +66,13 @@ def held_out_clips(folder: Path, held_back: int) -> Iterator[HeldOutClip]:
         yield HeldOutClip(number, truth, rendered.landmarks_px[number])
 
 
-def put_back(codes: Clip, made: Clip, tasks: frozenset[str], hole: NDArray[np.bool_] | None) -> Clip:
+def put_back(codes: Float32, made: Float32, tasks: frozenset[str], hole: NDArray[np.bool_] | None) -> Float32:
     """Return the clip in which ``tasks`` have been done: what they do not touch is the damaged clip's own."""
     return np.stack([target(code, frame, tasks, hole) for code, frame in zip(codes, made, strict=True)])
 
 
 @torch.no_grad()
-def sampled(model: Model, crops: Clip, tasks: Sequence[str] | frozenset[str], passes: Passes) -> Clip:
+def sampled(model: Model, crops: Float32, tasks: Sequence[str] | frozenset[str], passes: Passes) -> Float32:
     """Return what the model makes of prepared crops (F, S, S, 3 or 4) by its preset standard, not clipped.
 
     ``passes`` "one": without a reference; "both": as a job does, with the last frame of the first pass's
@@ -84,5 +84,5 @@ def sampled(model: Model, crops: Clip, tasks: Sequence[str] | frozenset[str], pa
     if passes == "both":
         reference = make_reference(model, source, plan)
         tokens = model.identity.encode(reference)
-    pictures = [from_network(picture) for _, picture in restore(model, source, reference, tokens, plan)]
+    pictures = [from_network(picture) for _, picture in restore(model, source, reference, tokens, plan=plan)]
     return np.stack(pictures)

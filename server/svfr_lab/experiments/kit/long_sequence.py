@@ -12,10 +12,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from svfr.arrays import Float32
 from svfr.models.model import Model
 from svfr_lab.degradation.basic import EVALUATION, BasicRecipe
 from svfr_lab.degradation.degrade import degrade
-from svfr_lab.experiments.kit.held_out import Clip
 from svfr_lab.experiments.kit.reference_runs import BFR, ReferenceRun, given_by, second_pass
 
 FRAMES_PER_SECOND = 25
@@ -42,16 +42,16 @@ class Scene:
     """A motion of ``loop`` frames with its exact five points (F, 5, 2) in pixels, played forth and back."""
 
     number: int
-    loop: Clip
+    loop: Float32
     points_px: NDArray[np.float64]
 
-    def truth(self, frames: range) -> tuple[Clip, NDArray[np.float64]]:
+    def truth(self, frames: range) -> tuple[Float32, NDArray[np.float64]]:
         """Return frames of the endless sequence and their points."""
         length = len(self.loop)
         places = [f % length if (f // length) % 2 == 0 else length - 1 - f % length for f in frames]
         return self.loop[places], self.points_px[places]
 
-    def damaged(self, truth: Clip, stretch: int, parameters: BasicRecipe = _DEGRADATION) -> Clip:
+    def damaged(self, truth: Float32, stretch: int, parameters: BasicRecipe = _DEGRADATION) -> Float32:
         """Return frames blurred alike, under noise that is each stretch's own."""
         return degrade(truth, BFR, np.random.default_rng([self.number, stretch]), parameters).lq
 
@@ -61,7 +61,7 @@ class ScenePlayer:
 
     def __init__(self, model: Model, scene: Scene, ways: Sequence[ReferenceRun]) -> None:
         self.scene, self._model = scene, model
-        self._recent: dict[int, Clip] = {}
+        self._recent: dict[int, Float32] = {}
         truth, _ = scene.truth(range(len(scene.loop)))
         damaged = scene.damaged(truth, 0)
         self._given = {way: given_by(model, damaged, truth, way) for way in ways}
@@ -71,7 +71,7 @@ class ScenePlayer:
         self._context = stride * -(-2 * model.spec.window // stride)
         self._stride = stride
 
-    def restored(self, stretch: int) -> Iterator[tuple[ReferenceRun, Clip, Clip, NDArray[np.float64]]]:
+    def restored(self, stretch: int) -> Iterator[tuple[ReferenceRun, Float32, Float32, NDArray[np.float64]]]:
         """Yield for every way its result of a stretch, the truth, and the truth's points."""
         length = len(self.scene.loop)
         frames = range(stretch * length, (stretch + 1) * length)
@@ -84,7 +84,7 @@ class ScenePlayer:
             result = second_pass(self._model, damaged, wide.start, self._given[way], way)[inner]
             yield way, result, truth[inner], points[inner]
 
-    def _damaged(self, frames: range, length: int) -> Clip:
+    def _damaged(self, frames: range, length: int) -> Float32:
         """Return damaged frames; a frame is damaged alike in whatever range it is asked for."""
         parts = []
         for stretch in range(frames.start // length, (frames.stop - 1) // length + 1):
@@ -94,7 +94,7 @@ class ScenePlayer:
             parts.append(damaged[first - whole.start : last - whole.start])
         return np.concatenate(parts)
 
-    def _stretch(self, number: int, frames: range) -> Clip:
+    def _stretch(self, number: int, frames: range) -> Float32:
         """Return a damaged stretch; the last ones are kept, since neighbours need their ends."""
         if number not in self._recent:
             truth, _ = self.scene.truth(frames)

@@ -151,7 +151,7 @@ def dotplot(panel: Axes, labels: Sequence[str], values: Sequence[Values], base: 
     panel.grid(alpha=0.3)
 
 
-def point(panel: Axes, x: float, estimate: Estimate, colour: str, label: str, marker: str = "o") -> None:
+def point(panel: Axes, x: float, estimate: Estimate, *, colour: str, label: str, marker: str = "o") -> None:
     """Draw an estimate above ``x`` with its interval as a line."""
     panel.plot(x, estimate.mean, marker, color=colour, label=label)
     panel.plot((x, x), (estimate.low, estimate.high), color=colour, linewidth=1)

@@ -16,6 +16,7 @@ def measure_clips(
     name: str,
     clips: Iterable[HeldOutClip],
     score: Callable[[HeldOutClip], Iterable[Score]],
+    *,
     until: Deadline,
     fewest: int = 5,
 ) -> Measurements:

@@ -29,7 +29,7 @@ TASKS = ("bfr", "colorize", "inpaint")
 # More than any budget allows: a run ends when its time is over.
 _ENDLESS_STEPS = 10**7
 
-PHASE = Phase(_ENDLESS_STEPS, frames=1, batch=16, noised_share=0.0, tasks_per_clip=2)
+PHASE = Phase(steps=_ENDLESS_STEPS, frames=1, batch=16, noised_share=0.0, tasks_per_clip=2)
 
 BASE = PreviewRecipe(
     name="lab",

@@ -8,12 +8,13 @@ from typing import Literal, TypeAlias
 import numpy as np
 import torch
 
+from svfr.arrays import Float32
 from svfr.models.model import Model
 from svfr.models.spec import Preset
 from svfr.sampling.crops_in_memory import CropsInMemory, as_model_sees
 from svfr.sampling.sampler import SamplePlan, make_reference, restore
 from svfr.tasks import TaskSet
-from svfr_lab.experiments.kit.held_out import Clip, put_back
+from svfr_lab.experiments.kit.held_out import put_back
 from svfr_restore.crops.spool import from_network, to_network
 
 Reference: TypeAlias = Literal["none", "self", "clean"]
@@ -48,13 +49,13 @@ class Given:
     tokens: torch.Tensor | None = None
 
 
-def run_with_reference(model: Model, damaged: Clip, truth: Clip, way: ReferenceRun) -> Clip:
+def run_with_reference(model: Model, damaged: Float32, truth: Float32, way: ReferenceRun) -> Float32:
     """Return what the model makes of blurred frames (F, S, S, 3), code values in 0..1 as a job gives back."""
     return second_pass(model, damaged, 0, given_by(model, damaged, truth, way), way)
 
 
 @torch.no_grad()
-def given_by(model: Model, damaged: Clip, truth: Clip, way: ReferenceRun) -> Given:
+def given_by(model: Model, damaged: Float32, truth: Float32, way: ReferenceRun) -> Given:
     """Return the reference of a way, by a first pass over the first window or of its last true frame."""
     if way.reference == "none":
         return Given()
@@ -67,10 +68,10 @@ def given_by(model: Model, damaged: Clip, truth: Clip, way: ReferenceRun) -> Giv
 
 
 @torch.no_grad()
-def second_pass(model: Model, damaged: Clip, first: int, given: Given, way: ReferenceRun) -> Clip:
+def second_pass(model: Model, damaged: Float32, first: int, given: Given, way: ReferenceRun) -> Float32:
     """Return the second pass over blurred frames that are numbered from ``first``, as a job gives back."""
     source = CropsInMemory(to_network(as_model_sees(model, damaged, None, BFR)), first)
-    pictures = restore(model, source, given.reference, given.tokens, _plan(model, way))
+    pictures = restore(model, source, given.reference, given.tokens, plan=_plan(model, way))
     made = np.stack([from_network(picture) for _, picture in pictures])
     return np.clip(put_back(damaged, made, BFR, None), 0.0, 1.0)
 

@@ -63,4 +63,7 @@ def measure_shipped(
     """Return the shipped model and the scores of what it makes of held-out clips; see measure_clips."""
     shipped, clips = shipped_on_clips(bench)
     name = f"{topic}-{shipped.weights}"
-    return shipped, measure_clips(bench, name, clips, lambda clip: score(clip, shipped.model), until, fewest)
+    measured = measure_clips(
+        bench, name, clips, lambda clip: score(clip, shipped.model), until=until, fewest=fewest
+    )
+    return shipped, measured

@@ -112,7 +112,7 @@ def _run(bench: Bench) -> Findings:
         f"scores-{trained.steps}",
         held_out_clips(clips, held_back),
         lambda clip: _scores(clip, models, seeds, finder),
-        bench.share(_MEASURE_UNTIL),
+        until=bench.share(_MEASURE_UNTIL),
     )
     training = _Training(trained.steps, count - held_back, landmarks)
     return Findings(
@@ -167,11 +167,17 @@ def _scores(
                 results[condition.label] = put_back(damaged.lq, made, tasks, damaged.hole)
             results[_INPUT] = seen
             for label, result in results.items():
-                yield Score(label, _PSNR, psnr_db(result, clip.truth, damaged.hole), task, seed)
+                yield Score(
+                    method=label,
+                    measure=_PSNR,
+                    value=psnr_db(result, clip.truth, damaged.hole),
+                    task=task,
+                    seed=seed,
+                )
                 if task == _POINTED_TASK:
                     found = [finder.five_points(eight_bit(frame)) for frame in result]
                     error = mean_landmark_error(found, clip.points_px)
-                    yield Score(label, _LANDMARKS, error, task, seed)
+                    yield Score(method=label, measure=_LANDMARKS, value=error, task=task, seed=seed)
 
 
 def rows(measured: Measurements, training: _Training) -> list[Row]:

@@ -16,6 +16,7 @@ import cv2
 import numpy as np
 from torch import nn
 
+from svfr.arrays import Float32
 from svfr.models.model import Model
 from svfr.sampling.crops_in_memory import as_model_sees
 from svfr.training.batches import ClipBatch, ClipSource
@@ -29,7 +30,6 @@ from svfr_lab.experiments.kit.experiment import NOT_MEASURED, Cell, Experiment, 
 from svfr_lab.experiments.kit.feed_forward_run import FeedForwardRun, restored
 from svfr_lab.experiments.kit.gpen_style_net import GpenStyleNet
 from svfr_lab.experiments.kit.held_out import (
-    Clip,
     HeldOutClip,
     Passes,
     held_back_of,
@@ -76,10 +76,10 @@ class Method:
     name: str
     task: str
     weights: int
-    run: Callable[[Degraded], Clip]
+    run: Callable[[Degraded], Float32]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class _Costs:
     """PSNR by clip, seconds per frame by repeat, and extra peak memory in MB by method, in their order."""
 
@@ -133,10 +133,12 @@ def _run(bench: Bench) -> Findings:
         f"cost-psnr-{shipped.weights}-{trained.step}",
         held_out,
         lambda clip: _scores(clip, methods),
-        bench.share(_MEASURE_UNTIL),
-        _FEWEST_CLIPS,
+        until=bench.share(_MEASURE_UNTIL),
+        fewest=_FEWEST_CLIPS,
     )
-    figures = _Costs(psnr, times, memory, _timed_frames(bench), model.spec.window)
+    figures = _Costs(
+        psnr=psnr, times=times, memory_mb=memory, timed_frames=_timed_frames(bench), window=model.spec.window
+    )
     network = f"{count - held_back} rendered heads for {trained.step} steps"
     return Findings(
         rows=_rows(figures),
@@ -187,17 +189,17 @@ def _methods(model: Model, network: nn.Module) -> list[Method]:
     ]
 
 
-def _bicubic(damaged: Degraded) -> Clip:
+def _bicubic(damaged: Degraded) -> Float32:
     assert damaged.low_resolution is not None
     return enlarge(damaged.low_resolution, *damaged.lq.shape[1:3])
 
 
-def _diffusion(model: Model, way: ReferenceRun) -> Callable[[Degraded], Clip]:
+def _diffusion(model: Model, way: ReferenceRun) -> Callable[[Degraded], Float32]:
     return lambda damaged: run_with_reference(model, damaged.lq, damaged.lq, way)
 
 
-def _filling(model: Model, passes: Passes) -> Callable[[Degraded], Clip]:
-    def fill(damaged: Degraded) -> Clip:
+def _filling(model: Model, passes: Passes) -> Callable[[Degraded], Float32]:
+    def fill(damaged: Degraded) -> Float32:
         seen = as_model_sees(model, damaged.lq, damaged.hole, _INPAINT)
         return put_back(damaged.lq, sampled(model, seen, _INPAINT, passes), _INPAINT, damaged.hole)
 
@@ -288,7 +290,7 @@ def _draw(figure: Figure, figures: _Costs) -> None:
             if method.task == task:
                 x = 1e3 * figures.median_s(task, method.name)
                 psnr = figures.psnr.mean_interval(method.name, _PSNR, task)
-                point(panel, x, psnr, f"C{place}", method.name)
+                point(panel, x, psnr, colour=f"C{place}", label=method.name)
         panel.set_xscale("log")
         panel.set_xlabel("processor ms per frame")
         panel.set_ylabel("PSNR, dB" if task == "bfr" else "PSNR in the hole, dB")

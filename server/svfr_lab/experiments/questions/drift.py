@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from svfr.arrays import Float32
 from svfr.eight_bit import eight_bit
 from svfr_lab.experiments.kit.bench import Bench
 from svfr_lab.experiments.kit.experiment import NOT_MEASURED, Cell, Experiment, Findings, Row
-from svfr_lab.experiments.kit.held_out import Clip
 from svfr_lab.experiments.kit.long_sequence import FRAMES_PER_SECOND, Scene, ScenePlayer, clip_frames
 from svfr_lab.experiments.kit.measurements import Measurements, Score, estimate_cells, markdown
 from svfr_lab.experiments.kit.notebook import Notebook
@@ -81,7 +81,7 @@ def _run(bench: Bench) -> Findings:
             scores = [
                 list(score)
                 for way, result, truth, points in player.restored(stretch)
-                for score in _scores(way, result, truth, points, finder, identity)
+                for score in _scores(way, result, truth, points=points, finder=finder, identity=identity)
             ]
             notes.add(
                 {"stretch": stretch, "scene": player.scene.number, "memory_mb": memory_mb, "scores": scores}
@@ -119,8 +119,9 @@ def _stretches(bench: Bench, length: int, begun: int) -> Iterator[int]:
 
 def _scores(
     way: ReferenceRun,
-    result: Clip,
-    truth: Clip,
+    result: Float32,
+    truth: Float32,
+    *,
     points: NDArray[np.float64],
     finder: FivePointFinder,
     identity: IdentitySteps | None,
@@ -222,13 +223,20 @@ def rows(figures: Figures) -> list[Row]:
             for minute in np.unique(minute_of):
                 here = values[minute_of == minute]
                 sd = float(here.std(ddof=1)) if len(here) > 1 else NOT_MEASURED
-                found.append(_row(way, measure, f"minute {minute + 1}", float(here.mean()), sd, len(here)))
+                found.append(
+                    _row(
+                        way, measure, f"minute {minute + 1}", mean=float(here.mean()), sd=sd, count=len(here)
+                    )
+                )
             slope = figures.slope(way, measure)
-            found.append(_row(way, measure, "change per minute", NOT_MEASURED, "", 0) | estimate_cells(slope))
+            found.append(
+                _row(way, measure, "change per minute", mean=NOT_MEASURED, sd="", count=0)
+                | estimate_cells(slope)
+            )
     return found
 
 
-def _row(way: str, measure: str, of: str, mean: Cell, sd: Cell, count: int) -> dict[str, Cell]:
+def _row(way: str, measure: str, of: str, *, mean: Cell, sd: Cell, count: int) -> dict[str, Cell]:
     found: dict[str, Cell] = {"way": way, "measure": measure, "of": of, "mean": mean, "sd": sd}
     return found | {"low": "", "high": "", "n": count}
 

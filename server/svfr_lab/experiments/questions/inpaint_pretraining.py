@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
+from svfr.arrays import Float32
 from svfr_client.files import write_whole
 from svfr_lab.clips.degraded_clips import RenderedClips
 from svfr_lab.experiments.kit.arms import next_goal
@@ -23,7 +24,7 @@ from svfr_lab.experiments.kit.bench import Bench
 from svfr_lab.experiments.kit.clock import Deadline
 from svfr_lab.experiments.kit.experiment import NOT_MEASURED, Cell, Experiment, Findings, PaperClaim, Row
 from svfr_lab.experiments.kit.feed_forward_run import FeedForwardRun, restored
-from svfr_lab.experiments.kit.held_out import Clip, held_back_of, held_out_clips
+from svfr_lab.experiments.kit.held_out import held_back_of, held_out_clips
 from svfr_lab.experiments.kit.measurements import (
     Measurements,
     Score,
@@ -53,7 +54,7 @@ _BFR = frozenset({"bfr"})
 _BFR_STREAM, _HOLE_STREAM = 0, 1
 
 
-Pair: TypeAlias = tuple[Clip, Clip]
+Pair: TypeAlias = tuple[Float32, Float32]
 """A degraded clip and its truth."""
 
 
@@ -85,7 +86,16 @@ class Curves:
         steps = {arm: sorted(s for (a, s), who in seen.items() if a == arm and who == seeds) for arm in _ARMS}
         clips = [
             [Score(_INPUT, _PSNR, input_db[clip], seed=seed) for seed in sorted(seeds)]
-            + [Score(n["arm"], _PSNR, n["psnr_db"][clip], str(n["step"]), n["seed"]) for n in notes]
+            + [
+                Score(
+                    method=n["arm"],
+                    measure=_PSNR,
+                    value=n["psnr_db"][clip],
+                    task=str(n["step"]),
+                    seed=n["seed"],
+                )
+                for n in notes
+            ]
             for clip in range(len(input_db))
         ]
         return cls(Measurements.of(clips), steps, pretraining, identities)
@@ -134,10 +144,14 @@ def _run(bench: Bench) -> Findings:
     source = RenderedClips(clips, {"bfr": 1.0}, held_back=held_back)
     for seed in seeds:
         for arm, start in ((PRETRAINED, pretrained[seed].weights()), (SCRATCH, None)):
-            untrained = FeedForwardRun(_folder(bench, arm, seed), seed, _BFR_STREAM, source, start)
+            untrained = FeedForwardRun(
+                folder=_folder(bench, arm, seed), seed=seed, stream=_BFR_STREAM, source=source, start=start
+            )
             if untrained.step == 0:
                 _examine(notebook, held_out, arm, seed, untrained)
-    _train(bench, source, seeds, pretrained, steps, held_out, notebook)
+    _train(
+        bench, source, seeds=seeds, pretrained=pretrained, steps=steps, held_out=held_out, notebook=notebook
+    )
     curves = Curves.of(notebook.rows, [psnr_db(*pair) for pair in held_out], steps, count - held_back)
     return Findings(
         rows=_rows(curves),
@@ -188,6 +202,7 @@ def _in_turns(bench: Bench, runs: Mapping[int, FeedForwardRun], until: Deadline)
 def _train(
     bench: Bench,
     source: RenderedClips,
+    *,
     seeds: Sequence[int],
     pretrained: Mapping[int, FeedForwardRun],
     steps: int,
@@ -196,11 +211,13 @@ def _train(
 ) -> None:
     """Teach restoration: both runs of each seed to ``steps``, then those from scratch to twice that.
 
-    Each rung of the ladder is climbed by all runs before the next one. When the time is over it stops, but
+    All runs take one step of the ladder before the next. When the time is over it stops, but
     not before the first rung of either half.
     """
     runs = {
-        (arm, seed): FeedForwardRun(_folder(bench, arm, seed), seed, _BFR_STREAM, source, start)
+        (arm, seed): FeedForwardRun(
+            folder=_folder(bench, arm, seed), seed=seed, stream=_BFR_STREAM, source=source, start=start
+        )
         for seed in seeds
         for arm, start in ((PRETRAINED, pretrained[seed].weights()), (SCRATCH, None))
     }
@@ -294,7 +311,7 @@ def _paragraph(curves: Curves) -> str:
         f"- **Equal steps in all**: {NOT_MEASURED}: the budget ended before the run from scratch caught up."
         if in_all is None or total is None
         else f"- **Equal steps in all** ({total}; the pre-trained run spent {curves.pretraining} of them on "
-        f"holes): {_told(in_all)}"
+        f"holes): {_difference_text(in_all)}"
     )
     return "\n\n".join(
         [
@@ -306,7 +323,8 @@ def _paragraph(curves: Curves) -> str:
             "to restore from the start, on the same faces in the same order. Measured on "
             f"n = {clips} clips of other heads. The difference in PSNR, pre-trained minus from scratch, mean "
             "and 95 % interval of a paired bootstrap over clips:",
-            f"- **Equal steps of restoration** ({curves.common_steps}): {_told(restoration)}\n{equal_total}",
+            f"- **Equal steps of restoration** ({curves.common_steps}): {_difference_text(restoration)}\n"
+            f"{equal_total}",
             f"{_reading(restoration, in_all)} From scratch the network ends {gain} dB above "
             "its input (bicubic enlargement). A few hundred steps are early in training, where a head "
             "start counts most; nothing here says what a converged network, an adversary or a generative "
@@ -315,13 +333,13 @@ def _paragraph(curves: Curves) -> str:
     )
 
 
-def _told(difference: Values) -> str:
+def _difference_text(difference: Values) -> str:
     by_seed = ", ".join(f"{value:+.2f}" for value in difference.mean(1))
     return f"{over_clips(difference).text(2, signed=True)} dB (by seed: {by_seed})."
 
 
 def _reading(restoration: Values, in_all: Values | None) -> str:
-    """Say what the two comparisons mean together."""
+    """Return what the two comparisons mean together."""
     head_start = _sign(restoration)
     if head_start <= 0:
         verdict = "hinders" if head_start < 0 else "does not measurably help"

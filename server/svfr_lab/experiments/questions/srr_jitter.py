@@ -93,8 +93,8 @@ def _run(bench: Bench) -> Findings:
         f"jitter-{weights}-{len(instruments.measures)}",
         held_out_clips(folder, len(rendered.clips)),
         lambda clip: _scores(clip, instruments),
-        bench.share(_MEASURE_UNTIL),
-        _FEWEST_CLIPS,
+        until=bench.share(_MEASURE_UNTIL),
+        fewest=_FEWEST_CLIPS,
     )
     measures = instruments.measures
     recogniser = None if instruments.identity is None else instruments.identity.recogniser
@@ -140,7 +140,14 @@ def _draw(figure: Figure, figures: Measurements, measures: Sequence[Measure], fr
         for place, method in enumerate(_METHODS):
             x = figures.mean_interval(method, _TRUE_DETAIL.name).mean
             marker = "s" if method in (_TRUTH, _INPUT, _DENOISED) else "o"
-            point(panel, x, figures.mean_interval(method, measure.name), f"C{place}", method, marker)
+            point(
+                panel,
+                x,
+                figures.mean_interval(method, measure.name),
+                colour=f"C{place}",
+                label=method,
+                marker=marker,
+            )
         panel.set_title(measure.name, fontsize="small")
         panel.set_xlabel("true detail, share of the truth's")
         panel.grid(alpha=0.3)
@@ -213,7 +220,7 @@ def _reading(figures: Measurements) -> str:
 
 
 def _steadiness(figures: Measurements, better: ReferenceRun, base: ReferenceRun) -> str:
-    """Say what a reference does to the warping error and to true detail."""
+    """Return a sentence on what a reference does to the warping error and to true detail."""
     warp, fine = (
         figures.paired_difference(better.label, base.label, measure.name) for measure in (_WARP, _TRUE_DETAIL)
     )

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from skimage.color import rgb2lab
 
+from svfr.arrays import Float32
 from svfr.luma import luma_601
 from svfr.models.model import Model
 from svfr.sampling.crops_in_memory import as_model_sees
 from svfr_lab.experiments.kit.bench import Bench
 from svfr_lab.experiments.kit.experiment import Experiment, Findings
-from svfr_lab.experiments.kit.held_out import Clip, HeldOutClip, put_back, sampled
+from svfr_lab.experiments.kit.held_out import HeldOutClip, put_back, sampled
 from svfr_lab.experiments.kit.measurements import Measure, Measurements, Score, dotplot, markdown
 from svfr_lab.experiments.kit.shipped import measure_shipped
 from svfr_lab.metrics.psnr_ssim import psnr_db, ssim
@@ -42,19 +43,19 @@ _METHODS = (_INPUT, *_ORDERS)
 _COMPARED = tuple((method, _AT_ONCE) for method in _METHODS if method != _AT_ONCE)
 
 
-def colour_error(clip: Clip, truth: Clip) -> float:
+def colour_error(clip: Float32, truth: Float32) -> float:
     """Return the mean distance in CIE a*b* (D65) of clips (F, S, S, 3): lightness is left out."""
     return float(np.linalg.norm((rgb2lab(clip) - rgb2lab(truth))[..., 1:], axis=-1).mean())
 
 
-def _mean_ssim(clip: Clip, truth: Clip) -> float:
+def _mean_ssim(clip: Float32, truth: Float32) -> float:
     values = [ssim(frame, other) for frame, other in zip(clip, truth, strict=True)]
     return float(np.mean([value for value in values if value is not None]))
 
 
 _PSNR, _LUMA_PSNR = Measure("PSNR, dB", 2), Measure("PSNR of luma, dB", 2)
 _SSIM, _COLOUR = Measure("SSIM", 4), Measure("colour error, a*b*", 2)
-_MEASURES: Mapping[Measure, Callable[[Clip, Clip], float]] = {
+_MEASURES: Mapping[Measure, Callable[[Float32, Float32], float]] = {
     _PSNR: psnr_db,
     _LUMA_PSNR: lambda clip, truth: psnr_db(luma_601(clip), luma_601(truth)),
     _SSIM: _mean_ssim,
@@ -81,7 +82,7 @@ def _scores(clip: HeldOutClip, model: Model) -> Iterator[Score]:
             yield Score(name, measure.name, of(result, clip.truth))
 
 
-def _in_order(model: Model, codes: Clip, order: Sequence[frozenset[str]]) -> Clip:
+def _in_order(model: Model, codes: Float32, order: Sequence[frozenset[str]]) -> Float32:
     """Run one job after another, each on what the one before gave back."""
     for tasks in order:
         seen = as_model_sees(model, codes, None, tasks)

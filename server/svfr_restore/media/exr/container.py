@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from svfr_client.reasons import Flaw, reason_of
 from svfr_restore.errors import FrameCannotBeRead, FrameIsTruncated
 from svfr_restore.media.exr.header import Attribute, PartHeader
-from svfr_restore.media.reasons import Flaw, reason_of
 
 MAGIC = 20000630
 _VERSION, _TILED, _LONG_NAMES, _NON_IMAGE, _MULTIPART = 2, 0x200, 0x400, 0x800, 0x1000

@@ -10,7 +10,7 @@ import struct
 from dataclasses import dataclass
 from functools import cached_property
 
-from svfr_restore.media.reasons import Flaw
+from svfr_client.reasons import Flaw
 from svfr_restore.media.window import Window
 
 COMPRESSIONS = (
@@ -91,7 +91,15 @@ class PartHeader:
             pixel_type, flags, xs, ys = struct.unpack_from("<i4sii", data, end + 1)
             if pixel_type not in (UINT, HALF, FLOAT):
                 raise Flaw(f"a channel has the unknown pixel type {pixel_type}")
-            found.append(Channel(data[at:end].decode("utf-8", "replace"), pixel_type, xs, ys, flags))
+            found.append(
+                Channel(
+                    name=data[at:end].decode("utf-8", "replace"),
+                    pixel_type=pixel_type,
+                    x_sampling=xs,
+                    y_sampling=ys,
+                    flags=flags,
+                )
+            )
             at = end + 17
         return tuple(found)
 

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from svfr.arrays import UInt8
+from svfr_client.reasons import Flaw
 from svfr_restore.media.exr.header import (
     COMPRESSIONS,
     FLOAT,
@@ -23,10 +25,7 @@ from svfr_restore.media.exr.header import (
     Channel,
     PartHeader,
 )
-from svfr_restore.media.reasons import Flaw
 from svfr_restore.media.window import Window
-
-Lines = NDArray[np.uint8]
 
 ZIP_LEVEL = 4
 CODED_HERE = ("none", "zips", "zip")
@@ -46,12 +45,12 @@ class LineLayout:
         """Bytes of one line over all channels."""
         return self.width * sum(PIXEL_BYTES[c.pixel_type] for c in self.channels)
 
-    def get(self, lines: Lines, name: str) -> NDArray[np.generic]:
+    def get(self, lines: UInt8, name: str) -> NDArray[np.generic]:
         """Return one channel as a copy (h, width) in its own type."""
         columns, channel = self._place(name)
         return np.ascontiguousarray(lines[:, columns]).view(_DTYPES[channel.pixel_type])
 
-    def put(self, lines: Lines, name: str, values: NDArray[np.generic]) -> None:
+    def put(self, lines: UInt8, name: str, values: NDArray[np.generic]) -> None:
         """Write one channel (h, width); ``values`` must already have its type."""
         columns, channel = self._place(name)
         if values.dtype != np.dtype(_DTYPES[channel.pixel_type]):
@@ -88,7 +87,7 @@ def chunk_body(part: PartHeader, index: int, payload: bytes) -> bytes:
     return struct.pack("<2i", chunk_window(part, index).y, len(payload)) + payload
 
 
-def pack(lines: Lines, compression: str) -> bytes:
+def pack(lines: UInt8, compression: str) -> bytes:
     """Compress a chunk's lines with one of CODED_HERE; what does not shrink is stored as it is."""
     raw = lines.reshape(-1)
     if compression == "none":
@@ -101,7 +100,7 @@ def pack(lines: Lines, compression: str) -> bytes:
     return packed if len(packed) < raw.size else raw.tobytes()
 
 
-def unpack(payload: bytes, compression: str, height: int, line_bytes: int) -> Lines:
+def unpack(payload: bytes, compression: str, height: int, line_bytes: int) -> UInt8:
     """Return a chunk's lines (height, line_bytes), writable. Raises ValueError for damaged data."""
     size = height * line_bytes
     if compression == "none" or len(payload) == size:

@@ -11,6 +11,7 @@ import numpy as np
 import OpenImageIO as oiio  # noqa: N813 - the name its documentation uses
 
 from svfr_client.errors import SvfrError
+from svfr_client.reasons import in_one_line
 from svfr_restore.errors import FrameCannotBeRead
 from svfr_restore.media.colour_claims import ColourClaimOfFile
 from svfr_restore.media.exr.container import ChunkReader, ExrHeader, read_header
@@ -24,7 +25,6 @@ from svfr_restore.media.plate_base import (
     PictureChoice,
     PlateFrame,
 )
-from svfr_restore.media.reasons import in_one_line
 from svfr_restore.media.regular_file import require_size
 
 _AP0_INTEROP_ID = "lin_ap0_scene"
@@ -87,15 +87,15 @@ class ExrPlate(FilePlate):
         part = header.parts[choice.part]
         bits = _sample_bits(header, choice)
         return PlateFrame(
-            frame,
-            path,
-            "exr",
-            rgb,
-            alpha,
-            part.data_window,
-            part.display_window,
-            part.pixel_aspect,
-            bits,
+            frame=frame,
+            path=path,
+            kind="exr",
+            rgb=rgb,
+            alpha=alpha,
+            data_window=part.data_window,
+            display_window=part.display_window,
+            pixel_aspect=part.pixel_aspect,
+            sample_bits=bits,
             choice=self._chosen,
         )
 

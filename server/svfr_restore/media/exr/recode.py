@@ -18,11 +18,12 @@ import numpy as np
 import OpenImageIO as oiio  # noqa: N813 - the name its documentation uses
 from numpy.typing import NDArray
 
+from svfr.arrays import UInt8
+from svfr_client.reasons import in_one_line
 from svfr_restore.errors import FrameCannotBeRead
 from svfr_restore.media.exr.container import ChunkReader, read_header
 from svfr_restore.media.exr.header import FLOAT, HALF, UINT, Channel, PartHeader
-from svfr_restore.media.exr.pixels import LineLayout, Lines
-from svfr_restore.media.reasons import in_one_line
+from svfr_restore.media.exr.pixels import LineLayout
 from svfr_restore.media.window import Window
 
 log = logging.getLogger(__name__)
@@ -38,7 +39,7 @@ def is_lossless(part: PartHeader) -> bool:
     return part.compression not in ("b44", "b44a", "dwaa", "dwab", "lj2k")
 
 
-def decode_rows(path: Path, part_number: int, part: PartHeader, rows: Window) -> Lines:
+def decode_rows(path: Path, part_number: int, part: PartHeader, rows: Window) -> UInt8:
     """Return whole lines of a part, as stored: uint8 (rows.height, line bytes) over the data window's width.
 
     Raises FrameCannotBeRead when OpenImageIO cannot decode them.
@@ -52,7 +53,7 @@ def decode_rows(path: Path, part_number: int, part: PartHeader, rows: Window) ->
         names = list(source.spec().channelnames)
         for pixel_type, channels in _runs(part.channels, names):
             begin, end = names.index(channels[0].name), names.index(channels[-1].name) + 1
-            pixels = _read(source, part_number, part, rows, begin, end, pixel_type)
+            pixels = _read(source, part_number, part, rows=rows, begin=begin, end=end, pixel_type=pixel_type)
             if pixels is None:
                 raise FrameCannotBeRead(
                     f"The file cannot be decoded: {in_one_line(source.geterror())}.", path=path
@@ -75,6 +76,7 @@ def _read(
     source: oiio.ImageInput,
     number: int,
     part: PartHeader,
+    *,
     rows: Window,
     begin: int,
     end: int,
@@ -92,7 +94,7 @@ def _read(
     return np.asarray(pixels).reshape(rows.height, part.data_window.width, end - begin)
 
 
-def encode_rows(part: PartHeader, rows: Window, lines: Lines) -> list[bytes] | None:
+def encode_rows(part: PartHeader, rows: Window, lines: UInt8) -> list[bytes] | None:
     """Return the payloads of the scanline chunks that cover ``rows``, in the part's own compression.
 
     ``rows`` must begin on a chunk border. None when OpenImageIO cannot write these very bytes in that
@@ -116,7 +118,7 @@ def _shape(part: PartHeader) -> tuple[str, list[tuple[str, int]]]:
     return part.compression, [(c.name, c.pixel_type) for c in part.channels]
 
 
-def _write_scratch(scratch: Path, part: PartHeader, rows: Window, lines: Lines) -> bool:
+def _write_scratch(scratch: Path, part: PartHeader, rows: Window, lines: UInt8) -> bool:
     layout = LineLayout(part.channels, part.data_window.width)
     kinds = {c.pixel_type for c in part.channels}
     kind = FLOAT if len(kinds) > 1 else part.channels[0].pixel_type

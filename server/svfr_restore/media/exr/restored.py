@@ -7,16 +7,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from svfr_restore.arrays import Float32
+from svfr.arrays import Float32, Mask, UInt8
+from svfr_client.reasons import reason_of
 from svfr_restore.errors import FrameCannotBeRead
 from svfr_restore.media.exr.container import ChunkReader, ExrHeader
 from svfr_restore.media.exr.header import COMPRESSIONS, PartHeader
 from svfr_restore.media.exr.pixels import (
     CODED_HERE,
     LineLayout,
-    Lines,
     as_channel_type,
     chunk_body,
     chunk_window,
@@ -25,10 +24,7 @@ from svfr_restore.media.exr.pixels import (
 )
 from svfr_restore.media.exr.recode import decode_rows, encode_rows, is_lossless
 from svfr_restore.media.exr.select import RgbChannels
-from svfr_restore.media.reasons import reason_of
 from svfr_restore.media.window import Window
-
-Mask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -57,7 +53,7 @@ class _Restoration:
     def touches(self, window: Window) -> bool:
         return bool(self.changed[window.slices_in(self.window)].any())
 
-    def put_into(self, lines: Lines, layout: LineLayout, window: Window) -> None:
+    def put_into(self, lines: UInt8, layout: LineLayout, window: Window) -> None:
         """Replace the changed pixels in the stored lines of ``window``."""
         place = window.slices_in(self.window)
         mask, rgb = self.changed[place], self.rgb[place]
@@ -133,7 +129,7 @@ def _as_zip(
     return RestoredPart(zipped, dict(enumerate(zip_bodies(zipped, lines))), True, (*notes, note))
 
 
-def zip_bodies(part: PartHeader, lines: Lines) -> Iterator[bytes]:
+def zip_bodies(part: PartHeader, lines: UInt8) -> Iterator[bytes]:
     """Yield the chunks of a whole ZIP part whose stored lines, over its data window, are given."""
     whole = LineLayout(part.channels, part.data_window.width)
     for index in range(part.full_size_chunks):

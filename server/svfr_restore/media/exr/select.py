@@ -16,7 +16,7 @@ _BEAUTY_LAYERS = ("rgba", "rgb", "beauty", "combined")
 _MOST_NAMED = 12
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class RgbChannels:
     """The part that holds the picture, and the names of its red, green, blue and alpha channels.
 
@@ -94,9 +94,19 @@ def all_pictures(header: ExrHeader) -> Iterator[RgbChannels]:
             if {prefix + "G", prefix + "B"} <= colours:
                 alpha = prefix + "A" if prefix + "A" in colours else None
                 layer, view = _layer_and_view(part, prefix.rstrip("."))
-                yield RgbChannels(number, red, prefix + "G", prefix + "B", alpha, layer, view)
+                yield RgbChannels(
+                    part=number,
+                    red=red,
+                    green=prefix + "G",
+                    blue=prefix + "B",
+                    alpha=alpha,
+                    layer=layer,
+                    view=view,
+                )
         if "Y" in colours and "R" not in colours and not {"RY", "BY"} & colours:
-            yield RgbChannels(number, "Y", "Y", "Y", "A" if "A" in colours else None)
+            yield RgbChannels(
+                part=number, red="Y", green="Y", blue="Y", alpha="A" if "A" in colours else None
+            )
 
 
 def _layer_and_view(part: PartHeader, prefix: str) -> tuple[str, str]:

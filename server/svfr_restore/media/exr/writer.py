@@ -19,10 +19,9 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
+from svfr.arrays import Float32, Mask
 from svfr_client.files import whole_file
-from svfr_restore.arrays import Float32
 from svfr_restore.errors import OutputEqualsPlate, RestoredPixelsAreNotFinite
 from svfr_restore.media.exr.container import Chunk, ChunkReader, ExrFileWriter, ExrHeader, read_header
 from svfr_restore.media.exr.header import FLOAT, HALF, PartHeader, as_multipart
@@ -42,7 +41,6 @@ from svfr_restore.media.window import Window
 
 log = logging.getLogger(__name__)
 
-Mask = NDArray[np.bool_]
 
 _PROVENANCE = "svfr/"
 _LONGEST_OLD_NAME = 31
@@ -83,7 +81,7 @@ def write_restored(
             header = read_header(plate_frame.path)
             reader = ChunkReader(stack.enter_context(plate_frame.path.open("rb")), header)
             choice = find_rgb(header, plate_frame.choice)
-            new = _from_exr(header, reader, choice, rgb, changed, layers)
+            new = _from_exr(header, reader, choice, rgb=rgb, changed=changed, layers=layers)
         else:
             new = _from_pixels(plate_frame, rgb, changed, layers, interop_id)
         new = new.signed(provenance or {})
@@ -94,7 +92,7 @@ def write_restored(
     return WrittenFrame(out_path, out_path.stat().st_size, new.notes)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class _NewFile:
     """Headers and chunks of the file to write; ``picture`` is the number of the part that holds RGB."""
 
@@ -111,7 +109,13 @@ class _NewFile:
         for name, text in provenance.items():
             part = part.with_(name, "string", text.encode())
         parts = (*self.parts[: self.picture], part, *self.parts[self.picture + 1 :])
-        return _NewFile(parts, self.picture, self.is_multipart, self.chunks, self.notes)
+        return _NewFile(
+            parts=parts,
+            picture=self.picture,
+            is_multipart=self.is_multipart,
+            chunks=self.chunks,
+            notes=self.notes,
+        )
 
 
 def _check_arguments(
@@ -144,6 +148,7 @@ def _from_exr(
     header: ExrHeader,
     reader: ChunkReader,
     choice: RgbChannels,
+    *,
     rgb: Float32,
     changed: Mask,
     layers: Layers | None,
@@ -166,11 +171,11 @@ def _from_exr(
     if extra or restored.is_whole:  # no ACES container (SMPTE ST 2065-4) holds other parts or compression
         parts = [_without_aces_flag(p) for p in parts]
     return _NewFile(
-        (*parts, *(e.header for e in extra)),
-        numbers[choice.part],
-        header.is_multipart or bool(extra),
-        _merged(reader, numbers, choice.part, restored, extra),
-        restored.notes,
+        parts=(*parts, *(e.header for e in extra)),
+        picture=numbers[choice.part],
+        is_multipart=header.is_multipart or bool(extra),
+        chunks=_merged(reader, numbers, choice.part, restored, extra),
+        notes=restored.notes,
     )
 
 
@@ -231,7 +236,9 @@ def _from_pixels(
     extra = layer_parts(layers, header, pixel_type) if layers else []
     picture = new_part(as_multipart(header, "rgba") if extra else header, planes)
     parts = [picture, *extra]
-    return _NewFile(tuple(p.header for p in parts), 0, bool(extra), _chunks_of(parts, 0))
+    return _NewFile(
+        parts=tuple(p.header for p in parts), picture=0, is_multipart=bool(extra), chunks=_chunks_of(parts, 0)
+    )
 
 
 def _tagged(header: PartHeader, frame: PlateFrame) -> PartHeader:

@@ -78,7 +78,9 @@ def base(base_folder: Path) -> Model:
 
 
 def stage(base: Model, folder: Path) -> DetailStage:
-    return DetailStage(DETAIL, MovingGradients(), base, folder, torch.device("cpu"))
+    return DetailStage(
+        config=DETAIL, source=MovingGradients(), base=base, folder=folder, device=torch.device("cpu")
+    )
 
 
 def test_a_run_that_was_stopped_ends_with_the_bits_of_one_that_was_not(base: Model, tmp_path: Path) -> None:
@@ -103,7 +105,7 @@ def test_the_model_that_is_written_is_the_base_and_its_detail(
     trained = stage(base, tmp_path / "run")
     trained.train_step()
     folder = tmp_path / "tiny"
-    export_detail(trained.averaged_net, 1, DETAIL, base_folder, folder, {"data": "none"})
+    export_detail(trained.averaged_net, 1, DETAIL, base=base_folder, folder=folder, training={"data": "none"})
     assert not verify(folder)
     spec, before = read_spec(folder), read_spec(base_folder)
     assert spec.detail and spec.detail.presets == DETAIL.presets and spec.detail.sizes == DETAIL.network
@@ -115,11 +117,11 @@ def test_the_model_that_is_written_is_the_base_and_its_detail(
 
 def test_clips_that_do_not_say_how_they_move_are_refused(base: Model) -> None:
     with pytest.raises(TrainingDataUnusable, match="how they move"):
-        SampleBank(NoisyGradients(), base, "usual", 2, (0, 0))
+        SampleBank(source=NoisyGradients(), model=base, damage="usual", clips=2, seed=(0, 0))
 
 
 def test_flow_stays_true_through_cutting_and_mirroring(base: Model) -> None:
-    bank = SampleBank(MovingGradients(), base, "usual", 2, (0, 0))
+    bank = SampleBank(source=MovingGradients(), model=base, damage="usual", clips=2, seed=(0, 0))
     for seed in range(6):
         batch = bank.draw(np.random.default_rng(seed), 2, 24)
         assert batch.base.shape == (2, 2, 3, 24, 24)

@@ -90,13 +90,15 @@ def test_the_v_objective_is_the_euler_schedulers_v_prediction(sigma: float) -> N
 
 
 def test_without_a_noised_share_every_sample_starts_at_the_largest_sigma() -> None:
-    draws = draw_step(CONFIG, Phase(1, 1, 64, 0.0), np.random.default_rng(0))
+    draws = draw_step(CONFIG, Phase(steps=1, frames=1, batch=64, noised_share=0.0), np.random.default_rng(0))
     assert not draws.noised.any()
     assert (draws.sigma == CONFIG.network.sigma_max).all()
 
 
 def test_noised_samples_keep_to_the_schedules_range_and_some_start_at_its_top() -> None:
-    draws = draw_step(CONFIG, Phase(1, 1, 2000, 1.0), np.random.default_rng(0))
+    draws = draw_step(
+        CONFIG, Phase(steps=1, frames=1, batch=2000, noised_share=1.0), np.random.default_rng(0)
+    )
     sigma = draws.sigma
     assert draws.noised.all()
     assert float(sigma.min()) >= 0.6 * CONFIG.network.sigma_min * (1 - 1e-6)
@@ -105,14 +107,19 @@ def test_noised_samples_keep_to_the_schedules_range_and_some_start_at_its_top() 
 
 
 def test_own_references_are_half_of_the_half_that_have_one() -> None:
-    draws = draw_step(CONFIG, Phase(1, 1, 4000, 0.0), np.random.default_rng(0))
+    draws = draw_step(
+        CONFIG, Phase(steps=1, frames=1, batch=4000, noised_share=0.0), np.random.default_rng(0)
+    )
     assert not (draws.own_reference & ~draws.has_reference).any()
     assert float(draws.has_reference.float().mean()) == pytest.approx(0.5, abs=0.04)
     assert float(draws.own_reference.float().mean()) == pytest.approx(0.25, abs=0.04)
 
 
 def test_equal_generators_draw_equal_steps() -> None:
-    first, again = (draw_step(CONFIG, Phase(1, 1, 16, 0.5), np.random.default_rng(3)) for _ in range(2))
+    first, again = (
+        draw_step(CONFIG, Phase(steps=1, frames=1, batch=16, noised_share=0.5), np.random.default_rng(3))
+        for _ in range(2)
+    )
     for name in ("sigma", "noised", "has_reference", "own_reference"):
         assert torch.equal(getattr(first, name), getattr(again, name)), name
 
@@ -141,7 +148,9 @@ def test_the_gradient_of_the_noise_loss_is_twice_the_mean_error_of_v() -> None:
 
 def test_svds_noise_levels_are_log_normal_and_all_samples_are_diffused() -> None:
     noise = NoiseConfig(log_sigma_mean=0.7, log_sigma_std=1.6)
-    draws = draw_log_normal(noise, Phase(1, 4, 4000, 1.0), 0.5, np.random.default_rng(0))
+    draws = draw_log_normal(
+        noise, Phase(steps=1, frames=4, batch=4000, noised_share=1.0), 0.5, np.random.default_rng(0)
+    )
     logs = draws.sigma.log()
     assert draws.noised.all() and not draws.own_reference.any()
     assert float(logs.mean()) == pytest.approx(0.7, abs=0.1)
@@ -150,7 +159,7 @@ def test_svds_noise_levels_are_log_normal_and_all_samples_are_diffused() -> None
 
 
 def test_all_versions_of_a_clip_share_their_draws() -> None:
-    pairs = Phase(1, 1, 40, 0.5, tasks_per_clip=2)
+    pairs = Phase(steps=1, frames=1, batch=40, noised_share=0.5, tasks_per_clip=2)
     for draws in (
         draw_step(CONFIG, pairs, np.random.default_rng(0)),
         draw_log_normal(NoiseConfig(0.7, 1.6), pairs, 0.5, np.random.default_rng(0)),

@@ -83,21 +83,29 @@ def test_a_run_with_the_plane_becomes_a_model_that_asks_for_it(tmp_path: Path) -
     model = load_model(trained(WITH_PLANE, HoledGradients(), tmp_path))
     assert model.spec.hole_plane and model.spec.unet["in_channels"] == 3 * 5 + 1
     plan = SamplePlan(TaskSet.of({"inpaint"}), model.spec.presets["draft"], seed=1)
-    crops = HoledGradients().batch(np.random.default_rng(0), Phase(1, 4, 1, 0.0)).low_quality[0]
-    restored = [picture for _, picture in restore(model, Crops(crops), None, None, plan)]
+    crops = (
+        HoledGradients()
+        .batch(np.random.default_rng(0), Phase(steps=1, frames=4, batch=1, noised_share=0.0))
+        .low_quality[0]
+    )
+    restored = [picture for _, picture in restore(model, Crops(crops), None, None, plan=plan)]
     assert len(restored) == 4 and restored[0].shape == (3, NETWORK.crop_px, NETWORK.crop_px)
     with pytest.raises(CropShapeMismatch, match=r"\(4, 4, 32, 32\)"):
-        list(restore(model, Crops(crops[:, :3]), None, None, plan))
+        list(restore(model, Crops(crops[:, :3]), None, None, plan=plan))
 
 
 def test_the_model_of_a_plane_answers_to_where_the_hole_is(tmp_path: Path) -> None:
     model = load_model(trained(WITH_PLANE, HoledGradients(), tmp_path))
     plan = SamplePlan(TaskSet.of({"inpaint"}), model.spec.presets["draft"], seed=1)
-    crops = HoledGradients().batch(np.random.default_rng(0), Phase(1, 4, 1, 0.0)).low_quality[0]
+    crops = (
+        HoledGradients()
+        .batch(np.random.default_rng(0), Phase(steps=1, frames=4, batch=1, noised_share=0.0))
+        .low_quality[0]
+    )
     elsewhere = crops.clone()
     elsewhere[:, 3] = -elsewhere[:, 3]
     first, second = (
-        torch.stack([picture for _, picture in restore(model, Crops(pixels), None, None, plan)])
+        torch.stack([picture for _, picture in restore(model, Crops(pixels), None, None, plan=plan)])
         for pixels in (crops, elsewhere)
     )
     assert not torch.equal(first, second)
@@ -107,7 +115,9 @@ def test_a_run_may_begin_with_a_model_without_the_plane_and_compute_the_same(tmp
     start = load_model(trained(CONFIG, NoisyGradients(), tmp_path))
     net = build_net(WITH_PLANE, HoledGradients(), None, None, start)
     assert isinstance(net, PreviewNet)
-    batch = HoledGradients().batch(np.random.default_rng(3), Phase(1, 4, 2, 0.0))
+    batch = HoledGradients().batch(
+        np.random.default_rng(3), Phase(steps=1, frames=4, batch=2, noised_share=0.0)
+    )
     z_lq = net.encode(batch.low_quality)
     sigma = torch.full((2,), 20.0)
     given = (net.pictured(z_lq), z_lq, sigma, batch.tasks, *net.no_reference(2))

@@ -16,7 +16,13 @@ class NoisySquares:
         clean = torch.tensor(rng.uniform(-0.8, 0.8, (phase.batch, 1, 3, 1, 1)), dtype=torch.float32)
         clean = clean.expand(-1, -1, -1, 16, 16)
         noise = torch.tensor(rng.normal(0, 0.3, clean.shape), dtype=torch.float32)
-        return ClipBatch(clean, clean + noise, torch.zeros(phase.batch, 3), clean[:, 0], clean[:, 0])
+        return ClipBatch(
+            clean=clean,
+            low_quality=clean + noise,
+            tasks=torch.zeros(phase.batch, 3),
+            reference=clean[:, 0],
+            reference_low_quality=clean[:, 0],
+        )
 
 
 def same(one, other):
@@ -58,7 +64,9 @@ def test_another_stream_trains_on_other_pictures(tmp_path):
 def test_weights_to_start_from_take_the_place_of_the_seeds(tmp_path):
     first = FeedForwardRun(tmp_path / "first", 5, 0, NoisySquares())
     first.go_to(2)
-    second = FeedForwardRun(tmp_path / "second", 9, 0, NoisySquares(), first.weights())
+    second = FeedForwardRun(
+        folder=tmp_path / "second", seed=9, stream=0, source=NoisySquares(), start=first.weights()
+    )
     assert same(second.weights(), first.weights())
 
 

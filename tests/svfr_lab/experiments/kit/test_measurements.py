@@ -23,7 +23,7 @@ def measured() -> Measurements:
     return Measurements.of(
         [Score("a", PSNR, 20.0 + clip, seed=seed) for seed in (7, 8)]
         + [Score("b", PSNR, 21.0 + clip + (seed == 8), seed=seed) for seed in (8, 7)]
-        + [Score("a", PSNR, 5.0, "other task", 7)]
+        + [Score(method="a", measure=PSNR, value=5.0, task="other task", seed=7)]
         for clip in range(3)
     )
 

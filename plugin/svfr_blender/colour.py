@@ -9,10 +9,12 @@ Where PyOpenColorIO can be imported, as in Blender's own builds, a probe goes al
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from .errors import StripHasNoColour
+from .svfr_client.hosting.ocio_context import context_of_host, read_context
 from .svfr_client.job import ColourClaim
 
 # Blender's names -> IDs of the Color Interop Forum, https://github.com/AcademySoftwareFoundation/ColorInterop
@@ -44,30 +46,40 @@ _PROBE_RGB = (
 
 
 def colour_claim(
-    strip: Any, config: Path | None, is_remote: bool, exposure_stops: float | None = None
+    strip: Any,
+    config: Path | None,
+    is_remote: bool,
+    exposure_stops: float | None = None,
+    context_text: str = "",
 ) -> ColourClaim:
     """Return the claim for a strip.
 
     ``config``: the file that Blender's colours come from. ``is_remote``: the service runs elsewhere, so a
-    space with an ID goes by that alone. ``exposure_stops``: None lets the service choose. Raises
-    StripHasNoColour for data, and where neither ID nor config can say what the space means.
+    space with an ID goes by that alone. ``exposure_stops``: None lets the service choose. ``context_text``:
+    the artist's values of the config's variables; others are those of Blender's environment. Raises
+    StripHasNoColour for data, and where neither ID nor config can say what the space means, and BadJob for
+    values that cannot be read.
     """
     space = strip.colorspace_settings.name
     interop_id = INTEROP_IDS.get(space)
+    typed = read_context(context_text)
     if space in _DATA_NAMES:
         raise StripHasNoColour(
             f'The strip "{strip.name}" is marked as {space}, which is for data.',
             remedy="Set the strip's colour space to the one its pixels are stored in.",
         )
     if interop_id is not None and (is_remote or config is None):
-        return ColourClaim(interop_id=interop_id, exposure_stops=exposure_stops)
+        return ColourClaim(interop_id=interop_id, exposure_stops=exposure_stops, context=typed)
     if config is None:
         raise StripHasNoColour(
             f'No OCIO config was found that defines the space "{space}" of the strip "{strip.name}".',
             remedy="Set the environment variable OCIO to the config before Blender starts.",
         )
-    probe = _probe(config, space)
-    return ColourClaim(space, str(config), interop_id, probe=probe, exposure_stops=exposure_stops)
+    context = {**context_of_host(str(config)), **typed}
+    probe = _probe(config, space, context)
+    return ColourClaim(
+        space, str(config), interop_id, probe=probe, exposure_stops=exposure_stops, context=context
+    )
 
 
 def running_config(datafiles: str | None) -> Path | None:
@@ -79,7 +91,7 @@ def running_config(datafiles: str | None) -> Path | None:
     return own if own.is_file() else None
 
 
-def _probe(config: Path, space: str) -> dict[str, Any] | None:
+def _probe(config: Path, space: str, context: Mapping[str, str]) -> dict[str, Any] | None:
     """Return a few colours and what they are in ACES2065-1, computed here; None without PyOpenColorIO."""
     try:
         import PyOpenColorIO as Ocio  # type: ignore[import-not-found, unused-ignore]
@@ -89,7 +101,10 @@ def _probe(config: Path, space: str) -> dict[str, Any] | None:
         opened = Ocio.Config.CreateFromFile(str(config))
         if opened.getColorSpace(space).getReferenceSpaceType() != Ocio.REFERENCE_SPACE_SCENE:
             return None
-        processor = opened.getProcessor(space, _INTERCHANGE_ROLE).getDefaultCPUProcessor()
+        variables = opened.getCurrentContext()
+        for name, value in context.items():
+            variables[name] = value
+        processor = opened.getProcessor(variables, space, _INTERCHANGE_ROLE).getDefaultCPUProcessor()
         values = [[float(v) for v in processor.applyRGB(list(rgb))] for rgb in _PROBE_RGB]
     except Ocio.Exception:
         return None  # a config without the role says what it means by its IDs; the service decides

@@ -56,7 +56,9 @@ def gather(strip: Any, scene: Any, others: Any, settings: Any, around: Surroundi
         mask_splines=mask,
         faces=_faces(settings),
         references=_references(settings, source, around.abspath),
-        colour=colour_claim(strip, around.config, around.is_remote, _exposure(settings)),
+        colour=colour_claim(
+            strip, around.config, around.is_remote, _exposure(settings), settings.ocio_context
+        ),
         model=settings.model.strip(),
         preset=settings.preset,
         seed=settings.seed,

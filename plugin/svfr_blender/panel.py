@@ -69,6 +69,7 @@ def draw_fields(layout: Any, scene: Any) -> None:
     column.prop(settings, "exposure_auto")
     if not settings.exposure_auto:
         column.prop(settings, "exposure_stops")
+    column.prop(settings, "ocio_context")
     column.prop(settings, "handles")
     column.prop(settings, "output")
     column.prop(settings, "mute_source")

@@ -80,6 +80,11 @@ class SvfrSettings(bpy.types.PropertyGroup):
             name="Auto Exposure", default=True, description="Choose the model's exposure from the face"
         ),
         "exposure_stops": FloatProperty(name="Exposure", min=-16.0, max=16.0, description="In stops"),
+        "ocio_context": StringProperty(
+            name="OCIO Context",
+            description="Values of the OCIO config's variables, like SHOT=sh010, CAMERA=a; "
+            "others are taken from Blender's environment",
+        ),
         "handles": IntProperty(
             name="Handles",
             min=0,

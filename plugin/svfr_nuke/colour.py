@@ -8,11 +8,12 @@ no config: Nuke's own names are then translated to interop IDs (ASWF Color Inter
 
 import os
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Dict, Tuple
 
 import nuke
 
+from svfr_client.hosting.ocio_context import context_of_host, read_context
 from svfr_client.job import ColourClaim
 
 from .errors import SpaceIsUnknown
@@ -81,6 +82,20 @@ def colour_of_working_space(space: str = "", config: str = "") -> PlateColour:
     if uses_ocio():
         found = str(nuke.root()["workingSpaceLUT"].value())
     return _plate_colour(found, False, space, config, "the working space")
+
+
+def with_context(colour: PlateColour, text: str) -> PlateColour:
+    """Return the colour with the values of its config's context variables: the artist's, else of this Nuke.
+
+    Nuke fills them from its own environment. Raises :class:`~svfr_client.errors.BadJob` for a text that
+    cannot be read.
+    """
+    claim = colour.claim
+    found = context_of_host(claim.config) if claim.config else {}
+    context = {**found, **read_context(text)}
+    values = ", ".join(f"{name}={value}" for name, value in sorted(context.items()))
+    summary = f"{colour.summary} with {values}" if values else colour.summary
+    return replace(colour, claim=replace(claim, context=context), summary=summary)
 
 
 def uses_ocio() -> bool:

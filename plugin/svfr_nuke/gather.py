@@ -14,7 +14,7 @@ from svfr_client.masks import SplineMask
 from svfr_client.sequences import plate_name
 from svfr_client.vocabulary import LAYERS, WordReader
 
-from .colour import PlateColour, colour_of_read, colour_of_working_space
+from .colour import PlateColour, colour_of_read, colour_of_working_space, with_context
 from .errors import BadSetting, NoPlate
 from .node import MASK_INPUT, PLATE_INPUT
 from .render import render_exr
@@ -144,8 +144,10 @@ def _frames(settings: NodeSettings, plate: Any) -> FrameRange:
 
 def _colour(settings: NodeSettings, source: Source) -> PlateColour:
     if source.read is not None:
-        return colour_of_read(source.read, settings.colour_space, settings.ocio_config)
-    return colour_of_working_space(settings.colour_space, settings.ocio_config)
+        found = colour_of_read(source.read, settings.colour_space, settings.ocio_config)
+    else:
+        found = colour_of_working_space(settings.colour_space, settings.ocio_config)
+    return with_context(found, settings.ocio_context)
 
 
 def _output(settings: NodeSettings, source: Source, node: Any) -> str:

@@ -110,6 +110,12 @@ TABLE: Tuple[KnobSpec, ...] = (
     _text(
         "ocio_config", "OCIO config", "", "Another config.ocio or ocio:// address; empty takes the project's."
     ),
+    _text(
+        "ocio_context",
+        "OCIO context",
+        "",
+        "Values of its variables, like SHOT=sh010, CAMERA=a; the others are those of Nuke's environment.",
+    ),
     _line("run"),
     _press("restore", "Restore", "Send the job.", same_line=False),
     _press("cancel", "Cancel", "End the running job at its next step."),

@@ -47,6 +47,7 @@ class NodeSettings:
     channels: str
     colour_space: str
     ocio_config: str
+    ocio_context: str
     output: str
     existing: str
     layers: Tuple[str, ...]
@@ -74,6 +75,7 @@ class NodeSettings:
             channels=str(node["channels"].value()),
             colour_space=_text(node, "colour_space"),
             ocio_config=_text(node, "ocio_config"),
+            ocio_context=_text(node, "ocio_context"),
             output=_text(node, "output"),
             existing=str(node["existing"].value()),
             layers=tuple(name for name in re.split(r"[\s,]+", _text(node, "layers")) if name),

@@ -46,7 +46,13 @@ def _follow_again() -> None:
 def _refresh_colour() -> None:
     """Show the colour of a node whose inputs changed or whose panel was opened."""
     node: Any = nuke.thisNode()
-    if nuke.thisKnob().name() not in ("inputChange", "showPanel", "colour_space", "ocio_config"):
+    if nuke.thisKnob().name() not in (
+        "inputChange",
+        "showPanel",
+        "colour_space",
+        "ocio_config",
+        "ocio_context",
+    ):
         return
     from svfr_client.errors import SvfrError
 

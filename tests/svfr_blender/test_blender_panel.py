@@ -27,6 +27,7 @@ REFUSALS = {
     "reference outside": "Frame 999 is outside the strip (1 to 12)",
     "no photo": "No reference photo is chosen",
     "face numbers": '"one" is no list of face numbers',
+    "context": "Write them like SHOT=sh010",
     "redo": "was not restored yet",
 }
 
@@ -83,6 +84,8 @@ def test_the_fields_of_the_panel_become_a_job_and_disabling_leaves_nothing_behin
     assert said["frame"]["references"] == [{"track": None, "frame": 1005, "photo": None}]
     assert said["photo"]["references"] == [{"track": None, "frame": None, "photo": files[0]}]
     assert said["exposure"]["colour"]["exposure_stops"] == -1.5
+    assert "context" not in plain["colour"]
+    assert said["context"]["colour"]["context"] == {"SHOT": "sh010", "CAMERA": "a"}
     assert said["output"]["output"].startswith(str(tmp_path / "results" / "plate_1002-1012_v001"))
     for name, frame_at_102 in (("mask", 102), ("mask_strip", 4 + 2)):
         drawn = {row["frame"]: row["layers"][0]["splines"][0]["points"][0][2] for row in said[name]["frames"]}

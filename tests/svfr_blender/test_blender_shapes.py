@@ -1,9 +1,11 @@
 """Masks as numbers: placement, blends and feather points, without Blender."""
 
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import PyOpenColorIO as Ocio
 import pytest
 from blender_host import VERSIONS, blender_python
 from staged_extension.colour import INTEROP_IDS, colour_claim, running_config
@@ -12,7 +14,7 @@ from staged_extension.mask_shapes import shape_of
 from staged_extension.placement import over_frame, over_plate
 
 from svfr_ocio.config import open_config
-from svfr_ocio.probe import make_probe
+from svfr_ocio.probe import check_probe, make_probe
 
 PLATE, FRAME = (160, 120), (320, 240)
 
@@ -116,6 +118,43 @@ def test_a_local_server_gets_space_and_config_a_remote_one_the_interop_id(tmp_pa
     assert (remote.space, remote.config, remote.interop_id) == (None, None, "lin_ap1_scene")
     assert remote.exposure_stops == 1.5
     assert colour_claim(acescg, None, is_remote=False).interop_id == "lin_ap1_scene"
+
+
+def test_blenders_environment_fills_the_configs_variables_and_the_artist_decides(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = config_by_shot(tmp_path)
+    plate = SimpleNamespace(name="s", colorspace_settings=SimpleNamespace(name="plate"))
+    monkeypatch.setenv("SHOT", "dark")
+    monkeypatch.delenv("CAMERA", raising=False)
+    reds = []
+    for text, shot in (("", "dark"), ("SHOT=bright", "bright")):
+        claim = colour_claim(plate, path, is_remote=False, context_text=text)
+        assert claim.context == {"SHOT": shot} and claim.probe is not None
+        server = open_config(str(path), context=claim.context)
+        check_probe(server, server.resolve("plate"), claim.probe)  # the host's numbers are the server's
+        reds.append(claim.probe["rgb_linear_ap0"][4][0])
+    assert reds == pytest.approx([0.5, 2.0])
+    assert colour_claim(plate, path, False, context_text="CAMERA=a").context == {
+        "SHOT": "dark",
+        "CAMERA": "a",
+    }
+
+
+def config_by_shot(folder: Path) -> Path:
+    """Write a config whose space "plate" is half or twice ACES2065-1, by the variable SHOT."""
+    config = Ocio.Config.CreateFromFile("ocio://cg-config-v1.0.0_aces-v1.3_ocio-v2.1")
+    for name, gain in (("dark", 0.5), ("bright", 2.0)):
+        diagonal = np.diag([gain, gain, gain, 1.0]).ravel()
+        group = Ocio.GroupTransform([Ocio.MatrixTransform(diagonal)])
+        group.write("Color Transform Format", str(folder / f"{name}.ctf"), config)
+    config.addEnvironmentVar("SHOT", "none")
+    config.addEnvironmentVar("CAMERA", "none")
+    to_aces = Ocio.FileTransform(src="${SHOT}.ctf")
+    config.addColorSpace(Ocio.ColorSpace(name="plate", toReference=to_aces))
+    path = folder / "config.ocio"
+    path.write_text(config.serialize(), encoding="utf-8")
+    return path
 
 
 def test_data_and_unknown_spaces_are_refused() -> None:

@@ -4,9 +4,10 @@ from pathlib import Path
 from typing import Any
 
 import nuke_plates
+import PyOpenColorIO as Ocio
 import pytest
 from strict_nuke import FakeNuke
-from test_nuke_end_to_end import read_node, use_ocio
+from test_nuke_end_to_end import read_node, svfr_node, use_ocio
 
 from svfr_client.errors import SvfrError
 from svfr_client.frames import FrameRange
@@ -110,6 +111,28 @@ def test_a_config_that_is_missing_or_moves_is_refused(
     monkeypatch.setenv("OCIO", config)
     with pytest.raises(SvfrError, match="config"):
         project_config()
+
+
+def test_the_values_of_the_configs_variables_are_nukes_own_unless_the_artist_gives_them(
+    nuke: FakeNuke, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from svfr_nuke.gather import find_colour, gather
+
+    path = Path(use_ocio(nuke, tmp_path))
+    config = Ocio.Config.CreateFromFile(str(path))
+    config.addEnvironmentVar("SHOT", "none")
+    config.addEnvironmentVar("CAMERA", "none")
+    path.write_text(config.serialize())
+    monkeypatch.setenv("SHOT", "sh020")
+    monkeypatch.delenv("CAMERA", raising=False)
+    node = svfr_node(read_node(nuke, nuke_plates.write_plate(tmp_path / "plates")))
+    assert gather(node, "0" * 32).spec.colour.context == {"SHOT": "sh020"}
+    node["ocio_context"].setValue("SHOT=sh010, CAMERA=a")
+    assert gather(node, "0" * 32).spec.colour.context == {"SHOT": "sh010", "CAMERA": "a"}
+    assert find_colour(node).summary.endswith("with CAMERA=a, SHOT=sh010")
+    node["ocio_context"].setValue("sh010")
+    with pytest.raises(SvfrError, match="Write them like SHOT=sh010"):
+        gather(node, "0" * 32)
 
 
 def test_raw_data_needs_a_word_from_the_artist(nuke: FakeNuke, plate: Any) -> None:

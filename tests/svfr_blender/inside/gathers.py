@@ -27,6 +27,8 @@ def main(case):
     said["frame"] = job(faces="largest", reference="FRAME", reference_frame=105)
     said["photo"] = job(reference="PHOTO", reference_photo=case["files"][0])
     said["exposure"] = job(reference="NONE", exposure_auto=False, exposure_stops=-1.5)
+    said["context"] = job(ocio_context="SHOT=sh010, CAMERA=a")
+    settings.ocio_context = ""
     said["output"] = job(output=case["folder"] + "/results")
 
     corners = [(0.4, 0.4), (0.6, 0.4), (0.6, 0.6), (0.4, 0.6)]

@@ -76,7 +76,9 @@ def main(case):
     try_with("no photo", plain)
     settings.reference, settings.faces, settings.face_numbers = "NONE", "index", "one"
     try_with("face numbers", plain)
-    settings.faces = "frame"
+    settings.faces, settings.ocio_context = "frame", "sh010"
+    try_with("context", plain)
+    settings.ocio_context = ""
     said["redo"] = said_of(bpy.ops.svfr.redo)
     said["sent"] = len(module("session").controller().records)
     said["tags"] = [s.name for s in all_strips(scene) if module("tags").source_of(s)]

@@ -218,6 +218,22 @@ class Client:
         with contextlib.suppress(NoServer):
             self._exchange(Message("shutdown", {}), is_last=True)
 
+    def ask(
+        self,
+        op: str,
+        body: Mapping[str, Any],
+        buffers: Optional[Mapping[str, Buffer]] = None,
+        reply_seconds: Optional[float] = None,
+    ) -> Message:
+        """Return the answer to any request, with its buffers; raises the error that the service answered.
+
+        ``reply_seconds``: how long one try waits, for what takes its time on the way; None: as ever. A
+        connection that breaks is made again and the request sent again within all tries together.
+        """
+        if self._welcome is None and op != "hello":
+            self.hello()
+        return self._exchange(Message(op, body, buffers=buffers or {}), reply_seconds=reply_seconds)
+
     def close(self) -> None:
         """Close the socket at once. Jobs belong to the service and go on."""
         self._link.close()
@@ -259,11 +275,11 @@ class Client:
     def _request(
         self, op: str, body: Mapping[str, Any], buffers: Optional[Mapping[str, Buffer]] = None
     ) -> Mapping[str, Any]:
-        if self._welcome is None and op != "hello":
-            self.hello()
-        return self._exchange(Message(op, body, buffers=buffers or {})).body
+        return self.ask(op, body, buffers).body
 
-    def _exchange(self, message: Message, is_last: bool = False) -> Message:
+    def _exchange(
+        self, message: Message, is_last: bool = False, reply_seconds: Optional[float] = None
+    ) -> Message:
         """Send ``message`` until its answer comes; raises the error that the service answered.
 
         ``is_last``: this service is not expected to come back, nor asked anew where another one runs; once it
@@ -271,11 +287,12 @@ class Client:
         """
         frames = pack(message)
         self._replies[message.id] = None
-        give_up = time.monotonic() + self._attempts * self._reply_seconds
+        patience = self._reply_seconds if reply_seconds is None else reply_seconds
+        give_up = time.monotonic() + self._attempts * patience
         is_gone = False
         try:
             while time.monotonic() < give_up:
-                reply = self._try_once(message.id, frames)
+                reply = self._try_once(message.id, frames, patience)
                 if reply is not None:
                     return reply
                 is_elsewhere = self._find_again()
@@ -288,15 +305,15 @@ class Client:
         if is_gone or self._link.is_refused:
             text = f"Nothing listens at {self._link.connection.endpoint} any more."
             raise NoServer(text, remedy="Start a service with `svfr serve`.")
-        waited = self._attempts * self._reply_seconds
+        waited = self._attempts * patience
         raise ServerDoesNotAnswer(
             f"The service at {self._link.connection.endpoint} did not answer for {waited:g} s.",
             remedy="See whether it still runs with `svfr doctor`, or start one with `svfr serve`.",
         )
 
-    def _try_once(self, request: str, frames: List[bytes]) -> Optional[Message]:
+    def _try_once(self, request: str, frames: List[bytes], patience: float) -> Optional[Message]:
         """Send the request and wait for its answer; None if it could not be sent or none came."""
-        deadline = time.monotonic() + self._reply_seconds
+        deadline = time.monotonic() + patience
         try:
             return self._wait_for(request, deadline) if self._link.send(frames, deadline) else None
         except NotAuthorised:

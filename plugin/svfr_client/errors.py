@@ -228,3 +228,39 @@ class PathIsNotMapped(SvfrError):
     """No path rule covers a path, and the other machine writes its paths in another style."""
 
     code = "PATH_NOT_MAPPED"
+
+
+class OutputExists(SvfrError):
+    """An output file is already there and the job may not replace it."""
+
+    code = "OUTPUT_EXISTS"
+
+
+class OutputEqualsPlate(SvfrError):
+    """An output file would be the plate's own file."""
+
+    code = "OUTPUT_EQUALS_PLATE"
+
+
+class FileWasChanged(SvfrError):
+    """A file was changed while it was being sent."""
+
+    code = "SOURCE_CHANGED"
+
+
+class FileCannotBeSent(SvfrError):
+    """A file that a job names cannot be read on this machine."""
+
+    code = "CANNOT_SEND"
+
+
+class ResultIsGone(SvfrError):
+    """The service no longer has a frame that it had reported."""
+
+    code = "RESULT_GONE"
+
+
+class TransferWasStopped(SvfrError):
+    """Sending or fetching was stopped before its end; what has arrived is not sent again."""
+
+    code = "CANCELLED"

@@ -10,6 +10,8 @@ from typing import Iterable, Iterator, List, Tuple
 from .errors import BadFrameRange, EmptyFrameRange
 
 MOST_FRAMES = 1_000_000
+# Frames left out between two asked ones are still restored, for context, when the gap is no longer than this.
+BRIDGED_GAP_FRAMES = 8
 _REMEDY = 'Write it like "1001-1050", "1001-1050x2" or "1001,1005-1010".'
 _PART = re.compile(r"^(-?\d{1,9})(?:-(-?\d{1,9})(?:x(\d{1,9}))?)?$")
 

@@ -49,6 +49,11 @@ def frame_number_in_name(path: PurePath) -> int:
     return int(found.group(1)) if found else 1
 
 
+def number_ends_name(path: PurePath) -> bool:
+    """Return whether a single file's name ends in a number that is its frame."""
+    return bool(_NUMBER_AT_THE_END.search(path.stem))
+
+
 def digits_of(field: "re.Match[str]") -> int:
     """Return the least number of digits of a match of ``FRAME_FIELD``."""
     return len(field.group(2)) if field.group(2) else int(field.group(1) or 1)

@@ -13,13 +13,13 @@ from svfr.models.folder import find_model
 from svfr_client.errors import SvfrError, raise_problems
 from svfr_client.frames import FrameRange
 from svfr_client.job import JobSpec
+from svfr_client.output_names import output_path
 from svfr_client.path_map import PathRule
 from svfr_client.records import sha256_of, to_plain
 from svfr_farm.errors import ShotListIsBad
 from svfr_farm.plan import PlannedShot, ShotPlan, frozen_job
 from svfr_farm.segments import SegmentRules, split
 from svfr_farm.shot_list import Shot, ShotList
-from svfr_restore.media.output import output_path
 from svfr_restore.media.plate import open_plate
 from svfr_restore.plan.job_plan import plan_job
 from svfr_restore.plan.models import ModelCache

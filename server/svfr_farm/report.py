@@ -11,12 +11,12 @@ from typing import Any
 
 from svfr_client.files import write_whole
 from svfr_client.frames import FrameRange
+from svfr_client.output_names import output_path
 from svfr_client.records import to_plain
 from svfr_farm.ledger import Submission
 from svfr_farm.plan import PlanFile
 from svfr_farm.task_state import TaskState, read_state
 from svfr_farm.tasks import RESULT_FILE
-from svfr_restore.media.output import output_path
 
 FORMAT = 1
 REPORT_FILE, PAGE_FILE = "report.json", "report.html"

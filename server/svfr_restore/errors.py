@@ -114,22 +114,10 @@ class MovieCannotBeRead(SvfrError):
 # --- output ---------------------------------------------------------------------------------------------
 
 
-class OutputExists(SvfrError):
-    """An output file is already there and the job may not replace it."""
-
-    code = "OUTPUT_EXISTS"
-
-
 class OutputIsNotWritable(SvfrError):
     """The output folder cannot be created or written."""
 
     code = "OUTPUT_NOT_WRITABLE"
-
-
-class OutputEqualsPlate(SvfrError):
-    """An output file would be the plate's own file."""
-
-    code = "OUTPUT_EQUALS_PLATE"
 
 
 class DiskSpaceIsShort(SvfrError):

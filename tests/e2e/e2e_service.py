@@ -1,6 +1,6 @@
 """A real server in a process of its own, and jobs run through it to their end."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,9 +14,10 @@ from svfr_server.start import start_local_server
 
 
 @contextmanager
-def running(home: Path, idle_exit_s: float = 300) -> Iterator[Path]:
+def running(home: Path, idle_exit_s: float = 300, arguments: Sequence[str] = ()) -> Iterator[Path]:
     """A server with the real pipeline, on the processor, for as long as the block lasts; its folder."""
-    start_local_server(home, idle_exit_s=idle_exit_s, arguments=["--device", "cpu"]).close()
+    given = ["--device", "cpu", *arguments]
+    start_local_server(home, idle_exit_s=idle_exit_s, arguments=given).close()
     yield home
     with Client(folder=home) as client:
         client.shutdown()

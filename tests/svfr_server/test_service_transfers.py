@@ -13,7 +13,7 @@ from svfr_client.connection import find_connection
 from svfr_client.errors import SvfrError, error_from_dict
 from svfr_client.job import JobSpec
 from svfr_client.link import Link
-from svfr_client.protocol.transfers import PIECE_BYTES, RESULT_PART_BYTES
+from svfr_client.protocol.transfers import HEAD_BYTES, PIECE_BYTES, RESULT_PART_BYTES
 from svfr_client.protocol.wire import Buffer, Message, pack, unpack
 from svfr_server.errors import PieceIsDamaged, PieceIsMissing, TransfersAreFull
 from svfr_server.job_store.transfers import Transfers, clear, measure
@@ -117,3 +117,31 @@ def test_pieces_are_kept_within_a_limit_and_a_week(tmp_path: Path) -> None:
 
 def test_an_answer_stays_below_what_the_server_may_send() -> None:
     assert RESULT_PART_BYTES + 65536 < 1024 * 1024
+
+
+def test_the_server_says_which_files_it_sees_as_the_client_does(
+    start_service: StartService, tmp_path: Path
+) -> None:
+    root = tmp_path / "root"
+    root.mkdir()
+    service: Service = start_service("--read-root", str(root), "--write-root", str(root))
+    inside, outside, pipe = root / "a.exr", tmp_path / "b.exr", root / "pipe.exr"
+    inside.write_bytes(b"a plate" * 20000)
+    outside.write_bytes(b"a plate")
+    os.mkfifo(pipe)
+    (root / "link.exr").symlink_to(outside)
+    own_head = digest(inside.read_bytes()[:HEAD_BYTES])
+    files = [
+        (str(inside), 140000, own_head, True),
+        (str(inside), 140001, own_head, False),
+        (str(inside), 140000, digest(b"another"), False),
+        (str(root / "none.exr"), 0, digest(b""), False),
+        (str(outside), 7, digest(b"a plate"), False),
+        (str(root / "link.exr"), 7, digest(b"a plate"), False),
+        (str(pipe), 0, digest(b""), False),
+        ("a.exr", 0, digest(b""), False),
+    ]
+    asked = [{"path": path, "bytes": size, "sha256": sha256} for path, size, sha256, _ in files]
+    assert ask(service, "compare", files=asked).body["same"] == [seen for *_, seen in files]
+    with pytest.raises(SvfrError, match="more than 64"):
+        ask(service, "compare", files=asked * 9)

@@ -1,9 +1,9 @@
-"""Plates to a service that shares no folder with the client, and its frames back (protocol 1.1).
+"""Plates to a service that shares no folder with the client, and its frames back (protocol 1.1 and 1.2).
 
 A file travels in pieces of at most ``PIECE_BYTES``, each named by its SHA-256, so that what the service has
 is not sent again, also after a crash of either side. ``assemble`` puts pieces into a file of a *set*, which
 is a folder of the client's own; its paths then stand in a job as any others do. ``result`` reads a frame of
-a job.
+a job. ``compare`` (1.2) tells whether the service sees the very files that the client sees.
 """
 
 import re
@@ -18,9 +18,15 @@ PIECE_BYTES = 1024 * 1024
 # An answer must stay below 1 MiB (PROTOCOL.md 3.2), header included.
 RESULT_PART_BYTES = 512 * 1024
 MOST_PIECES = 65536
+HEAD_BYTES = 64 * 1024
+MOST_COMPARED = 64
 _PIECE = re.compile(r"[0-9a-f]{64}\Z")
 _SET = re.compile(r"[0-9a-f]{32}\Z")
-_NAME = re.compile(r"[a-z][a-z0-9_]{0,31}(\.\d{1,9})?\.(exr|png|jpg|jpeg|tif|tiff|dpx|webp|json|ocio)\Z")
+_ENDINGS = (
+    *("exr", "png", "jpg", "jpeg", "tif", "tiff", "dpx", "webp", "json", "ocio"),
+    *("mov", "mp4", "m4v", "mkv", "avi", "mxf", "webm", "mpg", "mpeg", "ts"),  # since 1.2
+)
+_NAME = re.compile(r"[a-z][a-z0-9_]{{0,31}}(\.-?\d{{1,9}})?\.({})\Z".format("|".join(_ENDINGS)))
 
 
 @dataclass(frozen=True)
@@ -86,6 +92,37 @@ class ResultPart(Record):
     error: Optional[Mapping[str, Any]] = None
 
 
+@dataclass(frozen=True)
+class FileHead(Record):
+    """A file as the client sees it: its path on the server, its length, the SHA-256 of its first 64 KiB."""
+
+    path: str
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class CompareFiles(Record):
+    """Ask which of these files are the same for the service: there, of this length, with this beginning."""
+
+    files: Tuple[FileHead, ...]
+
+
+@dataclass(frozen=True)
+class Compared(Record):
+    """Answer to :class:`CompareFiles`, in the order asked. A file outside the service's roots never is."""
+
+    same: Tuple[bool, ...]
+
+
+def file_name_problem(name: str) -> Optional[SvfrError]:
+    """Return what is wrong with the name that a sent file should get in its set."""
+    if _NAME.match(name):
+        return None
+    remedy = "Files that can be sent end in {}.".format(", ".join(_ENDINGS))
+    return BadTransfer(f"{name[:80]!r} is not a file name that may be sent.", remedy=remedy)
+
+
 def transfer_problems(request: Record) -> List[SvfrError]:
     """Return what is wrong with the names in a request."""
     pieces: Tuple[str, ...] = ()
@@ -100,8 +137,11 @@ def transfer_problems(request: Record) -> List[SvfrError]:
         problems.append(BadTransfer("A piece is not named by 64 hexadecimal digits."))
     if isinstance(request, Assemble) and not _SET.match(request.set):
         problems.append(BadTransfer("A set is not named by 32 hexadecimal digits."))
-    if isinstance(request, Assemble) and not _NAME.match(request.name):
-        problems.append(BadTransfer(f"{request.name[:80]!r} is not a file name that may be sent."))
+    wrong_name = file_name_problem(request.name) if isinstance(request, Assemble) else None
+    if wrong_name is not None:
+        problems.append(wrong_name)
     if isinstance(request, Assemble) and not request.pieces:
         problems.append(BadTransfer("A file needs at least one piece."))
+    if isinstance(request, CompareFiles) and len(request.files) > MOST_COMPARED:
+        problems.append(BadTransfer(f"{len(request.files)} files are more than {MOST_COMPARED}."))
     return problems

@@ -1,39 +1,30 @@
 """Where restored frames go: path patterns, what happens to existing files, and checks before the job starts.
 
 Policies for existing outputs: ``error`` refuses; ``overwrite`` replaces frame by frame, each atomically;
-``version_up`` leaves them and writes a new version. The version is the last ``v001``-like name part of the
-path, in folder or file name; every part with the same number is raised together, to one more than the
-highest version on disk: ``sh010_v001/sh010_v001.%04d.exr`` -> ``sh010_v002/sh010_v002.%04d.exr``. A path
-without a version gains ``_v002`` before the frame field: ``shot.%04d.exr`` -> ``shot_v002.%04d.exr``.
+``version_up`` leaves them and writes a new version, which ``svfr_client.output_names`` names.
 """
 
 from __future__ import annotations
 
-import glob
 import os
-import re
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from svfr_client.errors import BadPathPattern, SvfrError, raise_problems
+from svfr_client.errors import BadPathPattern, OutputEqualsPlate, SvfrError, raise_problems
 from svfr_client.files import remove_leftovers
-from svfr_client.sequences import FRAME_FIELD, PathPattern, has_frame_field
+from svfr_client.output_names import existing_frames, next_version, output_path, outputs_exist
+from svfr_client.sequences import PathPattern, has_frame_field
 from svfr_client.vocabulary import ExistingPolicy
 from svfr_restore.errors import (
     DiskSpaceIsShort,
     NameIsTooLong,
-    OutputEqualsPlate,
-    OutputExists,
     OutputIsNotWritable,
 )
 from svfr_restore.media.plate_base import Plate
 
-_VERSION = re.compile(r"(?<![A-Za-z0-9])([vV])(\d+)(?![A-Za-z0-9])")
-_FIRST_NEW_VERSION = "v002"
 _USUAL_NAME_BYTES = 255
-_ANY_FRAME, _ANY_VERSION = "\0", "\1"  # stand for the fields while the rest is escaped
 # Bytes per RGB sample of a new EXR after ZIP, and what cropped layers add: generous round figures.
 _BYTES_PER_SAMPLE = {8: 1.5, 16: 3.5}
 _LAYERS_FACTOR = 1.4
@@ -61,11 +52,6 @@ class OutputPlan:
         remove_leftovers([self.path(frame) for frame in self.frames])
 
 
-def output_path(pattern: str, frame: int) -> Path:
-    """Return the file of a frame; a path without a frame field is the file itself."""
-    return PathPattern.parse(pattern).path(frame) if has_frame_field(pattern) else Path(pattern)
-
-
 def plan_output(
     pattern: str | os.PathLike[str], frames: Sequence[int], existing: ExistingPolicy, plate: Plate
 ) -> OutputPlan:
@@ -81,11 +67,11 @@ def plan_output(
     same = _first_equal_to_plate(text, frames, plate)
     if same:
         problems.append(same)
-    there = [frame for frame in frames if output_path(text, frame).exists()]
+    there = existing_frames(text, frames)
     if there and existing == "version_up":
         text = next_version(text)
     elif there and existing == "error" and not same:
-        problems.append(_exists(text, there))
+        problems.append(outputs_exist(text, there))
     plan = OutputPlan(text, tuple(frames), estimate_bytes(plate, len(frames)))
     problems += _folder_problems(plan)
     raise_problems(problems)
@@ -100,42 +86,6 @@ def estimate_bytes(plate: Plate, frame_count: int) -> int:
         bits = 8 if plate.sample_bits <= 8 else 16
         one = plate.display.width * plate.display.height * 3 * _BYTES_PER_SAMPLE[bits]
     return int(one * _LAYERS_FACTOR * frame_count)
-
-
-def next_version(pattern: str) -> str:
-    """Return the pattern of the next version: one more than the highest that has any file on disk."""
-    tokens = list(_VERSION.finditer(pattern))
-    if not tokens:
-        return _first_versions(pattern)
-    digits = tokens[-1].group(2)
-    this_version = rf"(?<![A-Za-z0-9])[vV]{digits}(?![A-Za-z0-9])"
-    general = re.sub(this_version, _ANY_VERSION, FRAME_FIELD.sub(_ANY_FRAME, pattern))
-    wild = glob.escape(general).replace(_ANY_FRAME, "*").replace(_ANY_VERSION, "[vV]*")
-    matcher = re.escape(general).replace(_ANY_FRAME, r"-?\d+").replace(_ANY_VERSION, r"[vV](\d+)")
-    numbers = [int(digits)]
-    for path in glob.glob(wild):  # noqa: PTH207 - Path.glob takes no absolute pattern
-        found = re.fullmatch(matcher, path)
-        if found and len({int(number) for number in found.groups()}) == 1:
-            numbers.append(int(found.group(1)))
-    new = f"{max(numbers) + 1:0{len(digits)}d}"
-    return _VERSION.sub(
-        lambda token: token.group(1) + new if token.group(2) == digits else token.group(0), pattern
-    )
-
-
-def _first_versions(pattern: str) -> str:
-    """Put the first new version before the frame field, or before the ending of a single file."""
-    path = Path(pattern)
-    field = FRAME_FIELD.search(path.name)
-    stem, rest = (
-        (path.name[: field.start()], path.name[field.start() :]) if field else (path.stem, path.suffix)
-    )
-    bare = stem.rstrip("._-")
-    separator = stem[len(bare) :] or ("." if field else "")
-    versioned = f"{bare}_{_FIRST_NEW_VERSION}" if bare else _FIRST_NEW_VERSION
-    new = str(path.with_name(versioned + separator + rest))
-    files = FRAME_FIELD.sub("*", glob.escape(Path(new).name))
-    return next_version(new) if any(path.parent.glob(files)) else new
 
 
 def _check_pattern(text: str, frame_count: int) -> None:
@@ -187,16 +137,6 @@ def _first_equal_to_plate(text: str, frames: Sequence[int], plate: Plate) -> Out
                 remedy="Choose another output folder or name.",
             )
     return None
-
-
-def _exists(text: str, there: list[int]) -> OutputExists:
-    some = ", ".join(map(str, there[:5])) + (", ..." if len(there) > 5 else "")
-    return OutputExists(
-        f"{len(there)} output files are already there (frames {some}).",
-        frame=there[0],
-        path=output_path(text, there[0]),
-        remedy="Choose to overwrite, to write a new version, or another output path.",
-    )
 
 
 def _folder_problems(plan: OutputPlan) -> list[SvfrError]:

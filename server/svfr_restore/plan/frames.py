@@ -5,13 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from svfr_client.frames import FrameRange
+from svfr_client.frames import BRIDGED_GAP_FRAMES, FrameRange
 from svfr_client.vocabulary import MissingPolicy
 from svfr_restore.media.plate import open_plate
 from svfr_restore.media.plate_base import PictureChoice
-
-# Frames left out between two asked ones are still restored, for context, when the gap is no longer than this.
-BRIDGED_GAP_FRAMES = 8
 
 
 @dataclass(frozen=True)

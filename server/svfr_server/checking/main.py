@@ -36,7 +36,7 @@ from svfr_server.roots import PathRoots, named_inputs
 
 MOST_MEMORY_BYTES = 3 * 1024**3
 REDO = b"redo"
-TRANSFERS = ("missing", "put", "assemble")
+TRANSFERS = ("missing", "put", "assemble", "compare")
 _log = logging.getLogger(__name__)
 
 
@@ -60,7 +60,7 @@ class Checker:
             if message.op == "submit":
                 return {"id": message.id, **self._job(client, "submit", request.job, request.spec)}
             if message.op in TRANSFERS:
-                reply = answer_transfer(self._transfers, client, request)
+                reply = answer_transfer(self._transfers, self._roots, client, request)
                 return {"id": message.id, "op": message.op, "ok": to_plain(reply)}
             return {"id": message.id, "op": message.op, "body": to_plain(request)}
         except WireError as problem:

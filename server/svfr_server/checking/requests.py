@@ -31,6 +31,7 @@ from svfr_client.protocol.transfers import (
     AskPieces,
     AskResult,
     Assemble,
+    CompareFiles,
     PutPiece,
     transfer_problems,
 )
@@ -57,6 +58,7 @@ REQUESTS: dict[str, type[Record]] = {
     "missing": AskPieces,
     "put": PutPiece,
     "assemble": Assemble,
+    "compare": CompareFiles,
     "result": AskResult,
 }
 MOST_PROBLEMS = 50

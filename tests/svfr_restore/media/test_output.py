@@ -8,9 +8,10 @@ from types import SimpleNamespace
 import pytest
 from exr_samples import picture, write_plate
 
-from svfr_client.errors import BadPathPattern, SeveralProblems
-from svfr_restore.errors import DiskSpaceIsShort, OutputEqualsPlate, OutputExists, OutputIsNotWritable
-from svfr_restore.media.output import estimate_bytes, next_version, plan_output
+from svfr_client.errors import BadPathPattern, OutputEqualsPlate, OutputExists, SeveralProblems
+from svfr_client.output_names import next_version
+from svfr_restore.errors import DiskSpaceIsShort, OutputIsNotWritable
+from svfr_restore.media.output import estimate_bytes, plan_output
 from svfr_restore.media.plate import Plate, open_plate
 
 FRAMES = (1001, 1002, 1003)

@@ -21,8 +21,9 @@ from pathlib import Path
 import numpy as np
 
 from svfr.arrays import Float32, Mask
+from svfr_client.errors import OutputEqualsPlate
 from svfr_client.files import whole_file
-from svfr_restore.errors import OutputEqualsPlate, RestoredPixelsAreNotFinite
+from svfr_restore.errors import RestoredPixelsAreNotFinite
 from svfr_restore.media.exr.container import Chunk, ChunkReader, ExrFileWriter, ExrHeader, read_header
 from svfr_restore.media.exr.header import FLOAT, HALF, PartHeader, as_multipart
 from svfr_restore.media.exr.layers import (

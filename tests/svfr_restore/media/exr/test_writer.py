@@ -22,10 +22,9 @@ from exr_samples import (
     write_plate,
 )
 
-from svfr_client.errors import FileCannotBeWritten
+from svfr_client.errors import FileCannotBeWritten, OutputEqualsPlate
 from svfr_restore.errors import (
     FrameCannotBeRead,
-    OutputEqualsPlate,
     RestoredPixelsAreNotFinite,
 )
 from svfr_restore.media.exr.layers import Layers

@@ -1,0 +1,1 @@
+"""A job's files to a server that does not see them, and its frames back."""

@@ -1,0 +1,76 @@
+"""A job's frames back from the server, each whole or not at all."""
+
+from pathlib import Path
+from typing import BinaryIO, Callable
+
+from ..client import Client
+from ..errors import FileCannotBeWritten, ResultIsGone, TransferWasStopped
+from ..files import whole_file
+from ..protocol.transfers import AskResult, ResultPart
+from ..reasons import reason_of
+from ..records import from_plain, known_part, to_plain
+from .progress import Tell, TransferProgress, tell_nobody
+
+REPLY_SECONDS = 30.0
+_DATA = "data"
+
+
+class _WrittenAnew(Exception):
+    """The server wrote the frame anew while it was fetched."""
+
+
+def fetch_frame(
+    client: Client,
+    job: str,
+    frame: int,
+    path: Path,
+    *,
+    tell: Tell = tell_nobody,
+    keep_going: Callable[[], bool] = lambda: True,
+) -> None:
+    """Write the file that the job made of ``frame`` to ``path``; its folder is made if needed.
+
+    A connection that breaks goes on in the middle of the file. Raises ResultIsGone, FileCannotBeWritten,
+    TransferWasStopped, and as the client does when the server stays away.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as problem:
+        raise FileCannotBeWritten(
+            f"The folder cannot be made: {reason_of(problem)}.",
+            path=path.parent,
+            remedy="Choose another one.",
+        ) from problem
+    with whole_file(path) as scratch:
+        is_whole = False
+        while not is_whole:
+            with scratch.open("wb") as file:
+                try:
+                    _copy(client, AskResult(job, frame), file, tell, keep_going)
+                    is_whole = True
+                except _WrittenAnew:
+                    continue
+
+
+def _copy(
+    client: Client, asked: AskResult, file: BinaryIO, tell: Tell, keep_going: Callable[[], bool]
+) -> None:
+    stamp, done, total = "", 0, -1
+    while done != total:
+        if not keep_going():
+            raise TransferWasStopped("Fetching was stopped.", frame=asked.frame)
+        answer = client.ask(
+            "result", to_plain(AskResult(asked.job, asked.frame, done)), reply_seconds=REPLY_SECONDS
+        )
+        part = from_plain(ResultPart, known_part(ResultPart, answer.body), "reply")
+        if not part.bytes:
+            text = "The server no longer has this frame."
+            raise ResultIsGone(text, frame=asked.frame, remedy="Hand the job in again.")
+        if (stamp and part.stamp != stamp) or _DATA not in answer.buffers:
+            raise _WrittenAnew
+        if not done:
+            tell(TransferProgress("fetch", 0, part.bytes))
+        data = answer.buffers[_DATA].data
+        file.write(data)
+        stamp, done, total = part.stamp, done + len(data), part.bytes
+        tell(TransferProgress("fetch", done, total))

@@ -1,0 +1,127 @@
+"""Jobs at a server that sees none of the artist's files: sent by content, over a slow line that breaks."""
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import e2e_plates
+import numpy as np
+import pytest
+from e2e_service import Service, running
+from slow_line import slow_line
+
+from svfr_client.client import Client
+from svfr_client.connection import Connection, KeyPair, find_connection
+from svfr_client.errors import SvfrError
+from svfr_client.job import ColourClaim, JobSpec
+from svfr_client.protocol.wire import new_id
+from svfr_client.transfer.hand_in import hand_in
+from svfr_client.transfer.progress import TransferProgress
+from svfr_server.supervisor.zap_keys import KeyRing
+
+COLOUR = ColourClaim(space="lin_rec709_scene")
+BYTES_PER_S = 3_000_000
+FRAMES = (1001, 1002, 1003)
+
+
+@dataclass(frozen=True)
+class Blind:
+    """A server that sees one folder only; ``seen`` is a plate in it, ``unseen`` a copy elsewhere."""
+
+    service: Service
+    seen: str
+    unseen: str
+    out: Path
+
+
+@pytest.fixture(scope="module")
+def blind(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Blind]:
+    root, elsewhere = tmp_path_factory.mktemp("root"), tmp_path_factory.mktemp("elsewhere")
+    noise = np.random.default_rng(1)
+    for index, frame in enumerate(FRAMES):
+        light = e2e_plates.picture(True, 2 * index)
+        # Grain, so that files are as long as a camera's and no two pieces of them are equal.
+        light *= noise.uniform(0.99, 1.01, light.shape).astype(np.float32)
+        e2e_plates.write(elsewhere / f"shot.{frame}.exr", light)
+        shutil.copyfile(elsewhere / f"shot.{frame}.exr", root / f"shot.{frame}.exr")
+    arguments = ("--read-root", str(root), "--write-root", str(root))
+    with running(tmp_path_factory.mktemp("blind") / "home", arguments=arguments) as home:
+        yield Blind(Service(home), str(root / "shot.%04d.exr"), str(elsewhere / "shot.%04d.exr"), root)
+
+
+@pytest.fixture
+def artist(blind: Blind, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Connection:
+    """The connection of an artist with a key and a home of their own."""
+    monkeypatch.setenv("SVFR_HOME", str(tmp_path / "artist"))
+    keys = KeyPair.new()
+    KeyRing(blind.service.home).authorise(tmp_path.name, keys.public)
+    return replace(find_connection(blind.service.home), keys=keys)
+
+
+def spec(plate: str, out: Path, existing: str = "error") -> JobSpec:
+    output = str(out / "shot.%04d.exr")
+    return replace(
+        JobSpec(plate, "1001-1003", ("bfr",), output, model="probe", colour=COLOUR),
+        existing=existing,  # type: ignore[arg-type]
+    )
+
+
+def restore(client: Client, job: JobSpec, told: list[TransferProgress]) -> list[Path]:
+    """Run a job and return this machine's frames."""
+    name = new_id()
+    delivery = hand_in(client, job, name, tell=told.append)
+    frames = []
+    for event in client.follow(name):
+        assert event.kind != "failed", event.body
+        here = delivery.bring(client, event, told.append)
+        if here is not None and here.kind == "frame":
+            frames.append(Path(here.body["path"]))
+    return sorted(frames)
+
+
+def bytes_of(frame: Path) -> bytes:
+    """Everything in a file but the hash of its job, which names other paths."""
+    data = frame.read_bytes()
+    start = data.index(b"svfr/job_hash\0string\0") + len(b"svfr/job_hash\0string\0") + 4
+    return data[:start] + data[start + 64 :]
+
+
+def at(connection: Connection, port: int) -> Connection:
+    return replace(connection, endpoint=f"tcp://127.0.0.1:{port}")
+
+
+def port_of(connection: Connection) -> int:
+    return int(connection.endpoint.rsplit(":", 1)[1])
+
+
+def sizes(pattern: str) -> int:
+    return sum(Path(pattern % frame).stat().st_size for frame in FRAMES)
+
+
+def test_a_plate_over_a_slow_line_that_is_cut_twice_comes_back_as_if_the_server_saw_it(
+    blind: Blind, artist: Connection, tmp_path: Path
+) -> None:
+    blind.service.run(spec(blind.seen, blind.out / "out"))
+    size, told = sizes(blind.unseen), list[TransferProgress]()
+    with slow_line(port_of(artist), BYTES_PER_S, (size // 3, 2 * size // 3)) as line:
+        with Client(at(artist, line.port)) as client:
+            frames = restore(client, spec(blind.unseen, tmp_path / "out"), told)
+        assert line.cuts_made == 2
+        # Of what a cut destroyed only the piece under way is sent again.
+        assert line.to_server_bytes < 1.4 * size
+    assert [frame.name for frame in frames] == [f"shot.{frame}.exr" for frame in FRAMES]
+    for frame in frames:
+        assert bytes_of(frame) == bytes_of(blind.out / "out" / frame.name)
+    sending = [progress for progress in told if progress.stage == "send"]
+    assert (sending[0].done_bytes, sending[0].total_bytes) == (0, size)
+    assert sending[-1].done_bytes == size
+    # What the server has is not sent again, and the artist's own frames are not written over.
+    told.clear()
+    with Client(artist) as client:
+        with pytest.raises(SvfrError) as refusal:
+            hand_in(client, spec(blind.unseen, tmp_path / "out"), new_id())
+        assert refusal.value.code == "OUTPUT_EXISTS"
+        again = restore(client, spec(blind.unseen, tmp_path / "out", "version_up"), told)
+    assert [frame.name for frame in again] == [f"shot_v002.{frame}.exr" for frame in FRAMES]
+    assert {progress.total_bytes for progress in told if progress.stage == "send"} == {0}

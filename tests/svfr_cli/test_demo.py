@@ -8,9 +8,8 @@ import cv2
 import numpy as np
 import pytest
 
-from svfr_cli.demo import cases, clip, plates, render_picture, score
+from svfr_cli.demo import cases, clip, plates, portrait_picture, score
 from svfr_client.masks import SplineMask
-from svfr_lab.heads.renderer import RenderedClip
 
 
 @pytest.fixture(scope="module")
@@ -126,15 +125,12 @@ def test_without_a_network_the_demo_says_where_to_put_the_archive(
     assert list((tmp_path / "cache").iterdir()) == []
 
 
-def test_the_rendered_picture_shows_all_three_tasks_over_the_whole_frame() -> None:
-    landmarks = np.full((16, 5, 2), 48.0, np.float32)
-    frames = np.random.default_rng(3).integers(0, 256, (16, 96, 96, 3), dtype=np.uint8)
-    rendered = render_picture.rendered_cases(
-        RenderedClip(frames, landmarks, np.zeros((16, 68, 2), np.float32))
-    )
-    assert [case.task for case in rendered] == ["bfr", "colorize", "inpaint"]
-    codes = frames.astype(np.float32) / np.float32(255)
-    for case in rendered:
+def test_the_picture_shows_every_task_on_a_real_face_that_moves() -> None:
+    codes = portrait_picture.moving_portrait()
+    assert codes.shape == (10, 300, 400, 3) and 0.0 < np.abs(codes[1:] - codes[:-1]).mean() < 0.1
+    drawn = portrait_picture.portrait_cases()
+    assert [case.task for case in drawn] == ["bfr", "bfr", "colorize", "inpaint"]
+    for case in drawn:
         damaged = case.build(clip.Footage(codes, codes, Fraction(24)), case.frames).lq
         assert damaged.shape == codes.shape and not np.array_equal(damaged, codes)
-        assert case.options == ("--faces", "frame")
+        assert "--faces" not in case.options  # the face is found, as in use

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import threading
+import time
 from pathlib import Path
 
 import farm_samples
@@ -18,8 +22,8 @@ from svfr_farm.task_state import read_state
 pytestmark = pytest.mark.hosts
 
 
-def plan(folder: Path, plate: str) -> PlanFile:
-    row = farm_samples.row(plate, frames="1001-1008", output="out/a.%04d.exr")
+def plan(folder: Path, plate: str, model: str = "identity") -> PlanFile:
+    row = farm_samples.row(plate, model=model, frames="1001-1008", output="out/a.%04d.exr")
     shots = farm_samples.write_list(folder / "s.csv", [row])
     return farm_samples.planned(shots, SegmentRules(segments=2, halo_frames=8))[0]
 
@@ -43,3 +47,64 @@ def test_a_failing_segment_ends_the_job_and_its_session(tmp_path: Path, plate: s
     (file.folder / "segment-0001.safetensors").rmdir()
     OpenJdEngine(own_program()).run(file, everything(file))
     assert len(list(Path(file.plan.job.output).parent.glob("*.exr"))) == 8
+
+
+def slow(folder: Path) -> str:
+    """A model whose segments take minutes."""
+    return farm_samples.write_model(folder / "slow", steps=3000)
+
+
+def processes_of(folder: Path) -> list[str]:
+    """The processes that were started for something in a folder."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            words = (process / "cmdline").read_bytes().decode(errors="replace").split("\0")
+            around = (process / "environ").read_bytes().decode(errors="replace")
+        except OSError:
+            continue
+        is_ours = any(str(folder) in word for word in words) or f"TMPDIR={folder}" in around
+        if is_ours and int(process.name) != os.getpid():
+            found.append(" ".join(words))
+    return found
+
+
+def nothing_is_left(file: PlanFile, folder: Path) -> None:
+    deadline = time.monotonic() + 20
+    while processes_of(folder):
+        assert time.monotonic() < deadline, processes_of(folder)
+        time.sleep(0.2)
+    assert not Path(file.plan.job.output).parent.exists()
+
+
+def test_a_task_over_its_time_is_ended_with_its_session(
+    tmp_path: Path, plate: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    file = plan(tmp_path, plate, slow(tmp_path))
+    with pytest.raises(TaskFailed):
+        OpenJdEngine(own_program(), limit_s=8).run(file, everything(file))
+    assert "TIMEOUT" in (file.folder / "logs" / "openjd.log").read_text().upper()
+    nothing_is_left(file, tmp_path)
+
+
+def test_an_interrupted_run_cancels_its_task_and_leaves_no_server(
+    tmp_path: Path, plate: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    file = plan(tmp_path, plate, slow(tmp_path))
+    main = threading.main_thread()
+
+    def interrupt() -> None:
+        deadline = time.monotonic() + 120
+        while time.monotonic() < deadline and main.is_alive():
+            states = [read_state(file, "segment", index) for index in (0, 1)]
+            if any(state is not None and state.state == "running" for state in states):
+                signal.pthread_kill(main.ident or 0, signal.SIGINT)
+                return
+            time.sleep(0.2)
+
+    threading.Thread(target=interrupt, daemon=True).start()
+    with pytest.raises(KeyboardInterrupt):
+        OpenJdEngine(own_program()).run(file, everything(file))
+    nothing_is_left(file, tmp_path)

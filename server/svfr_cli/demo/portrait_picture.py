@@ -16,16 +16,18 @@ import numpy as np
 import typer
 from skimage import data
 
+from svfr.arrays import Float32
 from svfr_lab.degradation.degrade import Degraded, degrade
 from svfr_lab.preview_eval.people import camera
 from svfr_restore.media.contact_sheet import Cell, write_contact_sheet
 
 from ..output import speaking
 from .cases import SEED, Case, chosen, grey, holes
-from .clip import Clip, Footage
+from .clip import Footage
 from .roto import WanderingEllipse
 from .run import CaseResult, DemoPlan, run_case, stop_server
 
+Build = Callable[[Footage, range], Degraded]
 FRAMES = range(1, 11)
 SHOWN = 5
 WIDTH, HEIGHT = 400, 300
@@ -36,13 +38,13 @@ RATIO, HARD_RATIO = 2.5, 4.5
 PICTURE = Path(__file__).parent / "before-after-truth.png"
 
 
-def moving_portrait() -> Clip:
+def moving_portrait() -> Float32:
     """Return the portrait as (frames, HEIGHT, WIDTH, 3) code values; it drifts and turns a little."""
     portrait = data.astronaut()[:HEIGHT, LEFT : LEFT + WIDTH].astype(np.float32) / np.float32(255)
     frames = []
     for frame in FRAMES:
         moved = cv2.getRotationMatrix2D(FACE_CENTRE, 0.4 * (frame - SHOWN), 1.0 + 0.002 * (frame - SHOWN))
-        moved[:, 2] += (0.9 * (frame - SHOWN), -0.4 * (frame - SHOWN))
+        moved[:, 2] += np.array([0.9, -0.4]) * (frame - SHOWN)
         seen = cv2.warpAffine(
             portrait, moved, (WIDTH, HEIGHT), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT
         )
@@ -58,14 +60,18 @@ def portrait_cases() -> tuple[Case, ...]:
     }
     roto = WanderingEllipse(FRAMES, drift, radii_px=(24.0, 20.0), reach_px=(26.0, 14.0), below_px=8.0)
     return (
-        Case("bfr", "2.5 times softer, noise, JPEG", "bfr", FRAMES, _compressed(RATIO)),
-        Case("bfr, hard", "4.5 times softer, noise, JPEG", "bfr", FRAMES, _compressed(HARD_RATIO)),
-        Case("colorize", "Grey", "colorize", FRAMES, grey),
-        Case("inpaint", "Lost under a roto", "inpaint", FRAMES, holes(roto), roto=roto),
+        _case("bfr", "2.5 times softer, noise, JPEG", "bfr", _compressed(RATIO)),
+        _case("bfr, hard", "4.5 times softer, noise, JPEG", "bfr", _compressed(HARD_RATIO)),
+        _case("colorize", "Grey", "colorize", grey),
+        _case("inpaint", "Lost under a roto", "inpaint", holes(roto), roto),
     )
 
 
-def _compressed(ratio: float) -> Callable[[Footage, range], Degraded]:
+def _case(name: str, title: str, task: str, build: Build, roto: WanderingEllipse | None = None) -> Case:
+    return Case(name=name, title=title, task=task, frames=FRAMES, build=build, roto=roto)
+
+
+def _compressed(ratio: float) -> Build:
     def build(footage: Footage, frames: range) -> Degraded:
         rng = np.random.default_rng(SEED)
         return degrade(chosen(footage.pristine, frames), frozenset({"bfr"}), rng, camera(ratio))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -134,21 +135,39 @@ class OpenJdEngine:
         return [*openjd_program(), "run", template, *parameters, "--step", "Assemble", "--run-dependencies"]
 
     def run(self, file: PlanFile, wanted: Wanted) -> None:
-        """Write the bundle and run it to its end. Raises EngineIsMissing, TaskFailed with the log's end."""
+        """Write the bundle and run it to its end. Raises EngineIsMissing, TaskFailed with the log's end.
+
+        Interrupted, it has ``openjd`` cancel the task and leave the session, so that no server stays behind.
+        """
         write_bundle(file, self._program, self._limit_s)
         log = file.folder / "logs" / "openjd.log"
         log.parent.mkdir(exist_ok=True)
         with log.open("ab") as output:
-            done = subprocess.run(
+            process = subprocess.Popen(
                 self.command(file, wanted),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
-                check=False,
+                start_new_session=True,  # it hears of Ctrl-C from here alone, once
             )
-        if done.returncode != 0:
-            text = f"openjd ended with status {done.returncode} for {file.plan.shot}."
+            try:
+                status = process.wait()
+            except BaseException:
+                _end(process)
+                raise
+        if status != 0:
+            text = f"openjd ended with status {status} for {file.plan.shot}."
             raise TaskFailed(text, path=log, remedy="Read its log, then submit with --only-failed.")
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Have ``openjd run`` cancel its task and leave its session; end it by force when it does not."""
+    process.send_signal(signal.SIGINT)
+    try:
+        process.wait(NOTIFY_S + STOP_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 def openjd_program() -> list[str]:

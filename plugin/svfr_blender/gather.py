@@ -62,6 +62,7 @@ def gather(strip: Any, scene: Any, others: Any, settings: Any, around: Surroundi
         model=settings.model.strip(),
         preset=settings.preset,
         seed=settings.seed,
+        detail=None if settings.detail_auto else round(float(settings.detail), 4),
         existing="version_up",
         layers=(),  # Blender ignores a strip's colour space when the file has several parts
     )

@@ -65,6 +65,9 @@ def draw_fields(layout: Any, scene: Any) -> None:
         column.prop(settings, "reference_photo")
     column.prop(settings, "model")
     column.prop(settings, "preset")
+    column.prop(settings, "detail_auto")
+    if not settings.detail_auto:
+        column.prop(settings, "detail", slider=True)
     column.prop(settings, "seed")
     column.prop(settings, "exposure_auto")
     if not settings.exposure_auto:

@@ -75,6 +75,16 @@ class SvfrSettings(bpy.types.PropertyGroup):
         "reference_photo": StringProperty(name="Photo", subtype="FILE_PATH"),
         "model": StringProperty(name="Model", default=JobSpec.model, description="A model of the server"),
         "preset": EnumProperty(name="Preset", items=PRESET_ITEMS, default=JobSpec.preset),
+        "detail_auto": BoolProperty(
+            name="Preset's Detail", default=True, description="Add as much fine texture as the preset says"
+        ),
+        "detail": FloatProperty(
+            name="Detail",
+            default=0.5,
+            min=0.0,
+            max=1.0,
+            description="How much fine texture the model adds: 0 is the safest picture, 1 the sharpest",
+        ),
         "seed": IntProperty(name="Seed", default=JobSpec.seed, min=0),
         "exposure_auto": BoolProperty(
             name="Auto Exposure", default=True, description="Choose the model's exposure from the face"

@@ -16,6 +16,7 @@ from svfr_client.vocabulary import LAYERS, WordReader
 
 from .colour import PlateColour, colour_of_read, colour_of_working_space, with_context
 from .errors import BadSetting, NoPlate
+from .knobs import add_missing
 from .node import MASK_INPUT, PLATE_INPUT
 from .render import render_exr
 from .roto_splines import read_splines
@@ -84,6 +85,7 @@ def gather(node: Any, job: str) -> Gathered:
     plate = node.input(PLATE_INPUT)
     if plate is None:
         raise NoPlate("Nothing is connected to the plate input.", remedy="Connect the plate.")
+    add_missing(node)
     settings = NodeSettings.read(node)
     problems, words = _Problems(), WordReader()
     view = problems.attempt(lambda: choose_view(settings.view), nuke.views()[0])
@@ -105,6 +107,7 @@ def gather(node: Any, job: str) -> Gathered:
         model=settings.model,
         preset=settings.preset,
         seed=settings.seed,
+        detail=settings.detail,
         existing=EXISTING[settings.existing],
         layers=words.several("layers", settings.layers, LAYERS),
     )
@@ -127,6 +130,7 @@ def find_colour(node: Any) -> PlateColour:
     plate = node.input(PLATE_INPUT)
     if plate is None:
         raise NoPlate("Nothing is connected to the plate input.", remedy="Connect the plate.")
+    add_missing(node)
     settings = NodeSettings.read(node)
     frames = _frames(settings, plate)
     return _colour(settings, find_source(plate, frames, choose_view(settings.view)))

@@ -89,6 +89,15 @@ TABLE: Tuple[KnobSpec, ...] = (
     KnobSpec(
         "Int_Knob", "seed", "seed", JobSpec.seed, tooltip="Another seed gives another result.", same_line=True
     ),
+    _tick("texture_auto", "texture of the preset", "Add as much fine texture as the preset says.", True),
+    KnobSpec(
+        "Double_Knob",
+        "texture",
+        "texture",
+        0.5,
+        tooltip="If not the preset's: how much fine texture the model adds. 0 is the safest, 1 the sharpest.",
+        span=(0.0, 1.0),
+    ),
     _text("model", "model", JobSpec.model, "A model's name or folder, as `svfr model list` shows it."),
     _line("what", "Frames and files"),
     _menu("range", "frame range", settings.RANGES, "plate", "Which frames are restored."),
@@ -154,6 +163,13 @@ def add_all(node: Any) -> None:
     """Add every knob of the table to ``node``, in order."""
     for spec in TABLE:
         node.addKnob(make(spec))
+
+
+def add_missing(node: Any) -> None:
+    """Add what a node that an earlier version of the plugin made does not have yet, behind the rest."""
+    for spec in TABLE:
+        if spec.name not in node.knobs():
+            node.addKnob(make(spec))
 
 
 def make(spec: KnobSpec) -> Any:

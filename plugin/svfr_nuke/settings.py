@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass
-from typing import Any, Dict, Tuple
+from typing import Any, Dict, Optional, Tuple
 
 from svfr_client.frames import FrameRange
 from svfr_client.job import Box, FaceChoice, Reference
@@ -41,6 +41,7 @@ class NodeSettings:
     model: str
     preset: str
     seed: int
+    detail: Optional[float]
     range: str
     frames: str
     view: str
@@ -69,6 +70,7 @@ class NodeSettings:
             model=_text(node, "model"),
             preset=str(node["preset"].value()),
             seed=int(node["seed"].value()),
+            detail=None if node["texture_auto"].value() else round(float(node["texture"].value()), 4),
             range=str(node["range"].value()),
             frames=_text(node, "frames"),
             view=_text(node, "view"),

@@ -65,6 +65,8 @@ def test_redo_cutting_and_cancelling(blender: Blender, tmp_path: Path, files: li
     assert said["cleared"] == 0
     assert said["cancelled"] == ["done", "done", "cancelled"]
     assert said["inserted"] == 2
+    state, text = said["detail"]
+    assert state == "failed" and "The model identity adds no detail" in text
 
 
 def test_every_part_of_a_source_keeps_its_own_frames(

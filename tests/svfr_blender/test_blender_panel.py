@@ -61,6 +61,7 @@ def test_the_panel_draws_every_choice_and_every_state(lone_blender: Blender, tmp
         assert wanted in said["empty"]
     assert {"Start", "Test Connection"} <= set(said["empty"])
     drawn = {text for choice in said["choices"] for text in choice}
+    assert {"Preset's Detail", "Detail", "Exposure", "OCIO Context"} <= drawn
     assert {"Numbers", "Box", "Current Frame", "Photo", "mask_strip"} <= drawn
     assert {"running 50%", "Cancel All", "Clear Finished", "failed job"} <= set(said["queue"])
 
@@ -84,7 +85,8 @@ def test_the_fields_of_the_panel_become_a_job_and_disabling_leaves_nothing_behin
     assert said["frame"]["references"] == [{"track": None, "frame": 1005, "photo": None}]
     assert said["photo"]["references"] == [{"track": None, "frame": None, "photo": files[0]}]
     assert said["exposure"]["colour"]["exposure_stops"] == -1.5
-    assert "context" not in plain["colour"]
+    assert "context" not in plain["colour"] and "detail" not in plain
+    assert said["detail"]["detail"] == 0.3
     assert said["context"]["colour"]["context"] == {"SHOT": "sh010", "CAMERA": "a"}
     assert said["output"]["output"].startswith(str(tmp_path / "results" / "plate_1002-1012_v001"))
     for name, frame_at_102 in (("mask", 102), ("mask_strip", 4 + 2)):

@@ -176,6 +176,16 @@ def test_a_failed_job_says_why_and_the_plate_stays(
     assert json.loads(node["svfr_job"].value())["state"] == "failed"
 
 
+def test_a_model_without_detail_says_so_in_the_node(nuke: FakeNuke, node: Any) -> None:
+    node["texture_auto"].setValue(False)
+    restore(nuke, node)
+    status = node["status"].value()
+    assert "The model identity adds no detail" in status and "Leave detail out" in status
+    node["texture_auto"].setValue(True)
+    restore(nuke, node)
+    assert node["status"].value() == "Done: 3 frames"
+
+
 def test_redo_sends_the_same_job_again_as_a_new_version(nuke: FakeNuke, node: Any) -> None:
     restore(nuke, node)
     first = json.loads(node["svfr_job"].value())

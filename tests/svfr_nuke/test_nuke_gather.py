@@ -43,6 +43,25 @@ def test_settings_reach_the_job(nuke: FakeNuke, plate: Any, tmp_path: Path) -> N
     assert (box.x, box.y, box.width, box.height) == (10, nuke_plates.HEIGHT - 28, 20, 20)
 
 
+def test_detail_is_sent_only_when_the_artist_sets_it(nuke: FakeNuke, plate: Any) -> None:
+    node = svfr_node(plate, texture=0.3)
+    assert "detail" not in gathered(node).spec.to_json()
+    node["texture_auto"].setValue(False)
+    assert gathered(node).spec.detail == 0.3
+    node["texture"].setValue(1.5)  # the field beside the slider takes any number
+    with pytest.raises(SvfrError, match="detail is 1"):
+        gathered(node)
+
+
+def test_a_node_of_an_earlier_version_gets_the_knobs_it_lacks(nuke: FakeNuke, plate: Any) -> None:
+    node = svfr_node(plate, seed=5)
+    for name in ("texture_auto", "texture", "ocio_context"):
+        del node._knobs[name]
+    spec = gathered(node).spec
+    assert (spec.seed, spec.detail) == (5, None)
+    assert {"texture_auto", "texture", "ocio_context"} <= set(node.knobs())
+
+
 @pytest.mark.parametrize(
     ("words", "mode"), [("largest", "largest"), ("all", "all"), ("whole frame", "frame")]
 )

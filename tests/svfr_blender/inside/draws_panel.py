@@ -32,7 +32,7 @@ class Layout:
         self._check(icon)
         self.seen.append(text)
 
-    def prop(self, data, name, text=None):
+    def prop(self, data, name, text=None, slider=False):
         self.seen.append(text or data.bl_rna.properties[name].name)
 
     def prop_search(self, data, name, owner, collection, text=None):
@@ -65,7 +65,7 @@ def main(case):
     editor = scene.sequence_editor_create()
     add_images(editor, case["files"], 1, 1)
     settings = scene.svfr
-    settings.exposure_auto = False
+    settings.exposure_auto = settings.detail_auto = False
     said["choices"] = []
     for field, values in (
         ("mask_source", ("NONE", "MASK", "STRIP", "MODIFIER")),

@@ -29,6 +29,8 @@ def main(case):
     said["exposure"] = job(reference="NONE", exposure_auto=False, exposure_stops=-1.5)
     said["context"] = job(ocio_context="SHOT=sh010, CAMERA=a")
     settings.ocio_context = ""
+    said["detail"] = job(detail_auto=False, detail=0.3)
+    settings.detail_auto = True
     said["output"] = job(output=case["folder"] + "/results")
 
     corners = [(0.4, 0.4), (0.6, 0.4), (0.6, 0.6), (0.4, 0.6)]

@@ -64,6 +64,12 @@ def main(case):
     pump(lambda c: c.is_idle)
     said["cancelled"] = [record.state for record in controller.records]
     said["inserted"] = len(results(scene)) - before
+
+    settings.detail_auto, settings.detail = False, 0.5
+    select_only(scene, add_images(editor, case["files"], 2, 1301))
+    bpy.ops.svfr.restore()
+    pump(lambda c: c.is_idle)
+    said["detail"] = [controller.records[-1].state, controller.records[-1].message]
     return said
 
 

@@ -8,7 +8,7 @@ import pytest
 from svfr_client.errors import BadJob
 from svfr_client.hosting.ocio_context import context_of_host, read_context
 
-ENVIRONMENT = {"SHOT": "sh020", "CAMERA": "b", "HOME": "/home/artist"}
+ENVIRONMENT = {"SHOT": "sh020", "CAMERA": "b", "HOME": "/artist"}
 
 
 def config_with(path: Path, **defaults: str) -> str:

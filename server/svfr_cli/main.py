@@ -1,7 +1,7 @@
-"""The ``svfr`` command: ``svfr restore | faces | view | serve | status | jobs | cancel | model | parity``,
-``svfr doctor | train | clips | evaluate | degradation | lab``, ``svfr install | uninstall | service`` for the
-machine. ``svfr pause | resume | drain | watch | redo`` are for the queue, ``svfr key | cache`` for its
-keeper, ``svfr farm`` for whole shot lists.
+"""The ``svfr`` command: ``svfr restore | fetch | faces | view | serve | status | jobs | cancel``,
+``svfr model | parity | doctor | train | clips | evaluate | degradation | lab``, and for the machine
+``svfr install | uninstall | service``. ``svfr pause | resume | drain | watch | redo`` are for the queue,
+``svfr key | cache`` for its keeper, ``svfr farm`` for whole shot lists.
 
 Each command lives in a module of ``commands/``, which imports its heavy libraries when it runs and not
 before. Exit statuses are those of :mod:`svfr_cli.exit_codes`.
@@ -21,6 +21,7 @@ from .commands import (
     evaluate,
     faces,
     farm,
+    fetch,
     install,
     keys,
     lab,
@@ -60,7 +61,7 @@ def options(
 
 
 for command in (
-    *(restore.restore, faces.faces, service.serve, service.status, service.jobs, service.cancel),
+    *(restore.restore, fetch.fetch, faces.faces, service.serve, service.status, service.jobs, service.cancel),
     *(queue.pause, queue.resume, queue.drain, queue.watch, queue.redo, view.view),
     *(parity.parity, evaluate.evaluate, train.train, lab.lab, doctor.doctor),
 ):

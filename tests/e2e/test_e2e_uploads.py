@@ -1,6 +1,8 @@
 """Jobs at a server that sees none of the artist's files: sent by content, over a slow line that breaks."""
 
+import json
 import shutil
+import signal
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -8,13 +10,15 @@ from pathlib import Path
 import e2e_plates
 import numpy as np
 import pytest
+from e2e_command import Command
 from e2e_service import Service, running
 from slow_line import slow_line
 
 from svfr_client.client import Client
-from svfr_client.connection import Connection, KeyPair, find_connection
+from svfr_client.connection import CONNECTION_FILE, Connection, KeyPair, find_connection, make_private_folder
 from svfr_client.errors import SvfrError
 from svfr_client.job import ColourClaim, JobSpec
+from svfr_client.path_map import PathMap, PathRule
 from svfr_client.protocol.wire import new_id
 from svfr_client.transfer.hand_in import hand_in
 from svfr_client.transfer.progress import TransferProgress
@@ -35,19 +39,25 @@ class Blind:
     out: Path
 
 
+def write_grainy(folder: Path, seed: int) -> str:
+    """Write a plate with grain, so that files are as long as a camera's and no two pieces equal."""
+    noise = np.random.default_rng(seed)
+    for index, frame in enumerate(FRAMES):
+        light = e2e_plates.picture(True, 2 * index)
+        light *= noise.uniform(0.99, 1.01, light.shape).astype(np.float32)
+        e2e_plates.write(folder / f"shot.{frame}.exr", light)
+    return str(folder / "shot.%04d.exr")
+
+
 @pytest.fixture(scope="module")
 def blind(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Blind]:
     root, elsewhere = tmp_path_factory.mktemp("root"), tmp_path_factory.mktemp("elsewhere")
-    noise = np.random.default_rng(1)
-    for index, frame in enumerate(FRAMES):
-        light = e2e_plates.picture(True, 2 * index)
-        # Grain, so that files are as long as a camera's and no two pieces of them are equal.
-        light *= noise.uniform(0.99, 1.01, light.shape).astype(np.float32)
-        e2e_plates.write(elsewhere / f"shot.{frame}.exr", light)
-        shutil.copyfile(elsewhere / f"shot.{frame}.exr", root / f"shot.{frame}.exr")
+    unseen = write_grainy(elsewhere, seed=1)
+    for frame in FRAMES:
+        shutil.copyfile(unseen % frame, root / Path(unseen % frame).name)
     arguments = ("--read-root", str(root), "--write-root", str(root))
     with running(tmp_path_factory.mktemp("blind") / "home", arguments=arguments) as home:
-        yield Blind(Service(home), str(root / "shot.%04d.exr"), str(elsewhere / "shot.%04d.exr"), root)
+        yield Blind(Service(home), str(root / "shot.%04d.exr"), unseen, root)
 
 
 @pytest.fixture
@@ -125,3 +135,67 @@ def test_a_plate_over_a_slow_line_that_is_cut_twice_comes_back_as_if_the_server_
         again = restore(client, spec(blind.unseen, tmp_path / "out", "version_up"), told)
     assert [frame.name for frame in again] == [f"shot_v002.{frame}.exr" for frame in FRAMES]
     assert {progress.total_bytes for progress in told if progress.stage == "send"} == {0}
+
+
+def options(out: Path) -> tuple[str, ...]:
+    return (
+        "-t",
+        "bfr",
+        "--model",
+        "probe",
+        "--colorspace",
+        "lin_rec709_scene",
+        "-o",
+        str(out / "s.%04d.exr"),
+    )
+
+
+def test_the_command_sends_what_is_missing_stops_at_ctrl_c_and_goes_on_where_it_stopped(
+    blind: Blind, artist: Connection, tmp_path: Path
+) -> None:
+    plate, out = write_grainy(tmp_path, seed=2), tmp_path / "out"
+    svfr, folder = Command(tmp_path / "artist"), make_private_folder(tmp_path / "there")
+    words = ("restore", plate, "--server", str(folder), *options(out))
+    with slow_line(port_of(artist), 200_000) as line:
+        at(artist, line.port).save(folder / CONNECTION_FILE)
+        process = svfr.start(*words, "--json")
+        assert process.stdout is not None
+        for text in process.stdout:
+            progress = json.loads(text)
+            if progress["done_bytes"]:
+                process.send_signal(signal.SIGINT)
+                break
+        _, err = process.communicate(timeout=60)
+        assert process.returncode == 5, err
+    assert (progress["stage"], progress["total_bytes"]) == ("send", sizes(plate))
+    with Client(artist) as client:
+        assert not [job for job in client.jobs() if job.state.value in ("queued", "running")]
+    artist.save(folder / CONNECTION_FILE)
+    code, lines = svfr.lines(*words)
+    assert code == 0, lines
+    first = next(line for line in lines if line["kind"] == "transfer")
+    assert 0 < first["total_bytes"] <= sizes(plate) - progress["done_bytes"]
+    written = [line["path"] for line in lines if line["kind"] == "frame"]
+    assert written == [str(out / f"s.{frame}.exr") for frame in FRAMES]
+    assert all(Path(path).stat().st_size > 0 for path in written)
+    # Frames stay with the server; another run can fetch them.
+    job = next(line["job"] for line in lines if line["kind"] == "submitted")
+    again = str(tmp_path / "again" / "s.%04d.exr")
+    assert svfr.lines("fetch", job, "--server", str(folder), "-o", again)[0] == 0
+    for frame, path in zip(FRAMES, written, strict=True):
+        assert Path(again % frame).read_bytes() == Path(path).read_bytes()
+
+
+def test_a_file_the_server_sees_is_not_sent_and_one_of_that_name_with_other_content_is(
+    blind: Blind, artist: Connection, tmp_path: Path
+) -> None:
+    told = list[TransferProgress]()
+    with Client(artist) as client:
+        there = restore(client, spec(blind.seen, blind.out / "by path"), told)
+        assert not told and there[0] == blind.out / "by path" / "shot.1001.exr"
+        rules = PathMap((PathRule(str(tmp_path), str(blind.out)),))
+        plate = write_grainy(tmp_path, seed=3)
+        delivery = hand_in(client, spec(plate, tmp_path / "out"), new_id(), rules, tell=told.append)
+        client.cancel(delivery.job)
+    assert delivery.output == str(tmp_path / "out" / "shot.%04d.exr")
+    assert told[-1].done_bytes > 0

@@ -19,6 +19,12 @@ def listed(words: Sequence[str]) -> str:
 AsJson = Annotated[
     bool, typer.Option("--json", help="Print one JSON object per line instead of text and progress.")
 ]
+ServerElsewhere = Annotated[
+    str,
+    typer.Option(
+        "--server", metavar="CONNECTION", help="A server elsewhere: its connection file, or the folder of it."
+    ),
+]
 Frames = Annotated[
     str | None,
     typer.Option(

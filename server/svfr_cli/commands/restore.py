@@ -1,4 +1,6 @@
-"""``svfr restore``: send a job to the local server, follow it, say where the frames are."""
+"""``svfr restore``: send a job to a server, follow it, say where the frames are."""
+
+from typing import TYPE_CHECKING
 
 from svfr_client.errors import raise_problems
 from svfr_client.job import FaceChoice, JobSpec
@@ -49,10 +51,14 @@ from .restore_options import (
     References,
     Sampler,
     Seed,
+    Server,
     Tasks,
     Wait,
     WriteHandles,
 )
+
+if TYPE_CHECKING:
+    from ..follow import Followed
 
 
 def restore(
@@ -86,13 +92,15 @@ def restore(
     feather: Feather = JobSpec.feather,
     crop_tracks: CropTracks = None,
     priority: Priority = JobSpec.priority,
+    server: Server = None,
     dry_run: DryRun = False,
     wait: Wait = True,
     as_json: AsJson = False,
 ) -> None:
     """Restore the faces of PLATE.
 
-    A local server is started when none runs. Ctrl-C cancels the job at its next window.
+    A local server is started when none runs, unless one elsewhere is named. Ctrl-C cancels the job at its
+    next window, and what is being sent.
     """
     with speaking(as_json) as output:
         words = WordReader()
@@ -128,6 +136,8 @@ def restore(
         raise_problems(words.problems + job_problems(spec))
         if dry_run:
             _estimate(spec, output)
+        elif server is not None:
+            _run_elsewhere(spec, server, output, wait)
         else:
             _run(spec, output, wait)
 
@@ -157,6 +167,25 @@ def _run(spec: JobSpec, output: Output, wait: bool) -> None:
         if not wait:
             output.note(f"Job {job} is accepted; svfr status {job} tells how it goes.")
             return
-        followed = follow(client, job, output)
+        _print_end(follow(client, job, output), output)
+
+
+def _run_elsewhere(spec: JobSpec, server: str, output: Output, wait: bool) -> None:
+    from ..elsewhere import JobElsewhere, TransferPrinter, place_of
+    from ..follow import follow
+
+    place = place_of(server)
+    with place.client() as client:
+        handed_in = JobElsewhere.hand_in(client, spec, place, TransferPrinter(output))
+        job = handed_in.job
+        output.result("submitted", {"job": job, "output": handed_in.output or spec.output}, "")
+        if not wait:
+            fetch = f"; svfr fetch {job} --server {server} fetches its frames" if handed_in.output else ""
+            output.note(f"Job {job} is accepted{fetch}.")
+            return
+        _print_end(follow(handed_in, job, output), output)
+
+
+def _print_end(followed: "Followed", output: Output) -> None:
     where = f", the last one to {followed.last_path}" if followed.last_path else ""
     output.note(f"{followed.frames_written} frames written{where}")

@@ -1,0 +1,97 @@
+"""Jobs at a server elsewhere: files there and back where it does not see them, and the progress of that."""
+
+import contextlib
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from svfr_client.client import Client
+from svfr_client.connection import CONNECTION_FILE
+from svfr_client.errors import SvfrError
+from svfr_client.hosting.server_place import ServerPlace
+from svfr_client.job import JobSpec
+from svfr_client.protocol.messages import Event
+from svfr_client.protocol.wire import new_id
+from svfr_client.transfer.delivery import Delivery
+from svfr_client.transfer.hand_in import hand_in
+from svfr_client.transfer.progress import TransferProgress
+
+from .output import Output
+
+_PRINT_EVERY_SECONDS = 2.0
+
+
+def place_of(server: str) -> ServerPlace:
+    """Return the place of a connection file, or of the folder that holds one."""
+    path = Path(server).expanduser().absolute()
+    return ServerPlace(str(path / CONNECTION_FILE if path.is_dir() else path))
+
+
+class TransferPrinter:
+    """Prints what travels: the amount before it does, then a line every few seconds, then the end."""
+
+    def __init__(self, output: Output) -> None:
+        self._output = output
+        self._next = 0.0
+
+    def __call__(self, progress: TransferProgress) -> None:
+        """Print one state, unless the last one was printed just now."""
+        now = time.monotonic()
+        is_first, is_last = not progress.done_bytes, progress.done_bytes == progress.total_bytes
+        is_small = progress.stage != "send"  # reading and fetching are worth a line only when they take long
+        if (is_small or not (is_first or is_last)) and now < self._next:
+            return
+        if not is_small or not is_first:
+            self._output.result("transfer", vars(progress), "")
+            self._output.note(progress.text)
+        self._next = now + _PRINT_EVERY_SECONDS
+
+
+class JobElsewhere:
+    """One job at a server elsewhere, followed as any other; its frames are here when its events say so."""
+
+    def __init__(self, client: Client, delivery: Delivery, printer: TransferPrinter) -> None:
+        self._client = client
+        self._delivery = delivery
+        self._printer = printer
+        self._is_cancelled = False
+
+    @classmethod
+    def hand_in(
+        cls, client: Client, spec: JobSpec, place: ServerPlace, printer: TransferPrinter
+    ) -> "JobElsewhere":
+        """Send what the server lacks and submit the job; Ctrl-C ends both."""
+        job = new_id()
+        try:
+            delivery = hand_in(client, spec, job, place.path_map(), tell=printer)
+        except KeyboardInterrupt:
+            # It may have arrived just now.
+            with contextlib.suppress(SvfrError):
+                client.cancel(job)
+            raise
+        return cls(client, delivery, printer)
+
+    @property
+    def job(self) -> str:
+        """The job's id."""
+        return self._delivery.job
+
+    @property
+    def output(self) -> str | None:
+        """The pattern of frames that are fetched; None where the server writes them in place."""
+        return self._delivery.output
+
+    def follow(self, job: str, after_seq: int = 0) -> Iterator[Event]:
+        """Yield the job's events, a frame's once it is here; after a cancel no more frames are fetched."""
+        for event in self._client.follow(job, after_seq):
+            here = self._delivery.bring(
+                self._client, event, tell=self._printer, keep_going=lambda: not self._is_cancelled
+            )
+            if here is not None:
+                yield here
+
+    def cancel(self, job: str) -> Any:
+        """Ask for the job to end at its next window."""
+        self._is_cancelled = True
+        return self._client.cancel(job)

@@ -7,13 +7,15 @@ frames that its temporal layers see together. It encodes in float32 whatever the
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
 from diffusers.models.autoencoders.autoencoder_kl_temporal_decoder import AutoencoderKLTemporalDecoder
 from torch import nn
 
+from svfr.nets.decode_in_chunks import DecodeMemory, decode_in_chunks
+from svfr.nets.device_memory import usable_bytes
 from svfr.nets.temporal_conv import use_fast_temporal_convolutions
 
 # Pictures encoded at a time: the encoder treats each by itself, so this only bounds memory.
@@ -33,11 +35,17 @@ class KlTemporalCodec(nn.Module):
     temporal convolutions in their fast form.
     """
 
-    def __init__(self, vae: AutoencoderKLTemporalDecoder, decode_dtype: torch.dtype = torch.float32) -> None:
+    def __init__(
+        self,
+        vae: AutoencoderKLTemporalDecoder,
+        decode_dtype: torch.dtype = torch.float32,
+        usable_bytes: Callable[[torch.device], int | None] = usable_bytes,
+    ) -> None:
         super().__init__()
         self.vae = vae.float()
         self.vae.decoder.to(decode_dtype)
         self.decode_dtype = decode_dtype
+        self._usable_bytes = usable_bytes
         use_fast_temporal_convolutions(self.vae)
         self.channels = int(vae.config["latent_channels"])
         self.factor = 2 ** (len(vae.config["block_out_channels"]) - 1)
@@ -51,6 +59,7 @@ class KlTemporalCodec(nn.Module):
     def decode(self, latents: torch.Tensor) -> torch.Tensor:
         """Decode unscaled (N, C, h, w), all N frames seen together, to pictures that may leave [-1, 1].
 
+        Where a device has little memory left, a few frames at a time: the same picture up to float rounding.
         What a narrow decoder leaves infinite or NaN is decoded again in float32. Returns float32.
         """
         pictures = self._decode(latents, self.decode_dtype)
@@ -63,4 +72,15 @@ class KlTemporalCodec(nn.Module):
             self.vae.decoder.to(self.decode_dtype)
 
     def _decode(self, latents: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
-        return self.vae.decode(latents.to(dtype), num_frames=latents.shape[0]).sample.float()
+        frames, latents = len(latents), latents.to(dtype)
+        widths = self.vae.config["block_out_channels"]
+        memory = DecodeMemory(
+            last=widths[0],
+            before=widths[min(1, len(widths) - 1)],
+            picture_px=self.factor * max(latents.shape[2:]),
+            element_bytes=latents.element_size(),
+        )
+        at_once = memory.frames_at_once(frames, self._usable_bytes(latents.device))
+        if at_once < frames:
+            return decode_in_chunks(self.vae.decoder, latents, at_once).float()
+        return self.vae.decode(latents, num_frames=frames).sample.float()

@@ -29,7 +29,7 @@ _SIDE, _SEED = 12, 5
 def official_peak_gib(frames: int, at_once: int) -> float:
     """Return the largest sum of tensors alive at once for one window of 512 px in float16."""
     with torch.device("meta"):
-        codec = KlTemporalCodec(build_kl(VAE).to("meta"), torch.float16)
+        codec = KlTemporalCodec(torch.nn.Module.to(build_kl(VAE), "meta"), torch.float16)
         latents = torch.empty((frames, 4, 64, 64), dtype=torch.float16)
         with LiveBytes() as live:
             if at_once == frames:

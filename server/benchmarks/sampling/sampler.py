@@ -21,6 +21,7 @@ import copy
 import statistics
 import sys
 import time
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -91,6 +92,10 @@ class StockCodec(torch.nn.Module):
     def decode(self, latents: torch.Tensor) -> torch.Tensor:
         """Return pictures."""
         return self.vae.decode(latents, num_frames=latents.shape[0]).sample
+
+    def in_place(self) -> AbstractContextManager[None]:
+        """Return a block without an effect."""
+        return nullcontext()
 
 
 def random_models(crop_px: int) -> dict[str, Model]:

@@ -8,6 +8,7 @@ frames that its temporal layers see together. It encodes in float32 whatever the
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
@@ -50,6 +51,10 @@ class KlTemporalCodec(nn.Module):
         self.channels = int(vae.config["latent_channels"])
         self.factor = 2 ** (len(vae.config["block_out_channels"]) - 1)
         self.scaling_factor = float(vae.config["scaling_factor"])
+
+    def in_place(self) -> AbstractContextManager[None]:
+        """Return a block without an effect: the weights are where they are."""
+        return nullcontext()
 
     def encode(self, pictures: torch.Tensor) -> torch.Tensor:
         """Return the mean of the latent distribution, without the scaling factor, float32."""

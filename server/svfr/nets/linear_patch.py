@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -97,6 +98,10 @@ class LinearPatchCodec(torch.nn.Module):
         self.register_buffer("filters", patch_basis(spec.coefficients), persistent=False)
         self.register_buffer("mean", torch.tensor(spec.mean).view(1, -1, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(spec.std).view(1, -1, 1, 1), persistent=False)
+
+    def in_place(self) -> AbstractContextManager[None]:
+        """Return a block without an effect: the weights are where they are."""
+        return nullcontext()
 
     def encode(self, pictures: torch.Tensor) -> torch.Tensor:
         """Transform (N, 3, H, W) to (N, C, H/4, W/4); H and W must be multiples of 4.

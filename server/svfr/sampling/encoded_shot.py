@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from typing import Protocol
 
 import torch
@@ -39,6 +40,12 @@ class Codec(Protocol):
 
     def decode(self, latents: torch.Tensor) -> torch.Tensor:
         """(N, C, s, s) to (N, 3, S, S); all N frames are seen together."""
+
+    def in_place(self) -> AbstractContextManager[None]:
+        """Within the block it is called several times, and the UNet is not.
+
+        One that takes turns with the UNet in a device's memory stays there until the block ends.
+        """
 
 
 class EncodedShot:

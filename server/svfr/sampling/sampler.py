@@ -131,7 +131,8 @@ def decode_latents(
     cut = official_decode_windows if mode == "official" else studio_decode_windows
     windows = cut(latents.shape[0], model.spec.window)
     pictures = decode_stream(model.codec, latents / model.codec.scaling_factor, windows, callbacks)
-    yield from zip(frames, pictures, strict=True)
+    with model.codec.in_place():
+        yield from zip(frames, pictures, strict=True)
 
 
 def two_passes(
@@ -168,7 +169,9 @@ def pass_latents(
     """
     frame_count = len(shot.frames)
     count = min(model.spec.window, frame_count) if sampling_pass == 1 else frame_count
-    lq = shot.latents(count, callbacks)
+    with model.codec.in_place():
+        lq = shot.latents(count, callbacks)
+        reference_latent = None if reference is None else _reference_latent(model, reference, lq.device)
     pictured = lq[:, : model.codec.channels]
     schedule = _pass_schedule(model, plan, sampling_pass, count)
     if shot_frames is not None:
@@ -181,7 +184,7 @@ def pass_latents(
     conditioning = Conditioning(
         lq=lq,
         lq_scaled=scale * pictured,
-        reference=None if reference is None else _reference_latent(model, reference, lq.device),
+        reference=reference_latent,
         tokens=None if tokens is None else _checked_tokens(model, tokens),
         added_time_ids=plan.tasks.added_time_ids().to(lq.device),
         guidance=plan.preset.guidance,

@@ -8,6 +8,8 @@ the same pixels as the first.
 
 import gc
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -107,32 +109,51 @@ class LowMemoryModels:
 
 
 class OffloadingCodec:
-    """A model's codec that sends the UNet away while it works, and goes itself afterwards."""
+    """A model's codec that sends the UNet away while it works, and goes itself afterwards.
+
+    They change places at the first picture of a block of :meth:`in_place` and at its end, and not for every
+    call in it.
+    """
 
     def __init__(self, model: "Model") -> None:
         self._unet: Any = model.unet
         self._codec = model.codec
         self._device = model.unet.conv_in.weight.device
+        self._blocks, self._is_here = 0, False
         self._codec.to("cpu")
 
     def encode(self, pictures: "torch.Tensor") -> "torch.Tensor":
         """Encode as the codec itself does."""
-        return self._in_turn(self._codec.encode, pictures)
+        with self.in_place():
+            self._come()
+            return self._codec.encode(pictures.to(self._device))
 
     def decode(self, latents: "torch.Tensor") -> "torch.Tensor":
         """Decode as the codec itself does."""
-        return self._in_turn(self._codec.decode, latents)
+        with self.in_place():
+            self._come()
+            return self._codec.decode(latents.to(self._device))
+
+    @contextmanager
+    def in_place(self) -> Iterator[None]:
+        """Stay in the device's memory until the outermost block ends."""
+        self._blocks += 1
+        try:
+            yield
+        finally:
+            self._blocks -= 1
+            if not self._blocks and self._is_here:
+                self._is_here = False
+                self._codec.to("cpu")
+                free_unused()
+                self._unet.to(self._device)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._codec, name)
 
-    def _in_turn(self, work: Any, values: "torch.Tensor") -> "torch.Tensor":
-        self._unet.to("cpu")
-        self._codec.to(self._device)
-        try:
-            result: torch.Tensor = work(values.to(self._device))
-        finally:
-            self._codec.to("cpu")
+    def _come(self) -> None:
+        if not self._is_here:
+            self._is_here = True
+            self._unet.to("cpu")
             free_unused()
-            self._unet.to(self._device)
-        return result
+            self._codec.to(self._device)

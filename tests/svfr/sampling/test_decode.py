@@ -1,3 +1,5 @@
+from contextlib import AbstractContextManager, nullcontext
+
 import pytest
 import torch
 from sampling_models import Recorder
@@ -23,6 +25,9 @@ class FrameCodec:
     def decode(self, latents: torch.Tensor) -> torch.Tensor:
         self.lengths.append(latents.shape[0])
         return latents + self._offset * (len(self.lengths) - 1)
+
+    def in_place(self) -> AbstractContextManager[None]:
+        return nullcontext()
 
 
 def ramp(count: int) -> torch.Tensor:

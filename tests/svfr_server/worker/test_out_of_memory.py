@@ -52,3 +52,20 @@ def test_networks_that_take_turns_in_memory_write_the_same_bits(tiny_model: str,
         assert result.counts["pixels_changed"] > 0
         written.append(job_samples.read_all([output.path for output in result.outputs]))
     np.testing.assert_array_equal(written[0].view(np.uint16), written[1].view(np.uint16))
+
+
+@pytest.mark.parametrize("count", [6, 16])
+def test_they_change_places_once_a_phase_however_long_the_shot(
+    count: int, tiny_model: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plate = job_samples.write_plate(tmp_path / "plate", range(1001, 1001 + count))
+    models, places = LowMemoryModels(ModelCache()), []
+    unet = models.get(tiny_model).unet
+    monkeypatch.setattr(unet, "to", lambda place: places.append(str(place)))
+    run_job(
+        job_samples.job(plate, tmp_path / "out", f"1001-{1000 + count}", model=tiny_model),
+        models,
+        lambda report: None,
+    )
+    # encode the first window, decode the reference, encode it and the rest, decode
+    assert places == ["cpu", "cpu"] * 4

@@ -17,7 +17,16 @@ from typing import Any, Protocol
 from .link import Cancel, Command, Forget, Report, ServerReport, Submit, Watch
 from .svfr_client.errors import ServerDoesNotAnswer, SvfrError
 from .svfr_client.hosting import job_record
-from .svfr_client.hosting.conversation import LOST_CODES, Failed, Lost, Message, NotCancelled, Note, Reached
+from .svfr_client.hosting.conversation import (
+    LOST_CODES,
+    Failed,
+    Lost,
+    Message,
+    NotCancelled,
+    Note,
+    Reached,
+    Transferring,
+)
 from .svfr_client.job import JobSpec
 from .svfr_client.protocol.messages import Event
 
@@ -208,6 +217,8 @@ class Controller:
 def _take_message(record: JobRecord, message: Message) -> None:
     if isinstance(message, Event):
         record.take(message)
+    elif isinstance(message, Transferring):
+        record.take_transfer(message.progress)
     elif isinstance(message, NotCancelled):
         record.message = f"The job could not be cancelled: {message.error}"
     elif isinstance(message, Failed):

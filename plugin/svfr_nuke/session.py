@@ -24,6 +24,7 @@ from svfr_client.hosting.conversation import (
     Message,
     NotCancelled,
     Note,
+    Transferring,
 )
 from svfr_client.hosting.job_record import CANCELLED, DONE, FAILED, RUNNING, warning_text
 from svfr_client.job import JobSpec
@@ -144,6 +145,9 @@ class Session:
     def _take(self, message: Message) -> None:
         if isinstance(message, Note):
             self._say(message.text)
+        elif isinstance(message, Transferring):
+            self.record.take_transfer(message.progress)
+            self._say(message.progress.text)
         elif isinstance(message, Failed):
             self._fail(message.error)
         elif isinstance(message, Lost):

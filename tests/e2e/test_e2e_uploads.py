@@ -3,6 +3,7 @@
 import json
 import shutil
 import signal
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,8 +18,11 @@ from slow_line import slow_line
 from svfr_client.client import Client
 from svfr_client.connection import CONNECTION_FILE, Connection, KeyPair, find_connection, make_private_folder
 from svfr_client.errors import SvfrError
+from svfr_client.hosting.conversation import Failed, JobConversation, Message, Transferring
+from svfr_client.hosting.server_place import ServerPlace
 from svfr_client.job import ColourClaim, JobSpec
 from svfr_client.path_map import PathMap, PathRule
+from svfr_client.protocol.messages import Event
 from svfr_client.protocol.wire import new_id
 from svfr_client.transfer.hand_in import hand_in
 from svfr_client.transfer.progress import TransferProgress
@@ -199,3 +203,53 @@ def test_a_file_the_server_sees_is_not_sent_and_one_of_that_name_with_other_cont
         client.cancel(delivery.job)
     assert delivery.output == str(tmp_path / "out" / "shot.%04d.exr")
     assert told[-1].done_bytes > 0
+
+
+def test_a_host_s_conversation_sends_fetches_and_knows_where_frames_go_after_a_restart(
+    blind: Blind, artist: Connection, tmp_path: Path
+) -> None:
+    file = make_private_folder(tmp_path / "there") / CONNECTION_FILE
+    artist.save(file)
+    plate, job, messages = write_grainy(tmp_path, seed=4), new_id(), list[Message]()
+    conversation = JobConversation(
+        ServerPlace(str(file)), job, spec(plate, tmp_path / "out"), messages.append
+    )
+    conversation.start()
+    while conversation.unsent is not None and conversation.is_alive():
+        time.sleep(0.02)
+    conversation.stop()  # the host quits
+    conversation.join(30)
+    assert not [message for message in messages if isinstance(message, Failed)]
+    sending = [message.progress for message in messages if isinstance(message, Transferring)]
+    assert next(one for one in sending if one.stage == "send").total_bytes == sizes(plate)
+    messages.clear()
+    again = JobConversation(ServerPlace(str(file)), job, None, messages.append)
+    again.start()
+    again.join(60)
+    frames = [message for message in messages if isinstance(message, Event) and message.kind == "frame"]
+    assert [event.body["path"] for event in frames] == [
+        str(tmp_path / "out" / f"shot.{n}.exr") for n in FRAMES
+    ]
+    assert all(Path(event.body["path"]).is_file() for event in frames)
+    assert isinstance(messages[-1], Event) and messages[-1].kind == "done"
+
+
+def test_a_host_that_cancels_while_files_travel_sends_no_more_and_no_job(
+    blind: Blind, artist: Connection, tmp_path: Path
+) -> None:
+    file = make_private_folder(tmp_path / "there") / CONNECTION_FILE
+    plate, job, messages = write_grainy(tmp_path, seed=5), new_id(), list[Message]()
+    with slow_line(port_of(artist), 500_000) as line:
+        at(artist, line.port).save(file)
+        conversation = JobConversation(
+            ServerPlace(str(file)), job, spec(plate, tmp_path / "out"), messages.append
+        )
+        conversation.start()
+        while not any(isinstance(one, Transferring) and one.progress.stage == "send" for one in messages):
+            time.sleep(0.02)
+        conversation.cancel()
+        conversation.join(30)
+    assert isinstance(messages[-1], Failed) and messages[-1].error.code == "CANCELLED"
+    with Client(artist) as client, pytest.raises(SvfrError) as unknown:
+        client.status(job)
+    assert unknown.value.code == "NOT_FOUND"

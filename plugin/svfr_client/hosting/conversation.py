@@ -6,6 +6,7 @@ once, however busy the conversation is.
 """
 
 import threading
+import time
 import traceback
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Callable, Optional, Union
@@ -13,12 +14,15 @@ from typing import TYPE_CHECKING, Callable, Optional, Union
 from ..errors import ReportedError, SvfrError
 from ..job import JobSpec
 from ..protocol.messages import Event
+from ..transfer.progress import TransferProgress
 from .server_place import ServerPlace
 
 if TYPE_CHECKING:
     from ..client import Client
+    from ..transfer.delivery import Delivery
 
 LOST_CODES = frozenset({"NO_SERVER", "NO_ANSWER"})
+_TRANSFER_EVERY_SECONDS = 0.3
 
 
 @dataclass(frozen=True)
@@ -26,6 +30,13 @@ class Note:
     """One line for the artist."""
 
     text: str
+
+
+@dataclass(frozen=True)
+class Transferring:
+    """Files travel, to a server elsewhere that does not see them or as frames from there."""
+
+    progress: TransferProgress
 
 
 @dataclass(frozen=True)
@@ -56,15 +67,16 @@ class Failed:
     error: SvfrError
 
 
-Message = Union[Event, Note, Reached, Lost, NotCancelled, Failed]
+Message = Union[Event, Note, Transferring, Reached, Lost, NotCancelled, Failed]
 
 
 class JobConversation(threading.Thread):
     """Start the server if needed, submit ``spec`` under the id ``job`` (None: it is there already), follow.
 
     ``put`` takes every message, in this thread or in the one that cancels. Paths in the job and in its
-    events are the host's own; the place's rules translate both ways. ``retry_s``: come back so many seconds
-    after the server was lost; None ends the conversation then.
+    events are the host's own; the place's rules translate both ways. A server elsewhere is sent the files
+    that it does not see, and its frames are fetched before their events are put. ``retry_s``: come back so
+    many seconds after the server was lost; None ends the conversation then.
     """
 
     def __init__(
@@ -82,6 +94,7 @@ class JobConversation(threading.Thread):
         self._put = put
         self._retry_s = retry_s
         self._seq = 0
+        self._next_progress = 0.0
         self._was_reached = spec is None
         self._is_submitted = threading.Event()
         self._is_cancelled = threading.Event()
@@ -123,9 +136,7 @@ class JobConversation(threading.Thread):
         self._wants_no_more.set()
 
     def _talk(self) -> None:
-        paths = self._place.path_map()
-        spec = None if self.unsent is None else paths.job_to_server(self.unsent)
-        if spec is not None and self._place.starts_itself and not self._place.is_remote:
+        if self.unsent is not None and self._place.starts_itself and not self._place.is_remote:
             self._put(Note("Looking for the server"))
             self._place.ensure_running(
                 starting=lambda: self._put(Note("Starting the server")),
@@ -135,25 +146,49 @@ class JobConversation(threading.Thread):
             welcome = client.hello()
             self._was_reached = True
             self._put(Reached(f"{welcome.server} on {', '.join(welcome.devices)}"))
-            if spec is not None and not self._submit(client, spec):
+            delivery = self._submit(client)
+            if delivery is None:
                 return
             for event in client.follow(self.job, self._seq, wanted=lambda: not self._wants_no_more.is_set()):
+                here = delivery.bring(client, event, self._put_progress, self._keeps_transferring)
                 self._seq = event.seq
-                if event.kind == "frame":
-                    body = dict(event.body, path=paths.to_client(str(event.body["path"])))
-                    event = Event(event.job, event.seq, event.kind, body)
-                self._put(event)
+                if here is not None:
+                    self._put(here)
 
-    def _submit(self, client: "Client", spec: JobSpec) -> bool:
-        """Hand the job in, again after a loss: the same id and job is the same job. False if cancelled."""
+    def _submit(self, client: "Client") -> Optional["Delivery"]:
+        """Hand the job in, again after a loss: the same id and job is the same job.
+
+        Returns how its frames come to this machine, also for a job that is there already; None if cancelled.
+        """
+        from ..transfer.delivery import Delivery
+        from ..transfer.hand_in import hand_in
+
+        spec, paths = self.unsent, self._place.path_map()
+        if spec is None:
+            return Delivery.noted(self.job, paths) if self._place.is_remote else Delivery(self.job)
         if self._is_cancelled.is_set():
             self._put(Failed(ReportedError("CANCELLED", "The job was cancelled before it was sent.")))
-            return False
-        client.submit(spec, self.job)
+            return None
+        delivery = Delivery(self.job)
+        if self._place.is_remote:
+            progress, keep_going = self._put_progress, self._keeps_transferring
+            delivery = hand_in(client, spec, self.job, paths, tell=progress, keep_going=keep_going)
+        else:
+            client.submit(spec, self.job)
         self._is_submitted.set()
         if self._is_cancelled.is_set():
             client.cancel(self.job)
-        return True
+        return delivery
+
+    def _keeps_transferring(self) -> bool:
+        return not self._is_cancelled.is_set() and not self._wants_no_more.is_set()
+
+    def _put_progress(self, progress: TransferProgress) -> None:
+        """Put the beginning and the end of a transfer, and some of what is between."""
+        is_between = 0 < progress.done_bytes < progress.total_bytes
+        if not is_between or time.monotonic() >= self._next_progress:
+            self._next_progress = time.monotonic() + _TRANSFER_EVERY_SECONDS
+            self._put(Transferring(progress))
 
     def _ask_to_cancel(self) -> None:
         try:

@@ -4,6 +4,7 @@ from typing import Optional, Tuple
 
 from ..errors import SvfrError, error_from_dict
 from ..protocol.messages import Event
+from ..transfer.progress import TransferProgress
 
 SENDING, QUEUED, RUNNING, DONE, FAILED, CANCELLED = (
     "sending",
@@ -54,6 +55,10 @@ class JobRecord:
         elif event.is_last:
             problem = dict(body.get("error") or {}) if event.kind == FAILED else None
             self.end(event.kind, None if problem is None else error_from_dict(problem))
+
+    def take_transfer(self, progress: TransferProgress) -> None:
+        """Note how far files have travelled."""
+        self.stage, self.fraction = progress.text, progress.done_bytes / max(1, progress.total_bytes)
 
     def end(self, state: str, problem: Optional[SvfrError] = None) -> None:
         """Note that the job has ended, or was never accepted."""

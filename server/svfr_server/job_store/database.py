@@ -4,18 +4,23 @@ A full or vanished disk under the file raises :class:`~svfr_server.errors.StoreU
 the transaction kept; the same call succeeds once the disk is fixed.
 """
 
+import logging
 import os
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from svfr_client.reasons import in_one_line
 from svfr_server.errors import StoreUnavailable, StoreUnusable
+from svfr_server.job_store.rescue import COMPANIONS, is_sound, keep_aside, save_rows
 from svfr_server.job_store.schema import migrate
 
 LOCKED_SECONDS = 1.0
+_log = logging.getLogger(__name__)
+_MAGIC = b"SQLite format 3\0"
+_DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 
 class Database:
@@ -23,27 +28,94 @@ class Database:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-        self._connection = sqlite3.connect(path, timeout=LOCKED_SECONDS, isolation_level=None)
+        if is_sound(path):
+            self._connection = self._open()
+        else:
+            self._connection = self._rescued()
+
+    def execute(self, statement: str, values: Sequence[Any] = ()) -> sqlite3.Cursor:
+        """Run one statement; raises :class:`StoreUnavailable`, once also after rescuing a damaged store."""
         try:
-            self._connection.execute("PRAGMA journal_mode = WAL")
-            self._connection.execute("PRAGMA synchronous = NORMAL")
-            self._connection.execute("PRAGMA foreign_keys = ON")
-            migrate(self._connection)
+            return self._connection.execute(statement, values)
+        except sqlite3.OperationalError as problem:
+            raise self._unavailable(problem) from problem
+        except sqlite3.DatabaseError as problem:
+            if getattr(problem, "sqlite_errorcode", None) not in _DAMAGED:
+                raise
+            self._connection.close()
+            self._connection = self._rescued()
+            raise StoreUnavailable(
+                "The job store was found damaged; what could be saved of it was.",
+                path=self.path,
+                remedy="Ask again.",
+            ) from problem
+
+    def check(self) -> None:
+        """Notice that the file was deleted, replaced or overwritten, and put it right.
+
+        A file that is gone is written again from what this connection still holds. Raises StoreUnavailable
+        once where rows may be lost, so that whoever works with the store begins anew.
+        """
+        try:
+            now = self.path.stat()
+            is_ours = (now.st_dev, now.st_ino) == self._identity
+            with self.path.open("rb") as file:
+                is_whole = file.read(len(_MAGIC)) == _MAGIC
+        except FileNotFoundError:
+            is_ours = is_whole = False
+        except OSError:
+            return  # the disk is away: every statement says so itself
+        if is_ours and not is_whole:
+            self._connection.close()
+            self._connection = self._rescued()
+            raise StoreUnavailable(
+                "The job store was overwritten while the service ran; what could be saved of it was.",
+                path=self.path,
+                remedy="Keep other programs away from the service's folder.",
+            )
+        if not is_ours:
+            self._write_again()
+
+    def _open(self) -> sqlite3.Connection:
+        os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))
+        connection = sqlite3.connect(self.path, timeout=LOCKED_SECONDS, isolation_level=None)
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = NORMAL")
+            connection.execute("PRAGMA foreign_keys = ON")
+            migrate(connection)
         except sqlite3.OperationalError as problem:
             raise self._unavailable(problem) from problem
         except sqlite3.DatabaseError as problem:
             remedy = "Move the file away to begin with an empty queue; jobs in it must be handed in again."
             raise StoreUnusable(
-                f"The job store is damaged: {in_one_line(problem)}.", path=path, remedy=remedy
+                f"The job store is damaged: {in_one_line(problem)}.", path=self.path, remedy=remedy
             ) from problem
+        status = self.path.stat()
+        self._identity = (status.st_dev, status.st_ino)
+        return connection
 
-    def execute(self, statement: str, values: Sequence[Any] = ()) -> sqlite3.Cursor:
-        """Run one statement; raises :class:`StoreUnavailable`."""
-        try:
-            return self._connection.execute(statement, values)
-        except sqlite3.OperationalError as problem:
-            raise self._unavailable(problem) from problem
+    def _rescued(self) -> sqlite3.Connection:
+        """Keep a damaged store aside and return a new one with what could be read of it."""
+        aside = keep_aside(self.path)
+        connection = self._open()
+        saved = save_rows(aside, connection)
+        _log.error("the job store was damaged; it is kept as %s, and %d of its jobs were saved", aside, saved)
+        return connection
+
+    def _write_again(self) -> None:
+        """Write the whole store under its name from the open connection, whose file has lost it."""
+        former = self._connection
+        with suppress(FileNotFoundError):
+            keep_aside(self.path)  # what somebody put there is theirs
+        for ending in COMPANIONS:
+            self.path.with_name(self.path.name + ending).unlink(missing_ok=True)
+        with closing(sqlite3.connect(self.path)) as fresh:
+            former.backup(fresh)
+        self.path.chmod(0o600)
+        former.close()
+        self._connection = self._open()
+        _log.error("the job store %s was gone and has been written again, with all its jobs", self.path)
 
     @contextmanager
     def transaction(self, *, is_durable: bool = False) -> Iterator[None]:

@@ -45,6 +45,10 @@ class JobStore:
     def __init__(self, path: Path) -> None:
         self._database = Database(path)
 
+    def check(self) -> None:
+        """Put a store right whose file was deleted, replaced or overwritten; see :meth:`Database.check`."""
+        self._database.check()
+
     def add(
         self, job: str, entry: JobEntry, sender: Sender, limits: Limits, redo_of: str | None = None
     ) -> Accepted:

@@ -42,6 +42,7 @@ TICK_SECONDS = 0.5
 RENDER_SECONDS = 0.01
 MOST_CHILD_MESSAGES_A_TURN = 500
 REPORT_EVERY_SECONDS = 60.0
+STORE_CHECK_SECONDS = 2.0
 STORE_PAUSE_SECONDS = 0.05
 _log = logging.getLogger(__name__)
 
@@ -78,7 +79,7 @@ class Supervisor:
         self._exited: deque[int] = deque()
         self._next_report_at = 0.0
         self._stopping = False
-        self._next_tick = time.monotonic()
+        self._next_tick = self._next_store_check = time.monotonic()
 
     def _join_parts(self) -> None:
         """Make the parts that answer clients and run jobs."""
@@ -181,6 +182,7 @@ class Supervisor:
             ("cutting revoked clients", self._clients.cut_revoked),
             ("watching idleness", self._watch_idleness),
             ("watching memory", self._watch_memory),
+            ("watching the job store", self._watch_store),
         )
 
     def _guarded(self, what: str, work: Callable[[], Any]) -> None:
@@ -258,6 +260,12 @@ class Supervisor:
         if self._idle.is_over:
             _log.info("idle for %g s, stopping", self._settings.idle_exit_s)
             self.stop()
+
+    def _watch_store(self) -> None:
+        """Check every few seconds whether the store's file is still the store."""
+        if time.monotonic() >= self._next_store_check:
+            self._next_store_check = time.monotonic() + STORE_CHECK_SECONDS
+            self._store.check()
 
     def _watch_memory(self) -> None:
         if self._clients.drop_if_too_large():

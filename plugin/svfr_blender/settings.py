@@ -15,7 +15,7 @@ from bpy.props import (
 )
 
 from .svfr_client.job import FaceChoice, JobSpec
-from .svfr_client.vocabulary import FACE_MODES, PRESETS, TASKS, FaceMode, PresetName, Task
+from .svfr_client.vocabulary import PRESETS, TASKS, FaceMode, PresetName, Task
 
 _TASKS: dict[Task, tuple[str, str]] = {
     "bfr": ("Restoration", "Blind face restoration: sharpen and clean degraded faces"),
@@ -48,7 +48,7 @@ _PRESETS: dict[PresetName, tuple[str, str]] = {
 }
 # Blender keeps only a weak hold of the texts of menus: they live here.
 TASK_ITEMS = tuple((word, *_TASKS[word], 1 << place) for place, word in enumerate(TASKS))
-FACE_ITEMS = tuple((word, *_FACES[word]) for word in FACE_MODES)
+FACE_ITEMS = tuple((word, *texts) for word, texts in _FACES.items())
 PRESET_ITEMS = tuple((word, *_PRESETS[word]) for word in PRESETS)
 
 

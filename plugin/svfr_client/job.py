@@ -24,16 +24,37 @@ class Box(Record):
 
 
 @dataclass(frozen=True)
+class FacePoint(Record):
+    """A place in one frame of the plate: x right, y down in EXR pixel space."""
+
+    x: float
+    y: float
+    frame: int
+
+
+_FACES_ADDED_LATER = ("ids", "points", "photos")
+
+
+@dataclass(frozen=True)
 class FaceChoice(Record):
     """Which faces a job restores.
 
-    ``mode``: "largest" face of each shot, "all" faces, the tracks with the given "index" numbers (as
-    ``svfr faces`` shows them), the given "box" rectangles, the bounds of the "mask", or the whole "frame".
+    ``mode``: "largest" face of each shot, "all" faces, the tracks with the given "index" numbers or "id"
+    names (as ``svfr faces`` shows them), those at the given "point" places, the people of the given "photo"
+    files in every shot, the given "box" rectangles, the bounds of the "mask", or the whole "frame".
     """
 
     mode: FaceMode = "largest"
     indices: Tuple[int, ...] = ()
     boxes: Tuple[Box, ...] = ()
+    ids: Tuple[str, ...] = ()
+    points: Tuple[FacePoint, ...] = ()
+    photos: Tuple[str, ...] = ()
+
+    def to_json(self) -> Dict[str, Any]:
+        """Return the choice as plain JSON values, without what was added later and says nothing."""
+        plain: Dict[str, Any] = to_plain(self)
+        return {name: value for name, value in plain.items() if value or name not in _FACES_ADDED_LATER}
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,7 @@ MAX_FRAMES = 100_000
 MAX_HANDLES = 1000
 MAX_TEXT = 4096
 MAX_CONTEXT_VARIABLES = 64
+MAX_CHOSEN = 100
 PRIORITIES = (-100, 100)
 
 
@@ -55,6 +56,7 @@ def _text_problems(spec: JobSpec) -> List[SvfrError]:
     for index, reference in enumerate(spec.references):
         if reference.photo is not None:
             texts[f"references[{index}].photo"] = reference.photo
+    texts.update({f"faces.photos[{index}]": photo for index, photo in enumerate(spec.faces.photos)})
     found: List[SvfrError] = []
     for name, text in texts.items():
         if not text.strip():
@@ -135,15 +137,24 @@ def _frame_problems(spec: JobSpec) -> List[SvfrError]:
 def _face_problems(spec: JobSpec) -> List[SvfrError]:
     faces = spec.faces
     found: List[SvfrError] = []
-    if faces.mode == "index" and not faces.indices:
-        found.append(
-            BadJob("Faces are chosen by index, but none is given.", remedy="Give the track numbers.")
-        )
-    if faces.mode == "box" and not faces.boxes:
-        found.append(BadJob("Faces are chosen by box, but none is given.", remedy="Give a rectangle."))
+    given = {
+        "index": (faces.indices, "Give the track numbers."),
+        "id": (faces.ids, "Give the ids that svfr faces prints."),
+        "point": (faces.points, "Give x, y and frame of a place in the face."),
+        "photo": (faces.photos, "Give a photo of the person."),
+        "box": (faces.boxes, "Give a rectangle."),
+    }
+    values, remedy = given.get(faces.mode, ((None,), ""))
+    if not values:
+        found.append(BadJob(f"Faces are chosen by {faces.mode}, but none is given.", remedy=remedy))
     if faces.mode == "mask" and spec.mask_path is None and spec.mask_splines is None:
         found.append(BadJob("Faces are chosen by mask, but the job has none.", remedy="Give a mask."))
     found += [BadJob(f"Face index {i} is negative.") for i in faces.indices if i < 0]
+    if max(len(faces.ids), len(faces.points), len(faces.photos)) > MAX_CHOSEN:
+        found.append(BadJob(f"The job chooses more than {MAX_CHOSEN} faces.", remedy="Choose all faces."))
+    for point in faces.points:
+        if not all(math.isfinite(n) and abs(n) <= 1e6 for n in (point.x, point.y)):
+            found.append(BadJob(f"The point {point.x},{point.y} is no place of the plate."))
     for box in faces.boxes:
         numbers = (box.x, box.y, box.width, box.height)
         if not all(math.isfinite(n) and abs(n) <= 1e6 for n in numbers) or box.width <= 0 or box.height <= 0:

@@ -62,6 +62,7 @@ class PathMap:
             replace(item, photo=self._optional(item.photo)) if item.photo else item
             for item in spec.references
         )
+        faces = replace(spec.faces, photos=tuple(self.to_server(photo) for photo in spec.faces.photos))
         config = spec.colour.config
         if config is not None and not config.startswith("ocio://"):
             config = self.to_server(config)
@@ -71,6 +72,7 @@ class PathMap:
             output=self.to_server(spec.output),
             mask_path=self._optional(spec.mask_path),
             crop_tracks=self._optional(spec.crop_tracks),
+            faces=faces,
             references=references,
             colour=replace(spec.colour, config=config),
             model=self.to_server(spec.model) if _parts(spec.model) is not None else spec.model,

@@ -10,7 +10,7 @@ from .errors import BadJob, SvfrError
 
 Task = Literal["bfr", "colorize", "inpaint"]
 """Blind face restoration, colorization, inpainting; a job has a set of them."""
-FaceMode = Literal["largest", "all", "index", "box", "mask", "frame"]
+FaceMode = Literal["largest", "all", "index", "box", "mask", "frame", "id", "point", "photo"]
 """Which faces are restored: see :class:`~svfr_client.job.FaceChoice`."""
 Sampler = Literal["studio", "official"]
 """The studio's own sampler, or the published one to the last detail."""
@@ -31,7 +31,7 @@ EXISTING_POLICIES: Tuple[ExistingPolicy, ...] = get_args(ExistingPolicy)
 LAYERS: Tuple[Layer, ...] = get_args(Layer)
 PRESETS: Tuple[PresetName, ...] = get_args(PresetName)
 
-DETECTING_MODES: Tuple[FaceMode, ...] = ("largest", "all", "index")
+DETECTING_MODES: Tuple[FaceMode, ...] = ("largest", "all", "index", "id", "point", "photo")
 """The face modes for which faces are looked for in the plate."""
 
 W = TypeVar("W", bound=str)

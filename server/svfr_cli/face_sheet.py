@@ -13,6 +13,7 @@ from svfr_client.job import JobSpec
 from svfr_ocio.sanitise import sanitise
 from svfr_restore.crops.warp import warp_to_crop
 from svfr_restore.faces.box import FaceBox
+from svfr_restore.faces.names import track_ids
 from svfr_restore.faces.tracks import FaceTrack
 from svfr_restore.job import survey_job
 from svfr_restore.media.contact_sheet import Cell, write_contact_sheet
@@ -30,15 +31,29 @@ BOX_COLOUR = (255, 190, 25)
 
 @dataclass(frozen=True)
 class FoundFace:
-    """One numbered face: its detected track, and the crop that a job would restore."""
+    """One numbered face: its id, its detected track, and the crop that a job would restore."""
 
+    id: str
     track: FaceTrack
     plan: TrackPlan
+
+    @property
+    def best_frame(self) -> int:
+        """The frame in which the face was sighted best."""
+        return max(sorted(self.track.detected), key=lambda frame: self.track.boxes[frame].score)
+
+    @property
+    def place(self) -> str:
+        """The middle of the face in its best frame, as ``--faces`` takes it."""
+        box = self.track.boxes[self.best_frame]
+        return f"{box.centre_x:.0f},{box.centre_y:.0f}@{self.best_frame}"
 
     def to_json(self) -> dict[str, Any]:
         """Return what scripts want to know about it."""
         return {
             "face": self.track.index,
+            "id": self.id,
+            "place": self.place,
             "first_frame": self.track.first_frame,
             "last_frame": self.track.last_frame,
             "seen_frames": len(self.track.detected),
@@ -63,7 +78,9 @@ def find_faces(spec: JobSpec) -> FoundFaces:
     job = plan_job(spec, ModelCache())
     surveys = survey_job(job, JobContext())
     plans = {plan.index: plan for plan in plan_tracks(job, surveys)}
-    faces = tuple(FoundFace(track, plans[track.index]) for _, track in all_face_tracks(surveys))
+    tracks = [track for _, track in all_face_tracks(surveys)]
+    ids = track_ids(tracks)
+    faces = tuple(FoundFace(ids[track.index], track, plans[track.index]) for track in tracks)
     return FoundFaces(job, tuple(shot for survey in surveys for shot in survey.shots), faces)
 
 
@@ -74,6 +91,18 @@ def write_face_sheet(path: Path, found: FoundFaces) -> None:
     rows = [shots[start : start + 3] for start in range(0, len(shots), 3)]
     rows += [_face_cells(feed, found.job, face) for face in found.faces]
     write_contact_sheet(path, rows, CELL_PX)
+
+
+def write_thumbnails(folder: Path, found: FoundFaces) -> list[Path]:
+    """Write one picture for each face, ``ID.png``, from the frame that shows it best; return their paths."""
+    feed = FrameFeed(found.job.plate)
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = []
+    for face in found.faces:
+        path = folder / f"{face.id}.png"
+        write_contact_sheet(path, [[_face_cell(feed, found.job, face, face.best_frame)]], CELL_PX)
+        paths.append(path)
+    return paths
 
 
 def _shot_cell(feed: FrameFeed, found: FoundFaces, shot: Shot) -> Cell:
@@ -89,11 +118,12 @@ def _shot_cell(feed: FrameFeed, found: FoundFaces, shot: Shot) -> Cell:
         if frame in face.track.boxes:
             box = face.track.boxes[frame]
             x, y = box.x - picture.data_window.x, box.y - picture.data_window.y
+            label = f"{face.track.index} {face.id}"
             _draw_box(
                 shown,
                 FaceBox(x=x, y=y, width=box.width, height=box.height, score=box.score),
                 picture,
-                face.track.index,
+                label,
             )
     return Cell(np.asarray(shown / 255, np.float32), f"frames {shot.first}-{shot.last}, shown {frame}")
 
@@ -107,7 +137,7 @@ def _on_screen(codes: NDArray[np.float32], pixel_aspect: float) -> NDArray[np.ui
     return eight_bit(np.asarray(resized, np.float32))
 
 
-def _draw_box(shown: NDArray[np.uint8], box: FaceBox, picture: PlateFrame, number: int) -> None:
+def _draw_box(shown: NDArray[np.uint8], box: FaceBox, picture: PlateFrame, label: str) -> None:
     across = shown.shape[1] / picture.data_window.width
     down = shown.shape[0] / picture.data_window.height
     left, top = round(box.x * across), round(box.y * down)
@@ -115,18 +145,18 @@ def _draw_box(shown: NDArray[np.uint8], box: FaceBox, picture: PlateFrame, numbe
     thick = max(1, shown.shape[1] // 300)
     cv2.rectangle(shown, (left, top), (right, bottom), BOX_COLOUR, thick, cv2.LINE_AA)
     scale = max(0.4, shown.shape[1] / 700)
-    cv2.putText(
-        shown, str(number), (left, max(12, top - 4)), cv2.FONT_HERSHEY_SIMPLEX, scale, BOX_COLOUR, thick
-    )
+    cv2.putText(shown, label, (left, max(12, top - 4)), cv2.FONT_HERSHEY_SIMPLEX, scale, BOX_COLOUR, thick)
 
 
 def _face_cells(feed: FrameFeed, job: JobPlan, face: FoundFace) -> list[Cell]:
     frames = face.plan.frames
-    cells = []
-    for frame in dict.fromkeys((frames[0], frames[len(frames) // 2], frames[-1])):
-        picture = feed.read(frame)
-        transform = face.plan.crop.transform(frame, CELL_PX, job.pixel_aspect)
-        crop = warp_to_crop(sanitise(picture.rgb), picture.data_window, transform, CELL_PX)
-        codes = np.clip(face.plan.domain.to_codes(crop), 0.0, 1.0)
-        cells.append(Cell(codes, f"face {face.track.index}, frame {frame}"))
-    return cells
+    shown = dict.fromkeys((frames[0], frames[len(frames) // 2], frames[-1]))
+    return [_face_cell(feed, job, face, frame) for frame in shown]
+
+
+def _face_cell(feed: FrameFeed, job: JobPlan, face: FoundFace, frame: int) -> Cell:
+    picture = feed.read(frame)
+    transform = face.plan.crop.transform(frame, CELL_PX, job.pixel_aspect)
+    crop = warp_to_crop(sanitise(picture.rgb), picture.data_window, transform, CELL_PX)
+    codes = np.clip(face.plan.domain.to_codes(crop), 0.0, 1.0)
+    return Cell(codes, f"face {face.track.index} {face.id}, frame {frame}")

@@ -5,18 +5,17 @@ The service runs in another folder, so every path of a job is made absolute here
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import typer
 
-from svfr_client.errors import BadMask
+from svfr_client.errors import BadMask, SvfrError
+from svfr_client.face_words import read_face_choice
 from svfr_client.job import Box, ColourClaim, FaceChoice, Reference
 from svfr_client.masks import SplineMask
 from svfr_client.reasons import reason_of
 from svfr_client.sequences import FRAME_FIELD, digits_of, plate_name
-from svfr_client.vocabulary import FACE_MODES
-
-FACE_WORDS = tuple(mode for mode in FACE_MODES if mode not in ("index", "box"))  # those take numbers
 
 
 def absolute(path: str) -> str:
@@ -37,19 +36,19 @@ def parse_box(text: str) -> Box:
 
 
 def parse_faces(text: str, boxes: Sequence[str]) -> FaceChoice:
-    """Read ``--faces`` and ``--box`` together; raises typer.BadParameter when they contradict each other."""
+    """Read ``--faces`` and ``--box`` together.
+
+    Raises typer.BadParameter when they contradict each other, and for a text that chooses no faces.
+    """
     if boxes:
         if text != FaceChoice.mode:
             raise typer.BadParameter("--box takes the place of detection: leave --faces out")
         return FaceChoice(mode="box", boxes=tuple(parse_box(box) for box in boxes))
-    for mode in FACE_WORDS:
-        if text == mode:
-            return FaceChoice(mode=mode)
     try:
-        return FaceChoice(mode="index", indices=tuple(int(part) for part in text.split(",")))
-    except ValueError as error:
-        words = ", ".join(FACE_WORDS)
-        raise typer.BadParameter(f'--faces "{text}" is none of {words} or track numbers like 0,2') from error
+        choice = read_face_choice(text)
+    except SvfrError as problem:
+        raise typer.BadParameter(f"--faces {problem}") from problem
+    return replace(choice, photos=tuple(absolute(photo) for photo in choice.photos))
 
 
 def parse_reference(text: str) -> Reference:

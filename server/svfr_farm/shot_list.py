@@ -6,11 +6,12 @@ import csv
 import io
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from svfr_client.errors import ReportedError, SeveralProblems, SvfrError, raise_problems
+from svfr_client.errors import BadJob, ReportedError, SeveralProblems, SvfrError, raise_problems
+from svfr_client.face_words import read_face_choice
 from svfr_client.job import Box, JobSpec, Reference
 from svfr_client.reasons import in_one_line, reason_of
 from svfr_farm.errors import ShotListIsBad
@@ -19,7 +20,6 @@ MOST_BYTES = 16 * 1024 * 1024
 MOST_ROWS = 100_000
 REQUIRED = ("shot", "plate", "tasks")
 _SHOT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
-_FACE_WORDS = ("largest", "all", "mask", "frame")
 
 
 @dataclass(frozen=True)
@@ -191,13 +191,12 @@ def _yes_no(values: dict[str, Any], text: str, folder: Path) -> None:
 
 
 def _faces(values: dict[str, Any], text: str, folder: Path) -> None:
-    if text in _FACE_WORDS:
-        values["faces"] = {"mode": text}
-        return
     try:
-        values["faces"] = {"mode": "index", "indices": [int(part) for part in text.split("+")]}
-    except ValueError as problem:
-        raise ValueError(f"it should be {', '.join(_FACE_WORDS)} or track numbers like 0+2") from problem
+        choice = read_face_choice(text)
+    except BadJob as problem:
+        raise ValueError(f"it should be what --faces takes: {problem.remedy}") from problem
+    photos = tuple(str(folder / Path(photo).expanduser()) for photo in choice.photos)
+    values["faces"] = replace(choice, photos=photos)
 
 
 def _box(values: dict[str, Any], text: str, folder: Path) -> None:

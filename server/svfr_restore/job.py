@@ -116,7 +116,7 @@ class JobStages:
         for note in self.plan.plate.notes:
             self._context.warn(note)
         surveys = survey_job(self.plan, self._context)
-        tracks = plan_tracks(self.plan, surveys)
+        tracks = plan_tracks(self.plan, surveys, self._context.warn)
         self.plan.colour.config.require_unchanged()  # every track's processors are made
         self._warn_of_empty_shots(surveys, tracks)
         return tracks

@@ -81,7 +81,8 @@ class PathRoots:
 
 def named_inputs(spec: JobSpec) -> list[str]:
     """Return every path that the job names to be read: patterns, files, folders."""
-    optional = [spec.mask_path, spec.crop_tracks, *(reference.photo for reference in spec.references)]
+    optional = [spec.mask_path, spec.crop_tracks, *spec.faces.photos]
+    optional += [reference.photo for reference in spec.references]
     config = spec.colour.config
     if config is not None and not config.startswith("ocio://"):
         optional.append(config)

@@ -7,7 +7,7 @@ import pytest
 
 from svfr_client import vocabulary
 from svfr_client.errors import BadJobId, BadRecord, NotCanonical
-from svfr_client.job import Box, ColourClaim, FaceChoice, JobSpec, Reference
+from svfr_client.job import Box, ColourClaim, FaceChoice, FacePoint, JobSpec, Reference
 from svfr_client.job_checks import job_problems
 from svfr_client.masks import MaskLayer, MaskPoint, MaskShape, MaskSpline, SplineMask
 from svfr_client.protocol.messages import Event, JobState, JobStatus, check_job_id
@@ -152,6 +152,12 @@ def test_a_sound_job_has_no_problems() -> None:
         ({"faces": FaceChoice("index")}, "by index, but none"),
         ({"faces": FaceChoice("box")}, "by box, but none"),
         ({"faces": FaceChoice("mask")}, "by mask, but the job has none"),
+        ({"faces": FaceChoice("id")}, "by id, but none"),
+        ({"faces": FaceChoice("point")}, "by point, but none"),
+        ({"faces": FaceChoice("photo")}, "by photo, but none"),
+        ({"faces": FaceChoice("photo", photos=(" ",))}, "faces.photos[0] is empty"),
+        ({"faces": FaceChoice("id", ids=("kfmd",) * 101)}, "more than 100 faces"),
+        ({"faces": FaceChoice("point", points=(FacePoint(float("nan"), 0, 1),))}, "no place of the plate"),
         ({"faces": FaceChoice("nose")}, "faces.mode cannot be 'nose'"),
         ({"faces": FaceChoice("index", indices=(-1,))}, "index -1 is negative"),
         ({"faces": FaceChoice("box", boxes=(Box(0, 0, 0, 5),))}, "not a rectangle"),
@@ -199,7 +205,8 @@ def test_words_that_people_typed_are_read_and_all_unknown_ones_named() -> None:
 
 def test_the_words_of_the_wire_never_change() -> None:
     assert (vocabulary.TASKS, vocabulary.SAMPLERS) == (("bfr", "colorize", "inpaint"), ("studio", "official"))
-    assert vocabulary.FACE_MODES == ("largest", "all", "index", "box", "mask", "frame")
+    assert vocabulary.FACE_MODES[:6] == ("largest", "all", "index", "box", "mask", "frame")
+    assert vocabulary.FACE_MODES[6:] == ("id", "point", "photo")  # since 1.1
     assert vocabulary.MISSING_POLICIES == ("error", "hold", "skip")
     assert vocabulary.EXISTING_POLICIES == ("error", "overwrite", "version_up")
     assert vocabulary.LAYERS == ("delta", "matte", "crop", "diff", "st")

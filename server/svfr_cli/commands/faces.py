@@ -25,6 +25,9 @@ def faces(
     tracks: Annotated[
         Path | None, typer.Option("--tracks", help="Also write the crop tracks, for editing, to this JSON.")
     ] = None,
+    thumbnails: Annotated[
+        Path | None, typer.Option("--thumbnails", help="Also write a picture of each face, ID.png, here.")
+    ] = None,
     colorspace: options.ColourSpace = None,
     ocio: options.Ocio = None,
     ocio_context: options.OcioContext = None,
@@ -34,10 +37,11 @@ def faces(
 ) -> None:
     """Find the faces of PLATE and draw a numbered contact sheet.
 
-    The numbers are those that ``svfr restore --faces`` takes for the same frames.
+    Numbers, ids and places are those that ``svfr restore --faces`` takes. A number is good for the same
+    frames, an id also for more of them at the end, a place for any that have its frame.
     """
     with speaking(as_json) as output:
-        from ..face_sheet import find_faces, write_face_sheet
+        from ..face_sheet import find_faces, write_face_sheet, write_thumbnails
 
         words = WordReader()
         sheet = out or Path(f"{plate_name(plate)}_faces.png")
@@ -56,8 +60,12 @@ def faces(
             found = find_faces(spec)
         write_face_sheet(sheet, found)
         rows = [face.to_json() for face in found.faces]
-        output.table("face", rows, ("face", "first_frame", "last_frame", "seen_frames", "side_px"))
+        output.table(
+            "face", rows, ("face", "id", "place", "first_frame", "last_frame", "seen_frames", "side_px")
+        )
         output.result("sheet", {"path": str(sheet.absolute())}, f"Sheet: {sheet}")
+        for path in write_thumbnails(thumbnails, found) if thumbnails is not None else ():
+            output.result("thumbnail", {"path": str(path.absolute())}, f"Thumbnail: {path}")
         if tracks is not None:
             from svfr_restore.crops.crop_file import write_tracks
 

@@ -4,10 +4,10 @@ from typing import Annotated
 
 import typer
 
+from svfr_client.face_words import WORDS as FACE_WORDS
 from svfr_client.job import JobSpec
 from svfr_client.vocabulary import EXISTING_POLICIES, LAYERS, PRESETS, SAMPLERS, TASKS
 
-from ..job_options import FACE_WORDS
 from .options import listed
 
 Tasks = Annotated[list[str], typer.Option("--task", "-t", help=f"{listed(TASKS)}; give it again to combine.")]
@@ -21,7 +21,14 @@ References = Annotated[
         help="A plate frame or a photo in place of the self-made reference.",
     ),
 ]
-Faces = Annotated[str, typer.Option("--faces", help=f"{', '.join(FACE_WORDS)}, or track numbers like 0,2.")]
+Faces = Annotated[
+    str,
+    typer.Option(
+        "--faces",
+        help=f"{', '.join(FACE_WORDS)}; track numbers like 0,2 or ids, as svfr faces prints both; places in "
+        "the picture like 640,360@1001; or like:PHOTO, the person of a photo in every shot.",
+    ),
+]
 Boxes = Annotated[
     list[str] | None,
     typer.Option("--box", metavar="X,Y,W,H", help="Square to restore, in pixels, in place of detection."),

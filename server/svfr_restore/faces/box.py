@@ -6,10 +6,16 @@ from dataclasses import dataclass, replace
 
 from svfr_restore.media.window import Window
 
+# Two boxes are one face when this part of the smaller one lies in the larger one.
+SAME_FACE = 0.5
+
 
 @dataclass(frozen=True)
 class FaceBox:
-    """A face's rectangle in EXR pixels of the plate, with the detector's score (about 0 is doubtful)."""
+    """A face's rectangle in EXR pixels of the plate, with the detector's score (about 0 is doubtful).
+
+    What scores less than 0 is no find: it only carries on a track in whose way it lies.
+    """
 
     x: float
     y: float
@@ -48,6 +54,12 @@ class FaceBox:
         if across <= 0 or down <= 0:
             return 0.0
         return across * down / (self.area + other.area - across * down)
+
+    def is_same_face(self, other: FaceBox) -> bool:
+        """Return whether so much of the smaller box lies in the larger one that both are one face's."""
+        across = min(self.x + self.width, other.x + other.width) - max(self.x, other.x)
+        down = min(self.y + self.height, other.y + other.height) - max(self.y, other.y)
+        return across > 0 and down > 0 and across * down >= SAME_FACE * min(self.area, other.area)
 
     def towards(self, other: FaceBox, part: float) -> FaceBox:
         """Return the box ``part`` (0..1) of the way to another one, with the lower score of both."""

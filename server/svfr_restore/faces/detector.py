@@ -1,9 +1,10 @@
 """Faces on single frames: what dlib's HOG detector and MediaPipe's BlazeFace find together.
 
 HOG finds upright frontal faces of 80 px and more. BlazeFace, where its file is installed, finds small,
-blurred, turned and half covered ones as well. Its boxes are brought to HOG's convention and its scores to
-HOG's scale, so that a track may be seen now by one and now by the other. Where neither finds anything a
-picture is looked at in smaller tiles. Without the file HOG works alone.
+blurred, turned and half covered ones as well; what HOG does not confirm it looks at a second time. Its boxes
+are brought to HOG's convention and its scores to HOG's scale, so that a track may be seen now by one and now
+by the other. Where neither finds anything a picture is looked at in smaller tiles. Without the file HOG
+works alone.
 """
 
 from __future__ import annotations
@@ -18,9 +19,6 @@ from svfr_restore.faces.blaze_face import BlazeFace
 from svfr_restore.faces.box import FaceBox
 from svfr_restore.faces.hog import HogDetector
 from svfr_restore.faces.model_files import DETECTOR, installed_file
-
-# Two boxes are one face when this part of the smaller one lies in the larger one, or the middle of it does.
-SAME_FACE = 0.5
 
 
 class FaceDetector:
@@ -42,6 +40,16 @@ class FaceDetector:
         ``origin`` is the plate position of the picture's top left corner (its data window's). With a pixel
         aspect other than 1 the picture is looked at as it appears on screen.
         """
+        return certain(self.sightings(rgb_u8, origin_x, origin_y, pixel_aspect))
+
+    def sightings(
+        self, rgb_u8: UInt8, origin_x: float = 0.0, origin_y: float = 0.0, pixel_aspect: float = 1.0
+    ) -> list[FaceBox]:
+        """Return as :meth:`detect` does, and after the faces what may be one, with scores below 0.
+
+        That is what a face looks like while it is blurred, turned away or covered, and what much else looks
+        like; only :func:`svfr_restore.faces.tracks.build_tracks` can tell.
+        """
         if rgb_u8.ndim != 3 or rgb_u8.shape[2] != 3 or rgb_u8.dtype != np.uint8 or rgb_u8.size == 0:
             raise PictureArrayDoesNotFit(
                 f"Faces are sought on an array of shape {rgb_u8.shape} and type {rgb_u8.dtype}.",
@@ -59,8 +67,13 @@ class FaceDetector:
         found = self._hog.detect(rgb_u8, pixel_aspect)
         if self._blaze is None:
             return found
-        both = united(found, self._blaze.find(rgb_u8, pixel_aspect))
-        return both or self._blaze.find_small(rgb_u8, pixel_aspect)
+        both = united(found, self._blaze.find(rgb_u8, pixel_aspect, found))
+        return both if certain(both) else united(both, self._blaze.find_small(rgb_u8, pixel_aspect))
+
+
+def certain(boxes: Iterable[FaceBox]) -> list[FaceBox]:
+    """Return the boxes that are finds."""
+    return [box for box in boxes if box.score >= 0.0]
 
 
 def united(first: Iterable[FaceBox], second: Iterable[FaceBox]) -> list[FaceBox]:
@@ -70,19 +83,12 @@ def united(first: Iterable[FaceBox], second: Iterable[FaceBox]) -> list[FaceBox]
     """
     found = list(first)
     for box in sorted(second, key=lambda each: -each.score):
-        same = next((place for place, one in enumerate(found) if is_same_face(one, box)), None)
+        same = next((place for place, one in enumerate(found) if one.is_same_face(box)), None)
         if same is None:
             found.append(box)
         else:
             found[same] = found[same].with_score(max(found[same].score, box.score))
     return sorted(found, key=lambda box: -box.score)
-
-
-def is_same_face(one: FaceBox, other: FaceBox) -> bool:
-    """Return whether so much of the smaller box lies in the larger one that both are one face's."""
-    across = min(one.x + one.width, other.x + other.width) - max(one.x, other.x)
-    down = min(one.y + one.height, other.y + other.height) - max(one.y, other.y)
-    return across > 0 and down > 0 and across * down >= SAME_FACE * min(one.area, other.area)
 
 
 def detection_stride(frame_count: int, most_detections: int = 400, most_stride: int = 5) -> int:

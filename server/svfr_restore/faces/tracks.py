@@ -1,4 +1,10 @@
-"""Faces followed through one shot: detections of single frames joined into tracks with stable numbers."""
+"""Faces followed through one shot: sightings of single frames joined into tracks with stable numbers.
+
+A find, a box that scores 0 or more, carries on the track that it fits best or begins one. Then what may be a
+face carries on the tracks that no find was for: so a face stays one track while it is blurred, turned away or
+half covered, and what only looks like a face begins nothing. A face that vanishes altogether is expected back
+near where it would be by then.
+"""
 
 from __future__ import annotations
 
@@ -63,7 +69,7 @@ def build_tracks(
     ``detections`` gives the boxes of every frame that was looked at, in absolute frames; frames that were
     not looked at are left out of it and interpolated. Gaps up to ``gap_frames`` are bridged, and a track
     that begins or ends within that many frames of the shot's ends is held to them. Tracks with fewer than
-    three detections (or than there were frames to look at) and tracks without one sure detection are dropped
+    three finds (or than there were frames to look at) and tracks without one sure detection are dropped
     as false; if that leaves nothing, the strongest that is long or sure stays.
 
     The result depends on the frames given: a job over another range of the same shot may number and box
@@ -72,7 +78,10 @@ def build_tracks(
     examined = sorted(frame for frame in detections if shot.first <= frame <= shot.last)
     open_tracks: list[_Growing] = []
     for frame in examined:
-        _extend(open_tracks, frame, detections[frame], gap_frames)
+        finds = [box for box in detections[frame] if box.score >= 0.0]
+        doubtful = [box for box in detections[frame] if box.score < 0.0]
+        open_tracks += [_Growing({frame: box}) for box in _extend(open_tracks, frame, finds, gap_frames)]
+        _extend([t for t in open_tracks if t.last_frame < frame], frame, doubtful, gap_frames)
     kept = _without_false(open_tracks, len(examined))
     kept.sort(key=lambda track: (min(track.seen), -max(box.area for box in track.seen.values())))
     return [track.finished(index, shot, gap_frames) for index, track in enumerate(kept)]
@@ -104,6 +113,10 @@ class _Growing:
         return next(reversed(self.seen))
 
     @property
+    def finds(self) -> int:
+        return sum(box.score >= 0.0 for box in self.seen.values())
+
+    @property
     def score(self) -> float:
         return sum(max(box.score, 0.0) for box in self.seen.values())
 
@@ -124,11 +137,11 @@ class _Growing:
         expected = self.expected(frame)
         size = (expected.area * box.area) ** 0.25
         ratio = max(expected.area, box.area) / max(min(expected.area, box.area), 1e-9)
-        distance = (
-            (expected.centre_x - box.centre_x) ** 2 + (expected.centre_y - box.centre_y) ** 2
-        ) ** 0.5 / size
+        distance = _distance(expected, box) / size
+        # a face that stopped while it was hidden is where it was seen last
+        nearest = min(distance, _distance(self.seen[self.last_frame], box) / size)
         reach = min(REACH + REACH_PER_FRAME * (frame - self.last_frame - 1), MOST_REACH)
-        if ratio > SIZE_RATIO**2 or distance > reach:
+        if ratio > SIZE_RATIO**2 or nearest > reach:
             return None
         return distance + (1.0 - expected.overlap(box)) + 0.5 * (ratio**0.5 - 1.0)
 
@@ -140,8 +153,12 @@ class _Growing:
         return filled_track(index, self.seen, range(start, stop + 1))
 
 
-def _extend(tracks: list[_Growing], frame: int, boxes: list[FaceBox], gap_frames: int) -> None:
-    """Give every detection of a frame to the track that it fits best, or begin a track with it."""
+def _distance(one: FaceBox, other: FaceBox) -> float:
+    return ((one.centre_x - other.centre_x) ** 2 + (one.centre_y - other.centre_y) ** 2) ** 0.5
+
+
+def _extend(tracks: list[_Growing], frame: int, boxes: list[FaceBox], gap_frames: int) -> list[FaceBox]:
+    """Give every box of a frame to the track that it fits best; return those that fit none."""
     pairs: list[tuple[float, int, int]] = []
     for t, track in enumerate(tracks):
         if frame - track.last_frame - 1 > gap_frames:
@@ -157,13 +174,13 @@ def _extend(tracks: list[_Growing], frame: int, boxes: list[FaceBox], gap_frames
             tracks[t].seen[frame] = boxes[b]
             used_tracks.add(t)
             used_boxes.add(b)
-    tracks.extend(_Growing({frame: box}) for b, box in enumerate(boxes) if b not in used_boxes)
+    return [box for b, box in enumerate(boxes) if b not in used_boxes]
 
 
 def _without_false(tracks: list[_Growing], examined: int) -> list[_Growing]:
     """Return the tracks that are both sure and long, else the strongest of those that are either."""
     sure = [track for track in tracks if max(box.score for box in track.seen.values()) >= SURE_SCORE]
-    long = [track for track in tracks if len(track.seen) >= min(LEAST_DETECTIONS, examined)]
+    long = [track for track in tracks if track.finds >= min(LEAST_DETECTIONS, examined)]
     both = [track for track in sure if track in long]
     if both or not (sure or long):
         return both

@@ -26,6 +26,7 @@ from svfr_restore.errors import (
     ModelHasNoDetail,
     NoFramesAsked,
 )
+from svfr_restore.faces.likeness import LikenessFinder, Portrait
 from svfr_restore.faces.points import FacePointFinder
 from svfr_restore.mattes.mask_feed import MaskFeed, open_mask
 from svfr_restore.media.output import OutputPlan, plan_output
@@ -34,7 +35,7 @@ from svfr_restore.media.plate_check import check_plate
 from svfr_restore.media.window import Window
 from svfr_restore.plan.frames import JobFrames, plan_frames
 from svfr_restore.plan.models import ModelCache
-from svfr_restore.plan.photo import photo_reference, require_photo
+from svfr_restore.plan.photo import photo_portrait, photo_reference, require_photo
 from svfr_restore.plan.precheck import nothing_to_restore, unmarked
 
 T = TypeVar("T")
@@ -46,7 +47,8 @@ class JobPlan:
 
     ``colour`` is the agreed config and space, ``domain`` the model domain with no exposure, ``preset`` None
     for the built-in models without a network, ``crop_tracks`` those of the job's file or None, ``photos``
-    the reference pictures (3, S, S) in [-1, 1] by path.
+    the reference pictures (3, S, S) in [-1, 1] by path, ``people`` the portraits of the photos that faces are
+    chosen by.
     """
 
     spec: JobSpec
@@ -60,6 +62,7 @@ class JobPlan:
     output: OutputPlan
     crop_tracks: tuple[CropTrack, ...] | None
     photos: Mapping[str, torch.Tensor]
+    people: Mapping[str, Portrait]
 
     @property
     def display(self) -> Window:
@@ -127,6 +130,7 @@ def plan_job(spec: JobSpec, models: ModelCache) -> JobPlan:
     if plate is not None:
         found.problems += _box_problems(spec, plate)
     photos = _photos(spec, model, colour, found)
+    people = _people(spec, colour, found)
     output = _output(spec, plate, frames, found)
     if found.problems and is_readable and plate and frames and frames.read and domain:
         unseen = nothing_to_restore(spec, plate, frames, domain, mask)
@@ -147,6 +151,7 @@ def plan_job(spec: JobSpec, models: ModelCache) -> JobPlan:
         output=output,
         crop_tracks=crop_tracks,
         photos=photos,
+        people=people,
     )
 
 
@@ -294,6 +299,22 @@ def _photos(
         if picture is not None:
             photos[name] = picture
     return photos
+
+
+def _people(spec: JobSpec, colour: Agreement | None, found: _Findings) -> dict[str, Portrait]:
+    """Return the portraits of the people that the job chooses; without colour only look whether they are."""
+    names = dict.fromkeys(spec.faces.photos) if spec.faces.mode == "photo" and not spec.crop_tracks else ()
+    people: dict[str, Portrait] = {}
+    finder = found.attempt(LikenessFinder) if names else None
+    for name in names:
+        if finder is None or colour is None:
+            found.attempt(partial(require_photo, Path(name)))
+            continue
+        make = partial(photo_portrait, Path(name), finder, colour.config, colour.space)
+        portrait = found.attempt(make)
+        if portrait is not None:
+            people[name] = portrait
+    return people
 
 
 def _output(

@@ -7,16 +7,18 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from svfr.eight_bit import eight_bit
 from svfr_ocio.config import ColourConfig
 from svfr_ocio.domain import ModelDomain
 from svfr_ocio.exposure import auto_exposure, face_median
 from svfr_ocio.sanitise import sanitise
 from svfr_ocio.spaces import Space
 from svfr_restore.crops.smoothing import smooth_track
-from svfr_restore.crops.spool import to_network
+from svfr_restore.crops.spool import from_network, to_network
 from svfr_restore.crops.warp import warp_to_crop
 from svfr_restore.errors import ReferenceCannotBeUsed
 from svfr_restore.faces.detector import FaceDetector
+from svfr_restore.faces.likeness import LikenessFinder, Portrait
 from svfr_restore.faces.tracks import filled_track
 from svfr_restore.media.plate import open_plate
 from svfr_restore.plan.survey import faces_on
@@ -56,6 +58,19 @@ def photo_reference(path: Path, crop_px: int, config: ColourConfig, plate_space:
         assert median is not None  # every pixel counts
         domain = ModelDomain.build(config, domain.space, auto_exposure([median]))
     return to_network(np.clip(domain.to_codes(pixels), 0.0, 1.0)[None])[0]
+
+
+def photo_portrait(path: Path, finder: LikenessFinder, config: ColourConfig, plate_space: Space) -> Portrait:
+    """Return the portrait of the largest face of a photo. Raises as :func:`photo_reference` does."""
+    picture = photo_reference(path, finder.crop_px, config, plate_space)
+    portrait = finder.portrait(eight_bit(from_network(picture)))
+    if portrait is None:
+        raise ReferenceCannotBeUsed(
+            "The eyes, nose and mouth were not found in the photo of a person.",
+            path=path,
+            remedy="Give a photo that shows the face from the front, not covered.",
+        )
+    return portrait
 
 
 def require_photo(path: Path) -> None:

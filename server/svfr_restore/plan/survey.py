@@ -16,7 +16,7 @@ from svfr_ocio.domain import ModelDomain
 from svfr_ocio.exposure import auto_exposure, face_median
 from svfr_ocio.sanitise import sanitise
 from svfr_restore.faces.box import FaceBox
-from svfr_restore.faces.detector import FaceDetector, detection_stride
+from svfr_restore.faces.detector import FaceDetector, certain, detection_stride
 from svfr_restore.media.feed import FrameFeed
 from svfr_restore.media.plate import PlateFrame
 from svfr_restore.media.shots import Shot, find_cuts
@@ -47,7 +47,8 @@ class Thumbnail:
 class Survey:
     """What one run of consecutive frames shows.
 
-    ``shots`` are cut-free stretches; ``faces`` the boxes of every frame that was looked at, in EXR pixels.
+    ``shots`` are cut-free stretches; ``faces`` what was sighted in every frame that was looked at, in EXR
+    pixels.
     """
 
     shots: tuple[Shot, ...]
@@ -90,7 +91,7 @@ def survey_runs(
             context.stop_if_cancelled(frame)
             picture = feed.read(frame)
             if detector is not None and (index % stride == 0 or frame == run[-1]):
-                faces[frame] = faces_on(picture, domain, detector)
+                faces[frame] = sightings_on(picture, domain, detector)
             small = _shrunk(sanitise(picture.rgb), picture.display_window)
             thumbnails[frame] = Thumbnail(domain.to_linear_luminance(small), picture.data_window)
             thumbs.append(_on_display(visible(small, domain), picture))
@@ -102,9 +103,14 @@ def survey_runs(
 
 def faces_on(picture: PlateFrame, domain: ModelDomain, detector: FaceDetector) -> list[FaceBox]:
     """Return the faces of one plate frame in EXR pixels, best first."""
+    return certain(sightings_on(picture, domain, detector))
+
+
+def sightings_on(picture: PlateFrame, domain: ModelDomain, detector: FaceDetector) -> list[FaceBox]:
+    """Return the faces of one plate frame, and what may be one: see :meth:`FaceDetector.sightings`."""
     shown = visible(picture.rgb, domain)
     window = picture.data_window
-    return detector.detect(shown, window.x, window.y, pixel_aspect=picture.pixel_aspect)
+    return detector.sightings(shown, window.x, window.y, pixel_aspect=picture.pixel_aspect)
 
 
 def visible(plate_rgb: Float32, domain: ModelDomain) -> npt.NDArray[np.uint8]:

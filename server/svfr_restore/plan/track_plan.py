@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from svfr_client.vocabulary import DETECTING_MODES
 from svfr_ocio.domain import ModelDomain
 from svfr_restore.crops.crop_track import CropTrack, track_of_box, track_of_frame
 from svfr_restore.crops.smoothing import smooth_track
 from svfr_restore.faces.box import FaceBox
-from svfr_restore.faces.choose import choose_tracks
+from svfr_restore.faces.choose import choose_tracks, tracks_at, tracks_by_id
 from svfr_restore.faces.tracks import FaceTrack, build_tracks, filled_track
 from svfr_restore.mattes.matte import matte_box
 from svfr_restore.plan.job_plan import JobPlan
+from svfr_restore.plan.people import Warn, people_in_shots, track_portraits
 from svfr_restore.plan.precheck import mask_is_empty, no_face_found
 from svfr_restore.plan.survey import Survey
 
@@ -47,13 +49,19 @@ class _Region:
     metered: Mapping[int, FaceBox]
 
 
-def plan_tracks(plan: JobPlan, surveys: Sequence[Survey]) -> list[TrackPlan]:
+def _say_nothing(text: str) -> None:
+    """Stand where nobody listens."""
+
+
+def plan_tracks(plan: JobPlan, surveys: Sequence[Survey], warn: Warn = _say_nothing) -> list[TrackPlan]:
     """Return the tracks to restore, in the order of their shots and numbers.
 
-    Raises NoFaceFound when the job's frames show no face at all, FaceTrackNotFound for a number that does
-    not exist, MaskIsEmpty when the crop should follow a mask that is empty everywhere.
+    ``warn`` is told of a choice that is doubtful.
+
+    Raises NoFaceFound when the job's frames show no face at all, FaceTrackNotFound for a number, id, place or
+    person that they do not show, MaskIsEmpty when the crop should follow a mask that is empty everywhere.
     """
-    regions = _regions(plan, surveys)
+    regions = _regions(plan, surveys, warn)
     if not regions:
         raise mask_is_empty(plan.frames) if _follows_mask(plan) else no_face_found(plan.plate, plan.frames)
     return [TrackPlan(region.crop.index, region.crop, _exposed(plan, region)) for region in regions]
@@ -80,9 +88,9 @@ def _follows_mask(plan: JobPlan) -> bool:
     return plan.spec.faces.mode == "mask" and plan.crop_tracks is None
 
 
-def _regions(plan: JobPlan, surveys: Sequence[Survey]) -> list[_Region]:
-    if plan.crop_tracks is None and plan.spec.faces.mode in ("largest", "all", "index"):
-        return _detected(plan, surveys)
+def _regions(plan: JobPlan, surveys: Sequence[Survey], warn: Warn) -> list[_Region]:
+    if plan.crop_tracks is None and plan.spec.faces.mode in DETECTING_MODES:
+        return _detected(plan, surveys, warn)
     return [
         _Region(survey, crop, _middles(crop, plan.pixel_aspect))
         for survey in surveys
@@ -91,28 +99,37 @@ def _regions(plan: JobPlan, surveys: Sequence[Survey]) -> list[_Region]:
     ]
 
 
-def _detected(plan: JobPlan, surveys: Sequence[Survey]) -> list[_Region]:
+def _detected(plan: JobPlan, surveys: Sequence[Survey], warn: Warn) -> list[_Region]:
     """Return the chosen ones of the detected faces."""
-    faces = plan.spec.faces
     numbered = all_face_tracks(surveys)
+    wanted = {track.index for track in _chosen(plan, surveys, numbered, warn)} if numbered else set()
+    return [_region(plan, survey, track) for survey, track in numbered if track.index in wanted]
+
+
+def _region(plan: JobPlan, survey: Survey, track: FaceTrack) -> _Region:
+    return _Region(survey, smooth_track(track, plan.display, plan.pixel_aspect), track.boxes)
+
+
+def _chosen(
+    plan: JobPlan, surveys: Sequence[Survey], numbered: Sequence[tuple[Survey, FaceTrack]], warn: Warn
+) -> Sequence[FaceTrack]:
+    faces = plan.spec.faces
     tracks = [track for _, track in numbered]
-    if faces.mode == "index" and numbered:
-        chosen = choose_tracks(tracks, "index", faces.indices)
-    elif faces.mode == "largest":
-        shots = [shot for survey in surveys for shot in survey.shots]
-        chosen = [
-            track
-            for shot in shots
-            for track in choose_tracks([t for t in tracks if t.first_frame in shot.frames], "largest")
-        ]
-    else:
-        chosen = tracks
-    wanted = {track.index for track in chosen}
-    return [
-        _Region(survey, smooth_track(track, plan.display, plan.pixel_aspect), track.boxes)
-        for survey, track in numbered
-        if track.index in wanted
-    ]
+    if faces.mode == "index":
+        return choose_tracks(tracks, "index", faces.indices)
+    if faces.mode == "id":
+        return tracks_by_id(tracks, faces.ids)
+    if faces.mode == "point":
+        return tracks_at(tracks, faces.points)
+    shots = [shot for survey in surveys for shot in survey.shots]
+    in_shots = [[track for track in tracks if track.first_frame in shot.frames] for shot in shots]
+    if faces.mode == "largest":
+        return [track for inside in in_shots for track in choose_tracks(inside, "largest")]
+    if faces.mode == "photo":
+        regions = {track.index: _region(plan, survey, track) for survey, track in numbered}
+        seen = {n: track_portraits(plan, r.crop, r.metered, _exposed(plan, r)) for n, r in regions.items()}
+        return people_in_shots(plan.people, in_shots, seen, warn)
+    return tracks
 
 
 def _given(plan: JobPlan, frames: range) -> list[CropTrack]:

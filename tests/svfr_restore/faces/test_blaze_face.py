@@ -12,7 +12,7 @@ from skimage import data
 
 from svfr_restore.faces.blaze_face import CLOSE_TILE_PX, TILE_PX, BlazeFace, _cut, _Square, _squares
 from svfr_restore.faces.box import FaceBox
-from svfr_restore.faces.detector import FaceDetector, is_same_face, united
+from svfr_restore.faces.detector import FaceDetector, united
 from svfr_restore.faces.hog import HogDetector
 from svfr_restore.faces.model_files import DETECTOR
 
@@ -62,9 +62,9 @@ def test_faces_that_only_one_finds_are_kept_best_first() -> None:
 
 def test_a_small_box_inside_a_large_one_is_the_same_face_and_a_neighbour_is_not() -> None:
     large = FaceBox(0, 0, 100, 100)
-    assert is_same_face(large, FaceBox(30, 30, 40, 40))
-    assert not is_same_face(large, FaceBox(80, 0, 100, 100))
-    assert not is_same_face(large, FaceBox(200, 0, 100, 100))
+    assert large.is_same_face(FaceBox(30, 30, 40, 40))
+    assert not large.is_same_face(FaceBox(80, 0, 100, 100))
+    assert not large.is_same_face(FaceBox(200, 0, 100, 100))
 
 
 needs_file = pytest.mark.usefixtures("face_models")

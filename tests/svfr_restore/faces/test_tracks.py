@@ -206,3 +206,39 @@ def test_a_number_that_is_not_there_names_those_that_are():
 def test_a_choice_that_says_nothing_is_refused(mode, indices):
     with pytest.raises(FaceTrackNotFound):
         choose_tracks(three(), mode, indices)
+
+
+def test_what_may_be_a_face_carries_a_track_on() -> None:
+    def blurred(f):
+        return box(500 + 30 * (f - 1001), score=-0.1 if 1004 <= f < 1046 else 1.0)
+
+    (track,) = build_tracks(follow(blurred), SHOT)
+    assert len(track.detected) == 50
+    assert track.boxes[1025].centre_x == pytest.approx(500 + 30 * 24, abs=10)
+
+
+def test_what_may_be_a_face_begins_no_track_and_makes_none_longer_than_its_finds() -> None:
+    assert build_tracks(follow(lambda f: box(500, score=-0.1)), SHOT) == []
+    once = build_tracks(
+        follow(lambda f: box(500, score=0.2 if f == 1005 else -0.1), lambda f: box(900, score=2.0)), SHOT
+    )
+    assert [track.boxes[1020].centre_x > 800 for track in once] == [True]
+
+
+def test_a_find_goes_before_what_may_be_a_face() -> None:
+    def doubtful(f):
+        return box(500, score=-0.05)
+
+    def found(f):
+        return box(510, score=0.5)
+
+    (track,) = build_tracks(follow(doubtful, found, noise=0.0), SHOT)
+    assert {b.centre_x for b in track.boxes.values()} == {510.0}
+
+
+def test_a_face_that_stops_while_it_is_hidden_stays_one_track() -> None:
+    def stops(f):
+        return None if 1010 <= f < 1022 else box(300 + 12 * (min(f, 1012) - 1001))
+
+    (track,) = build_tracks(follow(stops), SHOT)
+    assert list(track.boxes) == list(SHOT.frames)

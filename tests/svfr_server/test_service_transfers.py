@@ -15,8 +15,16 @@ from svfr_client.job import JobSpec
 from svfr_client.link import Link
 from svfr_client.protocol.transfers import HEAD_BYTES, PIECE_BYTES, RESULT_PART_BYTES
 from svfr_client.protocol.wire import Buffer, Message, pack, unpack
-from svfr_server.errors import PieceIsDamaged, PieceIsMissing, TransfersAreFull
-from svfr_server.job_store.transfers import Transfers, clear, measure
+from svfr_server.errors import DiskIsFull, PieceIsDamaged, PieceIsMissing, TransfersAreFull
+from svfr_server.job_store.transfers import (
+    Quota,
+    Transfers,
+    clear,
+    client_name,
+    measure,
+    measure_clients,
+    write_quota,
+)
 
 SET = "0123456789abcdef" * 2
 
@@ -100,19 +108,47 @@ def test_a_client_may_name_its_own_files_and_no_others(start_service: StartServi
 
 def test_pieces_are_kept_within_a_limit_and_a_week(tmp_path: Path) -> None:
     transfers = Transfers(tmp_path, limit_bytes=100)
-    transfers.put(digest(b"x" * 60), b"x" * 60)
+    transfers.put("key", digest(b"x" * 60), b"x" * 60)
     with pytest.raises(TransfersAreFull):
-        transfers.put(digest(b"y" * 60), b"y" * 60)
+        transfers.put("other", digest(b"y" * 60), b"y" * 60)
     with pytest.raises(PieceIsDamaged):
-        transfers.put(digest(b"z"), b"zz")
+        transfers.put("key", digest(b"z"), b"zz")
     with pytest.raises(PieceIsMissing):
         transfers.assemble("key", SET, "a.exr", [digest(b"y" * 60)])
     (piece,) = (path for path in (tmp_path / "transfers").rglob("*") if path.is_file())
     os.utime(piece, (0, 0))
     transfers.sweep()
     assert not piece.exists()
-    transfers.put(digest(b"y" * 60), b"y" * 60)
+    transfers.put("key", digest(b"y" * 60), b"y" * 60)
     assert (measure(tmp_path), clear(tmp_path), measure(tmp_path)) == (60, 60, 0)
+
+
+def test_a_client_has_a_quota_of_bytes_and_days_and_does_not_learn_what_others_sent(tmp_path: Path) -> None:
+    write_quota(tmp_path, Quota(client_bytes=100, kept_days=2.0))
+    transfers, name = Transfers(tmp_path), digest(b"x" * 60)
+    transfers.put("anna", name, b"x" * 60)
+    assert transfers.missing("anna", [name]) == ()
+    assert transfers.missing("ben", [name]) == (name,)
+    with pytest.raises(TransfersAreFull, match="a client may keep"):
+        transfers.assemble("anna", SET, "a.exr", [name])
+    transfers.put("ben", name, b"x" * 60)
+    assert measure_clients(tmp_path) == {client_name("anna"): 60, client_name("ben"): 60}
+    transfers.sweep(time.time() + 86400)
+    assert measure(tmp_path) == 120
+    assert clear(tmp_path, client_name("ben")) == 60
+    assert clear(tmp_path, "../pieces") == 0
+    transfers.sweep(time.time() + 3 * 86400)
+    assert measure(tmp_path) == 0
+
+
+def test_a_disk_that_is_nearly_full_is_a_clear_answer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("svfr_server.job_store.transfers.KEPT_FREE_BYTES", 2**62)
+    with pytest.raises(DiskIsFull, match="free") as refusal:
+        Transfers(tmp_path).put("key", digest(b"x"), b"x")
+    assert refusal.value.code == "DISK_FULL" and refusal.value.remedy
+    assert measure(tmp_path) == 0
 
 
 def test_an_answer_stays_below_what_the_server_may_send() -> None:

@@ -36,9 +36,9 @@ def answer_transfer(
             seen = [may and _is_here(file) for may, file in zip(may_see, request.files, strict=True)]
             return Compared(tuple(seen))
         if isinstance(request, AskPieces):
-            return MissingPieces(transfers.missing(request.pieces))
+            return MissingPieces(transfers.missing(client, request.pieces))
         if isinstance(request, ReceivedPiece):
-            transfers.put(request.piece, request.data)
+            transfers.put(client, request.piece, request.data)
             return Nothing()
         folder = transfers.assemble(client, request.set, request.name, request.pieces)
     except (OSError, FileCannotBeWritten) as problem:

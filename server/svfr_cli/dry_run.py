@@ -5,8 +5,6 @@ from typing import Any
 
 import torch
 
-from svfr.models.networks import UNET_FILE, empty_networks
-from svfr.models.spec import DiffusionSpec, ModelSpec
 from svfr_client.job import JobSpec
 from svfr_restore.job import survey_job
 from svfr_restore.plan.estimate import Estimate, estimate_job
@@ -24,14 +22,7 @@ def dry_run(spec: JobSpec) -> Estimate:
     plan = plan_job(spec, ModelCache())
     tracks = plan_tracks(plan, survey_job(plan, JobContext()))
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    return estimate_job(plan, tracks, unet_parameters(plan.model), device)
-
-
-def unet_parameters(model: ModelSpec) -> int:
-    """Return how many numbers the model's UNet has; 0 for the built-in models without a network."""
-    if not isinstance(model, DiffusionSpec):
-        return 0
-    return sum(parameter.numel() for parameter in empty_networks(model).by_file()[UNET_FILE].parameters())
+    return estimate_job(plan, tracks, device)
 
 
 def to_json(estimate: Estimate) -> dict[str, Any]:

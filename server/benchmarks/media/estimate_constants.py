@@ -17,8 +17,6 @@ import time
 from pathlib import Path
 
 from benchmarks.media.stream import FIRST_FRAME, SIZE, write_mini_layout, write_plate
-from svfr.models.folder import read_diffusion_spec
-from svfr.models.networks import UNET_FILE, empty_networks
 from svfr_client.job import Box, ColourClaim, FaceChoice, JobSpec
 from svfr_restore.faces.detector import FaceDetector
 from svfr_restore.job import run_job, survey_job
@@ -91,8 +89,7 @@ def compare(pattern: str, work: Path, count: int) -> None:
     spec, models = job(pattern, work, count, model, 432), ModelCache()
     plan = plan_job(spec, models)
     tracks = plan_tracks(plan, survey_job(plan, JobContext()))
-    unet = empty_networks(read_diffusion_spec(Path(model))).by_file()[UNET_FILE]
-    estimate = estimate_job(plan, tracks, sum(p.numel() for p in unet.parameters()))
+    estimate = estimate_job(plan, tracks)
     began = time.perf_counter()
     run_job(spec, models, lambda report: None)
     took = time.perf_counter() - began

@@ -19,6 +19,7 @@ from pydantic_core import CoreSchema, core_schema
 from svfr.diffusion.objectives import Objective
 from svfr.errors import ModelSpecInvalid, UnknownPreset
 from svfr.models.detail_spec import DetailSpec
+from svfr.nets.device_memory import MOST_ELEMENTS
 from svfr.nets.identity import IdCrop
 from svfr.nets.linear_patch import LinearPatchSpec
 from svfr.validation import (
@@ -34,6 +35,8 @@ from svfr.validation import (
 
 FORMAT = 1
 RESNET_STAGES = 4
+# A feed-forward layer's hidden width, four times its own, and as many gates.
+_WIDENING = 8
 PRESET_NAMES = ("draft", "standard", "final")
 
 HoleFill = Literal["white", "telea", "blend"]
@@ -285,6 +288,11 @@ def _contradictions(spec: DiffusionSpec) -> list[str]:
         ),
         (spec.overlap < spec.window, "overlap must be smaller than window"),
         ((spec.shortest_window or 1) <= spec.window, "shortest_window must not be larger than window"),
+        (
+            _largest_tensor(spec) <= MOST_ELEMENTS,
+            f"window {spec.window} and crop_px {spec.crop_px} are too large: a tensor of the UNet would have "
+            "more elements than kernels can count",
+        ),
         (spec.schedule.sigma_min < spec.schedule.sigma_max, "schedule.sigma_min must be below sigma_max"),
         (
             not spec.detail or spec.crop_px % spec.detail.sizes.side_multiple == 0,
@@ -298,6 +306,17 @@ def _contradictions(spec: DiffusionSpec) -> list[str]:
             (_sigmas_fit(preset), f"presets.{name}.sigmas must be one falling, positive value a step")
         )
     return [message for holds, message in claims if not holds]
+
+
+def _largest_tensor(spec: DiffusionSpec) -> int:
+    """Return the elements of the UNet's largest tensor: the widened half of its topmost feed-forward layers.
+
+    The picture decoder needs no such claim: it cuts its windows (``svfr.nets.decode_in_chunks``).
+    """
+    widths = spec.unet.get("block_out_channels")
+    if not isinstance(widths, list | tuple) or not widths or not isinstance(widths[0], int):
+        return 0  # described wrongly, which building the network finds
+    return spec.window * (spec.crop_px // spec.codec.factor) ** 2 * _WIDENING * widths[0]
 
 
 def _is_three_times(unet: Mapping[str, Any], large: str, small: str) -> bool:

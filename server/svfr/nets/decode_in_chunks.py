@@ -22,13 +22,10 @@ from diffusers.models.resnet import SpatioTemporalResBlock
 from torch import nn
 from torch.nn import functional
 
+from svfr.nets.device_memory import MOST_ELEMENTS
+
 Frames = torch.Tensor
 Norm = Callable[[Frames], Frames]
-
-
-# Kernels that count elements in 32 bits must not meet a larger tensor: torch's nearest upsampling has
-# returned zeros there (pytorch#141831).
-MOST_ELEMENTS = 2**31 - 1
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -20,7 +20,7 @@ from svfr.nets.device_memory import usable_bytes
 from svfr.nets.temporal_conv import use_fast_temporal_convolutions
 
 # Pictures encoded at a time: the encoder treats each by itself, so this only bounds memory.
-_ENCODE_CHUNK = 4
+ENCODE_CHUNK = 4
 
 
 def build_kl(config: Mapping[str, Any]) -> AutoencoderKLTemporalDecoder:
@@ -58,7 +58,7 @@ class KlTemporalCodec(nn.Module):
 
     def encode(self, pictures: torch.Tensor) -> torch.Tensor:
         """Return the mean of the latent distribution, without the scaling factor, float32."""
-        parts = pictures.float().split(_ENCODE_CHUNK)
+        parts = pictures.float().split(ENCODE_CHUNK)
         return torch.cat([self.vae.encode(part).latent_dist.mode() for part in parts])
 
     def decode(self, latents: torch.Tensor) -> torch.Tensor:

@@ -9,14 +9,16 @@ half-float EXR with ZIP; a busy machine takes longer. The memory figures are tho
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from svfr.diffusion.windows import official_windows, studio_decode_windows, studio_windows
-from svfr.models.spec import DiffusionSpec, KlTemporalSpec, ModelSpec, Preset
+from svfr.diffusion.windows import FrameWindow, official_windows, studio_decode_windows, studio_windows
+from svfr.models.spec import DiffusionSpec, ModelSpec, Preset
+from svfr.precision import precision_for
 from svfr_restore.crops.spool import crop_bytes
 from svfr_restore.plan.compute_cost import WindowCost, sustained_rate, window_cost
 from svfr_restore.plan.job_plan import JobPlan
+from svfr_restore.plan.memory_cost import model_memory
 from svfr_restore.plan.precheck import detects
 from svfr_restore.plan.track_plan import TrackPlan
 
@@ -29,9 +31,6 @@ START_SECONDS = 6.0
 # The libraries, and what frames on their way through the writer take for each plate pixel.
 _BASE_BYTES, _BYTES_PER_PIXEL = 560e6, 120.0
 _FLOAT_BYTES = 4
-# Feature maps of the topmost level that are alive at once: the UNet's attention widens them eightfold, the
-# autoencoder's decoder holds a few.
-_UNET_MAPS, _DECODER_MAPS = 20.0, 4.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,18 +54,37 @@ class Estimate:
 
 def branch_evaluations(model: DiffusionSpec, preset: Preset, frame_count: int, sampler: str) -> int:
     """Return how often the UNet runs on one window for a track of ``frame_count`` frames, both passes."""
-    windows = official_windows if sampler == "official" else studio_windows
+    return sum(branches for _, branches in _evaluated(model, preset, frame_count, sampler))
+
+
+def whole_windows(model: DiffusionSpec, preset: Preset, frame_count: int, sampler: str) -> float:
+    """Return the same in windows of full length: those at the ends of a shot may be shorter."""
+    evaluated = _evaluated(model, preset, frame_count, sampler)
+    return sum(branches * len(window.frames) for window, branches in evaluated) / model.window
+
+
+def _evaluated(
+    model: DiffusionSpec, preset: Preset, frame_count: int, sampler: str
+) -> Iterator[tuple[FrameWindow, int]]:
+    """Yield every window of both passes and how many branches it has."""
     first = min(model.window, frame_count)
-    length = first if sampler == "official" else model.window
-    reference = sum(len(windows(first, length, model.overlap, s)) for s in range(preset.reference_steps))
-    main = sum(len(windows(frame_count, model.window, model.overlap, s)) for s in range(preset.steps))
-    return reference + main * (1 if preset.guidance == 1.0 else 2)
+    is_official = sampler == "official"
+
+    def windows(count: int, length: int, step: int) -> tuple[FrameWindow, ...]:
+        if is_official:
+            return official_windows(count, length, model.overlap, step)
+        return studio_windows(count, length, model.overlap, step, model.shortest_window)
+
+    for step in range(preset.reference_steps):
+        for window in windows(first, first if is_official else model.window, step):
+            yield window, 1
+    for step in range(preset.steps):
+        for window in windows(frame_count, model.window, step):
+            yield window, 1 if preset.guidance == 1.0 else 2
 
 
-def estimate_job(
-    plan: JobPlan, tracks: Sequence[TrackPlan], parameters: int, device: str = "cpu"
-) -> Estimate:
-    """Estimate a planned job; ``parameters`` are the UNet's, ``device`` "cpu" or "cuda".
+def estimate_job(plan: JobPlan, tracks: Sequence[TrackPlan], device: str = "cpu") -> Estimate:
+    """Estimate a planned job on ``device``, "cpu" or "cuda".
 
     User references are not taken off. The time holds within a factor of about two while the machine is as
     busy as it is now.
@@ -76,7 +94,8 @@ def estimate_job(
     if plan.preset is not None and isinstance(plan.model, DiffusionSpec):
         preset, sampler = plan.preset, plan.spec.sampler
         calls = sum(branch_evaluations(plan.model, preset, length, sampler) for length in lengths)
-        operations = _operations(plan.model, lengths, calls, with_detail=plan.detail > 0.0)
+        windows = sum(whole_windows(plan.model, preset, length, sampler) for length in lengths)
+        operations = _operations(plan.model, lengths, windows, with_detail=plan.detail > 0.0)
         seconds += operations / sustained_rate(device)
     pixels = plan.display.width * plan.display.height
     return Estimate(
@@ -85,7 +104,7 @@ def estimate_job(
         tracks=len(tracks),
         unet_calls=calls,
         seconds=seconds,
-        memory_bytes=int(_BASE_BYTES + _BYTES_PER_PIXEL * pixels + _model_bytes(plan.model, parameters)),
+        memory_bytes=int(_BASE_BYTES + _BYTES_PER_PIXEL * pixels + _model_bytes(plan.model, device)),
         spool_bytes=sum(lengths) * (crop_bytes(plan.crop_px, plan.model.planes) + crop_bytes(plan.crop_px)),
         output_bytes=plan.output.estimated_bytes,
         checkpoint_bytes=_checkpoint_bytes(plan, lengths),
@@ -103,26 +122,18 @@ def _picture_seconds(plan: JobPlan, lengths: Sequence[int]) -> float:
     return START_SECONDS + plates * plate_mpx + CROP_SECONDS * crop_mpx * sum(lengths)
 
 
-def _operations(model: DiffusionSpec, lengths: Sequence[int], calls: int, with_detail: bool) -> float:
+def _operations(model: DiffusionSpec, lengths: Sequence[int], windows: float, with_detail: bool) -> float:
     """Return the float operations of both passes over tracks of these lengths, and of their detail."""
     cost: WindowCost = window_cost(model)
     chunks = sum(-(-length // model.window) for length in lengths)
     decodes = sum(1 + len(studio_decode_windows(length, model.window)) for length in lengths)
     detail = sum(lengths) * cost.detail if with_detail else 0.0
-    return calls * cost.unet + chunks * cost.encode + decodes * cost.decode + detail
+    return windows * cost.unet + chunks * cost.encode + decodes * cost.decode + detail
 
 
-def _model_bytes(model: ModelSpec, parameters: int) -> float:
-    """Return the weights and the largest feature maps of a window."""
-    if not isinstance(model, DiffusionSpec):
-        return 0.0
-    side = model.crop_px // model.codec.factor
-    widest = model.window * model.unet["block_out_channels"][0] * side**2
-    decoder = 0
-    if isinstance(model.codec, KlTemporalSpec):
-        decoder = model.window * model.codec.config["block_out_channels"][0] * model.crop_px**2
-    maps = max(_UNET_MAPS * widest, _DECODER_MAPS * decoder)
-    return _FLOAT_BYTES * (parameters + maps)
+def _model_bytes(model: ModelSpec, device: str) -> int:
+    """Return the weights and the largest feature maps of a window, in the device's number types."""
+    return model_memory(model, precision_for(device)).whole if isinstance(model, DiffusionSpec) else 0
 
 
 def _checkpoint_bytes(plan: JobPlan, lengths: Sequence[int]) -> int:

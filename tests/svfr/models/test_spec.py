@@ -114,6 +114,7 @@ def test_all_unknown_and_missing_keys_are_named_at_once() -> None:
         ("crop_px", True, "crop_px must be a valid integer, not True"),
         ("crop_px", 98, "crop_px must be a multiple of 4"),
         ("window", 0, "window must be greater than or equal to 1, not 0"),
+        ("unet.block_out_channels", [10**7], "more elements than kernels can count"),
         ("shortest_window", 9, "shortest_window must not be larger than window"),
         ("shortest_window", 0, "shortest_window must be greater than or equal to 1"),
         ("overlap", 8, "overlap must be smaller than window"),

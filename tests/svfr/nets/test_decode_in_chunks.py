@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 import torch
 
-from svfr.nets.decode_in_chunks import MOST_ELEMENTS, DecodeMemory, decode_in_chunks
+from svfr.nets.decode_in_chunks import DecodeMemory, decode_in_chunks
+from svfr.nets.device_memory import MOST_ELEMENTS
 from svfr.nets.kl_temporal import KlTemporalCodec, build_kl
 from svfr.nets.live_bytes import LiveBytes
 
@@ -100,7 +101,7 @@ def official_peak(at_once: int) -> LiveBytes:
     return live
 
 
-@pytest.mark.parametrize("at_once", [2, 8, 16])
+@pytest.mark.parametrize("at_once", [1, 16])
 def test_the_memory_it_reckons_with_is_what_the_official_decoder_takes(at_once: int) -> None:
     live = official_peak(at_once)
     reckoned = (

@@ -5,14 +5,12 @@ from pathlib import Path
 
 import job_samples
 import pytest
+from official_model import official
 
-from svfr.diffusion.objectives import Objective
-from svfr.models.spec import ArcFaceSpec, DiffusionSpec, KlTemporalSpec, Preset, ScheduleSpec
-from svfr.models.svd_folder import SVD_XT_UNET
 from svfr_client.job import Box, FaceChoice, JobSpec
 from svfr_restore.job import survey_job
 from svfr_restore.plan.compute_cost import sustained_rate, window_cost
-from svfr_restore.plan.estimate import Estimate, branch_evaluations, estimate_job
+from svfr_restore.plan.estimate import Estimate, branch_evaluations, estimate_job, whole_windows
 from svfr_restore.plan.job_plan import plan_job
 from svfr_restore.plan.models import ModelCache
 from svfr_restore.plan.track_plan import plan_tracks
@@ -21,9 +19,9 @@ from svfr_restore.reports import JobContext
 pytestmark = pytest.mark.usefixtures("scratch")
 
 
-def estimated(spec: JobSpec, parameters: int = 1_000_000) -> Estimate:
+def estimated(spec: JobSpec) -> Estimate:
     plan = plan_job(spec, ModelCache())
-    return estimate_job(plan, plan_tracks(plan, survey_job(plan, JobContext())), parameters)
+    return estimate_job(plan, plan_tracks(plan, survey_job(plan, JobContext())))
 
 
 @pytest.mark.parametrize(("preset", "branches"), [("draft", 1), ("standard", 2)])
@@ -62,35 +60,9 @@ def test_more_frames_and_faces_cost_more(plate: str, tiny_model: str, tmp_path: 
 
 
 def test_a_model_without_a_network_costs_pictures_only(plate: str, tmp_path: Path) -> None:
-    estimate = estimated(job_samples.job(plate, tmp_path), 0)
+    estimate = estimated(job_samples.job(plate, tmp_path))
     assert estimate.unet_calls == estimate.checkpoint_bytes == 0
     assert estimate.seconds > 0.0 and estimate.memory_bytes > 100e6
-
-
-def official(window: int) -> DiffusionSpec:
-    """The published UNet and autoencoder."""
-    autoencoder = {
-        "block_out_channels": [128, 256, 512, 512],
-        "down_block_types": ["DownEncoderBlock2D"] * 4,
-        "latent_channels": 4,
-        "layers_per_block": 2,
-    }
-    return DiffusionSpec(
-        name="official",
-        preview=False,
-        crop_px=512,
-        hole_fill="white",
-        licence="none",
-        window=window,
-        overlap=3,
-        latent_channels=4,
-        codec=KlTemporalSpec(autoencoder),
-        unet={**SVD_XT_UNET, "num_frames": window},
-        objective=Objective("v", 1.0),
-        schedule=ScheduleSpec(0.002, 700.0, 7.0),
-        identity=ArcFaceSpec(1024, (64, 128, 256, 512), (3, 13, 30, 3)),
-        presets={"final": Preset(50, 30, initial_noise=1.0, guidance=2.0)},
-    )
 
 
 def test_the_official_model_is_counted_without_its_weights() -> None:
@@ -102,6 +74,19 @@ def test_the_official_model_is_counted_without_its_weights() -> None:
     assert 1e13 < cost.unet < 4e13
     assert cost.encode > 0 and cost.decode > cost.encode
     assert window_cost(official(8)).unet == pytest.approx(cost.unet / 2, rel=0.1)
+
+
+def test_shorter_end_windows_cost_less_though_they_are_as_many() -> None:
+    whole = official(16)
+    shorter = dataclasses.replace(whole, shortest_window=8)
+    preset = whole.presets["final"]
+    assert branch_evaluations(shorter, preset, 32, "studio") == branch_evaluations(
+        whole, preset, 32, "studio"
+    )
+    # the table of docs/performance.md: 89.0 and 67.4 windows a branch of pass 2, besides 50 of pass 1
+    assert whole_windows(whole, preset, 32, "studio") == 50 + 2 * 89
+    assert whole_windows(shorter, preset, 32, "studio") == pytest.approx(50 + 2 * 67.4, abs=0.1)
+    assert whole_windows(shorter, preset, 16, "official") == 53 + 66
 
 
 def test_this_machine_does_some_operations_a_second() -> None:

@@ -1,0 +1,115 @@
+"""What a model takes of a device's memory, phase by phase, and what fits on which card.
+
+The largest sums of feature maps alive at once are short formulas of the networks' widths; a test holds them
+to a count on torch's meta device at the official size. They do not grow with a shot but for its latents.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import nn
+
+from svfr.models.networks import empty_networks
+from svfr.models.spec import DiffusionSpec, KlTemporalSpec
+from svfr.nets.decode_in_chunks import DecodeMemory
+from svfr.nets.kl_temporal import ENCODE_CHUNK
+from svfr.precision import Precision
+
+Residence = Literal["whole", "in chunks", "in turns"]
+
+# Feature maps of the topmost level that are alive at once, in the UNet (its attention widens them eightfold)
+# and in the autoencoder's encoder.
+_UNET_MAPS, _ENCODER_MAPS = 22, 5
+# Of each latent of a shot: noisy, blended, moved, low-quality, scaled and start.
+_LATENT_COPIES = 6
+_FLOAT_BYTES = 4
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelMemory:
+    """Bytes of a model on its device: the weights, and the largest sum of tensors of each phase.
+
+    ``decode`` is that of a whole window, ``decode_least`` of the same frame by frame. ``latents`` are of each
+    frame of the shot.
+    """
+
+    unet_weights: int
+    codec_weights: int
+    other_weights: int
+    encode: int
+    denoise: int
+    decode: int
+    decode_least: int
+    latents: int
+
+    @property
+    def whole(self) -> int:
+        """The peak with every network on the device and windows decoded at once."""
+        return self._resident + max(self.encode, self.denoise, self.decode)
+
+    @property
+    def in_chunks(self) -> int:
+        """The peak when windows are decoded frame by frame, as happens by itself when memory is short."""
+        return self._resident + max(self.encode, self.denoise, self.decode_least)
+
+    @property
+    def in_turns(self) -> int:
+        """The peak when UNet and codec change places besides: the rung after a lack of memory."""
+        codec = self.codec_weights + max(self.encode, self.decode_least)
+        return self.other_weights + max(self.unet_weights + self.denoise, codec)
+
+    def fits(self, usable_bytes: float) -> Residence | None:
+        """Return how the model works within ``usable_bytes``, the fastest way first; None: not at all."""
+        ways: tuple[tuple[Residence, int], ...] = (
+            ("whole", self.whole),
+            ("in chunks", self.in_chunks),
+            ("in turns", self.in_turns),
+        )
+        return next((way for way, needed in ways if needed <= usable_bytes), None)
+
+    def longest_shot(self, usable_bytes: float) -> int:
+        """Return how many frames' latents fit beside the least that the model needs."""
+        return max(0, int((usable_bytes - self.in_turns) // self.latents))
+
+    @property
+    def _resident(self) -> int:
+        return self.unet_weights + self.codec_weights + self.other_weights
+
+
+def model_memory(model: DiffusionSpec, precision: Precision) -> ModelMemory:
+    """Return what a model takes in the number types of ``precision``."""
+    networks = empty_networks(model)
+    unet_size, decode_size = precision.unet.itemsize, precision.decode.itemsize
+    side = model.crop_px // model.codec.factor
+    unet = _UNET_MAPS * model.unet["block_out_channels"][0] * side**2 * model.window * unet_size
+    codec_weights = encode = decode = least = 0
+    if isinstance(model.codec, KlTemporalSpec) and networks.vae is not None:
+        decoder = _numbers(networks.vae.decoder)
+        codec_weights = decoder * decode_size + (_numbers(networks.vae) - decoder) * _FLOAT_BYTES
+        widths = model.codec.config["block_out_channels"]
+        encode = _ENCODER_MAPS * widths[0] * model.crop_px**2 * ENCODE_CHUNK * _FLOAT_BYTES
+        memory = DecodeMemory(
+            last=widths[0],
+            before=widths[min(1, len(widths) - 1)],
+            picture_px=model.crop_px,
+            element_bytes=decode_size,
+        )
+        decode, least = memory.whole_bytes(model.window), memory.chunked_bytes(model.window, 1)
+    others = (networks.recogniser, networks.id_projection, networks.conv_identity, networks.detail)
+    return ModelMemory(
+        unet_weights=_numbers(networks.unet) * unet_size,
+        codec_weights=codec_weights,
+        other_weights=sum(_numbers(network) * _FLOAT_BYTES for network in others if network is not None),
+        encode=encode,
+        denoise=unet,
+        decode=decode,
+        decode_least=min(least, decode),
+        latents=_LATENT_COPIES * model.latent_channels * side**2 * _FLOAT_BYTES,
+    )
+
+
+def _numbers(network: nn.Module) -> int:
+    return sum(tensor.numel() for tensor in network.state_dict().values() if isinstance(tensor, torch.Tensor))

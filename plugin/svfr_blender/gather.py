@@ -75,11 +75,15 @@ def output_pattern(source: Source, folder: str) -> str:
 
     The service raises the version when frames are there already.
     """
-    plate = Path(source.plate)
-    name = _UNFIT_FOR_NAMES.sub("_", plate_name(source.plate)).strip("._-") or "plate"
-    parent = Path(folder) if folder else plate.parent / f"{name}_svfr"
+    name = result_name(source.plate)
+    parent = Path(folder) if folder else Path(source.plate).parent / f"{name}_svfr"
     frames = source.frames
     return str(parent / f"{name}_{frames.first}-{frames.last}_v001" / f"{name}.%04d.exr")
+
+
+def result_name(plate: str) -> str:
+    """Return the name that the restored files of a plate have, before their frame number."""
+    return _UNFIT_FOR_NAMES.sub("_", plate_name(plate)).strip("._-") or "plate"
 
 
 def new_job_id() -> str:

@@ -118,7 +118,7 @@ class BlenderHost:
             layout = layout_of(source, strip, {**_reachable(kept, folder), **dict(record.paths)}, folder)
             spans = any(lie_together(result, part) for part in parts)
             update_result(result, strip, layout, directory, spans or is_trimmed_by_hand(result))
-            tag_result(result, record.source, record.job, source.plate)
+            tag_result(result, record.source, record.base or record.job, source.plate)
             notes += [_HELD] if layout.is_held else []
         if not there:
             layout = layout_of(source, strip, dict(record.paths), folder)
@@ -138,7 +138,7 @@ class BlenderHost:
         channel, is_in_place = channel_for_result(scene.sequence_editor, owner, strip, record.mutes_source)
         users = users_of(owner, strip) if is_in_place else []
         result = insert_result(scene, strip, layout, directory, channel)
-        tag_result(result, record.source, record.job, plate)
+        tag_result(result, record.source, record.base or record.job, plate)
         for effect, name in users:
             setattr(effect, name, result)
         notes = [] if is_in_place else [_COVERS]

@@ -25,9 +25,9 @@ from .svfr_client.hosting.conversation import (
     NotCancelled,
     Note,
     Reached,
+    Request,
     Transferring,
 )
-from .svfr_client.job import JobSpec
 from .svfr_client.protocol.messages import Event
 
 _PUMP_SECONDS = 0.1
@@ -37,7 +37,8 @@ _PUMP_SECONDS = 0.1
 class JobRecord(job_record.JobRecord):
     """One job of this file.
 
-    ``source`` is the tag of its strip, ``scene`` and ``strip`` the names of both when it was sent.
+    ``source`` is the tag of its strip, ``scene`` and ``strip`` the names of both when it was sent. ``base``:
+    the job of whose frames this one does some again; empty for a whole one.
     """
 
     job: str
@@ -53,6 +54,7 @@ class JobRecord(job_record.JobRecord):
     warnings: tuple[str, ...] = ()
     is_inserted: bool = False
     paths: tuple[tuple[int, str], ...] = ()
+    base: str = ""
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> JobRecord:
@@ -133,10 +135,10 @@ class Controller:
                 )
             time.sleep(_PUMP_SECONDS)
 
-    def submit(self, record: JobRecord, spec: JobSpec) -> None:
+    def submit(self, record: JobRecord, request: Request) -> None:
         """Hand in a job."""
         self.records.append(record)
-        self._link.send(Submit(record.job, spec))
+        self._link.send(Submit(record.job, request))
         self._host.changed()
 
     def cancel(self, job: str) -> None:

@@ -19,9 +19,8 @@ from typing import ClassVar
 from .errors import OnlineAccessIsOff
 from .svfr_client.client import Client
 from .svfr_client.errors import SvfrError
-from .svfr_client.hosting.conversation import JobConversation, Message
+from .svfr_client.hosting.conversation import JobConversation, Message, Request
 from .svfr_client.hosting.server_place import ServerPlace
-from .svfr_client.job import JobSpec
 
 RETRY_SECONDS = 3.0
 
@@ -57,7 +56,7 @@ class Submit:
     """Command: hand in a job, starting a server if none runs and that is allowed."""
 
     job: str
-    spec: JobSpec
+    request: Request
 
 
 @dataclass(frozen=True)
@@ -168,7 +167,7 @@ class ServerLink(threading.Thread):
 
     def _obey(self, command: Command) -> None:
         if isinstance(command, Submit):
-            self._talk_about(command.job, command.spec)
+            self._talk_about(command.job, command.request)
         elif isinstance(command, Watch):
             self._talk_about(command.job, None)
         elif isinstance(command, Forget):
@@ -192,12 +191,12 @@ class ServerLink(threading.Thread):
         else:
             self._test()
 
-    def _talk_about(self, job: str, spec: JobSpec | None) -> None:
+    def _talk_about(self, job: str, request: Request | None) -> None:
         def put(message: Message) -> None:
             if self._conversations.get(job) is conversation:  # else it was forgotten, or moved
                 self._reports.put(JobReport(job, message))
 
-        conversation = JobConversation(self._address, job, spec, put, retry_s=RETRY_SECONDS)
+        conversation = JobConversation(self._address, job, request, put, retry_s=RETRY_SECONDS)
         self._conversations[job] = conversation
         conversation.start()
 

@@ -6,17 +6,18 @@ from __future__ import annotations
 from typing import Any
 
 import bpy
-from bpy.props import StringProperty
+from bpy.props import EnumProperty, IntProperty, StringProperty
 
 from . import session
 from .colour import running_config
-from .compat import active_strip, all_strips, selected_strips, sequencer_scene
-from .errors import NoStripIsChosen, StripCannotBeRestored
+from .compat import active_strip, all_strips, end_frame, first_frame, selected_strips, sequencer_scene
+from .errors import NoStripIsChosen, SettingIsWrong, StripCannotBeRestored
 from .gather import Surroundings, gather, new_job_id
 from .host import movie_frames
 from .jobs import JobRecord
 from .link import StartServer, TestConnection
 from .preferences import address
+from .redo_part import parts_with_results, redo_request
 from .svfr_client.errors import SvfrError
 from .tags import is_result, lie_together, source_of, sources
 
@@ -44,6 +45,36 @@ def send(scene: Any, strip: Any) -> None:
         mutes_source=settings.mute_source,
     )
     session.controller().submit(record, gathered.spec)
+    session.keep_records()
+
+
+def send_again(scene: Any, strip: Any, span: range) -> None:
+    """Hand in the frames of a timeline span of a restored strip once more; raises SvfrError."""
+    pairs = parts_with_results(strip, all_strips(scene.sequence_editor))
+    sent = 0
+    for part, result in pairs:
+        job = new_job_id()
+        seed, abspath = scene.svfr.seed, bpy.path.abspath
+        request = redo_request(part, result, span, job=job, seed=seed, abspath=abspath)
+        if request is None:
+            continue
+        record = JobRecord(
+            job=job,
+            source=str(source_of(part)),
+            scene=scene.name,
+            strip=part.name,
+            title=f"{part.name}, frames {request.frames}",
+            mutes_source=bool(part.mute),
+            base=request.of,
+        )
+        session.controller().submit(record, request)
+        sent += 1
+    if not sent:
+        shown = ", ".join(f"{first_frame(result)} to {end_frame(result) - 1}" for _, result in pairs)
+        raise NoStripIsChosen(
+            f"The result shows none of the frames {span.start} to {span.stop - 1}.",
+            remedy=f"Choose among {shown}.",
+        )
     session.keep_records()
 
 
@@ -113,6 +144,48 @@ class Redo(_ForSequencer, bpy.types.Operator):
         except SvfrError as problem:
             return _refuse(self, problem)
         return {"FINISHED"}
+
+
+class RedoFrames(_ForSequencer, bpy.types.Operator):
+    """Restore some frames of the active strip again, with the seed as it is now and the references it had"""
+
+    bl_idname = "svfr.redo_frames"
+    bl_label = "Redo Frames"
+    bl_options = {"UNDO"}  # noqa: RUF012
+    __annotations__ = {
+        "span": EnumProperty(
+            name="Frames",
+            items=(
+                ("CURRENT", "Current Frame", "The frame under the playhead"),
+                ("PREVIEW", "Preview Range", "The scene's preview range"),
+                ("GIVEN", "From First to Last", "For scripts: both frames are given"),
+            ),
+        ),
+        "first": IntProperty(name="First", description="Timeline frame"),
+        "last": IntProperty(name="Last", description="Timeline frame"),
+    }
+
+    def execute(self, context: Any) -> set[str]:
+        """Send the frames that the active strip's result shows of them."""
+        scene, strip = sequencer_scene(context), active_strip(context)
+        try:
+            if strip is None:
+                raise NoStripIsChosen("No strip is active.", remedy="Click on one.")
+            send_again(scene, strip, self._frames(scene))
+        except SvfrError as problem:
+            return _refuse(self, problem)
+        return {"FINISHED"}
+
+    def _frames(self, scene: Any) -> range:
+        if self.span == "CURRENT":
+            return range(scene.frame_current, scene.frame_current + 1)
+        if self.span == "GIVEN":
+            return range(self.first, self.last + 1)
+        if not scene.use_preview_range:
+            raise SettingIsWrong(
+                "The scene has no preview range.", remedy="Press P in the timeline and drag."
+            )
+        return range(scene.frame_preview_start, scene.frame_preview_end + 1)
 
 
 class CancelJob(bpy.types.Operator):
@@ -201,6 +274,7 @@ def _refuse(operator: Any, problem: SvfrError) -> set[str]:
 CLASSES = (
     Restore,
     Redo,
+    RedoFrames,
     CancelJob,
     InsertAgain,
     ClearFinished,

@@ -79,11 +79,14 @@ def draw_fields(layout: Any, scene: Any) -> None:
 
 
 def draw_buttons(layout: Any) -> None:
-    """Draw Restore and Redo."""
+    """Draw Restore and Redo, of the whole strip and of some frames."""
     row = layout.row(align=True)
     row.scale_y = 1.4
     row.operator("svfr.restore", icon="PLAY")
     row.operator("svfr.redo", icon="FILE_REFRESH")
+    row = layout.row(align=True)
+    row.operator("svfr.redo_frames", text="Redo Frame").span = "CURRENT"
+    row.operator("svfr.redo_frames", text="Redo Preview Range").span = "PREVIEW"
 
 
 def draw_server(layout: Any) -> None:

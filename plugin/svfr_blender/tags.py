@@ -68,6 +68,11 @@ def plate_of(result: Any) -> str:
     return str(_result(result).get("plate", ""))
 
 
+def job_of(result: Any) -> str:
+    """Return the job whose references made a result; empty when it does not say."""
+    return str(_result(result).get("job", ""))
+
+
 def is_trimmed_by_hand(result: Any) -> bool:
     """Return whether a result was trimmed or cut since it was inserted or updated."""
     trims = [round(result.frame_offset_start), round(result.frame_offset_end)]

@@ -47,6 +47,13 @@ def read_image(path: Path | str) -> Float32:
     return pixels
 
 
+def attribute(path: Path | str, name: str) -> str:
+    """Return what a file's header says of ``name``; empty when it says nothing."""
+    source = oiio.ImageInput.open(str(path))
+    assert source is not None, oiio.geterror()
+    return str(source.spec().getattribute(name) or "")
+
+
 def srgb_codes(linear: Float32) -> Float32:
     """Return the sRGB code values of a linear render: what the sequencer itself holds, in 256 steps."""
     low, high = linear * 12.92, 1.055 * np.maximum(linear, 0.0) ** (1 / 2.4) - 0.055

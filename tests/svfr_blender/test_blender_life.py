@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from blender_host import SVFR, Blender
-from plates import read_image, write_exrs
+from plates import attribute, read_image, write_exrs
 
 from svfr_client.client import Client
 from svfr_client.errors import SvfrError
@@ -49,6 +49,29 @@ def test_results_are_found_again_after_undo_reload_and_restart(
     assert all("_v001" in file for file in said["result_files"])
     assert all("_v002" in file for file in later["result_files"])
     assert (read_image(later["result_files"][0]) != read_image(said["result_files"][0])).any()
+
+
+def test_some_frames_are_redone_with_another_seed_and_the_others_stay(
+    blender: Blender, tmp_path: Path
+) -> None:
+    files = [str(file) for file in write_exrs(tmp_path / "plate", range(1001, 1005))]
+    said = blender.run("redo_frames", tmp_path, {"files": files})
+    first, frame, span = said["first"], said["frame"], said["range"]
+    assert [old == new for old, new in zip(first, frame, strict=True)] == [True, True, False, True]
+    assert [old == new for old, new in zip(frame, span, strict=True)] == [False, False, True, True]
+    for old, new in zip(first[:3], span[:3], strict=True):
+        assert Path(old).name == Path(new).name and "_redo_" in new
+        assert [attribute(file, "svfr/seed") for file in (old, new)] == ["77", "5"]
+    assert said["titles"] == ["plate 101-104", "plate, frames 1003", "plate, frames 1001-1002"]
+    assert said["bases"] == ["", said["bases"][3], said["bases"][3], said["bases"][3]]
+    assert said["muted"]
+    for words, text in zip(
+        ("no preview range", "none of the frames 500 to 510", "other files than those"),
+        said["refused"],
+        strict=True,
+    ):
+        assert words in text
+    assert said["sent"] == 3
 
 
 def test_redo_cutting_and_cancelling(blender: Blender, tmp_path: Path, files: list[str]) -> None:

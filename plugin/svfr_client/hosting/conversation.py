@@ -8,12 +8,12 @@ once, however busy the conversation is.
 import threading
 import time
 import traceback
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Callable, Optional, Union
 
 from ..errors import ReportedError, SvfrError
 from ..job import JobSpec
-from ..protocol.messages import Event
+from ..protocol.messages import Event, Redo
 from ..transfer.progress import TransferProgress
 from .server_place import ServerPlace
 
@@ -67,45 +67,47 @@ class Failed:
     error: SvfrError
 
 
+Request = Union[JobSpec, Redo]
 Message = Union[Event, Note, Transferring, Reached, Lost, NotCancelled, Failed]
 
 
 class JobConversation(threading.Thread):
-    """Start the server if needed, submit ``spec`` under the id ``job`` (None: it is there already), follow.
+    """Start the server if needed, send ``request`` under the id ``job`` (None: it is there already), follow.
 
-    ``put`` takes every message, in this thread or in the one that cancels. Paths in the job and in its
-    events are the host's own; the place's rules translate both ways. A server elsewhere is sent the files
-    that it does not see, and its frames are fetched before their events are put. ``retry_s``: come back so
-    many seconds after the server was lost; None ends the conversation then.
+    A request is a job, or some frames of a former one again. ``put`` takes every message, in this thread or
+    in the one that cancels. Paths in the job and in its events are the host's own; the place's rules
+    translate both ways. A server elsewhere is sent the files that it does not see, and its frames are fetched
+    before their events are put. ``retry_s``: come back so many seconds after the server was lost; None ends
+    the conversation then.
     """
 
     def __init__(
         self,
         place: ServerPlace,
         job: str,
-        spec: Optional[JobSpec],
+        request: Optional[Request],
         put: Callable[[Message], None],
         retry_s: Optional[float] = None,
     ) -> None:
         super().__init__(name=f"svfr job {job[:8]}", daemon=True)
         self.job = job
         self._place = place
-        self._spec = spec
+        self._request = request
         self._put = put
         self._retry_s = retry_s
         self._seq = 0
         self._next_progress = 0.0
-        self._was_reached = spec is None
+        self._was_reached = request is None
         self._is_submitted = threading.Event()
         self._is_cancelled = threading.Event()
         self._wants_no_more = threading.Event()
-        if spec is None:
+        if request is None:
             self._is_submitted.set()
 
     @property
-    def unsent(self) -> Optional[JobSpec]:
-        """Return the job while it is not known to have been accepted."""
-        return None if self._is_submitted.is_set() else self._spec
+    def unsent(self) -> Optional[Request]:
+        """Return the request while it is not known to have been accepted."""
+        return None if self._is_submitted.is_set() else self._request
 
     def run(self) -> None:
         """Talk to the server until the job has ended, or :meth:`stop`."""
@@ -156,25 +158,27 @@ class JobConversation(threading.Thread):
                     self._put(here)
 
     def _submit(self, client: "Client") -> Optional["Delivery"]:
-        """Hand the job in, again after a loss: the same id and job is the same job.
+        """Hand the request in, again after a loss: the same id and request is the same job.
 
         Returns how its frames come to this machine, also for a job that is there already; None if cancelled.
         """
         from ..transfer.delivery import Delivery
-        from ..transfer.hand_in import hand_in
+        from ..transfer.hand_in import hand_in, hand_in_again
 
-        spec, paths = self.unsent, self._place.path_map()
-        if spec is None:
+        request, paths = self.unsent, self._place.path_map()
+        if request is None:
             return Delivery.noted(self.job, paths) if self._place.is_remote else Delivery(self.job)
         if self._is_cancelled.is_set():
             self._put(Failed(ReportedError("CANCELLED", "The job was cancelled before it was sent.")))
             return None
         delivery = Delivery(self.job)
-        if self._place.is_remote:
+        if isinstance(request, Redo):
+            delivery = hand_in_again(client, replace(request, job=self.job), paths)
+        elif self._place.is_remote:
             progress, keep_going = self._put_progress, self._keeps_transferring
-            delivery = hand_in(client, spec, self.job, paths, tell=progress, keep_going=keep_going)
+            delivery = hand_in(client, request, self.job, paths, tell=progress, keep_going=keep_going)
         else:
-            client.submit(spec, self.job)
+            client.submit(request, self.job)
         self._is_submitted.set()
         if self._is_cancelled.is_set():
             client.cancel(self.job)

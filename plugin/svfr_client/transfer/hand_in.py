@@ -11,6 +11,7 @@ from ..job import JobSpec
 from ..job_checks import job_problems
 from ..output_names import existing_frames, next_version, output_path, outputs_exist
 from ..path_map import PathMap
+from ..protocol.messages import Redo
 from .delivery import Delivery
 from .job_files import JobFiles, files_of
 from .progress import Tell, tell_nobody
@@ -52,6 +53,25 @@ def hand_in(
     delivery = Delivery(job, output, paths)
     delivery.note()
     client.submit(there, job)
+    return delivery
+
+
+def hand_in_again(client: Client, redo: Redo, paths: Optional[PathMap] = None) -> Delivery:
+    """Hand in some frames of a former job again, to ``redo.output`` on this machine; return how they come.
+
+    They come as those of the former job did: where its frames were fetched, these are too. Raises what the
+    client does, and :class:`~svfr_client.errors.PathIsNotMapped`.
+    """
+    paths = paths or PathMap()
+    own = f"{redo.of}/{_RESULTS}"
+    former = client.status(redo.of).output
+    there = None if redo.output is None else paths.to_server(redo.output)
+    delivery = Delivery(redo.job, None, paths)
+    if former.endswith(own):
+        there = f"{former[: -len(own)]}{redo.job}/{_RESULTS}"
+        delivery = Delivery(redo.job, redo.output, paths)
+        delivery.note()
+    client.redo(redo.of, redo.frames, output=there, seed=redo.seed, job=redo.job)
     return delivery
 
 

@@ -6,14 +6,20 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar
 
+import pytest
 from stumbling_service import JOB, Stumbling
 
+from svfr_client.client import Client
 from svfr_client.connection import CONNECTION_FILE, Connection, KeyPair, make_private_folder
 from svfr_client.hosting.conversation import Failed, JobConversation, Lost, Message, Note, Reached
 from svfr_client.hosting.server_place import ServerPlace
 from svfr_client.job import JobSpec
-from svfr_client.protocol.messages import Event
+from svfr_client.path_map import PathMap
+from svfr_client.protocol.messages import Event, JobState, JobStatus, Redo
 from svfr_client.protocol.wire import Message as WireMessage
+from svfr_client.records import to_plain
+from svfr_client.transfer.delivery import Delivery
+from svfr_client.transfer.hand_in import hand_in_again
 
 SPEC = JobSpec(plate="/p/a.%04d.exr", frames="1", tasks=("bfr",), output="/o/a.%04d.exr")
 
@@ -51,10 +57,27 @@ def place_of(service: Stumbling, folder: Path) -> Place:
     return Place(str(file))
 
 
+def status(job: str, output: str = "/srv/o/a.%04d.exr") -> JobStatus:
+    return JobStatus(
+        job,
+        JobState.DONE,
+        plate="/srv/p/a.%04d.exr",
+        frames="1",
+        output=output,
+        priority=0,
+        attempts=1,
+        last_seq=9,
+        created=0.0,
+        updated=0.0,
+    )
+
+
 def accepts(service: Stumbling, message: WireMessage) -> None:
     """Accept a job, and have one warning and a frame to tell before its end."""
-    if message.op == "submit":
+    if message.op in ("submit", "redo"):
         service.reply(WireMessage("ok", {"job": JOB, "content_key": "k", "is_new": True}, re=message.id))
+    elif message.op == "status":
+        service.reply(WireMessage("ok", to_plain(status(str(message.body["job"]))), re=message.id))
     elif message.op == "follow":
         service.reply(WireMessage("ok", {"last_seq": 1, "is_final": False}, re=message.id))
         after = int(message.body["after_seq"])
@@ -85,6 +108,48 @@ def test_a_job_is_sent_and_its_events_come_one_by_one_with_paths_of_this_machine
     events = [message for message in heard.all if isinstance(message, Event)]
     assert [event.kind for event in events] == ["running", "warning", "frame", "done"]
     assert events[2].body["path"] == "/here/o/a.0001.exr"
+
+
+def test_some_frames_of_a_former_job_are_sent_again_under_an_id_of_their_own(tmp_path: Path) -> None:
+    service, heard = Stumbling(accepts), Heard()
+    place = place_of(service, tmp_path / "there")
+    rules = '{"format": 1, "rules": [{"client": "/here", "server": "/srv"}]}'
+    (tmp_path / "there" / "path_map.json").write_text(rules, encoding="utf-8")
+    redo = Redo(job=JOB, of="0" * 32, frames="1", output="/here/o/a.%04d.exr", seed=5)
+    try:
+        JobConversation(place, JOB, redo, heard.put).start()
+        heard.until(is_last)
+    finally:
+        service.close()
+    sent = next(message for message in service.asked if message.op == "redo")
+    assert sent.body["output"] == "/srv/o/a.%04d.exr"
+    assert (sent.body["job"], sent.body["of"], sent.body["seed"]) == (JOB, "0" * 32, 5)
+    assert "submit" not in [message.op for message in service.asked]
+
+
+def test_frames_that_were_fetched_are_done_again_beside_them_and_fetched(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SVFR_HOME", str(tmp_path / "own"))
+    former = "0" * 32
+
+    def fetched(service: Stumbling, message: WireMessage) -> None:
+        if message.op == "status":
+            plain = to_plain(status(former, f"/srv/results/{former}/frame.%04d.exr"))
+            service.reply(WireMessage("ok", plain, re=message.id))
+        else:
+            accepts(service, message)
+
+    service = Stumbling(fetched)
+    try:
+        with Client(service.connection) as client:
+            redo = Redo(job=JOB, of=former, frames="1", output="/here/o/a.%04d.exr")
+            delivery = hand_in_again(client, redo)
+    finally:
+        service.close()
+    sent = next(message for message in service.asked if message.op == "redo")
+    assert sent.body["output"] == f"/srv/results/{JOB}/frame.%04d.exr"
+    assert delivery.output == Delivery.noted(JOB, PathMap()).output == "/here/o/a.%04d.exr"
 
 
 def test_a_job_that_is_cancelled_before_it_is_sent_is_not_sent(tmp_path: Path) -> None:

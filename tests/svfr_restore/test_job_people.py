@@ -29,6 +29,7 @@ pytestmark = pytest.mark.usefixtures("scratch", "face_models")
 Picture = NDArray[np.uint8]
 
 HEAD_PX = 180
+# Two whom the identity encoder tells apart across poses, which it does for few: docs/faces.md says how few.
 ALICE, BOB = 50_000_002, 50_000_016
 LEFT, RIGHT = slice(20, 20 + HEAD_PX), slice(240, 240 + HEAD_PX)
 ROWS = slice(20, 20 + HEAD_PX)

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 from e2e_command import Command
 from e2e_service import Service, running
-from slow_line import slow_line
 
+from benchmarks.uploads.slow_line import slow_line
 from svfr_client.client import Client
 from svfr_client.connection import CONNECTION_FILE, Connection, KeyPair, find_connection, make_private_folder
 from svfr_client.errors import SvfrError

@@ -1,0 +1,1 @@
+"""Plates to a server that does not see them."""

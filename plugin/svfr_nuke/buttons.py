@@ -14,11 +14,14 @@ from typing import Any, Callable, Iterator
 import nuke
 
 from svfr_client.errors import SvfrError
+from svfr_client.frames import FrameRange
+from svfr_client.hosting.conversation import Request
 from svfr_client.job import JobSpec
+from svfr_client.protocol.messages import Redo
 
-from .errors import AlreadyRestoring, NothingToRepeat
+from .errors import AlreadyRestoring, BadSetting, NothingToRepeat
 from .gather import find_colour, gather
-from .node import all_nodes, find
+from .node import all_nodes, find, is_svfr
 from .server_link import ServerLink
 from .session import JobRecord, Session, session_of
 from .vendored import require_zmq
@@ -43,6 +46,7 @@ def restore(node: Any) -> None:
         request = Path(gathered.folder) / "job.json"
         request.parent.mkdir(parents=True, exist_ok=True)
         request.write_text(json.dumps(gathered.spec.to_json()), encoding="utf-8")
+        former = JobRecord.of(node)
         _forget_inputs(node)
         colour = gathered.colour
         record = JobRecord(
@@ -52,7 +56,16 @@ def restore(node: Any) -> None:
             space=colour.nuke_space,
             raw=colour.raw,
         )
-        _run(node, record, gathered.spec)
+        _run(node, record.showing(former), gathered.spec)
+
+
+def restore_selected() -> None:
+    """Press Restore on every selected SVFR node; one that cannot be restored does not stop the others."""
+    chosen = [node for node in reversed(nuke.selectedNodes()) if is_svfr(node)]
+    if not chosen:
+        nuke.message("No SVFR node is selected. Select those that are to be restored.")
+    for node in chosen:
+        restore(node)
 
 
 def redo(node: Any) -> None:
@@ -74,6 +87,41 @@ def redo(node: Any) -> None:
             ) from problem
         again = record.again(new_id(), _connection(node))
         _run(node, again, spec)
+
+
+def redo_frames(node: Any) -> None:
+    """Do the frames in the field beside the button again, with the seed as it is now."""
+    with _shown(node):
+        _redo_part(node, FrameRange.parse(str(node["redo_range"].value() or "")))
+
+
+def redo_frame(node: Any) -> None:
+    """Do the frame that the viewer shows again, with the seed as it is now."""
+    with _shown(node):
+        _redo_part(node, FrameRange.of([int(nuke.frame())]))
+
+
+def _redo_part(node: Any, frames: FrameRange) -> None:
+    """Send some frames of the shown result again; they are written over the former ones.
+
+    The server restores them with the references that the job made, the other frames in view.
+    """
+    _require_idle(node)
+    record = JobRecord.of(node)
+    if record is None or not record.base:
+        raise NothingToRepeat("This node shows no result of this version yet.", remedy="Press Restore.")
+    shown = set(FrameRange.parse(record.frames))
+    if not set(frames) <= shown:
+        raise BadSetting(
+            f"The result has frames {record.frames}, and {frames} asks for others.",
+            remedy="Name some of them, or press Restore for others.",
+        )
+    require_zmq()
+    from svfr_client.protocol.wire import new_id
+
+    again = record.part(new_id())
+    seed = int(node["seed"].value())
+    _run(node, again, Redo(again.job, record.base, str(frames), output=record.pattern, seed=seed))
 
 
 def cancel(node: Any) -> None:
@@ -107,8 +155,8 @@ def test_connection(node: Any) -> None:
     _ask(node, "Asking", ServerLink(_connection(node)).describe)
 
 
-def _run(node: Any, record: JobRecord, spec: JobSpec) -> None:
-    session = Session(node, record, spec)
+def _run(node: Any, record: JobRecord, request: Request) -> None:
+    session = Session(node, record, request)
     if nuke.GUI:
         session.start()
     else:

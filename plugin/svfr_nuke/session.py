@@ -8,7 +8,7 @@ event loop: :meth:`Session.wait` empties the queue itself.
 import json
 import queue
 import sys
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Dict, Optional, Tuple
 
 import nuke
@@ -24,10 +24,10 @@ from svfr_client.hosting.conversation import (
     Message,
     NotCancelled,
     Note,
+    Request,
     Transferring,
 )
 from svfr_client.hosting.job_record import CANCELLED, DONE, FAILED, RUNNING, warning_text
-from svfr_client.job import JobSpec
 from svfr_client.protocol.messages import Event
 
 from . import node as nodes
@@ -36,7 +36,7 @@ from .server_link import ServerLink
 
 WAIT_SECONDS = 0.2
 UNREACHABLE = LOST_CODES | {"NUKE_NO_PYZMQ"}
-_KEPT = ("job", "request", "connection", "space", "raw", "state")
+_KEPT = ("job", "request", "connection", "space", "raw", "state", "base", "frames", "pattern", "is_part")
 _sessions: Dict[str, "Session"] = {}
 
 
@@ -45,7 +45,9 @@ class JobRecord(job_record.JobRecord):
     """What a node remembers of its last job, in its hidden knob; survives save, reload and restart.
 
     ``request`` is the file that holds the job itself, for Redo. ``space`` and ``raw`` are what the result's
-    Read is set to. What the job's events say is not kept: they can be heard again.
+    Read is set to. ``base`` is the job that made the shown result, ``frames`` and ``pattern`` are its frames
+    and files; ``is_part``: this job does some of them again. What the job's events say is not kept: they can
+    be heard again.
     """
 
     job: str
@@ -59,6 +61,10 @@ class JobRecord(job_record.JobRecord):
     message: str = ""
     warnings: Tuple[str, ...] = ()
     paths: Tuple[Tuple[int, str], ...] = ()
+    base: str = ""
+    frames: str = ""
+    pattern: str = ""
+    is_part: bool = False
 
     @classmethod
     def of(cls, node: Any) -> Optional["JobRecord"]:
@@ -70,7 +76,25 @@ class JobRecord(job_record.JobRecord):
 
     def again(self, job: str, connection: str) -> "JobRecord":
         """Return the record of the same request sent once more."""
-        return JobRecord(job=job, request=self.request, connection=connection, space=self.space, raw=self.raw)
+        record = JobRecord(
+            job=job, request=self.request, connection=connection, space=self.space, raw=self.raw
+        )
+        return record.showing(self)
+
+    def part(self, job: str) -> "JobRecord":
+        """Return the record of a job that does some frames of the shown result again, at the same server."""
+        return replace(self.again(job, self.connection), is_part=True)
+
+    def showing(self, former: Optional["JobRecord"]) -> "JobRecord":
+        """Return this record with the result that the node shows until the job has ended."""
+        if former is None:
+            return self
+        return replace(self, base=former.base, frames=former.frames, pattern=former.pattern)
+
+    def shows_now(self, frames: FrameRange, pattern: str) -> None:
+        """Note what the node shows once the job is done."""
+        if not self.is_part:
+            self.base, self.frames, self.pattern = self.job, str(frames), pattern
 
     def write(self, node: Any) -> None:
         """Put the record into the node: all but what events say, and running until it has ended."""
@@ -81,13 +105,13 @@ class JobRecord(job_record.JobRecord):
 class Session:
     """One job of one node. Make it, then :meth:`start` with a window or :meth:`wait` without."""
 
-    def __init__(self, node: Any, record: JobRecord, spec: Optional[JobSpec]) -> None:
+    def __init__(self, node: Any, record: JobRecord, request: Optional[Request]) -> None:
         self.record = record
         self.error: Optional[SvfrError] = None
-        self._is_taken_up = spec is None
+        self._is_taken_up = request is None
         self._name = node.fullName()
         self._messages: "queue.Queue[Message]" = queue.Queue()
-        self.thread = JobConversation(ServerLink(record.connection), record.job, spec, self._receive)
+        self.thread = JobConversation(ServerLink(record.connection), record.job, request, self._receive)
         record.write(node)
         _sessions[record.job] = self
 
@@ -192,7 +216,9 @@ class Session:
             if paths:
                 frames = FrameRange.of(paths)
                 pattern = result.pattern_of(paths[frames.first], frames.first)
-                result.show(node, pattern, frames, self.record.space, self.record.raw)
+                self.record.shows_now(frames, pattern)
+                shown = FrameRange.parse(self.record.frames)
+                result.show(node, pattern, shown, self.record.space, self.record.raw)
         except SvfrError as error:
             self._end(FAILED, error)
             return

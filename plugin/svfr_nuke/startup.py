@@ -27,6 +27,9 @@ def on_menu() -> None:
         return
     menu = nuke.menu("Nodes").addMenu(MENU)
     menu.addCommand("Restore faces", "import svfr_nuke.node; svfr_nuke.node.create_from_selection()")
+    menu.addCommand(
+        "Restore selected nodes", "import svfr_nuke.buttons; svfr_nuke.buttons.restore_selected()"
+    )
 
 
 def _follow_again() -> None:

@@ -39,6 +39,13 @@ def rgb_of(path: str | Path) -> NDArray[np.float32]:
     return np.stack([pixels[..., names.index(c)] for c in "RGB"], axis=-1)
 
 
+def attribute(path: str | Path, name: str) -> str:
+    """Return what a file's header says of ``name``; empty when it says nothing."""
+    source = oiio.ImageInput.open(str(path))
+    assert source is not None, oiio.geterror()
+    return str(source.spec().getattribute(name) or "")
+
+
 def same_bits(one: str | Path, other: str | Path) -> bool:
     a, b = rgb_of(one), rgb_of(other)
     return a.shape == b.shape and bool(np.array_equal(a.view(np.uint32), b.view(np.uint32)))

@@ -23,6 +23,7 @@ class Graph:
         self.drives: dict[str, str] = {}  # Windows drives of this Nuke, and where they really are
         self.context: list[Any] = []
         self.deleted = 0
+        self.frame = 1
 
     def menu_of_spaces(self) -> list[str]:
         """The entries of a colour-space menu: with an OCIO config its roles too, as value, tab and label."""

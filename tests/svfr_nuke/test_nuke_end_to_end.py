@@ -11,7 +11,7 @@ import PyOpenColorIO as Ocio
 import pytest
 import strict_images
 import strict_roto
-from nuke_plates import FRAMES
+from nuke_plates import FRAMES, attribute
 from strict_nuke import FakeNuke
 
 STUDIO = "ocio://studio-config-v2.1.0_aces-v1.3_ocio-v2.3"
@@ -194,6 +194,45 @@ def test_redo_sends_the_same_job_again_as_a_new_version(nuke: FakeNuke, node: An
     second = json.loads(node["svfr_job"].value())
     assert first["job"] != second["job"] and first["request"] == second["request"]
     assert node.node("Result")["file"].value().endswith("shot_svfr/shot_v002.%04d.exr")
+
+
+def test_some_frames_are_redone_over_the_former_ones_with_another_seed(nuke: FakeNuke, node: Any) -> None:
+    for name, value in (("model", "mini"), ("preset", "draft")):
+        node[name].setValue(value)
+    nuke.fake_press(node, "redo_frame")
+    assert "shows no result" in nuke.fake_said.pop()
+    restore(nuke, node)
+    first = json.loads(node["svfr_job"].value())
+    pattern = node.node("Result")["file"].value()
+    node["seed"].setValue(5)
+    node["redo_range"].setValue("1002-1004")
+    nuke.fake_press(node, "redo_frames")
+    assert "has frames 1001-1003" in nuke.fake_said.pop()
+    nuke.frame(1002)
+    restore(nuke, node, "redo_frame")
+    node["redo_range"].setValue("1003")
+    restore(nuke, node, "redo_frames")  # of the first job again, though another came between
+    assert node["status"].value() == "Done: 1 frames"
+    last = json.loads(node["svfr_job"].value())
+    assert last["base"] == first["job"] != last["job"] and last["frames"] == "1001-1003"
+    read = node.node("Result")
+    assert (read["file"].value(), read["first"].value(), read["last"].value()) == (pattern, 1001, 1003)
+    assert [attribute(pattern % frame, "svfr/seed") for frame in FRAMES] == ["77", "5", "5"]
+    assert [node.node("Shown")["which"]._evaluate(frame) for frame in (1000, 1001, 1003)] == [0.0, 1.0, 1.0]
+
+
+def test_every_selected_node_is_restored(nuke: FakeNuke, tmp_path: Path, node: Any) -> None:
+    import svfr_nuke.buttons
+
+    svfr_nuke.buttons.restore_selected()
+    assert nuke.fake_said.pop().startswith("No SVFR node is selected")
+    lonely, other = svfr_node(None), svfr_node(node.input(0), output=f"{tmp_path.as_posix()}/b/b.%04d.exr")
+    for one in (node, lonely, other, node.input(0)):
+        one.setSelected(True)
+    svfr_nuke.buttons.restore_selected()
+    assert [text.split(".")[0] for text in nuke.fake_said] == ["Nothing is connected to the plate input"]
+    for one in (node, other):
+        nuke.run_until(lambda one=one: json.loads(one["svfr_job"].value())["state"] == "done")
 
 
 def test_cancel_ends_the_job(nuke: FakeNuke, node: Any) -> None:

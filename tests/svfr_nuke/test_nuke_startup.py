@@ -22,7 +22,7 @@ def test_a_window_gets_the_menu_and_the_callbacks(make_nuke: Callable[..., FakeN
     runpy.run_path(str(PLUGIN / "init.py"))
     runpy.run_path(str(PLUGIN / "menu.py"))
     commands = nuke.fake_menu.addMenu("SVFR")._commands
-    assert list(commands) == ["Restore faces"]
+    assert list(commands) == ["Restore faces", "Restore selected nodes"]
     exec(commands["Restore faces"], {"nuke": nuke})
     assert [node.Class() for node in nuke.root().nodes()] == ["Group"]
     assert len(nuke.__dict__["_world"]._callbacks["load"]) == 1
@@ -105,10 +105,10 @@ def test_the_node_opens_and_says_what_is_missing_where_the_plugin_is_not(
 
     monkeypatch.setattr(builtins, "__import__", without)
     buttons = [name for name, knob in node.knobs().items() if knob.Class() == "PyScript_Knob"]
-    assert len(buttons) == 6
+    assert len(buttons) == 8
     for name in buttons:
         nuke.fake_press(node, name)
-    assert nuke.fake_said == ["SVFR Studio is not installed in this Nuke. Run `svfr install nuke`."] * 6
+    assert nuke.fake_said == ["SVFR Studio is not installed in this Nuke. Run `svfr install nuke`."] * 8
 
 
 def test_every_button_has_its_function(nuke: FakeNuke) -> None:

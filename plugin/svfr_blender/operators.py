@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 import bpy
@@ -10,6 +11,7 @@ from bpy.props import EnumProperty, IntProperty, StringProperty
 
 from . import session
 from .colour import running_config
+from .compare import show_other
 from .compat import active_strip, all_strips, end_frame, first_frame, selected_strips, sequencer_scene
 from .errors import NoStripIsChosen, SettingIsWrong, StripCannotBeRestored
 from .gather import Surroundings, gather, new_job_id
@@ -188,6 +190,29 @@ class RedoFrames(_ForSequencer, bpy.types.Operator):
         return range(scene.frame_preview_start, scene.frame_preview_end + 1)
 
 
+class Compare(_ForSequencer, bpy.types.Operator):
+    """Show the sources of the selected strips in place of their results, or the results again"""
+
+    bl_idname = "svfr.compare"
+    bl_label = "Before / After"
+    bl_options = {"UNDO"}  # noqa: RUF012
+
+    def execute(self, context: Any) -> set[str]:
+        """Mute one of each pair and unmute the other."""
+        scene = sequencer_scene(context)
+        every = list(all_strips(scene.sequence_editor))
+        chosen = [strip for strip in selected_strips(context) if source_of(strip) is not None]
+        pairs: list[tuple[Any, Any]] = []
+        for strip in chosen:
+            with contextlib.suppress(NoStripIsChosen):
+                pairs += parts_with_results(strip, every)
+        if not pairs:
+            text = "No selected strip has a result."
+            return _refuse(self, NoStripIsChosen(text, remedy="Select a result or its source."))
+        show_other(pairs)
+        return {"FINISHED"}
+
+
 class CancelJob(bpy.types.Operator):
     """End a job; what it has written stays"""
 
@@ -275,6 +300,7 @@ CLASSES = (
     Restore,
     Redo,
     RedoFrames,
+    Compare,
     CancelJob,
     InsertAgain,
     ClearFinished,

@@ -87,6 +87,7 @@ def draw_buttons(layout: Any) -> None:
     row = layout.row(align=True)
     row.operator("svfr.redo_frames", text="Redo Frame").span = "CURRENT"
     row.operator("svfr.redo_frames", text="Redo Preview Range").span = "PREVIEW"
+    layout.operator("svfr.compare", icon="HIDE_OFF")
 
 
 def draw_server(layout: Any) -> None:
@@ -107,6 +108,9 @@ def draw_queue(layout: Any) -> None:
     if not records:
         return
     box = layout.box()
+    if len(records) > 1 and any(record.is_active for record in records):
+        ended = sum(not record.is_active for record in records)
+        _draw_progress(box, ended / len(records), f"{ended} of {len(records)} jobs have ended")
     for record in reversed(records):
         _draw_job(box, record)
     row = box.row(align=True)
@@ -121,15 +125,18 @@ def _draw_job(layout: Any, record: JobRecord) -> None:
     row.label(text=record.title, icon=_ICONS.get(record.state, "TIME"))
     if record.is_active:
         row.operator("svfr.cancel", text="", icon="X").job = record.job
-        text = f"{record.stage or record.state} {record.fraction:.0%}"
-        if hasattr(layout, "progress"):
-            layout.progress(factor=record.fraction, text=text)
-        else:
-            layout.label(text=text)
+        _draw_progress(layout, record.fraction, f"{record.stage or record.state} {record.fraction:.0%}")
     elif record.state == "done":
         row.operator("svfr.insert_again", text="", icon="IMPORT").job = record.job
     for text in filter(None, (record.message, *record.warnings)):
         _draw_text(layout, text, "NONE")
+
+
+def _draw_progress(layout: Any, fraction: float, text: str) -> None:
+    if hasattr(layout, "progress"):
+        layout.progress(factor=fraction, text=text)
+    else:
+        layout.label(text=text)
 
 
 def _draw_text(layout: Any, text: str, icon: str) -> None:

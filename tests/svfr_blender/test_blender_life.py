@@ -78,6 +78,7 @@ def test_redo_cutting_and_cancelling(blender: Blender, tmp_path: Path, files: li
     said = blender.run("redo_cut_cancel", tmp_path, {"files": files})
     assert said["animated_offset"] == 30
     assert not said["muted"]
+    assert said["compared"] == [[False, True], [True, False], [False, True]]
     assert len(said["first"]) == 12 and len(said["redone"]) == 9
     for file in said["redone"]:
         before = Path(files[0]).with_name(Path(file).name)

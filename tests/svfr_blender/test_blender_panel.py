@@ -63,6 +63,7 @@ def test_the_panel_draws_every_choice_and_every_state(lone_blender: Blender, tmp
     drawn = {text for choice in said["choices"] for text in choice}
     assert {"Preset's Detail", "Detail", "Exposure", "OCIO Context"} <= drawn
     assert {"Numbers", "Box", "Current Frame", "Photo", "mask_strip"} <= drawn
+    assert "Before / After" in said["empty"] and "3 of 6 jobs have ended" in said["queue"]
     assert {"running 50%", "Cancel All", "Clear Finished", "failed job"} <= set(said["queue"])
 
 

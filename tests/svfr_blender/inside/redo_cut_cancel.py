@@ -31,6 +31,13 @@ def main(case):
     scene.frame_set(112)
     said["animated_offset"] = result.transform.offset_x
     said["muted"] = strip.mute
+    said["compared"] = []
+    for chosen in (strip, result, strip):  # the pair is the same, whichever is selected
+        select_only(scene, chosen)
+        bpy.ops.svfr.compare()
+        said["compared"].append([strip.mute, result.mute])
+    bpy.ops.svfr.compare()
+    strip.mute = False
     said["first"] = files_shown(result)
     result.channel, result.blend_type, strip.frame_offset_start = 9, "ADD", 3
     select_only(scene, result)

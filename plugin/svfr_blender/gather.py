@@ -25,7 +25,7 @@ _UNFIT_FOR_NAMES = re.compile(r"[^A-Za-z0-9._-]+")
 
 
 @dataclass(frozen=True)
-class Surroundings:
+class HostEnvironment:
     """What all strips share: how paths and movies are looked up, where Blender's colours come from."""
 
     abspath: Callable[[str], str]
@@ -43,21 +43,21 @@ class Gathered:
     title: str
 
 
-def gather(strip: Any, scene: Any, others: Any, settings: Any, around: Surroundings) -> Gathered:
+def gather(strip: Any, scene: Any, others: Any, settings: Any, environment: HostEnvironment) -> Gathered:
     """Return the job for one strip; tags the strip. Raises everything that is wrong as SvfrErrors."""
-    check_strip(strip, others, around.movie_frames)
-    source = read_source(strip, around.abspath, settings.handles)
+    check_strip(strip, others, environment.movie_frames)
+    source = read_source(strip, environment.abspath, settings.handles)
     mask = _mask(strip, scene, settings, source)
     spec = JobSpec(
         plate=source.plate,
         frames=str(source.frames),
         tasks=tuple(sorted(settings.tasks)),
-        output=output_pattern(source, around.abspath(settings.output) if settings.output else ""),
+        output=output_pattern(source, environment.abspath(settings.output) if settings.output else ""),
         mask_splines=mask,
         faces=_faces(settings),
-        references=_references(settings, source, around.abspath),
+        references=_references(settings, source, environment.abspath),
         colour=colour_claim(
-            strip, around.config, around.is_remote, _exposure(settings), settings.ocio_context
+            strip, environment.config, environment.is_remote, _exposure(settings), settings.ocio_context
         ),
         model=settings.model.strip(),
         preset=settings.preset,

@@ -14,7 +14,7 @@ from .colour import running_config
 from .compare import show_other
 from .compat import active_strip, all_strips, end_frame, first_frame, selected_strips, sequencer_scene
 from .errors import NoStripIsChosen, SettingIsWrong, StripCannotBeRestored
-from .gather import Surroundings, gather, new_job_id
+from .gather import HostEnvironment, gather, new_job_id
 from .host import movie_frames
 from .jobs import JobRecord
 from .link import StartServer, TestConnection
@@ -24,10 +24,10 @@ from .svfr_client.errors import SvfrError
 from .tags import is_result, lie_together, source_of, sources
 
 
-def surroundings() -> Surroundings:
+def host_environment() -> HostEnvironment:
     """Return what all jobs of this Blender share."""
     config = running_config(bpy.utils.system_resource("DATAFILES"))
-    return Surroundings(bpy.path.abspath, movie_frames, config, address().is_remote)
+    return HostEnvironment(bpy.path.abspath, movie_frames, config, address().is_remote)
 
 
 def send(scene: Any, strip: Any) -> None:
@@ -37,7 +37,7 @@ def send(scene: Any, strip: Any) -> None:
             f'The strip "{strip.name}" is a result already.', remedy="Select its source, or use Redo."
         )
     settings = scene.svfr
-    gathered = gather(strip, scene, all_strips(scene.sequence_editor), settings, surroundings())
+    gathered = gather(strip, scene, all_strips(scene.sequence_editor), settings, host_environment())
     record = JobRecord(
         job=new_job_id(),
         source=gathered.source,

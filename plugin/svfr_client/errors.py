@@ -135,6 +135,12 @@ class BadJobId(SvfrError):
     code = "BAD_REQUEST"
 
 
+class JobWasCancelled(SvfrError):
+    """Somebody cancelled the job."""
+
+    code = "CANCELLED"
+
+
 class WireError(SvfrError):
     """A message does not follow the protocol; ``request_id`` is its id, once that was readable."""
 

@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all: the one place of the house that writes beside a file and renames.
+"""Files that appear whole or not at all. No other module of the project writes a scratch file and renames it.
 
 A scratch file is made beside the target, filled, synced and renamed over it. A reader sees the old file or
 the new one, never half of either, and a failure leaves nothing behind. Text is UTF-8 with "\\n" everywhere.

@@ -9,7 +9,7 @@ import os
 import re
 from dataclasses import dataclass
 from pathlib import Path, PurePath, PurePosixPath
-from typing import Tuple, Union
+from typing import Optional, Tuple, Union
 
 from .errors import BadPathPattern
 
@@ -57,6 +57,30 @@ def number_ends_name(path: PurePath) -> bool:
 def digits_of(field: "re.Match[str]") -> int:
     """Return the least number of digits of a match of ``FRAME_FIELD``."""
     return len(field.group(2)) if field.group(2) else int(field.group(1) or 1)
+
+
+def pattern_of_file(path: str, *, like: str = "", frame: Optional[int] = None) -> Optional[str]:
+    """Return the pattern of which a file is one frame, ``a.%04d.exr`` of ``a.1001.exr``; None: no number.
+
+    ``like``: the pattern it was asked for by, whose field and ending are kept; names before the field may
+    differ, because a version may have been raised. Without it the number before the suffix is the frame, with
+    the digits it has there. ``frame``: what that number must be. A minus counts to the number where ``frame``
+    is negative, or where ``like`` has none before its field; else it parts words, as in ``clip-0001.png``.
+    """
+    name = PurePosixPath(path.replace("\\", "/")).name
+    field = FRAME_FIELD.search(PurePosixPath(like.replace("\\", "/")).name) if like else None
+    if like and field is None:
+        return None
+    before, tail, sign = "", PurePosixPath(name).suffix, "-" if frame is not None and frame < 0 else ""
+    if field is not None:
+        before, tail, sign = field.string[: field.start()][-1:], field.string[field.end() :], "-?"
+    after_minus = "(?<=-)" if before == "-" else ""
+    number = re.search(f"{after_minus}{sign}[0-9]+(?={re.escape(tail)}\\Z)", name)
+    if number is None or (frame is not None and int(number.group()) != frame):
+        return None
+    written = field.group() if field is not None else f"%0{len(number.group())}d"
+    end = len(path) - len(name)
+    return f"{path[:end]}{name[: number.start()]}{written}{name[number.end() :]}"
 
 
 @dataclass(frozen=True)

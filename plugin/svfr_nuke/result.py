@@ -1,6 +1,5 @@
 """Show a finished job: the Read inside the node, with the plate's own frames and colour space."""
 
-import re
 from typing import Any
 
 import nuke
@@ -12,20 +11,6 @@ from .errors import ResultSpaceNotSet
 from .node import RESULT, SHOWN
 
 _MOST_STRETCHES = 40
-_FRAME_DIGITS = re.compile(r"(-?\d+)(?=\.exr\Z)", re.IGNORECASE)
-
-
-def pattern_of(path: str, frame: int) -> str:
-    """Return the pattern of a result's file: ``a/shot_v002.%04d.exr`` for ``a/shot_v002.1001.exr``.
-
-    The service chooses the version, so the pattern is taken from what it wrote. A path without that frame
-    number is one file and stays.
-    """
-    path = path.replace("\\", "/")
-    match = _FRAME_DIGITS.search(path)
-    if match is None or int(match.group(1)) != frame:
-        return path
-    return f"{path[: match.start()]}%0{len(match.group(1))}d{path[match.end() :]}"
 
 
 def show(node: Any, pattern: str, frames: FrameRange, space: str, raw: bool) -> None:

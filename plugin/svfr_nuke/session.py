@@ -29,6 +29,7 @@ from svfr_client.hosting.conversation import (
 )
 from svfr_client.hosting.job_record import CANCELLED, DONE, FAILED, RUNNING, warning_text
 from svfr_client.protocol.messages import Event
+from svfr_client.sequences import pattern_of_file
 
 from . import node as nodes
 from . import result
@@ -215,7 +216,9 @@ class Session:
         try:
             if paths:
                 frames = FrameRange.of(paths)
-                pattern = result.pattern_of(paths[frames.first], frames.first)
+                # the service chooses the version: the pattern comes from what it wrote
+                first = paths[frames.first].replace("\\", "/")
+                pattern = pattern_of_file(first, frame=frames.first) or first
                 self.record.shows_now(frames, pattern)
                 shown = FrameRange.parse(self.record.frames)
                 result.show(node, pattern, shown, self.record.space, self.record.raw)

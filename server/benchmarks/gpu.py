@@ -108,7 +108,7 @@ def timed(work: Callable[[], torch.Tensor], device: torch.device, runs: int) -> 
     return Run(seconds[0], statistics.median(seconds[1:]), peak, result.float().cpu())
 
 
-def psnr_db(result: torch.Tensor, reference: torch.Tensor) -> float | None:
+def psnr_over_range_db(result: torch.Tensor, reference: torch.Tensor) -> float | None:
     """Return the PSNR over the reference's own range; None for equal or not finite results."""
     error = float((result - reference).square().mean())
     peak = float(reference.max() - reference.min())
@@ -161,7 +161,7 @@ def measure(size: Size, device: torch.device, compiles: bool, report: Callable[[
             seconds=run.seconds,
             peak_gib=run.peak_gib,
             finite=bool(torch.isfinite(run.result).all()),
-            psnr_db=psnr_db(run.result, reference),
+            psnr_db=psnr_over_range_db(run.result, reference),
         )
         rows.append(row)
         report(row)

@@ -1,4 +1,7 @@
-"""Rec.601 luma: what colorization is given, and how monochrome film sees display-coded RGB."""
+"""Luma weights. Rec.601 is what colorization is given, and how monochrome film sees display-coded RGB.
+
+Rec.709 is for linear light with its primaries, and for a figure of how much a picture changed.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 LUMA_601 = np.array([0.299, 0.587, 0.114], np.float32)
+LUMA_709 = np.array([0.2126, 0.7152, 0.0722])
 
 
 def luma_601(codes: NDArray[Any]) -> NDArray[Any]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from svfr_client.errors import SvfrError, error_from_dict
+from svfr_client.errors import JobWasCancelled, error_from_dict
 from svfr_client.protocol.messages import Event, JobState
 
 from .output import JsonOutput, Output
@@ -20,12 +20,6 @@ STAGES = {
     "decode": "Decoding",
     "write": "Writing frames",
 }
-
-
-class JobWasCancelled(SvfrError):
-    """The job ended because somebody cancelled it."""
-
-    code = "CANCELLED"
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import re
 import shutil
 from pathlib import Path
 
@@ -13,9 +12,7 @@ from safetensors.torch import load_file, save_file
 
 from svfr_client.errors import FileCannotBeWritten
 from svfr_client.files import whole_file
-
-_STEP = re.compile(r"(.*/step)(\d+)\Z")
-_VALUE = "value"
+from svfr_restore.step_names import TENSOR_KEY, StepName
 
 
 class TaskCheckpoints:
@@ -31,22 +28,23 @@ class TaskCheckpoints:
     def load(self, name: str) -> torch.Tensor | None:
         """Return the tensor kept under ``name``, or None."""
         try:
-            return load_file(self._path(name))[_VALUE]
+            return load_file(self._path(name))[TENSOR_KEY]
         except (OSError, SafetensorError, KeyError):
             return None
 
     def save(self, name: str, value: torch.Tensor) -> None:
         """Keep a denoise step; everything else is cheap to compute again."""
-        step = _STEP.match(name)
+        step = StepName.read(name)
         if step is None:
             return
         path = self._path(name)
         with contextlib.suppress(OSError, FileCannotBeWritten, SafetensorError):
             path.parent.mkdir(parents=True, exist_ok=True)
             with whole_file(path, durable=False) as scratch:
-                save_file({_VALUE: value.detach().cpu().contiguous()}, scratch)
-            before = int(step[2]) - 1
-            self._path(f"{step[1]}{before:0{len(step[2])}d}").unlink(missing_ok=True)
+                save_file({TENSOR_KEY: value.detach().cpu().contiguous()}, scratch)
+            former = step.before()
+            if former is not None:
+                self._path(former).unlink(missing_ok=True)
 
     def clear(self) -> None:
         """Forget everything: the task's result is there."""

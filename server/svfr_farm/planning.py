@@ -19,7 +19,7 @@ from svfr_client.records import sha256_of, to_plain
 from svfr_farm.errors import ShotListIsBad
 from svfr_farm.plan import PlannedShot, ShotPlan, frozen_job
 from svfr_farm.segments import SegmentRules, split
-from svfr_farm.shot_list import Shot, ShotList
+from svfr_farm.shot_list import ShotList, ShotRow
 from svfr_restore.media.plate import open_plate
 from svfr_restore.plan.job_plan import plan_job
 from svfr_restore.plan.models import ModelCache
@@ -63,7 +63,9 @@ def plan_shots(
     return plans
 
 
-def _plan(shot: Shot, settings: PlanSettings, known: PlannedShot | None, models: ModelCache) -> PlannedShot:
+def _plan(
+    shot: ShotRow, settings: PlanSettings, known: PlannedShot | None, models: ModelCache
+) -> PlannedShot:
     job = _with_frames(shot.job)
     asked = asked_key(job, settings, models)
     if known is not None and known.asked_sha256 == asked:
@@ -107,9 +109,9 @@ def model_sha256(name: str) -> str:
     return hashlib.sha256((find_model(name) / "model.json").read_bytes()).hexdigest()
 
 
-def _shared_outputs(shots: Sequence[Shot]) -> list[SvfrError]:
+def _shared_outputs(shots: Sequence[ShotRow]) -> list[SvfrError]:
     """Return a problem for every shot that would write the files of one above it."""
-    seen: dict[str, Shot] = {}
+    seen: dict[str, ShotRow] = {}
     problems: list[SvfrError] = []
     for shot in shots:
         try:

@@ -23,7 +23,7 @@ _SHOT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 
 
 @dataclass(frozen=True)
-class Shot:
+class ShotRow:
     """One row of a shot list.
 
     ``row`` counts lines of the file; the job's frames may be empty, which stands for the whole plate.
@@ -42,7 +42,7 @@ class Shot:
 class ShotList:
     """The rows of a list that make a job, and everything that is wrong in the others."""
 
-    shots: tuple[Shot, ...]
+    shots: tuple[ShotRow, ...]
     problems: tuple[SvfrError, ...]
 
 
@@ -66,7 +66,7 @@ def read_shot_list(path: Path) -> ShotList:
     """
     rows = _rows(path)
     problems: list[SvfrError] = []
-    shots: list[Shot] = []
+    shots: list[ShotRow] = []
     seen: dict[str, int] = {}
     for number, cells in rows:
         name = cells.get("shot", "")
@@ -80,7 +80,7 @@ def read_shot_list(path: Path) -> ShotList:
         for problem in found:
             problems += at_row(number, name, problem)
         if job is not None:
-            shots.append(Shot(number, name, job))
+            shots.append(ShotRow(number, name, job))
     return ShotList(tuple(shots), tuple(problems))
 
 

@@ -207,12 +207,6 @@ class PictureArrayDoesNotFit(SvfrError):
 # --- the job ---------------------------------------------------------------------------------------------
 
 
-class JobWasCancelled(SvfrError):
-    """Somebody cancelled the job."""
-
-    code = "CANCELLED"
-
-
 class ModelHasNoDetail(SvfrError):
     """A job asks for fine texture that its model has no network for."""
 

@@ -18,10 +18,9 @@ import torch
 from svfr.errors import Cancelled, ShotTooShort
 from svfr.models.spec import DiffusionSpec
 from svfr.tasks import TaskSet
-from svfr_client.errors import SvfrError, raise_problems
+from svfr_client.errors import JobWasCancelled, SvfrError, raise_problems
 from svfr_client.job import JobSpec
 from svfr_restore.crops.spool import CropSpool, crop_bytes, require_space
-from svfr_restore.errors import JobWasCancelled
 from svfr_restore.media.exr.writer import write_restored
 from svfr_restore.media.feed import FrameFeed
 from svfr_restore.media.plate import PlateFrame
@@ -177,14 +176,14 @@ class JobStages:
             detail=self.plan.detail,
         )
         last_of_first_window = track.frames[: model.spec.window][-1]
-        same_in_plate = partial(codes_of, self._feed, track, last_of_first_window, self.plan.crop_px)
+        plate_identity_codes = partial(codes_of, self._feed, track, last_of_first_window, self.plan.crop_px)
         return DiffusionRestorer(
             sampling,
             reference,
             lambda picture: identify(
                 model.identity,
                 picture,
-                same_in_plate if reference is None else None,
+                plate_identity_codes if reference is None else None,
                 partial(self._context.warn, track=track.index),
             ),
         )
@@ -204,7 +203,7 @@ class JobStages:
                 mask = self.plan.mask.read(frame, plate.picture.data_window)
             for track, restorer, spool in zip(tracks, restorers, spools, strict=True):
                 if frame in track.frames:
-                    spool.write(frame, restorer.input_of(plate.crop(track, size), mask))
+                    spool.write(frame, restorer.prepare_crop(plate.crop(track, size), mask))
                     self._context.counts["crops_cut"] += 1
             self._context.report(Report("progress", "crop", done, len(frames), frame=frame))
         return spools

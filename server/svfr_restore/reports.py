@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
 
-from svfr_restore.errors import JobWasCancelled
+from svfr_client.errors import JobWasCancelled
 
 if TYPE_CHECKING:  # who only passes reports on need not load it
     import torch

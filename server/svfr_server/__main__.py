@@ -9,7 +9,7 @@ from typing import Any
 from svfr_client.errors import SvfrError
 from svfr_server.errors import AnotherServerRuns
 from svfr_server.settings import LOOPBACK, RESTORE_PIPELINE, Retention, WorkerTimeouts, find_devices
-from svfr_server.start import ANOTHER_RUNS
+from svfr_server.start import MODULE_FOLDER_HELD
 from svfr_server.supervisor.loop import run
 from svfr_server.supervisor.memory_watch import machine_bytes
 
@@ -64,7 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         run(**parse(arguments))
     except SvfrError as problem:
         print(f"[{problem.code}] {problem}", file=sys.stderr)
-        return ANOTHER_RUNS if isinstance(problem, AnotherServerRuns) else 1
+        return MODULE_FOLDER_HELD if isinstance(problem, AnotherServerRuns) else 1
     return 0
 
 

@@ -12,7 +12,8 @@ from svfr_client.connection import service_folder
 from svfr_client.hosting.server_process import START_SECONDS, start_server
 from svfr_server.supervisor.child_process import package_environment
 
-ANOTHER_RUNS = 2
+# What `python -m svfr_server` ends with when another server holds the folder.
+MODULE_FOLDER_HELD = 2
 
 
 def start_local_server(
@@ -35,7 +36,7 @@ def start_local_server(
         folder,
         environment=package_environment(),
         idle_exit_s=idle_exit_s,
-        another_runs=ANOTHER_RUNS,
+        folder_held=MODULE_FOLDER_HELD,
         timeout_s=timeout_s,
     )
     return Client(folder=folder)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from svfr_cli.exit_codes import CODE_TO_EXIT, ExitCode, exit_code_of
 from svfr_client.errors import ReportedError, SeveralProblems, SvfrError
+from svfr_client.hosting.server_process import COMMAND_FOLDER_HELD
 
 PACKAGES = (
     "svfr_client",
@@ -45,6 +46,10 @@ def test_several_problems_exit_with_the_code_they_share() -> None:
     model, plate = ReportedError("MODEL_MISSING", "?"), ReportedError("FRAME_MISSING", "?")
     assert exit_code_of(SeveralProblems([model, model])) is ExitCode.MODEL
     assert exit_code_of(SeveralProblems([model, plate])) is ExitCode.BAD_INPUT
+
+
+def test_a_host_knows_what_svfr_serve_ends_with_when_another_server_runs() -> None:
+    assert COMMAND_FOLDER_HELD == ExitCode.NO_SERVER
 
 
 def test_the_numbers_never_change() -> None:

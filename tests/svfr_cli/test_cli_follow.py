@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from svfr_cli.exit_codes import ExitCode, exit_code_of
-from svfr_cli.follow import Followed, JobWasCancelled, follow
+from svfr_cli.follow import Followed, follow
 from svfr_cli.output import HumanOutput, JsonOutput
-from svfr_client.errors import ReportedError, SeveralProblems, SvfrError
+from svfr_client.errors import JobWasCancelled, ReportedError, SeveralProblems, SvfrError
 from svfr_client.protocol.messages import Event
 from svfr_restore.errors import FrameIsMissing
 

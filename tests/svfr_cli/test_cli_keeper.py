@@ -18,7 +18,7 @@ from svfr_cli.service_health import SERVICE_CHECKS, identity_job, keys, roots
 from svfr_client.client import Client
 from svfr_client.connection import find_connection
 from svfr_client.job import JobSpec
-from svfr_server.job_store.checkpoints import CheckpointStore
+from svfr_server.job_store.checkpoints import DiskCheckpoints
 from svfr_server.job_store.folders import checkpoint_folder
 from svfr_server.start import start_local_server
 
@@ -78,7 +78,7 @@ def test_a_key_in_use_is_not_replaced_and_a_wrong_one_not_taken(home: Path, tmp_
 
 def fill(home: Path, names: list[str]) -> None:
     home.mkdir(mode=0o700, exist_ok=True)
-    store = CheckpointStore(checkpoint_folder(home))
+    store = DiskCheckpoints(checkpoint_folder(home))
     for age, name in enumerate(reversed(names)):
         store.save(name, torch.zeros(2500))
         path = checkpoint_folder(home) / f"{name}.safetensors"
@@ -88,7 +88,7 @@ def fill(home: Path, names: list[str]) -> None:
 def test_the_cache_is_shown_limited_and_cleared(home: Path) -> None:
     fill(home, ["old/a", "old/b", "new/a"])
     assert svfr("cache", "show")[1][0]["files"] == 3
-    CheckpointStore(checkpoint_folder(home)).load("old/a")  # used just now
+    DiskCheckpoints(checkpoint_folder(home)).load("old/a")  # used just now
     code, (limited,) = svfr("cache", "limit", "21K")
     assert code == 0 and limited["freed_bytes"] > 10_000
     left = {str(path.relative_to(checkpoint_folder(home))) for path in checkpoint_folder(home).rglob("*.s*")}

@@ -5,7 +5,13 @@ from pathlib import Path
 import pytest
 
 from svfr_client.errors import BadPathPattern
-from svfr_client.sequences import PathPattern, frame_number_in_name, has_frame_field, plate_name
+from svfr_client.sequences import (
+    PathPattern,
+    frame_number_in_name,
+    has_frame_field,
+    pattern_of_file,
+    plate_name,
+)
 from svfr_restore.media.window import Window
 
 
@@ -101,3 +107,40 @@ def test_slices_pick_a_window_out_of_an_array_and_refuse_to_wrap() -> None:
 )
 def test_a_plates_name_is_told_without_its_frame_number(path: str, name: str) -> None:
     assert plate_name(path) == name
+
+
+@pytest.mark.parametrize(
+    ("output", "path", "pattern"),
+    [
+        ("/out/a.%04d.exr", "/out/a.1001.exr", "/out/a.%04d.exr"),
+        ("/s_v001/a_v001.%04d.exr", "/s_v002/a_v002.1001.exr", "/s_v002/a_v002.%04d.exr"),
+        ("/out/a.####_x.exr", "/out/a.1001_x.exr", "/out/a.####_x.exr"),
+        ("/out/a.%04d.exr", "/out/a.-005.exr", "/out/a.%04d.exr"),
+        ("/out/a-%04d.exr", "/out/a-1001.exr", "/out/a-%04d.exr"),
+        ("/out/a-%04d.exr", "/out/a--005.exr", "/out/a-%04d.exr"),
+        ("/out/a.%d.exr", "/out/a_v002.12345.exr", "/out/a_v002.%d.exr"),
+        ("/1001/still.exr", "/1001/still_v002.exr", None),
+    ],
+)
+def test_a_written_file_has_the_field_of_the_pattern_it_was_asked_for_by(
+    output: str, path: str, pattern: str | None
+) -> None:
+    assert pattern_of_file(path, like=output) == pattern
+
+
+@pytest.mark.parametrize(
+    ("path", "frame", "pattern"),
+    [
+        ("/a/shot_v002.1001.exr", 1001, "/a/shot_v002.%04d.exr"),
+        ("C:\\a\\shot.00007.exr", 7, "C:\\a\\shot.%05d.exr"),
+        ("/a/shot.-005.EXR", -5, "/a/shot.%04d.EXR"),
+        ("/a/shot-1001.exr", 1001, "/a/shot-%04d.exr"),
+        ("/a/sh010.exr", 1001, None),
+        ("clip-0001.png", None, "clip-%04d.png"),
+        ("still.png", None, None),
+    ],
+)
+def test_a_file_is_a_frame_of_the_pattern_with_its_digits(
+    path: str, frame: int | None, pattern: str | None
+) -> None:
+    assert pattern_of_file(path, frame=frame) == pattern

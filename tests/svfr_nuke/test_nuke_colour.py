@@ -164,20 +164,6 @@ def test_a_result_whose_read_does_not_take_the_space_is_told(nuke: FakeNuke, pla
     assert node["has_result"].value() is False
 
 
-@pytest.mark.parametrize(
-    ("path", "frame", "pattern"),
-    [
-        ("/a/shot_v002.1001.exr", 1001, "/a/shot_v002.%04d.exr"),
-        ("C:\\a\\shot.00007.exr", 7, "C:/a/shot.%05d.exr"),
-        ("/a/sh010.exr", 1001, "/a/sh010.exr"),
-    ],
-)
-def test_the_pattern_comes_from_what_was_written(nuke: FakeNuke, path: str, frame: int, pattern: str) -> None:
-    from svfr_nuke.result import pattern_of
-
-    assert pattern_of(path, frame) == pattern
-
-
 def test_a_role_is_set_by_its_own_name_and_means_its_space(nuke: FakeNuke, plate: Any) -> None:
     import svfr_nuke.node
     from svfr_nuke import result

@@ -18,7 +18,7 @@ from svfr_client.job import JobSpec
 from svfr_client.protocol.messages import Event
 from svfr_server.errors import ReferenceIsGone
 from svfr_server.job_store.cache import CacheKeeper, measure, read_limit, trim, write_limit
-from svfr_server.job_store.checkpoints import CheckpointStore
+from svfr_server.job_store.checkpoints import DiskCheckpoints
 from svfr_server.job_store.folders import checkpoint_folder
 from svfr_server.worker.references import ReferenceKeeper
 
@@ -144,7 +144,7 @@ def test_what_the_network_does_not_see_costs_no_evaluation_through_the_service(
 
 
 def test_only_the_last_step_of_a_walk_is_kept(tmp_path: Path) -> None:
-    store = CheckpointStore(tmp_path)
+    store = DiskCheckpoints(tmp_path)
     for step in range(3):
         store.save(f"key/pass2/step{step:04d}", torch.full((4,), float(step)))
     store.save("key/pass1/reference", torch.zeros(3))
@@ -160,7 +160,7 @@ def test_only_the_last_step_of_a_walk_is_kept(tmp_path: Path) -> None:
 def test_the_cache_is_trimmed_while_a_job_fills_it_oldest_first(tmp_path: Path) -> None:
     write_limit(tmp_path, 60_000)
     keeper = CacheKeeper(tmp_path)
-    store = CheckpointStore(checkpoint_folder(tmp_path), saved=keeper.saved)
+    store = DiskCheckpoints(checkpoint_folder(tmp_path), saved=keeper.saved)
     for number in range(20):
         store.save(f"key/part{number}", torch.zeros(2500))
         os.utime(checkpoint_folder(tmp_path) / f"key/part{number}.safetensors", (number, number))
@@ -178,8 +178,8 @@ def test_a_damaged_limit_is_the_default(tmp_path: Path, text: str) -> None:
 
 
 def test_a_track_without_a_former_reference_is_named(tmp_path: Path) -> None:
-    store, own = CheckpointStore(tmp_path / "c"), CheckpointStore(tmp_path / "own")
-    former = CheckpointStore(tmp_path / "former")
+    store, own = DiskCheckpoints(tmp_path / "c"), DiskCheckpoints(tmp_path / "own")
+    former = DiskCheckpoints(tmp_path / "former")
     ReferenceKeeper(store, former, None).save("a/pass1/reference", torch.ones(3))
     redone = ReferenceKeeper(store, own, former)
     taken = redone.load("b/pass1/reference")

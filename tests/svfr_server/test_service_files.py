@@ -21,7 +21,7 @@ from svfr_client.job import JobSpec, Reference
 from svfr_client.protocol.messages import Event
 from svfr_client.protocol.wire import new_id
 from svfr_server.errors import DiskIsFull, SourceChanged, StorageFailed, StoreUnavailable
-from svfr_server.job_store.checkpoints import CheckpointStore
+from svfr_server.job_store.checkpoints import DiskCheckpoints
 from svfr_server.job_store.disk_errors import storage_error
 from svfr_server.job_store.entry import JobEntry
 from svfr_server.job_store.store import JobStore, Sender
@@ -192,7 +192,7 @@ def test_a_plate_that_changes_under_the_job_ends_it(client: Client, tmp_path: Pa
 
 
 def test_a_second_attempt_compares_with_what_the_first_one_saw(tmp_path: Path) -> None:
-    spec, journal = plate_job(tmp_path, "quick"), CheckpointStore(tmp_path / "journal")
+    spec, journal = plate_job(tmp_path, "quick"), DiskCheckpoints(tmp_path / "journal")
     Sources.of_job(spec, journal)
     Sources.of_job(spec, journal).check_all()
     (tmp_path / "plate" / "a.1003.exr").write_bytes(b"longer than before")
@@ -205,7 +205,7 @@ def test_only_the_jobs_own_frames_are_its_inputs(tmp_path: Path) -> None:
     photo = tmp_path / "photo.png"
     photo.write_bytes(b"p")
     sources = Sources.of_job(
-        replace(spec, references=(Reference(photo=str(photo)),)), CheckpointStore(tmp_path / "j")
+        replace(spec, references=(Reference(photo=str(photo)),)), DiskCheckpoints(tmp_path / "j")
     )
     for frame in (1001, 1005, 1008):
         (tmp_path / "plate" / f"a.{frame}.exr").write_bytes(b"rendered again")
@@ -279,9 +279,9 @@ def test_a_checkpoint_without_room_is_left_out_and_a_note_without_room_is_an_err
         "from pathlib import Path\n"
         "import torch\n"
         "from svfr_server.errors import DiskIsFull\n"
-        "from svfr_server.job_store.checkpoints import CheckpointStore\n"
+        "from svfr_server.job_store.checkpoints import DiskCheckpoints\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))\n"
-        "store = CheckpointStore(Path(sys.argv[1]))\n"
+        "store = DiskCheckpoints(Path(sys.argv[1]))\n"
         "store.save('key/large', torch.zeros(4000))\n"
         "store.save('key/small', torch.zeros(4))\n"
         "print(store.load('key/large'), store.load('key/small').shape[0])\n"

@@ -13,8 +13,8 @@ from service_pipelines import Report
 
 from svfr_client.client import Client
 from svfr_client.job import ColourClaim, FaceChoice, JobSpec
-from svfr_server.job_store.checkpoints import CheckpointStore
-from svfr_server.worker.resume import Resumption, pattern_like
+from svfr_server.job_store.checkpoints import DiskCheckpoints
+from svfr_server.worker.resume import Resumption
 
 SIDE_PX = 64
 PIPELINE = "svfr_restore.job:run_job"
@@ -94,25 +94,10 @@ def kill_the_worker(service: Service) -> None:
     os.kill(worker.pid, signal.SIGKILL)
 
 
-@pytest.mark.parametrize(
-    ("output", "path", "pattern"),
-    [
-        ("/out/a.%04d.exr", "/out/a.1001.exr", "/out/a.%04d.exr"),
-        ("/s_v001/a_v001.%04d.exr", "/s_v002/a_v002.1001.exr", "/s_v002/a_v002.%04d.exr"),
-        ("/out/a.####_x.exr", "/out/a.1001_x.exr", "/out/a.####_x.exr"),
-        ("/out/a.%04d.exr", "/out/a.-005.exr", "/out/a.%04d.exr"),
-        ("/out/a.%d.exr", "/out/a_v002.12345.exr", "/out/a_v002.%d.exr"),
-        ("/1001/still.exr", "/1001/still_v002.exr", "/1001/still_v002.exr"),
-    ],
-)
-def test_the_pattern_of_a_written_frame_is_found(output: str, path: str, pattern: str) -> None:
-    assert pattern_like(output, path) == pattern
-
-
 @pytest.mark.parametrize("existing", ["error", "overwrite", "version_up"])
 def test_only_a_later_attempt_overwrites(tmp_path: Path, existing: str) -> None:
     spec = replace(job("quick"), existing=existing)
-    journal = CheckpointStore(tmp_path)
+    journal = DiskCheckpoints(tmp_path)
     first = Resumption(spec, journal)
     assert first.spec_to_run() == spec
     assert Resumption(spec, journal).spec_to_run() == spec

@@ -27,8 +27,8 @@ PROGRAM_VARIABLE = "SVFR_SERVER"
 START_SECONDS = 60.0
 # A server that nobody needs any more ends by itself after half an hour.
 IDLE_EXIT_SECONDS = 1800.0
-# What `svfr serve` ends with when another server holds the folder.
-ANOTHER_RUNS = 4
+# What `svfr serve` ends with when another server holds the folder: svfr_cli's ExitCode.NO_SERVER.
+COMMAND_FOLDER_HELD = 4
 _PING_SECONDS = 2.0
 _POLL_SECONDS = 0.1
 _TAIL_CHARACTERS = 2000
@@ -117,13 +117,13 @@ def start_server(
     *,
     environment: Optional[Mapping[str, str]] = None,
     idle_exit_s: Optional[float] = IDLE_EXIT_SECONDS,
-    another_runs: int = ANOTHER_RUNS,
+    folder_held: int = COMMAND_FOLDER_HELD,
     keep_waiting: Callable[[], bool] = lambda: True,
     timeout_s: float = START_SECONDS,
 ) -> None:
     """Start a server unless one answers in ``folder`` (default: this user's own), and wait until it does.
 
-    ``command`` is ``[program, "serve"]``, or another that serves and ends with ``another_runs`` when the
+    ``command`` is ``[program, "serve"]``, or another that serves and ends with ``folder_held`` when the
     folder is held already; ``environment`` defaults to :func:`clean_environment`. The server is detached and
     writes to ``start.log`` in the folder. Returns early, with the server left to itself, when
     ``keep_waiting()`` turns false. Raises :class:`ServerDidNotStart` with the end of what it said.
@@ -143,7 +143,7 @@ def start_server(
             return
         time.sleep(_POLL_SECONDS)
         ended = process.poll()
-        if ended == another_runs:  # one that was started at the same moment, or is just stopping
+        if ended == folder_held:  # one that was started at the same moment, or is just stopping
             process = _spawn(whole, folder, variables, log)
         elif ended is not None:
             break

@@ -26,7 +26,7 @@ from PIL import Image
 from svfr.arrays import UInt8
 from svfr.eight_bit import eight_bit
 from svfr_lab.degradation.basic import EVALUATION
-from svfr_lab.degradation.degrade import Recipe, degrade
+from svfr_lab.degradation.degrade import DegradationRecipe, degrade
 from svfr_lab.degradation.registry import FILM, RICH
 from svfr_lab.heads.backgrounds import background_bank
 from svfr_lab.heads.renderer import FaceRenderer
@@ -43,7 +43,7 @@ WIDTH, HEIGHT = 960, 540
 _MOST_IN_A_PICTURE = 5
 _PORTRAIT_IN_FACES = 2.2
 _CONDITIONS = ("clean", "bfr", "film", "rich", "tilted 30", "tilted 60", "eyes covered", "mouth covered")
-_RECIPES: Mapping[str, Recipe] = {"bfr": EVALUATION, "film": FILM, "rich": RICH}
+_RECIPES: Mapping[str, DegradationRecipe] = {"bfr": EVALUATION, "film": FILM, "rich": RICH}
 _PHOTOS = (
     "brick",
     "cell",

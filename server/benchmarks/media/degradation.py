@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 
 from svfr_client.vocabulary import TASKS
-from svfr_lab.degradation.degrade import Recipe, degrade
+from svfr_lab.degradation.degrade import DegradationRecipe, degrade
 from svfr_lab.degradation.registry import RECIPES
 from svfr_lab.heads.dataset import open_rendered_folder
 from svfr_lab.metrics.psnr_ssim import psnr_db
@@ -38,7 +38,7 @@ def main() -> None:
         )
 
 
-def _measure(clip: np.ndarray, recipe: Recipe, seed: int) -> tuple[float, float, float]:
+def _measure(clip: np.ndarray, recipe: DegradationRecipe, seed: int) -> tuple[float, float, float]:
     clean = clip.astype(np.float32) / np.float32(255)
     started = time.process_time()
     damaged = degrade(clean, frozenset(TASKS), np.random.default_rng(seed), recipe)

@@ -34,7 +34,7 @@ from svfr.models.spec import Preset
 from svfr_client.job import Box, ColourClaim, FaceChoice, JobSpec
 from svfr_restore.job import run_job
 from svfr_restore.plan.models import ModelCache
-from svfr_server.job_store.checkpoints import CheckpointStore
+from svfr_server.job_store.checkpoints import DiskCheckpoints
 
 MOST_MB_A_FRAME = 1.0
 FIRST_FRAME = 1001
@@ -104,7 +104,7 @@ def restore(
         model=model,
     )
     result = run_job(
-        spec, ModelCache(), lambda report: None, store=CheckpointStore(work / "checkpoints", work / "journal")
+        spec, ModelCache(), lambda report: None, store=DiskCheckpoints(work / "checkpoints", work / "journal")
     )
     if len(result.outputs) != count or not result.counts["pixels_changed"]:
         raise RuntimeError(f"the job wrote {len(result.outputs)} frames, {result.counts}")

@@ -10,7 +10,7 @@ from ..output import speaking
 from .options import AsJson
 
 app = typer.Typer(
-    help="Checkpoints on disk: how much, how much at most, away with them.", no_args_is_help=True
+    help="Checkpoints and clients' files on disk: show sizes, set limits, delete.", no_args_is_help=True
 )
 _UNITS = {"": 1, "K": 1024, "M": 1024**2, "G": 1024**3, "T": 1024**4}
 

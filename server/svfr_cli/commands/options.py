@@ -53,7 +53,8 @@ OcioContext = Annotated[
 ReferenceSpace = Annotated[
     str | None,
     typer.Option(
-        "--reference-space", help="What the reference of a config is that does not say so: lin_rec709_scene."
+        "--reference-space",
+        help="The reference space of an OCIO config that does not state its own, e.g. lin_rec709_scene.",
     ),
 ]
 PlateLayer = Annotated[str | None, typer.Option("--layer", help="Layer of the plate's EXR to restore.")]

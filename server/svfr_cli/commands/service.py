@@ -45,7 +45,7 @@ def serve(
                 client.shutdown()
             output.result("stopped", {}, "The server stops.")
             return
-        from svfr_server.__main__ import ANOTHER_RUNS, main
+        from svfr_server.__main__ import MODULE_FOLDER_HELD, main
 
         options = [f"--listen={listen}", f"--port={port}"]
         options += [f"--read-root={root}" for root in read_root or ()]
@@ -55,7 +55,7 @@ def serve(
         options += [f"--idle-unload={idle_unload}", f"--keep-days={keep_days}"]
         options += [] if umask is None else [f"--umask={umask}"]
         code = main(options)
-        raise typer.Exit(int(ExitCode.NO_SERVER) if code == ANOTHER_RUNS else code)
+        raise typer.Exit(int(ExitCode.NO_SERVER) if code == MODULE_FOLDER_HELD else code)
 
 
 def status(

@@ -18,7 +18,7 @@ from svfr.training.recipe.config import Phase
 from svfr_client.vocabulary import TASKS
 from svfr_lab.clips.augmentation import augment_with_landmarks, fade_colour
 from svfr_lab.degradation.basic import EVALUATION
-from svfr_lab.degradation.degrade import Recipe, degrade
+from svfr_lab.degradation.degrade import DegradationRecipe, degrade
 from svfr_lab.degradation.registry import RECIPES
 from svfr_lab.errors import ArgumentOutOfRange, RenderedFolderIsUnusable
 from svfr_lab.heads.dataset import RenderedFolder, open_rendered_folder
@@ -166,7 +166,7 @@ class DegradedClips:
         clean: CleanClip,
         tasks: frozenset[str],
         rng: np.random.Generator,
-        recipe: Recipe,
+        recipe: DegradationRecipe,
     ) -> ClipBatch:
         """Return a batch without its first axis."""
         degraded = degrade(clean.codes, tasks, rng, recipe)

@@ -29,7 +29,7 @@ from svfr.validation import read_strictly, sentences_of
 from svfr_client.errors import SvfrError, raise_problems
 from svfr_client.files import write_whole
 from svfr_client.reasons import reason_of
-from svfr_client.sequences import has_frame_field
+from svfr_client.sequences import has_frame_field, pattern_of_file
 from svfr_lab.clips.entries import ClipEntry
 from svfr_lab.clips.errors import ClipListInvalid
 from svfr_lab.clips.list_lines import CLIP_LINES, HEADERS, VERSION, Header
@@ -121,7 +121,7 @@ def plate_pattern(path: Path) -> Path:
     """
     if not path.is_dir():
         return path
-    patterns = {_pattern_of(name) for name in path.iterdir() if name.suffix.lower() in _PICTURES}
+    patterns = {pattern_of_file(name.name) for name in path.iterdir() if name.suffix.lower() in _PICTURES}
     if len(patterns) != 1 or None in patterns:
         raise ClipListInvalid(
             f"The folder holds {len(patterns - {None})} numbered sequences of pictures; a clip is one.",
@@ -129,11 +129,6 @@ def plate_pattern(path: Path) -> Path:
             remedy="Give every clip a folder of its own, with frame numbers of one width.",
         )
     return path / str(patterns.pop())
-
-
-def _pattern_of(picture: Path) -> str | None:
-    digits = len(picture.stem) - len(picture.stem.rstrip("0123456789"))
-    return f"{picture.stem[: len(picture.stem) - digits]}%0{digits}d{picture.suffix}" if digits else None
 
 
 class _Reading:

@@ -34,7 +34,7 @@ class Degraded:
         return self.hole[frame] if self.hole is not None and self.hole.ndim == 3 else self.hole
 
 
-class Recipe(Protocol):
+class DegradationRecipe(Protocol):
     """A way to degrade clips that draws what it needs from a generator."""
 
     def degrade(self, clip: NDArray[np.float32], tasks: frozenset[str], rng: np.random.Generator) -> Degraded:
@@ -45,7 +45,7 @@ def degrade(
     clip: NDArray[np.float32],
     tasks: frozenset[str],
     rng: np.random.Generator,
-    recipe: Recipe,
+    recipe: DegradationRecipe,
 ) -> Degraded:
     """Return ``clip`` degraded in every way that ``tasks``, a subset of :data:`TASKS`, restore.
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from svfr_lab.degradation.degrade import Degraded, Recipe
+from svfr_lab.degradation.degrade import DegradationRecipe, Degraded
 from svfr_lab.degradation.draws import weighted_choice
 
 
@@ -15,7 +15,7 @@ from svfr_lab.degradation.draws import weighted_choice
 class Mixture:
     """Recipes and how often each is drawn."""
 
-    recipes: tuple[tuple[Recipe, float], ...]
+    recipes: tuple[tuple[DegradationRecipe, float], ...]
 
     def degrade(self, clip: NDArray[np.float32], tasks: frozenset[str], rng: np.random.Generator) -> Degraded:
         """Return ``clip`` degraded by a recipe that is drawn first."""

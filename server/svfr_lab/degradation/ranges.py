@@ -64,8 +64,7 @@ class CopyRanges:
 
 @dataclass(frozen=True)
 class DegradationRanges:
-    """A recipe: a :class:`svfr_lab.degradation.basic.Recipe` that draws a :class:`ClipDegradation` for each
-    clip.
+    """A :class:`svfr_lab.degradation.degrade.DegradationRecipe` that draws a :class:`ClipDegradation` a clip.
 
     ``second_copy_share`` of the clips were copied once more (the two orders of Real-ESRGAN, section 3.2).
     """

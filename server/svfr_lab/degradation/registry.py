@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from svfr_lab.degradation.basic import TRAINING, TRAINING_BROAD, TRAINING_WIDE, BasicRecipe
-from svfr_lab.degradation.degrade import Recipe
+from svfr_lab.degradation.degrade import DegradationRecipe
 from svfr_lab.degradation.dirt import DirtRanges
 from svfr_lab.degradation.holes import HoleRanges
 from svfr_lab.degradation.mixture import Mixture
@@ -207,7 +207,7 @@ _STREAMED = DegradationRanges(
 EVERY_RATIO = Mixture(((_CAMERA, 0.63), (_HARDLY_ANY, 0.22), (_STREAMED, 0.15)))
 """What footage has at any size of the face in it: every ratio from 1 to 5, and a fifth hardly degraded."""
 
-RECIPES: Mapping[str, Recipe] = MappingProxyType(
+RECIPES: Mapping[str, DegradationRecipe] = MappingProxyType(
     {
         "usual": TRAINING,
         "wide": TRAINING_WIDE,

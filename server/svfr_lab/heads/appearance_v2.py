@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from svfr.luma import LUMA_709
 from svfr_lab.heads.appearance import (
     DARK_HAIR_RGB,
     FaceAppearance,
@@ -36,7 +37,6 @@ _LEFT_OUT = re.compile(r"ex/(tongueOut|eyeLook(In|Out)(Left|Right))")
 _SIDE = re.compile(r"(Left|Right)$")
 # The tracks of jaw and lids are the last ones of a drawn motion.
 _DRIVEN_APART = 3
-_LUMA_709 = np.array([0.2126, 0.7152, 0.0722])
 # Linear luma of skin that faces the viewer: a camera would have been opened or closed to about here.
 _EXPOSED_LUMA = (0.10, 0.42)
 _DARK_SKIN_LUMA = 0.16
@@ -159,7 +159,7 @@ def _exposed(appearance: FaceAppearance) -> FaceAppearance:
 
 
 def _luma(rgb: Rgb | NDArray[np.float64]) -> float:
-    return float(np.asarray(rgb) @ _LUMA_709)
+    return float(np.asarray(rgb) @ LUMA_709)
 
 
 def _rgb(values: NDArray[np.float64]) -> Rgb:

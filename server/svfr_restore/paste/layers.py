@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from svfr.arrays import Float32
+from svfr.luma import LUMA_709
 from svfr_ocio.sanitise import sanitise
 from svfr_restore.media.exr.layers import Layers
 from svfr_restore.media.plate import PlateFrame
@@ -16,7 +17,7 @@ from svfr_restore.media.window import Window
 from svfr_restore.paste.patch import Patch
 from svfr_restore.paste.weighted_mean import WeightedMean
 
-_LUMA_709 = np.array([0.2126, 0.7152, 0.0722], np.float32)
+_LUMA_709 = LUMA_709.astype(np.float32)
 # Where no matte is, a delta is still stored for whoever opens the matte; with this weight against others'.
 _FAINT = np.float32(1e-6)
 

@@ -26,20 +26,21 @@ def codes_of(feed: FrameFeed, track: TrackPlan, frame: int, crop_px: int) -> Flo
 def identify(
     encoder: IdentityEncoder,
     picture: torch.Tensor,
-    same_in_plate: Callable[[], Float32] | None,
+    plate_identity_codes: Callable[[], Float32] | None,
     warn: Warn,
 ) -> torch.Tensor:
     """Return the identity tokens (1, L, C) of a reference picture (3, S, S) in [-1, 1].
 
     An encoder that needs five points looks for them on the picture, else on the plate's own crop of the
-    same frame (``same_in_plate``, None where there is none), else the tokens are zero and the user is told.
+    same frame (``plate_identity_codes``, None where there is none), else the tokens are zero and the user is
+    told.
     """
     if not encoder.needs_points:
         return encoder.encode(picture)
     finder = FacePointFinder()
     points = finder.five_points(eight_bit(from_network(picture)))
-    if points is None and same_in_plate is not None:
-        points = finder.five_points(eight_bit(same_in_plate()))
+    if points is None and plate_identity_codes is not None:
+        points = finder.five_points(eight_bit(plate_identity_codes()))
     if points is None:
         warn("The face's eyes, nose and mouth were not found, so its identity is not used.")
         return encoder.zero_tokens()

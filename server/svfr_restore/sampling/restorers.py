@@ -36,7 +36,7 @@ PROBE_CODES = np.array([0.75, 0.25, 0.5], np.float32)
 class Restorer(Protocol):
     """Turns the crops of one track into the model's output m, frame by frame in order."""
 
-    def input_of(self, crop: PlateCrop, mask: Float32 | None) -> Float32:
+    def prepare_crop(self, crop: PlateCrop, mask: Float32 | None) -> Float32:
         """Return what the model gets of a crop, (S, S, planes), in code values.
 
         ``mask`` (h, w) over the plate's data window says what is to be painted anew, None without that task.
@@ -49,7 +49,7 @@ class Restorer(Protocol):
 class IdentityRestorer:
     """The built-in model ``identity``: gives back its unprepared input, bit for bit."""
 
-    def input_of(self, crop: PlateCrop, mask: Float32 | None) -> Float32:
+    def prepare_crop(self, crop: PlateCrop, mask: Float32 | None) -> Float32:
         """Return the crop as it is."""
         return crop.codes()
 
@@ -62,7 +62,7 @@ class IdentityRestorer:
 class ProbeRestorer:
     """The built-in model ``probe``: gives back its unprepared input with a known patch."""
 
-    def input_of(self, crop: PlateCrop, mask: Float32 | None) -> Float32:
+    def prepare_crop(self, crop: PlateCrop, mask: Float32 | None) -> Float32:
         """Return the crop as it is."""
         return crop.codes()
 
@@ -105,7 +105,7 @@ class DiffusionRestorer:
     ) -> None:
         self._sampling, self._reference, self._identify = sampling, reference, identify
 
-    def input_of(self, crop: PlateCrop, mask: Float32 | None) -> Float32:
+    def prepare_crop(self, crop: PlateCrop, mask: Float32 | None) -> Float32:
         """Return the crop prepared for the network: grey for colorize, its hole filled for inpaint."""
         spec, tasks = self._sampling.model.spec, self._sampling.tasks.names
         codes, hole = crop.codes_around_hole(mask, spec.hole_fill)

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from svfr_client.errors import FileCannotBeWritten
 from svfr_client.files import whole_file, write_whole
+from svfr_restore.step_names import TENSOR_KEY, StepName
 from svfr_server.errors import CheckpointNameRefused
 from svfr_server.job_store.disk_errors import storage_error
 
@@ -29,12 +30,10 @@ if TYPE_CHECKING:
     import torch
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*(/[A-Za-z0-9][A-Za-z0-9_.-]*)*\Z")
-_STEP = re.compile(r"(.*/step)(\d+)\Z")
-_VALUE = "value"
 _log = logging.getLogger(__name__)
 
 
-class CheckpointStore:
+class DiskCheckpoints:
     """The checkpoints below one folder. Several processes may use the same folder.
 
     ``journal`` is the folder of the running job alone: what it has already written, for example. It is
@@ -49,14 +48,14 @@ class CheckpointStore:
         self._journal = journal
         self._saved = saved
 
-    def under(self, content_key: str) -> "CheckpointStore":
+    def under(self, content_key: str) -> "DiskCheckpoints":
         """Return the store of everything that depends on exactly what ``content_key`` hashes."""
-        return CheckpointStore(self._folder / _checked(content_key), self._journal, self._saved)
+        return DiskCheckpoints(self._folder / _checked(content_key), self._journal, self._saved)
 
     @property
-    def journal(self) -> "CheckpointStore":
+    def journal(self) -> "DiskCheckpoints":
         """Return the store of this job's own notes, kept from one attempt to the next."""
-        return CheckpointStore(self._journal if self._journal is not None else self._folder / "journal")
+        return DiskCheckpoints(self._journal if self._journal is not None else self._folder / "journal")
 
     def load(self, name: str) -> "torch.Tensor | None":
         """Return the tensor saved as ``name`` ("pass1/step0003") on the CPU, or None."""
@@ -67,7 +66,7 @@ class CheckpointStore:
             return None
         try:
             with safe_open(path, framework="pt") as file:
-                value: torch.Tensor = file.get_tensor(_VALUE)
+                value: torch.Tensor = file.get_tensor(TENSOR_KEY)
                 expected = (file.metadata() or {}).get("sha256")
             if _digest(value) != expected:
                 return None
@@ -90,13 +89,13 @@ class CheckpointStore:
         try:
             _make_folder(path)
             with whole_file(path, private=True, durable=False) as scratch:
-                save_file({_VALUE: kept}, scratch, metadata={"sha256": _digest(kept)})
+                save_file({TENSOR_KEY: kept}, scratch, metadata={"sha256": _digest(kept)})
         except (OSError, FileCannotBeWritten, SafetensorError) as problem:
             _log.warning("the checkpoint %s is not kept: %s", name, problem)
             return
-        step = _STEP.match(name)
-        if step is not None and int(step.group(2)):
-            former = f"{step.group(1)}{int(step.group(2)) - 1:0{len(step.group(2))}d}"
+        step = StepName.read(name)
+        former = None if step is None else step.before()
+        if former is not None:
             self._path(former, ".safetensors").unlink(missing_ok=True)
         self._saved(kept.nbytes)
 

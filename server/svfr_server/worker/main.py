@@ -28,7 +28,7 @@ from svfr_client.reasons import in_one_line
 from svfr_client.records import from_plain, to_plain
 from svfr_server.errors import InternalFailure, OutOfDeviceMemory
 from svfr_server.job_store.cache import CacheKeeper
-from svfr_server.job_store.checkpoints import CheckpointStore
+from svfr_server.job_store.checkpoints import DiskCheckpoints
 from svfr_server.job_store.disk_errors import disk_is_full, storage_error
 from svfr_server.job_store.folders import checkpoint_folder, journal_folder, references_folder
 from svfr_server.logs import log_job, log_to_folder, log_to_stderr
@@ -162,7 +162,7 @@ class Worker:
         run_job = load_pipeline(self._pipeline)
         cache = CacheKeeper(self._home)
         cache.trim()
-        store = CheckpointStore(
+        store = DiskCheckpoints(
             checkpoint_folder(self._home), journal_folder(self._home, work.job), cache.saved
         )
         references = ReferenceKeeper(store, *map(self._references, (work.job, work.redo_of)))
@@ -182,8 +182,8 @@ class Worker:
         sources.check_all()
         return result
 
-    def _references(self, job: str | None) -> CheckpointStore | None:
-        return None if job is None else CheckpointStore(references_folder(self._home, job))
+    def _references(self, job: str | None) -> DiskCheckpoints | None:
+        return None if job is None else DiskCheckpoints(references_folder(self._home, job))
 
 
 def roots_of(start: dict[str, Any]) -> PathRoots:

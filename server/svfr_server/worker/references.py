@@ -8,7 +8,7 @@ long as the job is remembered, whatever the cache forgets.
 from typing import TYPE_CHECKING
 
 from svfr_server.errors import ReferenceIsGone
-from svfr_server.job_store.checkpoints import CheckpointStore
+from svfr_server.job_store.checkpoints import DiskCheckpoints
 
 if TYPE_CHECKING:
     import torch
@@ -24,7 +24,7 @@ class ReferenceKeeper:
     """
 
     def __init__(
-        self, store: CheckpointStore, own: CheckpointStore | None, former: CheckpointStore | None
+        self, store: DiskCheckpoints, own: DiskCheckpoints | None, former: DiskCheckpoints | None
     ) -> None:
         self._store = store
         self._own = own
@@ -34,7 +34,7 @@ class ReferenceKeeper:
             own.save_note("kept", True)  # a job without a reference can be done again too
 
     @property
-    def journal(self) -> CheckpointStore:
+    def journal(self) -> DiskCheckpoints:
         """The job's own notes."""
         return self._store.journal
 

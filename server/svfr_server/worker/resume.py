@@ -6,14 +6,12 @@ onto the first attempt's files. What it needs to know is kept in the job's journ
 appears: a crash at any moment finds either no file or the note.
 """
 
-import re
 from dataclasses import replace
-from pathlib import PurePath
 from typing import Any
 
 from svfr_client.job import JobSpec
-from svfr_client.sequences import FRAME_FIELD
-from svfr_server.job_store.checkpoints import CheckpointStore
+from svfr_client.sequences import pattern_of_file
+from svfr_server.job_store.checkpoints import DiskCheckpoints
 
 _BEGUN = "begun"
 _OUTPUT = "output"
@@ -26,7 +24,7 @@ class Resumption:
     :meth:`appears` before it is there.
     """
 
-    def __init__(self, spec: JobSpec, journal: CheckpointStore) -> None:
+    def __init__(self, spec: JobSpec, journal: DiskCheckpoints) -> None:
         self._spec = spec
         self._journal = journal
         self._is_begun = journal.load_note(_BEGUN) is not None
@@ -57,20 +55,5 @@ class Resumption:
     def appears(self, path: str) -> None:
         """Note where the outputs go, with the first one."""
         if self._output is None:
-            self._output = pattern_like(self._spec.output, path)
+            self._output = pattern_of_file(path, like=self._spec.output) or path
             self._journal.save_note(_OUTPUT, self._output)
-
-
-def pattern_like(output: str, path: str) -> str:
-    """Return the pattern of the written file ``path``, whose name ends as that of the pattern ``output``.
-
-    A version may have been raised in folders and name; the frame field stands where it stood.
-    """
-    field = FRAME_FIELD.search(PurePath(output).name)
-    if field is None:
-        return path
-    tail = PurePath(output).name[field.end() :]
-    number = re.search(r"-?\d+(?=" + re.escape(tail) + r"\Z)", path)
-    if number is None:
-        return path
-    return f"{path[: number.start()]}{field.group()}{path[number.end() :]}"

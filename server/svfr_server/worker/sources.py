@@ -14,7 +14,7 @@ from svfr_client.frames import FrameRange
 from svfr_client.job import JobSpec
 from svfr_client.sequences import PathPattern, is_sequence
 from svfr_server.errors import PathForbidden, SourceChanged
-from svfr_server.job_store.checkpoints import CheckpointStore
+from svfr_server.job_store.checkpoints import DiskCheckpoints
 from svfr_server.roots import PathRoots, named_inputs
 
 _NOTE = "sources"
@@ -28,7 +28,7 @@ class Sources:
         self._states = states
 
     @classmethod
-    def of_job(cls, spec: JobSpec, journal: CheckpointStore, roots: PathRoots = _ANYWHERE) -> "Sources":
+    def of_job(cls, spec: JobSpec, journal: DiskCheckpoints, roots: PathRoots = _ANYWHERE) -> "Sources":
         """Return what the first attempt saw, after checking that it is so still; else look now.
 
         Raises :class:`SourceChanged`, PathForbidden for a file that leads out of ``roots`` or is none, and

@@ -17,8 +17,8 @@ def main(case):
     def job(**fields):
         for name, value in fields.items():
             setattr(settings, name, value)
-        around = module("operators").surroundings()
-        return module("gather").gather(strip, scene, all_strips(scene), settings, around).spec.to_json()
+        environment = module("operators").host_environment()
+        return module("gather").gather(strip, scene, all_strips(scene), settings, environment).spec.to_json()
 
     said["plain"] = job()
     said["every_task"] = job(tasks={"bfr", "colorize"}, seed=5, preset="final", model="probe", handles=1)

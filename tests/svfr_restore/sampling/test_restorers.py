@@ -11,8 +11,8 @@ import torch
 from job_samples import MemoryStore, Reports
 
 import svfr.sampling.sampler
+from svfr_client.errors import JobWasCancelled
 from svfr_client.job import JobSpec
-from svfr_restore.errors import JobWasCancelled
 from svfr_restore.reports import JobResult
 
 pytestmark = pytest.mark.usefixtures("scratch")

@@ -103,14 +103,10 @@ def base_pictures(model: Model, batch: ClipBatch) -> torch.Tensor:
     model = replace(model, spec=replace(model.spec, window=FRAMES, overlap=0))
     results = []
     for seen, bits in zip(batch.low_quality, batch.tasks, strict=True):
-        plan = SamplePlan(TaskSet.of(_names(bits)), preset, seed=0)
+        plan = SamplePlan(TaskSet.from_bits(bits.int().tolist()), preset, seed=0)
         pictures = [picture for _, picture in restore(model, CropsInMemory(seen), None, None, plan=plan)]
         results.append(torch.stack(pictures))
     return torch.stack(results).clamp(-1.0, 1.0)
-
-
-def _names(bits: torch.Tensor) -> tuple[str, ...]:
-    return tuple(name for name, bit in zip(("bfr", "colorize", "inpaint"), bits.tolist(), strict=True) if bit)
 
 
 def _bytes(pictures: torch.Tensor) -> torch.Tensor:

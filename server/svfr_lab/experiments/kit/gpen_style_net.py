@@ -1,10 +1,10 @@
 """A small feed-forward network in the manner of GPEN (Yang et al. 2021, arXiv 2105.06070).
 
-As there, an encoder boils a damaged face down to one code, a decoder paints the face anew with every level's
-channels steered by the code, and the encoder's own maps join the decoder at each level where a style GAN
+As there, an encoder reduces a damaged face to one code, a decoder makes the face anew with every level's
+channels modulated by the code, and the encoder's own maps join the decoder at each level where a style GAN
 would take noise. What it is not: its decoder was never trained as a GAN's generator, no adversary judges it,
-and it has hundreds of thousands of weights instead of tens of millions. It adds to its input instead of
-painting from nothing, so that minutes of training are enough to be of use.
+and it has hundreds of thousands of weights instead of tens of millions. It learns a
+residual to its input instead of a whole picture, so that minutes of training are enough to be of use.
 """
 
 from __future__ import annotations

@@ -18,13 +18,12 @@ from svfr.training.recipe.config import (
     PreviewRecipe,
     RunConfig,
 )
+from svfr_client.vocabulary import TASKS
 from svfr_lab.heads.dataset import open_rendered_folder
 
 CROP_PX = 48
 FRAMES = 4
 """Frames of a clip: training draws single ones, and measuring restores all."""
-
-TASKS = ("bfr", "colorize", "inpaint")
 
 # More than any budget allows: a run ends when its time is over.
 _ENDLESS_STEPS = 10**7

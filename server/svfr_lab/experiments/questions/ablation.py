@@ -10,6 +10,7 @@ from svfr.eight_bit import eight_bit
 from svfr.models.model import Model
 from svfr.sampling.crops_in_memory import as_model_sees
 from svfr.training.recipe.config import NOISE_ALONE, LossWeights, PreviewRecipe, Recipe
+from svfr_client.vocabulary import TASKS, Task
 from svfr_lab.experiments.kit.arms import Arm, Training, train_arms
 from svfr_lab.experiments.kit.bench import Bench
 from svfr_lab.experiments.kit.experiment import Experiment, Findings, PaperClaim, Row
@@ -36,7 +37,6 @@ from svfr_lab.experiments.kit.recipe import (
     CROP_PX,
     FRAMES,
     PHASE,
-    TASKS,
     UNIFIED_LATENT,
     facial_prior,
     from_seeds,
@@ -57,7 +57,7 @@ _TRAIN_UNTIL, _MEASURE_UNTIL = 0.75, 0.96
 _INPUT = "input"
 _PSNR, _LANDMARKS = "psnr_db", "landmark_error"
 # Landmarks are no matter of colour, and a hole hides some: blurred faces say where features have gone.
-_POINTED_TASK = "bfr"
+_POINTED_TASK: Task = "bfr"
 _MEASURED = (*((_PSNR, task) for task in TASKS), (_LANDMARKS, _POINTED_TASK))
 
 
@@ -182,7 +182,9 @@ def _scores(
 
 def rows(measured: Measurements, training: _Training) -> list[Row]:
     """Return a row for each measure, condition and task, then one for each comparison."""
-    keys = [(_PSNR, label, task) for label in (_INPUT, *_LABELS) for task in TASKS]
+    keys: list[tuple[str, str, Task]] = [
+        (_PSNR, label, task) for label in (_INPUT, *_LABELS) for task in TASKS
+    ]
     keys += [(_LANDMARKS, label, _POINTED_TASK) for label in (_INPUT, *_LABELS)]
     listed = [
         row_over_seeds(measured.values(label, measure, task), arm=label, measure=measure, task=task)

@@ -17,6 +17,7 @@ from svfr.tasks import TaskSet
 from svfr.training.nets.mid_block import watch_mid_block
 from svfr.training.nets.trainable import TrainableNet
 from svfr.training.recipe.config import NOISE_ALONE, LossWeights, Recipe
+from svfr_client.vocabulary import TASKS
 from svfr_lab.experiments.kit.arms import Arm, Training, starting_net, train_arms
 from svfr_lab.experiments.kit.bench import Bench
 from svfr_lab.experiments.kit.experiment import Experiment, Findings, Row
@@ -31,7 +32,6 @@ from svfr_lab.experiments.kit.recipe import (
     BASE,
     CROP_PX,
     FRAMES,
-    TASKS,
     UNIFIED_LATENT,
     from_seeds,
     seeds_for,

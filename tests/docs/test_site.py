@@ -36,8 +36,24 @@ def test_the_page_of_errors_has_every_code_and_no_markup_of_the_sources() -> Non
     assert "svfr key authorize" in page(ROOT)
 
 
-@pytest.mark.parametrize("name", ["DEVELOPMENT.md", "CONTRIBUTING.md", "README.md"])
+PAGES = ["DEVELOPMENT.md", "CONTRIBUTING.md", "README.md", "docs/lab/README.md"]
+DECISIONS = sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "docs" / "decisions").glob("0*.md"))
+FLOORS = ("plugin", "server", "ocio", "ofx_bridge", "installer", "docs", "tests", "examples")
+
+
+@pytest.mark.parametrize("name", [*PAGES, *DECISIONS])
 def test_paths_that_a_page_names_are_there(name: str) -> None:
     text = (ROOT / name).read_text(encoding="utf-8")
-    named = re.findall(r"[`(]((?:plugin|server|ocio|ofx_bridge|installer|docs|tests)/[\w./-]+)[`)]", text)
+    named = re.findall(rf"[`(]((?:{'|'.join(FLOORS)})/[\w./-]*)[`)]", text)
     assert named and [path for path in named if not (ROOT / path).exists()] == []
+
+
+def test_modules_that_a_page_names_are_there() -> None:
+    """Beside a whole path a page may name a module alone, or by the end of its path."""
+    modules = [path.as_posix() for floor in FLOORS for path in (ROOT / floor).rglob("*.py")]
+    missing = []
+    for name in [*PAGES, *DECISIONS]:
+        for module in re.findall(r"`([\w/]+\.py)`", (ROOT / name).read_text(encoding="utf-8")):
+            if not any(path.endswith(f"/{module}") for path in modules):
+                missing.append((name, module))
+    assert missing == []

@@ -21,7 +21,7 @@ from svfr_client.protocol.messages import Redo
 
 from .errors import AlreadyRestoring, BadSetting, NothingToRepeat
 from .gather import find_colour, gather
-from .node import all_nodes, find, is_svfr
+from .node import all_nodes, find, is_svfr, write_quietly
 from .server_link import ServerLink
 from .session import JobRecord, Session, session_of
 from .vendored import require_zmq
@@ -37,11 +37,11 @@ def restore(node: Any) -> None:
         from svfr_client.protocol.wire import new_id
 
         job = new_id()
-        node["status"].setValue("Gathering")
+        write_quietly(node, "status", "Gathering")
         gathered = gather(node, job)
-        node["colour_found"].setValue(gathered.colour.summary)
+        write_quietly(node, "colour_found", gathered.colour.summary)
         for task in gathered.renders:
-            node["status"].setValue("Rendering " + task.pattern.rsplit("/", 1)[-1])
+            write_quietly(node, "status", "Rendering " + task.pattern.rsplit("/", 1)[-1])
             task.run()
         request = Path(gathered.folder) / "job.json"
         request.parent.mkdir(parents=True, exist_ok=True)
@@ -136,7 +136,7 @@ def cancel(node: Any) -> None:
 def refresh(node: Any) -> None:
     """Read the inputs and the project again and show what colour they have."""
     with _shown(node):
-        node["colour_found"].setValue(find_colour(node).summary)
+        write_quietly(node, "colour_found", find_colour(node).summary)
 
 
 def start_server(node: Any) -> None:
@@ -165,13 +165,13 @@ def _run(node: Any, record: JobRecord, request: Request) -> None:
 
 def _ask(node: Any, doing: str, question: Callable[[], str]) -> None:
     """Put the answer of ``question`` into the node's server field; with a window, from a thread."""
-    node["server_state"].setValue(doing)
+    write_quietly(node, "server_state", doing)
     name = node.fullName()
 
     def show(text: str) -> None:
         there = find(name)
         if there is not None:
-            there["server_state"].setValue(text)
+            write_quietly(there, "server_state", text)
 
     def work() -> None:
         try:
@@ -221,7 +221,7 @@ def _shown(node: Any) -> Iterator[None]:
     try:
         yield
     except SvfrError as error:
-        node["status"].setValue(str(error))
+        write_quietly(node, "status", str(error))
         if not nuke.GUI:
             raise
         nuke.message(str(error))

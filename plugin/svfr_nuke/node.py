@@ -76,6 +76,15 @@ def find(full_name: str) -> Optional[Any]:
     return node
 
 
+def write_quietly(node: Any, knob: str, text: str) -> None:
+    """Set a text that the plugin writes by itself; it is no step of the artist's to undo."""
+    nuke.Undo.disable()
+    try:
+        node[knob].setValue(text)
+    finally:
+        nuke.Undo.enable()
+
+
 def _fill() -> None:
     plate = nuke.nodes.Input(name="plate")
     mask = nuke.nodes.Input(name="mask")

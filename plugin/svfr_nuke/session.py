@@ -100,7 +100,8 @@ class JobRecord(job_record.JobRecord):
     def write(self, node: Any) -> None:
         """Put the record into the node: all but what events say, and running until it has ended."""
         kept = {name: value for name, value in asdict(self).items() if name in _KEPT}
-        node[nodes.MARK].setValue(json.dumps({**kept, "state": RUNNING if self.is_active else self.state}))
+        state = RUNNING if self.is_active else self.state
+        nodes.write_quietly(node, nodes.MARK, json.dumps({**kept, "state": state}))
 
 
 class Session:
@@ -243,7 +244,7 @@ class Session:
     def _say(self, text: str) -> None:
         node = self.find_node()
         if node is not None:
-            node["status"].setValue(text)
+            nodes.write_quietly(node, "status", text)
         if not nuke.GUI:
             sys.stdout.write(f"[svfr] {text}\n")
             sys.stdout.flush()

@@ -43,7 +43,7 @@ def _follow_again() -> None:
         try:
             reattach(node)
         except SvfrError as error:
-            node["status"].setValue(str(error))
+            nodes.write_quietly(node, "status", str(error))
 
 
 def _refresh_colour() -> None:
@@ -65,6 +65,6 @@ def _refresh_colour() -> None:
     if not nodes.is_svfr(node):
         return
     try:
-        node["colour_found"].setValue(find_colour(node).summary)
+        nodes.write_quietly(node, "colour_found", find_colour(node).summary)
     except SvfrError as error:
-        node["colour_found"].setValue(str(error))
+        nodes.write_quietly(node, "colour_found", str(error))

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from e2e_service import running
 from strict_nuke import FakeNuke, Undo
+from strict_objects import UndoState
 
 # The plugin is built apart and not part of the distribution; Nuke finds it by a path too.
 sys.path.append(str(Path(__file__).parents[2] / "plugin"))
@@ -27,7 +28,7 @@ def make_nuke() -> Iterator[Callable[..., FakeNuke]]:
         sys.modules.pop(name, None)
         if module is not None:
             sys.modules[name] = module
-    assert not Undo._open and Undo._disabled == 0, "an undo step stayed open"
+    assert not Undo._open and UndoState.disabled == 0, "an undo step stayed open"
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import re
 from typing import Any
 
 import strict_stubs
-from strict_objects import strict
+from strict_objects import UndoState, strict
 
 
 @strict("Knob")
@@ -45,6 +45,8 @@ class Knob:
         return self._evaluate()
 
     def setValue(self, val: Any, *args: Any) -> bool:
+        if self._node is not None and not UndoState.disabled:
+            UndoState.steps.append(self._name)
         self._set(val)
         return True
 

@@ -18,7 +18,7 @@ import strict_knobs
 import strict_nodes
 import strict_roto
 import strict_stubs
-from strict_objects import ANY_THREAD, OFFERED, check_thread, guarded, strict
+from strict_objects import ANY_THREAD, OFFERED, UndoState, check_thread, guarded, strict
 
 VERSIONS = {14: "14.1v5", 15: "15.1v4", 16: "16.0v1"}
 
@@ -47,7 +47,6 @@ class Undo:
     """Counts what is open; a test fails if anything stays so."""
 
     _open: ClassVar[list[str]] = []
-    _disabled = 0
 
     def begin(self, name: str) -> None:
         Undo._open.append(name)
@@ -58,12 +57,12 @@ class Undo:
     @staticmethod
     def disable() -> None:
         check_thread("Undo.disable")
-        Undo._disabled += 1
+        UndoState.disabled += 1
 
     @staticmethod
     def enable() -> None:
         check_thread("Undo.enable")
-        Undo._disabled -= 1
+        UndoState.disabled -= 1
 
 
 class FakeNuke(types.ModuleType):

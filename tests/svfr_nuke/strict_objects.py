@@ -9,7 +9,7 @@ import functools
 import inspect
 import threading
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import strict_stubs
 
@@ -17,6 +17,15 @@ T = TypeVar("T", bound=type)
 # Documented as safe in any thread; everything else of Nuke belongs to the main thread.
 ANY_THREAD = {"executeInMainThread", "executeInMainThreadWithResult"}
 OFFERED: set[tuple[str, str]] = set()
+
+
+class UndoState:
+    """``steps``: knobs that were set while undo was on; each would be a step of its own for the artist."""
+
+    disabled = 0
+    steps: ClassVar[list[str]] = []
+
+
 """(class or module, name) of everything that the fake offers."""
 _main = threading.main_thread()
 

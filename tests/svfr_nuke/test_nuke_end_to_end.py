@@ -13,6 +13,7 @@ import strict_images
 import strict_roto
 from nuke_plates import FRAMES, attribute
 from strict_nuke import FakeNuke
+from strict_objects import UndoState
 
 STUDIO = "ocio://studio-config-v2.1.0_aces-v1.3_ocio-v2.3"
 
@@ -219,6 +220,16 @@ def test_some_frames_are_redone_over_the_former_ones_with_another_seed(nuke: Fak
     assert (read["file"].value(), read["first"].value(), read["last"].value()) == (pattern, 1001, 1003)
     assert [attribute(pattern % frame, "svfr/seed") for frame in FRAMES] == ["77", "5", "5"]
     assert [node.node("Shown")["which"]._evaluate(frame) for frame in (1000, 1001, 1003)] == [0.0, 1.0, 1.0]
+
+
+def test_what_the_plugin_says_by_itself_is_no_step_to_undo(nuke: FakeNuke, node: Any) -> None:
+    UndoState.steps.clear()
+    nuke.fake_press(node, "refresh")
+    restore(nuke, node)
+    nuke.fake_press(node, "test_connection")
+    nuke.run_until(lambda: node["server_state"].value() not in ("", "Asking"))
+    assert "has_result" in UndoState.steps  # the result is one, made by nuke.Undo's begin and end
+    assert not {"status", "svfr_job", "colour_found", "server_state"} & set(UndoState.steps)
 
 
 def test_every_selected_node_is_restored(nuke: FakeNuke, tmp_path: Path, node: Any) -> None:

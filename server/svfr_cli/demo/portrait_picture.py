@@ -35,7 +35,7 @@ LEFT = 30  # of the frame, in the portrait's 512 px
 FACE_CENTRE = (194.0, 118.0)  # in the frame at rest
 CLOSEUP_PX, CELL_PX = 200, 400
 RATIO, HARD_RATIO = 2.5, 4.5
-PICTURE = Path(__file__).parent / "before-after-truth.png"
+PICTURE = Path(__file__).parent / "before-after-truth.jpg"
 
 
 def moving_portrait() -> Float32:

@@ -30,7 +30,9 @@ class Cell:
 
 
 def write_contact_sheet(path: Path, rows: Sequence[Sequence[Cell]], cell_width_px: int = 320) -> None:
-    """Write a PNG with one line of cells per row, each picture scaled to ``cell_width_px`` wide.
+    """Write a picture with one line of cells per row, each scaled to ``cell_width_px`` wide.
+
+    The path's ending says which kind: ``.png``, or ``.jpg`` at quality 92.
 
     Labels are as tall as 6 % of the cell's width, at least 14 px, shrunk only to fit it. Raises
     FileCannotBeWritten; ValueError when there is no cell at all.
@@ -40,10 +42,10 @@ def write_contact_sheet(path: Path, rows: Sequence[Sequence[Cell]], cell_width_p
     lines = [_line([_cell(cell, cell_width_px) for cell in row]) for row in rows if row]
     width = max(line.shape[1] for line in lines)
     sheet = np.concatenate([_padded(line, line.shape[0], width) for line in lines])
-    done, png = cv2.imencode(".png", sheet[..., ::-1])
+    done, encoded = cv2.imencode(path.suffix, sheet[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 92])
     if not done:
-        raise FileCannotBeWritten("The contact sheet cannot be encoded as PNG.", path=path)
-    write_whole(path, png.tobytes())
+        raise FileCannotBeWritten("The contact sheet cannot be encoded.", path=path)
+    write_whole(path, encoded.tobytes())
 
 
 def _line(cells: Sequence[UInt8]) -> UInt8:

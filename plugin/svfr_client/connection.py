@@ -17,7 +17,7 @@ from typing import Any, Dict, Mapping, Optional
 
 import zmq
 
-from .errors import BadConnectionFile, FolderIsNotPrivate, NoServer, SvfrError
+from .errors import BadConnectionFile, FileCannotBeWritten, FolderIsNotPrivate, NoServer, SvfrError
 from .files import write_whole
 from .reasons import reason_of
 from .records import Record, from_plain, to_plain
@@ -25,6 +25,8 @@ from .records import Record, from_plain, to_plain
 CONNECTION_FILE = "connection.json"
 CONNECTION_FORMAT = 1
 PROGRAM_FILE = "program.txt"
+_DAMAGED_REMEDY = "Restart the service; of a server elsewhere, fetch its connection file again."
+_FOLDER_REMEDY = "Name a folder that you can write to in SVFR_HOME, or leave it unset."
 _START_REMEDY = "Start one with `svfr serve`."
 
 
@@ -76,32 +78,43 @@ class Connection(Record):
             text = read_private(path)
         except FileNotFoundError:
             raise NoServer("No service is running here.", path=path, remedy=_START_REMEDY) from None
+        except (OSError, ValueError) as problem:
+            raise _bad(f"The connection file cannot be read: {reason_of(problem)}.", path) from problem
         try:
             data: Dict[str, Any] = json.loads(text)
             if data.pop("format") != CONNECTION_FORMAT:
-                raise BadConnectionFile("The connection file has another format.", path=path)
+                raise _bad("The connection file has another format.", path)
             connection = from_plain(cls, data, "connection")
-        except (ValueError, AttributeError, KeyError, TypeError) as problem:
-            raise BadConnectionFile(
-                f"The connection file is damaged: {reason_of(problem)}.", path=path
-            ) from problem
+        except (ValueError, AttributeError, KeyError, TypeError, RecursionError) as problem:
+            raise _bad(f"The connection file is damaged: {reason_of(problem)}.", path) from problem
         except SvfrError as problem:
-            raise BadConnectionFile(problem.message, path=path, remedy="Restart the service.") from problem
+            raise _bad(problem.message, path) from problem
         for key in (connection.server_key, connection.keys.public, connection.keys.secret):
             if len(key) != 40:
-                raise BadConnectionFile("A key in the connection file is not 40 characters.", path=path)
+                raise _bad("A key in the connection file is not 40 characters.", path)
         return connection
+
+
+def _bad(message: str, path: Path) -> BadConnectionFile:
+    return BadConnectionFile(message, path=path, remedy=_DAMAGED_REMEDY)
 
 
 def service_folder(environment: Optional[Mapping[str, str]] = None) -> Path:
     """Return the folder of this user's service on this machine; it need not exist yet.
 
     ``$SVFR_HOME`` if set; else ``svfr/<machine name>`` in the user's state folder: ``$XDG_STATE_HOME`` or
-    ``~/.local/state``, on macOS ``~/Library/Application Support``, on Windows ``%LOCALAPPDATA%``.
+    ``~/.local/state``, on macOS ``~/Library/Application Support``, on Windows ``%LOCALAPPDATA%``. Raises
+    :class:`FileCannotBeWritten` when ``$SVFR_HOME`` begins with the home folder of nobody.
     """
     environment = os.environ if environment is None else environment
     if environment.get("SVFR_HOME"):
-        return Path(environment["SVFR_HOME"]).expanduser().absolute()
+        named = Path(environment["SVFR_HOME"])
+        try:
+            return named.expanduser().absolute()
+        except RuntimeError as problem:  # ~name of somebody who is not known
+            raise FileCannotBeWritten(
+                "The home folder in SVFR_HOME is nobody's.", path=named, remedy=_FOLDER_REMEDY
+            ) from problem
     if sys.platform == "win32":
         base = Path(environment.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
     elif sys.platform == "darwin":
@@ -118,7 +131,7 @@ def find_connection(folder: Optional[Path] = None) -> Connection:
     Raises as :meth:`Connection.load`. That the file is there does not prove that the service still lives.
     """
     folder = service_folder() if folder is None else folder
-    if folder.exists():
+    if os.path.isdir(folder):  # noqa: PTH112 - Path.is_dir raises for a path that is too long
         check_private(folder)
     return Connection.load(folder / CONNECTION_FILE)
 
@@ -131,17 +144,27 @@ def note_server_program(program: Path, folder: Optional[Path] = None) -> None:
 
 def noted_server_program(folder: Optional[Path] = None) -> Optional[Path]:
     """Return the program of :func:`note_server_program`; None if none was noted or it is no longer there."""
-    file = (service_folder() if folder is None else folder) / PROGRAM_FILE
     try:
+        file = (service_folder() if folder is None else folder) / PROGRAM_FILE
         program = Path(read_private(file).strip())
-    except (OSError, ValueError, FolderIsNotPrivate):
+        return program if program.is_file() else None
+    except (OSError, ValueError, FolderIsNotPrivate, FileCannotBeWritten):
         return None
-    return program if program.is_file() else None
 
 
 def make_private_folder(folder: Path) -> Path:
-    """Create ``folder`` with mode 0700 if needed and return it; raises if others can get in."""
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    """Create ``folder`` with mode 0700 if needed and return it.
+
+    Raises :class:`FileCannotBeWritten` if it cannot be made and :class:`FolderIsNotPrivate` if others can
+    get in.
+    """
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except (OSError, ValueError) as problem:
+        reason = "the path holds a zero character" if isinstance(problem, ValueError) else reason_of(problem)
+        raise FileCannotBeWritten(
+            f"The service's folder cannot be made: {reason}.", path=folder, remedy=_FOLDER_REMEDY
+        ) from problem
     check_private(folder)
     return folder
 

@@ -35,6 +35,7 @@ class PathRule(Record):
                 raise BadPathMap(f'"{side}" in a path rule is not an absolute folder.', remedy=_EXAMPLE)
 
 
+_FILE_REMEDY = f"Correct {PATH_MAP_FILE}, or remove it if both machines have the same paths."
 _EXAMPLE = r'Write it like {"client": "P:/shots", "server": "/srv/shots"}.'
 
 
@@ -97,13 +98,13 @@ class PathMap:
     def load(cls, path: Path) -> "PathMap":
         """Read a path map's file; no file means no rules. Raises :class:`BadPathMap`."""
         try:
-            text = path.read_text(encoding="utf-8")
+            return cls.from_json(json.loads(path.read_text(encoding="utf-8")))
         except FileNotFoundError:
             return cls()
-        try:
-            return cls.from_json(json.loads(text))
-        except ValueError as problem:
-            raise BadPathMap(f"The path map cannot be read: {reason_of(problem)}.", path=path) from problem
+        except (OSError, ValueError, RecursionError) as problem:
+            raise BadPathMap(
+                f"The path map cannot be read: {reason_of(problem)}.", path=path, remedy=_FILE_REMEDY
+            ) from problem
         except BadPathMap as problem:
             raise BadPathMap(problem.message, path=path, remedy=problem.remedy) from problem
 

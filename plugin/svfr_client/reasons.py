@@ -35,6 +35,8 @@ def reason_of(error: Optional[BaseException]) -> str:
         return f"it is no JSON from line {error.lineno}, character {error.colno} on"
     if isinstance(error, UnicodeDecodeError):
         return "it is no text in UTF-8"
+    if isinstance(error, RecursionError):
+        return "it is nested too deeply"
     if kind == "TOMLDecodeError":
         return f"it is no TOML: {in_one_line(error)}"
     return str(error) if isinstance(error, Flaw) else "its data is damaged"

@@ -14,6 +14,7 @@ from typing import Any, Callable, Iterator
 import nuke
 
 from svfr_client.errors import SvfrError
+from svfr_client.files import write_whole
 from svfr_client.frames import FrameRange
 from svfr_client.hosting.conversation import Request
 from svfr_client.job import JobSpec
@@ -45,7 +46,7 @@ def restore(node: Any) -> None:
             task.run()
         request = Path(gathered.folder) / "job.json"
         request.parent.mkdir(parents=True, exist_ok=True)
-        request.write_text(json.dumps(gathered.spec.to_json()), encoding="utf-8")
+        write_whole(request, json.dumps(gathered.spec.to_json()))
         former = JobRecord.of(node)
         _forget_inputs(node)
         colour = gathered.colour

@@ -1,14 +1,25 @@
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
 import pytest
 from pydantic import Field, TypeAdapter, ValidationError
 
-from svfr.validation import Finite, PositiveInt, Strict, problems_of, read_strictly, sentences_of
+from svfr.validation import (
+    Finite,
+    PositiveInt,
+    Strict,
+    problems_of,
+    read_json,
+    read_strictly,
+    read_toml,
+    sentences_of,
+)
 from svfr_client.errors import BadJob
+from svfr_client.reasons import reason_of
 
 
 @dataclass(frozen=True)
@@ -88,3 +99,37 @@ def test_every_mistake_becomes_an_error_that_is_told_where() -> None:
     problems = problems_of(caught.value, BadJob, {"name": "a"}, path="sheet.json", remedy="Fix it.")
     assert [problem.message for problem in problems] == ["missing key marks.", "missing key sizes."]
     assert {type(p) for p in problems} == {BadJob} and {p.path for p in problems} == {"sheet.json"}
+
+
+DIGITS = "9" * 5000
+
+
+@pytest.mark.parametrize(
+    ("read", "text", "reason"),
+    [
+        (read_json, "[" * 100_000, "nested too deeply"),
+        (read_json, "[" * 150 + "]" * 150, "nested too deeply"),
+        (read_json, '{"a": ' + DIGITS + "}", "too many digits"),
+        (read_json, '{"a": {"b": 1, "c": 2, "b": 3}}', "the key 'b' stands twice"),
+        (read_json, "{", "no JSON"),
+        (read_toml, "a = " + "[" * 100_000, "nested too deeply"),
+        (read_toml, ".".join("a" * 5000) + " = 1", "nested too deeply"),
+        (read_toml, f"a = {DIGITS}", "too many digits"),
+        (read_toml, "a = 0x" + DIGITS, "too many digits"),
+        (read_toml, "a = [", "no TOML"),
+    ],
+)
+def test_a_text_that_would_break_a_reader_is_refused_with_a_reason(
+    read: Callable[[str], object], text: str, reason: str
+) -> None:
+    with pytest.raises(ValueError) as caught:
+        read(text)
+    assert reason in reason_of(caught.value)
+
+
+def test_an_ordinary_document_is_read() -> None:
+    deep: object = 2**64
+    for _ in range(98):
+        deep = [deep]
+    assert read_json(json.dumps({"a": deep})) == {"a": deep}
+    assert read_toml("a.b = [1, 2.5]") == {"a": {"b": [1, 2.5]}}

@@ -147,3 +147,22 @@ def test_a_public_key_is_never_taken_for_an_option(monkeypatch: pytest.MonkeyPat
     pairs = [(b"-" + b"a" * 39, b"b" * 40), (b"c" * 40, b"d" * 40)]
     monkeypatch.setattr("zmq.curve_keypair", lambda: pairs.pop(0))
     assert KeyPair.new() == KeyPair("c" * 40, "d" * 40)
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe", b"[" * 100_000, b'{"format": ' + b"9" * 5000 + b"}", b"{}"])
+def test_a_connection_file_that_is_no_such_file_is_named_with_a_remedy(
+    tmp_path: Path, content: bytes
+) -> None:
+    folder = make_private_folder(tmp_path / "home")
+    write_private(folder / CONNECTION_FILE, "")
+    (folder / CONNECTION_FILE).write_bytes(content)
+    with pytest.raises(BadConnectionFile, match=r"connection\.json") as caught:
+        find_connection(folder)
+    assert caught.value.remedy
+
+
+def test_a_folder_in_the_place_of_the_connection_file_is_a_typed_error(tmp_path: Path) -> None:
+    folder = make_private_folder(tmp_path / "home")
+    (folder / CONNECTION_FILE).mkdir(mode=0o700)
+    with pytest.raises(BadConnectionFile, match="cannot be read"):
+        find_connection(folder)

@@ -98,3 +98,45 @@ def test_leftovers_of_one_file_are_removed_and_those_of_others_stay(tmp_path: Pa
     left, of_another = (block.__enter__() for block in blocks)
     remove_leftovers([tmp_path / name])
     assert (left.exists(), of_another.exists()) == (False, True)
+
+
+@POSIX_MODES
+@pytest.mark.parametrize(("private", "mode"), [(True, 0o600), (False, 0o644)])
+def test_a_library_that_makes_the_file_anew_for_its_owner_takes_nothing_away(
+    tmp_path: Path, private: bool, mode: int
+) -> None:
+    before = os.umask(0o022)
+    try:
+        with whole_file(tmp_path / "a.safetensors", private=private, durable=False) as scratch:
+            scratch.unlink()
+            os.close(os.open(scratch, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "a.safetensors").stat().st_mode) == mode
+
+
+@POSIX_MODES
+def test_a_mode_that_the_block_widens_stays(tmp_path: Path) -> None:
+    with whole_file(tmp_path / "run", durable=False) as scratch:
+        scratch.chmod(0o755)
+    assert stat.S_IMODE((tmp_path / "run").stat().st_mode) == 0o755
+
+
+@pytest.mark.parametrize("name", ["a." + "e" * 253, "n" * 200 + "." + "e" * 54])
+def test_a_long_ending_does_not_make_the_scratch_too_long(tmp_path: Path, name: str) -> None:
+    write_whole(tmp_path / name, "x")
+    assert names(tmp_path) == [name]
+
+
+@pytest.mark.parametrize("name", ["a\0b", "half \ud800", ""])
+def test_a_name_that_no_disk_can_hold_is_a_typed_error(tmp_path: Path, name: str) -> None:
+    with pytest.raises(FileCannotBeWritten) as caught:
+        write_whole(tmp_path / name if name else Path("/"), "x")
+    assert caught.value.remedy and "\0" not in str(caught.value)
+    str(caught.value).encode()
+
+
+def test_half_a_surrogate_pair_is_no_text(tmp_path: Path) -> None:
+    with pytest.raises(FileCannotBeWritten, match="UTF-8"):
+        write_whole(tmp_path / "a", "half \ud800")
+    assert names(tmp_path) == []

@@ -101,3 +101,14 @@ def test_a_file_that_is_no_path_map_is_refused(tmp_path: Path, text: str) -> Non
     path.write_text(text)
     with pytest.raises(BadPathMap, match=r"path_map\.json"):
         PathMap.load(path)
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe", b"[" * 100_000, b'{"format": ' + b"9" * 5000 + b"}", None])
+def test_a_file_that_python_cannot_read_is_refused_with_a_remedy(
+    tmp_path: Path, content: bytes | None
+) -> None:
+    path = tmp_path / "path_map.json"
+    path.mkdir() if content is None else path.write_bytes(content)
+    with pytest.raises(BadPathMap, match=r"path_map\.json") as caught:
+        PathMap.load(path)
+    assert caught.value.remedy

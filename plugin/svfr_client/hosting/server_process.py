@@ -21,6 +21,7 @@ from ..connection import (
     service_folder,
 )
 from ..errors import ServerDidNotStart, ServerProgramNotFound, SvfrError
+from ..reasons import reason_of
 
 PROGRAM_VARIABLE = "SVFR_SERVER"
 # The first start after an installation reads everything from a cold, perhaps a shared disk.
@@ -38,8 +39,13 @@ _THE_HOSTS_OWN = frozenset(
         "PYTHONPATH",
         "PYTHONHOME",
         "PYTHONSTARTUP",
+        "PYTHONUSERBASE",
+        "PYTHONEXECUTABLE",
+        "PYTHONPLATLIBDIR",
+        "__PYVENV_LAUNCHER__",
         "VIRTUAL_ENV",
         "LD_LIBRARY_PATH",
+        "LD_PRELOAD",
         "DYLD_LIBRARY_PATH",
         "DYLD_FRAMEWORK_PATH",
     }
@@ -57,8 +63,8 @@ def find_server_program(
     environment = os.environ if environment is None else environment
     for named in (preferred, environment.get(PROGRAM_VARIABLE, ""), noted):
         if named:
-            path = Path(named).expanduser()
-            if path.is_file():
+            path = Path(os.path.expanduser(named))  # noqa: PTH111 - Path's raises for ~nobody
+            if os.path.isfile(path):  # noqa: PTH113 - Path's raises for a path that is too long
                 return path.absolute()
             raise ServerProgramNotFound(
                 "The server program is not there.",
@@ -126,7 +132,8 @@ def start_server(
     ``command`` is ``[program, "serve"]``, or another that serves and ends with ``folder_held`` when the
     folder is held already; ``environment`` defaults to :func:`clean_environment`. The server is detached and
     writes to ``start.log`` in the folder. Returns early, with the server left to itself, when
-    ``keep_waiting()`` turns false. Raises :class:`ServerDidNotStart` with the end of what it said.
+    ``keep_waiting()`` turns false. Raises :class:`ServerDidNotStart` with the end of what it said, and as
+    :func:`~svfr_client.connection.make_private_folder`.
     """
     folder = service_folder() if folder is None else folder
     if find_server(folder) is not None:
@@ -147,7 +154,7 @@ def start_server(
             process = _spawn(whole, folder, variables, log)
         elif ended is not None:
             break
-    tail = log.read_text(encoding="utf-8", errors="replace")[-_TAIL_CHARACTERS:].strip()
+    tail = _end_of(log)
     raise ServerDidNotStart(
         f"The server did not answer within {timeout_s:g} s. It said: {tail or 'nothing'}"
         if process.poll() is None
@@ -157,14 +164,29 @@ def start_server(
     )
 
 
+def _end_of(log: Path) -> str:
+    try:
+        return log.read_text(encoding="utf-8", errors="replace")[-_TAIL_CHARACTERS:].strip()
+    except OSError:  # the server itself may have tidied its folder
+        return ""
+
+
 def _spawn(
     command: Sequence[str], folder: Path, environment: Mapping[str, str], log: Path
 ) -> "subprocess.Popen[bytes]":
-    output = os.open(str(log), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    # A link in the log's place would have the server write over whatever it leads to.
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_NOFOLLOW", 0)
+    try:
+        output = os.open(str(log), flags, 0o600)
+    except OSError as problem:
+        raise ServerDidNotStart(
+            f"The server's log cannot be written: {reason_of(problem)}.",
+            path=log,
+            remedy="Remove what lies in its place, or choose another SVFR_HOME.",
+        ) from problem
     detached: Dict[str, Any] = {"start_new_session": True}
     if sys.platform == "win32":
-        flags = subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW
-        detached = {"creationflags": flags}
+        detached = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW}
     try:
         return subprocess.Popen(
             command,
@@ -177,7 +199,7 @@ def _spawn(
         )
     except OSError as problem:
         raise ServerDidNotStart(
-            f"{command[0]} cannot be run: {problem.strerror}.",
+            f"{command[0]} cannot be run: {reason_of(problem)}.",
             path=command[0],
             remedy=f"Correct the server program in the preferences or in {PROGRAM_VARIABLE}.",
         ) from problem

@@ -31,6 +31,7 @@ from svfr.models.new_folder import new_folder
 from svfr.models.search import SEARCH_VARIABLE, search_folders
 from svfr.models.spec import DiffusionSpec, FileRecord, ModelSpec, spec_from_json
 from svfr.models.tensor_files import check_safetensors
+from svfr.validation import read_json
 from svfr_client.errors import SvfrError
 from svfr_client.reasons import reason_of
 
@@ -87,7 +88,7 @@ def read_spec(folder: Path) -> ModelSpec:
     """Read a folder's model.json; raises ModelMissing or ModelSpecInvalid."""
     path = folder / SPEC_FILE
     try:
-        body = json.loads(path.read_text(encoding="utf-8"))
+        body = read_json(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         remedy = "Give the folder that svfr model import has written."
         raise ModelMissing(f"The folder has no {SPEC_FILE}.", path=folder, remedy=remedy) from error

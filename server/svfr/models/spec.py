@@ -153,7 +153,8 @@ class FileRecord(Strict):
 
 
 def _stays_inside(name: str) -> str:
-    if "/" in name or "\\" in name or name in (".", ".."):
+    # A colon names a drive or a hidden stream on Windows.
+    if name in ("", ".", "..") or any(character in name for character in "/\\:\0"):
         raise ValueError("must be the name of a file inside the folder")
     return name
 

@@ -11,6 +11,7 @@ import shutil
 import subprocess
 from collections.abc import Sequence
 
+from svfr_client.files import write_whole
 from svfr_farm.engines.commands import STEPS, Wanted, task_command
 from svfr_farm.errors import EngineIsMissing, EngineRefused
 from svfr_farm.plan import PlanFile
@@ -89,7 +90,7 @@ class SlurmEngine:
 
     def _sbatch(self, file: PlanFile, arguments: list[str], step: Step) -> str:
         script = file.folder / "logs" / f"slurm-{step}.sh"
-        script.write_text(ARRAY_SCRIPT if step == "segment" else SCRIPT, encoding="utf-8")
+        write_whole(script, ARRAY_SCRIPT if step == "segment" else SCRIPT)
         command = [*arguments, str(script), *task_command(self._program, file, step)]
         return _run(command, "Slurm did not take the job").strip().split(";")[0]
 

@@ -25,7 +25,7 @@ from typing import Any, Literal, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from svfr.validation import read_strictly, sentences_of
+from svfr.validation import read_json, read_strictly, sentences_of
 from svfr_client.errors import SvfrError, raise_problems
 from svfr_client.files import write_whole
 from svfr_client.reasons import reason_of
@@ -187,7 +187,10 @@ class _Reading:
             self.fault(1, "every clip is held back", "Leave some clips to train with.")
 
     def _check_path(self, line: int, path: Path) -> None:
-        here = path.parent.is_dir() if has_frame_field(path) else path.exists()
+        try:
+            here = path.parent.is_dir() if has_frame_field(path) else path.exists()
+        except OSError:  # for one, it is longer than the system takes
+            here = False
         if not here:
             self.fault(line, f"{path} does not exist", "Check the path, and root in the header.")
             return
@@ -197,9 +200,12 @@ class _Reading:
 
     def _object(self, number: int, line: str) -> dict[str, Any] | None:
         try:
-            body = json.loads(line)
+            body = read_json(line)
         except json.JSONDecodeError as problem:
             self.fault(number, f"this is no JSON object; it is wrong from character {problem.colno} on")
+            return None
+        except ValueError as problem:
+            self.fault(number, reason_of(problem))
             return None
         if not isinstance(body, dict):
             self.fault(number, "this is no JSON object")

@@ -6,7 +6,6 @@ of the same form by its path.
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -14,7 +13,7 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import Field, TypeAdapter, ValidationError
 
-from svfr.validation import PositiveInt, Strict, read_strictly, sentences_of
+from svfr.validation import PositiveInt, Strict, read_strictly, read_toml, sentences_of
 from svfr_client.reasons import reason_of
 from svfr_lab.metrics.errors import ProtocolIsInvalid
 
@@ -25,6 +24,7 @@ ResizeFilter = Literal["area", "lanczos4"]
 FaceRegion = Literal["largest", "frame"]
 METRICS: tuple[str, ...] = get_args(Metric)
 
+_REMEDY = "Copy one of the package's protocols and change its values."
 _FOLDER = Path(__file__).parent / "data"
 
 _Side = Annotated[int, Field(ge=1, le=16384)]
@@ -130,16 +130,18 @@ def read_protocol(name_or_path: str) -> Protocol:
             remedy=f"Use {', '.join(protocol_names())}, or the path of a .toml file.",
         )
     try:
-        body = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ProtocolIsInvalid(f"The protocol cannot be read: {reason_of(error)}.", path=path) from error
+        body = read_toml(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ProtocolIsInvalid(
+            f"The protocol cannot be read: {reason_of(error)}.", path=path, remedy=_REMEDY
+        ) from error
     try:
         return _protocol(path.stem, read_strictly(_READER, body))
     except ValidationError as error:
         raise ProtocolIsInvalid(
             f"The protocol is not valid: {'; '.join(sentences_of(error, body))}.",
             path=path,
-            remedy="Copy one of the package's protocols and change its values.",
+            remedy=_REMEDY,
         ) from error
 
 

@@ -21,6 +21,7 @@ import torch
 from safetensors.torch import save_file
 from torch.nn import functional
 
+from svfr_client.files import whole_file, write_whole
 from svfr_lab.heads.dataset import RenderedFolder, file_sha256, open_rendered_folder
 from svfr_lab.landmark_net.data import PointBatch, draw_batch
 from svfr_lab.landmark_net.measure import measure_points
@@ -104,10 +105,10 @@ def train_points(
 def write_net(net: LandmarkNet, path: Path, record: dict[str, Any]) -> None:
     """Write the weights as float16 and, beside them, the record with their sha256."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    save_file({name: tensor.half().contiguous() for name, tensor in net.state_dict().items()}, path)
-    path.chmod(0o644)  # safetensors makes files for their owner alone
+    with whole_file(path) as scratch:
+        save_file({name: tensor.half().contiguous() for name, tensor in net.state_dict().items()}, scratch)
     complete = {"sha256": file_sha256(path), "bytes": path.stat().st_size, **record}
-    path.with_suffix(".json").write_text(json.dumps(complete, indent=1) + "\n", encoding="utf-8")
+    write_whole(path.with_suffix(".json"), json.dumps(complete, indent=1) + "\n")
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import shutil
 import signal
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from svfr.training.nets.svd_parts import SvdSource
+from svfr_client.files import write_whole
 from svfr_lab.clips.list_file import LIST_SUFFIX, read_clip_list
 from svfr_lab.clips.portraits import is_portrait_list, read_portrait_list
 from svfr_lab.heads.dataset import file_sha256, open_rendered_folder
@@ -49,7 +49,7 @@ class TrainResult:
 def keep_recipe(recipe: Path, copy: Path) -> None:
     """Copy the recipe beside the run, unless it is that copy."""
     if not copy.exists() or not copy.samefile(recipe):
-        shutil.copyfile(recipe, copy)
+        write_whole(copy, recipe.read_bytes())
 
 
 def data_record(data: Path) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 import hashlib
 import json
+import os
 import random
 from pathlib import Path
 
@@ -286,3 +287,31 @@ def test_whatever_is_wrong_in_a_description_is_a_typed_error(folder: Path) -> No
 
 def test_the_user_s_own_folder_is_searched() -> None:
     assert user_models_folder() in search_folders()
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("[" * 100_000, "nested too deeply"),
+        ('{"format": ' + "9" * 5000 + "}", "too many digits"),
+        ('{"format": 1, "format": 1}', "stands twice"),
+    ],
+)
+def test_a_description_that_would_break_the_reader_is_refused(tmp_path: Path, text: str, reason: str) -> None:
+    (tmp_path / "model.json").write_text(text)
+    with pytest.raises(ModelSpecInvalid, match=reason):
+        read_spec(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["", "..", "a\0", "C:x", "a/b"])
+def test_a_file_outside_the_folder_is_refused(folder: Path, name: str) -> None:
+    body = json.loads((folder / "model.json").read_text())
+    body["files"][name] = {"sha256": "0", "bytes": 0}
+    (folder / "model.json").write_text(json.dumps(body))
+    with pytest.raises(ModelSpecInvalid, match="inside the folder"):
+        read_spec(folder)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="modes are POSIX")
+def test_the_weights_of_a_folder_are_for_every_user(folder: Path) -> None:
+    assert {path.stat().st_mode & 0o777 for path in folder.glob("*.safetensors")} == {0o644}

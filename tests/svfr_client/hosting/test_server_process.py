@@ -9,7 +9,7 @@ import pytest
 
 from svfr_client.client import Client
 from svfr_client.connection import note_server_program
-from svfr_client.errors import ServerDidNotStart, ServerProgramNotFound
+from svfr_client.errors import FileCannotBeWritten, ServerDidNotStart, ServerProgramNotFound
 from svfr_client.hosting.server_process import (
     clean_environment,
     find_server,
@@ -62,9 +62,42 @@ def test_a_program_that_is_named_and_not_there_is_an_error(tmp_path: Path) -> No
 
 
 def test_the_server_gets_nothing_that_the_host_set_for_its_own_python() -> None:
-    own = ("PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP", "VIRTUAL_ENV", "LD_LIBRARY_PATH")
+    own = ("PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP", "VIRTUAL_ENV", "LD_LIBRARY_PATH", "LD_PRELOAD")
+    own += ("PYTHONUSERBASE", "PYTHONEXECUTABLE", "PYTHONPLATLIBDIR", "__PYVENV_LAUNCHER__")
     given = {**dict.fromkeys(own, "/host"), "HOME": "/user", "CUDA_VISIBLE_DEVICES": "1"}
     assert clean_environment(given) == {"HOME": "/user", "CUDA_VISIBLE_DEVICES": "1"}
+
+
+@pytest.mark.parametrize("named", ["~nosuchuser/svfr", "x" * 5000, "a\0b"])
+def test_a_program_under_an_impossible_name_is_an_error(named: str) -> None:
+    with pytest.raises(ServerProgramNotFound) as caught:
+        find_server_program(named)
+    assert caught.value.remedy
+
+
+@POSIX
+@pytest.mark.parametrize("home", ["file", "~nosuchuser/x", "x" * 5000])
+def test_a_folder_that_cannot_be_made_is_an_error(
+    home: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch(mode=0o600)
+    monkeypatch.setenv("SVFR_HOME", home if home.startswith("~") else str(tmp_path / home))
+    with pytest.raises(FileCannotBeWritten) as caught:
+        start_server(["svfr", "serve"])
+    assert "SVFR_HOME" in caught.value.remedy
+
+
+@POSIX
+@pytest.mark.parametrize("kind", ["folder", "link"])
+def test_a_log_that_is_no_file_is_an_error_and_a_link_is_not_followed(tmp_path: Path, kind: str) -> None:
+    home, precious = tmp_path / "home", tmp_path / "precious"
+    home.mkdir(mode=0o700)
+    precious.write_text("kept")
+    log = home / "start.log"
+    log.mkdir() if kind == "folder" else log.symlink_to(precious)
+    with pytest.raises(ServerDidNotStart, match="log cannot be written") as caught:
+        start_server(["svfr", "serve"], home)
+    assert caught.value.remedy and precious.read_text() == "kept"
 
 
 @POSIX

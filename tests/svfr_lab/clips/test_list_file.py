@@ -161,3 +161,22 @@ def test_people_are_held_back_whole_and_the_same_ones_when_clips_are_added():
     assert not held & {entry.identity for entry in divided if entry.split == "train"}
     more = held_back_by_identity([*entries, ClipEntry(path="3/9", identity="p3")], 5)
     assert {entry.identity for entry in more if entry.split == "held_back"} == held
+
+
+def test_a_line_that_would_break_the_reader_does_not_hide_other_lines_faults(folder: Path):
+    bad = ["[" * 100_000, '{"path": ' + "9" * 5000 + "}", '{"path": "a", "path": "b"}']
+    with pytest.raises(SeveralProblems) as caught:
+        read_clip_list(write_lines(folder, *bad, row(split="nowhere")))
+    text = str(caught.value)
+    for words in (
+        "Line 2: it is nested too deeply",
+        "Line 3: a number has too many digits",
+        "Line 4: the key 'path' stands twice",
+        "Line 5: split",
+    ):
+        assert words in text
+
+
+def test_a_path_longer_than_the_system_takes_is_a_fault_of_its_line(folder: Path):
+    with pytest.raises(ClipListInvalid, match=r"Line 2: .*does not exist"):
+        read_clip_list(write_lines(folder, row("x" * 5000), row()))

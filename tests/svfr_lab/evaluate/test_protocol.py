@@ -99,3 +99,10 @@ def test_a_missing_section_is_named(tmp_path):
     cut = TEXT[: TEXT.index("[face]")] + TEXT[TEXT.index("[fvd]") :]
     with pytest.raises(ProtocolIsInvalid, match="missing key face"):
         read_protocol(written(tmp_path, cut))
+
+
+@pytest.mark.parametrize("text", ["a = " + "[" * 100_000, "a = " + "9" * 5000, ".".join("a" * 5000) + " = 1"])
+def test_a_file_that_would_break_the_reader_is_refused(tmp_path, text):
+    with pytest.raises(ProtocolIsInvalid, match=r"nested too deeply|too many digits") as caught:
+        read_protocol(written(tmp_path, text))
+    assert caught.value.remedy

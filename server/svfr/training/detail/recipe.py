@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -20,6 +19,7 @@ from svfr.validation import (
     Positive,
     PositiveInt,
     Strict,
+    read_toml,
 )
 
 STAGE = "detail"
@@ -90,7 +90,7 @@ def _adapter() -> TypeAdapter[DetailConfig]:
 def is_detail_recipe(path: Path) -> bool:
     """Return whether a recipe is one of the detail stage."""
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8")).get("stage") == STAGE
+        return read_toml(path.read_text(encoding="utf-8")).get("stage") == STAGE
     except (OSError, ValueError):
         return False
 

@@ -39,6 +39,7 @@ from svfr.training.nets.svd_net import SvdNet
 from svfr.training.nets.trainable import TrainableNet
 from svfr.training.recipe.config import NetworkConfig, Recipe
 from svfr_client.errors import raise_problems
+from svfr_client.files import write_whole
 
 _AVERAGE_PREFIX = "module."
 Net = TypeVar("Net", bound=TrainableNet)
@@ -158,7 +159,7 @@ def export_model(
     else:
         assert isinstance(net, SvdNet)
         spec = export_svd(TrainedNet(net, steps), config, folder, training)
-    (folder / "README.md").write_text(model_card(spec, config), encoding="utf-8")
+    write_whole(folder / "README.md", model_card(spec, config))
     return spec
 
 

@@ -7,7 +7,6 @@ auxiliary losses are off unless a recipe has a table ``[losses]``.
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -29,6 +28,7 @@ from svfr.validation import (
     PositiveInt,
     Strict,
     read_strictly,
+    read_toml,
     sentences_of,
 )
 from svfr_client.reasons import reason_of
@@ -250,9 +250,9 @@ def read_recipe(path: Path) -> Recipe:
 
 
 def read_tables(path: Path) -> dict[str, Any]:
-    """Return what a recipe's file holds, unchecked; raises RecipeInvalid when it is no TOML."""
+    """Return what a recipe's file holds, unchecked; raises RecipeInvalid when it is no TOML, or boundless."""
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return read_toml(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         text = f"The recipe cannot be read: {reason_of(error)}."
         raise RecipeInvalid(text, path=path, remedy="Start from a copy of a packaged recipe.") from error

@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from svfr_client.files import write_whole
 from svfr_lab.experiments.kit.errors import ClipsDoNotSuffice
 from svfr_lab.heads.dataset import RenderSettings, open_rendered_folder, render_dataset
 
@@ -78,10 +79,10 @@ def fitted_clips(data: Path, work: Path, count: int, size_px: int, frames: int) 
     if given.landmarks68_px is not None:
         np.save(folder / "landmarks68.npy", given.landmarks68_px[:count, :frames] * scale)
     settings = replace(given.settings, clips=count, size_px=size_px, frames=frames)
-    (folder / "done").write_text(f"{count}\n", encoding="utf-8")
+    write_whole(folder / "done", f"{count}\n")
     # written last: its presence says that the copy is whole
     record = {"settings": asdict(settings), "copied_from_clips_sha256": given.clips_sha256}
-    (folder / "dataset.json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+    write_whole(folder / "dataset.json", json.dumps(record, indent=1) + "\n")
     return folder
 
 

@@ -256,8 +256,8 @@ def _tagged(header: PartHeader, frame: PlateFrame) -> PartHeader:
     return header
 
 
-def _write(path: Path, new: _NewFile) -> None:
-    with path.open("wb") as file:
+def _write(scratch: Path, new: _NewFile) -> None:
+    with scratch.open("wb") as file:
         writer = ExrFileWriter(file, new.parts, new.is_multipart)
         for chunk in new.chunks:
             writer.write(chunk)

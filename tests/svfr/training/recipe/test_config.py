@@ -4,7 +4,7 @@ import pytest
 from tiny_training import CONFIG
 
 import svfr
-from svfr.training.detail.recipe import is_detail_recipe
+from svfr.training.detail.recipe import is_detail_recipe, read_detail_config
 from svfr.training.errors import RecipeInvalid
 from svfr.training.recipe.config import (
     LossWeights,
@@ -187,3 +187,13 @@ def test_a_recipe_that_is_no_toml_or_not_there_is_named(tmp_path: Path) -> None:
     path.write_text("name = [")
     with pytest.raises(RecipeInvalid, match="cannot be read"):
         read_recipe(path)
+
+
+@pytest.mark.parametrize("text", ["a = " + "[" * 100_000, "a = " + "9" * 5000, ".".join("a" * 5000) + " = 1"])
+def test_a_file_that_would_break_the_reader_is_refused(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "recipe.toml"
+    path.write_text(text)
+    assert not is_detail_recipe(path)
+    for read in (read_recipe, read_detail_config):
+        with pytest.raises(RecipeInvalid, match=r"nested too deeply|too many digits"):
+            read(path)

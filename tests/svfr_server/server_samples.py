@@ -23,7 +23,7 @@ class Service:
     arguments: list[str] = field(default_factory=list)
 
     def start(self) -> None:
-        given = ["--pipeline", "service_pipelines:run_job", "--device", "cpu", "--idle-exit", "120"]
+        given = ["--pipeline", "service_pipelines:run_job", "--device", "cpu", "--idle-exit", "600"]
         start_local_server(self.home, arguments=[*given, *self.arguments]).close()
 
     def client(self) -> Client:

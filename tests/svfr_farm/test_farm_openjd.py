@@ -104,7 +104,11 @@ def test_an_interrupted_run_cancels_its_task_and_leaves_no_server(
                 return
             time.sleep(0.2)
 
+    former = signal.signal(signal.SIGINT, signal.default_int_handler)  # parallel test runners ignore it
     threading.Thread(target=interrupt, daemon=True).start()
-    with pytest.raises(KeyboardInterrupt):
-        OpenJdEngine(own_program()).run(file, everything(file))
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            OpenJdEngine(own_program()).run(file, everything(file))
+    finally:
+        signal.signal(signal.SIGINT, former)
     nothing_is_left(file, tmp_path)

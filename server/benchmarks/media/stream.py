@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 import itertools
+import os
 import resource
 import shutil
 import subprocess
@@ -39,6 +40,7 @@ from svfr_server.job_store.checkpoints import DiskCheckpoints
 MOST_MB_A_FRAME = 1.0
 FIRST_FRAME = 1001
 SIZE = (1080, 1920)
+SERVER = Path(__file__).resolve().parents[2]  # where the child finds the benchmarks from any folder
 _MASK_FRACTION = 0.2
 
 
@@ -134,8 +136,9 @@ def measure(lengths: list[int], model: str | None, size: tuple[int, int], all_ta
             arguments += ["--size", f"{size[1]}x{size[0]}", *(["--all-tasks"] if all_tasks else [])]
             began = time.monotonic()
             done = subprocess.run(
-                [sys.executable, __file__, *arguments],  # by its path: it runs from any folder
+                [sys.executable, "-m", "benchmarks.media.stream", *arguments],
                 check=True,
+                env=dict(os.environ, PYTHONPATH=os.pathsep.join([str(SERVER), *sys.path])),
                 stdout=subprocess.PIPE,
                 text=True,
             )

@@ -1,4 +1,7 @@
 import dataclasses
+import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -111,6 +114,30 @@ def test_a_worse_quality_and_a_lower_bit_rate_lose_more(codec, clip):
 def test_the_same_pictures_give_the_same_bytes(codec, clip):
     first, again = (through_video(clip, coding(codec, POOR[codec])).tobytes() for _ in range(2))
     assert first == again
+
+
+IN_A_PROCESS = """
+import sys, numpy as np
+from svfr_lab.degradation.video import Codec, Matrix, RateControl, VideoCoding, through_video
+coding = VideoCoding(
+    codec=Codec.H264, control=RateControl.QUALITY, rate=40.0, preset="medium", gop=12, b_frames=2,
+    matrix=Matrix.BT709, offset_px=(0, 0),
+)
+sys.stdout.buffer.write(through_video(np.load(sys.argv[1]), coding).tobytes())
+"""
+
+
+def test_h264_does_not_depend_on_what_the_memory_held(tmp_path, clip):
+    """The C library fills what is allocated and freed with another byte each time."""
+    np.save(tmp_path / "clip.npy", clip)
+    command = [sys.executable, "-c", IN_A_PROCESS, str(tmp_path / "clip.npy")]
+    seen = {
+        subprocess.run(
+            command, env=dict(os.environ, MALLOC_PERTURB_=filled), capture_output=True, check=True
+        ).stdout
+        for filled in ("0", "170", "255")
+    }
+    assert len(seen) == 1
 
 
 def test_where_a_clip_lies_in_the_blocks_changes_what_is_lost(clip):

@@ -14,7 +14,7 @@ from svfr_client.job_checks import job_problems
 from svfr_restore.job import run_job
 from svfr_restore.plan.frames import all_frames
 from svfr_restore.plan.models import ModelCache
-from svfr_restore.reports import CancelCheck, JobResult, Report, Reporter
+from svfr_restore.reports import CancelCheck, JobResult, Reporter, ignore_report, never
 
 
 def restore(
@@ -66,16 +66,8 @@ def restore(
     )
     raise_problems(job_problems(spec))
     models = device if isinstance(device, ModelCache) else ModelCache(device or _device())
-    return run_job(spec, models, progress or _ignore, cancelled or _never)
+    return run_job(spec, models, progress or ignore_report, cancelled or never)
 
 
 def _device() -> str:
     return "cuda" if torch.cuda.is_available() else "cpu"
-
-
-def _ignore(report: Report) -> None:
-    """Take a report that nobody waits for."""
-
-
-def _never() -> bool:
-    return False

@@ -60,11 +60,12 @@ class NoStore:
         """Keep nothing."""
 
 
-def _ignore(report: Report) -> None:
+def ignore_report(report: Report) -> None:
     """Take a report that nobody waits for."""
 
 
-def _never() -> bool:
+def never() -> bool:
+    """Return False: nobody cancels."""
     return False
 
 
@@ -76,8 +77,8 @@ class JobContext:
     listens, nobody cancels and nothing is kept.
     """
 
-    report: Reporter = _ignore
-    cancelled: CancelCheck = _never
+    report: Reporter = ignore_report
+    cancelled: CancelCheck = never
     store: CheckpointStore = field(default_factory=NoStore)
     counts: Counter[str] = field(default_factory=Counter)
 

@@ -63,14 +63,20 @@ def test_a_second_run_does_nothing_and_says_nothing(checkout: Path) -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
-def test_only_the_tests_install_developers_tools_which_then_stay(
-    checkout: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def installing(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[ModuleType, list[list[str]]]:
+    """Return the bootstrap, and what it asks pip for instead of running it."""
     module = load(checkout / "installer" / "bootstrap.py")
     asked: list[list[str]] = []
     monkeypatch.setattr(module, "pip_install", lambda packages, what: asked.append(packages))
     monkeypatch.setattr(module, "install_torch", lambda gpu: None)
     monkeypatch.setattr(module, "has_nvidia_gpu", lambda: False)
+    return module, asked
+
+
+def test_only_the_tests_install_developers_tools_which_then_stay(
+    checkout: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module, asked = installing(checkout, monkeypatch)
     module.ensure_installed()
     module.ensure_installed()
     module.ensure_installed(for_tests=True)
@@ -81,11 +87,7 @@ def test_only_the_tests_install_developers_tools_which_then_stay(
 def test_a_locked_installation_takes_the_versions_of_the_lock_file_and_stays_so(
     checkout: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    module = load(checkout / "installer" / "bootstrap.py")
-    asked: list[list[str]] = []
-    monkeypatch.setattr(module, "pip_install", lambda packages, what: asked.append(packages))
-    monkeypatch.setattr(module, "install_torch", lambda gpu: None)
-    monkeypatch.setattr(module, "has_nvidia_gpu", lambda: False)
+    module, asked = installing(checkout, monkeypatch)
     module.ensure_installed(locked=True)
     module.ensure_installed()
     assert asked == [["-c", str(module.CONSTRAINTS), "-e", ".[server,farm,lab]"]]

@@ -13,10 +13,11 @@ import torch
 from job_samples import MemoryStore, Reports
 
 import svfr
+from svfr.sampling.network_input import from_network, to_network
 from svfr_client.frames import FrameRange
 from svfr_ocio.config import open_config
 from svfr_ocio.domain import ModelDomain
-from svfr_restore.crops.spool import CropSpool, from_network, to_network
+from svfr_restore.crops.spool import CropSpool
 from svfr_restore.faces.box import FaceBox
 from svfr_restore.media.feed import nearest_before
 from svfr_restore.media.plate import PlateFrame

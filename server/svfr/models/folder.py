@@ -93,7 +93,7 @@ def read_spec(folder: Path) -> ModelSpec:
         remedy = "Give the folder that svfr model import has written."
         raise ModelMissing(f"The folder has no {SPEC_FILE}.", path=folder, remedy=remedy) from error
     except (ValueError, OSError) as error:
-        raise ModelSpecInvalid([f"{reason_of(error)}"], path=path) from error
+        raise ModelSpecInvalid([reason_of(error)], path=path) from error
     return spec_from_json(body, path)
 
 

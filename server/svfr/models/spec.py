@@ -217,6 +217,12 @@ class DiffusionSpec(_Described):
         """The planes of a crop as the network sees it: red, green, blue, and the hole where asked for."""
         return 3 + self.hole_plane
 
+    def detail_amount(self, preset: str, asked: float | None) -> float:
+        """Return how much detail is added, 0 to 1: what was asked for, else the preset's, else none."""
+        if self.detail is None:
+            return 0.0
+        return self.detail.presets.of(preset) if asked is None else asked
+
     def preset(self, name: str) -> Preset:
         """Return one of :attr:`presets`; raises UnknownPreset."""
         if name not in self.presets:

@@ -29,6 +29,7 @@ from svfr.models.model import load_model as load_model_folder
 from svfr.precision import Precision
 from svfr.sampling.crops_in_memory import CropsInMemory, as_model_sees
 from svfr.sampling.detail import add_detail
+from svfr.sampling.network_input import from_network, to_network
 from svfr.sampling.sampler import SamplePlan, two_passes
 from svfr.tasks import TaskSet
 from svfr_client.vocabulary import Sampler
@@ -71,14 +72,13 @@ def restore_clip(
     hole = hole if asked.inpaint else None
     codes = _checked(model, clip, hole)
     plan = SamplePlan(asked, model.spec.preset(preset), seed, sampler)
-    seen = torch.from_numpy(as_model_sees(model, codes, hole, frozenset(asked.names)))
-    crops = CropsInMemory(seen.permute(0, 3, 1, 2) * 2.0 - 1.0)
-    texture = _texture(model, preset, detail)
+    crops = CropsInMemory(to_network(as_model_sees(model, codes, hole, frozenset(asked.names))))
+    texture = model.spec.detail_amount(preset, detail)
     restored = np.empty_like(codes)
     for index, picture in two_passes(model, crops, lambda reference: _identity(model, reference), plan):
         if model.detail is not None:
             picture = add_detail(model.detail, crops.pixels[index], picture, texture)
-        restored[index] = (picture.permute(1, 2, 0).numpy() * 0.5 + 0.5).clip(0.0, 1.0)
+        restored[index] = from_network(picture).clip(0.0, 1.0)
     if hole is not None and asked.names == ("inpaint",):
         restored = np.where(hole[..., None], restored, codes)
     return restored
@@ -101,13 +101,6 @@ def _checked(model: Model, clip: Float32, hole: NDArray[np.bool_] | None) -> Flo
     if not np.isfinite(given).all():
         raise NotFinite("The clip holds NaN or infinity.", remedy="Replace those pixels.")
     return np.clip(given.astype(np.float32), 0.0, 1.0)
-
-
-def _texture(model: Model, preset: str, detail: float | None) -> float:
-    """Return how much texture is added: what was asked for, else what the model says of the preset."""
-    if detail is not None or model.spec.detail is None:
-        return detail or 0.0
-    return model.spec.detail.presets.of(preset)
 
 
 def _identity(model: Model, reference: torch.Tensor) -> torch.Tensor:

@@ -12,6 +12,7 @@ from collections.abc import Collection
 import cv2
 import numpy as np
 import numpy.typing as npt
+import torch
 
 from svfr.arrays import Float32
 from svfr.eight_bit import eight_bit
@@ -91,3 +92,13 @@ def with_hole_plane(prepared: Float32, hole: npt.NDArray[np.bool_] | None) -> Fl
     """Return (H, W, 4): what the network sees, and a plane that is 1 in ``hole`` (H, W) and 0 elsewhere."""
     plane = np.zeros(prepared.shape[:2], np.float32) if hole is None else hole.astype(np.float32)
     return np.concatenate([prepared, plane[..., None]], axis=-1)
+
+
+def to_network(codes: Float32) -> torch.Tensor:
+    """Turn code values (N, S, S, P) in 0..1 into pictures (N, P, S, S) in [-1, 1]."""
+    return torch.tensor(codes).permute(0, 3, 1, 2) * 2.0 - 1.0
+
+
+def from_network(picture: torch.Tensor) -> Float32:
+    """Turn a picture (3, S, S) in [-1, 1] into code values (S, S, 3); not clipped."""
+    return np.ascontiguousarray((picture.float() * 0.5 + 0.5).permute(1, 2, 0).numpy())

@@ -20,12 +20,12 @@ from svfr.arrays import Float32
 from svfr.models.model import Model
 from svfr.models.spec import Preset
 from svfr.sampling.crops_in_memory import CropsInMemory, as_model_sees
+from svfr.sampling.network_input import from_network, to_network
 from svfr.sampling.sampler import SamplePlan, restore
 from svfr.tasks import TaskSet
 from svfr_client.job import ColourClaim, FaceChoice, JobSpec
 from svfr_lab.errors import EvaluationPlateFailed
 from svfr_lab.preview_eval.split import EvaluationSample
-from svfr_restore.crops.spool import from_network, to_network
 from svfr_restore.job import run_job
 from svfr_restore.media.plate import open_plate
 from svfr_restore.paste.target import target

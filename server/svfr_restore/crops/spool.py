@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from svfr.arrays import Float32
+from svfr.sampling.network_input import to_network
 from svfr_client.errors import FileCannotBeWritten
 from svfr_client.reasons import reason_of
 from svfr_restore.errors import DiskSpaceIsShort
@@ -79,13 +80,3 @@ def require_space(folder: Path, needed_bytes: int) -> None:
             path=folder,
             remedy=_REMEDY,
         )
-
-
-def to_network(codes: Float32) -> torch.Tensor:
-    """Turn code values (N, S, S, P) in 0..1 into pictures (N, P, S, S) in [-1, 1]."""
-    return torch.tensor(codes).permute(0, 3, 1, 2) * 2.0 - 1.0
-
-
-def from_network(picture: torch.Tensor) -> Float32:
-    """Turn a picture (3, S, S) in [-1, 1] into code values (S, S, 3); not clipped."""
-    return np.ascontiguousarray((picture.float() * 0.5 + 0.5).permute(1, 2, 0).numpy())

@@ -77,10 +77,9 @@ class JobPlan:
     @property
     def detail(self) -> float:
         """How much of the model's detail is added, 0 to 1: the job's, else the preset's, else none."""
-        amounts = _detail_of(self.model)
-        if amounts is None:
+        if not isinstance(self.model, DiffusionSpec):
             return 0.0
-        return amounts.presets.of(self.spec.preset) if self.spec.detail is None else self.spec.detail
+        return self.model.detail_amount(self.spec.preset, self.spec.detail)
 
     @property
     def crop_px(self) -> int:

@@ -8,13 +8,13 @@ import numpy as np
 import torch
 
 from svfr.eight_bit import eight_bit
+from svfr.sampling.network_input import from_network, to_network
 from svfr_ocio.config import ColourConfig
 from svfr_ocio.domain import ModelDomain
 from svfr_ocio.exposure import auto_exposure, face_median
 from svfr_ocio.sanitise import sanitise
 from svfr_ocio.spaces import Space
 from svfr_restore.crops.smoothing import smooth_track
-from svfr_restore.crops.spool import from_network, to_network
 from svfr_restore.crops.warp import warp_to_crop
 from svfr_restore.errors import ReferenceCannotBeUsed
 from svfr_restore.faces.detector import FaceDetector

@@ -9,7 +9,7 @@ import torch
 from svfr.arrays import Float32
 from svfr.eight_bit import eight_bit
 from svfr.nets.identity import IdentityEncoder
-from svfr_restore.crops.spool import from_network
+from svfr.sampling.network_input import from_network
 from svfr_restore.faces.points import FacePointFinder
 from svfr_restore.media.feed import FrameFeed
 from svfr_restore.plan.plate_crop import FinitePlate

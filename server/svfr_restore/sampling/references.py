@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import torch
 
+from svfr.sampling.network_input import to_network
 from svfr_client.errors import SvfrError, raise_problems
 from svfr_client.job import Reference
-from svfr_restore.crops.spool import to_network
 from svfr_restore.errors import FaceTrackNotFound, ReferenceCannotBeUsed
 from svfr_restore.media.feed import FrameFeed
 from svfr_restore.plan.job_plan import JobPlan

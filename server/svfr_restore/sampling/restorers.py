@@ -14,7 +14,7 @@ from svfr.models.model import Model
 from svfr.models.spec import Preset
 from svfr.sampling.detail import add_detail
 from svfr.sampling.encoded_shot import EncodedShot
-from svfr.sampling.network_input import seen_by_network
+from svfr.sampling.network_input import from_network, seen_by_network
 from svfr.sampling.sampler import (
     SamplePlan,
     decode_latents,
@@ -24,7 +24,7 @@ from svfr.sampling.sampler import (
 )
 from svfr.tasks import TaskSet
 from svfr_client.vocabulary import Sampler
-from svfr_restore.crops.spool import CropSpool, from_network
+from svfr_restore.crops.spool import CropSpool
 from svfr_restore.plan.plate_crop import PlateCrop
 from svfr_restore.reports import JobContext
 from svfr_restore.sampling.job_callbacks import JobCallbacks, code_key, content_key, tensor_key

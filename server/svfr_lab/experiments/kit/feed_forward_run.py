@@ -14,11 +14,11 @@ from torch.nn import functional
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from svfr.arrays import Float32
+from svfr.sampling.network_input import from_network, to_network
 from svfr.training.batches import ClipSource
 from svfr.training.loop.state_file import load_module, read_state, write_state
 from svfr.training.recipe.config import Phase
 from svfr_lab.experiments.kit.gpen_style_net import GpenStyleNet
-from svfr_restore.crops.spool import from_network, to_network
 
 _PHASE = Phase(steps=1, frames=1, batch=16, noised_share=0.0)
 _LEARNING_RATE = 2e-3

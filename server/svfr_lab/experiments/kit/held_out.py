@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 from svfr.arrays import Float32
 from svfr.models.model import Model
 from svfr.sampling.crops_in_memory import CropsInMemory
+from svfr.sampling.network_input import from_network, to_network
 from svfr.sampling.sampler import SamplePlan, make_reference, restore
 from svfr.tasks import TaskSet
 from svfr_lab.degradation.basic import EVALUATION
 from svfr_lab.degradation.degrade import Degraded, degrade
 from svfr_lab.heads.dataset import open_rendered_folder
-from svfr_restore.crops.spool import from_network, to_network
 from svfr_restore.paste.target import target
 
 Passes: TypeAlias = Literal["one", "both"]

@@ -12,10 +12,10 @@ from svfr.arrays import Float32
 from svfr.models.model import Model
 from svfr.models.spec import Preset
 from svfr.sampling.crops_in_memory import CropsInMemory, as_model_sees
+from svfr.sampling.network_input import from_network, to_network
 from svfr.sampling.sampler import SamplePlan, make_reference, restore
 from svfr.tasks import TaskSet
 from svfr_lab.experiments.kit.held_out import put_back
-from svfr_restore.crops.spool import from_network, to_network
 
 Reference: TypeAlias = Literal["none", "self", "clean"]
 

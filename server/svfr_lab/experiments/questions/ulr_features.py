@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from svfr.sampling.network_input import prepare
+from svfr.sampling.network_input import prepare, to_network
 from svfr.tasks import TaskSet
 from svfr.training.nets.mid_block import watch_mid_block
 from svfr.training.nets.trainable import TrainableNet
@@ -37,7 +37,6 @@ from svfr_lab.experiments.kit.recipe import (
     seeds_for,
 )
 from svfr_lab.heads.dataset import open_rendered_folder
-from svfr_restore.crops.spool import to_network
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

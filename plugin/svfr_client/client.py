@@ -8,7 +8,6 @@ host calls them from a worker thread and takes the results to its own main threa
 """
 
 import contextlib
-import time
 from collections import deque
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from typing import Any, Callable, Deque, Dict, Iterator, List, Mapping, Optional
 
 import zmq
 
+from .awake_clock import AwakeClock
 from .connection import Connection, find_connection
 from .errors import (
     NoServer,
@@ -57,6 +57,10 @@ RETRY_SECONDS = 0.2
 QUIET_SECONDS = 5.0
 ACK_EVERY = 16
 CREDIT_EVERY_BYTES = 256 * 1024
+# What the service has checked by a process of its own: a roto of megabytes takes seconds there, a share that
+# is gone takes as long as it likes, and the service answers within two minutes in any case.
+CHECKED_OPS = ("submit", "redo", "missing", "put", "assemble", "compare")
+CHECK_SECONDS = 180.0
 
 
 @dataclass
@@ -95,7 +99,8 @@ class Client:
         self._replies: Dict[str, Optional[Message]] = {}
         self._streams: Dict[str, _Stream] = {}
         self._read_bytes = 0
-        self._link = Link(connection or find_connection(folder))
+        self._clock = AwakeClock()
+        self._link = Link(connection or find_connection(folder), self._clock)
         self._welcome: Optional[Welcome] = None
 
     def hello(self) -> Welcome:
@@ -145,19 +150,19 @@ class Client:
         """
         seq = acked = after_seq
         stream = self._open_stream(job, seq)
-        quiet_until = time.monotonic() + QUIET_SECONDS
+        quiet_until = self._clock.read() + QUIET_SECONDS
         try:
             while wanted() and not self._streams[stream].is_read_to(seq):
                 events = self._streams[stream].waiting
                 if not events and seq > acked:
                     self._tell("ack", to_plain(Ack(job, seq)))
                     acked = seq
-                if not events and not self._receive_one(min(quiet_until, time.monotonic() + RETRY_SECONDS)):
-                    if self._link.is_down or time.monotonic() >= quiet_until:
+                if not events and not self._receive_one(min(quiet_until, self._clock.read() + RETRY_SECONDS)):
+                    if self._link.is_down or self._clock.read() >= quiet_until:
                         stream = self._open_stream(job, seq, stream)
-                        quiet_until = time.monotonic() + QUIET_SECONDS
+                        quiet_until = self._clock.read() + QUIET_SECONDS
                     continue
-                quiet_until = time.monotonic() + QUIET_SECONDS
+                quiet_until = self._clock.read() + QUIET_SECONDS
                 while events:
                     event = events.popleft()
                     if event.seq <= seq:
@@ -288,18 +293,18 @@ class Client:
         frames = pack(message)
         self._replies[message.id] = None
         patience = self._reply_seconds if reply_seconds is None else reply_seconds
-        give_up = time.monotonic() + self._attempts * patience
+        give_up = self._clock.read() + self._attempts * patience
         is_gone = False
         try:
-            while time.monotonic() < give_up:
-                reply = self._try_once(message.id, frames, patience)
+            while self._clock.read() < give_up:
+                reply = self._try_once(message, frames, patience)
                 if reply is not None:
                     return reply
                 is_elsewhere = self._find_again()
                 is_gone = is_last and (is_elsewhere or self._link.is_gone)
                 if is_gone or self._link.is_refused:
                     break
-                self._link.rest(min(give_up, time.monotonic() + RETRY_SECONDS))
+                self._link.rest(min(give_up, self._clock.read() + RETRY_SECONDS))
         finally:
             self._replies.pop(message.id, None)
         if is_gone or self._link.is_refused:
@@ -311,16 +316,37 @@ class Client:
             remedy="See whether it still runs with `svfr doctor`, or start one with `svfr serve`.",
         )
 
-    def _try_once(self, request: str, frames: List[bytes], patience: float) -> Optional[Message]:
+    def _try_once(self, message: Message, frames: List[bytes], patience: float) -> Optional[Message]:
         """Send the request and wait for its answer; None if it could not be sent or none came."""
-        deadline = time.monotonic() + patience
+        deadline = self._clock.read() + patience
         try:
-            return self._wait_for(request, deadline) if self._link.send(frames, deadline) else None
+            if not self._link.send(frames, deadline):
+                return None
+            reply = self._wait_for(message.id, deadline)
+            if reply is None and message.op in CHECKED_OPS:
+                reply = self._wait_while_checked(message.id, patience)
+            return reply
         except NotAuthorised:
             # Another program may have got the port of a service that was started anew elsewhere.
             if not self._find_again():
                 raise
             return None
+
+    def _wait_while_checked(self, request: str, patience: float) -> Optional[Message]:
+        """Wait on for as long as the service answers a ping over the same link; None once it does not."""
+        give_up = self._clock.read() + CHECK_SECONDS
+        while not self._link.is_down and self._clock.read() < give_up:
+            ping = Message("ping", {})
+            self._replies[ping.id] = None
+            try:
+                if self._try_once(ping, pack(ping), patience) is None:
+                    return None
+            finally:
+                self._replies.pop(ping.id, None)
+            reply = self._wait_for(request, self._clock.read() + patience)
+            if reply is not None:
+                return reply
+        return None
 
     def _wait_for(self, request: str, deadline: float) -> Optional[Message]:
         while self._replies[request] is None:
@@ -333,7 +359,7 @@ class Client:
 
     def _tell(self, op: str, body: Mapping[str, Any]) -> None:
         """Send what needs no answer; if it is lost, the silence that follows has it sent again."""
-        self._link.send(pack(Message(op, body)), time.monotonic() + 1.0)
+        self._link.send(pack(Message(op, body)), self._clock.read() + 1.0)
 
     def _receive_one(self, deadline: float) -> bool:
         """Take in one message and sort it; False if none came before ``deadline``."""
@@ -366,6 +392,6 @@ class Client:
         if found == self._link.connection:
             return False
         self._link.close()
-        self._link = Link(found)
+        self._link = Link(found, self._clock)
         self._welcome = None
         return True

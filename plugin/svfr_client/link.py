@@ -7,12 +7,12 @@ the link refuses to be used from another.
 
 import os
 import threading
-import time
 from typing import Any, List, Optional
 
 import zmq
 from zmq.utils.monitor import recv_monitor_message
 
+from .awake_clock import MOST_SECONDS_A_TURN, AwakeClock
 from .connection import Connection
 from .errors import NotAuthorised, UsedInAnotherThread
 from .protocol.wire import MAX_FRAME_BYTES
@@ -57,11 +57,13 @@ class Link:
 
     ``is_down``: there is no connection now, though ZeroMQ keeps trying; False until something is known.
     ``is_refused``: there never was one, because nothing listens there. ``is_gone``: there was one, but
-    nothing listens there any more.
+    nothing listens there any more. Deadlines are on ``clock``, which stands still while this process does:
+    after a suspend, what waits in the socket is read before the other side is called silent.
     """
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, clock: AwakeClock) -> None:
         self.connection = connection
+        self._clock = clock
         self._thread = threading.get_ident()
         self._failed_handshakes = 0
         self._refusals = 0
@@ -94,10 +96,7 @@ class Link:
         return self._was_up and self.is_down and self._refusals >= 2
 
     def send(self, frames: List[bytes], deadline: float) -> bool:
-        """Send one message; False if the link is down or does not come up before ``deadline``.
-
-        Deadlines are on the clock of ``time.monotonic``.
-        """
+        """Send one message; False if the link is down or does not come up before ``deadline``."""
         self._check_thread()
         while True:
             if self._socket.poll(0, zmq.POLLOUT):
@@ -132,11 +131,11 @@ class Link:
         if direction:
             poller.register(self._socket, direction)
         poller.register(self._monitor, zmq.POLLIN)
-        left_ms = max(0, int((deadline - time.monotonic()) * 1000 + 0.999))
-        ready = dict(poller.poll(left_ms))
+        left = min(MOST_SECONDS_A_TURN, max(0.0, deadline - self._clock.read()))
+        ready = dict(poller.poll(int(left * 1000 + 0.999)))
         if self._monitor in ready:
             self._watch()
-        return bool(ready) or time.monotonic() < deadline
+        return bool(ready) or self._clock.read() < deadline
 
     def _watch(self) -> None:
         report = recv_monitor_message(self._monitor)

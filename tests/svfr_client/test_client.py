@@ -1,9 +1,13 @@
 """The client against services that stumble: lost answers, gaps in the events, foreign messages."""
 
+import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -47,6 +51,50 @@ def test_a_silent_service_is_given_up_after_the_last_deadline() -> None:
         with pytest.raises(ServerDoesNotAnswer, match=r"did not answer for 0\.6 s"):
             client.ping()
         assert sum(asked.op == "ping" for asked in service.asked) == 2
+
+
+def test_a_request_that_is_checked_for_long_is_waited_for_and_sent_once() -> None:
+    waiting: list[Message] = []
+
+    def answer(service: Stumbling, message: Message) -> None:
+        if message.op == "ping":
+            pong(service, message)
+            if sum(asked.op == "ping" for asked in service.asked) == 4:
+                service.reply(Message("ok", {"done": True}, re=waiting[0].id))
+        else:
+            waiting.append(message)
+
+    with stumbling(answer, reply_seconds=0.1, attempts=1) as (_, client):
+        assert client.ask("assemble", {}).body == {"done": True}
+    assert len(waiting) == 1
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="no process can be stopped here")
+def test_what_came_while_the_client_stood_still_is_heard_before_it_judges_silence(tmp_path: Path) -> None:
+    asked = threading.Event()
+    held: list[Message] = []
+
+    def answer(service: Stumbling, message: Message) -> None:
+        held.append(message)
+        asked.set()
+
+    with stumbling(answer) as (service, _):
+        service.connection.save(tmp_path / "connection.json")
+        code = (
+            "import sys; from pathlib import Path; from svfr_client.client import Client\n"
+            "from svfr_client.connection import find_connection\n"
+            "with Client(find_connection(Path(sys.argv[1])), reply_seconds=1.5, attempts=1) as client:\n"
+            "    print(client.ping().boot)\n"
+        )
+        child = subprocess.Popen(
+            [sys.executable, "-c", code, str(tmp_path)], stdout=subprocess.PIPE, text=True
+        )
+        assert asked.wait(30)
+        child.send_signal(signal.SIGSTOP)
+        time.sleep(2.5)
+        pong(service, held[0])
+        child.send_signal(signal.SIGCONT)
+        assert child.communicate(timeout=30)[0] == "b\n"
 
 
 def test_damaged_and_foreign_messages_are_passed_over() -> None:

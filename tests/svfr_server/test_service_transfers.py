@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from server_samples import Service, StartService
 
+from svfr_client.awake_clock import AwakeClock
 from svfr_client.connection import find_connection
 from svfr_client.errors import SvfrError, error_from_dict
 from svfr_client.job import JobSpec
@@ -40,10 +41,11 @@ def raw(data: bytes) -> dict[str, Buffer]:
 def ask(service: Service, op: str, buffers: dict[str, Buffer] | None = None, **body: Any) -> Message:
     """Send a request as it is written here and return its answer; raises the error that it is."""
     request = Message(op, body, buffers=buffers or {})
-    link = Link(find_connection(service.home))
+    clock = AwakeClock()
+    link = Link(find_connection(service.home), clock)
     try:
-        assert link.send(pack(request), time.monotonic() + 10.0)
-        frames = link.receive(time.monotonic() + 10.0)
+        assert link.send(pack(request), clock.read() + 10.0)
+        frames = link.receive(clock.read() + 10.0)
     finally:
         link.close()
     assert frames is not None

@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 from typing import Any, Callable, Dict, Mapping, Optional, Sequence, Union
 
+from ..awake_clock import AwakeClock
 from ..client import Client
 from ..connection import (
     Connection,
@@ -144,8 +145,8 @@ def start_server(
     variables = clean_environment() if environment is None else dict(environment)
     log = folder / "start.log"
     process = _spawn(whole, folder, variables, log)
-    deadline = time.monotonic() + timeout_s
-    while time.monotonic() < deadline:
+    clock = AwakeClock(most_seconds=2 * _PING_SECONDS)
+    while clock.read() < timeout_s:
         if not keep_waiting() or find_server(folder) is not None:
             return
         time.sleep(_POLL_SECONDS)

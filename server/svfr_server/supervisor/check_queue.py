@@ -12,9 +12,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from svfr_client.awake_clock import AwakeClock
 from svfr_client.errors import MessageTooLarge
 from svfr_server.errors import QueueFull
-from svfr_server.supervisor.awake_clock import AwakeClock
 from svfr_server.supervisor.child_process import ChildProcess
 
 SHORT_BYTES = 64 * 1024

@@ -17,6 +17,7 @@ from typing import Any
 
 import zmq
 
+from svfr_client.awake_clock import MOST_SECONDS_A_TURN, AwakeClock
 from svfr_client.connection import CONNECTION_FILE, Connection, find_connection
 from svfr_client.errors import SvfrError
 from svfr_client.protocol.messages import JobState
@@ -25,7 +26,6 @@ from svfr_server.errors import BadSettings, StoreUnavailable
 from svfr_server.job_store.store import JobStore
 from svfr_server.logs import log_to_folder, log_to_stderr
 from svfr_server.settings import LOOPBACK, ServerSettings
-from svfr_server.supervisor.awake_clock import MOST_SECONDS_A_TURN, AwakeClock
 from svfr_server.supervisor.check_queue import CheckQueue
 from svfr_server.supervisor.child_endpoint import ChildEndpoint
 from svfr_server.supervisor.child_process import ChildProcess

@@ -11,13 +11,13 @@ import shutil
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from svfr_client.awake_clock import AwakeClock
 from svfr_client.protocol.messages import JobState, JobStatus
 from svfr_client.protocol.wire import Buffer, Message
 from svfr_server.errors import InternalFailure, OutOfDeviceMemory, StoreUnavailable, WorkerCrashed
 from svfr_server.job_store.folders import journal_folder, references_folder
 from svfr_server.job_store.store import JobStore
 from svfr_server.settings import ServerSettings
-from svfr_server.supervisor.awake_clock import AwakeClock
 from svfr_server.supervisor.memory_watch import resident_bytes
 from svfr_server.supervisor.retention import RetentionClock
 from svfr_server.supervisor.stall_timeout import StallTimeout

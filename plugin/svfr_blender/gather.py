@@ -6,18 +6,17 @@ from __future__ import annotations
 import re
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from .colour import colour_claim
 from .errors import SettingIsWrong
-from .mask_reader import chosen_mask, read_mask
+from .mask_reader import MaskReading, chosen_mask
 from .sources import Source, check_strip, read_source
 from .svfr_client.errors import raise_problems
 from .svfr_client.job import Box, FaceChoice, JobSpec, Reference
 from .svfr_client.job_checks import job_problems
-from .svfr_client.masks import SplineMask
 from .svfr_client.sequences import plate_name
 from .tags import tag_source
 
@@ -36,24 +35,52 @@ class HostEnvironment:
 
 @dataclass(frozen=True)
 class Gathered:
-    """A job and the tag of the strip that it is for."""
+    """A job and the tag of the strip that it is for.
+
+    ``mask``: what is still being read of its mask; ``spec`` then holds the shapes of the first frames.
+    """
 
     spec: JobSpec
     source: str
     title: str
+    mask: MaskReading | None = None
+    stage: ClassVar[str] = "reading the mask"
+
+    @property
+    def is_whole(self) -> bool:
+        """Return whether nothing must be read of Blender any more."""
+        return self.mask is None or self.mask.is_whole
+
+    @property
+    def fraction(self) -> float:
+        """Return how much of the mask is read, 0 to 1."""
+        return 1.0 if self.mask is None else self.mask.fraction
+
+    def read_on(self) -> bool:
+        """Read a slice of the mask; return whether all is read. Raises as :class:`MaskReading`."""
+        return self.mask is None or self.mask.read_on()
+
+    def request(self) -> JobSpec:
+        """Return the job with all shapes of its mask, once they are read; for any thread."""
+        return self.spec if self.mask is None else replace(self.spec, mask_splines=self.mask.mask())
 
 
 def gather(strip: Any, scene: Any, others: Any, settings: Any, environment: HostEnvironment) -> Gathered:
-    """Return the job for one strip; tags the strip. Raises everything that is wrong as SvfrErrors."""
+    """Return the job for one strip; tags the strip. Raises everything that is wrong as SvfrErrors.
+
+    A long mask is only begun.
+    """
     check_strip(strip, others, environment.movie_frames)
     source = read_source(strip, environment.abspath, settings.handles)
     mask = _mask(strip, scene, settings, source)
+    if mask is not None:
+        mask.read_on()
     spec = JobSpec(
         plate=source.plate,
         frames=str(source.frames),
         tasks=tuple(sorted(settings.tasks)),
         output=output_pattern(source, environment.abspath(settings.output) if settings.output else ""),
-        mask_splines=mask,
+        mask_splines=None if mask is None else mask.begun(),
         faces=_faces(settings),
         references=_references(settings, source, environment.abspath),
         colour=colour_claim(
@@ -67,7 +94,8 @@ def gather(strip: Any, scene: Any, others: Any, settings: Any, environment: Host
         layers=(),  # Blender ignores a strip's colour space when the file has several parts
     )
     raise_problems(job_problems(spec))
-    return Gathered(spec, tag_source(strip, others), f"{strip.name} {source.first}-{source.end - 1}")
+    title = f"{strip.name} {source.first}-{source.end - 1}"
+    return Gathered(spec, tag_source(strip, others), title, mask)
 
 
 def output_pattern(source: Source, folder: str) -> str:
@@ -91,10 +119,10 @@ def new_job_id() -> str:
     return uuid.uuid4().hex
 
 
-def _mask(strip: Any, scene: Any, settings: Any, source: Source) -> SplineMask | None:
+def _mask(strip: Any, scene: Any, settings: Any, source: Source) -> MaskReading | None:
     size = picture_size(strip)
     use = chosen_mask(settings, strip, scene, size)
-    return None if use is None else read_mask(use, source.timeline)
+    return None if use is None else MaskReading(use, source.timeline)
 
 
 def picture_size(strip: Any) -> tuple[int, int]:

@@ -27,6 +27,7 @@ from .svfr_client.hosting.conversation import (
     Reached,
     Request,
     Transferring,
+    Unmade,
 )
 from .svfr_client.protocol.messages import Event
 
@@ -102,6 +103,24 @@ class Host(Protocol):
         """Redraw the panel: a record or the server's state has changed."""
 
 
+class Preparation(Protocol):
+    """What must still be read of Blender before a job can be sent."""
+
+    @property
+    def stage(self) -> str:
+        """Return what is being read, in a few words."""
+
+    @property
+    def fraction(self) -> float:
+        """Return how much is read, 0 to 1."""
+
+    def read_on(self) -> bool:
+        """Read for a moment; return whether all is read. Raises SvfrError."""
+
+    def request(self) -> Request:
+        """Return the job; called in another thread."""
+
+
 class Controller:
     """The jobs of the open file and what is known of the server."""
 
@@ -109,6 +128,7 @@ class Controller:
         self._link = link
         self._host = host
         self.records: list[JobRecord] = []
+        self._preparations: dict[str, Preparation] = {}
         self.server_is_up: bool | None = False
         self.server_text = "Not asked yet"
 
@@ -133,18 +153,33 @@ class Controller:
                     f"The server has been away for {without_server_s:g} s: {self.server_text}",
                     remedy="Start it with `svfr serve`; jobs that it has accepted go on.",
                 )
-            time.sleep(_PUMP_SECONDS)
+            if not self.is_preparing:
+                time.sleep(_PUMP_SECONDS)
 
-    def submit(self, record: JobRecord, request: Request) -> None:
-        """Hand in a job."""
+    def submit(self, record: JobRecord, request: Request | Unmade) -> None:
+        """Hand in a job, or what makes it in the conversation's thread."""
         self.records.append(record)
         self._link.send(Submit(record.job, request))
+        self._host.changed()
+
+    @property
+    def is_preparing(self) -> bool:
+        """Return whether something is being read for a job, so that pumping more often helps."""
+        return bool(self._preparations)
+
+    def prepare(self, record: JobRecord, preparation: Preparation) -> None:
+        """Hand in a job once all is read for it, a slice at every pump."""
+        self.records.append(record)
+        self._preparations[record.job] = preparation
         self._host.changed()
 
     def cancel(self, job: str) -> None:
         """Ask for a job's end."""
         record = self.find(job)
-        if record is not None and record.is_active:
+        if record is not None and self._preparations.pop(job, None) is not None:
+            record.end(job_record.CANCELLED)
+            self._host.changed()
+        elif record is not None and record.is_active:
             record.message = "Cancelling"
             self._link.send(Cancel(job))
             self._host.changed()
@@ -168,6 +203,7 @@ class Controller:
         """Take over the records of a file that was opened, in place of the former one's."""
         for record in self.records:
             self._link.send(Forget(record.job))
+        self._preparations.clear()
         self.records = records
         for record in records:
             if record.is_active:
@@ -175,7 +211,8 @@ class Controller:
         self._host.changed()
 
     def pump(self) -> None:
-        """Take in reports and insert what is ready; never waits."""
+        """Read on for jobs, take in reports and insert what is ready; never waits."""
+        self._read_on()
         reports = self._link.reports()
         for report in reports:
             self._take(report)
@@ -185,6 +222,24 @@ class Controller:
                 self._insert(record)
         if reports or ready:
             self._host.changed()
+
+    def _read_on(self) -> None:
+        """Read a slice for the oldest job that is not sent yet; send it when that was the last."""
+        job, preparation = next(iter(self._preparations.items()), ("", None))
+        record = self.find(job)
+        if preparation is None or record is None:
+            return
+        try:
+            is_whole = preparation.read_on()
+            record.stage, record.fraction = preparation.stage, preparation.fraction
+            if is_whole:
+                self._link.send(Submit(job, preparation.request))
+        except SvfrError as problem:
+            is_whole = True
+            record.end(job_record.FAILED, problem)
+        if is_whole:
+            del self._preparations[job]
+        self._host.changed()
 
     def _waits(self, record: JobRecord) -> bool:
         return record.state == "done" and not record.is_inserted

@@ -19,7 +19,7 @@ from typing import ClassVar
 from .errors import OnlineAccessIsOff
 from .svfr_client.client import Client
 from .svfr_client.errors import SvfrError
-from .svfr_client.hosting.conversation import JobConversation, Message, Request
+from .svfr_client.hosting.conversation import JobConversation, Message, Request, Unmade
 from .svfr_client.hosting.server_place import ServerPlace
 
 RETRY_SECONDS = 3.0
@@ -56,7 +56,7 @@ class Submit:
     """Command: hand in a job, starting a server if none runs and that is allowed."""
 
     job: str
-    request: Request
+    request: Request | Unmade
 
 
 @dataclass(frozen=True)
@@ -191,7 +191,7 @@ class ServerLink(threading.Thread):
         else:
             self._test()
 
-    def _talk_about(self, job: str, request: Request | None) -> None:
+    def _talk_about(self, job: str, request: Request | Unmade | None) -> None:
         def put(message: Message) -> None:
             if self._conversations.get(job) is conversation:  # else it was forgotten, or moved
                 self._reports.put(JobReport(job, message))

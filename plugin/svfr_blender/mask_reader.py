@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Read an animated mask frame by frame without moving the user's playhead.
+"""Read an animated mask frame by frame without moving the user's playhead, and without holding them up.
 
 Blender evaluates a mask for every scene that is advanced. A scene of our own, made and removed within one
-call, is advanced in place of the user's; neither their frame nor the mask itself changes.
+call, is advanced in place of the user's; neither their frame nor the mask itself changes. A long mask is read
+in slices, between which Blender goes on.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,9 +19,12 @@ import bpy
 from .compat import all_strips
 from .errors import MaskCannotBeSent, MaskIsMissing
 from .mask_shapes import shape_of
+from .mask_snapshot import MaskSnapshot, snapshot
 from .placement import Placement, over_frame, over_plate
 from .svfr_client.masks import SplineMask
 
+# How long Blender's window may stand still for one slice.
+SLICE_SECONDS = 0.025
 _NO_SHAPES = "Draw a closed spline on a layer that is visible in renders."
 
 
@@ -48,25 +53,84 @@ def chosen_mask(settings: Any, strip: Any, scene: Any, plate_size: tuple[int, in
     return _of_modifier(strip, over_frame(strip, plate_size, frame_size, bpy.app.version >= (5, 0, 0)))
 
 
-def read_mask(use: MaskUse, timeline: Mapping[int, int]) -> SplineMask:
-    """Return the mask's shapes by plate frame; ``timeline``: the timeline frame of every plate frame.
+class MaskReading:
+    """The shapes of a mask, read from Blender a slice at a time, and made where it is convenient."""
 
-    Raises MaskIsMissing when no frame has a closed outline, MaskCannotBeSent for a mask that tracking moves.
-    """
-    if any(_is_parented(p) for layer in use.mask.layers for s in layer.splines for p in s.points):
-        raise MaskCannotBeSent(
-            f'The mask "{use.mask.name}" follows a tracking marker, whose movement Blender does not tell.',
-            remedy="Clear the parents of its points and animate the mask with shape keys.",
-        )
-    with _scene_of_our_own() as scene:
-        shapes = {}
-        for plate_frame, at in timeline.items():
-            scene.frame_set(use.time(at))
-            evaluated = use.mask.evaluated_get(scene.view_layers[0].depsgraph)
-            shapes[plate_frame] = shape_of(evaluated, use.placement)
-    if not any(s.closed for shape in shapes.values() for layer in shape.layers for s in layer.splines):
-        raise MaskIsMissing(f'The mask "{use.mask.name}" has no closed outline.', remedy=_NO_SHAPES)
-    return SplineMask(shapes)
+    def __init__(self, use: MaskUse, timeline: Mapping[int, int]) -> None:
+        """``timeline``: the timeline frame of every plate frame.
+
+        Raises MaskCannotBeSent for a mask that tracking moves.
+        """
+        self._name = use.mask.name
+        if any(_is_parented(p) for layer in use.mask.layers for s in layer.splines for p in s.points):
+            raise MaskCannotBeSent(
+                f'The mask "{self._name}" follows a tracking marker, whose movement Blender does not tell.',
+                remedy="Clear the parents of its points and animate the mask with shape keys.",
+            )
+        self._placement = use.placement
+        self._times = [(frame, use.time(at)) for frame, at in sorted(timeline.items())]
+        self._read = 0
+        self._changes: dict[int, MaskSnapshot] = {}
+        self._newest: MaskSnapshot | None = None
+
+    @property
+    def fraction(self) -> float:
+        """Return how much is read, 0 to 1."""
+        return self._read / len(self._times)
+
+    def read_on(self, seconds: float = SLICE_SECONDS) -> bool:
+        """Read for that long, one frame at the least; return whether all frames are read.
+
+        For Blender's main thread. Raises MaskIsMissing when the mask is no longer there, and when no frame
+        has a closed outline.
+        """
+        mask = bpy.data.masks.get(self._name)
+        if mask is None:
+            raise MaskIsMissing(
+                f'The mask "{self._name}" was removed or renamed while it was read.', remedy="Restore again."
+            )
+        until = time.monotonic() + seconds
+        with _scene_of_our_own() as scene:
+            while not self.is_whole:
+                self._take(mask, scene, *self._times[self._read])
+                self._read += 1
+                if time.monotonic() >= until:
+                    break
+        if self.is_whole and not any(taken.has_outline for taken in self._changes.values()):
+            raise MaskIsMissing(f'The mask "{self._name}" has no closed outline.', remedy=_NO_SHAPES)
+        return self.is_whole
+
+    @property
+    def is_whole(self) -> bool:
+        """Return whether all frames are read."""
+        return self._read == len(self._times)
+
+    def begun(self) -> SplineMask:
+        """Return the first shape alone; at least one slice must be read. Raises as :meth:`mask`."""
+        at, taken = next(iter(self._changes.items()))
+        return SplineMask({at: shape_of(taken, self._placement)})
+
+    def mask(self) -> SplineMask:
+        """Return the shapes of what is read, by plate frame; for any thread.
+
+        Raises MaskCannotBeSent for what has no counterpart on the server.
+        """
+        return SplineMask({at: shape_of(taken, self._placement) for at, taken in self._changes.items()})
+
+    def _take(self, mask: Any, scene: Any, plate_frame: int, at: int) -> None:
+        """Keep a frame's snapshot if it differs from the one before: a shape holds until the next."""
+        scene.frame_set(at)
+        taken = snapshot(mask.evaluated_get(scene.view_layers[0].depsgraph))
+        if taken != self._newest:
+            self._changes[plate_frame] = self._newest = taken
+
+
+def read_mask(use: MaskUse, timeline: Mapping[int, int]) -> SplineMask:
+    """Return a mask's shapes at once; raises as :class:`MaskReading`."""
+    reading = MaskReading(use, timeline)
+    while not reading.read_on():
+        pass
+    return reading.mask()
 
 
 def _is_parented(point: Any) -> bool:

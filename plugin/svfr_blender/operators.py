@@ -46,7 +46,11 @@ def send(scene: Any, strip: Any) -> None:
         title=gathered.title,
         mutes_source=settings.mute_source,
     )
-    session.controller().submit(record, gathered.spec)
+    jobs = session.controller()
+    if gathered.is_whole:
+        jobs.submit(record, gathered.request)
+    else:
+        jobs.prepare(record, gathered)
     session.keep_records()
 
 

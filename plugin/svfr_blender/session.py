@@ -17,6 +17,8 @@ from .link import Move, ServerLink, TestConnection
 from .preferences import address, on_server_change
 
 TICK_SECONDS = 0.25
+# While a mask is read: Blender's window gets as much time as the reading.
+BUSY_TICK_SECONDS = 0.03
 
 
 @dataclass
@@ -92,7 +94,8 @@ def _tick() -> float:
             _session.controller.pump()
     except Exception:
         traceback.print_exc(file=sys.stderr)
-    return TICK_SECONDS
+    is_busy = _session is not None and _session.controller.is_preparing
+    return BUSY_TICK_SECONDS if is_busy else TICK_SECONDS
 
 
 def _first_tick() -> None:

@@ -151,3 +151,22 @@ def test_a_modifiers_mask_lies_on_the_plate_where_blender_shows_it(
         score = iou(*((read_image(path)[..., 0] > 0.2).astype(np.float32) for path in (one, other)))
         print(f"Blender {lone_blender.version}  placed mask  IoU {score:.4f}")
         assert score >= LEAST_IOU
+
+
+def test_a_long_mask_is_read_a_slice_at_a_time_and_sent_when_it_is_whole(
+    lone_blender: Blender, tmp_path: Path
+) -> None:
+    files = [
+        str(write_image(tmp_path / f"w.{n}.exr", np.ones((120, 160, 3), np.float32), "half"))
+        for n in range(1001, 1011)
+    ]
+    said = lone_blender.run("long_mask", tmp_path, {"files": files})
+    assert said["slices"] == 10
+    assert said["in_slices"] == said["at_once"] and len(said["in_slices"]["frames"]) == 10
+    assert said["begun"] == ["", True] and said["on_the_way"] == ["reading the mask", 2]
+    assert said["panel"] == 7  # the playhead stays
+    assert said["busy_tick"] < 0.05
+    assert said["sent"] == ["reading the mask", 1.0]
+    assert said["cancelled"] == ["cancelled", False]
+    assert said["renamed"][0] == "failed" and "removed or renamed" in said["renamed"][1]
+    assert said["scenes"] == ["Scene"]

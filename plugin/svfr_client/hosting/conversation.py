@@ -68,24 +68,26 @@ class Failed:
 
 
 Request = Union[JobSpec, Redo]
+# What makes a job, where that takes too long for a host's main thread; called once, in the conversation's.
+Unmade = Callable[[], Request]
 Message = Union[Event, Note, Transferring, Reached, Lost, NotCancelled, Failed]
 
 
 class JobConversation(threading.Thread):
     """Start the server if needed, send ``request`` under the id ``job`` (None: it is there already), follow.
 
-    A request is a job, or some frames of a former one again. ``put`` takes every message, in this thread or
-    in the one that cancels. Paths in the job and in its events are the host's own; the place's rules
-    translate both ways. A server elsewhere is sent the files that it does not see, and its frames are fetched
-    before their events are put. ``retry_s``: come back so many seconds after the server was lost; None ends
-    the conversation then.
+    A request is a job, or some frames of a former one again, or what makes one. ``put`` takes every message,
+    in this thread or in the one that cancels. Paths in the job and in its events are the host's own; the
+    place's rules translate both ways. A server elsewhere is sent the files that it does not see, and its
+    frames are fetched before their events are put. ``retry_s``: come back so many seconds after the server
+    was lost; None ends the conversation then.
     """
 
     def __init__(
         self,
         place: ServerPlace,
         job: str,
-        request: Optional[Request],
+        request: Union[Request, Unmade, None],
         put: Callable[[Message], None],
         retry_s: Optional[float] = None,
     ) -> None:
@@ -105,7 +107,7 @@ class JobConversation(threading.Thread):
             self._is_submitted.set()
 
     @property
-    def unsent(self) -> Optional[Request]:
+    def unsent(self) -> Union[Request, Unmade, None]:
         """Return the request while it is not known to have been accepted."""
         return None if self._is_submitted.is_set() else self._request
 
@@ -138,6 +140,9 @@ class JobConversation(threading.Thread):
         self._wants_no_more.set()
 
     def _talk(self) -> None:
+        request = self.unsent
+        if request is not None and not isinstance(request, (JobSpec, Redo)):
+            self._request = request()
         if self.unsent is not None and self._place.starts_itself and not self._place.is_remote:
             self._put(Note("Looking for the server"))
             self._place.ensure_running(
@@ -166,6 +171,7 @@ class JobConversation(threading.Thread):
         from ..transfer.hand_in import hand_in, hand_in_again
 
         request, paths = self.unsent, self._place.path_map()
+        assert request is None or isinstance(request, (JobSpec, Redo)), "made when the conversation began"
         if request is None:
             return Delivery.noted(self.job, paths) if self._place.is_remote else Delivery(self.job)
         if self._is_cancelled.is_set():

@@ -18,7 +18,8 @@ def main(case):
         for name, value in fields.items():
             setattr(settings, name, value)
         environment = module("operators").host_environment()
-        return module("gather").gather(strip, scene, all_strips(scene), settings, environment).spec.to_json()
+        gathered = module("gather").gather(strip, scene, all_strips(scene), settings, environment)
+        return gathered.request().to_json()
 
     said["plain"] = job()
     said["every_task"] = job(tasks={"bfr", "colorize"}, seed=5, preset="final", model="probe", handles=1)

@@ -25,12 +25,16 @@ _UNFIT_FOR_NAMES = re.compile(r"[^A-Za-z0-9._-]+")
 
 @dataclass(frozen=True)
 class HostEnvironment:
-    """What all strips share: how paths and movies are looked up, where Blender's colours come from."""
+    """What all strips share: how paths and movies are looked up, where Blender's colours come from.
+
+    ``has_detail``: what is known of a model by its name; what it cannot do is not asked of it.
+    """
 
     abspath: Callable[[str], str]
     movie_frames: Callable[[Any], int]
     config: Path | None
     is_remote: bool
+    has_detail: Callable[[str], bool] = lambda model: True
 
 
 @dataclass(frozen=True)
@@ -89,7 +93,7 @@ def gather(strip: Any, scene: Any, others: Any, settings: Any, environment: Host
         model=settings.model.strip(),
         preset=settings.preset,
         seed=settings.seed,
-        detail=None if settings.detail_auto else round(float(settings.detail), 4),
+        detail=_detail(settings, environment),
         existing="version_up",
         layers=(),  # Blender ignores a strip's colour space when the file has several parts
     )
@@ -129,6 +133,12 @@ def picture_size(strip: Any) -> tuple[int, int]:
     """Return width and height of the strip's files, as Blender knows them."""
     element = strip.elements[0]
     return int(element.orig_width), int(element.orig_height)
+
+
+def _detail(settings: Any, environment: HostEnvironment) -> float | None:
+    if settings.detail_auto or not environment.has_detail(settings.model):
+        return None
+    return round(float(settings.detail), 4)
 
 
 def _exposure(settings: Any) -> float | None:

@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Protocol
 
-from .link import Cancel, Command, Forget, Report, ServerReport, Submit, Watch
+from .link import AskModels, Cancel, Command, Forget, ModelsReport, Report, ServerReport, Submit, Watch
 from .svfr_client.errors import ServerDoesNotAnswer, SvfrError
 from .svfr_client.hosting import job_record
 from .svfr_client.hosting.conversation import (
@@ -29,7 +29,7 @@ from .svfr_client.hosting.conversation import (
     Transferring,
     Unmade,
 )
-from .svfr_client.protocol.messages import Event
+from .svfr_client.protocol.messages import Event, ModelOffer
 
 _PUMP_SECONDS = 0.1
 
@@ -131,6 +131,7 @@ class Controller:
         self._preparations: dict[str, Preparation] = {}
         self.server_is_up: bool | None = False
         self.server_text = "Not asked yet"
+        self.models: tuple[ModelOffer, ...] = ()
 
     @property
     def is_idle(self) -> bool:
@@ -161,6 +162,10 @@ class Controller:
         self.records.append(record)
         self._link.send(Submit(record.job, request))
         self._host.changed()
+
+    def model(self, name: str) -> ModelOffer | None:
+        """Return what the server last said of a model; None when it did not speak of it."""
+        return next((offer for offer in self.models if offer.name == name.strip()), None)
 
     @property
     def is_preparing(self) -> bool:
@@ -256,6 +261,9 @@ class Controller:
         if isinstance(report, ServerReport):
             self.server_is_up, self.server_text = report.is_up, report.text
             return
+        if isinstance(report, ModelsReport):
+            self.models = report.models
+            return
         record = self.find(report.job)
         self._take_news(report.message)
         if record is not None and record.is_active:
@@ -267,6 +275,8 @@ class Controller:
             self.server_is_up, self.server_text = None, message.text
         elif isinstance(message, Reached):
             self.server_is_up, self.server_text = True, message.text
+            if not self.models:  # the server was started for this job
+                self._link.send(AskModels())
         elif isinstance(message, Lost) or (isinstance(message, Failed) and message.error.code in LOST_CODES):
             self.server_is_up, self.server_text = False, str(message.error)
 

@@ -21,6 +21,7 @@ from .svfr_client.client import Client
 from .svfr_client.errors import SvfrError
 from .svfr_client.hosting.conversation import JobConversation, Message, Request, Unmade
 from .svfr_client.hosting.server_place import ServerPlace
+from .svfr_client.protocol.messages import ModelOffer
 
 RETRY_SECONDS = 3.0
 
@@ -86,6 +87,11 @@ class TestConnection:
 
 
 @dataclass(frozen=True)
+class AskModels:
+    """Command: say which models the server has."""
+
+
+@dataclass(frozen=True)
 class StartServer:
     """Command: start a server on this machine unless one answers."""
 
@@ -97,7 +103,7 @@ class Move:
     address: Address
 
 
-Command = Submit | Watch | Cancel | Forget | TestConnection | StartServer | Move
+Command = Submit | Watch | Cancel | Forget | TestConnection | AskModels | StartServer | Move
 
 
 @dataclass(frozen=True)
@@ -116,7 +122,14 @@ class JobReport:
     message: Message
 
 
-Report = ServerReport | JobReport
+@dataclass(frozen=True)
+class ModelsReport:
+    """Report: the server's models, by name; none from a server too old to tell."""
+
+    models: tuple[ModelOffer, ...]
+
+
+Report = ServerReport | JobReport | ModelsReport
 
 
 class ServerLink(threading.Thread):
@@ -188,6 +201,9 @@ class ServerLink(threading.Thread):
                 keep_waiting=lambda: not self._quitting.is_set(),
             )
             self._test()
+        elif isinstance(command, AskModels):
+            with self._address.client() as client:
+                self._reports.put(ModelsReport(client.models()))
         else:
             self._test()
 
@@ -206,8 +222,10 @@ class ServerLink(threading.Thread):
             started = time.monotonic()
             pong = client.ping()
             took_ms = (time.monotonic() - started) * 1000.0
+            models = client.models()
         text = (
             f"{welcome.server} on {', '.join(welcome.devices)}: {pong.running} running, "
             f"{pong.queued} waiting, answered in {took_ms:.0f} ms"
         )
         self._reports.put(ServerReport(True, text))
+        self._reports.put(ModelsReport(models))

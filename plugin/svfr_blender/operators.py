@@ -27,7 +27,18 @@ from .tags import is_result, lie_together, source_of, sources
 def host_environment() -> HostEnvironment:
     """Return what all jobs of this Blender share."""
     config = running_config(bpy.utils.system_resource("DATAFILES"))
-    return HostEnvironment(bpy.path.abspath, movie_frames, config, address().is_remote)
+    return HostEnvironment(
+        abspath=bpy.path.abspath,
+        movie_frames=movie_frames,
+        config=config,
+        is_remote=address().is_remote,
+        has_detail=_has_detail,
+    )
+
+
+def _has_detail(model: str) -> bool:
+    offer = session.controller().model(model)
+    return offer is None or offer.problem is not None or offer.detail is not None
 
 
 def send(scene: Any, strip: Any) -> None:

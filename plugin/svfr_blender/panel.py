@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import bpy
@@ -11,6 +12,8 @@ import bpy
 from . import session
 from .compat import sequencer_scene
 from .jobs import JobRecord
+from .svfr_client.protocol.messages import ModelOffer
+from .svfr_client.vocabulary import TASKS
 
 _WRAP_CHARACTERS = 38
 _ICONS = {"done": "CHECKMARK", "failed": "ERROR", "cancelled": "CANCEL", "running": "PLAY"}
@@ -63,12 +66,7 @@ def draw_fields(layout: Any, scene: Any) -> None:
         column.operator("svfr.use_current_frame", icon="EYEDROPPER")
     elif settings.reference == "PHOTO":
         column.prop(settings, "reference_photo")
-    column.prop(settings, "model")
-    column.prop(settings, "preset")
-    column.prop(settings, "detail_auto")
-    if not settings.detail_auto:
-        column.prop(settings, "detail", slider=True)
-    column.prop(settings, "seed")
+    draw_model(column, settings)
     column.prop(settings, "exposure_auto")
     if not settings.exposure_auto:
         column.prop(settings, "exposure_stops")
@@ -76,6 +74,47 @@ def draw_fields(layout: Any, scene: Any) -> None:
     column.prop(settings, "handles")
     column.prop(settings, "output")
     column.prop(settings, "mute_source")
+
+
+def draw_model(layout: Any, settings: Any) -> None:
+    """Draw the model and what depends on it; what the chosen one cannot do is greyed out, or said."""
+    jobs = session.controller()
+    offer = jobs.model(settings.model)
+    if offer is not None and offer.problem is not None:
+        offer = None  # nothing is known of what it can do
+    layout.prop(settings, "model")
+    for text in model_notes(jobs.models, settings.model, settings.tasks, settings.preset):
+        _draw_text(layout, text, "INFO")
+    layout.prop(settings, "preset")
+    detail = layout.column()
+    detail.enabled = offer is None or offer.detail is not None
+    detail.prop(settings, "detail_auto", text=_detail_text(offer, settings.preset))
+    if not settings.detail_auto:
+        detail.prop(settings, "detail", slider=True)
+    seed = layout.column()
+    seed.enabled = offer is None or offer.uses_seed
+    seed.prop(settings, "seed")
+
+
+def model_notes(models: Sequence[ModelOffer], name: str, tasks: Iterable[str], preset: str) -> list[str]:
+    """Return what must be said of the chosen model: nothing for one that can do what is asked of it."""
+    if not models or "/" in name or "\\" in name:  # not told yet, or a folder
+        return []
+    offer = next((one for one in models if one.name == name.strip()), None)
+    if offer is None:
+        return [f"The server has no model {name.strip() or 'without a name'}."]
+    if offer.problem is not None:
+        return [f"The model cannot be used: {offer.problem}"]
+    lacking = [task for task in TASKS if task in tasks and task not in offer.tasks]
+    notes = [f"The model cannot do {', '.join(lacking)}."] if lacking else []
+    notes += [] if preset in offer.presets else [f"The model has no preset {preset}."]
+    return notes + (["A preview model: for a look."] if offer.is_preview else [])
+
+
+def _detail_text(offer: ModelOffer | None, preset: str) -> str:
+    """Return the switch's text, with the number that it stands for where that is known."""
+    amount = None if offer is None or offer.detail is None else offer.detail.get(preset)
+    return "Preset's Detail" if amount is None else f"Preset's Detail ({amount:g})"
 
 
 def draw_buttons(layout: Any) -> None:

@@ -15,6 +15,7 @@ from .host import RECORDS_KEY, BlenderHost
 from .jobs import Controller, JobRecord, records_from_text, records_to_text
 from .link import Move, ServerLink, TestConnection
 from .preferences import address, on_server_change
+from .settings import offered_models
 
 TICK_SECONDS = 0.25
 # While a mask is read: Blender's window gets as much time as the reading.
@@ -111,6 +112,7 @@ def register() -> None:
     _session = Session(new_link, Controller(new_link, BlenderHost()))
     new_link.start()
     on_server_change.append(go_to_server)
+    offered_models.append(lambda: controller().models)
     bpy.app.handlers.save_pre.append(_before_save)
     bpy.app.handlers.load_post.append(_after_load)
     bpy.app.timers.register(_first_tick, first_interval=0.0)
@@ -121,6 +123,7 @@ def unregister() -> None:
     """Stop all of it; a timer left behind would crash Blender at exit."""
     global _session
     on_server_change.clear()
+    offered_models.clear()
     for timer in (_tick, _first_tick):
         if bpy.app.timers.is_registered(timer):
             bpy.app.timers.unregister(timer)

@@ -3,6 +3,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import bpy
 from bpy.props import (
     BoolProperty,
@@ -15,6 +18,7 @@ from bpy.props import (
 )
 
 from .svfr_client.job import FaceChoice, JobSpec
+from .svfr_client.protocol.messages import ModelOffer
 from .svfr_client.vocabulary import PRESETS, TASKS, FaceMode, PresetName, Task
 
 _TASKS: dict[Task, tuple[str, str]] = {
@@ -52,6 +56,24 @@ FACE_ITEMS = tuple((word, *texts) for word, texts in _FACES.items())
 PRESET_ITEMS = tuple((word, *_PRESETS[word]) for word in PRESETS)
 
 
+# What the server offers; the session, which knows it, adds itself.
+offered_models: list[Callable[[], tuple[ModelOffer, ...]]] = []
+
+
+def _models(settings: Any, context: Any, typed: str) -> list[tuple[str, str]]:
+    """Return (name, what it is) of the server's models, for the list that drops down as one types."""
+    offers = [offer for ask in offered_models for offer in ask()]
+    return [(offer.name, describe_model(offer)) for offer in offers if typed.lower() in offer.name.lower()]
+
+
+def describe_model(offer: ModelOffer) -> str:
+    """Return in a few words what a model is."""
+    if offer.problem is not None:
+        return "cannot be used"
+    kind = "changes nothing: a test" if offer.kind == "identity" else f"{offer.crop_px} px"
+    return f"{kind}, preview" if offer.is_preview else kind
+
+
 class SvfrSettings(bpy.types.PropertyGroup):
     """What the panel shows for one scene."""
 
@@ -73,7 +95,13 @@ class SvfrSettings(bpy.types.PropertyGroup):
         "reference": EnumProperty(name="Reference", items=REFERENCES, default="NONE"),
         "reference_frame": IntProperty(name="Frame", description="Timeline frame that shows the face well"),
         "reference_photo": StringProperty(name="Photo", subtype="FILE_PATH"),
-        "model": StringProperty(name="Model", default=JobSpec.model, description="A model of the server"),
+        "model": StringProperty(
+            name="Model",
+            default=JobSpec.model,
+            description="A model of the server, from the list or typed",
+            search=_models,
+            search_options={"SUGGESTION"},
+        ),
         "preset": EnumProperty(name="Preset", items=PRESET_ITEMS, default=JobSpec.preset),
         "detail_auto": BoolProperty(
             name="Preset's Detail", default=True, description="Add as much fine texture as the preset says"

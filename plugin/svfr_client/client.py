@@ -43,6 +43,7 @@ from .protocol.messages import (
     JobRequest,
     JobStatus,
     ListJobs,
+    ModelOffer,
     Pong,
     Redo,
     Welcome,
@@ -55,6 +56,8 @@ REPLY_SECONDS = 5.0
 ATTEMPTS = 3
 RETRY_SECONDS = 0.2
 QUIET_SECONDS = 5.0
+# The first minor version of the protocol in which a server tells its models.
+MODELS_MINOR = 3
 ACK_EVERY = 16
 CREDIT_EVERY_BYTES = 256 * 1024
 # What the service has checked by a process of its own: a roto of megabytes takes seconds there, a share that
@@ -195,6 +198,14 @@ class Client:
         """Return the newest jobs, newest first."""
         body = self._request("list", to_plain(ListJobs(limit, active_only)))
         return from_plain(JobList, known_part(JobList, body), "reply").jobs
+
+    def models(self) -> Tuple[ModelOffer, ...]:
+        """Return the models that jobs can name, by name; none from a service too old to tell (before 1.3)."""
+        welcome = self._welcome or self.hello()
+        if welcome.minor < MODELS_MINOR:
+            return ()
+        listed = self._request("models", {}).get("models", ())
+        return tuple(from_plain(ModelOffer, known_part(ModelOffer, one), "reply") for one in listed)
 
     def ping(self) -> Pong:
         """Return at once if the service lives."""

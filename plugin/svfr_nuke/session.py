@@ -272,7 +272,8 @@ def _has_job(node: Any, job: str) -> bool:
 
 
 def _progress_line(body: Any) -> str:
-    line = f"{str(body['stage']).capitalize()} {body['done']}/{body['total']}"
+    line = "" if body.get("overall") is None else f"{float(body['overall']):.0%}: "
+    line += f"{str(body['stage']).capitalize()} {body['done']}/{body['total']}"
     if body.get("track") is not None:
         line += f", face {body['track']}"
     if body.get("eta_s"):

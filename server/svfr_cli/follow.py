@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from svfr_client.errors import JobWasCancelled, error_from_dict
+from svfr_client.protocol import messages
 from svfr_client.protocol.messages import Event, JobState
+from svfr_client.records import to_plain
 
 from .output import JsonOutput, Output
 
@@ -61,7 +63,7 @@ class Silent:
 
 
 class Bar:
-    """A live bar on a terminal: stage, window, share done, remaining time."""
+    """A live bar on a terminal: the whole job's share done, the stage, its steps and its time left."""
 
     def __init__(self) -> None:
         from rich.console import Console
@@ -69,7 +71,7 @@ class Bar:
         from rich.progress import Progress as RichProgress
 
         self._bar = RichProgress(
-            TextColumn("{task.description:<26}"),
+            TextColumn("{task.description:<32}"),
             BarColumn(bar_width=32),
             TextColumn("{task.fields[count]:>11}"),
             TimeElapsedColumn(),
@@ -81,13 +83,14 @@ class Bar:
         self._bar.start()
 
     def show(self, body: dict[str, Any]) -> None:
-        """Draw the stage, ``done`` of ``total`` and the remaining time."""
+        """Draw the stage, ``done`` of ``total``, the whole job's share and the remaining time."""
         done, total = int(body.get("done", 0)), int(body.get("total", 0))
+        overall = body.get("overall")
         self._bar.update(
             self._task,
-            description=_stage(body),
-            completed=done,
-            total=total or None,
+            description=f"{_share(body)}{_stage(body)}",
+            completed=done if overall is None else float(overall),
+            total=(total or None) if overall is None else 1.0,
             count=f"{done}/{total}" if total else "",
             left=_left(body),
         )
@@ -112,7 +115,8 @@ class Lines:
             return
         self._stage, self._last = _stage(body), now
         count = f" {body['done']}/{body['total']}" if body.get("total") else ""
-        print(f"{self._stage}{count}  {_left(body)}".rstrip(), file=sys.stderr, flush=True)
+        line = f"{_share(body)}{self._stage}{count}  {_left(body)}"
+        print(line.rstrip(), file=sys.stderr, flush=True)
 
     def close(self) -> None:
         """Nothing to take away."""
@@ -121,6 +125,17 @@ class Lines:
 def _stage(body: dict[str, Any]) -> str:
     name = STAGES.get(str(body.get("stage")), str(body.get("stage")))
     return name if body.get("track") is None else f"{name}, face {body['track']}"
+
+
+def _share(body: dict[str, Any]) -> str:
+    """Return how much of the whole job is done, for the front of a line; nothing where it is not told."""
+    overall = body.get("overall")
+    return "" if overall is None else f"{float(overall):4.0%}  "
+
+
+def step_text(step: messages.Progress | None) -> str:
+    """Return how far a job is in one phrase: the whole job's share, and the steps of its stage."""
+    return "" if step is None else f"{_share(to_plain(step))}{step.stage} {step.done}/{step.total}".strip()
 
 
 def _left(body: dict[str, Any]) -> str:

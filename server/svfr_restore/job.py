@@ -10,6 +10,7 @@ from __future__ import annotations
 import tempfile
 import threading
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -25,6 +26,7 @@ from svfr_restore.media.exr.writer import write_restored
 from svfr_restore.media.feed import FrameFeed
 from svfr_restore.media.plate import PlateFrame
 from svfr_restore.media.writer_pool import WriterPool
+from svfr_restore.overall import Overall
 from svfr_restore.paste.paste import Restored, paste
 from svfr_restore.plan.job_plan import JobPlan, plan_job
 from svfr_restore.plan.models import ModelCache
@@ -93,7 +95,10 @@ class JobStages:
 
     def run(self) -> JobResult:
         """Go through the stages in order; see :func:`run_job`."""
+        overall = Overall(self.plan, self._context.report)
+        self._context = replace(self._context, report=overall.report)
         tracks = self.find_tracks()
+        overall.know_tracks([(track.index, len(track.frames)) for track in tracks])
         references = self.user_references(tracks)
         with tempfile.TemporaryDirectory(prefix="svfr-") as name:
             folder = Path(name)

@@ -21,7 +21,8 @@ Stage = Literal["survey", "crop", "encode", "reference", "denoise", "decode", "w
 class Report:
     """One thing a job has to say.
 
-    "progress": ``done`` of ``total`` steps of ``stage``, with ``track`` where a stage runs for each face.
+    "progress": ``done`` of ``total`` steps of ``stage``, with ``track`` where a stage runs for each face;
+    ``overall`` of the whole job's work is done, 0 to 1, where a whole job runs here.
     "frame": ``frame`` was written to ``path``. "warning": ``message`` for the user, with ``frame`` if known.
     """
 
@@ -33,6 +34,7 @@ class Report:
     frame: int | None = None
     path: str | None = None
     message: str = ""
+    overall: float | None = None
 
 
 Reporter = Callable[[Report], None]

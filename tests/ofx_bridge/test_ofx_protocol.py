@@ -18,7 +18,7 @@ from svfr_client.protocol.wire import strict_json, unpack
 
 GOLDEN = [
     message
-    for name in ("golden_1_0.json", "golden_1_1.json")
+    for name in ("golden_1_0.json", "golden_1_1.json", "golden_1_2.json", "golden_1_3.json")
     for message in json.loads((ROOT / "tests" / "data" / "protocol" / name).read_text())["messages"]
 ]
 JSON_TEXTS = [

@@ -11,8 +11,10 @@ from staged_extension.errors import SourceIsGone
 from staged_extension.jobs import Controller, JobRecord, records_from_text, records_to_text
 from staged_extension.link import (
     Address,
+    AskModels,
     Command,
     JobReport,
+    ModelsReport,
     Report,
     ServerLink,
     ServerReport,
@@ -22,7 +24,7 @@ from staged_extension.link import (
 from staged_extension.svfr_client.errors import NoServer, ReportedError, SvfrError
 from staged_extension.svfr_client.hosting.conversation import Failed, Lost, Message, NotCancelled, Reached
 from staged_extension.svfr_client.job import ColourClaim, FaceChoice, JobSpec
-from staged_extension.svfr_client.protocol.messages import Event
+from staged_extension.svfr_client.protocol.messages import Event, ModelOffer
 from staged_extension.svfr_client.protocol.wire import new_id
 
 from svfr_client.client import Client
@@ -97,6 +99,28 @@ def test_a_finished_job_is_inserted_once() -> None:
     controller.pump()
     assert host.inserted == ["j"]
     assert (controller.records[0].message, controller.records[0].warnings) == ("told", ("odd",))
+
+
+def test_the_servers_models_are_asked_for_once_and_kept_while_it_is_away() -> None:
+    link = ScriptedLink()
+    controller = Controller(link, RecordingHost())
+    link.waiting = [JobReport("j", Reached("svfr"))]
+    controller.pump()
+    assert link.sent == [AskModels()]
+    mini = ModelOffer("mini", "diffusion", True, 192, ("bfr",), ("draft",), None, False, True)
+    link.waiting = [ModelsReport((mini,)), JobReport("j", Reached("svfr")), ServerReport(False, "gone")]
+    controller.pump()
+    assert link.sent == [AskModels()]
+    assert controller.model(" mini ") == mini and controller.model("other") is None
+
+
+def test_the_number_that_a_job_shows_is_that_of_the_whole_job_where_the_server_tells_it() -> None:
+    link = ScriptedLink()
+    controller = Controller(link, RecordingHost())
+    controller.records.append(record(state="running"))
+    link.waiting = [heard("progress", stage="denoise", done=1, total=4, overall=0.6)]
+    controller.pump()
+    assert controller.records[0].fraction == 0.6
 
 
 def test_a_warning_shows_while_the_job_runs() -> None:

@@ -64,6 +64,22 @@ def test_the_panel_draws_every_choice_and_every_state(lone_blender: Blender, tmp
     assert {"Preset's Detail", "Detail", "Exposure", "OCIO Context"} <= drawn
     assert {"Numbers", "Box", "Current Frame", "Photo", "mask_strip"} <= drawn
     assert "Before / After" in said["empty"] and "3 of 6 jobs have ended" in said["queue"]
+    models = said["models"]
+    mini, plain = " ".join(models["drawn"]["mini"]), " ".join(models["drawn"]["plain"])
+    assert "A preview model: for a look." in mini
+    assert "Preset's Detail (0.6) Detail greyed out: Seed" in mini
+    assert "greyed out: Preset's Detail Detail Seed" in plain
+    broken, other = (" ".join(models["drawn"][name]) for name in ("broken", "other"))
+    assert "cannot be used: model.json: missing key kind" in broken and "greyed out:" not in broken
+    assert "The server has no model other." in other and "greyed out:" not in other
+    assert models["drawn"]["/models/mine"] == ["Model", "Preset", "Preset's Detail", "Detail", "Seed"]
+    assert models["notes"] == ["The model cannot do inpaint.", "The model has no preset final."]
+    assert models["listed"] == [
+        ["mini", "192 px, preview"],
+        ["broken", "cannot be used"],
+        ["plain", "192 px"],
+    ]
+    assert models["no_server"] == []
     assert {"running 50%", "Cancel All", "Clear Finished", "failed job"} <= set(said["queue"])
 
 

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from svfr_cli.exit_codes import ExitCode, exit_code_of
-from svfr_cli.follow import Followed, follow
+from svfr_cli.follow import Followed, follow, step_text
 from svfr_cli.output import HumanOutput, JsonOutput
 from svfr_client.errors import JobWasCancelled, ReportedError, SeveralProblems, SvfrError
-from svfr_client.protocol.messages import Event
+from svfr_client.protocol.messages import Event, Progress
 from svfr_restore.errors import FrameIsMissing
 
 JOB = "0" * 32
@@ -54,6 +54,14 @@ def test_a_done_job_returns_what_was_written(capsys: pytest.CaptureFixture[str])
     assert said.out == ""
     assert "Pass 2: restoring, face 1 3/9  1 min 15 s left" in said.err
     assert "Warning: face lost in 3 frames" in said.err
+
+
+def test_the_share_of_the_whole_job_stands_before_its_stage(capsys: pytest.CaptureFixture[str]) -> None:
+    step = {"stage": "denoise", "done": 3, "total": 9, "overall": 0.4375}
+    follow(Recorded([event(1, "progress", **step), event(2, "done")]), JOB, HumanOutput())
+    assert "44%  Pass 2: restoring 3/9" in capsys.readouterr().err
+    assert step_text(Progress(**step)) == "44%  denoise 3/9"
+    assert step_text(Progress("write", 1, 2)) == "write 1/2" and step_text(None) == ""
 
 
 def test_in_json_form_every_event_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:

@@ -10,7 +10,15 @@ import pytest
 
 from svfr_client.masks import SplineMask
 from svfr_client.protocol import wire
-from svfr_client.protocol.messages import Accepted, Event, Following, JobStatus, Pong, Welcome
+from svfr_client.protocol.messages import (
+    Accepted,
+    Event,
+    Following,
+    JobStatus,
+    ModelOffers,
+    Pong,
+    Welcome,
+)
 from svfr_client.protocol.transfers import Assembled, Compared, MissingPieces, ResultPart
 from svfr_client.protocol.wire import pack, unpack
 from svfr_client.records import from_plain
@@ -21,7 +29,7 @@ ROOT = Path(__file__).parents[2]
 DOCUMENT = (ROOT / "plugin" / "PROTOCOL.md").read_text(encoding="utf-8")
 GOLDEN = [
     json.loads((ROOT / "tests" / "data" / "protocol" / name).read_text(encoding="utf-8"))
-    for name in ("golden_1_0.json", "golden_1_1.json", "golden_1_2.json")
+    for name in ("golden_1_0.json", "golden_1_1.json", "golden_1_2.json", "golden_1_3.json")
 ]
 MESSAGES: dict[str, list[bytes]] = {
     golden["name"]: [frame.encode("utf-8") for frame in golden["frames"]]
@@ -41,6 +49,8 @@ REPLIES: dict[str, type[Any]] = {
     "assembled": Assembled,
     "result_part": ResultPart,
     "compared": Compared,
+    "model_offers": ModelOffers,
+    "overall_event": Event,
     "result_not_ready": ResultPart,
 }
 

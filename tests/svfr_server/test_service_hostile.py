@@ -47,6 +47,7 @@ OPERATIONS = {
     "follow": {"job": "0" * 32},
     "list": {},
     "ping": {},
+    "models": {},
     "pause": {},
     "resume": {},
     "drain": {},

@@ -20,8 +20,9 @@ ACTIVE = (SENDING, QUEUED, RUNNING)
 class JobRecord:
     """The part of a record that every host has; a host's dataclass has these fields and its own.
 
-    ``state``: "sending", or a state of the server. ``fraction`` of ``stage`` is done, 0 to 1. ``message`` is
-    for the artist: why a job failed. ``warnings``: each text of the server once. ``paths``: (plate frame,
+    ``state``: "sending", or a state of the server. ``stage`` is what happens now. ``fraction``, 0 to 1, is
+    done of the whole job, or of the stage where the server tells no more. ``message`` is for the artist: why
+    a job failed. ``warnings``: each text of the server once. ``paths``: (plate frame,
     file as the host sees it) of what was written, in the order of frames once the job has ended.
     """
 
@@ -43,7 +44,9 @@ class JobRecord:
         body = event.body
         if event.kind == "progress":
             self.stage = str(body["stage"])
-            self.fraction = int(body["done"]) / max(1, int(body["total"]))
+            overall = body.get("overall")
+            part = int(body["done"]) / max(1, int(body["total"]))
+            self.fraction = part if overall is None else float(overall)
         elif event.kind == "frame":
             self.paths += ((int(body["frame"]), str(body["path"])),)
         elif event.kind == "warning":

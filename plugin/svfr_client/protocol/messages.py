@@ -61,7 +61,8 @@ class Event(Record):
 class Progress(Record):
     """Body of a "progress" event: ``done`` of ``total`` steps of ``stage``, for face ``track`` if it has one.
 
-    ``eta_s``: seconds until this stage ends, once it can be told.
+    ``eta_s``: seconds until this stage ends, once it can be told. ``overall``: how much of the whole job's
+    work is done, 0 to 1, never falling; None from a server older than 1.3.
     """
 
     stage: str
@@ -70,6 +71,7 @@ class Progress(Record):
     track: Optional[int] = None
     frame: Optional[int] = None
     eta_s: Optional[float] = None
+    overall: Optional[float] = None
 
 
 @dataclass(frozen=True)
@@ -197,8 +199,38 @@ class JobList(Record):
 
 
 @dataclass(frozen=True)
+class ModelOffer(Record):
+    """A model that jobs can name, and what can be asked of it: for menus.
+
+    ``kind``: "diffusion", or a built-in one without a network. ``tasks`` and ``presets`` are the words that a
+    job may use with it. ``detail``: how much detail each preset adds, None where the model has no network
+    for it. ``uses_seed``: another seed makes another picture. ``makes_references``: frames of its jobs can be
+    done again. ``problem``: why it cannot be used; what it can do is then empty.
+    """
+
+    name: str
+    kind: str
+    is_preview: bool
+    crop_px: int
+    tasks: Tuple[str, ...]
+    presets: Tuple[str, ...]
+    detail: Optional[Mapping[str, float]]
+    uses_seed: bool
+    makes_references: bool
+    problem: Optional[str] = None
+
+
+@dataclass(frozen=True)
+class ModelOffers(Record):
+    """Answer to ``models``, sorted by name; ``has_more``: others did not fit into the answer."""
+
+    models: Tuple[ModelOffer, ...]
+    has_more: bool = False
+
+
+@dataclass(frozen=True)
 class Nothing(Record):
-    """The empty body: ``ping``, ``shutdown``, ``pause``, ``resume``, ``drain``, plain acknowledgements."""
+    """The empty body: ``ping``, ``models``, ``shutdown``, ``pause``, ..., plain acknowledgements."""
 
 
 @dataclass(frozen=True)

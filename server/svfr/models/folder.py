@@ -28,14 +28,12 @@ from svfr.errors import (
 )
 from svfr.models.networks import Networks, empty_networks
 from svfr.models.new_folder import new_folder
-from svfr.models.search import SEARCH_VARIABLE, search_folders
+from svfr.models.search import SEARCH_VARIABLE, SPEC_FILE, found_folders, search_folders
 from svfr.models.spec import DiffusionSpec, FileRecord, ModelSpec, spec_from_json
 from svfr.models.tensor_files import check_safetensors
 from svfr.validation import read_json
 from svfr_client.errors import SvfrError
 from svfr_client.reasons import reason_of
-
-SPEC_FILE = "model.json"
 
 
 @dataclass(frozen=True)
@@ -68,13 +66,7 @@ def find_model(name_or_path: str) -> Path:
 
 def list_models() -> tuple[ModelListing, ...]:
     """Return every model that :func:`find_model` finds by name, sorted by name."""
-    found: dict[str, ModelListing] = {}
-    for parent in search_folders():
-        for path in parent.glob(f"*/{SPEC_FILE}"):
-            name = path.parent.name
-            if name not in found and not name.startswith("."):
-                found[name] = _listing(name, path.parent)
-    return tuple(found[name] for name in sorted(found))
+    return tuple(_listing(name, folder) for name, folder in sorted(found_folders()))
 
 
 def _listing(name: str, folder: Path) -> ModelListing:

@@ -7,6 +7,7 @@ import typer
 
 from svfr_client.protocol.messages import JobStatus
 
+from ..follow import step_text
 from ..output import Output, speaking
 from .options import AsJson
 
@@ -91,8 +92,7 @@ def _ask(op: str, as_json: bool) -> None:
 def _show(output: Output, jobs: tuple[JobStatus, ...], queue: str) -> None:
     rows: list[dict[str, Any]] = []
     for state in reversed(jobs):
-        step = state.progress
-        progress = "" if step is None else f"{step.stage} {step.done}/{step.total}"
+        progress = step_text(state.progress)
         rows.append(
             {"job": state.job, "state": state.state.value, "progress": progress, "plate": state.plate}
         )

@@ -8,6 +8,7 @@ from svfr_client.protocol.messages import JobStatus
 from svfr_client.records import to_plain
 
 from ..exit_codes import ExitCode
+from ..follow import step_text
 from ..output import speaking
 from ..root_options import ReadRoots, WriteRoots
 from .options import AsJson
@@ -112,8 +113,7 @@ def _job_row(state: JobStatus) -> dict[str, Any]:
 
 
 def _progress_text(state: JobStatus) -> str:
-    step = state.progress
-    return "" if step is None or state.state.is_final else f"{step.stage} {step.done}/{step.total}"
+    return "" if state.state.is_final else step_text(state.progress)
 
 
 def _job_text(state: JobStatus) -> str:

@@ -26,6 +26,7 @@ from svfr_client.protocol.messages import Redo
 from svfr_client.protocol.wire import unpack
 from svfr_client.records import from_plain, to_plain
 from svfr_server.checking.bounds import bounded_error, check_counts
+from svfr_server.checking.model_offers import offered_models
 from svfr_server.checking.requests import read_request
 from svfr_server.checking.transfer_requests import answer_transfer
 from svfr_server.errors import InternalFailure
@@ -59,6 +60,8 @@ class Checker:
             request = read_request(message)
             if message.op == "submit":
                 return {"id": message.id, **self._job(client, "submit", request.job, request.spec)}
+            if message.op == "models":
+                return {"id": message.id, "op": message.op, "ok": to_plain(offered_models())}
             if message.op in TRANSFERS:
                 reply = answer_transfer(self._transfers, self._roots, client, request)
                 return {"id": message.id, "op": message.op, "ok": to_plain(reply)}

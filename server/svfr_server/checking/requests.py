@@ -54,6 +54,7 @@ REQUESTS: dict[str, type[Record]] = {
     "cancel": JobRequest,
     "list": ListJobs,
     "ping": Nothing,
+    "models": Nothing,
     "shutdown": Nothing,
     "missing": AskPieces,
     "put": PutPiece,

@@ -1,7 +1,7 @@
 """What the service answers: every request of a client to its reply, every failure to a typed error.
 
 A message is judged by its sender's key and its size before it is parsed. Short ones are read here; long ones,
-and every request for a job, go to the checking processes (``check_queue.py``). Lists and events are rendered
+and all that look at files, go to the checking processes (``check_queue.py``). Lists and events are rendered
 a few at a time, connections taking turns, so that a short question never waits for long answers.
 """
 
@@ -53,7 +53,7 @@ READ_HERE_BYTES = 4096
 _UNANSWERED = ("ack", "unfollow", "credit")
 _OWN_USER_ONLY = ("shutdown", "pause", "resume", "drain")
 _RENDERED = ("list", "follow", "ack", "credit", "unfollow", "result")
-_CHECKED = ("submit", "missing", "put", "assemble", "compare")
+_CHECKED = ("submit", "missing", "put", "assemble", "compare", "models")
 _LIST_BYTES = 512 * 1024
 _PROGRAM_CHARACTERS = 60
 _QUEUE_STATES = {"pause": QueueState.PAUSED, "resume": QueueState.OPEN, "drain": QueueState.DRAINING}

@@ -90,7 +90,8 @@ class JobReporter:
         left = report.total - report.done
         eta_s = round((now - self._stage_began) * left / report.done, 1) if report.done else None
         steps = {"stage": report.stage, "done": report.done, "total": report.total}
-        self._send("progress", {**steps, "track": report.track, "frame": report.frame, "eta_s": eta_s})
+        where = {"track": report.track, "frame": report.frame}
+        self._send("progress", {**steps, **where, "eta_s": eta_s, "overall": report.overall})
 
     def _send(self, kind: str, body: dict[str, Any]) -> None:
         self._link.send(Message("report", {"job": self._job, "kind": kind, "body": body}))

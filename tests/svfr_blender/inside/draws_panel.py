@@ -16,6 +16,8 @@ class Layout:
 
     def __setattr__(self, name, value):
         assert name in bpy.types.UILayout.bl_rna.properties, name
+        if name == "enabled" and not value:
+            self.seen.append("greyed out:")
 
     def row(self, align=False):
         return Layout(self.seen)
@@ -57,6 +59,36 @@ def draw(context):
     return seen
 
 
+def draw_models(settings):
+    """Draw the model's part with several models chosen, of a server that offers three; then search them."""
+    controller = module("session").controller()
+    offer = module("svfr_client.protocol.messages").ModelOffer
+    presets, tasks = ("draft", "standard"), ("bfr", "colorize")
+    can = (192, tasks, presets)
+    controller.models = (
+        offer("mini", "diffusion", True, *can, {"draft": 0.0, "standard": 0.6}, False, True),
+        offer("broken", "", False, 0, (), (), None, False, False, "model.json: missing key kind"),
+        offer("plain", "diffusion", False, *can, None, True, True),
+    )
+    drawn = {}
+    settings.preset = "standard"
+    for name in ("mini", "plain", "broken", "other", "/models/mine"):
+        settings.model = name
+        seen = []
+        module("panel").draw_model(Layout(seen), settings)
+        drawn[name] = seen
+    settings.model, settings.tasks, settings.preset = "plain", {"bfr", "inpaint"}, "final"
+    notes = module("panel").model_notes(controller.models, "plain", settings.tasks, "final")
+    listed = module("settings")._models(settings, bpy.context, "")
+    controller.models = ()
+    return {
+        "drawn": drawn,
+        "notes": notes,
+        "listed": listed,
+        "no_server": module("settings")._models(settings, bpy.context, ""),
+    }
+
+
 def main(case):
     install(case["zip"])
     scene = bpy.context.scene
@@ -75,6 +107,7 @@ def main(case):
         for value in values:
             setattr(settings, field, value)
             said["choices"].append(draw(bpy.context))
+    said["models"] = draw_models(scene.svfr)
     jobs, controller = module("jobs"), module("session").controller()
     for state in ("sending", "queued", "running", "done", "failed", "cancelled"):
         record = jobs.JobRecord(state, "s", scene.name, "strip", f"{state} job", state=state, fraction=0.5)

@@ -94,6 +94,8 @@ def gather(strip: Any, scene: Any, others: Any, settings: Any, environment: Host
         preset=settings.preset,
         seed=settings.seed,
         detail=_detail(settings, environment),
+        # Blender shows the frame before one that was dropped while recording; so does the result.
+        missing="skip" if source.kind == "movie" else "error",
         existing="version_up",
         layers=(),  # Blender ignores a strip's colour space when the file has several parts
     )

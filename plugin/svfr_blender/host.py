@@ -41,7 +41,10 @@ from .tags import (
 )
 
 RECORDS_KEY = "svfr_jobs"
-_HELD = "Frames that were not restored show their neighbours; use Redo."
+_HELD = {
+    "images": "Frames that were not restored show their neighbours; use Redo.",
+    "movie": "Frames that the movie lacks, or that were not restored, show the one before, as Blender does.",
+}
 _COVERS = "The result covers strips that lie above its source: move it below them."
 _MOST_CHARACTERS = 250  # of the name of one element
 
@@ -119,10 +122,10 @@ class BlenderHost:
             spans = any(lie_together(result, part) for part in parts)
             update_result(result, strip, layout, directory, spans or is_trimmed_by_hand(result))
             tag_result(result, record.source, record.base or record.job, source.plate)
-            notes += [_HELD] if layout.is_held else []
+            notes += [_HELD[source.kind]] if layout.is_held else []
         if not there:
             layout = layout_of(source, strip, dict(record.paths), folder)
-            notes += [_HELD] if layout.is_held else []
+            notes += [_HELD[source.kind]] if layout.is_held else []
             notes += self._insert(
                 scene, strip, layout, directory=directory, record=record, plate=source.plate
             )

@@ -3,13 +3,13 @@
 
 It mirrors the source as it is *now* (moved, trimmed or cut since the job was sent): same range, trims,
 direction, position, crop, colour space and their animation. Every element of the source has its element in
-the result; one that was not restored shows the nearest restored frame, as Blender holds a strip's last frame.
+the result; one that was not restored shows the nearest restored frame, or the one before it in a movie.
 """
 
 from __future__ import annotations
 
 import os
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,7 +68,8 @@ def layout_of(source: Source, strip: Any, paths: Mapping[int, str], folder: str)
     begin = max(strip.animation_offset_start, lowest - MOST_TRIMMED_FRAMES)
     stop = min(strip.animation_offset_start + strip.frame_duration, highest + MOST_TRIMMED_FRAMES + 1)
     restored = sorted(index for index in range(begin, stop) if source.content[index] in paths)
-    nearest = [_nearest(restored, index) for index in range(begin, stop)]
+    stand_in = _before if source.kind == "movie" else _nearest
+    nearest = [stand_in(restored, index) for index in range(begin, stop)]
     names = tuple(_name_from(folder, paths[source.content[index]]) for index in nearest)
     begin_of_content = round(strip.frame_start)
     if strip.use_reverse_frames:
@@ -225,6 +226,11 @@ def _copy_appearance(strip: Any, result: Any) -> None:
         for prop in old.bl_rna.properties:
             if not prop.is_readonly and hasattr(new, prop.identifier):
                 setattr(new, prop.identifier, getattr(old, prop.identifier))
+
+
+def _before(sorted_indices: Sequence[int], wanted: int) -> int:
+    """Return the index itself or the last before it, as Blender shows movies that lack a frame."""
+    return sorted_indices[max(0, bisect_right(sorted_indices, wanted) - 1)]
 
 
 def _nearest(sorted_indices: Sequence[int], wanted: int) -> int:

@@ -24,7 +24,7 @@ Phase = tuple[str, int | None, float]
 
 
 def phases_of(plan: JobPlan, frames_of_tracks: Sequence[tuple[int, int]]) -> tuple[Phase, ...]:
-    """Return (stage, track, work) of every phase of a job, in order; ``frames_of_tracks``: (track, frames)."""
+    """Return (stage, track, work) of all phases of a job in order; ``frames_of_tracks``: (track, frames)."""
     seen = sum(map(len, plan.frames.runs))
     phases: list[Phase] = [("survey", None, _SURVEY * seen), ("crop", None, _CROP * seen)]
     model, preset = plan.model, plan.preset

@@ -1,5 +1,6 @@
 """Small plates with known pixels: EXR sequences, PNG sequences and movies."""
 
+from collections.abc import Collection
 from fractions import Fraction
 from pathlib import Path
 
@@ -60,10 +61,33 @@ def srgb_codes(linear: Float32) -> Float32:
     return np.where(linear <= 0.0031308, low, high).astype(np.float32)
 
 
-def write_movie(path: Path, count: int, fps: int = 24, width: int = 160, height: int = 120) -> Path:
+def write_transparent_png(path: Path, frame: int) -> Path:
+    """Write a PNG of 8 bit with straight alpha, from clear on the left to opaque on the right."""
+    colours = np.clip(picture(frame), 0.0, 1.0)
+    height, width, _ = colours.shape
+    alpha = np.broadcast_to(np.linspace(0.0, 1.0, width, dtype=np.float32)[:, None], (height, width, 1))
+    spec = oiio.ImageSpec(width, height, 4, "uint8")
+    spec.attribute("oiio:UnassociatedAlpha", 1)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    output = oiio.ImageOutput.create(str(path))
+    assert output is not None and output.open(str(path), spec)
+    assert output.write_image(np.concatenate([colours, alpha], axis=-1))
+    output.close()
+    return path
+
+
+def write_movie(
+    path: Path,
+    count: int,
+    fps: int = 24,
+    width: int = 160,
+    height: int = 120,
+    dropped: Collection[int] = (),
+) -> Path:
     """Write an H.264 movie, tagged Rec.709 and video range, whose frames differ.
 
-    It is smooth, because two decoders interpolate its half-sized colour differently at edges.
+    It is smooth, because two decoders interpolate its half-sized colour differently at edges. ``dropped``:
+    the frames, 1 first, whose time passes without a picture.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with av.open(str(path), "w") as container:
@@ -73,10 +97,13 @@ def write_movie(path: Path, count: int, fps: int = 24, width: int = 160, height:
         context = stream.codec_context
         context.colorspace, context.color_range, context.color_primaries, context.color_trc = 1, 1, 1, 1
         for number in range(count):
+            if number + 1 in dropped:
+                continue
             y, x = np.mgrid[0:height, 0:width] / max(width, height)
             waves = [np.sin(3 * x + number), np.sin(4 * y + number), np.sin(3 * x + 2 * y)]
             codes = 0.5 + 0.3 * np.stack(waves, axis=-1)
             frame = av.VideoFrame.from_ndarray((codes * 255).astype(np.uint8), format="rgb24")
+            frame.pts, frame.time_base = number, Fraction(1, fps)
             for packet in stream.encode(frame):
                 container.mux(packet)
         for packet in stream.encode():

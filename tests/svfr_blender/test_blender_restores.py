@@ -6,7 +6,15 @@ from typing import Any
 import numpy as np
 import pytest
 from blender_host import Blender
-from plates import picture, read_image, srgb_codes, write_exrs, write_image, write_movie
+from plates import (
+    picture,
+    read_image,
+    srgb_codes,
+    write_exrs,
+    write_image,
+    write_movie,
+    write_transparent_png,
+)
 
 pytestmark = pytest.mark.hosts
 
@@ -84,6 +92,32 @@ def test_a_png_strip_comes_back_as_the_same_picture(blender: Blender, tmp_path: 
         assert read_image(before).std() > 0.05
         # The source is held in bytes and rounded after every step (scale, multiply); the result is float.
         assert 255 * np.abs(srgb_codes(read_image(before)) - srgb_codes(read_image(after))).max() < 2.0
+
+
+def test_a_png_with_straight_alpha_comes_back_as_the_same_picture(blender: Blender, tmp_path: Path) -> None:
+    files = [write_transparent_png(tmp_path / "plate" / f"still{n:03d}.png", n) for n in range(1, 13)]
+    said = blender.run("restore_sequence", tmp_path, sequence_case(files, space="sRGB"))
+    for before, after in said["renders"]:
+        assert read_image(before).std() > 0.05
+        errors = 255 * np.abs(srgb_codes(read_image(before)) - srgb_codes(read_image(after)))
+        # Scaled bytes of straight alpha are coarse where there is little of it.
+        assert errors.mean() < 0.5 and np.percentile(errors, 99.0) < 2.5 and errors.max() < 8.0
+
+
+def test_a_movie_that_dropped_frames_shows_the_one_before_as_blender_does(
+    blender: Blender, tmp_path: Path
+) -> None:
+    movie = write_movie(tmp_path / "rush.mp4", 20, dropped=(5, 6, 7, 12))
+    case = {"movie": str(movie), "scene_fps": 24, "reverse": False, "hard_trim": 0, "handles": 0}
+    said = blender.run("restore_movie", tmp_path, case)
+    there = [3, 4, 8, 9, 10, 11, 13, 14, 15, 16, 17]
+    assert said["written"] == there
+    shown = [max(frame for frame in there if frame <= at) for at in range(3, 18)]
+    assert said["names"] == [f"rush.{frame:04d}.exr" for frame in shown]
+    assert "Frames that the movie lacks" in said["records"][0]["message"]
+    for before, after in said["renders"]:
+        errors = 255 * np.abs(srgb_codes(read_image(before)) - srgb_codes(read_image(after)))
+        assert np.mean(errors) < 1.5 and np.percentile(errors, 99.0) < 4.0
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ Python references dangling.
 from __future__ import annotations
 
 import os
+import webbrowser
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -82,6 +83,10 @@ class BlenderHost:
             )
         push_undo("SVFR: insert result")
         return " ".join(dict.fromkeys(notes))
+
+    def open_page(self, page: str) -> None:
+        """Show a page in the user's browser."""
+        webbrowser.open(Path(page).as_uri())
 
     def find_sources(self, record: JobRecord) -> tuple[Any | None, list[Any]]:
         """Return the scene and the strips that a job was sent for.

@@ -14,7 +14,19 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Protocol
 
-from .link import AskModels, Cancel, Command, Forget, ModelsReport, Report, ServerReport, Submit, Watch
+from .link import (
+    AskModels,
+    Cancel,
+    Command,
+    Forget,
+    MakePage,
+    ModelsReport,
+    PageReport,
+    Report,
+    ServerReport,
+    Submit,
+    Watch,
+)
 from .svfr_client.errors import ServerDoesNotAnswer, SvfrError
 from .svfr_client.hosting import job_record
 from .svfr_client.hosting.conversation import (
@@ -29,6 +41,7 @@ from .svfr_client.hosting.conversation import (
     Transferring,
     Unmade,
 )
+from .svfr_client.hosting.program import PageWish
 from .svfr_client.protocol.messages import Event, ModelOffer
 
 _PUMP_SECONDS = 0.1
@@ -99,6 +112,9 @@ class Host(Protocol):
     def insert(self, record: JobRecord) -> str:
         """Insert or update the result strips of a finished job and return what to tell the user."""
 
+    def open_page(self, page: str) -> None:
+        """Show a page in the browser."""
+
     def changed(self) -> None:
         """Redraw the panel: a record or the server's state has changed."""
 
@@ -132,6 +148,7 @@ class Controller:
         self.server_is_up: bool | None = False
         self.server_text = "Not asked yet"
         self.models: tuple[ModelOffer, ...] = ()
+        self.page_text = ""
 
     @property
     def is_idle(self) -> bool:
@@ -176,6 +193,12 @@ class Controller:
         """Hand in a job once all is read for it, a slice at every pump."""
         self.records.append(record)
         self._preparations[record.job] = preparation
+        self._host.changed()
+
+    def show_page(self, wish: PageWish) -> None:
+        """Have the page of a result made, and show it in the browser when it is there."""
+        self.page_text = "Making the page of the result"
+        self._link.send(MakePage(wish))
         self._host.changed()
 
     def cancel(self, job: str) -> None:
@@ -263,6 +286,11 @@ class Controller:
             return
         if isinstance(report, ModelsReport):
             self.models = report.models
+            return
+        if isinstance(report, PageReport):
+            self.page_text = "" if report.error is None else str(report.error)
+            if report.page:
+                self._host.open_page(report.page)
             return
         record = self.find(report.job)
         self._take_news(report.message)

@@ -14,12 +14,14 @@ import threading
 import time
 import traceback
 from dataclasses import dataclass
+from functools import partial
 from typing import ClassVar
 
 from .errors import OnlineAccessIsOff
 from .svfr_client.client import Client
 from .svfr_client.errors import SvfrError
 from .svfr_client.hosting.conversation import JobConversation, Message, Request, Unmade
+from .svfr_client.hosting.program import PageWish, make_page
 from .svfr_client.hosting.server_place import ServerPlace
 from .svfr_client.protocol.messages import ModelOffer
 
@@ -92,6 +94,13 @@ class AskModels:
 
 
 @dataclass(frozen=True)
+class MakePage:
+    """Command: make the page of a result; other commands do not wait for it."""
+
+    wish: PageWish
+
+
+@dataclass(frozen=True)
 class StartServer:
     """Command: start a server on this machine unless one answers."""
 
@@ -103,7 +112,7 @@ class Move:
     address: Address
 
 
-Command = Submit | Watch | Cancel | Forget | TestConnection | AskModels | StartServer | Move
+Command = Submit | Watch | Cancel | Forget | TestConnection | AskModels | MakePage | StartServer | Move
 
 
 @dataclass(frozen=True)
@@ -129,7 +138,15 @@ class ModelsReport:
     models: tuple[ModelOffer, ...]
 
 
-Report = ServerReport | JobReport | ModelsReport
+@dataclass(frozen=True)
+class PageReport:
+    """Report: where the page of a result is, or why there is none."""
+
+    page: str = ""
+    error: SvfrError | None = None
+
+
+Report = ServerReport | JobReport | ModelsReport | PageReport
 
 
 class ServerLink(threading.Thread):
@@ -201,6 +218,9 @@ class ServerLink(threading.Thread):
                 keep_waiting=lambda: not self._quitting.is_set(),
             )
             self._test()
+        elif isinstance(command, MakePage):
+            work = partial(self._make_page, self._address, command.wish)
+            threading.Thread(target=work, name="SVFR page", daemon=True).start()
         elif isinstance(command, AskModels):
             with self._address.client() as client:
                 self._reports.put(ModelsReport(client.models()))
@@ -215,6 +235,12 @@ class ServerLink(threading.Thread):
         conversation = JobConversation(self._address, job, request, put, retry_s=RETRY_SECONDS)
         self._conversations[job] = conversation
         conversation.start()
+
+    def _make_page(self, address: Address, wish: PageWish) -> None:
+        try:
+            self._reports.put(PageReport(str(make_page(address, wish))))
+        except SvfrError as problem:
+            self._reports.put(PageReport(error=problem))
 
     def _test(self) -> None:
         with self._address.client() as client:

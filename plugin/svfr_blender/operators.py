@@ -20,6 +20,7 @@ from .jobs import JobRecord
 from .link import StartServer, TestConnection
 from .preferences import address
 from .redo_part import parts_with_results, redo_request
+from .result_page import page_wish
 from .svfr_client.errors import SvfrError
 from .tags import is_result, lie_together, source_of, sources
 
@@ -228,6 +229,26 @@ class Compare(_ForSequencer, bpy.types.Operator):
         return {"FINISHED"}
 
 
+class ShowPage(_ForSequencer, bpy.types.Operator):
+    """Open a page of the active strip's result in the browser: a wipe, what was changed, figures"""
+
+    bl_idname = "svfr.show_page"
+    bl_label = "Result Page"
+
+    def execute(self, context: Any) -> set[str]:
+        """Have the page made beside the result; it opens when it is ready."""
+        scene, strip = sequencer_scene(context), active_strip(context)
+        try:
+            if strip is None:
+                raise NoStripIsChosen("No strip is active.", remedy="Click on one.")
+            pairs = parts_with_results(strip, all_strips(scene.sequence_editor))
+            config = running_config(bpy.utils.system_resource("DATAFILES"))
+            session.controller().show_page(page_wish(pairs[0][1], bpy.path.abspath, config))
+        except SvfrError as problem:
+            return _refuse(self, problem)
+        return {"FINISHED"}
+
+
 class CancelJob(bpy.types.Operator):
     """End a job; what it has written stays"""
 
@@ -316,6 +337,7 @@ CLASSES = (
     Redo,
     RedoFrames,
     Compare,
+    ShowPage,
     CancelJob,
     InsertAgain,
     ClearFinished,

@@ -126,7 +126,11 @@ def draw_buttons(layout: Any) -> None:
     row = layout.row(align=True)
     row.operator("svfr.redo_frames", text="Redo Frame").span = "CURRENT"
     row.operator("svfr.redo_frames", text="Redo Preview Range").span = "PREVIEW"
-    layout.operator("svfr.compare", icon="HIDE_OFF")
+    row = layout.row(align=True)
+    row.operator("svfr.compare", icon="HIDE_OFF")
+    row.operator("svfr.show_page", icon="URL")
+    if session.controller().page_text:
+        _draw_text(layout, session.controller().page_text, "INFO")
 
 
 def draw_server(layout: Any) -> None:

@@ -182,6 +182,12 @@ class ServerDidNotStart(SvfrError):
     code = "NO_SERVER"
 
 
+class ProgramFailed(SvfrError):
+    """The program svfr could not be run, took too long, or failed without saying why."""
+
+    code = "PROGRAM_FAILED"
+
+
 class ServerDoesNotAnswer(SvfrError):
     """The service did not answer in time, though the same request was sent again."""
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from blender_host import Blender
+from blender_host import SVFR, Blender
 from plates import picture, read_image, write_exrs, write_image, write_movie
 
 pytestmark = pytest.mark.hosts
@@ -127,3 +127,15 @@ def test_a_grade_on_the_source_shows_on_the_result(blender: Blender, tmp_path: P
     before, after = (read_image(path) for path in said["renders"])
     np.testing.assert_array_equal(before, after)
     assert np.abs(before - read_image(said["plain"])).mean() > 0.02
+
+
+def test_the_page_of_a_result_is_made_beside_it_and_opened(blender: Blender, tmp_path: Path) -> None:
+    files = [str(file) for file in write_exrs(tmp_path / "plate", range(1001, 1004))]
+    said = blender.run("shows_page", tmp_path, {"files": files, "svfr": str(SVFR)})
+    assert "was not restored yet" in said["too_early"]
+    assert said["text"] == "Making the page of the result" and said["after"] == ""
+    page = tmp_path / "plate" / "plate_svfr" / "plate_1001-1003_v001" / "plate.html"
+    assert said["pages"] == [str(page)] * 2
+    text = page.read_text(encoding="utf-8")
+    assert "<html" in text and "plate.%04d.exr" in text and files[0].rsplit("/", 1)[0] in text
+    assert "is not there" in said["no_program"]

@@ -1,4 +1,4 @@
-"""Start this user's server as a process of its own that outlives the host; the one place that starts any.
+"""Start this user's server as a process of its own that outlives the host; the one place that runs programs.
 
 A host holds no server. It looks for the program ``svfr`` where its preferences say, in ``$SVFR_SERVER``,
 where an installer noted it, and on the PATH.
@@ -21,7 +21,7 @@ from ..connection import (
     noted_server_program,
     service_folder,
 )
-from ..errors import ServerDidNotStart, ServerProgramNotFound, SvfrError
+from ..errors import ProgramFailed, ServerDidNotStart, ServerProgramNotFound, SvfrError
 from ..reasons import reason_of
 
 PROGRAM_VARIABLE = "SVFR_SERVER"
@@ -163,6 +163,29 @@ def start_server(
         path=log,
         remedy="Run `svfr serve` in a terminal to see what is wrong.",
     )
+
+
+def run_to_end(command: Sequence[Union[str, Path]], timeout_s: float) -> "subprocess.CompletedProcess[bytes]":
+    """Run a program without a window and return what it printed; raises :class:`ProgramFailed`."""
+    hidden: Dict[str, Any] = {}
+    if sys.platform == "win32":
+        hidden = {"creationflags": subprocess.CREATE_NO_WINDOW}
+    try:
+        return subprocess.run(
+            [str(part) for part in command],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            env={**clean_environment(), "PYTHONIOENCODING": "utf-8"},
+            cwd=os.path.expanduser("~"),  # noqa: PTH111 - Path.home() raises where there is none
+            timeout=timeout_s,
+            **hidden,
+        )
+    except (OSError, subprocess.TimeoutExpired) as problem:
+        raise ProgramFailed(
+            f"The program cannot be run: {reason_of(problem)}.",
+            path=command[0],
+            remedy="Name another one in the preferences, or install again.",
+        ) from problem
 
 
 def _end_of(log: Path) -> str:

@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 import pytest
+from program_scripts import POSIX, script
 
 from svfr_client.client import Client
 from svfr_client.connection import note_server_program
@@ -17,14 +18,7 @@ from svfr_client.hosting.server_process import (
     start_server,
 )
 
-POSIX = pytest.mark.skipif(os.name != "posix", reason="a shell script stands for the program")
 SERVER = [sys.executable, "-m", "svfr_server", "--device", "cpu"]
-
-
-def script(path: Path, text: str) -> Path:
-    path.write_text("#!/bin/sh\n" + text)
-    path.chmod(0o755)
-    return path
 
 
 @pytest.fixture

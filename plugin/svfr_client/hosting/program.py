@@ -1,0 +1,86 @@
+"""What a host has the installed program ``svfr`` do for it: whatever needs the server's libraries.
+
+A host has no OpenEXR, no colour engine and no face finder of ours. It runs the program that starts the
+server, in a thread of its own, and reads what that prints as JSON.
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Dict, List, Sequence
+
+from ..errors import ProgramFailed, error_from_dict
+from ..reasons import in_one_line
+from .server_place import ServerPlace
+
+# A page of a thousand frames of 4K takes some minutes.
+MOST_SECONDS = 1800.0
+_TAIL_CHARACTERS = 190
+
+
+@dataclass(frozen=True)
+class PageWish:
+    """A result to be looked at: ``result`` and ``plate`` as patterns of files that this machine sees.
+
+    ``frames``: those to show, "" for all. ``space`` is the colour space both are in, by the OCIO config
+    ``config``; "" for what the files say.
+    """
+
+    result: str
+    plate: str = ""
+    frames: str = ""
+    space: str = ""
+    config: str = ""
+
+
+def make_page(place: ServerPlace, wish: PageWish) -> Path:
+    """Make the page of a result beside it, as ``svfr view`` does, and return where it is.
+
+    Raises as :func:`run_program`.
+    """
+    options = {
+        "--plate": wish.plate,
+        "--frames": wish.frames,
+        "--colorspace": wish.space,
+        "--ocio": wish.config,
+    }
+    given = [text for name, value in options.items() if value for text in (name, value)]
+    pages = [row for row in run_program(place, ["view", wish.result, *given]) if row["kind"] == "page"]
+    if not pages:
+        raise ProgramFailed("The program svfr made no page.", remedy="Install again, so that both fit.")
+    return Path(str(pages[0]["page"]))
+
+
+def run_program(
+    place: ServerPlace, arguments: Sequence[str], timeout_s: float = MOST_SECONDS
+) -> List[Dict[str, Any]]:
+    """Run ``svfr ARGUMENTS --json`` to its end and return what it printed, one object a line.
+
+    Raises :class:`ServerProgramNotFound`, the error that the program itself printed, and
+    :class:`ProgramFailed` when it cannot be run, takes too long or fails without a word of ours.
+    """
+    from .server_process import find_server_program, run_to_end
+
+    program = find_server_program(place.program, place.noted_program)
+    done = run_to_end([program, *arguments, "--json"], timeout_s)
+    rows = _rows(done.stdout)
+    errors = [row for row in rows if row["kind"] == "error"]
+    if errors:
+        raise error_from_dict({name: value for name, value in errors[0].items() if name != "kind"})
+    if done.returncode != 0:
+        reason = in_one_line(done.stderr.decode("utf-8", "replace")[-_TAIL_CHARACTERS:])
+        raise ProgramFailed(f"svfr failed: {reason}.", path=program, remedy="Run it in a terminal.")
+    return rows
+
+
+def _rows(printed: bytes) -> List[Dict[str, Any]]:
+    """Return the JSON objects with a kind among the lines; a library may print others."""
+    rows: List[Dict[str, Any]] = []
+    for line in printed.decode("utf-8", "replace").splitlines():
+        try:
+            row = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(row, dict) and "kind" in row:
+            rows.append(row)
+    return rows

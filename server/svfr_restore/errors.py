@@ -33,6 +33,12 @@ class PictureIsTooLarge(SvfrError):
     code = "PICTURE_TOO_LARGE"
 
 
+class JobNeedsMoreMemory(SvfrError):
+    """A picture or a job needs more of the machine's memory than one job may take."""
+
+    code = "MEMORY_BUDGET"
+
+
 class PictureNotChosen(SvfrError):
     """A file holds several pictures and the job does not say which, or names one that is not there."""
 

@@ -22,6 +22,7 @@ from svfr.tasks import TaskSet
 from svfr_client.errors import JobWasCancelled, SvfrError, raise_problems
 from svfr_client.job import JobSpec
 from svfr_restore.crops.spool import CropSpool, crop_bytes, require_space
+from svfr_restore.mattes.unmarked import UnmarkedFrames
 from svfr_restore.media.exr.writer import write_restored
 from svfr_restore.media.feed import FrameFeed
 from svfr_restore.media.plate import PlateFrame
@@ -29,6 +30,7 @@ from svfr_restore.media.writer_pool import WriterPool
 from svfr_restore.overall import Overall
 from svfr_restore.paste.paste import Restored, paste
 from svfr_restore.plan.job_plan import JobPlan, plan_job
+from svfr_restore.plan.memory_cost import require_job_memory
 from svfr_restore.plan.models import ModelCache
 from svfr_restore.plan.plate_crop import FinitePlate
 from svfr_restore.plan.precheck import detects
@@ -123,6 +125,7 @@ class JobStages:
         tracks = plan_tracks(self.plan, surveys, self._context.warn)
         self.plan.colour.config.require_unchanged()  # every track's processors are made
         self._warn_of_empty_shots(surveys, tracks)
+        self._require_memory(tracks)
         return tracks
 
     def user_references(self, tracks: Sequence[TrackPlan]) -> list[torch.Tensor | None]:
@@ -136,6 +139,16 @@ class JobStages:
         crop_count = sum(len(track.frames) for track in tracks)
         size, planes = self.plan.crop_px, self.plan.model.planes
         require_space(folder, crop_count * (crop_bytes(size, planes) + crop_bytes(size)))
+
+    def _require_memory(self, tracks: Sequence[TrackPlan]) -> None:
+        """Raise JobNeedsMoreMemory unless plate, model and the longest track's latents fit together."""
+        display = self.plan.display
+        require_job_memory(
+            self.plan.model,
+            plate_pixels=display.width * display.height,
+            longest_track=max((len(track.frames) for track in tracks), default=0),
+            device=self._models.device,
+        )
 
     def _warn_of_empty_shots(self, surveys: Sequence[Survey], tracks: Sequence[TrackPlan]) -> None:
         """Warn of shots that go through untouched: a missed face must not look like a restored one."""
@@ -233,6 +246,7 @@ class JobStages:
         plan, counts = self.plan, self._context.counts
         plan.output.make_folders()
         written: list[WrittenOutput] = []
+        unmarked = UnmarkedFrames(self._context.warn)
         with WriterPool(_WRITER_THREADS, _WRITER_QUEUE) as pool:
             for frame in plan.frames.written if frames is None else frames:
                 self._context.stop_if_cancelled(frame)
@@ -243,11 +257,13 @@ class JobStages:
                     if frame in track.frames
                 ]
                 mask = None if plan.mask is None else plan.mask.read(frame, picture.data_window)
+                unmarked.note(frame, mask is None or bool(mask.any()))
                 restored = paste(plan.spec, picture, faces, mask, plan.crop_px)
                 counts["deltas"] += len(faces)
                 counts["pixels_changed"] += int(restored.changed.sum())
                 signature = provenance(plan, (track for track, _ in faces))
                 pool.submit(partial(self._write, picture, restored, signature, written))
+        unmarked.end()
         counts["frames_written"] += len(written)
         return tuple(sorted(written, key=lambda output: output.frame))
 

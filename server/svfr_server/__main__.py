@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from svfr_client.errors import SvfrError
+from svfr_restore.memory_budget import DEFAULT_SHARE_PERCENT, default_budget_bytes
 from svfr_server.errors import AnotherServerRuns
 from svfr_server.settings import LOOPBACK, RESTORE_PIPELINE, Retention, WorkerTimeouts, find_devices
 from svfr_server.start import MODULE_FOLDER_HELD
 from svfr_server.supervisor.loop import run
-from svfr_server.supervisor.memory_watch import machine_bytes
+
+MIB = 1024 * 1024
 
 
 def parse(arguments: Sequence[str] | None = None) -> dict[str, Any]:
@@ -30,7 +32,8 @@ def parse(arguments: Sequence[str] | None = None) -> dict[str, Any]:
     parser.add_argument("--keep-days", type=float, default=30.0, help="then forget a finished job")
     parser.add_argument("--keep-jobs", type=int, default=10_000, help="finished jobs to remember at most")
     parser.add_argument("--memory-limit-mib", type=int, default=1024, help="of the supervisor itself")
-    parser.add_argument("--worker-memory-mib", type=int, default=None, help="of a worker; default: 85 %%")
+    share = f"of one job; default: {DEFAULT_SHARE_PERCENT} %% of the machine's"
+    parser.add_argument("--worker-memory-mib", type=int, default=None, help=share)
     parser.add_argument("--umask", type=lambda text: int(text, 8), default=None, help="of outputs, e.g. 002")
     parser.add_argument("--pipeline", default=RESTORE_PIPELINE, help="module:function that runs a job")
     given = parser.parse_args(arguments)
@@ -44,18 +47,13 @@ def parse(arguments: Sequence[str] | None = None) -> dict[str, Any]:
         "idle_unload_s": given.idle_unload,
         "timeouts": WorkerTimeouts(given.stuck_after, given.first_window, given.cancel_grace),
         "retention": Retention(given.keep_days, given.keep_jobs),
-        "memory_limit_bytes": given.memory_limit_mib * 1024 * 1024,
-        "worker_memory_bytes": _worker_memory(given.worker_memory_mib),
+        "memory_limit_bytes": given.memory_limit_mib * MIB,
+        "worker_memory_bytes": (
+            default_budget_bytes() if given.worker_memory_mib is None else given.worker_memory_mib * MIB
+        ),
         "umask": given.umask,
         "pipeline": given.pipeline,
     }
-
-
-def _worker_memory(asked_mib: int | None) -> int:
-    """Return what a worker may hold: as asked, else most of the machine's memory, if that is known."""
-    if asked_mib is not None:
-        return asked_mib * 1024 * 1024
-    return machine_bytes() * 85 // 100 or 1 << 62
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from svfr.models.search import search_folders
 from svfr_client.connection import service_folder
+from svfr_restore.memory_budget import default_budget_bytes
 from svfr_restore.visible_gpus import visible_gpus
 from svfr_server.errors import BadSettings
 
@@ -67,7 +68,8 @@ class ServerSettings:
     device, after so long without a job. ``pipeline``: "module:function" with the signature of
     ``svfr_restore.job.run_job``; studios may wrap it, tests give small ones. ``memory_limit_bytes``: what the
     supervisor itself may hold before it drops its clients' connections (``supervisor/memory_watch.py``).
-    ``worker_memory_bytes``: what one worker may hold of the machine's memory before its job fails. ``umask``:
+    ``worker_memory_bytes``: what one job may take of the machine's memory; one that needs more is refused
+    before it begins, one that takes more all the same fails. ``umask``:
     that of the written frames and folders, None keeps the one the service was started with; the service's own
     files are private whatever it is.
     """
@@ -83,7 +85,7 @@ class ServerSettings:
     pipeline: str = RESTORE_PIPELINE
     umask: int | None = None
     memory_limit_bytes: int = 1024 * 1024 * 1024
-    worker_memory_bytes: int = 1 << 62
+    worker_memory_bytes: int = field(default_factory=default_budget_bytes)
     limits: Limits = field(default_factory=Limits)
     timeouts: WorkerTimeouts = field(default_factory=WorkerTimeouts)
     retention: Retention = field(default_factory=Retention)

@@ -137,7 +137,8 @@ def test_each_gpu_is_a_device(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
 def test_a_worker_sees_its_gpu_and_no_ocio(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OCIO", "/show/config.ocio")
-    environment = worker_environment("cuda:GPU-aaaa")
+    environment = worker_environment("cuda:GPU-aaaa", 512 * 2**20)
+    assert environment["SVFR_JOB_MEMORY_MIB"] == "512"
     assert "OCIO" not in environment
     assert environment["CUDA_VISIBLE_DEVICES"] == "GPU-aaaa"
 

@@ -32,6 +32,9 @@ def faces(
     ocio: options.Ocio = None,
     ocio_context: options.OcioContext = None,
     reference_space: options.ReferenceSpace = None,
+    layer: options.PlateLayer = None,
+    part: options.PlatePart = None,
+    view: options.PlateView = None,
     missing: options.Missing = JobSpec.missing,
     as_json: options.AsJson = False,
 ) -> None:
@@ -48,13 +51,16 @@ def faces(
         with tempfile.TemporaryDirectory(prefix="svfr-faces-") as scratch:
             spec = JobSpec(
                 plate=job_options.absolute(plate),
-                frames=frames or options.all_frames(plate),
+                frames=frames or options.all_frames(plate, layer, part, view),
                 tasks=("bfr",),
                 output=str(Path(scratch) / "unused.%04d.exr"),
                 faces=FaceChoice(mode="all"),
                 colour=job_options.colour_claim(colorspace, ocio, None, ocio_context or (), reference_space),
                 model="identity",
                 missing=words.one("missing", missing, MISSING_POLICIES),
+                plate_layer=layer,
+                plate_part=part,
+                plate_view=view,
             )
             raise_problems(words.problems)
             found = find_faces(spec)

@@ -1,14 +1,11 @@
 """Options that several commands share, spelled once."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from svfr_client.vocabulary import MISSING_POLICIES
-
-if TYPE_CHECKING:
-    from svfr_restore.media.plate_base import PictureChoice
 
 
 def listed(words: Sequence[str]) -> str:
@@ -68,8 +65,9 @@ Missing = Annotated[
 ]
 
 
-def all_frames(plate: str, choice: "PictureChoice | None" = None) -> str:
+def all_frames(plate: str, layer: str | None = None, part: str | None = None, view: str | None = None) -> str:
     """Return the range of a whole plate, which must exist; what opens plates is loaded when it is needed."""
+    from svfr_restore.media.plate_base import PictureChoice
     from svfr_restore.plan.frames import all_frames
 
-    return all_frames(plate, choice)
+    return all_frames(plate, PictureChoice(layer=layer, part=part, view=view))

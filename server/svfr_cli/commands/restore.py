@@ -107,7 +107,7 @@ def restore(
         mask_path, mask_splines = job_options.read_mask(mask)
         spec = JobSpec(
             plate=job_options.absolute(plate),
-            frames=frames or _all_frames(plate, layer, part, view),
+            frames=frames or all_frames(plate, layer, part, view),
             tasks=words.several("tasks", task, TASKS),
             output=job_options.absolute(out) if out else job_options.default_output(plate),
             mask_path=mask_path,
@@ -140,12 +140,6 @@ def restore(
             _run_elsewhere(spec, server, output, wait)
         else:
             _run(spec, output, wait)
-
-
-def _all_frames(plate: str, layer: str | None, part: str | None, view: str | None) -> str:
-    from svfr_restore.media.plate_base import PictureChoice
-
-    return all_frames(plate, PictureChoice(layer=layer, part=part, view=view))
 
 
 def _estimate(spec: JobSpec, output: Output) -> None:

@@ -11,7 +11,9 @@ from svfr_client.vocabulary import EXISTING_POLICIES, LAYERS, PRESETS, SAMPLERS,
 from .options import listed
 
 Tasks = Annotated[list[str], typer.Option("--task", "-t", help=f"{listed(TASKS)}; give it again to combine.")]
-Mask = Annotated[str | None, typer.Option("--mask", help="Matte sequence, or a .json file of roto splines.")]
+Mask = Annotated[
+    str | None, typer.Option("--mask", help="Matte sequence, movie, or a .json file of roto splines.")
+]
 MaskChannel = Annotated[str | None, typer.Option("--mask-channel", help="Channel of the matte: A, R, G ...")]
 References = Annotated[
     list[str] | None,

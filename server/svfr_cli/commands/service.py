@@ -31,6 +31,12 @@ def serve(
         float, typer.Option("--idle-unload", help="Free the device after so many seconds without a job.")
     ] = 600.0,
     keep_days: Annotated[float, typer.Option("--keep-days", help="Then forget a finished job.")] = 30.0,
+    worker_memory: Annotated[
+        int | None,
+        typer.Option(
+            "--worker-memory-mib", min=1, help="Memory a job may take. Default: 85 % of the machine's."
+        ),
+    ] = None,
     umask: Annotated[
         str | None, typer.Option("--umask", help="Of written frames, e.g. 002. Default: the starter's.")
     ] = None,
@@ -54,6 +60,7 @@ def serve(
         options += [f"--device={name}" for name in device or ()]
         options += [] if idle_exit is None else [f"--idle-exit={idle_exit}"]
         options += [f"--idle-unload={idle_unload}", f"--keep-days={keep_days}"]
+        options += [] if worker_memory is None else [f"--worker-memory-mib={worker_memory}"]
         options += [] if umask is None else [f"--umask={umask}"]
         code = main(options)
         raise typer.Exit(int(ExitCode.NO_SERVER) if code == MODULE_FOLDER_HELD else code)

@@ -1,17 +1,21 @@
-"""The job's mask by frame, whether it came as files or as splines."""
+"""The job's mask by frame, whether it came as files, as a movie or as splines."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Protocol
 
 from svfr.arrays import Float32
 from svfr_client.errors import SvfrError
 from svfr_client.job import JobSpec
 from svfr_client.masks import MaskShape, SplineMask
+from svfr_restore.mattes.movie import MovieMatte
 from svfr_restore.mattes.raster import check_shape_size, rasterise
 from svfr_restore.mattes.sequence import MatteSequence
 from svfr_restore.media.feed import nearest_before
+from svfr_restore.media.movie_plate import MOVIE_SUFFIXES
+from svfr_restore.media.plate_base import Plate
 from svfr_restore.media.window import Window
 
 
@@ -74,10 +78,12 @@ class MatteFeed:
         return self._last[2]
 
 
-def open_mask(spec: JobSpec, display: Window) -> MaskFeed | None:
-    """Return the job's mask, or None; raises MaskCannotBeRead and BadPathPattern."""
+def open_mask(spec: JobSpec, plate: Plate) -> MaskFeed | None:
+    """Return the job's mask, or None; raises MaskCannotBeRead, BadPathPattern, and a movie's own errors."""
     if spec.mask_splines is not None:
-        return SplineFeed(spec.mask_splines, display)
-    if spec.mask_path is not None:
-        return MatteFeed(MatteSequence.open(spec.mask_path, display, spec.mask_channel))
-    return None
+        return SplineFeed(spec.mask_splines, plate.display)
+    if spec.mask_path is None:
+        return None
+    if Path(spec.mask_path).suffix.lower() in MOVIE_SUFFIXES:
+        return MovieMatte(Path(spec.mask_path), plate.display, plate.frames[0], spec.mask_channel)
+    return MatteFeed(MatteSequence.open(spec.mask_path, plate.display, spec.mask_channel))

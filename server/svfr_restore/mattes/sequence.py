@@ -22,6 +22,8 @@ from svfr_restore.media.window import Window
 
 # The project's own matte layer comes first: where it is there, a plain A is the plate's alpha.
 CHANNELS = ("svfr.matte.A", "A", "Y", "R")
+# One channel as float, its copy over the window, and what limits it to 0..1.
+_BYTES_PER_PIXEL = 24
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,7 @@ class MatteSequence:
             missing = [frame for frame in wanted if frame not in there]
             wanted = [frame for frame in wanted if frame in there]
             if missing:
-                problems.append(_gap(missing, str(self.pattern)))
+                problems.append(mask_gap(missing, str(self.pattern)))
         elif wanted:
             wanted = wanted[:1]
         for frame in wanted:
@@ -86,7 +88,7 @@ class MatteSequence:
         """
         path = self.path(frame)
         if self.pattern is not None and not path.is_file():
-            raise _gap([frame], str(self.pattern))
+            raise mask_gap([frame], str(self.pattern))
         layout = _Layout.of(path, self.channel, self.display, frame)
         values = layout.read()
         matte = np.zeros(window.shape, np.float32)
@@ -185,7 +187,7 @@ def _open(path: Path, frame: int | None) -> oiio.ImageInput:
     if picture is None:
         raise _unreadable(path, frame, oiio.geterror())
     spec = picture.spec()
-    require_size(spec.width, spec.height, spec.nchannels, path, frame)
+    require_size(spec.width, spec.height, spec.nchannels, path, frame, bytes_per_pixel=_BYTES_PER_PIXEL)
     return picture
 
 
@@ -199,7 +201,8 @@ def _unreadable(path: Path, frame: int | None, why: str) -> MaskCannotBeRead:
     )
 
 
-def _gap(missing: Sequence[int], pattern: str) -> MaskFramesMissing:
+def mask_gap(missing: Sequence[int], pattern: str) -> MaskFramesMissing:
+    """Return the one error that names all frames a mask lacks."""
     one = len(missing) == 1
     return MaskFramesMissing(
         f"The mask sequence lacks frame{'' if one else 's'} {FrameRange.of(missing)}.",

@@ -6,6 +6,7 @@ import stat
 from pathlib import Path
 
 from svfr_restore.errors import InputIsNoFile, PictureIsTooLarge
+from svfr_restore.memory_budget import BASE_BYTES, PLATE_BYTES_PER_PIXEL, require_memory
 
 # A picture has a bound before it costs anything: 16,384 x 12,288 pixels, or a longer strip of as many.
 MOST_PIXELS = 16_384 * 12_288
@@ -28,8 +29,19 @@ def require_regular(path: Path, frame: int | None = None) -> None:
         )
 
 
-def require_size(width: int, height: int, channels: int, path: Path, frame: int | None = None) -> None:
-    """Raise PictureIsTooLarge for a picture beyond what is ever decoded here."""
+def require_size(
+    width: int,
+    height: int,
+    channels: int,
+    path: Path,
+    frame: int | None = None,
+    *,
+    bytes_per_pixel: int = PLATE_BYTES_PER_PIXEL,
+) -> None:
+    """Raise PictureIsTooLarge for a picture beyond what is ever decoded here, or JobNeedsMoreMemory.
+
+    ``bytes_per_pixel`` is what the picture takes at its peak, other channels than its colours aside.
+    """
     if width * height > MOST_PIXELS or max(width, height) > MOST_SIDE_PX or channels > MOST_CHANNELS:
         raise PictureIsTooLarge(
             f"The picture has {width} x {height} pixels and {channels} channels.",
@@ -38,3 +50,5 @@ def require_size(width: int, height: int, channels: int, path: Path, frame: int 
             remedy=f"At most {MOST_PIXELS} pixels, {MOST_SIDE_PX} a side, and {MOST_CHANNELS} channels "
             "are read: crop or reduce it.",
         )
+    needed = BASE_BYTES + width * height * bytes_per_pixel
+    require_memory(f"A picture of {width} x {height} pixels", needed, path=path, frame=frame)

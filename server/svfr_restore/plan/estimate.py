@@ -16,6 +16,7 @@ from svfr.diffusion.windows import FrameWindow, official_windows, studio_decode_
 from svfr.models.spec import DiffusionSpec, ModelSpec, Preset
 from svfr.precision import precision_for
 from svfr_restore.crops.spool import crop_bytes
+from svfr_restore.memory_budget import BASE_BYTES, PLATE_BYTES_PER_PIXEL
 from svfr_restore.plan.compute_cost import WindowCost, sustained_rate, window_cost
 from svfr_restore.plan.job_plan import JobPlan
 from svfr_restore.plan.memory_cost import model_memory
@@ -28,8 +29,6 @@ SURVEY_SECONDS, DETECT_SECONDS, CROP_PLATE_SECONDS, WRITE_SECONDS = 0.05, 0.25, 
 CROP_SECONDS = 0.25
 # A worker that starts, and loads its libraries.
 START_SECONDS = 6.0
-# The libraries, and what frames on their way through the writer take for each plate pixel.
-_BASE_BYTES, _BYTES_PER_PIXEL = 560e6, 120.0
 _FLOAT_BYTES = 4
 
 
@@ -104,7 +103,7 @@ def estimate_job(plan: JobPlan, tracks: Sequence[TrackPlan], device: str = "cpu"
         tracks=len(tracks),
         unet_calls=calls,
         seconds=seconds,
-        memory_bytes=int(_BASE_BYTES + _BYTES_PER_PIXEL * pixels + _model_bytes(plan.model, device)),
+        memory_bytes=BASE_BYTES + PLATE_BYTES_PER_PIXEL * pixels + _model_bytes(plan.model, device),
         spool_bytes=sum(lengths) * (crop_bytes(plan.crop_px, plan.model.planes) + crop_bytes(plan.crop_px)),
         output_bytes=plan.output.estimated_bytes,
         checkpoint_bytes=_checkpoint_bytes(plan, lengths),

@@ -122,7 +122,7 @@ def plan_job(spec: JobSpec, models: ModelCache) -> JobPlan:
         )
     is_readable = len(found.problems) == sound_before
     colour, domain = _colour(spec, plate, found)
-    mask = found.attempt(lambda: open_mask(spec, plate.display)) if plate is not None else None
+    mask = found.attempt(lambda: open_mask(spec, plate)) if plate is not None else None
     if mask is not None and frames is not None:
         found.problems += mask.check(frames.written)
     crop_tracks = found.attempt(lambda: _crop_tracks(spec, frames))

@@ -13,10 +13,11 @@ import torch
 from torch import nn
 
 from svfr.models.networks import empty_networks
-from svfr.models.spec import DiffusionSpec, KlTemporalSpec
+from svfr.models.spec import DiffusionSpec, KlTemporalSpec, ModelSpec
 from svfr.nets.decode_in_chunks import DecodeMemory
 from svfr.nets.kl_temporal import ENCODE_CHUNK
-from svfr.precision import Precision
+from svfr.precision import Precision, precision_for
+from svfr_restore.memory_budget import BASE_BYTES, PLATE_BYTES_PER_PIXEL, require_memory
 
 Residence = Literal["whole", "in chunks", "in turns"]
 
@@ -109,6 +110,18 @@ def model_memory(model: DiffusionSpec, precision: Precision) -> ModelMemory:
         decode_least=min(least, decode),
         latents=_LATENT_COPIES * model.latent_channels * side**2 * _FLOAT_BYTES,
     )
+
+
+def require_job_memory(model: ModelSpec, *, plate_pixels: int, longest_track: int, device: str) -> None:
+    """Raise JobNeedsMoreMemory when plate, model and latents together exceed what a job may take.
+
+    Networks on a GPU are judged by its own memory, when they come to it.
+    """
+    needed = BASE_BYTES + PLATE_BYTES_PER_PIXEL * plate_pixels
+    if device == "cpu" and isinstance(model, DiffusionSpec):
+        memory = model_memory(model, precision_for(device))
+        needed += memory.whole + memory.latents * longest_track
+    require_memory(f"The model {model.name} on {longest_track} frames of {plate_pixels} pixels", needed)
 
 
 def _numbers(network: nn.Module) -> int:

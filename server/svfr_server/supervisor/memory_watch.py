@@ -12,21 +12,6 @@ import sys
 from pathlib import Path
 
 
-def machine_bytes() -> int:
-    """Return the memory of this machine, or of its control group where that is less; 0 if it is not known."""
-    found: list[int] = []
-    for name in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
-        try:
-            found.append(int(Path(name).read_text(encoding="ascii")))
-        except (OSError, ValueError):
-            continue
-    try:
-        found.append(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
-    except (AttributeError, ValueError, OSError):
-        return min(found, default=0)
-    return min(found)
-
-
 def resident_bytes(pid: int | None = None) -> int:
     """Return the memory a process, by default this one, holds now; 0 where the system does not tell."""
     try:

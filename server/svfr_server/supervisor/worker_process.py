@@ -2,6 +2,7 @@
 
 import zmq
 
+from svfr_restore.memory_budget import BUDGET_VARIABLE
 from svfr_server.job_store.transfers import transfers_folder
 from svfr_server.settings import ServerSettings
 from svfr_server.supervisor.child_process import ChildProcess, package_environment
@@ -44,7 +45,7 @@ class WorkerProcess(ChildProcess):
         super().__init__(
             module="svfr_server.worker.main",
             start=start,
-            environment=worker_environment(device, low_memory),
+            environment=worker_environment(device, settings.worker_memory_bytes, low_memory),
             context=context,
         )
 
@@ -60,14 +61,15 @@ def described(settings: ServerSettings) -> dict[str, object]:
     }
 
 
-def worker_environment(device: str, low_memory: bool = False) -> dict[str, str]:
-    """Return the worker's environment: our packages, its GPU, and no $OCIO.
+def worker_environment(device: str, memory_bytes: int, low_memory: bool = False) -> dict[str, str]:
+    """Return the worker's environment: our packages, its GPU, what a job may take, and no $OCIO.
 
     A job's colour config is what its client claims; a config that happens to be set where the service was
     started must not decide anything.
     """
     environment = package_environment()
     environment.pop("OCIO", None)
+    environment[BUDGET_VARIABLE] = str(memory_bytes // 2**20)
     if low_memory:
         # Blocks that can grow leave no gaps between them (PyTorch, "CUDA semantics", memory management).
         environment.setdefault("PYTORCH_CUDA_ALLOC_CONF", "expandable_segments:True")

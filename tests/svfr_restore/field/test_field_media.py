@@ -23,18 +23,24 @@ from svfr_restore.errors import (
     FrameCannotBeRead,
     FrameIsTruncated,
     InputIsNoFile,
+    JobNeedsMoreMemory,
     MaskCannotBeRead,
     MaskIsEmpty,
+    MaskSizeDiffers,
     MovieRateVaries,
     NameIsTooLong,
     PictureIsTooLarge,
     PictureNotChosen,
 )
+from svfr_restore.mattes.mask_feed import open_mask
 from svfr_restore.media.orientation import upright
 from svfr_restore.media.plate import PictureChoice, open_plate
 from svfr_restore.media.regular_file import require_size
 from svfr_restore.media.still_plate import _undecodable
 from svfr_restore.media.timecode import Timecode
+from svfr_restore.media.window import Window
+from svfr_restore.plan.memory_cost import require_job_memory
+from svfr_restore.plan.models import ModelCache
 
 GRADIENT = np.linspace(0, 255, 64).astype(np.uint8)[None, :, None] * np.ones((48, 1, 3), np.uint8)
 
@@ -421,3 +427,94 @@ def test_a_picture_larger_than_any_plate_is_refused_before_it_is_decoded() -> No
         with pytest.raises(PictureIsTooLarge, match=f"{width} x {height}"):
             require_size(width, height, channels, Path("bomb.png"), 1)
     require_size(16_384, 8_640, 40, Path("large.exr"), 1)
+
+
+def test_a_picture_that_needs_more_than_a_job_may_take_is_refused_before_it_is_decoded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plate = write_exr(tmp_path / "p.0001.exr")
+    spec = frame_job(plate, tmp_path, colour=job_samples.LINEAR)
+    monkeypatch.setenv("SVFR_JOB_MEMORY_MIB", "100")
+    with pytest.raises(JobNeedsMoreMemory, match="a job may take") as raised:
+        job_samples.run(spec)
+    assert raised.value.frame == 1 and "--worker-memory-mib" in str(raised.value.remedy)
+    monkeypatch.setenv("SVFR_JOB_MEMORY_MIB", "2000")
+    job_samples.run(spec)
+
+
+def test_a_model_and_its_frames_are_held_to_the_budget_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = ModelCache().spec("mini")
+    monkeypatch.setenv("SVFR_JOB_MEMORY_MIB", "4000")
+    require_job_memory(model, plate_pixels=1920 * 1080, longest_track=100, device="cpu")
+    with pytest.raises(JobNeedsMoreMemory, match="100000000 frames"):
+        require_job_memory(model, plate_pixels=1920 * 1080, longest_track=100_000_000, device="cpu")
+    require_job_memory(model, plate_pixels=1920 * 1080, longest_track=100_000_000, device="cuda")
+
+
+def test_the_picture_of_a_file_of_many_channels_is_read_without_the_others(tmp_path: Path) -> None:
+    names = (*"BGR", *(f"id{number}" for number in range(40)), "Aa", "Rb")
+    planes_ = {name: np.full((48, 64), 0.01 * at, np.float16) for at, name in enumerate(names)}
+    read = open_plate(write_exr(tmp_path / "p.exr", {**planes_, "A": planes_["B"]})).read(1)
+    np.testing.assert_array_equal(read.rgb[0, 0], [planes_[name][0, 0] for name in "RGB"])
+
+
+def disc(frames: int) -> list[Any]:
+    """Grey mattes of a square that moves by the frame."""
+    pictures = []
+    for number in range(frames):
+        picture = np.zeros((48, 64, 3), np.uint8)
+        picture[10:30, 5 + number : 25 + number] = 255
+        pictures.append(picture)
+    return pictures
+
+
+def test_a_matte_may_be_a_movie_that_begins_with_the_plate(tmp_path: Path) -> None:
+    for frame in (1001, 1002, 1003):
+        write_exr(tmp_path / f"p.{frame}.exr")
+    plate = str(tmp_path / "p.%04d.exr")
+    mask = write_movie(tmp_path / "matte.mkv", disc(3), "ffv1", "bgr0")
+    feed = open_mask(frame_job(plate, tmp_path, "1001-1003", mask_path=mask), open_plate(plate))
+    assert feed is not None and feed.check((1001, 1003)) == []
+    for number, frame in enumerate((1001, 1002, 1003)):
+        expected = disc(3)[number][..., 0] / 255
+        np.testing.assert_array_equal(feed.read(frame, Window(0, 0, 64, 48)), expected)
+    (problem,) = feed.check((1001, 1004, 1005))
+    assert "1004-1005" in problem.message
+
+
+def test_the_alpha_of_a_matte_movie_is_the_matte_and_a_channel_can_be_named(tmp_path: Path) -> None:
+    picture = np.zeros((48, 64, 4), np.uint8)
+    picture[10:30, 10:40, 3], picture[..., 1] = 255, 128
+    mask = write_movie(tmp_path / "matte.mov", [picture], "png", "rgba", "rgba")
+    plate = write_exr(tmp_path / "p.0001.exr")
+    window = Window(0, 0, 64, 48)
+    spec = frame_job(plate, tmp_path, mask_path=mask)
+    alpha, green = (open_mask(replace(spec, mask_channel=name), open_plate(plate)) for name in (None, "G"))
+    assert alpha is not None and green is not None
+    assert alpha.read(1, window).sum() == 20 * 30
+    np.testing.assert_allclose(green.read(1, window), 128 / 255)
+    with pytest.raises(MaskCannotBeRead, match="no channel Z"):
+        open_mask(replace(spec, mask_channel="Z"), open_plate(plate))
+
+
+def test_a_matte_movie_of_another_size_is_refused(tmp_path: Path) -> None:
+    mask = write_movie(tmp_path / "matte.mkv", [np.zeros((24, 32, 3), np.uint8)], "ffv1", "bgr0")
+    spec = frame_job(write_exr(tmp_path / "p.0001.exr"), tmp_path, mask_path=mask)
+    with pytest.raises(MaskSizeDiffers, match="32 x 24"):
+        job_samples.run(replace(spec, colour=job_samples.LINEAR))
+
+
+def test_frames_whose_mask_marks_nothing_are_told_as_stretches(tmp_path: Path) -> None:
+    for frame in range(1, 7):
+        write_exr(tmp_path / f"p.{frame:04d}.exr")
+        marked = np.zeros((48, 64), np.float16)
+        marked[10:30, 10:40] = frame in (3, 6)
+        write_exr(tmp_path / f"m.{frame:04d}.exr", {"A": marked})
+    spec = frame_job(str(tmp_path / "p.%04d.exr"), tmp_path, "1-6", colour=job_samples.LINEAR, model="probe")
+    reports = job_samples.Reports()
+    job_samples.run(replace(spec, mask_path=str(tmp_path / "m.%04d.exr")), reports=reports)
+    told = [text for text in reports.warnings if "mask" in text]
+    assert told == [
+        "The mask marks nothing in frames 1-2, which are not restored.",
+        "The mask marks nothing in frames 4-5, which are not restored.",
+    ]

@@ -28,6 +28,7 @@ from svfr_restore.media.plate_base import (
 from svfr_restore.media.regular_file import require_size
 
 _AP0_INTEROP_ID = "lin_ap0_scene"
+_MOST_READ_TOGETHER = 8
 
 
 class ExrPlate(FilePlate):
@@ -143,18 +144,32 @@ def _read_channels(path: Path, choice: RgbChannels) -> tuple[Float32, Float32 | 
             )
         names = list(source.spec().channelnames)
         wanted = [*choice.rgb, *([choice.alpha] if choice.alpha else [])]
-        places = [names.index(name) for name in wanted]
-        begin = min(places)
-        pixels = source.read_image(choice.part, 0, begin, max(places) + 1, oiio.FLOAT)
+        planes = _read_places(source, path, choice.part, [names.index(name) for name in wanted])
+    finally:
+        source.close()
+    return np.stack(planes[:3], axis=-1), planes[3] if choice.alpha else None
+
+
+def _read_places(source: oiio.ImageInput, path: Path, part: int, places: list[int]) -> list[Float32]:
+    """Return these channels, each (h, w): together where they lie close, else one by one.
+
+    A file of two thousand channels may have its R far from its B, and what lies between need not be held.
+    """
+    begin, end = min(places), max(places) + 1
+    together = end - begin <= _MOST_READ_TOGETHER
+    ranges = [(begin, end)] if together else [(place, place + 1) for place in places]
+    planes: list[Float32] = []
+    for first, last in ranges:
+        pixels = source.read_image(part, 0, first, last, oiio.FLOAT)
         if pixels is None:
             raise FrameCannotBeRead(
                 f"The pixels cannot be decoded: {in_one_line(source.geterror())}.",
                 path=path,
                 remedy="Render or copy the file again.",
             )
-    finally:
-        source.close()
-    picked = np.asarray(pixels)
-    rgb = np.ascontiguousarray(picked[:, :, [place - begin for place in places[:3]]])
-    alpha = np.ascontiguousarray(picked[:, :, places[3] - begin]) if choice.alpha else None
-    return rgb, alpha
+        spec = source.spec()
+        read = np.asarray(pixels, np.float32).reshape(spec.height, spec.width, last - first)
+        planes += [
+            np.ascontiguousarray(read[..., place - first]) for place in places if first <= place < last
+        ]
+    return planes

@@ -1,0 +1,66 @@
+"""What one job may take of the machine's memory: stated once, asked before anything large is allocated.
+
+The service states it (``svfr serve --worker-memory-mib``) and hands it to its workers in the environment;
+without a statement it is most of the machine's memory, or of the container's. A picture is judged by its
+header, a job by its plate, its model and its frames.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from svfr_restore.errors import JobNeedsMoreMemory
+
+BUDGET_VARIABLE = "SVFR_JOB_MEMORY_MIB"
+DEFAULT_SHARE_PERCENT = 85
+# The libraries, and what a frame on its way through the job takes for each plate pixel: read, pasted, and
+# waiting to be written. server/benchmarks/media/stream.py measures both.
+BASE_BYTES, PLATE_BYTES_PER_PIXEL = 560_000_000, 120
+_MIB = 1024 * 1024
+_REMEDY = (
+    "Restore a smaller plate or fewer frames, or give jobs more with svfr serve --worker-memory-mib "
+    f"(or {BUDGET_VARIABLE})."
+)
+
+
+def machine_bytes() -> int:
+    """Return the memory of this machine, or of its control group where that is less; 0 if it is not known."""
+    found: list[int] = []
+    for name in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
+        try:
+            found.append(int(Path(name).read_text(encoding="ascii")))
+        except (OSError, ValueError):
+            continue
+    try:
+        found.append(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+    except (AttributeError, ValueError, OSError):
+        return min(found, default=0)
+    return min(found)
+
+
+def default_budget_bytes() -> int:
+    """Return most of the machine's memory; without bound where the system does not tell it."""
+    return machine_bytes() * DEFAULT_SHARE_PERCENT // 100 or 1 << 62
+
+
+def budget_bytes(environment: Mapping[str, str] | None = None) -> int:
+    """Return what a job may take here: as the environment states it, else the default."""
+    stated = (os.environ if environment is None else environment).get(BUDGET_VARIABLE, "")
+    return int(stated) * _MIB if stated.isascii() and stated.isdigit() else default_budget_bytes()
+
+
+def require_memory(
+    what: str, needed_bytes: float, *, path: Path | None = None, frame: int | None = None
+) -> None:
+    """Raise JobNeedsMoreMemory when ``what`` needs more than the budget; it begins the sentence."""
+    budget = budget_bytes()
+    if needed_bytes > budget:
+        raise JobNeedsMoreMemory(
+            f"{what} needs about {needed_bytes / 2**30:.1f} GiB of memory, and a job may take "
+            f"{budget / 2**30:.1f} GiB here.",
+            frame=frame,
+            path=path,
+            remedy=_REMEDY,
+        )

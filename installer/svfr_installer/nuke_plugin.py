@@ -16,7 +16,8 @@ from .machine import server_program
 from .plan import FileChange, Plan
 from .wheels import WheelNeed, wheel_files
 
-PYTHON_OF_NUKE = {"14": "cp39", "15": "cp310", "16": "cp311"}
+# Foundry's pages do not say which Python Nuke 17 has: that of Nuke 16, or that of its year's VFX platform.
+PYTHONS_OF_NUKE = {"14": ("cp39",), "15": ("cp310",), "16": ("cp311",), "17": ("cp311", "cp313")}
 FOLDER = "svfr"
 LINE = b'import nuke; nuke.pluginAddPath("./svfr")'
 STARTED_BY_NUKE = ("init.py", "menu.py")
@@ -28,14 +29,14 @@ class NukeTarget:
 
     home: Path
     machine: str
-    versions: tuple[str, ...] = tuple(PYTHON_OF_NUKE)
+    versions: tuple[str, ...] = tuple(PYTHONS_OF_NUKE)
 
     def __post_init__(self) -> None:
         for version in self.versions:
-            if version not in PYTHON_OF_NUKE:
+            if version not in PYTHONS_OF_NUKE:
                 raise HostVersionNotSupported(
                     f"The plugin does not run in Nuke {version}.",
-                    remedy="It runs in Nuke " + ", ".join(PYTHON_OF_NUKE) + ".",
+                    remedy="It runs in Nuke " + ", ".join(PYTHONS_OF_NUKE) + ".",
                 )
 
     @property
@@ -53,8 +54,8 @@ def plan_install(target: NukeTarget, wheels: Path | None = None, sources: Path |
     :class:`~svfr_installer.errors.FolderIsNotOurs`.
     """
     files = plugin_files(plugin_sources() if sources is None else sources)
-    for version in target.versions:
-        python = PYTHON_OF_NUKE[version]
+    pythons = dict.fromkeys(python for version in target.versions for python in PYTHONS_OF_NUKE[version])
+    for python in pythons:
         for name, content in wheel_files(WheelNeed(python, target.machine), wheels).items():
             files[f"vendor/{python}/{name}"] = content
     init = target.home / "init.py"

@@ -1,6 +1,6 @@
 """The right pyzmq for each Python and system: from a folder of wheels, or downloaded by pip.
 
-pyzmq 26.4.0 is the last one whose Linux wheels for Python 3.9 to 3.11 run on glibc 2.17 (CentOS 7), which
+pyzmq 26.4.0 is the last one whose Linux wheels for Python 3.9 to 3.13 run on glibc 2.17 (CentOS 7), which
 Nuke 14 supports; it also has Windows wheels and macOS ones for both kinds of Mac.
 """
 

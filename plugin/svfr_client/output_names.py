@@ -15,7 +15,7 @@ from .errors import OutputExists
 from .sequences import FRAME_FIELD, PathPattern, has_frame_field
 
 _VERSION = re.compile(r"(?<![A-Za-z0-9])([vV])(\d+)(?![A-Za-z0-9])")
-_FIRST_NEW_VERSION = "v002"
+_FIRST_VERSION, _FIRST_NEW_VERSION = "v001", "v002"
 _ANY_FRAME, _ANY_VERSION = "\0", "\1"  # stand for the fields while the rest is escaped
 
 
@@ -38,6 +38,12 @@ def outputs_exist(text: str, there: Sequence[int]) -> OutputExists:
         path=output_path(text, there[0]),
         remedy="Choose to overwrite, to write a new version, or another output path.",
     )
+
+
+def version_name(pattern: str) -> str:
+    """Return the version that a path says, ``v002``; ``v001`` for a path without one, which is the first."""
+    tokens = list(_VERSION.finditer(pattern))
+    return tokens[-1].group(0).lower() if tokens else _FIRST_VERSION
 
 
 def next_version(pattern: str) -> str:

@@ -20,14 +20,17 @@ from svfr_client.hosting.conversation import Request
 from svfr_client.job import JobSpec
 from svfr_client.protocol.messages import Redo
 
-from .errors import AlreadyRestoring, BadSetting, NothingToRepeat
+from . import versions
+from .errors import AlreadyRestoring, BadSetting, NodesAreHidden, NothingToRepeat
 from .gather import find_colour, gather
+from .knobs import add_missing
 from .node import all_nodes, find, is_svfr, write_quietly
 from .server_link import ServerLink
-from .session import JobRecord, Session, session_of
+from .session import JobRecord, Session, reattach, session_of
 from .vendored import require_zmq
 
-_INPUTS = re.compile(r"/svfr_inputs/[0-9a-f]{8}/job\.json\Z")
+REQUEST = "job.json"
+_INPUTS = re.compile(rf"/svfr_inputs/[0-9a-f]{{8}}/{re.escape(REQUEST)}\Z")
 
 
 def restore(node: Any) -> None:
@@ -41,13 +44,16 @@ def restore(node: Any) -> None:
         write_quietly(node, "status", "Gathering")
         gathered = gather(node, job)
         write_quietly(node, "colour_found", gathered.colour.summary)
-        for task in gathered.renders:
-            write_quietly(node, "status", "Rendering " + task.pattern.rsplit("/", 1)[-1])
-            task.run()
-        request = Path(gathered.folder) / "job.json"
+        try:
+            for task in gathered.renders:
+                write_quietly(node, "status", "Rendering " + task.pattern.rsplit("/", 1)[-1])
+                task.run()
+        except SvfrError:
+            _remove_inputs(Path(gathered.folder))
+            raise
+        request = Path(gathered.folder) / REQUEST
         request.parent.mkdir(parents=True, exist_ok=True)
         write_whole(request, json.dumps(gathered.spec.to_json()))
-        former = JobRecord.of(node)
         _forget_inputs(node)
         colour = gathered.colour
         record = JobRecord(
@@ -56,8 +62,9 @@ def restore(node: Any) -> None:
             connection=_connection(node),
             space=colour.nuke_space,
             raw=colour.raw,
+            made=_made(gathered.spec),
         )
-        _run(node, record.showing(former), gathered.spec)
+        _run(node, record, gathered.spec)
 
 
 def restore_selected() -> None:
@@ -108,21 +115,28 @@ def _redo_part(node: Any, frames: FrameRange) -> None:
     The server restores them with the references that the job made, the other frames in view.
     """
     _require_idle(node)
-    record = JobRecord.of(node)
-    if record is None or not record.base:
-        raise NothingToRepeat("This node shows no result of this version yet.", remedy="Press Restore.")
-    shown = set(FrameRange.parse(record.frames))
-    if not set(frames) <= shown:
+    add_missing(node)
+    record, version = JobRecord.of(node), versions.shown(node)
+    if record is None or version is None:
+        raise NothingToRepeat("This node shows no result yet.", remedy="Press Restore, or choose a version.")
+    if not set(frames) <= set(FrameRange.parse(version.frames)):
         raise BadSetting(
-            f"The result has frames {record.frames}, and {frames} asks for others.",
+            f"The result has frames {version.frames}, and {frames} asks for others.",
             remedy="Name some of them, or press Restore for others.",
         )
     require_zmq()
     from svfr_client.protocol.wire import new_id
 
-    again = record.part(new_id())
     seed = int(node["seed"].value())
-    _run(node, again, Redo(again.job, record.base, str(frames), output=record.pattern, seed=seed))
+    again = record.part(new_id(), version, f"{frames} with seed {seed}")
+    _run(node, again, Redo(again.job, version.job, str(frames), output=version.pattern, seed=seed))
+
+
+def show_version(node: Any, name: str) -> None:
+    """Show one of the node's results by its name in the menu, or ``plate``; the menu itself does the same."""
+    with _shown(node):
+        add_missing(node)
+        versions.choose(node, name)
 
 
 def cancel(node: Any) -> None:
@@ -135,8 +149,11 @@ def cancel(node: Any) -> None:
 
 
 def refresh(node: Any) -> None:
-    """Read the inputs and the project again and show what colour they have."""
+    """Read the inputs and the project again, show what colour they have, and follow a job that still runs."""
     with _shown(node):
+        add_missing(node)
+        versions.fill(node)
+        reattach(node)
         write_quietly(node, "colour_found", find_colour(node).summary)
 
 
@@ -154,6 +171,10 @@ def start_server(node: Any) -> None:
 def test_connection(node: Any) -> None:
     """Ask the server who it is."""
     _ask(node, "Asking", ServerLink(_connection(node)).describe)
+
+
+def _made(spec: JobSpec) -> str:
+    return f"{spec.model}, {spec.preset}, seed {spec.seed}"
 
 
 def _run(node: Any, record: JobRecord, request: Request) -> None:
@@ -196,11 +217,17 @@ def _forget_inputs(node: Any) -> None:
     record = JobRecord.of(node)
     if record is None or not _INPUTS.search(record.request.replace("\\", "/")):
         return
-    others = (JobRecord.of(other) for other in all_nodes() if other.fullName() != node.fullName())
+    try:
+        others = [JobRecord.of(other) for other in all_nodes() if other.fullName() != node.fullName()]
+    except NodesAreHidden:
+        return
     if any(other is not None and other.request == record.request for other in others):
         return
-    folder = Path(record.request).parent
-    for path in [*folder.glob("plate.*.exr"), *folder.glob("mask.*.exr"), Path(record.request)]:
+    _remove_inputs(Path(record.request).parent)
+
+
+def _remove_inputs(folder: Path) -> None:
+    for path in [*folder.glob("plate.*.exr"), *folder.glob("mask.*.exr"), folder / REQUEST]:
         with suppress(OSError):  # somebody may still have it open; it is only space
             path.unlink()
     with suppress(OSError):

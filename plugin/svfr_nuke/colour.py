@@ -1,6 +1,6 @@
 """Find which colour space the pixels are in: from the plate's Read and the project, or by the user.
 
-Sources, as Nuke 13 to 16 name them: a Read's ``colorspace`` and ``raw`` knobs; the Root's
+Sources, as Nuke 13 to 17 name them: a Read's ``colorspace`` and ``raw`` knobs; the Root's
 ``colorManagement``, ``OCIO_config``, ``OCIOConfigPath``, ``customOCIOConfigPath``, ``workingSpaceLUT`` and
 its default LUTs by file type; ``$OCIO``, which overrides the project. With colour management "Nuke" there is
 no config: Nuke's own names are then translated to interop IDs (ASWF Color Interop Forum).

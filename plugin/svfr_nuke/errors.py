@@ -69,6 +69,18 @@ class ResultSpaceNotSet(SvfrError):
     code = "NUKE_RESULT_SPACE"
 
 
+class NodesAreHidden(SvfrError):
+    """This edition of Nuke lets scripts touch only so many nodes, and the script has more."""
+
+    code = "NUKE_NODES_HIDDEN"
+
+
+class VersionIsGone(SvfrError):
+    """A result that the node kept is not in its list or not on the disk any more."""
+
+    code = "NUKE_VERSION_GONE"
+
+
 class NoSocketLibrary(SvfrError):
     """The plugin's own pyzmq does not suit this Nuke, or is not there."""
 

@@ -102,7 +102,7 @@ def gather(node: Any, job: str) -> Gathered:
         frames=str(frames),
         tasks=settings.tasks,
         output=output,
-        faces=problems.attempt(lambda: settings.face_choice(int(plate.height())), FaceChoice()),
+        faces=problems.attempt(lambda: settings.face_choice(plate.format().height()), FaceChoice()),
         references=problems.attempt(settings.references, _no_references()),
         model=settings.model,
         preset=settings.preset,

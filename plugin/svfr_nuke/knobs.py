@@ -135,6 +135,8 @@ TABLE: Tuple[KnobSpec, ...] = (
     _press("refresh", "Refresh", "Read the inputs and the project again."),
     _text("status", "status", "", "What the service says.", read_only=True),
     _line("look", "Result"),
+    _menu("version", "version", ("plate",), "plate", "Which result is shown; `plate` shows none."),
+    _text("version_made", "made with", "", "Of the version that is shown.", read_only=True),
     KnobSpec("Double_Knob", "mix", "mix", 1.0, tooltip="0 is the plate, 1 the result.", span=(0.0, 1.0)),
     KnobSpec(
         "Double_Knob",
@@ -158,6 +160,7 @@ TABLE: Tuple[KnobSpec, ...] = (
     _press("test_connection", "Test connection", "Ask the server who it is."),
     _text("server_state", "state", "", "What the server said.", read_only=True),
     _text("svfr_job", "job", "", "The node's last job; used after a reload.", hidden=True),
+    _text("svfr_versions", "versions", "", "The node's results.", hidden=True),
     _tick("has_result", "has result", "Whether the result is shown.", hidden=True),
 )
 

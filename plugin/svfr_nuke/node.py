@@ -2,15 +2,19 @@
 
 ::
 
-    plate ──┬───────────────────────────────┐A            A
-            │      ┌─ minus(plate, shown) ──┴ high detail ┐
-    result ─┴─ shown ──────────────── plus(detail x high) ─ mix ─ out
+    plate ──┬──────────── lost = plate - shown ──┬─ coarse ─┐A
+            │               │                    └── kept = lost - mix x coarse
+    result ─┴─ shown ───────┴──────────────────────── out = shown + kept
     mask    (only sent)
 
-``shown`` is a Switch: the plate until a result is there, and at every frame that was not restored. Outside
-the matte plate and result are equal, so their difference, and with it the detail that is brought back, is
-zero there. Every Merge works on rgb alone: the ``svfr.*`` layers and the plate's other channels come through
-from the result's Read.
+``shown`` is a Switch: the plate until a result is there, and at every frame that was not restored. ``coarse``
+is what was lost, blurred as far as ``detail`` says, so that what stays in ``kept`` is the plate's own fine
+detail, and at a ``mix`` below 1 the plate itself. With mix 1 and no detail it is exactly zero. Outside the
+matte plate and result are equal, and with them everything that is made of their difference is zero. Every
+Merge works on rgb alone: the ``svfr.*`` layers and the plate's other channels come through from the result's
+Read.
+
+Nine nodes in a group: scripts in Nuke Indie may touch ten, as its users report, and its maker is one.
 """
 
 from typing import Any, List, Optional
@@ -18,6 +22,7 @@ from typing import Any, List, Optional
 import nuke
 
 from . import knobs
+from .errors import NodesAreHidden
 
 MARK = "svfr_job"
 RESULT, SHOWN = "Result", "Shown"
@@ -48,23 +53,40 @@ def create(plate: Optional[Any] = None, mask: Optional[Any] = None) -> Any:
 
 def create_from_selection() -> Any:
     """Make a node behind the selected ones: the first selected is the plate, the second the mask."""
+    group = create()
+    if nuke.env["indie"] or nuke.env["nc"]:
+        # Making it touched as many nodes as one script may; the selection is the next script's.
+        nuke.executeInMainThread(_connect_selection, (group.fullName(),))
+    else:
+        _connect_selection(group.fullName())
+    return group
+
+
+def _connect_selection(full_name: str) -> None:
+    group: Any = find(full_name)
     selected = list(reversed(nuke.selectedNodes()))
-    group = create(*selected[:2])
+    for number, node in enumerate(selected[:2]):  # PLATE_INPUT and MASK_INPUT
+        group.setInput(number, node)
     if selected:
         group.setXYpos(selected[0].xpos(), selected[0].ypos() + 100)
     group.selectOnly()
     group.showControlPanel()
-    return group
 
 
 def all_nodes(group: Optional[Any] = None) -> List[Any]:
-    """Return every SVFR node of the script, also inside other groups."""
+    """Return every SVFR node of the script, also inside other groups.
+
+    Raises :class:`~svfr_nuke.errors.NodesAreHidden` in an edition of Nuke that shows scripts only some nodes.
+    """
     found: List[Any] = []
-    for node in (group or nuke.root()).nodes():
-        if is_svfr(node):
-            found.append(node)
-        elif node.Class() == "Group":
-            found += all_nodes(node)
+    try:
+        for node in nuke.allNodes("Group", group or nuke.root()):
+            found += [node] if is_svfr(node) else all_nodes(node)
+    except RuntimeError as problem:
+        raise NodesAreHidden(
+            "This edition of Nuke does not show all its nodes to scripts.",
+            remedy="Press Refresh on an SVFR node to take up its job.",
+        ) from problem
     return found
 
 
@@ -97,13 +119,10 @@ def _fill() -> None:
     lost = _merge("Lost", "minus", a=plate, b=shown)
     coarse = nuke.nodes.Blur(name="Coarse", inputs=[lost], channels="rgb")
     coarse["size"].setExpression("parent.detail_size")
-    fine = _merge("Fine", "minus", a=lost, b=coarse)
-    detail = nuke.nodes.Multiply(name="Amount", inputs=[fine], channels="rgb")
-    detail["value"].setExpression("parent.detail")
-    detailed = _merge("Detailed", "plus", a=detail, b=shown)
-    mixed = _merge("Mix", "copy", a=plate, b=detailed)
-    mixed["mix"].setExpression("1 - parent.mix")
-    nuke.nodes.Output(name="Output1", inputs=[mixed])
+    coarse["mix"].setExpression("parent.detail")
+    kept = _merge("Kept", "from", a=coarse, b=lost)
+    kept["mix"].setExpression("parent.mix")
+    nuke.nodes.Output(name="Output1", inputs=[_merge("Restored", "plus", a=kept, b=shown)])
 
 
 def _merge(name: str, operation: str, a: Any, b: Any) -> Any:

@@ -1,7 +1,7 @@
 """Render an input to EXR: raw, 32 bit, same frame numbers, through a Write that is gone afterwards."""
 
 from pathlib import Path
-from typing import Any, List, Optional
+from typing import Any, List, Optional, Tuple
 
 import nuke
 
@@ -9,6 +9,7 @@ from svfr_client.frames import FrameRange
 from svfr_client.reasons import in_one_line
 
 from .errors import ProxyModeIsOn, RenderCancelled, RenderFailed
+from .exr_size import picture_size
 
 
 def render_exr(
@@ -25,7 +26,7 @@ def render_exr(
     ``channels`` are those of the Write; with ``mask_channel`` that channel is copied into alpha first and
     ``channels`` is ``alpha``. Pixels are written as Nuke has them, without a colour transform. Raises
     :class:`~svfr_nuke.errors.RenderCancelled`, :class:`~svfr_nuke.errors.RenderFailed` also for files that
-    are missing or empty afterwards, and :class:`~svfr_nuke.errors.ProxyModeIsOn`.
+    are missing, empty or of another size afterwards, and :class:`~svfr_nuke.errors.ProxyModeIsOn`.
     """
     if nuke.root().proxy():
         raise ProxyModeIsOn("Proxy mode is on.", remedy="Turn it off, so that full frames are rendered.")
@@ -47,7 +48,8 @@ def render_exr(
             nuke.delete(made)
         around.end()
         nuke.Undo.enable()
-    _check_files(pattern, frames)
+    form = node.format()
+    _check_files(pattern, frames, (form.width(), form.height()))
 
 
 def _copy_to_alpha(node: Any, channel: str) -> Any:
@@ -89,7 +91,7 @@ def _execute(write: Any, frames: FrameRange, view: str, pattern: str) -> None:
         ) from problem
 
 
-def _check_files(pattern: str, frames: FrameRange) -> None:
+def _check_files(pattern: str, frames: FrameRange, wanted: Tuple[int, int]) -> None:
     for frame in frames:
         path = Path(pattern % frame)
         if not path.is_file() or path.stat().st_size == 0:
@@ -99,3 +101,16 @@ def _check_files(pattern: str, frames: FrameRange) -> None:
                 path=path,
                 remedy="See whether the disk is full.",
             )
+        size = picture_size(path)
+        if size is not None and size != wanted:
+            raise RenderFailed(
+                f"Nuke wrote {_times(size)} pixels of a picture of {_times(wanted)}.",
+                frame=frame,
+                path=path,
+                remedy="Nuke Indie and Non-commercial write no larger ones. Connect the plate's Read itself: "
+                "its files are sent as they are.",
+            )
+
+
+def _times(size: Tuple[int, int]) -> str:
+    return f"{size[0]} x {size[1]}"

@@ -8,6 +8,7 @@ event loop: :meth:`Session.wait` empties the queue itself.
 import json
 import queue
 import sys
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Dict, Optional, Tuple
 
@@ -32,12 +33,14 @@ from svfr_client.protocol.messages import Event
 from svfr_client.sequences import pattern_of_file
 
 from . import node as nodes
-from . import result
+from . import versions
+from .errors import NodesAreHidden
 from .server_link import ServerLink
+from .versions import Version
 
 WAIT_SECONDS = 0.2
 UNREACHABLE = LOST_CODES | {"NUKE_NO_PYZMQ"}
-_KEPT = ("job", "request", "connection", "space", "raw", "state", "base", "frames", "pattern", "is_part")
+_KEPT = ("job", "request", "connection", "space", "raw", "state", "made", "part_of")
 _sessions: Dict[str, "Session"] = {}
 
 
@@ -46,9 +49,8 @@ class JobRecord(job_record.JobRecord):
     """What a node remembers of its last job, in its hidden knob; survives save, reload and restart.
 
     ``request`` is the file that holds the job itself, for Redo. ``space`` and ``raw`` are what the result's
-    Read is set to. ``base`` is the job that made the shown result, ``frames`` and ``pattern`` are its frames
-    and files; ``is_part``: this job does some of them again. What the job's events say is not kept: they can
-    be heard again.
+    Read is set to, ``made`` is what :class:`~svfr_nuke.versions.Version` says of it. ``part_of``: the job of
+    which this one does some frames again. What the job's events say is not kept: they can be heard again.
     """
 
     job: str
@@ -62,40 +64,40 @@ class JobRecord(job_record.JobRecord):
     message: str = ""
     warnings: Tuple[str, ...] = ()
     paths: Tuple[Tuple[int, str], ...] = ()
-    base: str = ""
-    frames: str = ""
-    pattern: str = ""
-    is_part: bool = False
+    made: str = ""
+    part_of: str = ""
 
     @classmethod
     def of(cls, node: Any) -> Optional["JobRecord"]:
-        """Return the node's record; None if it has none or one of another version."""
+        """Return the node's record; None if it has none, or one that lacks what this version needs."""
         try:
-            return cls(**json.loads(str(node[nodes.MARK].value() or "")))
-        except (ValueError, TypeError):
+            kept = json.loads(str(node[nodes.MARK].value() or ""))
+            return cls(**{name: value for name, value in kept.items() if name in _KEPT})
+        except (ValueError, TypeError, AttributeError):
             return None
 
     def again(self, job: str, connection: str) -> "JobRecord":
         """Return the record of the same request sent once more."""
-        record = JobRecord(
-            job=job, request=self.request, connection=connection, space=self.space, raw=self.raw
+        return JobRecord(
+            job=job,
+            request=self.request,
+            connection=connection,
+            space=self.space,
+            raw=self.raw,
+            made=self.made,
         )
-        return record.showing(self)
 
-    def part(self, job: str) -> "JobRecord":
-        """Return the record of a job that does some frames of the shown result again, at the same server."""
-        return replace(self.again(job, self.connection), is_part=True)
+    def part(self, job: str, version: Version, made: str) -> "JobRecord":
+        """Return the record of a job that does some frames of a version again, at the same server."""
+        return replace(self.again(job, self.connection), part_of=version.job, made=made)
 
-    def showing(self, former: Optional["JobRecord"]) -> "JobRecord":
-        """Return this record with the result that the node shows until the job has ended."""
-        if former is None:
-            return self
-        return replace(self, base=former.base, frames=former.frames, pattern=former.pattern)
-
-    def shows_now(self, frames: FrameRange, pattern: str) -> None:
-        """Note what the node shows once the job is done."""
-        if not self.is_part:
-            self.base, self.frames, self.pattern = self.job, str(frames), pattern
+    def version(self) -> Version:
+        """Return what the job made, once it has written its frames; raises ValueError if it wrote none."""
+        frames = FrameRange.of(dict(self.paths))
+        # the service chooses the version: the pattern comes from what it wrote
+        first = dict(self.paths)[frames.first].replace("\\", "/")
+        pattern = pattern_of_file(first, frame=frames.first) or first
+        return Version(self.job, pattern, str(frames), self.space, self.raw, self.made)
 
     def write(self, node: Any) -> None:
         """Put the record into the node: all but what events say, and running until it has ended."""
@@ -156,10 +158,11 @@ class Session:
         node = nodes.find(self._name)
         if node is not None and nodes.is_svfr(node) and _has_job(node, self.record.job):
             return node
-        for node in nodes.all_nodes():
-            if _has_job(node, self.record.job):
-                self._name = node.fullName()
-                return node
+        with suppress(NodesAreHidden):  # as if it were gone: the job goes on, and Refresh takes it up again
+            for node in nodes.all_nodes():
+                if _has_job(node, self.record.job):
+                    self._name = node.fullName()
+                    return node
         return None
 
     def _receive(self, message: Message) -> None:
@@ -216,13 +219,7 @@ class Session:
             return
         try:
             if paths:
-                frames = FrameRange.of(paths)
-                # the service chooses the version: the pattern comes from what it wrote
-                first = paths[frames.first].replace("\\", "/")
-                pattern = pattern_of_file(first, frame=frames.first) or first
-                self.record.shows_now(frames, pattern)
-                shown = FrameRange.parse(self.record.frames)
-                result.show(node, pattern, shown, self.record.space, self.record.raw)
+                versions.show(node, versions.keep(node, self._new_version(node)))
         except SvfrError as error:
             self._end(FAILED, error)
             return
@@ -230,6 +227,13 @@ class Session:
         warnings = f", {len(found)} warnings: {' '.join(found)}" if found else ""
         self._end(DONE, None)
         self._say(f"Done: {len(paths)} frames{warnings}")
+
+    def _new_version(self, node: Any) -> Version:
+        """Return what the job made; of a part of a version, that version with a word about the part."""
+        whole = versions.of_job(node, self.record.part_of) if self.record.part_of else None
+        if whole is None:
+            return self.record.version()
+        return replace(whole, made=f"{whole.made}; {self.record.made}")
 
     def _end(self, state: str, error: Optional[SvfrError]) -> None:
         self.record.end(state, error)

@@ -7,6 +7,8 @@ import nuke
 
 OLDEST_NUKE = 14
 MENU = "SVFR"
+VERSION_MENU = "version"
+_KNOBS_OF_COLOUR = ("inputChange", "showPanel", "colour_space", "ocio_config", "ocio_context")
 
 
 def on_init() -> None:
@@ -18,7 +20,7 @@ def on_init() -> None:
         return
     if nuke.GUI:
         nuke.addOnScriptLoad(_follow_again)
-        nuke.addKnobChanged(_refresh_colour, nodeClass="Group")
+        nuke.addKnobChanged(_react, nodeClass="Group")
 
 
 def on_menu() -> None:
@@ -33,37 +35,52 @@ def on_menu() -> None:
 
 
 def _follow_again() -> None:
-    """Take up the jobs of a script that was saved while they ran."""
+    """Fill the menus of versions, and take up the jobs of a script that was saved while they ran."""
     from svfr_client.errors import SvfrError
 
     from . import node as nodes
+    from . import versions
+    from .knobs import add_missing
     from .session import reattach
 
-    for node in nodes.all_nodes():
+    try:
+        found = nodes.all_nodes()
+    except SvfrError as error:
+        sys.stderr.write(f"SVFR Studio: {error}\n")
+        return
+    for node in found:
+        add_missing(node)
+        versions.fill(node)
         try:
             reattach(node)
         except SvfrError as error:
             nodes.write_quietly(node, "status", str(error))
 
 
-def _refresh_colour() -> None:
-    """Show the colour of a node whose inputs changed or whose panel was opened."""
-    node: Any = nuke.thisNode()
-    if nuke.thisKnob().name() not in (
-        "inputChange",
-        "showPanel",
-        "colour_space",
-        "ocio_config",
-        "ocio_context",
-    ):
+def _react() -> None:
+    """Show the version that the artist chose, or the colour of a node whose inputs or settings changed."""
+    knob = nuke.thisKnob().name()
+    if knob not in _KNOBS_OF_COLOUR and knob != VERSION_MENU:
         return
+    from . import node as nodes
+
+    node: Any = nuke.thisNode()
+    if not nodes.is_svfr(node):
+        return
+    if knob == VERSION_MENU:
+        from .buttons import show_version
+
+        show_version(node, str(node[VERSION_MENU].value()))
+    else:
+        _refresh_colour(node)
+
+
+def _refresh_colour(node: Any) -> None:
     from svfr_client.errors import SvfrError
 
     from . import node as nodes
     from .gather import find_colour
 
-    if not nodes.is_svfr(node):
-        return
     try:
         nodes.write_quietly(node, "colour_found", find_colour(node).summary)
     except SvfrError as error:

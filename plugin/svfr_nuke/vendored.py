@@ -1,8 +1,8 @@
 """Find the pyzmq that the installer put beside the plugin, for this Nuke's Python.
 
-Nuke has none of its own. Each Python version has its own folder ``vendor/cp39``, ``cp310``, ``cp311``. It is
-put on the path only when no other pyzmq is there, and only when the first job is sent: a start of Nuke
-loads nothing of it.
+Nuke has none of its own. Each Python version has its own folder ``vendor/cp39``, ``cp310``, ``cp311``,
+``cp313``. It is put on the path only when no other pyzmq is there, and only when the first job is sent: a
+start of Nuke loads nothing of it.
 """
 
 import importlib

@@ -130,7 +130,7 @@ def _merge2(node: Any, frame: int, view: str) -> Planes:
     operations = {
         "minus": lambda p, q: p - q,
         "plus": lambda p, q: p + q,
-        "copy": lambda p, q: p,
+        "from": lambda p, q: q - p,
     }
     merge = operations[str(node["operation"].value())]
     mix = np.float32(node["mix"].value())
@@ -142,8 +142,10 @@ def _merge2(node: Any, frame: int, view: str) -> Planes:
 
 def _blur(node: Any, frame: int, view: str) -> Planes:
     planes = dict(render(node.input(0), frame, view))
+    mix = np.float32(node["mix"].value())
     for name in LAYERS[str(node["channels"].value())]:
-        planes[name] = cv2.GaussianBlur(planes[name], (0, 0), float(node["size"].value()) / 2.0)
+        blurred = cv2.GaussianBlur(planes[name], (0, 0), float(node["size"].value()) / 2.0)
+        planes[name] = planes[name] + mix * (blurred - planes[name])
     return planes
 
 
@@ -157,7 +159,7 @@ def _scaled(knob: str) -> Any:
     return scaled
 
 
-_multiply, _grade = _scaled("value"), _scaled("white")
+_grade = _scaled("white")
 
 
 def _copy(node: Any, frame: int, view: str) -> Planes:
@@ -175,6 +177,8 @@ def write(node: Any, frame: int, view: str) -> None:
     names = list(planes) if wanted == "all" else list(LAYERS[wanted])
     exr = {nuke: exr for exr, nuke in EXR_NAMES.items()}
     height, width = planes[names[0]].shape
+    if node._graph.largest_written is not None:
+        width, height = (min(a, b) for a, b in zip((width, height), node._graph.largest_written, strict=True))
     path = Path(node._file(frame, view))
     if "\\" in str(path):
         raise RuntimeError("Can't write, Invalid argument")
@@ -188,5 +192,7 @@ def write(node: Any, frame: int, view: str) -> None:
     spec["compression"] = "zip"
     out = oiio.ImageOutput.create(str(path))
     assert out is not None and out.open(str(path), spec), oiio.geterror()
-    assert out.write_image(np.ascontiguousarray(np.stack([planes[n] for n in names], axis=-1)))
+    assert out.write_image(
+        np.ascontiguousarray(np.stack([planes[n][:height, :width] for n in names], axis=-1))
+    )
     out.close()

@@ -48,6 +48,8 @@ class Knob:
         if self._node is not None and not UndoState.disabled:
             UndoState.steps.append(self._name)
         self._set(val)
+        if self._node is not None:
+            self._node._graph.changed(self._node, self)
         return True
 
     def setExpression(self, expression: str) -> bool:
@@ -244,6 +246,12 @@ class Enumeration_Knob(Knob):
     def numValues(self) -> int:
         return len(self._values)
 
+    def setValues(self, items: list[str]) -> None:
+        """The entries again; what was chosen stays by its number, as in Nuke."""
+        number = self._values.index(self._value) if self._value in self._values else 0
+        self._values = list(items)
+        self._value = self._values[min(number, len(self._values) - 1)].split("\t")[0]
+
     def _set(self, value: Any) -> None:
         if value in [entry.split("\t")[0] for entry in self._values]:  # before a tab: what the knob holds
             self._value = value
@@ -322,8 +330,7 @@ NODE_KNOBS: dict[str, dict[str, Any]] = {
         "mix": Array_Knob,
         "bbox": ["union", "intersection", "A", "B"],
     },
-    "Blur": {"size": WH_Knob, "channels": Channel_Knob},
-    "Multiply": {"value": AColor_Knob, "channels": Channel_Knob},
+    "Blur": {"size": WH_Knob, "channels": Channel_Knob, "mix": Array_Knob},
     "Grade": {"white": AColor_Knob, "channels": Channel_Knob},
     "Copy": {"from0": Channel_Knob, "to0": Channel_Knob},
     "Constant": {"color": AColor_Knob, "channels": Channel_Knob},
@@ -353,7 +360,7 @@ EXR_KNOBS: dict[str, Any] = {
 }
 DEFAULTS = {
     ("Merge2", "mix"): 1.0,
-    ("Multiply", "value"): 1.0,
+    ("Blur", "mix"): 1.0,
     ("Grade", "white"): 1.0,
     ("CheckerBoard2", "boxsize"): 64.0,
     ("Write", "channels"): "rgb",

@@ -1,6 +1,8 @@
 """Nodes of the fake: knobs, inputs, groups, names, frame ranges."""
 
 import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import OpenImageIO as oiio
@@ -24,6 +26,41 @@ class Graph:
         self.context: list[Any] = []
         self.deleted = 0
         self.frame = 1
+        # Indie and Non-commercial: scripts may touch ten nodes (its users' public reports), and Nuke writes
+        # no picture above the edition's size. Which nodes count, and for how long, nobody has written down:
+        # here it is every node that one run of a script gets into its hands, the strictest reading.
+        self.node_limit: int | None = None
+        self.largest_written: tuple[int, int] | None = None
+        self.touched: set[int] | None = None
+        self.on_change: Callable[[Any, Any], None] | None = None
+        self._is_changing = False
+
+    def changed(self, node: Any, knob: Any) -> None:
+        """Tell the callbacks of changed knobs, but not of what they change themselves."""
+        if self.on_change is None or self._is_changing:
+            return
+        self._is_changing = True
+        try:
+            self.on_change(node, knob)
+        finally:
+            self._is_changing = False
+
+    def hand_out(self, node: Any) -> Any:
+        """Return a node to a script; raises RuntimeError for one too many."""
+        if node is not None and self.touched is not None and self.node_limit is not None:
+            self.touched.add(id(node))
+            if len(self.touched) > self.node_limit:
+                raise RuntimeError(f"this edition lets scripts touch {self.node_limit} nodes")
+        return node
+
+    @contextmanager
+    def a_run(self, counted: bool = True) -> Iterator[None]:
+        """One run of a script; with ``counted`` False what Nuke itself does within one."""
+        before, self.touched = self.touched, set() if counted else None
+        try:
+            yield
+        finally:
+            self.touched = before
 
     def menu_of_spaces(self) -> list[str]:
         """The entries of a colour-space menu: with an OCIO config its roles too, as value, tab and label."""
@@ -103,7 +140,7 @@ class Node:
         self._knobs[knob.name()] = knob
 
     def input(self, index: int) -> Any:
-        return self._inputs.get(index)
+        return self._graph.hand_out(self._inputs.get(index))
 
     def inputs(self) -> int:
         return len(self._inputs)
@@ -125,7 +162,7 @@ class Node:
             return int(self["first"].value()), int(self["last"].value())
         if self._kind == "Input":
             return self._parent._inputs[int(self["number"].value())]._range()  # type: ignore[no-any-return]
-        source = self.input(0)
+        source = self._inputs.get(0)
         if source is not None:
             return source._range()  # type: ignore[no-any-return]
         root = self._graph.root
@@ -136,14 +173,17 @@ class Node:
             spec = oiio.ImageInput.open(self._file(self._range()[0], "main"))
             if spec is not None:
                 return Format(spec.spec().full_width, spec.spec().full_height)
-        source = self.input(0)
+        if self._kind == "Input":
+            return self._parent._inputs[int(self["number"].value())].format()  # type: ignore[no-any-return]
+        source = self._inputs.get(0)
         return source.format() if source is not None else self._graph.root._format
 
     def width(self) -> int:
-        return self.format().width()
+        """In proxy mode that of the small picture; the format stays the full one."""
+        return self.format().width() // (2 if self._graph.root.proxy() else 1)
 
     def height(self) -> int:
-        return self.format().height()
+        return self.format().height() // (2 if self._graph.root.proxy() else 1)
 
     def xpos(self) -> int:
         return self._position[0]
@@ -210,10 +250,10 @@ class Group(Node):
         super().__init__(graph, kind, parent)
 
     def nodes(self) -> list[Any]:
-        return list(self._members)
+        return [self._graph.hand_out(member) for member in self._members]
 
     def node(self, s: str) -> Any:
-        return next((member for member in self._members if member._name == s), None)
+        return self._graph.hand_out(next((member for member in self._members if member._name == s), None))
 
     def begin(self) -> "Group":
         self._graph.context.append(self)
@@ -258,7 +298,7 @@ class Nodes:
             raise AttributeError(f"there is no node {kind}")
 
         def make(*, name: str = "", inputs: list[Any] | None = None, **knobs: Any) -> Any:
-            node = make_node(self._graph, kind)
+            node = self._graph.hand_out(make_node(self._graph, kind))
             if name:
                 node.setName(name)
             for key, value in knobs.items():

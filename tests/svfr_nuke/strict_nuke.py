@@ -1,15 +1,16 @@
 """A fake ``nuke`` module, strict: exactly the names, arguments and threads of the public stubs.
 
 ``FakeNuke(...)`` puts itself into ``sys.modules`` as ``nuke`` and ``nuke.rotopaint``. Modes: ``gui`` or
-terminal, any major version. ``execute`` renders real EXRs from the node graph. In a window, calls that other
-threads hand to the main thread wait until the test lets Nuke run (:meth:`FakeNuke.run_until`).
+terminal, any major version, the full edition or Indie. ``execute`` renders real EXRs from the node graph. In
+a window, calls that other threads hand to the main thread wait until the test lets Nuke run
+(:meth:`FakeNuke.run_until`).
 """
 
 import queue
 import sys
 import time
 import types
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -20,7 +21,11 @@ import strict_roto
 import strict_stubs
 from strict_objects import ANY_THREAD, OFFERED, UndoState, check_thread, guarded, strict
 
-VERSIONS = {14: "14.1v5", 15: "15.1v4", 16: "16.0v1"}
+VERSIONS = {14: "14.1v5", 15: "15.1v4", 16: "16.0v1", 17: "17.0v3"}
+EDITIONS: dict[str, tuple[int | None, tuple[int, int] | None]] = {
+    "full": (None, None),
+    "indie": (10, (60, 44)),  # a size that the tests' plates exceed
+}
 
 
 @strict("Menu")
@@ -68,7 +73,9 @@ class Undo:
 class FakeNuke(types.ModuleType):
     """The module and its world."""
 
-    def __init__(self, *, gui: bool = True, major: int = 15, script: Path | None = None) -> None:
+    def __init__(
+        self, *, gui: bool = True, major: int = 15, script: Path | None = None, edition: str = "full"
+    ) -> None:
         super().__init__("nuke")
         graph = strict_nodes.Graph()
         graph.is_gui = gui  # type: ignore[attr-defined]
@@ -77,12 +84,15 @@ class FakeNuke(types.ModuleType):
         graph.config_path = ""  # type: ignore[attr-defined]
         graph.script = "" if script is None else script.as_posix()
         graph.root = strict_nodes.Root(graph)
+        graph.node_limit, graph.largest_written = EDITIONS[edition]
         world = _World(graph)
+        graph.on_change = lambda node, knob: self.fake_call("knob", node, knob)
         stubs = strict_stubs.load()
         offered: dict[str, Any] = {
             "GUI": gui,
             "NUKE_VERSION_MAJOR": major,
             "NUKE_VERSION_STRING": VERSIONS.get(major, f"{major}.0v1"),
+            "env": {"indie": edition == "indie", "nc": False, "gui": gui},
             "STARTLINE": 4096,
             "READ_ONLY": 0x10000000,
             "INVISIBLE": 0x400,
@@ -150,19 +160,28 @@ class FakeNuke(types.ModuleType):
     def fake_call(self, which: str, node: Any = None, knob: Any = None) -> None:
         """Run the registered callbacks of one kind, as Nuke would."""
         world = self.__dict__["_world"]
-        world._this = (node, knob)
-        for call, node_class in world._callbacks[which]:
-            if node is None or node_class in ("*", node.Class()):
-                call()
+        before, world._this = world._this, (node, knob)
+        try:
+            for call, node_class in world._callbacks[which]:
+                if node is None or node_class in ("*", node.Class()):
+                    with self.fake_graph.a_run():
+                        call()
+        finally:
+            world._this = before
 
     def fake_press(self, node: Any, button: str) -> None:
         """Press a button: run its script as Nuke does, with ``nuke`` in its namespace."""
         self.__dict__["_world"]._this = (node, None)
         self.fake_graph.context.append(node)  # a button's script runs inside its own group
         try:
-            exec(node[button].command(), {"nuke": self})
+            self.fake_run(node[button].command())
         finally:
             assert self.fake_graph.context.pop() is node, "begin and end do not match"
+
+    def fake_run(self, script: str) -> None:
+        """Run a script as Nuke does, that of a menu's command for instance."""
+        with self.fake_graph.a_run():
+            exec(script, {"nuke": self})
 
     def run_until(self, is_done: Callable[[], bool], seconds: float = 180.0) -> None:
         """Let Nuke's event loop run until ``is_done``; fails after ``seconds``."""
@@ -177,7 +196,8 @@ class FakeNuke(types.ModuleType):
             call, args, kwargs = self.__dict__["_world"]._queue.get(timeout=seconds)
         except queue.Empty:
             return
-        call(*args, **kwargs)
+        with self.fake_graph.a_run():
+            call(*args, **kwargs)
 
 
 class _World:
@@ -204,7 +224,7 @@ class _World:
 
     def thisNode(self) -> Any:
         assert self._this[0] is not None, "thisNode() means nothing outside a callback"
-        return self._this[0]
+        return self._graph.hand_out(self._this[0])
 
     def thisKnob(self) -> Any:
         assert self._this[1] is not None, "thisKnob() means nothing outside a callback"
@@ -212,7 +232,8 @@ class _World:
 
     def selectedNodes(self) -> list[Any]:
         """The last selected first, as Nuke does."""
-        return [node for node in reversed(self._graph.group.nodes()) if node._is_selected]
+        chosen = [node for node in reversed(self._graph.group._members) if node._is_selected]
+        return [self._graph.hand_out(node) for node in chosen]
 
     def delete(self, n: Any) -> None:
         n._parent._members.remove(n)
@@ -231,7 +252,8 @@ class _World:
         return proxy if proxy and self._graph.root.proxy() else str(node["file"].value())
 
     def channels(self, node: Any) -> list[str]:
-        return list(strict_images.render(node, node.firstFrame(), self._graph.views[0]))
+        with self._graph.a_run(counted=False):
+            return list(strict_images.render(node, node.firstFrame(), self._graph.views[0]))
 
     def getColorspaceList(self, colorspaceKnob: Any) -> list[str]:
         return [value for value in colorspaceKnob.values() if not value.startswith("default")]
@@ -253,15 +275,17 @@ class _World:
         """Render a Write node; raises RuntimeError as Nuke does, also when the test cancels."""
         assert node.Class() == "Write" and all(isinstance(f, int) for f in (start, end, incr))
         self._executed.append((node["file"].value(), start, end, tuple(views)))
-        for frame in range(start, end + 1, incr):
-            if getattr(self._graph, "cancel_at", None) == frame:
-                raise self._graph.cancel_with
-            for view in views:
-                strict_images.write(node, frame, view)
+        with self._graph.a_run(counted=False):
+            for frame in range(start, end + 1, incr):
+                if getattr(self._graph, "cancel_at", None) == frame:
+                    raise self._graph.cancel_with
+                for view in views:
+                    strict_images.write(node, frame, view)
 
     def sample(self, node: Any, channel: str, x: int, y: int) -> float:
         """One pixel at the current frame; y counts from below."""
-        plane = strict_images.render(node, self._graph.frame, self._graph.views[0])[channel]
+        with self._graph.a_run(counted=False):
+            plane = strict_images.render(node, self._graph.frame, self._graph.views[0])[channel]
         return float(plane[plane.shape[0] - 1 - int(y), int(x)])
 
     def frame(self, f: int | None = None) -> int:
@@ -269,5 +293,7 @@ class _World:
             self._graph.frame = f
         return int(self._graph.frame)
 
-    def allNodes(self) -> Iterator[Any]:
-        return self._graph.group.nodes()  # type: ignore[no-any-return]
+    def allNodes(self, filter: str = "", group: Any = None) -> list[Any]:
+        around = self._graph.group if group is None else group
+        wanted = [node for node in around._members if filter in ("", node.Class())]
+        return [self._graph.hand_out(node) for node in wanted]

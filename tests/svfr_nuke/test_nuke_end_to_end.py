@@ -195,6 +195,7 @@ def test_redo_sends_the_same_job_again_as_a_new_version(nuke: FakeNuke, node: An
     second = json.loads(node["svfr_job"].value())
     assert first["job"] != second["job"] and first["request"] == second["request"]
     assert node.node("Result")["file"].value().endswith("shot_svfr/shot_v002.%04d.exr")
+    assert (node["version"].values(), node["version"].value()) == (["plate", "v001", "v002"], "v002")
 
 
 def test_some_frames_are_redone_over_the_former_ones_with_another_seed(nuke: FakeNuke, node: Any) -> None:
@@ -215,7 +216,9 @@ def test_some_frames_are_redone_over_the_former_ones_with_another_seed(nuke: Fak
     restore(nuke, node, "redo_frames")  # of the first job again, though another came between
     assert node["status"].value() == "Done: 1 frames"
     last = json.loads(node["svfr_job"].value())
-    assert last["base"] == first["job"] != last["job"] and last["frames"] == "1001-1003"
+    assert last["part_of"] == first["job"] != last["job"]
+    made = "mini, draft, seed 77; 1002 with seed 5; 1003 with seed 5"
+    assert (node["version"].value(), node["version_made"].value()) == ("v001", made)
     read = node.node("Result")
     assert (read["file"].value(), read["first"].value(), read["last"].value()) == (pattern, 1001, 1003)
     assert [attribute(pattern % frame, "svfr/seed") for frame in FRAMES] == ["77", "5", "5"]

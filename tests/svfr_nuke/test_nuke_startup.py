@@ -16,14 +16,14 @@ PLUGIN = Path(__file__).parents[2] / "plugin" / "svfr_nuke"
 MODULES = sorted(PLUGIN.glob("*.py"))
 
 
-@pytest.mark.parametrize("major", [14, 15, 16])
+@pytest.mark.parametrize("major", [14, 15, 16, 17])
 def test_a_window_gets_the_menu_and_the_callbacks(make_nuke: Callable[..., FakeNuke], major: int) -> None:
     nuke = make_nuke(major=major)
     runpy.run_path(str(PLUGIN / "init.py"))
     runpy.run_path(str(PLUGIN / "menu.py"))
     commands = nuke.fake_menu.addMenu("SVFR")._commands
     assert list(commands) == ["Restore faces", "Restore selected nodes"]
-    exec(commands["Restore faces"], {"nuke": nuke})
+    nuke.fake_run(commands["Restore faces"])
     assert [node.Class() for node in nuke.root().nodes()] == ["Group"]
     assert len(nuke.__dict__["_world"]._callbacks["load"]) == 1
 

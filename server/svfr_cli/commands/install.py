@@ -259,7 +259,7 @@ def _machine(prefix: Path | None) -> Machine:
 def _nuke_target(prefix: Path | None, versions: list[str] | None) -> nuke_plugin.NukeTarget:
     machine = Machine.this()
     home = machine.nuke_folder() if prefix is None else prefix.absolute()
-    chosen = tuple(nuke_plugin.PYTHON_OF_NUKE) if not versions else tuple(versions)
+    chosen = tuple(nuke_plugin.PYTHONS_OF_NUKE) if not versions else tuple(versions)
     return nuke_plugin.NukeTarget(home, machine.kind, chosen)
 
 

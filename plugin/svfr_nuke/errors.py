@@ -75,6 +75,12 @@ class NodesAreHidden(SvfrError):
     code = "NUKE_NODES_HIDDEN"
 
 
+class ResultIsNotReady(SvfrError):
+    """A render needs a result that is not there yet, or never will be."""
+
+    code = "NUKE_RESULT_NOT_READY"
+
+
 class VersionIsGone(SvfrError):
     """A result that the node kept is not in its list or not on the disk any more."""
 

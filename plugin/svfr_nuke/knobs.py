@@ -154,6 +154,9 @@ TABLE: Tuple[KnobSpec, ...] = (
         tooltip="In pixels: what is finer than this counts as detail.",
         span=(0.5, 20.0),
     ),
+    _menu(
+        "not_ready", "renders", settings.RENDERS, settings.WAIT, "What a render does while a job is not done."
+    ),
     KnobSpec("Tab_Knob", "svfr_server", "Server"),
     _file("connection", "connection file", "Of a remote server. Empty: this machine's own."),
     _press("start_server", "Start", "Start this machine's server.", same_line=False),

@@ -10,7 +10,7 @@ import queue
 import sys
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
-from typing import Any, Dict, Optional, Tuple
+from typing import Any, Callable, Dict, Optional, Tuple
 
 import nuke
 
@@ -127,17 +127,21 @@ class Session:
         """Begin and return when the job has ended; raises its error. For ``nuke -t`` and scripts."""
         self.thread.start()
         try:
-            while self.record.is_active:
-                try:
-                    self._take(self._messages.get(timeout=WAIT_SECONDS))
-                except queue.Empty:
-                    if not self.thread.is_alive() and self._messages.empty():
-                        break
+            self.hold()
         except KeyboardInterrupt:
             self.cancel()
             raise
         if self.error is not None:
             raise self.error
+
+    def hold(self, keep_waiting: Callable[[], bool] = lambda: True) -> None:
+        """Take what arrives, in the main thread, until the job has ended or ``keep_waiting()`` is false."""
+        while self.record.is_active and keep_waiting():
+            try:
+                self._take(self._messages.get(timeout=WAIT_SECONDS))
+            except queue.Empty:
+                if not self.thread.is_alive() and self._messages.empty():
+                    break
 
     def pump(self) -> None:
         """Take everything that has arrived; called in the main thread."""

@@ -23,6 +23,8 @@ REFERENCES = ("self-made", "plate frame", "photo")
 RANGES = ("plate", "project", "custom")
 EXISTING: Dict[str, ExistingPolicy] = {"version up": "version_up", "overwrite": "overwrite", "error": "error"}
 CHANNELS = ("rgb", "rgba", "all")
+WAIT, AS_IT_IS, STOP = "wait", "render as it is", "stop"
+RENDERS = (WAIT, AS_IT_IS, STOP)
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ def on_init() -> None:
             f"SVFR Studio needs Nuke {OLDEST_NUKE} or newer; this is {nuke.NUKE_VERSION_STRING}.\n"
         )
         return
+    nuke.addBeforeRender(_before_render)
     if nuke.GUI:
         nuke.addOnScriptLoad(_follow_again)
         nuke.addKnobChanged(_react, nodeClass="Group")
@@ -32,6 +33,12 @@ def on_menu() -> None:
     menu.addCommand(
         "Restore selected nodes", "import svfr_nuke.buttons; svfr_nuke.buttons.restore_selected()"
     )
+
+
+def _before_render() -> None:
+    from .render_guard import before_render
+
+    before_render()
 
 
 def _follow_again() -> None:

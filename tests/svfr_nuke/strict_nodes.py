@@ -143,7 +143,8 @@ class Node:
         return self._graph.hand_out(self._inputs.get(index))
 
     def inputs(self) -> int:
-        return len(self._inputs)
+        """One more than the number of the last connected input."""
+        return max((index for index, node in self._inputs.items() if node is not None), default=-1) + 1
 
     def setInput(self, i: int, node: Any) -> bool:
         if node is not None and node._parent is not self._parent:

@@ -70,6 +70,28 @@ class Undo:
         UndoState.disabled -= 1
 
 
+@strict("ProgressTask")
+class ProgressTask:
+    """A window's meter; ``_cancels_after`` questions its Cancel has been pressed."""
+
+    _cancels_after: ClassVar[int | None] = None
+    _said: ClassVar[list[tuple[str, int]]] = []
+
+    def __init__(self, name: str) -> None:
+        self._asked, self._text = 0, name
+
+    def setMessage(self, message: str) -> None:
+        self._text = message
+
+    def setProgress(self, percent: int) -> None:
+        assert isinstance(percent, int) and 0 <= percent <= 100
+        ProgressTask._said.append((self._text, percent))
+
+    def isCancelled(self) -> bool:
+        self._asked += 1
+        return ProgressTask._cancels_after is not None and self._asked > ProgressTask._cancels_after
+
+
 class FakeNuke(types.ModuleType):
     """The module and its world."""
 
@@ -103,6 +125,8 @@ class FakeNuke(types.ModuleType):
             "Group": strict_nodes.Group,
             **strict_knobs.KNOB_CLASSES,
         }
+        if gui:
+            offered["ProgressTask"] = ProgressTask
         for name in dir(world):
             if not name.startswith("_") and callable(getattr(world, name)):
                 call = getattr(world, name)
@@ -207,7 +231,7 @@ class _World:
         self._graph = graph
         self._said: list[str] = []
         self._menus: dict[str, Menu] = {"Nodes": Menu(), "Nuke": Menu()}
-        self._callbacks: dict[str, list[tuple[Any, str]]] = {"load": [], "knob": []}
+        self._callbacks: dict[str, list[tuple[Any, str]]] = {"load": [], "knob": [], "render": []}
         self._queue: queue.Queue[Any] = queue.Queue()
         self._this: tuple[Any, Any] = (None, None)
         self._executed: list[tuple[Any, ...]] = []
@@ -264,6 +288,12 @@ class _World:
     def addKnobChanged(self, call: Any, nodeClass: str = "*") -> None:
         self._callbacks["knob"].append((call, nodeClass))
 
+    def addBeforeRender(
+        self, call: Any, args: tuple[Any, ...] = (), kwargs: Any = None, nodeClass: str = "Write"
+    ) -> None:
+        """Before rendering begins; an exception ends the render, says Foundry's guide to callbacks."""
+        self._callbacks["render"].append((lambda: call(*args, **(kwargs or {})), nodeClass))
+
     def executeInMainThread(
         self, call: Callable[..., Any], args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> None:
@@ -274,6 +304,14 @@ class _World:
     def execute(self, node: Any, start: int, end: int, incr: int = 1, views: Any = ("main",)) -> None:
         """Render a Write node; raises RuntimeError as Nuke does, also when the test cancels."""
         assert node.Class() == "Write" and all(isinstance(f, int) for f in (start, end, incr))
+        before, self._this = self._this, (node, None)
+        try:
+            for call, _ in self._callbacks["render"]:
+                call()
+        except Exception as problem:
+            raise RuntimeError(str(problem)) from problem
+        finally:
+            self._this = before
         self._executed.append((node["file"].value(), start, end, tuple(views)))
         with self._graph.a_run(counted=False):
             for frame in range(start, end + 1, incr):

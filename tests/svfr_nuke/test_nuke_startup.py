@@ -28,10 +28,11 @@ def test_a_window_gets_the_menu_and_the_callbacks(make_nuke: Callable[..., FakeN
     assert len(nuke.__dict__["_world"]._callbacks["load"]) == 1
 
 
-def test_a_terminal_gets_no_callbacks(make_nuke: Callable[..., FakeNuke]) -> None:
+def test_a_terminal_gets_the_callback_of_renders_alone(make_nuke: Callable[..., FakeNuke]) -> None:
     nuke = make_nuke(gui=False)
     runpy.run_path(str(PLUGIN / "init.py"))
-    assert nuke.__dict__["_world"]._callbacks == {"load": [], "knob": []}
+    callbacks = nuke.__dict__["_world"]._callbacks
+    assert {kind: len(calls) for kind, calls in callbacks.items()} == {"load": 0, "knob": 0, "render": 1}
 
 
 def test_an_older_nuke_is_told_the_minimum_and_goes_on(
@@ -63,7 +64,8 @@ def test_a_start_loads_neither_pyzmq_nor_the_client(nuke: FakeNuke) -> None:
 
     code = (
         "import sys, types; nuke = types.ModuleType('nuke'); nuke.GUI = True; nuke.NUKE_VERSION_MAJOR = 15\n"
-        "nuke.addOnScriptLoad = nuke.addKnobChanged = lambda *a, **k: None; sys.modules['nuke'] = nuke\n"
+        "nuke.addOnScriptLoad = nuke.addKnobChanged = nuke.addBeforeRender = lambda *a, **k: None\n"
+        "sys.modules['nuke'] = nuke\n"
         f"sys.path.insert(0, {str(PLUGIN.parent)!r}); import svfr_nuke.startup as s; s.on_init()\n"
         "assert not {'zmq', 'svfr_client'} & set(sys.modules)"
     )

@@ -13,11 +13,13 @@ from typing import Any, Callable, Iterator
 
 import nuke
 
-from svfr_client.errors import SvfrError
+from svfr_client.errors import BadPathPattern, SvfrError
 from svfr_client.files import write_whole
 from svfr_client.frames import FrameRange
 from svfr_client.hosting.conversation import Request
+from svfr_client.hosting.program import PageWish, make_page
 from svfr_client.job import JobSpec
+from svfr_client.output_names import output_path
 from svfr_client.protocol.messages import Redo
 
 from . import versions
@@ -28,6 +30,7 @@ from .node import all_nodes, find, is_svfr, write_quietly
 from .server_link import ServerLink
 from .session import JobRecord, Session, reattach, session_of
 from .vendored import require_zmq
+from .versions import Version
 
 REQUEST = "job.json"
 _INPUTS = re.compile(rf"/svfr_inputs/[0-9a-f]{{8}}/{re.escape(REQUEST)}\Z")
@@ -63,6 +66,7 @@ def restore(node: Any) -> None:
             space=colour.nuke_space,
             raw=colour.raw,
             made=_made(gathered.spec),
+            plate=gathered.spec.plate,
         )
         _run(node, record, gathered.spec)
 
@@ -157,6 +161,25 @@ def refresh(node: Any) -> None:
         write_quietly(node, "colour_found", find_colour(node).summary)
 
 
+def open_page(node: Any) -> None:
+    """Make the page of the shown version and, with a window, open it in the browser."""
+    with _shown(node):
+        add_missing(node)
+        version = versions.shown(node)
+        if version is None:
+            raise NothingToRepeat("This node shows no result.", remedy="Press Restore, or choose a version.")
+        plate = version.plate if _is_there(version) else ""
+        wish = PageWish(version.pattern, plate, version.frames, opens=bool(nuke.GUI))
+        _ask(node, "Making the page", lambda: f"Page: {make_page(ServerLink(), wish)}", knob="status")
+
+
+def _is_there(version: Version) -> bool:
+    """Return whether what came in can still be read; a rendered input goes with the next job."""
+    with suppress(BadPathPattern):
+        return output_path(version.plate, FrameRange.parse(version.frames).first).is_file()
+    return False
+
+
 def start_server(node: Any) -> None:
     """Start this machine's server."""
     link = ServerLink()
@@ -185,15 +208,15 @@ def _run(node: Any, record: JobRecord, request: Request) -> None:
         session.wait()
 
 
-def _ask(node: Any, doing: str, question: Callable[[], str]) -> None:
-    """Put the answer of ``question`` into the node's server field; with a window, from a thread."""
-    write_quietly(node, "server_state", doing)
+def _ask(node: Any, doing: str, question: Callable[[], str], knob: str = "server_state") -> None:
+    """Put the answer of ``question`` into the node's field ``knob``; with a window, from a thread."""
+    write_quietly(node, knob, doing)
     name = node.fullName()
 
     def show(text: str) -> None:
         there = find(name)
         if there is not None:
-            write_quietly(there, "server_state", text)
+            write_quietly(there, knob, text)
 
     def work() -> None:
         try:

@@ -79,8 +79,17 @@ TABLE: Tuple[KnobSpec, ...] = (
     _menu("mask_from", "mask", settings.MASKS, "rendered", "How the mask input is sent."),
     _text("mask_channel", "mask channel", "rgba.alpha", "The channel of the mask input that is rendered."),
     _menu("faces", "faces", tuple(settings.FACES), "largest", "Which faces are restored."),
-    _text("face_tracks", "track numbers", "", "For `track numbers`: 0, 2. `svfr faces` shows them."),
+    _text("face_tracks", "track numbers", "", "For `track numbers`: 0, 2, or ids; `svfr faces` shows both."),
     KnobSpec("BBox_Knob", "face_box", "face box", tooltip="For `box`: a rectangle around the face."),
+    KnobSpec("XY_Knob", "face_point", "face point", tooltip="For `point`: drag it onto the face."),
+    KnobSpec(
+        "Int_Knob",
+        "face_frame",
+        "at frame",
+        1,
+        tooltip="Where the point was put; set by dragging.",
+        same_line=True,
+    ),
     _menu("reference", "reference", settings.REFERENCES, "self-made", "What the face should look like."),
     KnobSpec("Int_Knob", "reference_frame", "reference frame", 1, tooltip="For `plate frame`."),
     _file("reference_photo", "reference photo", "For `photo`: a picture of the same person."),
@@ -137,6 +146,9 @@ TABLE: Tuple[KnobSpec, ...] = (
     _line("look", "Result"),
     _menu("version", "version", ("plate",), "plate", "Which result is shown; `plate` shows none."),
     _text("version_made", "made with", "", "Of the version that is shown.", read_only=True),
+    _press(
+        "open_page", "Open page", "Before and after, figures and warnings of this result, in the browser."
+    ),
     KnobSpec("Double_Knob", "mix", "mix", 1.0, tooltip="0 is the plate, 1 the result.", span=(0.0, 1.0)),
     KnobSpec(
         "Double_Knob",

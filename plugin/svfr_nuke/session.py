@@ -40,7 +40,7 @@ from .versions import Version
 
 WAIT_SECONDS = 0.2
 UNREACHABLE = LOST_CODES | {"NUKE_NO_PYZMQ"}
-_KEPT = ("job", "request", "connection", "space", "raw", "state", "made", "part_of")
+_KEPT = ("job", "request", "connection", "space", "raw", "state", "made", "plate", "part_of")
 _sessions: Dict[str, "Session"] = {}
 
 
@@ -65,6 +65,7 @@ class JobRecord(job_record.JobRecord):
     warnings: Tuple[str, ...] = ()
     paths: Tuple[Tuple[int, str], ...] = ()
     made: str = ""
+    plate: str = ""
     part_of: str = ""
 
     @classmethod
@@ -85,6 +86,7 @@ class JobRecord(job_record.JobRecord):
             space=self.space,
             raw=self.raw,
             made=self.made,
+            plate=self.plate,
         )
 
     def part(self, job: str, version: Version, made: str) -> "JobRecord":
@@ -97,7 +99,15 @@ class JobRecord(job_record.JobRecord):
         # the service chooses the version: the pattern comes from what it wrote
         first = dict(self.paths)[frames.first].replace("\\", "/")
         pattern = pattern_of_file(first, frame=frames.first) or first
-        return Version(self.job, pattern, str(frames), self.space, self.raw, self.made)
+        return Version(
+            job=self.job,
+            pattern=pattern,
+            frames=str(frames),
+            space=self.space,
+            raw=self.raw,
+            made=self.made,
+            plate=self.plate,
+        )
 
     def write(self, node: Any) -> None:
         """Put the record into the node: all but what events say, and running until it has ended."""

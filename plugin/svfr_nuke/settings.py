@@ -1,11 +1,14 @@
 """What the node's knobs say, read once into a plain value. Names of knobs live here and nowhere else."""
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Dict, Optional, Tuple
 
+from svfr_client.errors import BadJob
+from svfr_client.face_words import read_face_choice
 from svfr_client.frames import FrameRange
-from svfr_client.job import Box, FaceChoice, Reference
+from svfr_client.job import Box, FaceChoice, FacePoint, Reference
 from svfr_client.vocabulary import TASKS, ExistingPolicy, FaceMode, Task
 
 from .errors import BadSetting
@@ -16,6 +19,7 @@ FACES: Dict[str, FaceMode] = {
     "all": "all",
     "track numbers": "index",
     "box": "box",
+    "point": "point",
     "mask": "mask",
     "whole frame": "frame",
 }
@@ -37,6 +41,8 @@ class NodeSettings:
     faces: str
     face_tracks: str
     face_box: Tuple[float, float, float, float]
+    face_point: Tuple[float, float]
+    face_frame: int
     reference: str
     reference_frame: int
     reference_photo: str
@@ -65,6 +71,8 @@ class NodeSettings:
             mask_channel=_text(node, "mask_channel"),
             faces=str(node["faces"].value()),
             face_tracks=_text(node, "face_tracks"),
+            face_point=(float(node["face_point"].x()), float(node["face_point"].y())),
+            face_frame=int(node["face_frame"].value()),
             face_box=(float(box["x"]), float(box["y"]), float(box["r"]), float(box["t"])),
             reference=str(node["reference"].value()),
             reference_frame=int(node["reference_frame"].value()),
@@ -88,7 +96,10 @@ class NodeSettings:
     def face_choice(self, height: int) -> FaceChoice:
         """Return the faces in EXR pixel space; ``height`` of the plate turns Nuke's y around."""
         if self.faces == "track numbers":
-            return FaceChoice(mode="index", indices=_numbers(self.face_tracks))
+            return _tracks(self.face_tracks)
+        if self.faces == "point":
+            x, y = self.face_point
+            return FaceChoice(mode="point", points=(FacePoint(x, height - y, self.face_frame),))
         if self.faces == "box":
             x, y, right, top = self.face_box
             if right <= x or top <= y:
@@ -121,11 +132,12 @@ def _text(node: Any, name: str) -> str:
     return str(node[name].value() or "").strip()
 
 
-def _numbers(text: str) -> Tuple[int, ...]:
-    parts = [part for part in re.split(r"[\s,]+", text) if part]
-    if not parts or not all(re.fullmatch(r"\d{1,6}", part) for part in parts):
-        raise BadSetting(
-            f'"{text}" are no face track numbers.',
-            remedy="Write them like 0, 2. `svfr faces` shows the numbers on a contact sheet.",
-        )
-    return tuple(int(part) for part in parts)
+def _tracks(text: str) -> FaceChoice:
+    with suppress(BadJob):
+        choice = read_face_choice(",".join(part for part in re.split(r"[\s,]+", text) if part))
+        if choice.mode in ("index", "id"):
+            return choice
+    raise BadSetting(
+        f'"{text}" are no face track numbers or ids.',
+        remedy="Write them like 0, 2. `svfr faces` shows both on a contact sheet.",
+    )

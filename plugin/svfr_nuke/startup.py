@@ -7,7 +7,7 @@ import nuke
 
 OLDEST_NUKE = 14
 MENU = "SVFR"
-VERSION_MENU = "version"
+VERSION_MENU, FACE_POINT = "version", "face_point"
 _KNOBS_OF_COLOUR = ("inputChange", "showPanel", "colour_space", "ocio_config", "ocio_context")
 
 
@@ -36,7 +36,7 @@ def on_menu() -> None:
 
 
 def _before_render() -> None:
-    from .render_guard import before_render
+    from .render_wait import before_render
 
     before_render()
 
@@ -67,7 +67,7 @@ def _follow_again() -> None:
 def _react() -> None:
     """Show the version that the artist chose, or the colour of a node whose inputs or settings changed."""
     knob = nuke.thisKnob().name()
-    if knob not in _KNOBS_OF_COLOUR and knob != VERSION_MENU:
+    if knob not in _KNOBS_OF_COLOUR and knob not in (VERSION_MENU, FACE_POINT):
         return
     from . import node as nodes
 
@@ -78,6 +78,8 @@ def _react() -> None:
         from .buttons import show_version
 
         show_version(node, str(node[VERSION_MENU].value()))
+    elif knob == FACE_POINT:
+        node["face_frame"].setValue(nuke.frame())  # the one that the artist is looking at
     else:
         _refresh_colour(node)
 

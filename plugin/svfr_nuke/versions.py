@@ -27,6 +27,7 @@ class Version:
     """One result: the job that made it, its files and frames, and what the Read that shows it is set to.
 
     ``space`` is Nuke's own name of the plate's space; ``made`` says with what it was made, for the artist.
+    ``plate`` is what came in, as the host sees it.
     """
 
     job: str
@@ -35,6 +36,7 @@ class Version:
     space: str
     raw: bool
     made: str
+    plate: str = ""
     name: str = ""
 
 

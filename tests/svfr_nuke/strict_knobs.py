@@ -209,6 +209,25 @@ class BBox_Knob(Array_Knob):
         self._value = (float(x), float(y), float(r), float(t))
 
 
+@strict("XY_Knob")
+class XY_Knob(Array_Knob):
+    """A point that is dragged in the viewer; x right and y up in full pixels."""
+
+    def __init__(self, name: str, label: str = "") -> None:
+        super().__init__(name, label)
+        self._value = (0.0, 0.0)
+
+    def x(self) -> float:
+        return float(self._value[0])
+
+    def y(self) -> float:
+        return float(self._value[1])
+
+    def _set(self, value: Any) -> None:
+        x, y = value
+        self._value = (float(x), float(y))
+
+
 @strict("Channel_Knob")
 class Channel_Knob(Knob):
     def __init__(self, name: str, label: str = "") -> None:
@@ -277,6 +296,7 @@ KNOB_CLASSES = {
         Int_Knob,
         Boolean_Knob,
         BBox_Knob,
+        XY_Knob,
         Channel_Knob,
         ChannelMask_Knob,
         Enumeration_Knob,

@@ -12,6 +12,7 @@ from test_nuke_end_to_end import read_node, svfr_node, use_ocio
 
 from svfr_client.errors import SeveralProblems, SvfrError
 from svfr_client.frames import FrameRange
+from svfr_client.job import FaceChoice, FacePoint
 
 JOB = "0123456789abcdef0123456789abcdef"
 
@@ -72,6 +73,26 @@ def test_the_words_for_faces_have_a_mode(nuke: FakeNuke, plate: Any, words: str,
 def test_track_numbers_are_read(nuke: FakeNuke, plate: Any) -> None:
     node = svfr_node(plate, faces="track numbers", face_tracks="0, 2")
     assert gathered(node).spec.faces.indices == (0, 2)
+
+
+def test_ids_of_faces_are_read(nuke: FakeNuke, plate: Any) -> None:
+    node = svfr_node(plate, faces="track numbers", face_tracks="kfmd, wqtn")
+    assert gathered(node).spec.faces == FaceChoice(mode="id", ids=("kfmd", "wqtn"))
+
+
+def test_a_point_that_is_dragged_onto_a_face_chooses_it_in_the_frame_it_was_put(
+    nuke: FakeNuke, plate: Any
+) -> None:
+    import svfr_nuke.startup
+
+    svfr_nuke.startup.on_init()
+    node = svfr_node(plate, faces="point")
+    nuke.frame(1002)
+    node["face_point"].setValue((20, 30))
+    nuke.frame(1003)
+    nuke.root()["proxy"].setValue(True)  # knobs hold full pixels, whatever is looked at
+    point = FacePoint(20, nuke_plates.HEIGHT - 30, 1002)
+    assert gathered(node).spec.faces == FaceChoice(mode="point", points=(point,))
 
 
 def test_a_reference_is_a_frame_or_a_photo(nuke: FakeNuke, plate: Any) -> None:

@@ -107,10 +107,10 @@ def test_the_node_opens_and_says_what_is_missing_where_the_plugin_is_not(
 
     monkeypatch.setattr(builtins, "__import__", without)
     buttons = [name for name, knob in node.knobs().items() if knob.Class() == "PyScript_Knob"]
-    assert len(buttons) == 8
+    assert len(buttons) == 9
     for name in buttons:
         nuke.fake_press(node, name)
-    assert nuke.fake_said == ["SVFR Studio is not installed in this Nuke. Run `svfr install nuke`."] * 8
+    assert nuke.fake_said == ["SVFR Studio is not installed in this Nuke. Run `svfr install nuke`."] * 9
 
 
 def test_every_button_has_its_function(nuke: FakeNuke) -> None:

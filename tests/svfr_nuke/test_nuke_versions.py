@@ -1,6 +1,8 @@
 """Every result of a node stays a version: chosen by a menu or a script, also after a reload."""
 
 import json
+import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -91,6 +93,28 @@ def test_a_script_chooses_by_name(nuke: FakeNuke, node: Any) -> None:
     assert node["version"].value() == "v001" and is_painted(node)
     svfr_nuke.buttons.show_version(node, "v009")
     assert "has no version v009" in nuke.fake_said.pop() and is_painted(node)
+
+
+def test_the_page_of_the_shown_version_opens_in_the_browser(
+    nuke: FakeNuke, node: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    browser, asked = tmp_path / "bin" / "xdg-open", tmp_path / "asked"
+    browser.parent.mkdir()
+    browser.write_text(f'#!/bin/sh\nprintf %s "$1${{PYTHONHOME-}}" > {asked}\n')
+    browser.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{browser.parent}:{os.environ['PATH']}")
+    monkeypatch.setenv("PYTHONHOME", "/nukes/own")
+    monkeypatch.setenv("SVFR_SERVER", str(Path(sys.executable).with_name("svfr")))
+    node["version"].setValue("v001")
+    nuke.fake_press(node, "open_page")
+    nuke.run_until(lambda: node["status"].value() != "Making the page")
+    page = tmp_path / "plates" / "shot_svfr" / "shot.html"
+    assert node["status"].value() == f"Page: {page}" and page.is_file()
+    nuke.run_until(asked.is_file)
+    assert asked.read_text().endswith("shot.html")
+    node["version"].setValue("plate")
+    nuke.fake_press(node, "open_page")
+    assert nuke.fake_said == ["This node shows no result. Press Restore, or choose a version."]
 
 
 def test_a_menu_that_nuke_did_not_save_is_filled_when_the_script_is_loaded(nuke: FakeNuke, node: Any) -> None:

@@ -23,7 +23,8 @@ class PageWish:
     """A result to be looked at: ``result`` and ``plate`` as patterns of files that this machine sees.
 
     ``frames``: those to show, "" for all. ``space`` is the colour space both are in, by the OCIO config
-    ``config``; "" for what the files say.
+    ``config``; "" for what the files say. ``opens``: the program shows it in the browser, which then
+    starts without what the host set for its own libraries.
     """
 
     result: str
@@ -31,6 +32,7 @@ class PageWish:
     frames: str = ""
     space: str = ""
     config: str = ""
+    opens: bool = False
 
 
 def make_page(place: ServerPlace, wish: PageWish) -> Path:
@@ -45,6 +47,7 @@ def make_page(place: ServerPlace, wish: PageWish) -> Path:
         "--ocio": wish.config,
     }
     given = [text for name, value in options.items() if value for text in (name, value)]
+    given += ["--open"] if wish.opens else []
     pages = [row for row in run_program(place, ["view", wish.result, *given]) if row["kind"] == "page"]
     if not pages:
         raise ProgramFailed("The program svfr made no page.", remedy="Install again, so that both fit.")

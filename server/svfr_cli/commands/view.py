@@ -37,7 +37,10 @@ def view(
     out: Annotated[
         str | None, typer.Option("--out", "-o", help="Page to write. Default: beside the result.")
     ] = None,
-    open_it: Annotated[bool, typer.Option("--open/--no-open", help="Open the page in the browser.")] = True,
+    open_it: Annotated[
+        bool | None,
+        typer.Option("--open/--no-open", help="Open the page in the browser. Default: not with --json."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Make one HTML page of a result: before and after with a wipe, figures, warnings, how it was made."""
@@ -76,7 +79,7 @@ def view(
         size = write_page(page, pictures, shown, facts)
         body = {"page": str(page), "bytes": size, "frames": len(pictures.frames)}
         output.result("page", body, f"{page} ({len(pictures.frames)} frames, {size / 2**20:.1f} MB)")
-    if open_it and not as_json:
+    if open_it or (open_it is None and not as_json):
         typer.launch(str(page))
 
 

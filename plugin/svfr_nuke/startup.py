@@ -7,7 +7,7 @@ import nuke
 
 OLDEST_NUKE = 14
 MENU = "SVFR"
-VERSION_MENU, FACE_POINT = "version", "face_point"
+VERSION_MENU, FACE_POINT, MODEL_MENU, MODEL = "version", "face_point", "model_menu", "model"
 _KNOBS_OF_COLOUR = ("inputChange", "showPanel", "colour_space", "ocio_config", "ocio_context")
 
 
@@ -67,7 +67,7 @@ def _follow_again() -> None:
 def _react() -> None:
     """Show the version that the artist chose, or the colour of a node whose inputs or settings changed."""
     knob = nuke.thisKnob().name()
-    if knob not in _KNOBS_OF_COLOUR and knob not in (VERSION_MENU, FACE_POINT):
+    if knob not in _KNOBS_OF_COLOUR and knob not in (VERSION_MENU, FACE_POINT, MODEL_MENU, MODEL):
         return
     from . import node as nodes
 
@@ -78,10 +78,33 @@ def _react() -> None:
         from .buttons import show_version
 
         show_version(node, str(node[VERSION_MENU].value()))
+    elif knob in (MODEL_MENU, MODEL):
+        _match_models(node, knob)
     elif knob == FACE_POINT:
         node["face_frame"].setValue(nuke.frame())  # the one that the artist is looking at
     else:
+        if knob == "showPanel":
+            _ask_for_models(node)
         _refresh_colour(node)
+
+
+def _ask_for_models(node: Any) -> None:
+    from . import model_menu
+    from .knobs import add_missing
+
+    add_missing(node)
+    model_menu.ask(node)
+
+
+def _match_models(node: Any, knob: str) -> None:
+    from . import model_menu
+
+    if MODEL_MENU not in node.knobs():  # a node of an earlier version, whose panel is not open
+        return
+    if knob == MODEL_MENU:
+        model_menu.take(node)
+    else:
+        model_menu.follow(node)
 
 
 def _refresh_colour(node: Any) -> None:

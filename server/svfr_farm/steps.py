@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -40,7 +40,7 @@ from svfr_restore.crops.spool import CropSpool
 from svfr_restore.job import JobStages
 from svfr_restore.plan.job_plan import JobPlan, plan_job
 from svfr_restore.plan.models import ModelCache
-from svfr_restore.plan.track_plan import TrackPlan
+from svfr_restore.plan.track_plan import TrackPlan, track_plan
 from svfr_restore.reports import JobContext
 from svfr_restore.sampling.restorers import DiffusionRestorer
 
@@ -229,8 +229,8 @@ def _pictures(
     fade = run.file.plan.rules.fade_frames
     parts = [latents.pop((number, piece.segment)) for piece in planned.pieces]
     whole = joined(track.frames, planned.pieces, parts, fade)
-    output = CropSpool(folder / f"{number}.restored", track.frames, stages.plan.crop_px)
-    seen = stages.crop([track], [restorer], folder)[0] if restorer.adds_detail else None
+    output = CropSpool(folder / f"{number}.restored", track.frames, track.crop_px)
+    seen = stages.crop([track], [restorer], folder)[0] if restorer.needs_crops else None
     for frame, codes in restorer.pictures(track.index, track.frames, whole, seen):
         run.context.stop_if_cancelled(frame)
         output.write(frame, codes)
@@ -242,13 +242,13 @@ def _track(plan: JobPlan, planned: PlannedTrack) -> TrackPlan:
     """Return a track as the reference step had it; one track, one exposure, whatever a segment shows."""
     stops, colour = planned.exposure_stops, plan.colour
     domain = ModelDomain.build(colour.config, colour.space, stops) if stops else plan.domain
-    return TrackPlan(planned.crop.index, planned.crop, domain)
+    return track_plan(plan, planned.crop, domain)
 
 
 def _part(track: TrackPlan, first: int, last: int) -> TrackPlan:
     crop = track.crop.clip(first, last)
     assert crop is not None
-    return TrackPlan(track.index, crop, track.domain)
+    return replace(track, crop=crop)  # a part has the size that the whole track has
 
 
 def _origin(file: PlanFile, reference: ShotReference) -> str:

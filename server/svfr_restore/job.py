@@ -18,10 +18,11 @@ import torch
 
 from svfr.errors import Cancelled, ShotTooShort
 from svfr.models.spec import DiffusionSpec
+from svfr.sampling.finish import attenuation_for
 from svfr.tasks import TaskSet
 from svfr_client.errors import JobWasCancelled, SvfrError, raise_problems
 from svfr_client.job import JobSpec
-from svfr_restore.crops.spool import CropSpool, crop_bytes, require_space
+from svfr_restore.crops.spool import CropSpool, require_space
 from svfr_restore.mattes.unmarked import UnmarkedFrames
 from svfr_restore.media.exr.writer import write_restored
 from svfr_restore.media.feed import FrameFeed
@@ -29,6 +30,7 @@ from svfr_restore.media.plate import PlateFrame
 from svfr_restore.media.writer_pool import WriterPool
 from svfr_restore.overall import Overall
 from svfr_restore.paste.paste import Restored, paste
+from svfr_restore.plan.crop_size import enlargement
 from svfr_restore.plan.job_plan import JobPlan, plan_job
 from svfr_restore.plan.memory_cost import require_job_memory
 from svfr_restore.plan.models import ModelCache
@@ -36,7 +38,7 @@ from svfr_restore.plan.plate_crop import FinitePlate
 from svfr_restore.plan.precheck import detects
 from svfr_restore.plan.provenance import provenance
 from svfr_restore.plan.survey import Survey, survey_runs
-from svfr_restore.plan.track_plan import TrackPlan, plan_tracks
+from svfr_restore.plan.track_plan import TrackPlan, model_for_largest_crop, plan_tracks, spool_bytes
 from svfr_restore.reports import (
     CancelCheck,
     CheckpointStore,
@@ -136,15 +138,13 @@ class JobStages:
 
     def _require_space(self, tracks: Sequence[TrackPlan], folder: Path) -> None:
         """Raise DiskSpaceIsShort unless every track's input and output fit on the disk."""
-        crop_count = sum(len(track.frames) for track in tracks)
-        size, planes = self.plan.crop_px, self.plan.model.planes
-        require_space(folder, crop_count * (crop_bytes(size, planes) + crop_bytes(size)))
+        require_space(folder, spool_bytes(tracks, self.plan.model.planes))
 
     def _require_memory(self, tracks: Sequence[TrackPlan]) -> None:
         """Raise JobNeedsMoreMemory unless plate, model and the longest track's latents fit together."""
         display = self.plan.display
         require_job_memory(
-            self.plan.model,
+            model_for_largest_crop(self.plan.model, tracks),
             plate_pixels=display.width * display.height,
             longest_track=max((len(track.frames) for track in tracks), default=0),
             device=self._models.device,
@@ -182,19 +182,21 @@ class JobStages:
             return ProbeRestorer()
         spec, preset = self.plan.spec, self.plan.preset
         assert preset is not None
-        model = self._models.get(spec.model)
+        model = self._models.get(spec.model).with_crop_px(track.crop_px)
+        tasks = TaskSet.of(spec.tasks)
         sampling = Sampling(
             model=model,
             fingerprint=self._models.fingerprint(spec.model),
             preset=preset,
-            tasks=TaskSet.of(spec.tasks),
+            tasks=tasks,
             seed=spec.seed,
             mode=spec.sampler,
             context=self._context,
             detail=self.plan.detail,
+            attenuation=attenuation_for(model.spec, tasks, enlargement(track.crop_px, track.crop)),
         )
         last_of_first_window = track.frames[: model.spec.window][-1]
-        plate_identity_codes = partial(codes_of, self._feed, track, last_of_first_window, self.plan.crop_px)
+        plate_identity_codes = partial(codes_of, self._feed, track, last_of_first_window)
         return DiffusionRestorer(
             sampling,
             reference,
@@ -210,8 +212,8 @@ class JobStages:
         self, tracks: Sequence[TrackPlan], restorers: Sequence[Restorer], folder: Path
     ) -> list[CropSpool]:
         """Crop all tracks in one pass over the plate, each as its restorer wants to see it."""
-        size, planes = self.plan.crop_px, self.plan.model.planes
-        spools = [CropSpool(folder / f"{n}.crops", t.frames, size, planes) for n, t in enumerate(tracks)]
+        planes = self.plan.model.planes
+        spools = [CropSpool(folder / f"{n}.crops", t.frames, t.crop_px, planes) for n, t in enumerate(tracks)]
         frames = sorted({frame for track in tracks for frame in track.frames})
         for done, frame in enumerate(frames, 1):
             self._context.stop_if_cancelled(frame)
@@ -221,14 +223,14 @@ class JobStages:
                 mask = self.plan.mask.read(frame, plate.picture.data_window)
             for track, restorer, spool in zip(tracks, restorers, spools, strict=True):
                 if frame in track.frames:
-                    spool.write(frame, restorer.prepare_crop(plate.crop(track, size), mask))
+                    spool.write(frame, restorer.prepare_crop(plate.crop(track), mask))
                     self._context.counts["crops_cut"] += 1
             self._context.report(Report("progress", "crop", done, len(frames), frame=frame))
         return spools
 
     def restore(self, track: TrackPlan, restorer: Restorer, crops: CropSpool, path: Path) -> CropSpool:
         """Run the model over one track; its output goes to disk, its input is deleted."""
-        output = CropSpool(path, track.frames, self.plan.crop_px)
+        output = CropSpool(path, track.frames, track.crop_px)
         for frame, codes in restorer.restore(track.index, crops):
             self._context.stop_if_cancelled(frame)
             output.write(frame, codes)
@@ -258,7 +260,7 @@ class JobStages:
                 ]
                 mask = None if plan.mask is None else plan.mask.read(frame, picture.data_window)
                 unmarked.note(frame, mask is None or bool(mask.any()))
-                restored = paste(plan.spec, picture, faces, mask, plan.crop_px)
+                restored = paste(plan.spec, picture, faces, mask)
                 counts["deltas"] += len(faces)
                 counts["pixels_changed"] += int(restored.changed.sum())
                 signature = provenance(plan, (track for track, _ in faces))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from benchmarks.random_model import Layout, write_random_model
+from svfr.models.attenuation_spec import Attenuation
 from svfr.models.detail_spec import DetailAmounts, DetailSpec
 from svfr.models.folder import read_spec, write_folder
 from svfr.models.networks import DETAIL_FILE
@@ -90,13 +91,24 @@ def with_detail(model: str, folder: Path) -> str:
     torch.manual_seed(9)
     sizes = DetailSizes((8, 8), (1, 1))
     weights = {name: 0.2 * torch.randn_like(tensor) for name, tensor in DetailNet(sizes).state_dict().items()}
+    presets = DetailAmounts(draft=0.0, standard=0.0, final=1.0)
+    detail = DetailSpec(widths=sizes.widths, blocks=sizes.blocks, presets=presets)
+    return written_again(model, folder, {DETAIL_FILE: weights}, detail=detail)
+
+
+def with_attenuation(model: str, folder: Path, rule: Attenuation) -> str:
+    """Write the model folder again with a rule for changes that are too small to count."""
+    return written_again(model, folder, attenuation=rule)
+
+
+def written_again(
+    model: str, folder: Path, more: Mapping[str, dict[str, torch.Tensor]] | None = None, **changes: Any
+) -> str:
+    """Write the model folder again with changes of its description and further files."""
     spec = read_spec(Path(model))
     assert isinstance(spec, DiffusionSpec)
-    presets = DetailAmounts(draft=0.0, standard=0.0, final=1.0)
     copies = {name: Path(model) / name for name in spec.files}
-    detail = DetailSpec(widths=sizes.widths, blocks=sizes.blocks, presets=presets)
-    spec = replace(spec, detail=detail)
-    write_folder(folder, spec, {DETAIL_FILE: weights}, copies)
+    write_folder(folder, replace(spec, **changes), more or {}, copies)
     return str(folder)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -47,6 +47,15 @@ class Model:
     def unets(self) -> tuple[UNetSpatioTemporalConditionModel, ...]:
         """The UNet on every device that computes windows."""
         return (self.unet, *self.copies)
+
+    def with_crop_px(self, crop_px: int) -> Model:
+        """Return the same networks for crops of another side; see :meth:`DiffusionSpec.crop_sizes`."""
+        if crop_px == self.spec.crop_px:
+            return self
+        identity = self.identity
+        if isinstance(identity, ConvCropIdentity):
+            identity = ConvCropIdentity(identity.network, crop_px)
+        return replace(self, spec=replace(self.spec, crop_px=crop_px), identity=identity)
 
     @property
     def computes_on(self) -> str:

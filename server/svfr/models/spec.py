@@ -7,6 +7,7 @@ and the embedded preview model; all that differs between them is here.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass, field
 from functools import cache
@@ -18,6 +19,7 @@ from pydantic_core import CoreSchema, core_schema
 
 from svfr.diffusion.objectives import Objective
 from svfr.errors import ModelSpecInvalid, UnknownPreset
+from svfr.models.attenuation_spec import Attenuation
 from svfr.models.detail_spec import DetailSpec
 from svfr.nets.device_memory import MOST_ELEMENTS
 from svfr.nets.identity import IdCrop
@@ -37,6 +39,8 @@ FORMAT = 1
 RESNET_STAGES = 4
 # A feed-forward layer's hidden width, four times its own, and as many gates.
 _WIDENING = 8
+# A face of more pixels than the model's crop is cropped this much larger.
+_CROP_STEPS = (1.5, 2.0)
 PRESET_NAMES = ("draft", "standard", "final")
 
 HoleFill = Literal["white", "telea", "blend"]
@@ -49,6 +53,8 @@ class Preset(Strict):
     ``reference_steps`` and ``steps`` are the denoise steps of pass 1 and pass 2. ``initial_noise`` scales
     the starting noise: 1.0 as published, 0.0 starts from the low-quality latent. ``guidance`` 1.0 runs one
     branch. ``sigmas``, descending and without the final zero, replace the model's schedule in both passes.
+    Faces that have more pixels than the model's crop are cropped larger, up to ``largest_crop_px`` a side;
+    None: never.
     """
 
     reference_steps: PositiveInt
@@ -57,6 +63,7 @@ class Preset(Strict):
     initial_noise: NotNegative
     guidance: NotNegative
     sigmas: tuple[Positive, ...] | None = None
+    largest_crop_px: PositiveInt | None = None
 
 
 class _ExactlyThePresets:
@@ -194,6 +201,7 @@ class DiffusionSpec(_Described):
     filled by reflection. ``hole_plane``: crops have a fourth plane that says where the hole is, and the UNet
     one input channel more; SVFR's own weights see three planes. ``identity``'s tokens have ``channels`` equal
     to the UNet's cross_attention_dim. ``detail`` is None for a model that has no network for it.
+    ``attenuation`` says which changes are too small to count where bfr alone is asked for; None: all count.
     """
 
     kind: Literal["diffusion"] = "diffusion"
@@ -211,6 +219,7 @@ class DiffusionSpec(_Described):
     files: Mapping[Annotated[str, AfterValidator(_stays_inside)], FileRecord] = field(default_factory=dict)
     training: Mapping[str, Any] = field(default_factory=dict)
     detail: DetailSpec | None = None
+    attenuation: Attenuation | None = None
 
     @property
     def planes(self) -> int:
@@ -222,6 +231,22 @@ class DiffusionSpec(_Described):
         if self.detail is None:
             return 0.0
         return self.detail.presets.of(preset) if asked is None else asked
+
+    def crop_sizes(self, preset: Preset) -> tuple[int, ...]:
+        """Return the sides that a preset crops faces to, rising, from ``crop_px`` on."""
+        sizes = (round(self.crop_px * step) for step in _CROP_STEPS)
+        largest = preset.largest_crop_px or self.crop_px
+        return (
+            self.crop_px,
+            *(size for size in sizes if size <= largest and size % self._side_multiple == 0),
+        )
+
+    @property
+    def _side_multiple(self) -> int:
+        """What a larger crop is a multiple of: every level of the networks halves its side."""
+        halvings = len(self.unet["block_out_channels"]) - 1
+        multiple = int(self.codec.factor * 2**halvings)
+        return multiple if self.detail is None else math.lcm(multiple, self.detail.sizes.side_multiple)
 
     def preset(self, name: str) -> Preset:
         """Return one of :attr:`presets`; raises UnknownPreset."""
@@ -309,9 +334,13 @@ def _contradictions(spec: DiffusionSpec) -> list[str]:
         (spec.codec.channels == channels, "codec must have latent_channels channels"),
     ]
     for name, preset in spec.presets.items():
-        claims.append(
-            (_sigmas_fit(preset), f"presets.{name}.sigmas must be one falling, positive value a step")
-        )
+        claims += [
+            (_sigmas_fit(preset), f"presets.{name}.sigmas must be one falling, positive value a step"),
+            (
+                (preset.largest_crop_px or spec.crop_px) >= spec.crop_px,
+                f"presets.{name}.largest_crop_px must not be below crop_px",
+            ),
+        ]
     return [message for holds, message in claims if not holds]
 
 

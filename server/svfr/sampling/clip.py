@@ -28,7 +28,7 @@ from svfr.models.model import Model
 from svfr.models.model import load_model as load_model_folder
 from svfr.precision import Precision
 from svfr.sampling.crops_in_memory import CropsInMemory, as_model_sees
-from svfr.sampling.detail import add_detail
+from svfr.sampling.finish import attenuation_for, finish_crop
 from svfr.sampling.network_input import from_network, to_network
 from svfr.sampling.sampler import SamplePlan, two_passes
 from svfr.tasks import TaskSet
@@ -74,10 +74,10 @@ def restore_clip(
     plan = SamplePlan(asked, model.spec.preset(preset), seed, sampler)
     crops = CropsInMemory(to_network(as_model_sees(model, codes, hole, frozenset(asked.names))))
     texture = model.spec.detail_amount(preset, detail)
+    rule = attenuation_for(model.spec, asked)
     restored = np.empty_like(codes)
     for index, picture in two_passes(model, crops, lambda reference: _identity(model, reference), plan):
-        if model.detail is not None:
-            picture = add_detail(model.detail, crops.pixels[index], picture, texture)
+        picture = finish_crop(model, seen=crops.pixels[index], base=picture, detail=texture, rule=rule)
         restored[index] = from_network(picture).clip(0.0, 1.0)
     if hole is not None and asked.names == ("inpaint",):
         restored = np.where(hole[..., None], restored, codes)

@@ -31,7 +31,6 @@ class Pasted:
     changed: npt.NDArray[np.bool_]
     patches: Sequence[Patch]
     window: Window
-    crop_px: int
 
     def mean(self, picture_of: Callable[[Patch], Float32]) -> Float32:
         """Return the mean of a picture of every patch, weighted by the mattes."""
@@ -85,11 +84,11 @@ def _luma_change(pasted: Pasted) -> Float32:
 
 def _crop_coordinates(pasted: Pasted) -> Float32:
     """Return each pixel's place in the first face's crop, 0..1 from the lower left, as STMap wants."""
-    window, transform = pasted.window, pasted.patches[0].transform
+    window, first = pasted.window, pasted.patches[0]
     columns = np.arange(window.x, window.right, dtype=np.float64) + 0.5
     rows = np.arange(window.y, window.bottom, dtype=np.float64) + 0.5
-    u, v = transform.to_crop(columns, rows)
-    across, down = np.meshgrid(u / pasted.crop_px, 1.0 - v / pasted.crop_px)
+    u, v = first.transform.to_crop(columns, rows)
+    across, down = np.meshgrid(u / first.crop_px, 1.0 - v / first.crop_px)
     return np.stack([across, down], axis=-1).astype(np.float32)
 
 

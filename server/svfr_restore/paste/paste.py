@@ -36,7 +36,6 @@ def paste(
     picture: PlateFrame,
     faces: Sequence[tuple[TrackPlan, Float32]],
     mask: Float32 | None,
-    crop_px: int,
 ) -> Restored:
     """Put the model outputs of a frame's faces back into the plate.
 
@@ -45,7 +44,7 @@ def paste(
     their order does not matter.
     """
     plate = FinitePlate.of(picture)
-    patches = [make_patch(spec, plate, track, m=m, mask=mask, crop_px=crop_px) for track, m in faces]
+    patches = [make_patch(spec, plate, track, m=m, mask=mask) for track, m in faces]
     patches = [patch for patch in patches if patch.matte.any()]
     changed = np.zeros(picture.rgb.shape[:2], np.bool_)
     if not patches:
@@ -56,9 +55,7 @@ def paste(
     place = window.slices_in(picture.data_window)
     rgb = picture.rgb.copy()
     rgb[place], changed[place] = _applied(patches, window, np.ascontiguousarray(rgb[place]))
-    pasted = Pasted(
-        picture=picture, rgb=rgb, changed=changed, patches=patches, window=window, crop_px=crop_px
-    )
+    pasted = Pasted(picture=picture, rgb=rgb, changed=changed, patches=patches, window=window)
     return Restored(rgb, changed, make_layers(spec.layers, pasted) if spec.layers else None)
 
 

@@ -33,6 +33,7 @@ class Patch:
     domain: ModelDomain
     window: Window
     transform: CropTransform
+    crop_px: int
     delta: Float32
     matte: Float32
     direct: Float32 | None
@@ -49,14 +50,15 @@ class Patch:
 
 
 def make_patch(
-    spec: JobSpec, plate: FinitePlate, track: TrackPlan, *, m: Float32, mask: Float32 | None, crop_px: int
+    spec: JobSpec, plate: FinitePlate, track: TrackPlan, *, m: Float32, mask: Float32 | None
 ) -> Patch:
     """Return what the model's output ``m`` (S, S, 3), in code values, means for the plate.
 
     ``mask`` (h, w) is the artist's mask over the plate's data window.
     """
-    picture, crop = plate.picture, plate.crop(track, crop_px)
+    picture, crop = plate.picture, plate.crop(track)
     x, domain, transform = crop.pixels(), track.domain, crop.transform
+    crop_px = track.crop_px
     hole = crop.hole(mask) if "inpaint" in spec.tasks and mask is not None else None
     t = target(np.clip(domain.to_codes(x), 0.0, 1.0), m, spec.tasks, hole)
     transfer = crop_transfer(domain, x, t, hole)
@@ -71,6 +73,7 @@ def make_patch(
         domain=domain,
         window=window,
         transform=transform,
+        crop_px=crop_px,
         delta=warp_to_plate(transfer.delta, transform, window),
         matte=combine(square, roto),
         direct=None if transfer.direct is None else warp_to_plate(transfer.direct, transform, window),

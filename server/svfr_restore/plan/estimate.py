@@ -10,7 +10,7 @@ half-float EXR with ZIP; a busy machine takes longer. The memory figures are tho
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from svfr.diffusion.windows import FrameWindow, official_windows, studio_decode_windows, studio_windows
 from svfr.models.spec import DiffusionSpec, ModelSpec, Preset
@@ -21,7 +21,7 @@ from svfr_restore.plan.compute_cost import WindowCost, sustained_rate, window_co
 from svfr_restore.plan.job_plan import JobPlan
 from svfr_restore.plan.memory_cost import model_memory
 from svfr_restore.plan.precheck import detects
-from svfr_restore.plan.track_plan import TrackPlan
+from svfr_restore.plan.track_plan import TrackPlan, model_for_largest_crop, spool_bytes
 
 # Seconds for each million plate pixels, by what is done with the frame.
 SURVEY_SECONDS, DETECT_SECONDS, CROP_PLATE_SECONDS, WRITE_SECONDS = 0.05, 0.25, 0.05, 0.08
@@ -88,13 +88,14 @@ def estimate_job(plan: JobPlan, tracks: Sequence[TrackPlan], device: str = "cpu"
     User references are not taken off. The time holds within a factor of about two while the machine is as
     busy as it is now.
     """
-    lengths = [len(track.frames) for track in tracks]
-    calls, seconds = 0, _picture_seconds(plan, lengths)
+    calls, seconds = 0, _picture_seconds(plan, tracks)
     if plan.preset is not None and isinstance(plan.model, DiffusionSpec):
         preset, sampler = plan.preset, plan.spec.sampler
-        calls = sum(branch_evaluations(plan.model, preset, length, sampler) for length in lengths)
-        windows = sum(whole_windows(plan.model, preset, length, sampler) for length in lengths)
-        operations = _operations(plan.model, lengths, windows, with_detail=plan.detail > 0.0)
+        calls = sum(branch_evaluations(plan.model, preset, len(t.frames), sampler) for t in tracks)
+        operations = sum(
+            _operations(plan, replace(plan.model, crop_px=size), preset, [len(t.frames) for t in of_size])
+            for size, of_size in _by_size(tracks).items()
+        )
         seconds += operations / sustained_rate(device)
     pixels = plan.display.width * plan.display.height
     return Estimate(
@@ -103,45 +104,55 @@ def estimate_job(plan: JobPlan, tracks: Sequence[TrackPlan], device: str = "cpu"
         tracks=len(tracks),
         unet_calls=calls,
         seconds=seconds,
-        memory_bytes=BASE_BYTES + PLATE_BYTES_PER_PIXEL * pixels + _model_bytes(plan.model, device),
-        spool_bytes=sum(lengths) * (crop_bytes(plan.crop_px, plan.model.planes) + crop_bytes(plan.crop_px)),
+        memory_bytes=BASE_BYTES + PLATE_BYTES_PER_PIXEL * pixels + _model_bytes(plan.model, tracks, device),
+        spool_bytes=spool_bytes(tracks, plan.model.planes),
         output_bytes=plan.output.estimated_bytes,
-        checkpoint_bytes=_checkpoint_bytes(plan, lengths),
+        checkpoint_bytes=_checkpoint_bytes(plan, tracks),
     )
 
 
-def _picture_seconds(plan: JobPlan, lengths: Sequence[int]) -> float:
+def _by_size(tracks: Sequence[TrackPlan]) -> dict[int, list[TrackPlan]]:
+    """Return the tracks by the side of their crops, in which a window's cost goes."""
+    return {size: [t for t in tracks if t.crop_px == size] for size in sorted({t.crop_px for t in tracks})}
+
+
+def _picture_seconds(plan: JobPlan, tracks: Sequence[TrackPlan]) -> float:
     """Return the time of everything but the networks."""
     plate_mpx = plan.display.width * plan.display.height / 1e6
-    crop_mpx = plan.crop_px**2 / 1e6
+    crops_mpx = sum(len(track.frames) * track.crop_px**2 for track in tracks) / 1e6
     survey = SURVEY_SECONDS + (DETECT_SECONDS if detects(plan.spec) else 0.0)
-    cropped_frames = min(sum(lengths), len(plan.frames.read))
+    cropped_frames = min(sum(len(track.frames) for track in tracks), len(plan.frames.read))
     plates = survey * len(plan.frames.read) + WRITE_SECONDS * len(plan.frames.written)
     plates += CROP_PLATE_SECONDS * cropped_frames
-    return START_SECONDS + plates * plate_mpx + CROP_SECONDS * crop_mpx * sum(lengths)
+    return START_SECONDS + plates * plate_mpx + CROP_SECONDS * crops_mpx
 
 
-def _operations(model: DiffusionSpec, lengths: Sequence[int], windows: float, with_detail: bool) -> float:
+def _operations(plan: JobPlan, model: DiffusionSpec, preset: Preset, lengths: Sequence[int]) -> float:
     """Return the float operations of both passes over tracks of these lengths, and of their detail."""
     cost: WindowCost = window_cost(model)
+    windows = sum(whole_windows(model, preset, length, plan.spec.sampler) for length in lengths)
     chunks = sum(-(-length // model.window) for length in lengths)
     decodes = sum(1 + len(studio_decode_windows(length, model.window)) for length in lengths)
-    detail = sum(lengths) * cost.detail if with_detail else 0.0
+    detail = sum(lengths) * cost.detail if plan.detail > 0.0 else 0.0
     return windows * cost.unet + chunks * cost.encode + decodes * cost.decode + detail
 
 
-def _model_bytes(model: ModelSpec, device: str) -> int:
+def _model_bytes(model: ModelSpec, tracks: Sequence[TrackPlan], device: str) -> int:
     """Return the weights and the largest feature maps of a window, in the device's number types."""
+    model = model_for_largest_crop(model, tracks)
     return model_memory(model, precision_for(device)).whole if isinstance(model, DiffusionSpec) else 0
 
 
-def _checkpoint_bytes(plan: JobPlan, lengths: Sequence[int]) -> int:
+def _checkpoint_bytes(plan: JobPlan, tracks: Sequence[TrackPlan]) -> int:
     """Return the latents kept: the encoded crops, and those after each denoise step of both passes."""
     model = plan.model
     if plan.preset is None or not isinstance(model, DiffusionSpec):
         return 0
-    latent = model.latent_channels * (plan.crop_px // model.codec.factor) ** 2 * _FLOAT_BYTES
-    first = sum(min(length, model.window) for length in lengths)
-    kept = (1 + plan.preset.steps) * sum(lengths) + plan.preset.reference_steps * first
-    hole_channel = sum(lengths) * latent // model.latent_channels * model.hole_plane
-    return latent * kept + hole_channel + len(lengths) * crop_bytes(plan.crop_px)
+    total = 0
+    for track in tracks:
+        length = len(track.frames)
+        plane = (track.crop_px // model.codec.factor) ** 2 * _FLOAT_BYTES
+        kept = (1 + plan.preset.steps) * length + plan.preset.reference_steps * min(length, model.window)
+        total += plane * (model.latent_channels * kept + length * model.hole_plane)
+        total += crop_bytes(track.crop_px)
+    return total

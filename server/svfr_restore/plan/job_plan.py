@@ -82,9 +82,9 @@ class JobPlan:
         return self.model.detail_amount(self.spec.preset, self.spec.detail)
 
     @property
-    def crop_px(self) -> int:
-        """The side of the crops the model sees."""
-        return self.model.crop_px
+    def crop_sizes(self) -> tuple[int, ...]:
+        """The sides of the crops that the model sees, rising; see :mod:`svfr_restore.plan.crop_size`."""
+        return _crop_sizes(self.model, self.preset)
 
 
 @dataclass
@@ -128,7 +128,8 @@ def plan_job(spec: JobSpec, models: ModelCache) -> JobPlan:
     crop_tracks = found.attempt(lambda: _crop_tracks(spec, frames))
     if plate is not None:
         found.problems += _box_problems(spec, plate)
-    photos = _photos(spec, model, colour, found)
+    largest = None if model is None else _crop_sizes(model, preset)[-1]
+    photos = _photos(spec, largest, colour, found)
     people = _people(spec, colour, found)
     output = _output(spec, plate, frames, found)
     if found.problems and is_readable and plate and frames and frames.read and domain:
@@ -283,17 +284,23 @@ def _box_problems(spec: JobSpec, plate: Plate) -> list[SvfrError]:
     return problems
 
 
+def _crop_sizes(model: ModelSpec, preset: Preset | None) -> tuple[int, ...]:
+    if preset is None or not isinstance(model, DiffusionSpec):
+        return (model.crop_px,)
+    return model.crop_sizes(preset)
+
+
 def _photos(
-    spec: JobSpec, model: ModelSpec | None, colour: Agreement | None, found: _Findings
+    spec: JobSpec, crop_px: int | None, colour: Agreement | None, found: _Findings
 ) -> dict[str, torch.Tensor]:
-    """Return the reference photos' faces; without model and colour only check that they are there."""
+    """Return the reference photos' faces; without their side and colour only check that they are there."""
     photos: dict[str, torch.Tensor] = {}
     for name in dict.fromkeys(r.photo for r in spec.references if r.photo is not None):
         path = Path(name)
-        if model is None or colour is None:
+        if crop_px is None or colour is None:
             found.attempt(partial(require_photo, path))
             continue
-        make = partial(photo_reference, path, model.crop_px, colour.config, colour.space)
+        make = partial(photo_reference, path, crop_px, colour.config, colour.space)
         picture = found.attempt(make)
         if picture is not None:
             photos[name] = picture

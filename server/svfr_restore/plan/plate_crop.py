@@ -33,14 +33,14 @@ class FinitePlate:
         """Return a frame with NaN as 0 and infinities at the range of half floats."""
         return cls(picture, sanitise(picture.rgb))
 
-    def crop(self, track: TrackPlan, crop_px: int) -> PlateCrop:
+    def crop(self, track: TrackPlan) -> PlateCrop:
         """Return the square of a face that is in this frame."""
-        transform = track.crop.transform(self.picture.frame, crop_px, self.picture.pixel_aspect)
+        transform = track.crop.transform(self.picture.frame, track.crop_px, self.picture.pixel_aspect)
         return PlateCrop(
             plate_rgb=self.rgb,
             data_window=self.picture.data_window,
             transform=transform,
-            crop_px=crop_px,
+            crop_px=track.crop_px,
             domain=track.domain,
         )
 

@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from svfr.models.spec import ModelSpec
 from svfr_client.vocabulary import DETECTING_MODES
 from svfr_ocio.domain import ModelDomain
 from svfr_restore.crops.crop_track import CropTrack, track_of_box, track_of_frame
 from svfr_restore.crops.smoothing import smooth_track
+from svfr_restore.crops.spool import crop_bytes
 from svfr_restore.faces.box import FaceBox
 from svfr_restore.faces.choose import choose_tracks, tracks_at, tracks_by_id
 from svfr_restore.faces.tracks import FaceTrack, build_tracks, filled_track
 from svfr_restore.mattes.matte import matte_box
+from svfr_restore.plan.crop_size import crop_size
 from svfr_restore.plan.job_plan import JobPlan
 from svfr_restore.plan.people import Warn, people_in_shots, track_portraits
 from svfr_restore.plan.precheck import mask_is_empty, no_face_found
@@ -22,17 +25,18 @@ from svfr_restore.plan.survey import Survey
 _MASK_EXPAND = 0.5
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class TrackPlan:
     """One face in one shot: where its crop lies and how it enters the model domain.
 
     ``index`` numbers the faces of a job from 0, through all its shots. ``domain`` holds the exposure, which
-    is constant within the shot.
+    is constant within the shot. The model sees crops of ``crop_px`` a side.
     """
 
     index: int
     crop: CropTrack
     domain: ModelDomain
+    crop_px: int
 
     @property
     def frames(self) -> range:
@@ -64,7 +68,26 @@ def plan_tracks(plan: JobPlan, surveys: Sequence[Survey], warn: Warn = _say_noth
     regions = _regions(plan, surveys, warn)
     if not regions:
         raise mask_is_empty(plan.frames) if _follows_mask(plan) else no_face_found(plan.plate, plan.frames)
-    return [TrackPlan(region.crop.index, region.crop, _exposed(plan, region)) for region in regions]
+    return [track_plan(plan, region.crop, _exposed(plan, region)) for region in regions]
+
+
+def track_plan(plan: JobPlan, crop: CropTrack, domain: ModelDomain) -> TrackPlan:
+    """Return the plan of a whole track, with the size that its crops have in the job."""
+    return TrackPlan(index=crop.index, crop=crop, domain=domain, crop_px=crop_size(plan.crop_sizes, crop))
+
+
+def spool_bytes(tracks: Sequence[TrackPlan], planes: int) -> int:
+    """Return the disk space of all tracks' crops, of ``planes`` planes each, and of their results."""
+    return sum(
+        len(track.frames) * (crop_bytes(track.crop_px, planes) + crop_bytes(track.crop_px))
+        for track in tracks
+    )
+
+
+def model_for_largest_crop(model: ModelSpec, tracks: Sequence[TrackPlan]) -> ModelSpec:
+    """Return the model as it sees the largest crop of a job: what its memory goes by."""
+    largest = max((track.crop_px for track in tracks), default=model.crop_px)
+    return replace(model, crop_px=largest)
 
 
 def all_face_tracks(surveys: Sequence[Survey]) -> list[tuple[Survey, FaceTrack]]:

@@ -18,9 +18,9 @@ from svfr_restore.plan.track_plan import TrackPlan
 Warn = Callable[[str], None]
 
 
-def codes_of(feed: FrameFeed, track: TrackPlan, frame: int, crop_px: int) -> Float32:
+def codes_of(feed: FrameFeed, track: TrackPlan, frame: int) -> Float32:
     """Return the unprepared crop of a frame as the model domain has it, (S, S, 3) clipped to 0..1."""
-    return FinitePlate.of(feed.read(frame)).crop(track, crop_px).codes()
+    return FinitePlate.of(feed.read(frame)).crop(track).codes()
 
 
 def identify(

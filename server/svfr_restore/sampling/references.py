@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import cv2
+import numpy as np
 import torch
 
 from svfr.sampling.network_input import to_network
@@ -69,11 +71,20 @@ def _picture(
     if reference is None:
         return None
     if reference.photo is not None:
-        return plan.photos[reference.photo]
+        return _at_size(plan.photos[reference.photo], track.crop_px)
     assert reference.frame is not None
     for other in tracks:
         if other.index == track.index and reference.frame in other.frames:
-            return to_network(codes_of(feed, other, reference.frame, plan.crop_px)[None])[0]
+            return to_network(codes_of(feed, other, reference.frame)[None])[0]
     text = f"Face {track.index} is not in frame {reference.frame}; it makes its own reference."
     context.warn(text, track=track.index, frame=reference.frame)
     return None
+
+
+def _at_size(photo: torch.Tensor, crop_px: int) -> torch.Tensor:
+    """Return a photo (3, S, S), made for the largest crops, as large as a track's."""
+    if photo.shape[-1] == crop_px:
+        return photo
+    pixels = np.ascontiguousarray(photo.permute(1, 2, 0).numpy())
+    smaller = cv2.resize(pixels, (crop_px, crop_px), interpolation=cv2.INTER_AREA)
+    return torch.from_numpy(smaller).permute(2, 0, 1).contiguous()

@@ -10,10 +10,11 @@ import numpy as np
 import torch
 
 from svfr.arrays import Float32
+from svfr.models.attenuation_spec import Attenuation
 from svfr.models.model import Model
 from svfr.models.spec import Preset
-from svfr.sampling.detail import add_detail
 from svfr.sampling.encoded_shot import EncodedShot
+from svfr.sampling.finish import finish_crop, finishes
 from svfr.sampling.network_input import from_network, seen_by_network
 from svfr.sampling.sampler import (
     SamplePlan,
@@ -77,7 +78,11 @@ class ProbeRestorer:
 
 @dataclass(frozen=True, kw_only=True)
 class Sampling:
-    """How a job samples, the same for all its faces; ``detail`` 0 to 1 is what the detail network adds."""
+    """How a job samples one of its faces.
+
+    ``detail`` 0 to 1 is what the detail network adds; ``attenuation`` says which changes are too small to
+    count; None: all count.
+    """
 
     model: Model
     fingerprint: str
@@ -87,6 +92,7 @@ class Sampling:
     mode: Sampler
     context: JobContext
     detail: float = 0.0
+    attenuation: Attenuation | None = None
 
 
 class DiffusionRestorer:
@@ -163,27 +169,30 @@ class DiffusionRestorer:
     ) -> Iterator[tuple[int, Float32]]:
         """Decode the latents of a whole track and yield (absolute frame, code values), in order.
 
-        ``crops`` are what the network saw; they are needed where :attr:`adds_detail`.
+        ``crops`` are what the network saw; they are needed where :attr:`needs_crops`.
         """
         s = self._sampling
         callbacks = self._callbacks(index, "decode")
         given = latents.to(s.model.unet.device)
         for frame, picture in decode_latents(s.model, frames, given, s.mode, callbacks):
-            yield frame, from_network(picture if crops is None else self._with_detail(crops, frame, picture))
+            yield frame, from_network(picture if crops is None else self._finished(crops, frame, picture))
 
     @property
-    def adds_detail(self) -> bool:
-        """Whether texture is added to the decoded pictures, for which the crops are needed once more."""
-        return self._sampling.model.detail is not None and bool(self._sampling.detail)
+    def needs_crops(self) -> bool:
+        """Whether decoded pictures are finished with a look at the crops, which are needed once more."""
+        s = self._sampling
+        return finishes(s.model, detail=s.detail, rule=s.attenuation)
 
-    def _with_detail(self, crops: CropSpool, frame: int, picture: torch.Tensor) -> torch.Tensor:
-        """Add the texture last: the latents that are kept do not depend on how much of it is asked for."""
-        network = self._sampling.model.detail
-        if network is None or not self._sampling.detail:
+    def _finished(self, crops: CropSpool, frame: int, picture: torch.Tensor) -> torch.Tensor:
+        """Finish last: the latents that are kept do not depend on how much texture is asked for."""
+        s = self._sampling
+        if not self.needs_crops:
             return picture
         at = crops.frames.index(frame)
-        self._sampling.context.counts["detail_frames"] += 1
-        return add_detail(network, crops.read(at, at + 1)[0], picture, self._sampling.detail)
+        if s.model.detail is not None and s.detail:
+            s.context.counts["detail_frames"] += 1
+        seen = crops.read(at, at + 1)[0]
+        return finish_crop(s.model, seen=seen, base=picture, detail=s.detail, rule=s.attenuation)
 
     @property
     def window(self) -> int:

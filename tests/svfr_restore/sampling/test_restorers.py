@@ -11,6 +11,7 @@ import torch
 from job_samples import MemoryStore, Reports
 
 import svfr.sampling.sampler
+from svfr.models.attenuation_spec import Attenuation
 from svfr_client.errors import JobWasCancelled
 from svfr_client.job import JobSpec
 from svfr_restore.reports import JobResult
@@ -94,6 +95,18 @@ def test_detail_is_added_to_what_was_kept_and_none_is_the_base_bit_for_bit(
     after = job_samples.run(sharp, kept)
     assert windows(after) == (0, 0) and after.counts["detail_frames"] == 3
     assert (restored(after) != restored(base)).any()
+
+
+def test_a_change_too_small_to_count_leaves_the_plate_as_it_was(
+    plate: str, tiny_model: str, tmp_path: Path
+) -> None:
+    rule = Attenuation(nothing_codes=250.0, whole_codes=255.0)
+    model = job_samples.with_attenuation(tiny_model, tmp_path / "sparing", rule)
+    spared = job_samples.run(job_samples.job(plate, tmp_path / "spared", "1001-1003", model=model))
+    identity = job_samples.run(job_samples.job(plate, tmp_path / "identity", "1001-1003"))
+    plain = job_samples.run(job_samples.job(plate, tmp_path / "plain", "1001-1003", model=tiny_model))
+    np.testing.assert_allclose(restored(spared), restored(identity), atol=1e-3)
+    assert np.abs(restored(plain) - restored(identity)).max() > 0.05
 
 
 def windows(result: JobResult) -> tuple[int, int]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -149,8 +150,12 @@ class PreviewNet(TrainableNet):
             objective=self.objective,
             schedule=ScheduleSpec(network.sigma_min, network.sigma_max, _RHO),
             identity=ConvIdentitySpec(network.token_channels, widths),
-            presets=PRESETS,
+            presets={
+                name: replace(preset, largest_crop_px=None if name == "draft" else network.largest_crop_px)
+                for name, preset in PRESETS.items()
+            },
             training=training,
+            attenuation=network.attenuation,
         )
 
     def as_model(self, recipe: Recipe) -> Model:

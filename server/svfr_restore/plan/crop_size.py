@@ -1,0 +1,33 @@
+"""How large a face's crop is: as many pixels as the plate has of it, between what the model takes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from svfr_restore.crops.crop_track import CropTrack
+
+# A crop shows most when it is this much larger than its square on the plate: the networks see whole faces
+# better than pixels, and the finest that they change is a few pixels wide.
+_ENLARGE = 1.4
+
+
+def crop_size(sizes: Sequence[int], crop: CropTrack) -> int:
+    """Return which of ``sizes``, rising, a track is cropped to: one for all its frames.
+
+    A crop smaller than its square on the plate hides noise and compression from the model, which would then
+    find nothing to restore; a larger one costs time and shows nothing more.
+    """
+    side = plate_side(crop)
+    return next((size for size in sizes if size >= _ENLARGE * side), sizes[-1])
+
+
+def enlargement(crop_px: int, crop: CropTrack) -> float:
+    """Return how much larger than its square on the plate a crop is, at least 1."""
+    return max(1.0, crop_px / plate_side(crop))
+
+
+def plate_side(crop: CropTrack) -> float:
+    """Return the usual side of a track's square, in plate pixels."""
+    return float(np.median(crop.side_px))

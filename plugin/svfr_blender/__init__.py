@@ -12,21 +12,23 @@ from __future__ import annotations
 
 def register() -> None:
     """Add the panel, the operators and the timer; Blender calls it when the extension is enabled."""
-    from . import operators, panel, preferences, session, settings
+    from . import operators, panel, preferences, preview, session, settings
 
     preferences.register()
     settings.register()
     operators.register()
+    preview.register()
     panel.register()
     session.register()
 
 
 def unregister() -> None:
     """Take everything away again, the timer and the worker thread first."""
-    from . import operators, panel, preferences, session, settings
+    from . import operators, panel, preferences, preview, session, settings
 
     session.unregister()
     panel.unregister()
+    preview.unregister()
     operators.unregister()
     settings.unregister()
     preferences.unregister()

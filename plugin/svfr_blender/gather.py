@@ -15,9 +15,12 @@ from .errors import SettingIsWrong
 from .mask_reader import MaskReading, chosen_mask
 from .sources import Source, check_strip, read_source
 from .svfr_client.errors import raise_problems
+from .svfr_client.face_words import read_face_choice
+from .svfr_client.hosting.faces import FacesWish
 from .svfr_client.job import Box, FaceChoice, JobSpec, Reference
 from .svfr_client.job_checks import job_problems
 from .svfr_client.sequences import plate_name
+from .svfr_client.vocabulary import MissingPolicy
 from .tags import tag_source
 
 _UNFIT_FOR_NAMES = re.compile(r"[^A-Za-z0-9._-]+")
@@ -94,14 +97,27 @@ def gather(strip: Any, scene: Any, others: Any, settings: Any, environment: Host
         preset=settings.preset,
         seed=settings.seed,
         detail=_detail(settings, environment),
-        # Blender shows the frame before one that was dropped while recording; so does the result.
-        missing="skip" if source.kind == "movie" else "error",
+        missing=_missing(source),
         existing="version_up",
         layers=(),  # Blender ignores a strip's colour space when the file has several parts
     )
     raise_problems(job_problems(spec))
     title = f"{strip.name} {source.first}-{source.end - 1}"
     return Gathered(spec, tag_source(strip, others), title, mask)
+
+
+def faces_wish(strip: Any, others: Any, environment: HostEnvironment) -> tuple[FacesWish, Source]:
+    """Return what the faces of a strip are found by, and its files. Raises as :func:`gather`."""
+    check_strip(strip, others, environment.movie_frames)
+    source = read_source(strip, environment.abspath)
+    wish = FacesWish(
+        plate=source.plate,
+        frames=str(source.frames),
+        space=strip.colorspace_settings.name,
+        config="" if environment.config is None else str(environment.config),
+        missing=_missing(source),
+    )
+    return wish, source
 
 
 def output_pattern(source: Source, folder: str) -> str:
@@ -137,6 +153,11 @@ def picture_size(strip: Any) -> tuple[int, int]:
     return int(element.orig_width), int(element.orig_height)
 
 
+def _missing(source: Source) -> MissingPolicy:
+    """Return what becomes of missing frames: in a movie that dropped some, Blender shows the one before."""
+    return "skip" if source.kind == "movie" else "error"
+
+
 def _detail(settings: Any, environment: HostEnvironment) -> float | None:
     if settings.detail_auto or not environment.has_detail(settings.model):
         return None
@@ -156,6 +177,12 @@ def _faces(settings: Any) -> FaceChoice:
                 f'"{settings.face_numbers}" is no list of face numbers.', remedy="Write it like 0,2."
             ) from None
         return FaceChoice("index", indices=numbers)
+    if settings.faces == "point":
+        if not settings.picked_faces.strip():
+            raise SettingIsWrong(
+                "No face is picked.", remedy="Use Pick Face and click on one in the preview, or Find Faces."
+            )
+        return read_face_choice(settings.picked_faces.strip())
     if settings.faces == "box":
         x, y, width, height = (float(value) for value in settings.face_box)
         return FaceChoice("box", boxes=(Box(x, y, width, height),))

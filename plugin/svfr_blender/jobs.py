@@ -14,10 +14,13 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Protocol
 
+from .face_boxes import FacesOfStrip
 from .link import (
     AskModels,
     Cancel,
     Command,
+    FacesReport,
+    FindFaces,
     Forget,
     MakePage,
     ModelsReport,
@@ -41,6 +44,7 @@ from .svfr_client.hosting.conversation import (
     Transferring,
     Unmade,
 )
+from .svfr_client.hosting.faces import FacesWish
 from .svfr_client.hosting.program import PageWish
 from .svfr_client.protocol.messages import Event, ModelOffer
 
@@ -149,6 +153,9 @@ class Controller:
         self.server_text = "Not asked yet"
         self.models: tuple[ModelOffer, ...] = ()
         self.page_text = ""
+        self.faces: dict[str, FacesOfStrip] = {}
+        self.faces_text = ""
+        self._faces_content: dict[str, tuple[int, ...]] = {}
 
     @property
     def is_idle(self) -> bool:
@@ -193,6 +200,17 @@ class Controller:
         """Hand in a job once all is read for it, a slice at every pump."""
         self.records.append(record)
         self._preparations[record.job] = preparation
+        self._host.changed()
+
+    def find_faces(self, source: str, content: tuple[int, ...], wish: FacesWish) -> None:
+        """Have the faces of the strip with this tag found; ``content``: the plate frames of its elements."""
+        self.faces_text = "Looking for faces"
+        self._faces_content[source] = content
+        self._link.send(FindFaces(source, wish))
+        self._host.changed()
+
+    def redraw(self) -> None:
+        """Have panel and preview drawn anew."""
         self._host.changed()
 
     def show_page(self, wish: PageWish) -> None:
@@ -286,6 +304,10 @@ class Controller:
             return
         if isinstance(report, ModelsReport):
             self.models = report.models
+            return
+        if isinstance(report, FacesReport):
+            self.faces_text = "" if report.error is None else str(report.error)
+            self.faces[report.source] = FacesOfStrip(report.faces, self._faces_content[report.source])
             return
         if isinstance(report, PageReport):
             self.page_text = "" if report.error is None else str(report.error)

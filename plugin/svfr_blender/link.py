@@ -21,6 +21,7 @@ from .errors import OnlineAccessIsOff
 from .svfr_client.client import Client
 from .svfr_client.errors import SvfrError
 from .svfr_client.hosting.conversation import JobConversation, Message, Request, Unmade
+from .svfr_client.hosting.faces import FacesWish, FoundFace, find_faces
 from .svfr_client.hosting.program import PageWish, make_page
 from .svfr_client.hosting.server_place import ServerPlace
 from .svfr_client.protocol.messages import ModelOffer
@@ -101,6 +102,14 @@ class MakePage:
 
 
 @dataclass(frozen=True)
+class FindFaces:
+    """Command: find the faces of the strip with this tag; other commands do not wait for it."""
+
+    source: str
+    wish: FacesWish
+
+
+@dataclass(frozen=True)
 class StartServer:
     """Command: start a server on this machine unless one answers."""
 
@@ -112,7 +121,9 @@ class Move:
     address: Address
 
 
-Command = Submit | Watch | Cancel | Forget | TestConnection | AskModels | MakePage | StartServer | Move
+Command = (
+    Submit | Watch | Cancel | Forget | TestConnection | AskModels | MakePage | FindFaces | StartServer | Move
+)
 
 
 @dataclass(frozen=True)
@@ -146,7 +157,16 @@ class PageReport:
     error: SvfrError | None = None
 
 
-Report = ServerReport | JobReport | ModelsReport | PageReport
+@dataclass(frozen=True)
+class FacesReport:
+    """Report: the faces of the strip with this tag, or why there are none."""
+
+    source: str
+    faces: tuple[FoundFace, ...] = ()
+    error: SvfrError | None = None
+
+
+Report = ServerReport | JobReport | ModelsReport | PageReport | FacesReport
 
 
 class ServerLink(threading.Thread):
@@ -221,6 +241,9 @@ class ServerLink(threading.Thread):
         elif isinstance(command, MakePage):
             work = partial(self._make_page, self._address, command.wish)
             threading.Thread(target=work, name="SVFR page", daemon=True).start()
+        elif isinstance(command, FindFaces):
+            work = partial(self._find_faces, self._address, command)
+            threading.Thread(target=work, name="SVFR faces", daemon=True).start()
         elif isinstance(command, AskModels):
             with self._address.client() as client:
                 self._reports.put(ModelsReport(client.models()))
@@ -241,6 +264,12 @@ class ServerLink(threading.Thread):
             self._reports.put(PageReport(str(make_page(address, wish))))
         except SvfrError as problem:
             self._reports.put(PageReport(error=problem))
+
+    def _find_faces(self, address: Address, command: FindFaces) -> None:
+        try:
+            self._reports.put(FacesReport(command.source, find_faces(address, command.wish)))
+        except SvfrError as problem:
+            self._reports.put(FacesReport(command.source, error=problem))
 
     def _test(self) -> None:
         with self._address.client() as client:

@@ -10,10 +10,11 @@ from typing import Any
 import bpy
 
 from . import session
-from .compat import sequencer_scene
+from .compat import active_strip, sequencer_scene
 from .jobs import JobRecord
 from .svfr_client.protocol.messages import ModelOffer
 from .svfr_client.vocabulary import TASKS
+from .tags import source_of
 
 _WRAP_CHARACTERS = 38
 _ICONS = {"done": "CHECKMARK", "failed": "ERROR", "cancelled": "CANCEL", "running": "PLAY"}
@@ -60,6 +61,9 @@ def draw_fields(layout: Any, scene: Any) -> None:
         column.prop(settings, "face_numbers")
     elif settings.faces == "box":
         column.prop(settings, "face_box")
+    elif settings.faces == "point":
+        column.prop(settings, "picked_faces")
+    draw_faces(column, settings)
     column.prop(settings, "reference")
     if settings.reference == "FRAME":
         column.prop(settings, "reference_frame")
@@ -74,6 +78,23 @@ def draw_fields(layout: Any, scene: Any) -> None:
     column.prop(settings, "handles")
     column.prop(settings, "output")
     column.prop(settings, "mute_source")
+
+
+def draw_faces(layout: Any, settings: Any) -> None:
+    """Draw the buttons that find and pick faces, and those that were found in the active strip."""
+    jobs = session.controller()
+    row = layout.row(align=True)
+    row.operator("svfr.pick_face", icon="EYEDROPPER")
+    row.operator("svfr.find_faces", icon="VIEWZOOM")
+    if jobs.faces_text:
+        _draw_text(layout, jobs.faces_text, "INFO")
+    strip = active_strip(bpy.context)
+    found = jobs.faces.get(str(source_of(strip))) if strip is not None else None
+    for face in found.faces if found is not None else ():
+        is_chosen = settings.faces == "point" and face.id in settings.picked_faces.split(",")
+        frames = f"frames {min(face.squares)} to {max(face.squares)}" if face.squares else ""
+        icon = "CHECKBOX_HLT" if is_chosen else "CHECKBOX_DEHLT"
+        layout.operator("svfr.choose_face", text=f"{face.id}  {frames}", icon=icon).face = face.id
 
 
 def draw_model(layout: Any, settings: Any) -> None:

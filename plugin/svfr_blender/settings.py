@@ -38,6 +38,7 @@ _FACES: dict[FaceMode, tuple[str, str]] = {
     "index": ("By Number", "Face tracks by number, as svfr faces shows them"),
     "box": ("Box", "A rectangle of the picture"),
     "mask": ("Mask", "Where the mask is"),
+    "point": ("Picked", "Faces clicked in the preview or chosen from those found"),
     "frame": ("Whole Frame", "The whole picture, for plates that are one face"),
 }
 REFERENCES = (
@@ -85,6 +86,11 @@ class SvfrSettings(bpy.types.PropertyGroup):
         "mask_strip": StringProperty(name="Mask Strip", description="Name of a mask strip"),
         "faces": EnumProperty(name="Faces", items=FACE_ITEMS, default=FaceChoice.mode),
         "face_numbers": StringProperty(name="Numbers", description="Like 0,2", default="0"),
+        "picked_faces": StringProperty(
+            name="Picked",
+            description="Places like 640,360@1001 (x right, y down, frame of the files), or ids that "
+            "svfr faces shows, like kfmd,wqtn",
+        ),
         "face_box": IntVectorProperty(
             name="Box",
             size=4,

@@ -10,7 +10,7 @@ PLUGIN = Path(__file__).parents[2] / "plugin"
 # Blender has svfr_client inside the extension, and imports it relatively.
 BROUGHT_BY_THE_HOST = {
     "svfr_client": {"zmq"},
-    "svfr_blender": {"bpy", "PyOpenColorIO"},
+    "svfr_blender": {"bpy", "gpu", "gpu_extras", "PyOpenColorIO"},
     "svfr_nuke": {"nuke", "zmq", "PyOpenColorIO", "svfr_client"},
 }
 

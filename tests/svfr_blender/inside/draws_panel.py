@@ -119,4 +119,5 @@ def main(case):
     return said
 
 
-run(main)
+if __name__ == "__main__":
+    run(main)

@@ -29,6 +29,8 @@ from svfr_ocio.spaces import Space, resolve_space
 
 _BUILTIN_SCHEME = "ocio://"
 _CHUNK_BYTES = 1 << 20
+# Far above what a show's config holds: hundreds of LUTs, hundreds of MiB.
+_MOST_MEMBERS, _MOST_ARCHIVE_BYTES = 8192, 2 << 30
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -131,6 +133,7 @@ def _open_file(path: Path, context: Mapping[str, str], reference_space: str | No
         raise errors.ConfigIsUnreadable(
             f"{path} is not a file.", path=path, remedy="Name the config.ocio or .ocioz file itself."
         )
+    _refuse_a_large_archive(path)
     # OpenColorIO keeps LUTs by path for the life of the process: a rewritten one would go unseen.
     Ocio.ClearAllCaches()
     try:
@@ -177,6 +180,25 @@ def _describe(
         sha256=sha256,
         ocio=config,
     )
+
+
+def _refuse_a_large_archive(path: Path) -> None:
+    """Raise ConfigIsUnreadable for an archive that unpacks to more than any config holds, before it does."""
+    if not zipfile.is_zipfile(path):
+        return
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = archive.infolist()
+    except (OSError, ValueError, zipfile.BadZipFile):
+        return  # OpenColorIO says what is wrong with it
+    size_bytes = sum(member.file_size for member in members)
+    if len(members) > _MOST_MEMBERS or size_bytes > _MOST_ARCHIVE_BYTES:
+        raise errors.ConfigIsUnreadable(
+            f"The archive {path} holds {len(members)} files of {size_bytes // 2**20} MiB; "
+            f"{_MOST_MEMBERS} of {_MOST_ARCHIVE_BYTES // 2**20} MiB are read at most.",
+            path=path,
+            remedy="Leave out what the config does not use.",
+        )
 
 
 def _hash_config(path: Path, config: Ocio.Config) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import e2e_plates
 import numpy as np
+import OpenImageIO as oiio
 import pytest
 from e2e_command import Command
 from e2e_service import Service, running
@@ -139,6 +140,69 @@ def test_a_plate_over_a_slow_line_that_is_cut_twice_comes_back_as_if_the_server_
         again = restore(client, spec(blind.unseen, tmp_path / "out", "version_up"), told)
     assert [frame.name for frame in again] == [f"shot_v002.{frame}.exr" for frame in FRAMES]
     assert {progress.total_bytes for progress in told if progress.stage == "send"} == {0}
+
+
+def test_a_config_that_the_server_does_not_see_is_sent_with_its_luts(
+    blind: Blind, artist: Connection, tmp_path: Path
+) -> None:
+    for folder in (tmp_path / "show", blind.out / "show"):
+        (folder / "luts" / "sh010").mkdir(parents=True)
+        (folder / "config.ocio").write_text(CONFIG)
+        (folder / "luts" / "sh010" / "camera.spi1d").write_text(LUT)
+    told = list[TransferProgress]()
+    with Client(artist) as client:
+        by_path = restore(client, in_camera_space(blind.seen, blind.out, blind.out / "by lut"), told)
+        assert not told
+        sent = restore(client, in_camera_space(blind.unseen, tmp_path, tmp_path / "out"), told)
+    assert told[0].files == len(FRAMES) + 1  # the config and its LUT are one file
+    for one, other in zip(by_path, sent, strict=True):
+        np.testing.assert_array_equal(pixels_of(one), pixels_of(other))
+    (tmp_path / "show" / "luts" / "sh010" / "camera.spi1d").unlink()
+    with Client(artist) as client, pytest.raises(AssertionError, match="COLOUR_TRANSFORM_FAILED"):
+        restore(client, in_camera_space(blind.unseen, tmp_path, tmp_path / "again"), told)
+
+
+def pixels_of(frame: Path) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
+    source = oiio.ImageInput.open(str(frame))
+    assert source is not None, oiio.geterror()
+    pixels = source.read_image("float")
+    assert pixels is not None
+    return pixels
+
+
+def in_camera_space(plate: str, place: Path, out: Path) -> JobSpec:
+    config = str(place / "show" / "config.ocio")
+    colour = ColourClaim(space="camera", config=config, context={"SHOT": "sh010"})
+    return replace(spec(plate, out), colour=colour)
+
+
+CONFIG = """ocio_profile_version: 2
+environment: {SHOT: sh000}
+search_path: luts/${SHOT}
+roles: {scene_linear: lin, aces_interchange: ap0, default: lin}
+displays: {screen: [!<View> {name: raw, colorspace: lin}]}
+colorspaces:
+  - !<ColorSpace> {name: ap0}
+  - !<ColorSpace>
+    name: lin
+    to_scene_reference: !<BuiltinTransform> {style: ACEScg_to_ACES2065-1}
+  - !<ColorSpace>
+    name: camera
+    to_scene_reference: !<FileTransform> {src: camera.spi1d, interpolation: linear}
+"""
+LUT = "Version 1\nFrom 0.0 1.0\nLength 3\nComponents 1\n{\n0.0\n0.25\n1.0\n}\n"
+
+
+def test_a_models_folder_that_the_server_does_not_see_is_refused_before_anything_is_sent(
+    blind: Blind, artist: Connection, tmp_path: Path
+) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "model.json").write_text("{}")
+    told = list[TransferProgress]()
+    job = replace(spec(blind.unseen, tmp_path / "out"), model=str(tmp_path / "mine"))
+    with Client(artist) as client, pytest.raises(SvfrError, match="models are not sent") as refusal:
+        hand_in(client, job, new_id(), tell=told.append)
+    assert refusal.value.code == "CANNOT_SEND" and not told
 
 
 def options(out: Path) -> tuple[str, ...]:

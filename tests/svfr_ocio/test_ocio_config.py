@@ -117,6 +117,18 @@ def test_an_archive_gives_the_numbers_of_its_folder_and_an_identity_of_its_own(c
     assert open_config(str(repacked)).identity == config.identity
 
 
+def test_an_archive_that_unpacks_to_gigabytes_is_refused_before_it_is_unpacked(tmp_path):
+    bomb = tmp_path / "bomb.ocioz"
+    with zipfile.ZipFile(bomb, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("config.ocio", CONFIG)
+        for number in range(9):
+            with archive.open(f"luts/{number}.cube", "w") as member:
+                for _ in range(256):
+                    member.write(bytes(1 << 20))
+    with pytest.raises(ConfigIsUnreadable, match="2304 MiB"):
+        open_config(str(bomb))
+
+
 def test_a_config_that_changed_after_it_was_opened_is_noticed(config_path):
     config = open_config(str(config_path))
     config.require_unchanged()

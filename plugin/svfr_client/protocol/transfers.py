@@ -25,6 +25,7 @@ _SET = re.compile(r"[0-9a-f]{32}\Z")
 _ENDINGS = (
     *("exr", "png", "jpg", "jpeg", "tif", "tiff", "dpx", "webp", "json", "ocio"),
     *("mov", "mp4", "m4v", "mkv", "avi", "mxf", "webm", "mpg", "mpeg", "ts"),  # since 1.2
+    "ocioz",  # since 1.3
 )
 _NAME = re.compile(r"[a-z][a-z0-9_]{{0,31}}(\.-?\d{{1,9}})?\.({})\Z".format("|".join(_ENDINGS)))
 

@@ -13,9 +13,9 @@ from ..output_names import existing_frames, next_version, output_path, outputs_e
 from ..path_map import PathMap
 from ..protocol.messages import Redo
 from .delivery import Delivery
-from .job_files import JobFiles, files_of
+from .job_files import JobFiles, files_of, with_luts
 from .progress import Tell, tell_nobody
-from .seen import server_sees
+from .seen import refuse_unseen_model, server_sees
 from .upload import upload
 
 _RESULTS = "frame.%04d.exr"
@@ -34,7 +34,8 @@ def hand_in(
 
     The files are sent when the server does not see them, or may not use them there. Raises what is wrong with
     the job, as the client and :func:`~svfr_client.transfer.upload.upload` do, and for files that are sent
-    OutputExists, OutputEqualsPlate and FileCannotBeWritten.
+    OutputExists, OutputEqualsPlate and FileCannotBeWritten, and FileCannotBeSent for a model's folder that
+    the server does not see and for LUTs that cannot go along; all of that before anything is sent.
     """
     raise_problems(job_problems(spec))
     paths = paths or PathMap()
@@ -46,9 +47,11 @@ def hand_in(
         except SvfrError as problem:
             if not files.files or not _is_forbidden(problem):
                 raise
+    refuse_unseen_model(client, spec.model, paths)
     output = _output_here(spec, files)
-    sent = upload(client, files.files, tell, keep_going)
-    there = files.rewritten(spec, sent.folder, paths.to_server)
+    with with_luts(files, spec) as whole:
+        sent = upload(client, whole.files, tell, keep_going)
+    there = whole.rewritten(spec, sent.folder, paths.to_server)
     there = replace(there, output=f"{sent.results}{job}/{_RESULTS}", existing="overwrite")
     delivery = Delivery(job, output, paths)
     delivery.note()

@@ -4,7 +4,9 @@ A set is a flat folder. Every file gets the name of its part in the job: ``plate
 ``mask.1001.png``, ``photo0.jpg``; the job is then rewritten to these names.
 """
 
+import tempfile
 from bisect import bisect_left
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 from typing import Callable, Dict, Iterator, List, Optional, Sequence, Tuple
@@ -12,6 +14,7 @@ from typing import Callable, Dict, Iterator, List, Optional, Sequence, Tuple
 from ..frames import BRIDGED_GAP_FRAMES, FrameRange
 from ..job import JobSpec
 from ..sequences import PathPattern, frame_number_in_name, is_sequence, number_ends_name
+from .ocio_pack import ARCHIVE_NAME, luts_of, pack
 
 _PLATE, _MASK, _TRACKS, _CONFIG = "plate", "mask", "tracks", "config"
 
@@ -48,6 +51,7 @@ class JobFiles:
         references = tuple(
             replace(item, photo=there(item.photo)) if item.photo else item for item in spec.references
         )
+        faces = replace(spec.faces, photos=tuple(map(there, spec.faces.photos)))
         config = spec.colour.config
         return replace(
             spec,
@@ -55,6 +59,8 @@ class JobFiles:
             mask_path=there(spec.mask_path) if spec.mask_path else None,
             crop_tracks=there(spec.crop_tracks) if spec.crop_tracks else None,
             references=references,
+            faces=faces,
+            model=other(spec.model) if is_model_folder(spec.model) else spec.model,
             colour=replace(
                 spec.colour, config=there(config) if config and is_config_file(config) else config
             ),
@@ -102,6 +108,30 @@ def is_config_file(config: Optional[str]) -> bool:
     return bool(config) and not str(config).startswith("ocio://")
 
 
+def is_model_folder(model: str) -> bool:
+    """Return whether a job's model is a folder, and not a name."""
+    return "/" in model or "\\" in model
+
+
+@contextmanager
+def with_luts(files: JobFiles, spec: JobSpec) -> Iterator[JobFiles]:
+    """Give the files with the OCIO config and its LUTs as one archive, which is gone afterwards.
+
+    Raises as :func:`~svfr_client.transfer.ocio_pack.luts_of` and ``pack``.
+    """
+    config = spec.colour.config
+    luts = luts_of(Path(config), spec.colour.context) if config and config in files.names else {}
+    if not config or not luts:
+        yield files
+        return
+    with tempfile.TemporaryDirectory(prefix="svfr_config_") as folder:
+        archive = Path(folder) / ARCHIVE_NAME
+        pack(Path(config), luts, archive)
+        others = tuple(file for file in files.files if file.name != files.names[config])
+        packed = LocalFile(archive, ARCHIVE_NAME)
+        yield JobFiles((*others, packed), {**files.names, config: packed.name})
+
+
 def _named(spec: JobSpec) -> Iterator[Tuple[str, str]]:
     """Yield every path that the job reads, with its part in the job; a photo that serves twice comes once."""
     yield spec.plate, _PLATE
@@ -112,8 +142,8 @@ def _named(spec: JobSpec) -> Iterator[Tuple[str, str]]:
     config = spec.colour.config
     if config and is_config_file(config):
         yield config, _CONFIG
-    photos = dict.fromkeys(reference.photo for reference in spec.references if reference.photo)
-    for number, photo in enumerate(photos):
+    of_references = [reference.photo for reference in spec.references if reference.photo]
+    for number, photo in enumerate(dict.fromkeys([*of_references, *spec.faces.photos])):
         yield photo, f"photo{number}"
 
 

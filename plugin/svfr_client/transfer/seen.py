@@ -1,14 +1,15 @@
 """Whether the server sees the very files that this machine sees."""
 
 import hashlib
+from pathlib import Path
 from typing import Dict, List, Optional
 
 from ..client import Client
-from ..errors import PathIsNotMapped
+from ..errors import FileCannotBeSent, PathIsNotMapped
 from ..path_map import PathMap
 from ..protocol.transfers import HEAD_BYTES, MOST_COMPARED, Compared, CompareFiles, FileHead
 from ..records import from_plain, known_part, to_plain
-from .job_files import JobFiles, LocalFile
+from .job_files import JobFiles, LocalFile, is_model_folder
 
 # The first minor version of the protocol in which a server can be asked.
 COMPARE_MINOR = 2
@@ -33,6 +34,27 @@ def server_sees(client: Client, files: JobFiles, paths: PathMap) -> bool:
             heads.append(head)
     body = client.ask("compare", to_plain(CompareFiles(tuple(heads[:MOST_COMPARED])))).body
     return all(from_plain(Compared, known_part(Compared, body), "reply").same)
+
+
+def refuse_unseen_model(client: Client, model: str, paths: PathMap) -> None:
+    """Raise FileCannotBeSent for a model's folder here that the server does not see: gigabytes are not sent.
+
+    A name, and a folder that only the server has, are the server's to judge.
+    """
+    described = Path(model) / "model.json"
+    if not is_model_folder(model) or not described.is_file() or client.hello().minor < COMPARE_MINOR:
+        return
+    try:
+        head = _head(LocalFile(described, described.name), paths)
+        body = {} if head is None else client.ask("compare", to_plain(CompareFiles((head,)))).body
+    except PathIsNotMapped:
+        body = {}
+    if not body or not all(from_plain(Compared, known_part(Compared, body), "reply").same):
+        raise FileCannotBeSent(
+            "The server does not see this folder of a model, and models are not sent.",
+            path=model,
+            remedy="Put it among the server's models and give its name, as `svfr model list` shows it there.",
+        )
 
 
 def _some_of_each(files: JobFiles) -> List[LocalFile]:

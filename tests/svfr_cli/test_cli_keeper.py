@@ -1,5 +1,6 @@
 """The commands of whoever keeps a service: keys, cache, queue, path rules; against a real service."""
 
+import hashlib
 import json
 import os
 import time
@@ -16,11 +17,14 @@ from svfr_cli.commands.cache import parse_size
 from svfr_cli.main import app
 from svfr_cli.service_health import SERVICE_CHECKS, identity_job, keys, roots
 from svfr_client.client import Client
-from svfr_client.connection import find_connection
+from svfr_client.connection import KeyPair, find_connection
 from svfr_client.job import JobSpec
+from svfr_server.errors import TransfersAreFull
 from svfr_server.job_store.checkpoints import DiskCheckpoints
 from svfr_server.job_store.folders import checkpoint_folder
+from svfr_server.job_store.transfers import Transfers, read_quota
 from svfr_server.start import start_local_server
+from svfr_server.supervisor.zap_keys import KeyRing
 
 
 def svfr(*words: str) -> tuple[int, list[dict[str, Any]]]:
@@ -96,6 +100,37 @@ def test_the_cache_is_shown_limited_and_cleared(home: Path) -> None:
     assert svfr("cache", "show")[1][0]["limit_bytes"] == 21 * 1024
     assert svfr("cache", "clear")[1][0]["freed_bytes"] > 20_000
     assert svfr("cache", "show")[1][0]["files"] == 0
+
+
+def test_what_clients_sent_is_shown_by_their_names_limited_and_cleared(home: Path) -> None:
+    anna = KeyPair.new().public
+    assert svfr("cache", "quota", "100K", "--days", "3")[1] == [
+        {"kind": "quota", "client_bytes": 102400, "kept_days": 3.0}
+    ]
+    KeyRing(home).authorise("anna", anna)
+    transfers = Transfers(home)
+    for key, size in ((anna, 60_000), ("somebody whose key was revoked", 50_000)):
+        transfers.put(key, hashlib.sha256(bytes(size)).hexdigest(), bytes(size))
+    with pytest.raises(TransfersAreFull, match="a client may keep"):  # a file counts twice: pieces and whole
+        transfers.assemble(anna, "0" * 32, "plate.1.exr", [hashlib.sha256(bytes(60_000)).hexdigest()])
+    rows = svfr("cache", "show")[1]
+    sums = next(row for row in rows if row["kind"] == "transfers")
+    assert (sums["size_bytes"], sums["client_bytes"], sums["kept_days"]) == (110_000, 102400, 3.0)
+    sizes = {row["client"]: row["size_bytes"] for row in rows if row["kind"] == "client"}
+    assert sizes.pop("anna") == 60_000 and list(sizes.values()) == [50_000]
+    for name in ("../pieces", "ben"):
+        assert svfr("cache", "clear", "--client", name)[1][0]["freed_bytes"] == 0
+    assert svfr("cache", "clear", "--client", "anna")[1][0]["freed_bytes"] == 60_000
+    assert svfr("cache", "clear")[1][0]["freed_bytes"] == 0  # checkpoints only
+    assert svfr("cache", "clear", "--sent")[1][0]["freed_bytes"] == 50_000
+    assert not [row for row in svfr("cache", "show")[1] if row["kind"] == "transfers"]
+
+
+@pytest.mark.parametrize("words", [("lots",), ("10G", "--days", "0"), ("10G", "--days", "soon")])
+def test_what_is_no_quota_is_refused_and_the_former_one_stays(home: Path, words: tuple[str, ...]) -> None:
+    svfr("cache", "quota", "1G")
+    answer = CliRunner().invoke(app, ["cache", "quota", *words])
+    assert answer.exit_code == 2 and read_quota(home).client_bytes == 2**30
 
 
 @pytest.mark.parametrize(

@@ -40,6 +40,12 @@ def start_service(tmp_path: Path) -> Iterator[StartService]:
 
 
 @pytest.fixture
+def own_service(start_service: StartService) -> Service:
+    """A service that one test has to itself: it may stop it, and its queue is empty."""
+    return start_service()
+
+
+@pytest.fixture
 def client(service: Service) -> Iterator[Client]:
     with service.client() as one:
         yield one

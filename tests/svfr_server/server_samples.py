@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -38,6 +39,13 @@ class Service:
                 client.shutdown()
         except SvfrError:
             return  # a test stopped or killed it
+
+    def restart(self) -> None:
+        """Start again after a stop in which nothing is lost."""
+        self.stop()
+        while (self.home / "connection.json").exists():
+            time.sleep(0.05)
+        self.start()
 
 
 StartService = Callable[..., Service]

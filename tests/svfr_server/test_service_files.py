@@ -217,20 +217,17 @@ def test_only_the_jobs_own_frames_are_its_inputs(tmp_path: Path) -> None:
             sources.check(str(path))
 
 
-def test_a_version_is_noted_before_its_first_file_appears(
-    start_service: StartService, tmp_path: Path
-) -> None:
+def test_a_version_is_noted_before_its_first_file_appears(own_service: Service, tmp_path: Path) -> None:
     """The worker dies between two files, before or after it could tell of one: still only one version."""
-    one = start_service()
     spec = plate_job(tmp_path, "writes_its_output", output=str(tmp_path / "out" / "o_v001.%04d.exr"))
 
     def kill_the_worker() -> None:
-        (worker,) = workers_of(one)
+        (worker,) = workers_of(own_service)
         os.kill(worker.pid, signal.SIGKILL)
 
-    with one.client() as client:
+    with own_service.client() as client:
         submitted = client.submit(spec).job
-        notes = one.home / "journal" / submitted / "output.json"
+        notes = own_service.home / "journal" / submitted / "output.json"
         while not list((tmp_path / "out").glob("o_*")):
             time.sleep(0.002)
         assert notes.read_text() == f'"{spec.output}"'
@@ -338,20 +335,17 @@ def test_a_full_disk_under_the_store_loses_nothing_and_the_store_goes_on(
     store.close()
 
 
-def test_a_service_whose_store_has_no_room_waits_and_goes_on_with_every_event(
-    start_service: StartService,
-) -> None:
+def test_a_service_whose_store_has_no_room_waits_and_goes_on_with_every_event(own_service: Service) -> None:
     """Another program locks the file, as a failing disk would; the worker's reports wait in its socket."""
-    one = start_service()
-    with one.client() as client:
+    with own_service.client() as client:
         submitted = client.submit(job("quick", "1-300")).job
         follow = client.follow(submitted)
         while next(follow).kind != "running":
             pass
-        blocker = sqlite3.connect(one.home / "jobs.sqlite", isolation_level=None)
+        blocker = sqlite3.connect(own_service.home / "jobs.sqlite", isolation_level=None)
         blocker.execute("BEGIN IMMEDIATE")
         with pytest.raises(ReportedError) as caught:
-            Client(folder=one.home, reply_seconds=20).submit(job("quick"))
+            Client(folder=own_service.home, reply_seconds=20).submit(job("quick"))
         assert caught.value.code == "DISK_FULL"
         blocker.execute("ROLLBACK")
         blocker.close()

@@ -279,9 +279,8 @@ def test_a_lock_file_that_is_removed_lets_no_second_service_in(tmp_path: Path) -
             InstanceLock(tmp_path / "server.lock")
 
 
-def test_a_pause_outlives_a_drain(start_service: StartService) -> None:
-    one = start_service()
-    with one.client() as client:
+def test_a_pause_outlives_a_drain(own_service: Service) -> None:
+    with own_service.client() as client:
         client.pause()
         first = client.submit(job("quick")).job
         client.drain()
@@ -289,14 +288,13 @@ def test_a_pause_outlives_a_drain(start_service: StartService) -> None:
             while True:
                 client.ping()
                 time.sleep(0.05)
-    one.start()
-    with one.client() as client:
+    own_service.start()
+    with own_service.client() as client:
         assert (client.ping().queue, client.status(first).state.value) == ("paused", "queued")
 
 
-def test_a_known_job_is_accepted_again_while_the_queue_drains(start_service: StartService) -> None:
-    one = start_service()
-    with one.client() as client:
+def test_a_known_job_is_accepted_again_while_the_queue_drains(own_service: Service) -> None:
+    with own_service.client() as client:
         known = client.submit(job("until_cancelled")).job
         client.drain()
         assert not client.submit(job("until_cancelled"), known).is_new
@@ -315,17 +313,16 @@ def test_a_job_of_another_client_is_not_done_again(service: Service, client: Cli
     KeyRing(service.home).revoke("other")
 
 
-def test_a_job_that_a_newer_version_wrote_waits_with_words(start_service: StartService) -> None:
-    one = start_service()
-    with one.client() as client:
+def test_a_job_that_a_newer_version_wrote_waits_with_words(own_service: Service) -> None:
+    with own_service.client() as client:
         client.pause()
         newer = client.submit(job("quick")).job
         client.shutdown()
-    with sqlite3.connect(one.home / "jobs.sqlite") as database:
+    with sqlite3.connect(own_service.home / "jobs.sqlite") as database:
         database.execute("UPDATE jobs SET spec = json_set(spec, '$.of_tomorrow', 1)")
     database.close()
-    one.start()
-    with one.client() as client:
+    own_service.start()
+    with own_service.client() as client:
         client.resume()
         other = client.submit(job("quick")).job
         assert list(client.follow(other))[-1].kind == "done"
@@ -334,15 +331,14 @@ def test_a_job_that_a_newer_version_wrote_waits_with_words(start_service: StartS
     assert "This version cannot read the job" in warning.body["message"]
 
 
-def test_jobs_survive_a_log_that_is_cut(start_service: StartService) -> None:
-    one = start_service()
-    with one.client() as client:
+def test_jobs_survive_a_log_that_is_cut(own_service: Service) -> None:
+    with own_service.client() as client:
         client.pause()
         jobs = {client.submit(job("quick")).job for _ in range(5)}
-    one.kill()
-    (one.home / "jobs.sqlite-wal").write_bytes(b"")
-    one.start()
-    with one.client() as client:
+    own_service.kill()
+    (own_service.home / "jobs.sqlite-wal").write_bytes(b"")
+    own_service.start()
+    with own_service.client() as client:
         assert {status.job for status in client.jobs()} == jobs
 
 

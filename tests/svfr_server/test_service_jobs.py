@@ -177,11 +177,9 @@ def test_a_pipeline_that_cannot_be_loaded_fails_its_jobs_only(start_service: Sta
             assert "no_such_module" in events_of(client, "quick")[-1].body["error"]["message"]
 
 
-def test_the_workers_environment_has_no_ocio(
-    start_service: StartService, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_workers_environment_has_no_ocio(own_service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OCIO", "/show/config.ocio")
-    with start_service().client() as client:
+    with own_service.client() as client:
         warning = next(e for e in events_of(client, "tells_its_surroundings") if e.kind == "warning")
         assert ast.literal_eval(warning.body["message"])["OCIO"] is None
         assert (warning.body["frame"], warning.body["path"]) == (1, "/p/a.0001.exr")
@@ -214,17 +212,16 @@ def test_a_list_of_many_jobs_arrives(client: Client) -> None:
     assert len(client.jobs(limit=200)) == 200
 
 
-def test_a_stopped_service_parks_its_job_and_takes_it_up_again(start_service: StartService) -> None:
-    one = start_service()
-    with one.client() as client:
+def test_a_stopped_service_parks_its_job_and_takes_it_up_again(own_service: Service) -> None:
+    with own_service.client() as client:
         running = client.submit(job("until_cancelled")).job
         waiting = client.submit(job("quick")).job
         wait_for(client, running, "progress")
         boot = client.ping().boot
         client.shutdown()
-    wait_until_gone(one)
-    one.start()
-    with one.client() as client:
+    wait_until_gone(own_service)
+    own_service.start()
+    with own_service.client() as client:
         assert client.ping().boot != boot
         stopped = next(e for e in client.follow(running) if e.kind == "queued" and "reason" in e.body)
         assert stopped.body == {"attempt": 1, "reason": "the service was stopped"}
@@ -232,19 +229,16 @@ def test_a_stopped_service_parks_its_job_and_takes_it_up_again(start_service: St
         assert list(client.follow(waiting))[-1].kind == "done"
 
 
-def test_a_killed_service_takes_its_jobs_up_again_and_followers_never_notice(
-    start_service: StartService,
-) -> None:
-    one = start_service()
-    with one.client() as client:
+def test_a_killed_service_takes_its_jobs_up_again_and_followers_never_notice(own_service: Service) -> None:
+    with own_service.client() as client:
         running = client.submit(job("until_cancelled")).job
         seen = []
         for event in client.follow(running):
             seen.append(event)
             if event.kind == "progress" and not any(e.kind == "queued" and e.seq > 1 for e in seen):
                 if len(seen) == 4:
-                    one.kill()
-                    one.start()
+                    own_service.kill()
+                    own_service.start()
             elif event.kind == "running" and event.seq > 2:
                 client.cancel(running)
         assert [event.seq for event in seen] == list(range(1, len(seen) + 1))
@@ -253,13 +247,12 @@ def test_a_killed_service_takes_its_jobs_up_again_and_followers_never_notice(
         assert restarted.body["reason"] == "the service was restarted"
 
 
-def test_a_worker_dies_with_its_service(start_service: StartService) -> None:
-    one = start_service()
-    with one.client() as client:
+def test_a_worker_dies_with_its_service(own_service: Service) -> None:
+    with own_service.client() as client:
         running = client.submit(job("tells_its_surroundings")).job
         pid = ast.literal_eval(wait_for(client, running, "warning").body["message"])["pid"]
         list(client.follow(running))
-    one.kill()
+    own_service.kill()
     for _ in range(100):
         if not is_alive(pid):
             break

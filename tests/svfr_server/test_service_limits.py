@@ -50,15 +50,14 @@ def resident_mib(service: Service) -> float:
 
 
 @pytest.fixture
-def busy(start_service: StartService) -> Service:
+def busy(own_service: Service) -> Service:
     """A service with enough jobs for a long answer."""
-    one = start_service()
     spec = replace(job("quick", "1"), plate="/p/" + "x" * 1500 + ".exr", output="/o/" + "y" * 1500 + ".exr")
-    with one.client() as client:
+    with own_service.client() as client:
         client.pause()
         for _ in range(120):
             client.submit(spec)
-    return one
+    return own_service
 
 
 LIST = {"limit": 1000, "active_only": False}

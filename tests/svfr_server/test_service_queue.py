@@ -104,10 +104,7 @@ def test_the_service_forgets_by_itself(start_service: StartService) -> None:
     one = start_service("--keep-jobs", "0")
     with one.client() as client:
         former = run(client, "quick")[0].job
-    one.stop()
-    while (one.home / "connection.json").exists():
-        time.sleep(0.05)
-    one.start()
+    one.restart()
     with one.client() as client:
         for _ in range(100):
             if not client.jobs():
@@ -117,22 +114,18 @@ def test_the_service_forgets_by_itself(start_service: StartService) -> None:
             client.status(former)
 
 
-def test_a_store_deleted_under_a_running_service_loses_no_job(start_service: StartService) -> None:
-    one = start_service()
-    with one.client() as client:
+def test_a_store_deleted_under_a_running_service_loses_no_job(own_service: Service) -> None:
+    with own_service.client() as client:
         first = run(client, "quick")[0].job
-        for file in one.home.glob("jobs.sqlite*"):
+        for file in own_service.home.glob("jobs.sqlite*"):
             file.unlink()
         deadline = time.monotonic() + 20
-        while not (one.home / "jobs.sqlite").exists():
+        while not (own_service.home / "jobs.sqlite").exists():
             assert time.monotonic() < deadline, "the store was not written again"
             time.sleep(0.1)
         second = run(client, "quick")[0].job
-    one.stop()
-    while (one.home / "connection.json").exists():
-        time.sleep(0.05)
-    one.start()
-    with one.client() as client:
+    own_service.restart()
+    with own_service.client() as client:
         assert {status.job for status in client.jobs()} == {first, second}
 
 
@@ -144,11 +137,8 @@ def test_a_store_of_a_newer_version_is_refused(tmp_path: Path) -> None:
         JobStore(tmp_path / "newer.sqlite")
 
 
-def test_a_paused_queue_takes_jobs_starts_none_and_stays_paused_over_a_restart(
-    start_service: StartService,
-) -> None:
-    one = start_service()
-    with one.client() as client:
+def test_a_paused_queue_takes_jobs_starts_none_and_stays_paused_over_a_restart(own_service: Service) -> None:
+    with own_service.client() as client:
         running = client.submit(job("until_cancelled")).job
         next(event for event in client.follow(running) if event.kind == "progress")
         assert client.pause().queue == "paused"
@@ -156,9 +146,9 @@ def test_a_paused_queue_takes_jobs_starts_none_and_stays_paused_over_a_restart(
         client.cancel(running)
         assert list(client.follow(running))[-1].kind == "cancelled"
         assert client.status(waiting).state is JobState.QUEUED
-    one.kill()
-    one.start()
-    with one.client() as client:
+    own_service.kill()
+    own_service.start()
+    with own_service.client() as client:
         assert client.ping().queue == "paused"
         assert client.status(waiting).state is JobState.QUEUED
         assert client.resume().queue == "open"
@@ -166,10 +156,9 @@ def test_a_paused_queue_takes_jobs_starts_none_and_stays_paused_over_a_restart(
 
 
 def test_a_drained_service_ends_with_its_last_running_job_and_keeps_the_waiting_ones(
-    start_service: StartService,
+    own_service: Service,
 ) -> None:
-    one = start_service()
-    with one.client() as client:
+    with own_service.client() as client:
         running, waiting = (client.submit(job(name)).job for name in ("falls_silent_once", "quick"))
         next(event for event in client.follow(running) if event.kind == "progress")
         assert client.drain().queue == "draining"
@@ -178,12 +167,12 @@ def test_a_drained_service_ends_with_its_last_running_job_and_keeps_the_waiting_
         assert caught.value.code == "QUEUE_FULL"
         client.cancel(running)
     for _ in range(400):
-        if not (one.home / "connection.json").exists():
+        if not (own_service.home / "connection.json").exists():
             break
         time.sleep(0.05)
     time.sleep(0.2)
-    one.start()
-    with one.client() as client:
+    own_service.start()
+    with own_service.client() as client:
         assert client.status(running).state is JobState.CANCELLED
         assert client.ping().queue == "open"
         assert list(client.follow(waiting))[-1].kind == "done"
@@ -255,18 +244,16 @@ def processes(events: list[Event]) -> list[str]:
     return [event.body["message"] for event in events if event.kind == "warning"]
 
 
-def test_memory_that_gives_out_is_tried_again_with_less_in_the_same_process(
-    start_service: StartService,
-) -> None:
-    with start_service().client() as client:
+def test_memory_that_gives_out_is_tried_again_with_less_in_the_same_process(own_service: Service) -> None:
+    with own_service.client() as client:
         events = run(client, "fits_when_networks_take_turns")
         assert kinds(events) == ["queued", "running"] + ["frame"] * 4 + ["done"]
         first, second = processes(events)
         assert first == second
 
 
-def test_memory_that_gives_out_again_is_tried_in_a_fresh_process(start_service: StartService) -> None:
-    with start_service().client() as client:
+def test_memory_that_gives_out_again_is_tried_in_a_fresh_process(own_service: Service) -> None:
+    with own_service.client() as client:
         events = run(client, "fits_in_a_fresh_process")
         assert kinds(events) == ["queued", "running", "queued", "running"] + ["frame"] * 4 + ["done"]
         first, second, third = processes(events)
@@ -274,10 +261,8 @@ def test_memory_that_gives_out_again_is_tried_in_a_fresh_process(start_service: 
         assert "GiB free" in next(e.body["reason"] for e in events if "reason" in e.body)
 
 
-def test_memory_that_never_suffices_is_told_with_figures_and_the_next_job_runs(
-    start_service: StartService,
-) -> None:
-    with start_service().client() as client:
+def test_memory_that_never_suffices_is_told_with_figures_and_the_next_job_runs(own_service: Service) -> None:
+    with own_service.client() as client:
         error = run(client, "out_of_memory")[-1].body["error"]
         assert error["code"] == "OOM"
         assert error["message"].count("GiB") == 3
@@ -297,9 +282,8 @@ def test_thousands_of_problems_are_told_shortly(client: Client) -> None:
     assert max(len(problem["message"]) for problem in error["problems"]) == 2000
 
 
-def test_programs_of_the_same_user_take_turns(start_service: StartService) -> None:
-    one = start_service()
-    connection = find_connection(one.home)
+def test_programs_of_the_same_user_take_turns(own_service: Service) -> None:
+    connection = find_connection(own_service.home)
     with Client(connection, name="nuke") as nuke, Client(connection, name="blender") as blender:
         first = nuke.submit(job("until_cancelled")).job
         next(event for event in nuke.follow(first) if event.kind == "progress")

@@ -94,11 +94,10 @@ def test_what_is_not_as_laid_down_is_refused(
     assert refusal.value.code in (code, "BAD_REQUEST" if code == "BAD_JOB_ID" else code)
 
 
-def test_a_client_may_name_its_own_files_and_no_others(start_service: StartService, tmp_path: Path) -> None:
-    service: Service = start_service()
-    with service.client() as client:
-        ask(service, "put", raw(b"a plate"), piece=digest(b"a plate"))
-        answer = ask(service, "assemble", set=SET, name="plate.1.exr", pieces=[digest(b"a plate")]).body
+def test_a_client_may_name_its_own_files_and_no_others(own_service: Service, tmp_path: Path) -> None:
+    with own_service.client() as client:
+        ask(own_service, "put", raw(b"a plate"), piece=digest(b"a plate"))
+        answer = ask(own_service, "assemble", set=SET, name="plate.1.exr", pieces=[digest(b"a plate")]).body
         own = JobSpec(answer["folder"] + "plate.%d.exr", "1", ("bfr",), answer["results"] + "x/o.%d.exr")
         assert client.submit(own).is_new
         others = Path(answer["folder"]).parents[1] / ("f" * 16) / SET / "plate.%d.exr"

@@ -5,8 +5,9 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,6 @@ import pytest
 from stumbling_service import JOB, Answer, Stumbling
 
 from svfr_client.client import Client
-from svfr_client.connection import Connection, KeyPair
 from svfr_client.errors import BadJobId, ReportedError, ServerDoesNotAnswer, SvfrError, UsedInAnotherThread
 from svfr_client.job import JobSpec
 from svfr_client.link import process_context
@@ -33,6 +33,27 @@ def stumbling(answer: Answer, **settings: Any) -> Iterator[tuple[Stumbling, Clie
 
 def pong(service: Stumbling, message: Message) -> None:
     service.reply(Message("ok", {"boot": "b", "queued": 0, "running": 0}, re=message.id))
+
+
+def by_op(**answers: Answer) -> Answer:
+    """Answer each operation in its own way, and no other."""
+
+    def answer(service: Stumbling, message: Message) -> None:
+        if message.op in answers:
+            answers[message.op](service, message)
+
+    return answer
+
+
+def following(last_seq: int, *, is_final: bool = True, seqs: Iterable[int] = ()) -> Answer:
+    """Answer to follow: what there is, and these events; the last is "done"."""
+
+    def answer(service: Stumbling, message: Message) -> None:
+        service.reply(Message("ok", {"last_seq": last_seq, "is_final": is_final}, re=message.id))
+        for seq in seqs:
+            service.event(message, seq, "done" if seq == last_seq else "warning")
+
+    return answer
 
 
 def test_a_lost_answer_is_asked_for_again_under_the_same_id() -> None:
@@ -154,26 +175,12 @@ def test_a_gap_in_the_events_is_filled_by_asking_again() -> None:
 
 
 def test_an_event_that_comes_twice_is_handed_out_once() -> None:
-    def answer(service: Stumbling, message: Message) -> None:
-        if message.op == "follow":
-            service.reply(Message("ok", {"last_seq": 3, "is_final": True}, re=message.id))
-            for seq in (1, 1, 2, 1, 2, 3):
-                service.event(message, seq, "done" if seq == 3 else "warning")
-
-    with stumbling(answer) as (_, client):
+    with stumbling(by_op(follow=following(3, seqs=(1, 1, 2, 1, 2, 3)))) as (_, client):
         assert [event.seq for event in client.follow(JOB)] == [1, 2, 3]
 
 
 def test_events_are_acknowledged_as_they_are_taken() -> None:
-    def answer(service: Stumbling, message: Message) -> None:
-        if message.op == "follow":
-            service.reply(Message("ok", {"last_seq": 40, "is_final": True}, re=message.id))
-            for seq in range(1, 41):
-                service.event(message, seq, "done" if seq == 40 else "warning")
-        elif message.op == "ping":
-            pong(service, message)
-
-    with stumbling(answer) as (service, client):
+    with stumbling(by_op(follow=following(40, seqs=range(1, 41)), ping=pong)) as (service, client):
         assert len(list(client.follow(JOB))) == 40
         client.ping()  # acknowledgements travel before it on the same connection
         client_acks = [message.body["seq"] for message in service.asked if message.op == "ack"]
@@ -184,17 +191,13 @@ def test_events_are_acknowledged_as_they_are_taken() -> None:
 
 
 def test_other_requests_can_be_made_while_a_job_is_followed() -> None:
-    def answer(service: Stumbling, message: Message) -> None:
-        if message.op == "follow":
-            service.reply(Message("ok", {"last_seq": 3, "is_final": True}, re=message.id))
-            service.event(message, 1)
-        elif message.op == "ping":
-            follow = next(asked for asked in service.asked if asked.op == "follow")
-            service.event(follow, 2)
-            pong(service, message)
-            service.event(follow, 3, "done")
+    def ping(service: Stumbling, message: Message) -> None:
+        follow = next(asked for asked in service.asked if asked.op == "follow")
+        service.event(follow, 2)
+        pong(service, message)
+        service.event(follow, 3, "done")
 
-    with stumbling(answer) as (_, client):
+    with stumbling(by_op(follow=following(3, seqs=(1,)), ping=ping)) as (_, client):
         events = client.follow(JOB)
         assert next(events).seq == 1
         assert client.ping().boot == "b"
@@ -202,23 +205,12 @@ def test_other_requests_can_be_made_while_a_job_is_followed() -> None:
 
 
 def test_a_job_that_has_ended_yields_what_is_left_and_stops() -> None:
-    def answer(service: Stumbling, message: Message) -> None:
-        if message.op == "follow":
-            service.reply(Message("ok", {"last_seq": 9, "is_final": True}, re=message.id))
-
-    with stumbling(answer) as (_, client):
+    with stumbling(by_op(follow=following(9))) as (_, client):
         assert list(client.follow(JOB, after_seq=9)) == []
 
 
 def test_leaving_a_stream_early_tells_the_service() -> None:
-    def answer(service: Stumbling, message: Message) -> None:
-        if message.op == "follow":
-            service.reply(Message("ok", {"last_seq": 3, "is_final": False}, re=message.id))
-            service.event(message, 1)
-        elif message.op == "ping":
-            pong(service, message)
-
-    with stumbling(answer) as (service, client):
+    with stumbling(by_op(follow=following(3, is_final=False, seqs=(1,)), ping=pong)) as (service, client):
         events = client.follow(JOB)
         next(events)
         events.close()  # type: ignore[attr-defined]
@@ -255,15 +247,8 @@ def test_what_is_no_job_id_is_refused_before_it_is_sent(job: str) -> None:
 
 
 def test_closing_does_not_wait_for_an_unreachable_service() -> None:
-    keys = KeyPair.new()
-    nowhere = Connection(
-        endpoint="tcp://127.0.0.1:9",
-        server_key=keys.public,
-        keys=KeyPair.new(),
-        boot="b" * 32,
-        pid=1,
-        host="here",
-    )
+    with stumbling(pong) as (service, _):
+        nowhere = replace(service.connection, endpoint="tcp://127.0.0.1:9")
     client = Client(nowhere)
     began = time.monotonic()
     client.close()

@@ -23,6 +23,18 @@ FULL = replace(
     references=(Reference(0, 1005), Reference(1, photo="/p/face.png")),
     colour=ColourClaim("acescg", exposure_stops=-1.0, probe={"in": [0.18]}),
 )
+STATUS = JobStatus(
+    job="0" * 32,
+    state=JobState.DONE,
+    plate="a",
+    frames="1",
+    output="b",
+    priority=0,
+    attempts=1,
+    last_seq=9,
+    created=1.0,
+    updated=2.0,
+)
 
 
 def test_a_job_survives_its_plain_form() -> None:
@@ -223,37 +235,13 @@ def test_only_three_states_are_final() -> None:
 
 
 def test_a_newer_servers_extra_fields_are_left_out() -> None:
-    status = JobStatus(
-        job="0" * 32,
-        state=JobState.DONE,
-        plate="a",
-        frames="1",
-        output="b",
-        priority=0,
-        attempts=1,
-        last_seq=9,
-        created=1.0,
-        updated=2.0,
-    )
-    newer = dict(to_plain(status), mood="good")
-    assert from_plain(JobStatus, known_part(JobStatus, newer)) == status
+    newer = dict(to_plain(STATUS), mood="good")
+    assert from_plain(JobStatus, known_part(JobStatus, newer)) == STATUS
 
 
 def test_an_unknown_state_is_refused() -> None:
-    status = JobStatus(
-        job="0" * 32,
-        state=JobState.DONE,
-        plate="a",
-        frames="1",
-        output="b",
-        priority=0,
-        attempts=1,
-        last_seq=9,
-        created=1.0,
-        updated=2.0,
-    )
     with pytest.raises(BadRecord, match="one of queued, running"):
-        from_plain(JobStatus, dict(to_plain(status), state="asleep"))
+        from_plain(JobStatus, dict(to_plain(STATUS), state="asleep"))
 
 
 @pytest.mark.parametrize("job", ["", "0" * 31, "G" * 32, "0" * 32 + "\n", "../" + "0" * 29])

@@ -57,6 +57,22 @@ def place_of(service: Stumbling, folder: Path) -> Place:
     return Place(str(file))
 
 
+def map_paths(folder: Path) -> None:
+    """Have the server's place know this machine's /here as the server's /srv."""
+    rules = '{"format": 1, "rules": [{"client": "/here", "server": "/srv"}]}'
+    (folder / "path_map.json").write_text(rules, encoding="utf-8")
+
+
+def handed_in(service: Stumbling, place: Place, request: JobSpec | Redo, heard: Heard) -> WireMessage:
+    """Hold the conversation to its end; returns the message that handed the job in."""
+    try:
+        JobConversation(place, JOB, request, heard.put).start()
+        heard.until(is_last)
+    finally:
+        service.close()
+    return next(message for message in service.asked if message.op in ("submit", "redo"))
+
+
 def status(job: str, output: str = "/srv/o/a.%04d.exr") -> JobStatus:
     return JobStatus(
         job,
@@ -94,16 +110,10 @@ def accepts(service: Stumbling, message: WireMessage) -> None:
 def test_a_job_is_sent_and_its_events_come_one_by_one_with_paths_of_this_machine(tmp_path: Path) -> None:
     service, heard = Stumbling(accepts), Heard()
     place = place_of(service, tmp_path / "there")
-    rules = '{"format": 1, "rules": [{"client": "/here", "server": "/srv"}]}'
-    (tmp_path / "there" / "path_map.json").write_text(rules, encoding="utf-8")
+    map_paths(tmp_path / "there")
     spec = replace(SPEC, plate="/here/p/a.%04d.exr", output="/here/o/a.%04d.exr")
-    try:
-        JobConversation(place, JOB, spec, heard.put).start()
-        heard.until(is_last)
-    finally:
-        service.close()
-    sent = next(message for message in service.asked if message.op == "submit")
-    assert sent.body["spec"]["output"] == "/srv/o/a.%04d.exr"
+    sent = handed_in(service, place, spec, heard)
+    assert sent.op == "submit" and sent.body["spec"]["output"] == "/srv/o/a.%04d.exr"
     assert isinstance(heard.all[0], Reached)
     events = [message for message in heard.all if isinstance(message, Event)]
     assert [event.kind for event in events] == ["running", "warning", "frame", "done"]
@@ -113,16 +123,10 @@ def test_a_job_is_sent_and_its_events_come_one_by_one_with_paths_of_this_machine
 def test_some_frames_of_a_former_job_are_sent_again_under_an_id_of_their_own(tmp_path: Path) -> None:
     service, heard = Stumbling(accepts), Heard()
     place = place_of(service, tmp_path / "there")
-    rules = '{"format": 1, "rules": [{"client": "/here", "server": "/srv"}]}'
-    (tmp_path / "there" / "path_map.json").write_text(rules, encoding="utf-8")
+    map_paths(tmp_path / "there")
     redo = Redo(job=JOB, of="0" * 32, frames="1", output="/here/o/a.%04d.exr", seed=5)
-    try:
-        JobConversation(place, JOB, redo, heard.put).start()
-        heard.until(is_last)
-    finally:
-        service.close()
-    sent = next(message for message in service.asked if message.op == "redo")
-    assert sent.body["output"] == "/srv/o/a.%04d.exr"
+    sent = handed_in(service, place, redo, heard)
+    assert sent.op == "redo" and sent.body["output"] == "/srv/o/a.%04d.exr"
     assert (sent.body["job"], sent.body["of"], sent.body["seed"]) == (JOB, "0" * 32, 5)
     assert "submit" not in [message.op for message in service.asked]
 

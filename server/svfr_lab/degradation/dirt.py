@@ -54,7 +54,7 @@ class DirtRanges(SomeClips[Dirt]):
     specks_per_frame: Range
     speck_px_at_96: Range
     most_scratches: int
-    opacity: Range
+    opacity: Range = (0.3, 1.0)
 
     def _drawn(self, rng: np.random.Generator) -> Dirt:
         return Dirt(

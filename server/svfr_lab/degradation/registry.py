@@ -9,6 +9,7 @@ from types import MappingProxyType
 from svfr_lab.degradation.basic import TRAINING, TRAINING_BROAD, TRAINING_WIDE, BasicRecipe
 from svfr_lab.degradation.degrade import DegradationRecipe
 from svfr_lab.degradation.dirt import DirtRanges
+from svfr_lab.degradation.draws import Range
 from svfr_lab.degradation.holes import HoleRanges
 from svfr_lab.degradation.mixture import Mixture
 from svfr_lab.degradation.noise import GrainRanges, SensorNoiseRanges
@@ -24,49 +25,46 @@ _OLD_VIDEO = (
     (Codec.MPEG2, 0.35, (2.0, 10.0)),
     (Codec.MPEG4, 0.15, (2.0, 10.0)),
 )
+_ANY_VIDEO = VideoRanges.quality
+_NOTHING: Range = (0.0, 0.0)
+
+
+def _copy(
+    *,
+    blur: tuple[float, Range],
+    shrink: Range,
+    noise: tuple[float, float],
+    jpeg: tuple[float, int, int],
+    video: tuple[float, tuple[tuple[Codec, float, Range], ...]],
+) -> CopyRanges:
+    """Return a copy's ranges: each share with its sigmas or qualities, and the most noise in 8 bit steps."""
+    blur_share, sigma_px_at_96 = blur
+    read, shot = ((0.0, most / 255) for most in noise)
+    jpeg_share, worst, best = jpeg
+    return CopyRanges(
+        blur=BlurRanges(share=blur_share, sigma_px_at_96=sigma_px_at_96),
+        shrink=ShrinkRanges(shrink),
+        noise=SensorNoiseRanges(read, shot),
+        jpeg_share=jpeg_share,
+        jpeg_quality=(worst, best),
+        video=VideoRanges(*video),
+    )
+
 
 FILM = DegradationRanges(
     film=FilmRanges(
         orthochromatic_share=0.3,
         blur=BlurRanges(share=0.8, sigma_px_at_96=(0.2, 1.2)),
         grain=GrainRanges(0.9, (3 / 255, 16 / 255), (0.2, 0.7)),
-        fade=FadeRanges(
-            share=0.8,
-            density_loss=(0.0, 0.5),
-            dye_spread=0.15,
-            stain_density=(0.0, 0.35),
-            flare_code=(0.0, 0.1),
-        ),
-        dirt=DirtRanges(
-            share=0.6,
-            specks_per_frame=(0.0, 3.0),
-            speck_px_at_96=(0.3, 1.2),
-            most_scratches=2,
-            opacity=(0.3, 1.0),
-        ),
-        flicker=FlickerRanges(
-            share=0.8,
-            drift_sd=(0.0, 0.1),
-            jitter_sd=(0.0, 0.04),
-            offset_sd_code=(0.0, 0.02),
-            correlation=(0.5, 0.95),
-        ),
+        fade=FadeRanges(share=0.8, density_loss=(0.0, 0.5), stain_density=(0.0, 0.35)),
+        dirt=DirtRanges(share=0.6, specks_per_frame=(0.0, 3.0), speck_px_at_96=(0.3, 1.2), most_scratches=2),
+        flicker=FlickerRanges(share=0.8, drift_sd=(0.0, 0.1), jitter_sd=(0.0, 0.04)),
     ),
-    first_copy=CopyRanges(
-        blur=BlurRanges(share=0.3, sigma_px_at_96=(0.2, 0.8)),
-        shrink=ShrinkRanges((1.0, 3.0)),
-        noise=SensorNoiseRanges((0.0, 4 / 255), (0.0, 4 / 255)),
-        jpeg_share=0.2,
-        jpeg_quality=(50, 95),
-        video=VideoRanges(0.8, _OLD_VIDEO),
+    first_copy=_copy(
+        blur=(0.3, (0.2, 0.8)), shrink=(1.0, 3.0), noise=(4, 4), jpeg=(0.2, 50, 95), video=(0.8, _OLD_VIDEO)
     ),
-    second_copy=CopyRanges(
-        blur=BlurRanges(share=0.3, sigma_px_at_96=(0.2, 0.6)),
-        shrink=ShrinkRanges((1.0, 1.5)),
-        noise=SensorNoiseRanges((0.0, 3 / 255), (0.0, 0.0)),
-        jpeg_share=0.0,
-        jpeg_quality=(50, 95),
-        video=VideoRanges(1.0, _OLD_VIDEO),
+    second_copy=_copy(
+        blur=(0.3, (0.2, 0.6)), shrink=(1.0, 1.5), noise=(3, 0), jpeg=(0.0, 50, 95), video=(1.0, _OLD_VIDEO)
     ),
     second_copy_share=0.2,
     holes=HoleRanges(
@@ -86,43 +84,15 @@ RICH = DegradationRanges(
         orthochromatic_share=0.15,
         blur=BlurRanges(share=0.75, sigma_px_at_96=(0.1, 1.9), motion_share=0.25, motion_px_at_96=(1.0, 7.0)),
         grain=GrainRanges(0.3, (2 / 255, 14 / 255), (0.2, 0.7)),
-        fade=FadeRanges(
-            share=0.35,
-            density_loss=(0.0, 0.45),
-            dye_spread=0.15,
-            stain_density=(0.0, 0.3),
-            flare_code=(0.0, 0.1),
-        ),
-        dirt=DirtRanges(
-            share=0.2,
-            specks_per_frame=(0.0, 2.0),
-            speck_px_at_96=(0.3, 1.0),
-            most_scratches=1,
-            opacity=(0.3, 1.0),
-        ),
-        flicker=FlickerRanges(
-            share=0.35,
-            drift_sd=(0.0, 0.08),
-            jitter_sd=(0.0, 0.03),
-            offset_sd_code=(0.0, 0.02),
-            correlation=(0.5, 0.95),
-        ),
+        fade=FadeRanges(share=0.35, density_loss=(0.0, 0.45), stain_density=(0.0, 0.3)),
+        dirt=DirtRanges(share=0.2, specks_per_frame=(0.0, 2.0), speck_px_at_96=(0.3, 1.0), most_scratches=1),
+        flicker=FlickerRanges(share=0.35, drift_sd=(0.0, 0.08), jitter_sd=(0.0, 0.03)),
     ),
-    first_copy=CopyRanges(
-        blur=BlurRanges(share=0.2, sigma_px_at_96=(0.2, 0.8)),
-        shrink=ShrinkRanges((1.5, 8.0)),
-        noise=SensorNoiseRanges((0.0, 12 / 255), (0.0, 12 / 255)),
-        jpeg_share=0.5,
-        jpeg_quality=(30, 95),
-        video=VideoRanges(0.6),
+    first_copy=_copy(
+        blur=(0.2, (0.2, 0.8)), shrink=(1.5, 8.0), noise=(12, 12), jpeg=(0.5, 30, 95), video=(0.6, _ANY_VIDEO)
     ),
-    second_copy=CopyRanges(
-        blur=BlurRanges(share=0.4, sigma_px_at_96=(0.2, 1.0)),
-        shrink=ShrinkRanges((1.0, 1.6)),
-        noise=SensorNoiseRanges((0.0, 6 / 255), (0.0, 6 / 255)),
-        jpeg_share=0.4,
-        jpeg_quality=(30, 95),
-        video=VideoRanges(0.6),
+    second_copy=_copy(
+        blur=(0.4, (0.2, 1.0)), shrink=(1.0, 1.6), noise=(6, 6), jpeg=(0.4, 30, 95), video=(0.6, _ANY_VIDEO)
     ),
     second_copy_share=0.3,
     holes=HoleRanges(
@@ -162,43 +132,15 @@ _STREAMED = DegradationRanges(
         orthochromatic_share=0.0,
         blur=BlurRanges(share=0.5, sigma_px_at_96=(0.1, 0.8)),
         grain=GrainRanges(0.15, (1 / 255, 6 / 255), (0.2, 0.7)),
-        fade=FadeRanges(
-            share=0.0,
-            density_loss=(0.0, 0.0),
-            dye_spread=0.0,
-            stain_density=(0.0, 0.0),
-            flare_code=(0.0, 0.0),
-        ),
-        dirt=DirtRanges(
-            share=0.0,
-            specks_per_frame=(0.0, 0.0),
-            speck_px_at_96=(0.3, 1.0),
-            most_scratches=0,
-            opacity=(0.3, 1.0),
-        ),
-        flicker=FlickerRanges(
-            share=0.0,
-            drift_sd=(0.0, 0.0),
-            jitter_sd=(0.0, 0.0),
-            offset_sd_code=(0.0, 0.0),
-            correlation=(0.5, 0.95),
-        ),
+        fade=FadeRanges(share=0.0, density_loss=_NOTHING, stain_density=_NOTHING),
+        dirt=DirtRanges(share=0.0, specks_per_frame=_NOTHING, speck_px_at_96=(0.3, 1.0), most_scratches=0),
+        flicker=FlickerRanges(share=0.0, drift_sd=_NOTHING, jitter_sd=_NOTHING),
     ),
-    first_copy=CopyRanges(
-        blur=BlurRanges(share=0.2, sigma_px_at_96=(0.1, 0.5)),
-        shrink=ShrinkRanges((1.0, 4.0)),
-        noise=SensorNoiseRanges((0.0, 5 / 255), (0.0, 5 / 255)),
-        jpeg_share=0.1,
-        jpeg_quality=(50, 95),
-        video=VideoRanges(1.0),
+    first_copy=_copy(
+        blur=(0.2, (0.1, 0.5)), shrink=(1.0, 4.0), noise=(5, 5), jpeg=(0.1, 50, 95), video=(1.0, _ANY_VIDEO)
     ),
-    second_copy=CopyRanges(
-        blur=BlurRanges(share=0.2, sigma_px_at_96=(0.1, 0.5)),
-        shrink=ShrinkRanges((1.0, 1.5)),
-        noise=SensorNoiseRanges((0.0, 2 / 255), (0.0, 0.0)),
-        jpeg_share=0.4,
-        jpeg_quality=(50, 95),
-        video=VideoRanges(0.6),
+    second_copy=_copy(
+        blur=(0.2, (0.1, 0.5)), shrink=(1.0, 1.5), noise=(2, 0), jpeg=(0.4, 50, 95), video=(0.6, _ANY_VIDEO)
     ),
     second_copy_share=0.1,
     holes=RICH.holes,

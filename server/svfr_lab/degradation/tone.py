@@ -64,9 +64,9 @@ class FadeRanges(SomeClips[Fade]):
 
     none = NO_FADE
     density_loss: Range
-    dye_spread: float
     stain_density: Range
-    flare_code: Range
+    dye_spread: float = 0.15
+    flare_code: Range = (0.0, 0.1)
 
     def _drawn(self, rng: np.random.Generator) -> Fade:
         loss = uniform(rng, self.density_loss)
@@ -104,8 +104,8 @@ class FlickerRanges(SomeClips[Flicker]):
     none = NO_FLICKER
     drift_sd: Range
     jitter_sd: Range
-    offset_sd_code: Range
-    correlation: Range
+    offset_sd_code: Range = (0.0, 0.02)
+    correlation: Range = (0.5, 0.95)
 
     def _drawn(self, rng: np.random.Generator) -> Flicker:
         ranges = (self.drift_sd, self.jitter_sd, self.offset_sd_code, self.correlation)

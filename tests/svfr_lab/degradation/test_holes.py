@@ -63,14 +63,7 @@ def test_a_moving_form_moves_smoothly_and_every_frame_stands_for_itself():
 
 
 def test_turning_and_pulsing_change_the_form_in_place():
-    turning = Motion(
-        drift=(0.0, 0.0),
-        sway=(0.0, 0.0),
-        sway_period_frames=12.0,
-        sway_phase=(0.0, 0.0),
-        spin_deg=9.0,
-        pulse=0.4,
-    )
+    turning = dataclasses.replace(STILL, sway_period_frames=12.0, spin_deg=9.0, pulse=0.4)
     masks = hole_masks(Holes((occluder(ShapeKind.BOX, motion=turning),), 0.9), 12, 96, 96)
     areas = masks.mean(axis=(1, 2))
     assert areas.max() / areas.min() > 3
@@ -86,18 +79,7 @@ def test_no_frame_loses_more_than_it_may(max_share):
 
 
 def test_a_form_that_is_elsewhere_or_too_thin_leaves_a_spot_in_the_middle_frame():
-    away = Motion(
-        drift=(0.0, 0.0),
-        sway=(0.0, 0.0),
-        sway_period_frames=12.0,
-        sway_phase=(0.0, 0.0),
-        spin_deg=0.0,
-        pulse=0.0,
-    )
-    for lost in (
-        occluder(radius=0.02, centre=(1.1, 1.1), motion=away),
-        occluder(ShapeKind.STROKE, radius=0.001),
-    ):
+    for lost in (occluder(radius=0.02, centre=(1.1, 1.1)), occluder(ShapeKind.STROKE, radius=0.001)):
         masks = hole_masks(Holes((lost,), 0.4), 5, 96, 96)
         assert masks[2].any() and masks.sum() <= 20
     assert hole_masks(Holes((), 0.4), 1, 1, 1).all()

@@ -1,11 +1,13 @@
 """Blur, noise, tones, dirt and size: each kind of damage alone, against what it promises."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from svfr_lab.degradation.dirt import NO_DIRT, Dirt, add_dirt
 from svfr_lab.degradation.noise import NO_GRAIN, Grain, SensorNoise, add_grain, add_sensor_noise
-from svfr_lab.degradation.optics import NO_BLUR, Blur, BlurRanges, blur, kernel
+from svfr_lab.degradation.optics import NO_BLUR, BlurRanges, blur, kernel
 from svfr_lab.degradation.registry import FILM, RICH
 from svfr_lab.degradation.resample import SMALLEST_SIDE_PX, Filter, Shrink, ShrinkRanges, resize, shrink
 from svfr_lab.degradation.tone import (
@@ -41,13 +43,7 @@ def test_a_round_kernel_is_the_gaussian_asked_for_at_any_size():
     for scale in (1.0, 4.0):
         xx, yy, xy = spread(
             kernel(
-                Blur(
-                    long_px_at_96=1.2,
-                    short_px_at_96=1.2,
-                    angle_deg=30.0,
-                    motion_px_at_96=0.0,
-                    motion_angle_deg=0.0,
-                ),
+                replace(NO_BLUR, long_px_at_96=1.2, short_px_at_96=1.2, angle_deg=30.0),
                 scale,
             )
         )
@@ -58,13 +54,7 @@ def test_a_round_kernel_is_the_gaussian_asked_for_at_any_size():
 def test_an_oval_kernel_lies_along_its_angle():
     xx, yy, xy = spread(
         kernel(
-            Blur(
-                long_px_at_96=2.0,
-                short_px_at_96=0.8,
-                angle_deg=90.0,
-                motion_px_at_96=0.0,
-                motion_angle_deg=0.0,
-            ),
+            replace(NO_BLUR, long_px_at_96=2.0, short_px_at_96=0.8, angle_deg=90.0),
             1.0,
         )
     )
@@ -72,13 +62,7 @@ def test_an_oval_kernel_lies_along_its_angle():
     assert (
         spread(
             kernel(
-                Blur(
-                    long_px_at_96=2.0,
-                    short_px_at_96=0.8,
-                    angle_deg=45.0,
-                    motion_px_at_96=0.0,
-                    motion_angle_deg=0.0,
-                ),
+                replace(NO_BLUR, long_px_at_96=2.0, short_px_at_96=0.8, angle_deg=45.0),
                 1.0,
             )
         )[2]
@@ -89,13 +73,7 @@ def test_an_oval_kernel_lies_along_its_angle():
 def test_motion_spreads_along_its_way_as_a_line_does():
     xx, yy, _ = spread(
         kernel(
-            Blur(
-                long_px_at_96=0.8,
-                short_px_at_96=0.8,
-                angle_deg=0.0,
-                motion_px_at_96=9.0,
-                motion_angle_deg=0.0,
-            ),
+            replace(NO_BLUR, long_px_at_96=0.8, short_px_at_96=0.8, motion_px_at_96=9.0),
             1.0,
         )
     )
@@ -122,7 +100,8 @@ def test_blur_leaves_flat_pictures_alone_and_small_frames_whole():
     assert np.allclose(
         blur(
             flat(0.4),
-            Blur(
+            replace(
+                NO_BLUR,
                 long_px_at_96=3.0,
                 short_px_at_96=1.0,
                 angle_deg=20.0,
@@ -135,9 +114,7 @@ def test_blur_leaves_flat_pictures_alone_and_small_frames_whole():
     )
     assert blur(
         flat(0.4, side=8),
-        Blur(
-            long_px_at_96=20.0, short_px_at_96=20.0, angle_deg=0.0, motion_px_at_96=30.0, motion_angle_deg=0.0
-        ),
+        replace(NO_BLUR, long_px_at_96=20.0, short_px_at_96=20.0, motion_px_at_96=30.0),
     ).shape == (2, 8, 8, 3)
     clip = rng().random((1, 16, 16, 3), np.float32)
     assert blur(clip, NO_BLUR) is clip
@@ -289,23 +266,11 @@ def test_drawn_parameters_keep_to_their_ranges(recipe):
     ("make", "name"),
     [
         (
-            lambda: Blur(
-                long_px_at_96=-1.0,
-                short_px_at_96=0.0,
-                angle_deg=0.0,
-                motion_px_at_96=0.0,
-                motion_angle_deg=0.0,
-            ),
+            lambda: replace(NO_BLUR, long_px_at_96=-1.0),
             "long_px_at_96",
         ),
         (
-            lambda: Blur(
-                long_px_at_96=0.0,
-                short_px_at_96=0.0,
-                angle_deg=0.0,
-                motion_px_at_96=1e9,
-                motion_angle_deg=0.0,
-            ),
+            lambda: replace(NO_BLUR, motion_px_at_96=1e9),
             "motion_px_at_96",
         ),
         (lambda: SensorNoise(float("nan"), 0.0, True), "read_sd_code"),

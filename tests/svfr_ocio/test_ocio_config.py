@@ -4,6 +4,7 @@ from pathlib import Path
 import numpy as np
 import PyOpenColorIO as Ocio
 import pytest
+from own_configs import own_config
 
 from svfr_ocio import bridge
 from svfr_ocio.config import open_config
@@ -18,19 +19,9 @@ from svfr_ocio.errors import (
 )
 from svfr_ocio.names import STUDIO_URI
 
-CONFIG = """ocio_profile_version: 2
-search_path: luts
-roles: {scene_linear: lin, aces_interchange: ap0, default: lin}
-displays: {screen: [!<View> {name: raw, colorspace: lin}]}
-colorspaces:
-  - !<ColorSpace> {name: ap0}
-  - !<ColorSpace>
-    name: lin
-    to_scene_reference: !<BuiltinTransform> {style: ACEScg_to_ACES2065-1}
-  - !<ColorSpace>
-    name: camera
-    to_scene_reference: !<FileTransform> {src: camera.spi1d, interpolation: linear}
-"""
+CONFIG = own_config(
+    "lin", "ap0", {"camera": "FileTransform> {src: camera.spi1d, interpolation: linear}"}, search_path="luts"
+)
 
 
 def spi1d(middle: float) -> str:

@@ -1,5 +1,6 @@
 import PyOpenColorIO as Ocio
 import pytest
+from own_configs import own_config
 
 from svfr_ocio.config import open_config, studio_config
 from svfr_ocio.domain import ModelDomain
@@ -9,21 +10,14 @@ from svfr_ocio.spaces import resolve_space
 NEWEST = "ocio://studio-config-v4.0.0_aces-v2.0_ocio-v2.5"
 
 # Names of its own for standard spaces, as a studio's config has them; no interop IDs.
-HOUSE_CONFIG = """ocio_profile_version: 2
-roles: {scene_linear: house_linear, aces_interchange: house_ap0, default: house_linear}
-displays: {screen: [!<View> {name: raw, colorspace: house_linear}]}
-colorspaces:
-  - !<ColorSpace> {name: house_ap0}
-  - !<ColorSpace>
-    name: house_linear
-    to_scene_reference: !<BuiltinTransform> {style: ACEScg_to_ACES2065-1}
-  - !<ColorSpace>
-    name: house_log
-    to_scene_reference: !<BuiltinTransform> {style: ACEScct_to_ACES2065-1}
-  - !<ColorSpace>
-    name: house_odd
-    to_scene_reference: !<MatrixTransform> {matrix: [0.5, 0.4, 0.1, 0, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1]}
-"""
+HOUSE_CONFIG = own_config(
+    "house_linear",
+    "house_ap0",
+    {
+        "house_log": "BuiltinTransform> {style: ACEScct_to_ACES2065-1}",
+        "house_odd": "MatrixTransform> {matrix: [0.5, 0.4, 0.1, 0, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1]}",
+    },
+)
 
 # The form of Nuke's nuke-default config: profile 1, no interchange roles, no stated primaries.
 NUKE_CONFIG = """ocio_profile_version: 1

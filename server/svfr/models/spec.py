@@ -114,18 +114,23 @@ class ScheduleSpec(Strict):
 
 
 @dataclass(frozen=True)
-class NoIdentitySpec(Strict):
-    """No identity encoder: one zero token of ``channels``."""
+class _TokensSpec(Strict):
+    """Identity tokens of ``channels``."""
 
     channels: PositiveInt
+
+
+@dataclass(frozen=True)
+class NoIdentitySpec(_TokensSpec):
+    """No identity encoder: one zero token."""
+
     kind: Literal["none"] = "none"
 
 
 @dataclass(frozen=True)
-class ConvIdentitySpec(Strict):
+class ConvIdentitySpec(_TokensSpec):
     """The preview model's encoder: ``widths`` are its convolutions', before the last of ``channels``."""
 
-    channels: PositiveInt
     widths: tuple[PositiveInt, ...]
     kind: Literal["conv"] = "conv"
 
@@ -134,14 +139,13 @@ _Stages = Annotated[tuple[PositiveInt, ...], Field(min_length=RESNET_STAGES, max
 
 
 @dataclass(frozen=True)
-class ArcFaceSpec(Strict):
+class ArcFaceSpec(_TokensSpec):
     """ArcFace and a projection to ``channels``: ``widths`` of the four stages, ``layers`` their blocks.
 
     ``id_crop`` says how the 112 px face is cut: "official" as the published code does, which sees the quarter
     around the left eye, or "corrected", which sees the face.
     """
 
-    channels: PositiveInt
     widths: _Stages
     layers: _Stages
     id_crop: IdCrop = "official"

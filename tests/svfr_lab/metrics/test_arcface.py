@@ -6,9 +6,8 @@ import pytest
 import torch
 from quality_samples import real_face_clip, save_arcface, small_arcface
 
-from svfr.errors import CheckpointUnreadable, ModelFileMissing, TensorsMissing
+from svfr.errors import TensorsMissing
 from svfr_lab.metrics.arcface import ArcFace, aligned_face, identity_similarity, identity_step
-from svfr_lab.metrics.errors import WeightsOfAnotherNetwork
 
 # insightface's template for 112 px, as its face_align.py has it, counted from the first pixel's centre
 TEMPLATE = np.array(
@@ -84,24 +83,6 @@ def test_red_and_blue_are_not_swapped(arcface, crop):
     points = TEMPLATE + 0.5
     swapped = arcface.embedding(np.ascontiguousarray(crop[..., ::-1]), points)
     assert identity_similarity(arcface.embedding(crop, points), swapped) < 0.999
-
-
-def test_a_missing_weight_file_is_named(tmp_path):
-    with pytest.raises(ModelFileMissing) as caught:
-        ArcFace(tmp_path / "insightface_glint360k.pth")
-    assert caught.value.path == str(tmp_path / "insightface_glint360k.pth")
-
-
-def test_a_file_that_is_no_checkpoint_is_unreadable(tmp_path):
-    (tmp_path / "arcface.pth").write_bytes(b"not a checkpoint")
-    with pytest.raises(CheckpointUnreadable):
-        ArcFace(tmp_path / "arcface.pth")
-
-
-def test_weights_of_another_network_are_refused(tmp_path):
-    torch.save({"features.0.weight": torch.zeros(64, 3, 11, 11)}, tmp_path / "alexnet.pth")
-    with pytest.raises(WeightsOfAnotherNetwork, match="no insightface IResNet"):
-        ArcFace(tmp_path / "alexnet.pth")
 
 
 def test_a_network_without_its_embedding_layer_is_refused(tmp_path, network):

@@ -56,32 +56,29 @@ class Address(ServerPlace):
 
 
 @dataclass(frozen=True)
-class Submit:
-    """Command: hand in a job, starting a server if none runs and that is allowed."""
+class AboutJob:
+    """Command about one job, by its id."""
 
     job: str
+
+
+@dataclass(frozen=True)
+class Submit(AboutJob):
+    """Command: hand in a job, starting a server if none runs and that is allowed."""
+
     request: Request | Unmade
 
 
-@dataclass(frozen=True)
-class Watch:
+class Watch(AboutJob):
     """Command: report on a job that was handed in earlier, perhaps by another session."""
 
-    job: str
 
-
-@dataclass(frozen=True)
-class Cancel:
+class Cancel(AboutJob):
     """Command: end a job."""
 
-    job: str
 
-
-@dataclass(frozen=True)
-class Forget:
+class Forget(AboutJob):
     """Command: report no more on a job; it goes on."""
-
-    job: str
 
 
 @dataclass(frozen=True)

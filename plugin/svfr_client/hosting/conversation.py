@@ -26,13 +26,6 @@ _TRANSFER_EVERY_SECONDS = 0.3
 
 
 @dataclass(frozen=True)
-class Note:
-    """One line for the artist."""
-
-    text: str
-
-
-@dataclass(frozen=True)
 class Transferring:
     """Files travel, to a server elsewhere that does not see them or as frames from there."""
 
@@ -40,31 +33,37 @@ class Transferring:
 
 
 @dataclass(frozen=True)
-class Reached:
-    """The server answers; ``text`` says who it is."""
+class Line:
+    """Something for the artist to read."""
 
     text: str
 
 
+class Note(Line):
+    """One line for the artist."""
+
+
+class Reached(Line):
+    """The server answers; ``text`` says who it is."""
+
+
 @dataclass(frozen=True)
-class Lost:
+class Trouble:
+    """Something went wrong."""
+
+    error: SvfrError
+
+
+class Lost(Trouble):
     """The server does not answer; the conversation goes on once it does."""
 
-    error: SvfrError
 
-
-@dataclass(frozen=True)
-class NotCancelled:
+class NotCancelled(Trouble):
     """The wish to end the job did not arrive; the conversation goes on."""
 
-    error: SvfrError
 
-
-@dataclass(frozen=True)
-class Failed:
+class Failed(Trouble):
     """The conversation ended with an error; a job that was accepted may go on at the server."""
-
-    error: SvfrError
 
 
 Request = Union[JobSpec, Redo]

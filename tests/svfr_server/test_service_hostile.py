@@ -87,10 +87,7 @@ def broken_handler(folder: Path) -> tuple[RequestHandler, KeyRing, list[Message]
     sent: list[Message] = []
     broken: Any = Broken()
     handler = RequestHandler(
-        store=broken,
-        scheduler=broken,
-        streams=broken,
-        settings=broken,
+        **dict.fromkeys(("store", "scheduler", "streams", "settings"), broken),
         ring=ring,
         accounts=Accounts(10**6),
         boot="b",

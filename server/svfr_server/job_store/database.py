@@ -42,13 +42,7 @@ class Database:
         except sqlite3.DatabaseError as problem:
             if getattr(problem, "sqlite_errorcode", None) not in _DAMAGED:
                 raise
-            self._connection.close()
-            self._connection = self._rescued()
-            raise StoreUnavailable(
-                "The job store was found damaged; what could be saved of it was.",
-                path=self.path,
-                remedy="Ask again.",
-            ) from problem
+            raise self._after_rescue("found damaged", "Ask again.") from problem
 
     def check(self) -> None:
         """Notice that the file was deleted, replaced or overwritten, and put it right.
@@ -66,13 +60,8 @@ class Database:
         except OSError:
             return  # the disk is away: every statement says so itself
         if is_ours and not is_whole:
-            self._connection.close()
-            self._connection = self._rescued()
-            raise StoreUnavailable(
-                "The job store was overwritten while the service ran; what could be saved of it was.",
-                path=self.path,
-                remedy="Keep other programs away from the service's folder.",
-            )
+            remedy = "Keep other programs away from the service's folder."
+            raise self._after_rescue("overwritten while the service ran", remedy)
         if not is_ours:
             self._write_again()
 
@@ -102,6 +91,14 @@ class Database:
         saved = save_rows(aside, connection)
         _log.error("the job store was damaged; it is kept as %s, and %d of its jobs were saved", aside, saved)
         return connection
+
+    def _after_rescue(self, fault: str, remedy: str) -> StoreUnavailable:
+        """Rescue the open store; returns the error for whoever was working with it."""
+        self._connection.close()
+        self._connection = self._rescued()
+        return StoreUnavailable(
+            f"The job store was {fault}; what could be saved of it was.", path=self.path, remedy=remedy
+        )
 
     def _write_again(self) -> None:
         """Write the whole store under its name from the open connection, whose file has lost it."""

@@ -25,11 +25,17 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
-class PendingCheck:
-    """A request that is being checked: where its answer goes, whose it is, and its frames, unread."""
+class FromClient:
+    """A request: where its answer goes, and whose it is."""
 
     route: bytes
     client: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class PendingCheck(FromClient):
+    """A request that is being checked, and its frames, unread."""
+
     kind: bytes
     frames: list[Any]
     request: str | None = None
@@ -53,21 +59,16 @@ class _Lane:
     waiting: OrderedDict[str, deque[PendingCheck]] = field(default_factory=OrderedDict)
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class CheckQueue:
     """``start`` makes a process, ``send(route, frames)`` passes to it, ``answered`` takes what it found."""
 
-    def __init__(
-        self,
-        *,
-        start: Callable[[], ChildProcess],
-        send: Callable[[bytes, list[Any]], None],
-        answered: Callable[[PendingCheck, dict[str, Any], str], None],
-        clock: AwakeClock,
-    ) -> None:
-        self._start = start
-        self._send = send
-        self._answered = answered
-        self._clock = clock
+    start: Callable[[], ChildProcess]
+    send: Callable[[bytes, list[Any]], None]
+    answered: Callable[[PendingCheck, dict[str, Any], str], None]
+    clock: AwakeClock
+
+    def __post_init__(self) -> None:
         self._lanes = (_Lane(), _Lane())
         self._token = 0
 
@@ -101,7 +102,7 @@ class CheckQueue:
             return
         if frames[0] != b"ready" and lane.current is not None and frames[0] == b"%d" % self._token_of(lane):
             pending, lane.current = lane.current, None
-            self._answered(pending, json.loads(frames[1]), b"".join(frames[2:]).decode("ascii"))
+            self.answered(pending, json.loads(frames[1]), b"".join(frames[2:]).decode("ascii"))
         self._next(lane)
 
     def process_exited(self, serial: int) -> None:
@@ -114,15 +115,15 @@ class CheckQueue:
             if lane.current is not None and lane.is_sent:
                 pending, lane.current = lane.current, None
                 problem = MessageTooLarge("The request took too much time or memory to check.")
-                self._answered(pending, {"id": pending.request, "error": problem.to_dict()}, "")
+                self.answered(pending, {"id": pending.request, "error": problem.to_dict()}, "")
             self._next(lane)
 
     def check_time(self) -> None:
         """End a process whose request takes too long."""
         for lane, most in zip(self._lanes, MOST_SECONDS, strict=True):
-            late = lane.current is not None and self._clock.now() - lane.since > most
+            late = lane.current is not None and self.clock.now() - lane.since > most
             if late and lane.process is not None:
-                lane.since = self._clock.now()
+                lane.since = self.clock.now()
                 lane.process.kill("a request took too long to check")
             if lane.process is None and (lane.current is not None or lane.waiting):
                 self._next(lane)
@@ -151,19 +152,19 @@ class CheckQueue:
             client = next(iter(lane.waiting))
             lane.current = lane.waiting[client].popleft()
             lane.waiting.move_to_end(client)
-            lane.is_sent, lane.since = False, self._clock.now()
+            lane.is_sent, lane.since = False, self.clock.now()
         if lane.process is None:
             self._start_process(lane)
         if lane.process is not None and lane.process.route is not None and not lane.is_sent:
             lane.is_sent = True
             token = b"%d" % self._token_of(lane)
-            self._send(
+            self.send(
                 lane.process.route,
                 [token, lane.current.kind, lane.current.client.encode("ascii"), *lane.current.frames],
             )
 
     def _start_process(self, lane: _Lane) -> None:
         try:
-            lane.process = self._start()
+            lane.process = self.start()
         except OSError as problem:  # check_time tries again
             _log.error("no checking process can be started now: %s", problem)

@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import zmq
@@ -26,21 +27,21 @@ FAREWELL_SECONDS = 0.3
 _log = logging.getLogger(__name__)
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class ClientEndpoint:
     """Receives from clients and sends to them."""
 
-    def __init__(
-        self, *, context: "zmq.Context[Any]", settings: ServerSettings, ring: KeyRing, keys: KeyPair
-    ) -> None:
-        self._context = context
-        self._settings = settings
-        self._ring = ring
-        self._keys = keys
+    context: "zmq.Context[Any]"
+    settings: ServerSettings
+    ring: KeyRing
+    keys: KeyPair
+
+    def __post_init__(self) -> None:
         self._next_drop = 0.0
         self._answered_at = 0.0
         self._most = connection_budget()
-        self.accounts = Accounts(settings.limits.credit_bytes)
-        self._open(settings.port)
+        self.accounts = Accounts(self.settings.limits.credit_bytes)
+        self._open(self.settings.port)
 
     @property
     def endpoint(self) -> str:
@@ -68,7 +69,7 @@ class ClientEndpoint:
         only to a client whose key is authorised now. Never raises.
         """
         account = self.accounts.of(route)
-        if message.op == "event" and self._ring.name_of(account.client) is None:
+        if message.op == "event" and self.ring.name_of(account.client) is None:
             return False
         try:
             frames = pack(message)
@@ -96,14 +97,14 @@ class ClientEndpoint:
     def cut_revoked(self) -> None:
         """Cut the connections of clients whose key was revoked."""
         for client in self.accounts.clients():
-            if self._ring.name_of(client) is None:
+            if self.ring.name_of(client) is None:
                 self.connections.cut_client(client)
 
     def drop_if_too_large(self) -> bool:
         """Drop all connections when one of them has made this process too large; returns whether it did."""
         held = resident_bytes()
         now = time.monotonic()
-        if held <= self._settings.memory_limit_bytes or now < self._next_drop:
+        if held <= self.settings.memory_limit_bytes or now < self._next_drop:
             return False
         self._next_drop = now + DROP_EVERY_SECONDS
         _log.error("%d MiB are held for clients; all connections are dropped", held >> 20)
@@ -126,6 +127,6 @@ class ClientEndpoint:
 
     def _open(self, port: int) -> None:
         self.socket = bind_clients(
-            self._context, address=self._settings.listen, port=port, keys=self._keys, domain=CLIENT_DOMAIN
+            self.context, address=self.settings.listen, port=port, keys=self.keys, domain=CLIENT_DOMAIN
         )
         self.connections = Connections(self.socket, self._most)

@@ -41,7 +41,7 @@ from svfr_server.job_store.entry import JobEntry
 from svfr_server.job_store.folders import references_folder
 from svfr_server.job_store.store import JobStore, Sender
 from svfr_server.settings import ServerSettings
-from svfr_server.supervisor.check_queue import CheckQueue, PendingCheck
+from svfr_server.supervisor.check_queue import CheckQueue, FromClient, PendingCheck
 from svfr_server.supervisor.credit import Accounts
 from svfr_server.supervisor.frame_parts import WithData, frame_part
 from svfr_server.supervisor.scheduler import QueueState, Scheduler
@@ -61,41 +61,29 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Asked:
-    """A request that was read: where its answer goes, whose it is, and what it is."""
+class _Asked(FromClient):
+    """A request that was read, and what it is."""
 
-    route: bytes
-    client: str
     op: str
     request: str
     body: Any
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class RequestHandler:
     """Answers the clients of one service. ``send`` delivers to a client, ``stop`` ends the service."""
 
-    def __init__(
-        self,
-        *,
-        store: JobStore,
-        scheduler: Scheduler,
-        streams: Streams,
-        settings: ServerSettings,
-        ring: KeyRing,
-        accounts: Accounts,
-        boot: str,
-        send: Send,
-        stop: Callable[[], None],
-    ) -> None:
-        self._store = store
-        self._scheduler = scheduler
-        self._streams = streams
-        self._settings = settings
-        self._ring = ring
-        self._accounts = accounts
-        self._boot = boot
-        self._send = send
-        self._stop = stop
+    store: JobStore
+    scheduler: Scheduler
+    streams: Streams
+    settings: ServerSettings
+    ring: KeyRing
+    accounts: Accounts
+    boot: str
+    send: Send
+    stop: Callable[[], None]
+
+    def __post_init__(self) -> None:
         self.checks: CheckQueue | None = None
         self._rendered: OrderedDict[bytes, deque[_Asked]] = OrderedDict()
 
@@ -119,41 +107,27 @@ class RequestHandler:
         """Answer a request that a checking process has read."""
         request = found.get("id") or pending.request
 
+        def asked(op: str, body: Any) -> _Asked:
+            return _Asked(route=pending.route, client=pending.client, op=op, request=str(request), body=body)
+
         def answer() -> None:
             """Send the reply, or raise why there is none."""
             if "error" in found:
                 raise error_from_dict(found["error"])
-            if self._ring.name_of(pending.client) is None:
+            if self.ring.name_of(pending.client) is None:
                 raise KeyWasRevoked("This client's key was revoked.", remedy="Ask for another one.")
             if "entry" in found:
                 entry = JobEntry(spec=spec_text, **found["entry"])
-                name = str(self._ring.name_of(pending.client))
+                name = str(self.ring.name_of(pending.client))
                 sender = self._sender(pending.route, pending.client, name)
                 accepted = self._add(str(found["job"]), entry, sender, pending.redo_of)
-                self._reply(
-                    _Asked(
-                        route=pending.route,
-                        client=pending.client,
-                        op="submit",
-                        request=str(request),
-                        body=None,
-                    ),
-                    accepted,
-                )
+                self._reply(asked("submit", None), accepted)
                 return
             if "ok" in found:
-                self._send(pending.route, Message("ok", found["ok"], re=request))
+                self.send(pending.route, Message("ok", found["ok"], re=request))
                 return
             body = from_plain(REQUESTS[found["op"]], found["body"], "request")
-            self._take(
-                _Asked(
-                    route=pending.route,
-                    client=pending.client,
-                    op=found["op"],
-                    request=str(request),
-                    body=body,
-                )
-            )
+            self._take(asked(found["op"], body))
 
         self._guarded(pending.route, request, str(found.get("op", "check")), answer)
 
@@ -162,10 +136,10 @@ class RequestHandler:
         self._rendered.clear()
 
     def _receive(self, route: bytes, client: str, frames: Sequence[Any]) -> None:
-        account = self._accounts.of(route)
+        account = self.accounts.of(route)
         account.client = client
-        if self._ring.name_of(client) is None:
-            self._streams.forget(route)
+        if self.ring.name_of(client) is None:
+            self.streams.forget(route)
             raise KeyWasRevoked("This client's key was revoked.", remedy="Ask for another one.")
         size = sum(len(frame) for frame in frames)
         if size > MAX_MESSAGE_BYTES + MAX_HEADER_BYTES or len(frames) > MAX_FRAMES:
@@ -190,7 +164,7 @@ class RequestHandler:
         self._guarded(route, message.id, message.op, lambda: self._read(route, client, message))
 
     def _read(self, route: bytes, client: str, message: Message) -> None:
-        if message.op in _OWN_USER_ONLY and self._ring.name_of(client) != LOCAL_CLIENT:
+        if message.op in _OWN_USER_ONLY and self.ring.name_of(client) != LOCAL_CLIENT:
             raise NotAllowed(f"Only the service's own user may ask for {message.op}.")
         self._take(
             _Asked(route=route, client=client, op=message.op, request=message.id, body=read_request(message))
@@ -198,7 +172,7 @@ class RequestHandler:
 
     def _take(self, asked: _Asked) -> None:
         """Answer a request that was read, or let it wait for its turn to be rendered."""
-        if asked.op in _OWN_USER_ONLY and self._ring.name_of(asked.client) != LOCAL_CLIENT:
+        if asked.op in _OWN_USER_ONLY and self.ring.name_of(asked.client) != LOCAL_CLIENT:
             raise NotAllowed(f"Only the service's own user may ask for {asked.op}.")
         if asked.op in _RENDERED:
             self._rendered.setdefault(asked.route, deque()).append(asked)
@@ -215,68 +189,68 @@ class RequestHandler:
         try:
             work()
         except WireError as problem:
-            self._send(route, Message("error", bounded_error(problem), re=problem.request_id or request))
+            self.send(route, Message("error", bounded_error(problem), re=problem.request_id or request))
         except SvfrError as problem:
-            self._send(route, Message("error", bounded_error(problem), re=request))
+            self.send(route, Message("error", bounded_error(problem), re=request))
         except Exception as problem:
             _log.exception("the request %s failed", op)
             failure = InternalFailure(
                 f"The service failed through an error of its own ({type(problem).__name__}).",
                 remedy="See the server's log.",
             )
-            self._send(route, Message("error", bounded_error(failure), re=request))
+            self.send(route, Message("error", bounded_error(failure), re=request))
 
     def _reply(self, asked: _Asked, reply: Record | WithData) -> None:
         if asked.op in _UNANSWERED:
             return
         buffers = reply.buffers if isinstance(reply, WithData) else {}
         record = reply.record if isinstance(reply, WithData) else reply
-        if not self._send(asked.route, Message("ok", to_plain(record), re=asked.request, buffers=buffers)):
-            unread = self._accounts.of(asked.route).unread_bytes
+        if not self.send(asked.route, Message("ok", to_plain(record), re=asked.request, buffers=buffers)):
+            unread = self.accounts.of(asked.route).unread_bytes
             text = f"{unread} bytes sent to this client are not known to be read."
             raise NoCredit(text, remedy="Read them, and say so with `credit`.")
         if asked.op == "follow":
-            self._streams.pump(asked.body.job)
+            self.streams.pump(asked.body.job)
 
     def _handle(self, asked: _Asked) -> Record | WithData:
         route, request = asked.route, asked.body
         match asked.op:
             case "hello":
-                self._accounts.of(route).program = request.client[:_PROGRAM_CHARACTERS]
+                self.accounts.of(route).program = request.client[:_PROGRAM_CHARACTERS]
                 return self._welcome(request)
             case "status":
-                return self._store.status(request.job)
+                return self.store.status(request.job)
             case "list":
                 return self._list(request.limit, request.active_only)
             case "result":
                 self._check_owner(asked.client, request.job)
-                return frame_part(self._store, request)
+                return frame_part(self.store, request)
             case "cancel":
                 self._check_owner(asked.client, request.job)
-                return self._scheduler.cancel(request.job)
+                return self.scheduler.cancel(request.job)
             case "follow":
-                status = self._store.status(request.job)
-                self._streams.follow(route, asked.request, request)
+                status = self.store.status(request.job)
+                self.streams.follow(route, asked.request, request)
                 return Following(status.last_seq, status.state.is_final)
             case "unfollow":
-                self._streams.unfollow(route, request.job)
+                self.streams.unfollow(route, request.job)
             case "ack":
-                self._streams.acknowledge(route, request)
+                self.streams.acknowledge(route, request)
             case "credit":
-                self._accounts.grant(route, request.bytes)
-                self._streams.pump_client(route)
+                self.accounts.grant(route, request.bytes)
+                self.streams.pump_client(route)
             case "pause" | "resume" | "drain":
-                self._scheduler.set_queue(_QUEUE_STATES[asked.op])
+                self.scheduler.set_queue(_QUEUE_STATES[asked.op])
                 return self._pong()
             case "ping":
                 return self._pong()
             case "shutdown":
                 _log.info("a client asks the service to stop")
-                self._stop()
+                self.stop()
         return Nothing()
 
     def _check_owner(self, client: str, job: str) -> None:
-        if self._ring.name_of(client) != LOCAL_CLIENT and self._store.owner(job) != client:
+        if self.ring.name_of(client) != LOCAL_CLIENT and self.store.owner(job) != client:
             raise NotAllowed("The job was handed in by somebody else.")
 
     def _check(self, pending: PendingCheck) -> None:
@@ -287,8 +261,8 @@ class RequestHandler:
         """Have a job made of some frames of an earlier one, which must be the client's own."""
         redo: Redo = asked.body
         self._check_owner(asked.client, redo.of)
-        former = self._store.spec_text(redo.of)
-        if not references_folder(self._settings.home, redo.of).is_dir():
+        former = self.store.spec_text(redo.of)
+        if not references_folder(self.settings.home, redo.of).is_dir():
             raise ReferenceIsGone(
                 f"The references of job {redo.of} are not kept: it made none, or it was long ago.",
                 remedy="Hand in the whole job again.",
@@ -306,19 +280,19 @@ class RequestHandler:
         )
 
     def _pong(self) -> Pong:
-        queued, running = self._store.count(JobState.QUEUED), self._store.count(JobState.RUNNING)
-        return Pong(self._boot, queued, running, self._scheduler.queue.value)
+        queued, running = self.store.count(JobState.QUEUED), self.store.count(JobState.RUNNING)
+        return Pong(self.boot, queued, running, self.scheduler.queue.value)
 
     def _sender(self, route: bytes, client: str, name: str) -> Sender:
         """Return whose job it is; programs of the service's own user take turns with each other."""
-        program = self._accounts.of(route).program if name == LOCAL_CLIENT else ""
+        program = self.accounts.of(route).program if name == LOCAL_CLIENT else ""
         return Sender(client, f"{client} {program}")
 
     def _list(self, limit: int, active_only: bool) -> JobList:
         """Return as many of the newest jobs as one answer holds."""
         listed: list[JobStatus] = []
         size = 0
-        for status in self._store.list(limit, active_only):
+        for status in self.store.list(limit, active_only):
             size += len(canonical_json(to_plain(status)))
             if size > _LIST_BYTES:
                 return JobList(tuple(listed), has_more=True)
@@ -330,11 +304,11 @@ class RequestHandler:
         if minor < hello.min_minor:
             text = f"{hello.client[:60]} speaks 1.{hello.min_minor} or newer, the service 1.{MINOR}."
             raise WrongVersion(text, remedy="Update the service.")
-        settings = self._settings
+        settings = self.settings
         return Welcome(
             minor=minor,
             server=SERVER_NAME,
-            boot=self._boot,
+            boot=self.boot,
             pid=os.getpid(),
             devices=settings.devices,
             read_roots=tuple(str(root) for root in settings.read_roots),
@@ -343,15 +317,15 @@ class RequestHandler:
         )
 
     def _add(self, job: str, entry: JobEntry, sender: Sender, redo_of: str | None) -> Accepted:
-        known = self._store.accepted(job, entry, redo_of)
+        known = self.store.accepted(job, entry, redo_of)
         if known is not None:
             return known
-        if self._scheduler.queue is QueueState.DRAINING:
+        if self.scheduler.queue is QueueState.DRAINING:
             raise QueueClosed(
                 "The service is about to be stopped and takes no new jobs.",
                 remedy="Hand the job in again when it is back.",
             )
-        accepted = self._store.add(job, entry, sender, self._settings.limits, redo_of)
+        accepted = self.store.add(job, entry, sender, self.settings.limits, redo_of)
         _log.info("job is queued", extra={"job": job})
-        self._streams.pump(job)
+        self.streams.pump(job)
         return accepted

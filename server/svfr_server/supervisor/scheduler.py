@@ -9,6 +9,7 @@ import enum
 import logging
 import shutil
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from svfr_client.awake_clock import AwakeClock
@@ -43,6 +44,7 @@ class QueueState(enum.Enum):
     """Takes none and starts none; the service ends with its last running job. Waiting jobs are kept."""
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class Scheduler:
     """Moves jobs between the store and the workers.
 
@@ -50,29 +52,21 @@ class Scheduler:
     ``changed(job)`` is called after every new event.
     """
 
-    def __init__(
-        self,
-        *,
-        store: JobStore,
-        settings: ServerSettings,
-        spawn: Callable[[str, bool], WorkerProcess],
-        tell: Callable[[WorkerProcess, Message], None],
-        changed: Callable[[str], None],
-        clock: AwakeClock,
-    ) -> None:
-        self._store = store
-        self._settings = settings
-        self._spawn = spawn
-        self._tell = tell
-        self._changed = changed
-        self._clock = clock
+    store: JobStore
+    settings: ServerSettings
+    spawn: Callable[[str, bool], WorkerProcess]
+    tell: Callable[[WorkerProcess, Message], None]
+    changed: Callable[[str], None]
+    clock: AwakeClock
+
+    def __post_init__(self) -> None:
         self._workers: dict[str, WorkerProcess] = {}
         self._written: dict[str, set[tuple[int, str]]] = {}
         self._low_memory_jobs: set[str] = set()
         self._prune_at = 0.0
         self._unreadable: set[str] = set()
-        self._retention = RetentionClock(store)
-        self.queue = QueueState(store.load_value(_STATE) or QueueState.OPEN.value)
+        self._retention = RetentionClock(self.store)
+        self.queue = QueueState(self.store.load_value(_STATE) or QueueState.OPEN.value)
 
     @property
     def workers(self) -> tuple[WorkerProcess, ...]:
@@ -87,7 +81,7 @@ class Scheduler:
     def set_queue(self, state: QueueState) -> None:
         """Open, pause or drain the queue. A drain ends with the service; what was before it is kept."""
         if state is not QueueState.DRAINING:
-            self._store.save_value(_STATE, state.value)
+            self.store.save_value(_STATE, state.value)
         self.queue = state
         _log.info("the queue is %s", state.value)
 
@@ -95,11 +89,11 @@ class Scheduler:
         """Give waiting jobs to idle devices, starting workers as needed."""
         if self.queue is not QueueState.OPEN:
             return
-        for device in self._settings.devices:
+        for device in self.settings.devices:
             worker = self._workers.get(device)
             if worker is not None and (worker.job is not None or worker.is_stopping):
                 continue
-            job = self._store.next_queued(self._unreadable)
+            job = self.store.next_queued(self._unreadable)
             if job is None:
                 return
             needs_low_memory = job in self._low_memory_jobs
@@ -108,25 +102,25 @@ class Scheduler:
                 continue
             if worker is None:
                 try:
-                    worker = self._workers[device] = self._spawn(device, needs_low_memory)
+                    worker = self._workers[device] = self.spawn(device, needs_low_memory)
                 except OSError as problem:
                     _log.error("no worker can be started now: %s", problem)
                     return
-                worker.idle_since = self._clock.now()
+                worker.idle_since = self.clock.now()
             self._start(worker, job)
 
     def cancel(self, job: str) -> JobStatus:
         """Ask for a job's end; returns its status now."""
-        status = self._store.request_cancel(job)
+        status = self.store.request_cancel(job)
         worker = self._worker_of(job)
         if worker is not None and worker.kill_at is None:
             assert worker.stall is not None
-            worker.kill_at = worker.stall.cancel_deadline(self._clock.now())
+            worker.kill_at = worker.stall.cancel_deadline(self.clock.now())
             if worker.route is not None:
-                self._tell(worker, Message("cancel", {"job": job}))
+                self.tell(worker, Message("cancel", {"job": job}))
         if status.state.is_final:
             self._forget(job)
-            self._changed(job)
+            self.changed(job)
         return status
 
     def handle(self, worker: WorkerProcess, message: Message) -> None:
@@ -139,7 +133,7 @@ class Scheduler:
             _log.warning("process %d speaks of a job it does not have", worker.pid)
         elif message.op == "report":
             self._report(worker.job, str(body["kind"]), body["body"])
-            worker.stall.note(self._clock.now(), str(body["kind"]), body["body"])
+            worker.stall.note(self.clock.now(), str(body["kind"]), body["body"])
         elif message.op == "done":
             self._end(worker, JobState.DONE, body["result"])
         elif message.op == "cancelled":
@@ -164,7 +158,7 @@ class Scheduler:
 
     def _after_exit(self, worker: WorkerProcess, job: str) -> None:
         how = worker.exit_reason()
-        status = self._store.status(job)
+        status = self.store.status(job)
         _log.warning("the worker was %s", how, extra={"job": job})
         if status.cancel_requested:
             self._end(worker, JobState.CANCELLED, {"forced": True})
@@ -173,13 +167,13 @@ class Scheduler:
             remedy = "See the server's log; a driver or memory problem is likely."
             self._fail(worker, WorkerCrashed(text, remedy=remedy).to_dict())
         else:
-            self._store.retry(job, f"the worker process was {how}")
+            self.store.retry(job, f"the worker process was {how}")
             worker.job = None
-            self._changed(job)
+            self.changed(job)
 
     def check_workers(self) -> None:
         """Do what is due: kill workers that have stalled, end those idle for too long, forget old jobs."""
-        now = self._clock.now()
+        now = self.clock.now()
         for worker in list(self._workers.values()):
             if worker.kill_at is not None and now >= worker.kill_at:
                 why = "did not stop" if worker.job is None else "ignored the cancel"
@@ -194,17 +188,17 @@ class Scheduler:
                 self._end_too_large(worker)
             elif worker.is_stopping or worker.job is not None:
                 continue
-            elif now - worker.idle_since > self._settings.idle_unload_s:
+            elif now - worker.idle_since > self.settings.idle_unload_s:
                 self._stop(worker)
         if now >= self._prune_at:
             self._prune(now)
 
     def _is_too_large(self, worker: WorkerProcess) -> bool:
-        return resident_bytes(worker.pid) > self._settings.worker_memory_bytes
+        return resident_bytes(worker.pid) > self.settings.worker_memory_bytes
 
     def _end_too_large(self, worker: WorkerProcess) -> None:
         """Fail the job of a worker that takes the machine's memory, before the system chooses a victim."""
-        limit = self._settings.worker_memory_bytes
+        limit = self.settings.worker_memory_bytes
         text = f"The job needs more than {limit / 2**30:.1f} GiB of the machine's memory."
         remedy = "Restore a smaller plate or fewer frames, or raise --worker-memory-mib."
         self._fail(worker, OutOfDeviceMemory(text, remedy=remedy).to_dict())
@@ -215,26 +209,26 @@ class Scheduler:
         """Stop every worker; what ran is queued again and goes on after the next start."""
         for worker in self._workers.values():
             if worker.route is not None:
-                self._tell(worker, Message("stop"))
+                self.tell(worker, Message("stop"))
         for worker in self._workers.values():
             worker.end(STOP_SECONDS if worker.route is not None else 0.0)
             if worker.job is None:
                 continue
             try:
-                if self._store.status(worker.job).cancel_requested:
-                    self._store.finish(worker.job, JobState.CANCELLED, {})
+                if self.store.status(worker.job).cancel_requested:
+                    self.store.finish(worker.job, JobState.CANCELLED, {})
                 else:
-                    self._store.requeue(worker.job, "the service was stopped")
+                    self.store.requeue(worker.job, "the service was stopped")
             except StoreUnavailable as problem:
                 _log.warning("the next start takes the job up: %s", problem, extra={"job": worker.job})
         self._workers.clear()
 
     def _start(self, worker: WorkerProcess, job: str) -> None:
-        self._store.start_attempt(job, worker.device)
-        self._written[job] = self._store.written_frames(job)
+        self.store.start_attempt(job, worker.device)
+        self._written[job] = self.store.written_frames(job)
         worker.job = job
-        worker.stall = StallTimeout(self._settings.timeouts, self._clock.now())
-        self._changed(job)
+        worker.stall = StallTimeout(self.settings.timeouts, self.clock.now())
+        self.changed(job)
         _log.info("job starts on %s in process %d", worker.device, worker.pid, extra={"job": job})
         if worker.route is not None:
             self._send_job(worker)
@@ -242,23 +236,23 @@ class Scheduler:
     def _retry_in_fresh_process(self, worker: WorkerProcess, reason: str) -> None:
         """Give the job to a fresh process that uses less memory: what is left of this one is fragmented."""
         job = str(worker.job)
-        self._store.requeue(job, reason)
+        self.store.requeue(job, reason)
         self._low_memory_jobs.add(job)
         worker.job = None
         worker.is_stopping = True
-        self._changed(job)
+        self.changed(job)
 
     def _set_aside(self, worker: WorkerProcess, reason: str) -> None:
         """Let a job that this version cannot read wait for one that can: a newer one has written it."""
         job = str(worker.job)
         text = f"This version cannot read the job, which waits for the version that wrote it: {reason}"
         self._unreadable.add(job)
-        self._store.requeue(job, text)
-        self._store.append(job, "warning", {"message": text, "frame": None, "path": None})
+        self.store.requeue(job, text)
+        self.store.append(job, "warning", {"message": text, "frame": None, "path": None})
         worker.job = worker.stall = None
-        worker.idle_since = self._clock.now()
+        worker.idle_since = self.clock.now()
         _log.warning("%s", text, extra={"job": job})
-        self._changed(job)
+        self.changed(job)
 
     def fail_unintelligible(self, worker: WorkerProcess, problem: str) -> None:
         """End the job of a worker that sent what does not follow the protocol; the process is replaced."""
@@ -270,23 +264,23 @@ class Scheduler:
 
     def _stop(self, worker: WorkerProcess) -> None:
         worker.is_stopping = True
-        worker.kill_at = self._clock.now() + self._settings.timeouts.cancel_s
-        self._tell(worker, Message("stop"))
+        worker.kill_at = self.clock.now() + self.settings.timeouts.cancel_s
+        self.tell(worker, Message("stop"))
 
     def _worker_of(self, job: str) -> WorkerProcess | None:
         return next((worker for worker in self._workers.values() if worker.job == job), None)
 
     def _send_job(self, worker: WorkerProcess) -> None:
         assert worker.job is not None
-        status = self._store.status(worker.job)
+        status = self.store.status(worker.job)
         if status.cancel_requested:
             self._end(worker, JobState.CANCELLED, {})
             return
-        body = {"job": worker.job, "redo_of": self._store.redo_of(worker.job)}
+        body = {"job": worker.job, "redo_of": self.store.redo_of(worker.job)}
         spec = Buffer(
-            self._store.spec_text(worker.job).encode("utf-8")
+            self.store.spec_text(worker.job).encode("utf-8")
         )  # the worker reads it, not this process
-        self._tell(worker, Message("run", body, buffers={"spec": spec}))
+        self.tell(worker, Message("run", body, buffers={"spec": spec}))
 
     def _report(self, job: str, kind: str, body: Mapping[str, Any]) -> None:
         if kind == "frame":
@@ -294,37 +288,37 @@ class Scheduler:
             frame = (int(body["frame"]), str(body["path"]))
             if frame in self._written[job]:
                 return
-            self._store.append(job, kind, body)
+            self.store.append(job, kind, body)
             self._written[job].add(frame)
         else:
-            self._store.append(job, kind, body)
-        self._changed(job)
+            self.store.append(job, kind, body)
+        self.changed(job)
 
     def _fail(self, worker: WorkerProcess, error: Mapping[str, Any]) -> None:
-        attempts = self._store.status(str(worker.job)).attempts
+        attempts = self.store.status(str(worker.job)).attempts
         self._end(worker, JobState.FAILED, {"error": error, "attempts": attempts})
 
     def _end(self, worker: WorkerProcess, state: JobState, body: Mapping[str, Any]) -> None:
         job = str(worker.job)
-        self._store.finish(job, state, body)
+        self.store.finish(job, state, body)
         worker.job = worker.stall = worker.kill_at = None
-        worker.idle_since = self._clock.now()
+        worker.idle_since = self.clock.now()
         self._forget(job)
         _log.info("job is %s", state.value, extra={"job": job})
-        self._changed(job)
+        self.changed(job)
 
     def _forget(self, job: str) -> None:
         self._written.pop(job, None)
         self._low_memory_jobs.discard(job)
-        shutil.rmtree(journal_folder(self._settings.home, job), ignore_errors=True)
+        shutil.rmtree(journal_folder(self.settings.home, job), ignore_errors=True)
 
     def _prune(self, now: float) -> None:
         """Forget old finished jobs, a few at a time, so that nobody waits for it."""
-        keep = self._settings.retention
+        keep = self.settings.retention
         before = self._retention.now() - keep.days * DAY_SECONDS
-        old = self._store.forget_finished(before, keep.jobs, FORGOTTEN_AT_ONCE)
+        old = self.store.forget_finished(before, keep.jobs, FORGOTTEN_AT_ONCE)
         for job in old:
-            shutil.rmtree(references_folder(self._settings.home, job), ignore_errors=True)
+            shutil.rmtree(references_folder(self.settings.home, job), ignore_errors=True)
         if old:
             _log.info("%d finished jobs are forgotten", len(old))
         self._prune_at = now + (0.0 if len(old) == FORGOTTEN_AT_ONCE else RETENTION_EVERY_SECONDS)

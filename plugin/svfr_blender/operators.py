@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import contextlib
-from typing import Any
+from typing import Any, ClassVar
 
 import bpy
 from bpy.props import EnumProperty, IntProperty, StringProperty
@@ -17,7 +17,7 @@ from .errors import NoStripIsChosen, SettingIsWrong, StripCannotBeRestored
 from .gather import HostEnvironment, gather, new_job_id
 from .host import movie_frames
 from .jobs import JobRecord
-from .link import StartServer, TestConnection
+from .link import Command, StartServer, TestConnection
 from .preferences import address
 from .redo_part import parts_with_results, redo_request
 from .result_page import page_wish
@@ -249,12 +249,18 @@ class ShowPage(_ForSequencer, bpy.types.Operator):
         return {"FINISHED"}
 
 
-class CancelJob(bpy.types.Operator):
+class _ForJob:
+    """Operators that act on one job, by its id."""
+
+    job: str
+    __annotations__ = {"job": StringProperty()}
+
+
+class CancelJob(_ForJob, bpy.types.Operator):
     """End a job; what it has written stays"""
 
     bl_idname = "svfr.cancel"
     bl_label = "Cancel"
-    __annotations__ = {"job": StringProperty()}
 
     def execute(self, context: Any) -> set[str]:
         """Cancel the job, or all that are under way when none is named."""
@@ -265,12 +271,11 @@ class CancelJob(bpy.types.Operator):
         return {"FINISHED"}
 
 
-class InsertAgain(bpy.types.Operator):
+class InsertAgain(_ForJob, bpy.types.Operator):
     """Put the result of a finished job above its strip once more"""
 
     bl_idname = "svfr.insert_again"
     bl_label = "Insert Again"
-    __annotations__ = {"job": StringProperty()}
 
     def execute(self, context: Any) -> set[str]:
         """Mark the result for insertion; the timer inserts it."""
@@ -290,28 +295,31 @@ class ClearFinished(bpy.types.Operator):
         return {"FINISHED"}
 
 
-class StartServerNow(bpy.types.Operator):
+class _ForLink:
+    """Operators that ask the link for something; the panel shows what comes of it."""
+
+    command: ClassVar[Command]
+
+    def execute(self, context: Any) -> set[str]:
+        """Hand the command in."""
+        session.link().send(self.command)
+        return {"FINISHED"}
+
+
+class StartServerNow(_ForLink, bpy.types.Operator):
     """Start a server on this machine"""
 
     bl_idname = "svfr.start_server"
     bl_label = "Start"
-
-    def execute(self, context: Any) -> set[str]:
-        """Ask the link for it; the panel shows what comes of it."""
-        session.link().send(StartServer())
-        return {"FINISHED"}
+    command = StartServer()
 
 
-class TestServer(bpy.types.Operator):
+class TestServer(_ForLink, bpy.types.Operator):
     """Ask the server whether it is there"""
 
     bl_idname = "svfr.test_connection"
     bl_label = "Test Connection"
-
-    def execute(self, context: Any) -> set[str]:
-        """Ask the link for it; the panel shows the answer."""
-        session.link().send(TestConnection())
-        return {"FINISHED"}
+    command = TestConnection()
 
 
 class UseCurrentFrame(_ForSequencer, bpy.types.Operator):

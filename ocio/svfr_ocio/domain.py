@@ -69,39 +69,17 @@ class ModelDomain:
         decoder = bridge.to_linear_rec709(config, space)
         encoder = bridge.from_linear_rec709(config, space)
         linear_name = LINEAR_REC709 if space.reference == "scene" else DISPLAY_LINEAR_REC709
-        unit = np.eye(3)
         if _is_rec709_video(decoder, space.encoding) and exposure_stops == 0.0:
-            return _domain(
-                space,
-                "video",
-                exposure_stops=0.0,
-                transfer_space=space.name,
-                decoder=None,
-                encoder=None,
-                forward=unit,
-                backward=unit,
-            )
+            return _domain(space, "video", exposure_stops=0.0, transfer_space=space.name)
         forward, backward = decoder.matrix, encoder.matrix
         if forward is not None and backward is not None:
+            to_light = (forward, backward)
             return _domain(
-                space,
-                "linear",
-                exposure_stops=exposure_stops,
-                transfer_space=space.name,
-                decoder=None,
-                encoder=None,
-                forward=forward,
-                backward=backward,
+                space, "linear", exposure_stops=exposure_stops, transfer_space=space.name, to_light=to_light
             )
+        coders = (decoder, encoder)
         return _domain(
-            space,
-            "encoded",
-            exposure_stops=exposure_stops,
-            transfer_space=linear_name,
-            decoder=decoder,
-            encoder=encoder,
-            forward=unit,
-            backward=unit,
+            space, "encoded", exposure_stops=exposure_stops, transfer_space=linear_name, coders=coders
         )
 
     @property
@@ -155,12 +133,11 @@ def _domain(
     *,
     exposure_stops: float,
     transfer_space: str,
-    decoder: LosslessProcessor | None,
-    encoder: LosslessProcessor | None,
-    forward: NDArray[np.float64],
-    backward: NDArray[np.float64],
+    coders: tuple[LosslessProcessor, LosslessProcessor] | tuple[None, None] = (None, None),
+    to_light: tuple[NDArray[np.float64], NDArray[np.float64]] = (np.eye(3), np.eye(3)),
 ) -> ModelDomain:
-    gain = 2.0**exposure_stops
+    """``coders`` lead into the transfer space and back; ``to_light`` from there to light and back."""
+    gain, (decoder, encoder), (forward, backward) = 2.0**exposure_stops, coders, to_light
     return ModelDomain(
         space=space,
         kind=kind,

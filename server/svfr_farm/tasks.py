@@ -29,17 +29,12 @@ ReportCallback = Callable[[Report], None]
 def load_models() -> ModelCache:
     """Return the models on the GPUs that the engine left visible to this process, or on the CPU.
 
-    Which GPUs these are was decided by whoever set CUDA_VISIBLE_DEVICES, and stays so; the windows of a shot
-    are spread over all of them.
+    The windows of a shot are spread over all of them.
     """
-    import torch
+    from svfr_restore.plan.models import ModelCache, devices_here
 
-    from svfr_restore.plan.models import ModelCache
-
-    if not torch.cuda.is_available():
-        return ModelCache("cpu")
-    others = [f"cuda:{number}" for number in range(1, torch.cuda.device_count())]
-    return ModelCache("cuda:0", further_devices=others)
+    first, *others = devices_here()
+    return ModelCache(first, further_devices=others)
 
 
 def device_kind(models: ModelCache) -> str:

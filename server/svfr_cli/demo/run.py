@@ -95,16 +95,9 @@ def run_case(case: Case, footage: Footage, plan: DemoPlan, number: int, count: i
     mattes = read_mattes(restored, case.frames)
     simple = {name: paste(clip, damaged, mattes) for name, clip in baselines(case, degraded).items()}
     scores = compare(damaged, result, truth, mattes, simple)
-    pictures = show.CasePictures(
-        name=case.name,
-        damaged=damaged,
-        simple=simple[scores.baseline_name],
-        simple_name=scores.baseline_name,
-        restored=result,
-        truth=truth,
-        mattes=mattes,
-    )
-    return CaseResult(case, scores, seconds, pictures)
+    best = scores.baseline_name
+    clips = {"before": damaged, best.replace("_", " "): simple[best], "after": result, "truth": truth}
+    return CaseResult(case, scores, seconds, show.CasePictures(case.name, clips, mattes))
 
 
 def restore(case: Case, plate: Path, *, restored: Path, plan: DemoPlan, width: int, height: int) -> None:

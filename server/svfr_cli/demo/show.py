@@ -4,7 +4,7 @@ The films and the sheet show code values as a monitor does. Closeups follow the 
 was restored; they are the pixels of the frame, enlarged.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -23,16 +23,14 @@ CELL_PX = 300
 LABEL_PX = 24
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class CasePictures:
-    """Everything a case has to show, as code values (F, H, W, 3); ``mattes`` (F, H, W) is what was pasted."""
+    """Everything a case has to show: clips of code values (F, H, W, 3) by title, the before, after and truth
+    of the film among them; ``mattes`` (F, H, W) is what was pasted.
+    """
 
     name: str
-    damaged: Float32
-    simple: Float32
-    simple_name: str
-    restored: Float32
-    truth: Float32
+    clips: Mapping[str, Float32]
     mattes: NDArray[np.float32]
 
 
@@ -41,7 +39,7 @@ def write_film(folder: Path, pictures: CasePictures, frames_per_second: Fraction
     path = folder / f"{pictures.name}_before_after_truth.mp4"
     titles = ("before", "after", "truth")
     with MovieWriter(path, frames_per_second) as film:
-        for three in zip(pictures.damaged, pictures.restored, pictures.truth, strict=True):
+        for three in zip(*(pictures.clips[title] for title in titles), strict=True):
             panels = [_panel(codes, title) for codes, title in zip(three, titles, strict=True)]
             film.write(np.concatenate(panels, axis=1))
     return path
@@ -51,15 +49,9 @@ def write_sheet(path: Path, cases: Sequence[CasePictures]) -> Path:
     """Write the sheet: for each case a line of whole frames and a line of closeups of its middle frame."""
     rows: list[list[Cell]] = []
     for case in cases:
-        middle = len(case.truth) // 2
-        columns = {
-            "before": case.damaged,
-            case.simple_name.replace("_", " "): case.simple,
-            "after": case.restored,
-            "truth": case.truth,
-        }
-        frames = [clip[middle] for clip in columns.values()]
-        rows.append([Cell(f, f"{case.name}: {t}") for f, t in zip(frames, columns, strict=True)])
+        middle = len(case.mattes) // 2
+        frames = [clip[middle] for clip in case.clips.values()]
+        rows.append([Cell(f, f"{case.name}: {t}") for f, t in zip(frames, case.clips, strict=True)])
         window = _closeup(case.mattes[middle])
         rows.append([Cell(frame[window], "") for frame in frames])
     write_contact_sheet(path, rows, CELL_PX)

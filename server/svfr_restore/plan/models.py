@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import torch
+
 from svfr.models.folder import find_model, read_spec, verify
 from svfr.models.model import Model, load_model
 from svfr.models.spec import ModelSpec
@@ -69,6 +71,15 @@ class ModelCache:
 
     def _load(self, folder: Path) -> Model:
         return load_model(folder, self.device, self.precision, further_devices=self._further_devices)
+
+
+def devices_here() -> list[str]:
+    """Return the GPUs that this process may use, "cuda:0" first, or "cpu" alone.
+
+    Which GPUs these are was decided by whoever set CUDA_VISIBLE_DEVICES, and stays so.
+    """
+    gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    return [f"cuda:{number}" for number in range(gpus)] or ["cpu"]
 
 
 def _stamp(folder: Path) -> _Stamp:

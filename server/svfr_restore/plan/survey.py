@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -35,8 +36,7 @@ _VIEWING_SAMPLES = 90
 _STOPS_STEP = 0.25
 
 
-@dataclass(frozen=True)
-class Thumbnail:
+class Thumbnail(NamedTuple):
     """A small ACEScg luminance picture (h, w) of a frame over its data window, for metering."""
 
     luminance: Float32

@@ -9,6 +9,7 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 from svfr_client.reasons import Flaw
 from svfr_restore.media.window import Window
@@ -22,8 +23,7 @@ PIXEL_BYTES = (4, 2, 4)  # uint, half, float
 UINT, HALF, FLOAT = 0, 1, 2
 
 
-@dataclass(frozen=True)
-class Attribute:
+class Attribute(NamedTuple):
     """One header attribute with its bytes as they lie in the file."""
 
     name: str

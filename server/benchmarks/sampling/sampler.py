@@ -22,7 +22,7 @@ import statistics
 import sys
 import time
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,12 +31,13 @@ from diffusers.models.autoencoders.autoencoder_kl_temporal_decoder import Autoen
 from torch.profiler import ProfilerActivity, profile
 
 from benchmarks.sampling.evaluation_counter import EvaluationCounter
+from benchmarks.sampling.memory_cards import official
 from benchmarks.sampling.official_size import official_size_ratio
 from benchmarks.sampling.published_sampler import PublishedPass, published_two_passes
 from svfr.diffusion.noise import OfficialNoise
 from svfr.diffusion.objectives import Objective
 from svfr.models.model import Model
-from svfr.models.spec import DiffusionSpec, KlTemporalSpec, NoIdentitySpec, Preset, ScheduleSpec
+from svfr.models.spec import KlTemporalSpec, NoIdentitySpec, Preset
 from svfr.models.svd_folder import SVD_XT_UNET
 from svfr.nets.identity import NoIdentity
 from svfr.nets.kl_temporal import KlTemporalCodec, build_kl
@@ -103,21 +104,13 @@ def random_models(crop_px: int) -> dict[str, Model]:
     torch.manual_seed(1)
     unet = build_unet(UNET).requires_grad_(False)
     vae = build_kl(VAE).requires_grad_(False)
-    spec = DiffusionSpec(
+    spec = replace(
+        official(FRAMES),
         name="benchmark",
-        preview=True,
         crop_px=crop_px,
-        hole_fill="white",
-        licence="random weights",
-        window=FRAMES,
-        overlap=3,
-        latent_channels=4,
-        codec=KlTemporalSpec(VAE),
         unet=UNET,
-        objective=Objective("v"),
-        schedule=ScheduleSpec(0.002, 700.0, 7.0),
+        codec=KlTemporalSpec(VAE),
         identity=NoIdentitySpec(TOKEN_CHANNELS),
-        presets={},
     )
     codecs: dict[str, Any] = {"published": StockCodec(copy.deepcopy(vae)), "ours": KlTemporalCodec(vae)}
     return {

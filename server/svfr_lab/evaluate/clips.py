@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from svfr_client.frames import FrameRange
 from svfr_lab.metrics.errors import ClipsDoNotMatch, FrameCountsDiffer
@@ -16,8 +16,7 @@ _PICTURES = (".exr", *STILL_SUFFIXES)
 _LAST_NUMBER = re.compile(r"^(.*?)(\d+)$")
 
 
-@dataclass(frozen=True)
-class ClipPair:
+class ClipPair(NamedTuple):
     """Two plates that show the same clip; ``name`` tells it from others of a set."""
 
     name: str
@@ -25,8 +24,7 @@ class ClipPair:
     truth: str
 
 
-@dataclass(frozen=True)
-class FramePair:
+class FramePair(NamedTuple):
     """A frame of the result and the frame of the truth that it is compared with."""
 
     result: int

@@ -39,6 +39,16 @@ from svfr_lab.heads.renderer import FaceRenderer, projected_landmarks
 
 _CLIPS_PER_REPORT = 50
 _ARRAYS = ("clips", "landmarks", "landmarks68")
+_SETTINGS = {
+    "clips": "number of clips",
+    "first_seed": "seed of the first one",
+    "size_px": "side of the square frames in pixels",
+    "frames": "frames per clip",
+    "far_frames": "far frames per clip, for references",
+    "bank_seed": "seed of the backgrounds",
+    "bank": "number of backgrounds",
+    "revision": "of the looks",
+}
 # A landmark that is computed again may differ in its last bits on another machine.
 _SAME_LANDMARK_PX = 0.01
 
@@ -242,29 +252,15 @@ def main() -> None:
     target = parser.add_mutually_exclusive_group(required=True)
     target.add_argument("--out", type=Path, help="the folder to render")
     target.add_argument("--add-landmarks68", type=Path, metavar="DIR", help="a folder that has only five")
-    parser.add_argument("--clips", type=int, default=0)
-    parser.add_argument("--first-seed", type=int, default=0)
-    parser.add_argument("--size", type=int, default=96, help="side of the square frames in pixels")
-    parser.add_argument("--frames", type=int, default=8, help="frames per clip")
-    parser.add_argument("--far-frames", type=int, default=0, help="far frames per clip, for references")
-    parser.add_argument("--bank-seed", type=int, default=5, help="seed of the backgrounds")
-    parser.add_argument("--bank", type=int, default=600, help="number of backgrounds")
-    parser.add_argument("--revision", type=int, default=CURRENT_REVISION, help="of the looks")
+    for setting, about in _SETTINGS.items():
+        option = f"--{setting.removesuffix('_px').replace('_', '-')}"
+        default = getattr(RenderSettings, setting, 0)
+        parser.add_argument(option, dest=setting, type=int, default=default, help=about)
     asked = parser.parse_args()
     if asked.add_landmarks68 is not None:
         add_landmarks68(asked.add_landmarks68)
         return
-    settings = RenderSettings(
-        clips=asked.clips,
-        first_seed=asked.first_seed,
-        size_px=asked.size,
-        frames=asked.frames,
-        bank_seed=asked.bank_seed,
-        bank=asked.bank,
-        revision=asked.revision,
-        far_frames=asked.far_frames,
-    )
-    render_dataset(asked.out, settings)
+    render_dataset(asked.out, RenderSettings(**{setting: getattr(asked, setting) for setting in _SETTINGS}))
 
 
 if __name__ == "__main__":

@@ -95,7 +95,7 @@ def _mean(values: torch.Tensor, matte: Float32 | None) -> float | None:
 def _linear_heads(form: BackboneForm) -> list[torch.Tensor]:
     """Return the 1x1 convolutions (1, width, 1, 1) that weigh each layer's channels."""
     names = [f"lin{number}.model.1.weight" for number in range(len(form.taps))]
-    expected = {name: (1, width, 1, 1) for name, width in zip(names, form.widths, strict=True)}
+    expected = {name: (1, width, 1, 1) for name, width in zip(names, form.taps.values(), strict=True)}
     # found, not imported: importing torchmetrics takes seconds and only its data is wanted
     spec = find_spec("torchmetrics")
     if spec is None or spec.origin is None:

@@ -25,27 +25,24 @@ _CLASSIFIER = "classifier."
 
 @dataclass(frozen=True, kw_only=True)
 class BackboneForm:
-    """One network: its first layer's shape tells it from others; ``taps`` are the layers that are read."""
+    """One network: its first layer's shape tells it from others; ``taps`` are the widths of layers read."""
 
     name: str
     first_shape: tuple[int, ...]
-    taps: tuple[int, ...]
-    widths: tuple[int, ...]
+    taps: Mapping[int, int]
     least_px: int
 
 
 ALEX = BackboneForm(
     name="alex",
     first_shape=(64, 3, 11, 11),
-    taps=(1, 4, 7, 9, 11),
-    widths=(64, 192, 384, 256, 256),
+    taps={1: 64, 4: 192, 7: 384, 9: 256, 11: 256},
     least_px=31,
 )
 VGG = BackboneForm(
     name="vgg",
     first_shape=(64, 3, 3, 3),
-    taps=(3, 8, 15, 22, 29),
-    widths=(64, 128, 256, 512, 512),
+    taps={3: 64, 8: 128, 15: 256, 22: 512, 29: 512},
     least_px=16,
 )
 _VGG_BLOCKS = ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3))

@@ -113,19 +113,30 @@ def _smoothed(strength: float, sigma_px: float, weight: float, degraded: Degrade
     return temporal_mean(np.stack(frames), weight)
 
 
+def _truths(
+    bench: Bench, people: int, *, side_px: int, side_in_faces: float, frames: int
+) -> Iterator[tuple[int, Float32]]:
+    """Yield number and moving plate of each of the first ``people`` held back."""
+    for number, portrait in enumerate(bench.portraits.held_back[:people]):
+        yield (
+            number,
+            moving_plate(
+                bench.portraits,
+                portrait,
+                side_px=side_px,
+                side_in_faces=side_in_faces,
+                frames=frames,
+                seed=number,
+            ),
+        )
+
+
 def crop_samples(
     bench: Bench, task: str, ratio: float, people: int
 ) -> Iterator[tuple[int, EvaluationSample]]:
     """Yield a sample of the crop's own size for each of the first ``people`` held back."""
-    for number, portrait in enumerate(bench.portraits.held_back[:people]):
-        truth = moving_plate(
-            bench.portraits,
-            portrait,
-            side_px=CROP_PX,
-            side_in_faces=SIDE_IN_FACES,
-            frames=FRAMES,
-            seed=number,
-        )
+    truths = _truths(bench, people, side_px=CROP_PX, side_in_faces=SIDE_IN_FACES, frames=FRAMES)
+    for number, truth in truths:
         rng = np.random.default_rng([_SEED, 1, number])
         yield number, EvaluationSample(number, truth, degrade(truth, frozenset({task}), rng, camera(ratio)))
 
@@ -213,15 +224,8 @@ def measure_plates(bench: Bench, face_px: int, ratio: float, people: int) -> dic
     inner = round((side - _MEASURED_IN_FACES * face_px) / 2)
     mask = np.zeros((side, side), np.bool_)
     mask[inner : side - inner, inner : side - inner] = True
-    for number, portrait in enumerate(bench.portraits.held_back[:people]):
-        truth = moving_plate(
-            bench.portraits,
-            portrait,
-            side_px=side,
-            side_in_faces=_PLATE_IN_FACES,
-            frames=_HD_FRAMES,
-            seed=number,
-        )
+    truths = _truths(bench, people, side_px=side, side_in_faces=_PLATE_IN_FACES, frames=_HD_FRAMES)
+    for number, truth in truths:
         rng = np.random.default_rng([_SEED, 2, number])
         degraded = Degraded(truth, None, None)
         if ratio > 1.0:

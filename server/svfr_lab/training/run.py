@@ -6,11 +6,11 @@ is done, ``models/NAME``.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import torch
 
@@ -49,6 +49,14 @@ def find_recipe(name_or_path: str) -> Path:
     )
 
 
+class _Seen(TypedDict):
+    """What clips of every kind are prepared by: the tasks drawn, and how a hole is shown to the network."""
+
+    task_shares: Mapping[str, float]
+    hole_fill: HoleFill
+    hole_plane: bool
+
+
 def open_clips(data: Path, config: Recipe) -> DegradedClips:
     """Return the training clips of a rendered folder, or of a list of clips (``.jsonl``).
 
@@ -61,27 +69,14 @@ def open_clips(data: Path, config: Recipe) -> DegradedClips:
     plane = False
     if isinstance(network, NetworkConfig):
         fill, plane = network.hole_fill, network.hole_plane
+    seen: _Seen = {"task_shares": config.task_shares, "hole_fill": fill, "hole_plane": plane}
     if is_portrait_list(data):
-        points = prior is not None
-        return PortraitClips(
-            path=data,
-            task_shares=config.task_shares,
-            crop_px=network.crop_px,
-            hole_fill=fill,
-            hole_plane=plane,
-            points=points,
-        )
+        return PortraitClips(path=data, crop_px=network.crop_px, points=prior is not None, **seen)
     if data.suffix != LIST_SUFFIX:
-        return RenderedClips(data, config.task_shares, hole_fill=fill, hole_plane=plane, landmarks=landmarks)
+        return RenderedClips(data, landmarks=landmarks, **seen)
     frames = max(phase.frames for phase in config.phases)
     return VideoClips(
-        list_file=data,
-        task_shares=config.task_shares,
-        crop_px=network.crop_px,
-        least_frames=frames,
-        hole_fill=fill,
-        hole_plane=plane,
-        landmarks=landmarks,
+        list_file=data, crop_px=network.crop_px, least_frames=frames, landmarks=landmarks, **seen
     )
 
 

@@ -8,7 +8,7 @@ and one that is out of time stops where all arms are equal.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,14 +24,6 @@ from svfr_lab.experiments.kit.measurements import Measurements
 _SHORTEST_STRETCH, _SHORTEST_LAST_STRETCH = 10, 3
 _STRETCH_SHARE = 1 / 6
 _FEWEST_LANDMARKS = 5
-
-
-@dataclass(frozen=True)
-class Arm:
-    """One side of a comparison: its name, which is a folder name too, and its recipe."""
-
-    name: str
-    config: Recipe
 
 
 @dataclass(frozen=True)
@@ -60,13 +52,14 @@ class Training:
 
 
 def train_arms(
-    bench: Bench, arms: Sequence[Arm], clips: Path, held_back: int, until: Deadline
+    bench: Bench, arms: Mapping[str, Recipe], clips: Path, held_back: int, until: Deadline
 ) -> TrainedArms:
     """Train the arms in turns until the time is over, the last round as long as fits; at least for one round.
 
+    ``arms`` holds the recipe of each side of the comparison by its name, which is a folder name too.
     The last ``held_back`` clips are not trained on. Raises what :class:`Trainer` raises.
     """
-    trainers = {arm.name: _trainer(bench, arm, clips, held_back) for arm in arms}
+    trainers = {name: _trainer(bench, name, arm, clips, held_back) for name, arm in arms.items()}
     seconds_per_step = 0.0
     while True:
         steps = [trainer.step for trainer in trainers.values()]
@@ -84,9 +77,9 @@ def train_arms(
     return TrainedArms({name: each.averaged_net.eval() for name, each in trainers.items()}, steps[0])
 
 
-def starting_net(bench: Bench, arm: Arm, clips: Path, held_back: int) -> TrainableNet:
+def starting_net(bench: Bench, name: str, arm: Recipe, clips: Path, held_back: int) -> TrainableNet:
     """Return the network of an arm before its first step."""
-    return _trainer(bench, Arm(f"{arm.name}-untrained", arm.config), clips, held_back).net.eval()
+    return _trainer(bench, f"{name}-untrained", arm, clips, held_back).net.eval()
 
 
 def next_goal(steps: int) -> int:
@@ -97,11 +90,11 @@ def next_goal(steps: int) -> int:
     return steps + max(_SHORTEST_STRETCH, int(steps * _STRETCH_SHARE))
 
 
-def _trainer(bench: Bench, arm: Arm, clips: Path, held_back: int) -> Trainer:
-    prior = arm.config.facial_prior
+def _trainer(bench: Bench, name: str, arm: Recipe, clips: Path, held_back: int) -> Trainer:
+    prior = arm.facial_prior
     landmarks = _FEWEST_LANDMARKS if prior is None else prior.landmarks
-    source = RenderedClips(clips, arm.config.task_shares, held_back=held_back, landmarks=landmarks)
-    return Trainer(arm.config, source, bench.folder / "arms" / arm.name)
+    source = RenderedClips(clips, arm.task_shares, held_back=held_back, landmarks=landmarks)
+    return Trainer(arm, source, bench.folder / "arms" / name)
 
 
 def _go_to(trainer: Trainer, goal: int) -> None:

@@ -19,9 +19,7 @@ from svfr_lab.heads.dataset import RenderSettings, open_rendered_folder, render_
 
 # Training sets of shipped models begin at 100 000 and the frozen evaluation split at 5 000 000, with other
 # banks of backgrounds: no clip of the laboratory is one that a shipped model has seen.
-_FIRST_SEED = 20_000_000
-_BANK_SEED = 77
-_BANK = 120
+_SETTINGS = RenderSettings(clips=0, first_seed=20_000_000, bank_seed=77, bank=120)
 
 
 def rendered_clips(cache: Path, work: Path, count: int, size_px: int, frames: int) -> Path:
@@ -30,14 +28,7 @@ def rendered_clips(cache: Path, work: Path, count: int, size_px: int, frames: in
     Rendering goes on below ``work``, the run's own, so that a killed run finds its part and no two runs
     write to one folder; only whole folders reach the cache. Where it cannot be moved there, it stays.
     """
-    settings = RenderSettings(
-        clips=count,
-        first_seed=_FIRST_SEED,
-        size_px=size_px,
-        frames=frames,
-        bank_seed=_BANK_SEED,
-        bank=_BANK,
-    )
+    settings = replace(_SETTINGS, clips=count, size_px=size_px, frames=frames)
     digest = hashlib.sha256(json.dumps(asdict(settings), sort_keys=True).encode()).hexdigest()[:12]
     name = f"clips-{count}x{frames}x{size_px}-{digest}"
     kept = cache / name

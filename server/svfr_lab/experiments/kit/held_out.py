@@ -71,6 +71,13 @@ def put_back(codes: Float32, made: Float32, tasks: frozenset[str], hole: NDArray
     return np.stack([target(code, frame, tasks, hole) for code, frame in zip(codes, made, strict=True)])
 
 
+def with_tasks_done(
+    model: Model, damaged: Degraded, seen: Float32, tasks: frozenset[str], passes: Passes
+) -> Float32:
+    """Return the damaged clip with ``tasks`` done by the model, which has ``seen`` it prepared."""
+    return put_back(damaged.lq, sampled(model, seen, tasks, passes), tasks, damaged.hole)
+
+
 @torch.no_grad()
 def sampled(model: Model, crops: Float32, tasks: Sequence[str] | frozenset[str], passes: Passes) -> Float32:
     """Return what the model makes of prepared crops (F, S, S, 3 or 4) by its preset standard, not clipped.

@@ -11,7 +11,7 @@ from svfr.models.model import Model
 from svfr.sampling.crops_in_memory import as_model_sees
 from svfr.training.recipe.config import NOISE_ALONE, LossWeights, PreviewRecipe, Recipe
 from svfr_client.vocabulary import TASKS, Task
-from svfr_lab.experiments.kit.arms import Arm, Training, train_arms
+from svfr_lab.experiments.kit.arms import Training, train_arms
 from svfr_lab.experiments.kit.bench import Bench
 from svfr_lab.experiments.kit.experiment import Experiment, Findings, PaperClaim, Row
 from svfr_lab.experiments.kit.held_out import (
@@ -19,8 +19,7 @@ from svfr_lab.experiments.kit.held_out import (
     Passes,
     held_back_of,
     held_out_clips,
-    put_back,
-    sampled,
+    with_tasks_done,
 )
 from svfr_lab.experiments.kit.measurements import (
     Measurements,
@@ -102,10 +101,9 @@ def _run(bench: Bench) -> Findings:
     held_back = held_back_of(count)
     landmarks = landmarks_of(clips)
     seeds = [bench.seed + index for index in range(seeds_for(bench.budget_s))]
-    arms = [arm for seed in seeds for arm in _arms(seed, landmarks)]
+    arms = {name: arm for seed in seeds for name, arm in _arms(seed, landmarks).items()}
     trained = train_arms(bench, arms, clips, held_back, bench.share(_TRAIN_UNTIL))
-    configs = {arm.name: arm.config for arm in arms}
-    models = {name: net.as_model(configs[name]) for name, net in trained.nets.items()}
+    models = {name: net.as_model(arms[name]) for name, net in trained.nets.items()}
     finder = FivePointFinder()
     measured = measure_clips(
         bench,
@@ -126,7 +124,7 @@ def _run(bench: Bench) -> Findings:
     )
 
 
-def _arms(seed: int, landmarks: int) -> list[Arm]:
+def _arms(seed: int, landmarks: int) -> dict[str, Recipe]:
     """Return the arms of one seed. What several tasks share is that each clip is seen under two of them."""
     together = replace(BASE, seed=seed)
     heads = replace(together, unified_latent=UNIFIED_LATENT, facial_prior=facial_prior(landmarks))
@@ -138,7 +136,7 @@ def _arms(seed: int, landmarks: int) -> list[Arm]:
         "full": full,
         "no-srr": replace(full, reference_share=0.0),
     }
-    return [Arm(_arm_name(name, seed), config) for name, config in configs.items()]
+    return {_arm_name(name, seed): config for name, config in configs.items()}
 
 
 def _alone(config: PreviewRecipe, task: str) -> PreviewRecipe:
@@ -163,8 +161,8 @@ def _scores(
                 name = f"single-{task}" if condition.arm == "single" else condition.arm
                 model = models[_arm_name(name, seed)]
                 seen = as_model_sees(model, damaged.lq, damaged.hole, tasks)
-                made = sampled(model, seen, tasks, condition.passes)
-                results[condition.label] = put_back(damaged.lq, made, tasks, damaged.hole)
+                done = with_tasks_done(model, damaged, seen, tasks, condition.passes)
+                results[condition.label] = done
             results[_INPUT] = seen
             for label, result in results.items():
                 yield Score(

@@ -34,8 +34,7 @@ from svfr_lab.experiments.kit.held_out import (
     Passes,
     held_back_of,
     held_out_clips,
-    put_back,
-    sampled,
+    with_tasks_done,
 )
 from svfr_lab.experiments.kit.measurements import Measurements, Score, estimate_cells, markdown, point
 from svfr_lab.experiments.kit.measuring import measure_clips
@@ -201,7 +200,7 @@ def _diffusion(model: Model, way: ReferenceRun) -> Callable[[Degraded], Float32]
 def _filling(model: Model, passes: Passes) -> Callable[[Degraded], Float32]:
     def fill(damaged: Degraded) -> Float32:
         seen = as_model_sees(model, damaged.lq, damaged.hole, _INPAINT)
-        return put_back(damaged.lq, sampled(model, seen, _INPAINT, passes), _INPAINT, damaged.hole)
+        return with_tasks_done(model, damaged, seen, _INPAINT, passes)
 
     return fill
 

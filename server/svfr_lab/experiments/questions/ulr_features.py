@@ -18,7 +18,7 @@ from svfr.training.nets.mid_block import watch_mid_block
 from svfr.training.nets.trainable import TrainableNet
 from svfr.training.recipe.config import NOISE_ALONE, LossWeights, Recipe
 from svfr_client.vocabulary import TASKS
-from svfr_lab.experiments.kit.arms import Arm, Training, starting_net, train_arms
+from svfr_lab.experiments.kit.arms import Training, starting_net, train_arms
 from svfr_lab.experiments.kit.bench import Bench
 from svfr_lab.experiments.kit.experiment import Experiment, Findings, Row
 from svfr_lab.experiments.kit.held_out import HeldOutClip, held_back_of, held_out_clips
@@ -103,9 +103,7 @@ def _run(bench: Bench) -> Findings:
     count = len(open_rendered_folder(clips).clips)
     held_back = held_back_of(count)
     seeds = [bench.seed + index for index in range(seeds_for(bench.budget_s))]
-    arms = [
-        Arm(f"{name}-{seed}", _config(seed, weight)) for seed in seeds for name, weight in _WEIGHTS.items()
-    ]
+    arms = {f"{name}-{seed}": _config(seed, weight) for seed in seeds for name, weight in _WEIGHTS.items()}
     trained = train_arms(bench, arms, clips, held_back, bench.share(_TRAIN_UNTIL))
     nets = dict(trained.nets) | {
         f"{_BEFORE}-{seed}": _untrained(bench, seed, clips, held_back) for seed in seeds
@@ -141,7 +139,7 @@ def _config(seed: int, weight: float) -> Recipe:
 
 
 def _untrained(bench: Bench, seed: int, clips: Path, held_back: int) -> TrainableNet:
-    return starting_net(bench, Arm(f"{_WITHOUT}-{seed}", _config(seed, 0.0)), clips, held_back)
+    return starting_net(bench, f"{_WITHOUT}-{seed}", _config(seed, 0.0), clips, held_back)
 
 
 def _rows(measured: Measurements, training: _Training) -> list[Row]:

@@ -33,6 +33,7 @@ PLUGIN_FOLDER = Path(__file__).resolve().parents[2] / "plugin"
 EXTENSION_FOLDER = PLUGIN_FOLDER / "svfr_blender"
 CLIENT_FOLDER = PLUGIN_FOLDER / "svfr_client"
 _FIXED_DATE = (2020, 1, 1, 0, 0, 0)
+_MANIFEST = "blender_manifest.toml"
 _LEFT_OUT = shutil.ignore_patterns("__pycache__", "*.pyc", "py.typed")
 _PIP_SECONDS = 300
 
@@ -115,13 +116,13 @@ def build_extension(
     return target
 
 
-def stage_extension(folder: Path, wheels: Sequence[Path], edition: Edition = EDITIONS[0]) -> Path:
+def stage_extension(draft: Path, wheels: Sequence[Path], edition: Edition = EDITIONS[0]) -> Path:
     """Lay out the extension as it goes into the zip and return the folder."""
-    shutil.copytree(EXTENSION_FOLDER, folder, ignore=_LEFT_OUT)
-    shutil.copytree(CLIENT_FOLDER, folder / "svfr_client", ignore=_LEFT_OUT)
-    (folder / "wheels").mkdir()
+    shutil.copytree(EXTENSION_FOLDER, draft, ignore=_LEFT_OUT)
+    shutil.copytree(CLIENT_FOLDER, draft / "svfr_client", ignore=_LEFT_OUT)
+    (draft / "wheels").mkdir()
     for wheel in wheels:
-        shutil.copy(wheel, folder / "wheels" / wheel.name)
+        shutil.copy(wheel, draft / "wheels" / wheel.name)
     platforms = [target.platform for target in TARGETS if any(_fits(wheel, target) for wheel in wheels)]
     versions = [f'version = "{VERSION}"', 'blender_version_min = "{}.{}.0"'.format(*edition.first)]
     if edition.before is not None:
@@ -134,11 +135,10 @@ def stage_extension(folder: Path, wheels: Sequence[Path], edition: Edition = EDI
         *(f'  "./wheels/{wheel.name}",' for wheel in wheels),
         "]",
     ]
-    manifest = folder / "blender_manifest.toml"
-    head, permissions, tail = manifest.read_text(encoding="utf-8").partition("[permissions]")
+    head, permissions, tail = (draft / _MANIFEST).read_text(encoding="utf-8").partition("[permissions]")
     head = re.sub(r"(?m)^#.*\n", "", head).rstrip()
-    manifest.write_text("\n".join([head, *lists, "", permissions + tail]), encoding="utf-8")
-    return folder
+    (draft / _MANIFEST).write_text("\n".join([head, *lists, "", permissions + tail]), encoding="utf-8")
+    return draft
 
 
 def find_wheels(edition: Edition, folder: Path | None = None) -> list[Path]:

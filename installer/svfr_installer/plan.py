@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from svfr_client.errors import FileCannotBeWritten
-from svfr_client.files import whole_file
+from svfr_client.files import write_whole
+from svfr_client.json_files import read_json_file
 from svfr_client.reasons import reason_of
 
 from .errors import CannotChangeFile, FolderIsNotOurs
@@ -100,7 +101,7 @@ def remove_folder(folder: Path) -> Plan:
 def read_note(folder: Path) -> dict[str, object]:
     """Return what the last installation noted; empty if there was none."""
     try:
-        note = json.loads((folder / NOTE).read_text(encoding="utf-8"))
+        note = read_json_file(folder / NOTE)
     except FileNotFoundError:
         return {}
     except ValueError as problem:
@@ -134,9 +135,7 @@ def _noted(folder: Path) -> set[str]:
 
 def _write(path: Path, content: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    with whole_file(path, durable=False) as scratch:
-        scratch.write_bytes(content)
-        scratch.chmod(path.stat().st_mode & 0o777 if path.exists() else 0o644)
+    write_whole(path, content, durable=False)
 
 
 def _remove_empty_folders(folder: Path) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import PyOpenColorIO as Ocio
 
+from svfr_client.files import write_whole
 from svfr_ocio.names import (
     CONFIG_NAME,
     DISPLAY_LINEAR_REC709,
@@ -83,7 +84,7 @@ def _display_linear_rec709() -> Ocio.ColorSpace:
 def main() -> None:
     """Write the config into the package."""
     with resources.as_file(resources.files("svfr_ocio")) as folder:
-        Path(folder, "config.ocio").write_text(build_config_text(), encoding="utf-8", newline="\n")
+        write_whole(Path(folder, "config.ocio"), build_config_text())
 
 
 if __name__ == "__main__":

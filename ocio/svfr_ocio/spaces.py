@@ -10,7 +10,6 @@ Nuke's nuke-default, do not say what their numbers mean at all; a second table d
 from __future__ import annotations
 
 import difflib
-import json
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -18,6 +17,7 @@ from typing import Literal
 
 import PyOpenColorIO as Ocio
 
+from svfr_client.json_files import read_json
 from svfr_ocio import errors
 from svfr_ocio.names import DISPLAY_INTERCHANGE_ROLE, SCENE_INTERCHANGE_ROLE
 from svfr_ocio.processors import OCIO_ERRORS
@@ -205,7 +205,7 @@ def _table_names(interop_id: str) -> list[str]:
 def _interop_names() -> dict[str, list[str]]:
     """Return, per interop ID, the names and aliases the ASWF configs have used for it, studio v2.1 first."""
     text = resources.files("svfr_ocio").joinpath("data/interop_ids.json").read_text(encoding="utf-8")
-    table: dict[str, list[str]] = json.loads(text)
+    table: dict[str, list[str]] = read_json(text)
     return table
 
 
@@ -213,5 +213,5 @@ def _interop_names() -> dict[str, list[str]]:
 def _nuke_default_ids() -> dict[str, str]:
     """Return the interop ID that each space of Nuke's nuke-default config is read as."""
     text = resources.files("svfr_ocio").joinpath("data/nuke_default.json").read_text(encoding="utf-8")
-    table: dict[str, str] = json.loads(text)
+    table: dict[str, str] = read_json(text)
     return table

@@ -46,6 +46,7 @@ from .svfr_client.hosting.conversation import (
 )
 from .svfr_client.hosting.faces import FacesWish
 from .svfr_client.hosting.program import PageWish
+from .svfr_client.json_files import read_json
 from .svfr_client.protocol.messages import Event, ModelOffer
 
 _PUMP_SECONDS = 0.1
@@ -92,7 +93,7 @@ def records_to_text(records: Iterable[JobRecord]) -> str:
 def records_from_text(text: str) -> list[JobRecord]:
     """Return the records of :func:`records_to_text`; none from text that is no such JSON."""
     try:
-        return [JobRecord.from_json(item) for item in json.loads(text)]
+        return [JobRecord.from_json(item) for item in read_json(text)]
     except (ValueError, TypeError, AttributeError):
         return []  # written by another program under our name: nothing of ours to find again
 

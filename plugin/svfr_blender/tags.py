@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from .compat import end_frame, first_frame
+from .svfr_client.json_files import read_json
 
 SOURCE_KEY = "svfr_source"
 RESULT_KEY = "svfr_result"
@@ -91,7 +92,7 @@ def results(strips: Iterable[Any], source: str) -> list[Any]:
 
 def _result(strip: Any) -> dict[str, Any]:
     try:
-        found = json.loads(strip[RESULT_KEY])
+        found = read_json(strip[RESULT_KEY])
     except (ValueError, TypeError):
         return {}
     return found if isinstance(found, dict) else {}

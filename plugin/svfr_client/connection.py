@@ -19,6 +19,7 @@ import zmq
 
 from .errors import BadConnectionFile, FileCannotBeWritten, FolderIsNotPrivate, NoServer, SvfrError
 from .files import write_whole
+from .json_files import read_json
 from .reasons import reason_of
 from .records import Record, from_plain, to_plain
 
@@ -81,11 +82,11 @@ class Connection(Record):
         except (OSError, ValueError) as problem:
             raise _bad(f"The connection file cannot be read: {reason_of(problem)}.", path) from problem
         try:
-            data: Dict[str, Any] = json.loads(text)
+            data: Dict[str, Any] = read_json(text)
             if data.pop("format") != CONNECTION_FORMAT:
                 raise _bad("The connection file has another format.", path)
             connection = from_plain(cls, data, "connection")
-        except (ValueError, AttributeError, KeyError, TypeError, RecursionError) as problem:
+        except (ValueError, AttributeError, KeyError, TypeError) as problem:
             raise _bad(f"The connection file is damaged: {reason_of(problem)}.", path) from problem
         except SvfrError as problem:
             raise _bad(problem.message, path) from problem

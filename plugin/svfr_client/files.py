@@ -1,24 +1,38 @@
-"""Files that appear whole or not at all. No other module of the project writes a scratch file and renames it.
+"""Files and folders that appear whole or not at all. No other module writes a draft and renames it.
 
 A scratch file is made beside the target, filled, synced and renamed over it. A reader sees the old file or
 the new one, never half of either, and a failure leaves nothing behind. Text is UTF-8 with "\\n" everywhere.
+What is new has the mode that the umask gives; a file that is replaced keeps its own.
+
+A process that is killed leaves its scratch behind. Its name says who made it, and whoever is the next to
+write into that folder deletes it once its maker is gone: a process of this machine that runs no more, or one
+elsewhere that has not touched it for a day (after a restart of the machine, too).
 """
 
 import contextlib
+import errno
+import functools
 import hashlib
 import os
 import re
 import secrets
+import shutil
 import stat
+import time
 from pathlib import Path
 from typing import Callable, Collection, Iterator, Optional, Union
 
 from .errors import FileCannotBeWritten
 from .reasons import reason_of
 
-# A fixed length, so that a name that fits the disk always has a scratch file that does: the first eight
-# digits tell whose it is, the others one writer from another.
-_SCRATCH_NAME = re.compile(r"\.svfr-(?P<owner>[0-9a-f]{8})-[0-9a-f]{8}\.tmp(?:\.[^.]+)?")
+# Short, so that a name that fits the disk has a scratch file that does: whose it is, which machine and
+# process made it (names of earlier versions do not say), and what tells one writer from another.
+_SCRATCH_NAME = re.compile(
+    r"\.svfr-(?P<owner>[0-9a-f]{8})-(?:(?P<host>[0-9a-f]{8})-(?P<pid>[0-9]{1,10})-)?[0-9a-f]{8}\.tmp(?:\.[^.]+)?"
+)
+_NO_SYSTEM = "0" * 8
+_SILENT_S = 24 * 3600.0
+_FOLDERS_REMEMBERED = 1024
 # An ending longer than any that a library goes by would make the scratch's name too long for the disk.
 _MOST_ENDING_BYTES = 32
 _NAME_REMEDY = "Choose another name for the file."
@@ -39,12 +53,14 @@ def whole_file(
     the moment it exists, whatever the umask. ``durable`` syncs file and folder, so that the file is there
     after the power failed too; leave it out for what is written every few seconds or can be made again. The
     scratch file has the ending of ``path``, for libraries that go by it. Some libraries, safetensors among
-    them, make the file anew for its owner alone: unless ``private``, it gets back the mode it began with.
+    them, make the file anew for its owner alone: unless ``private``, it gets the mode of the file that it
+    replaces, or back the one it began with.
 
     When the block or ``check`` fails, nothing of it stays and an older file at ``path`` is untouched. Raises
     :class:`FileCannotBeWritten` for every failure of the file system, with the OSError as its cause.
     """
     scratch = _scratch_beside(path)
+    _sweep_once(str(path.parent))
     try:
         # O_EXCL: a link that somebody put there under this name is not followed.
         os.close(os.open(str(scratch), os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600 if private else 0o666))
@@ -52,8 +68,8 @@ def whole_file(
         yield scratch
         if check:
             check(scratch)
-        if not private and begun_with & ~_mode(scratch):
-            scratch.chmod(begun_with | _mode(scratch))
+        if not private:
+            _give_mode(scratch, path, begun_with)
         if durable:
             with scratch.open("rb+") as file:
                 os.fsync(file.fileno())
@@ -61,9 +77,7 @@ def whole_file(
         if durable:
             _sync_folder(path.parent)
     except OSError as error:
-        raise FileCannotBeWritten(
-            f"The file cannot be written: {reason_of(error)}.", path=path, remedy=_REMEDY
-        ) from error
+        raise _refused("file", path, error) from error
     finally:
         with contextlib.suppress(OSError):  # the error that went before says what is wrong with the disk
             scratch.unlink(missing_ok=True)
@@ -85,17 +99,106 @@ def write_whole(
         scratch.write_bytes(data)
 
 
-def remove_leftovers(paths: Collection[Path]) -> None:
-    """Delete the scratch files that killed processes left beside ``paths``.
+@contextlib.contextmanager
+def whole_folder(path: Path) -> Iterator[Path]:
+    """Yield a draft folder beside ``path`` to fill; when the block ends well it takes that name.
 
-    Only for whoever is about to write them: a scratch file that somebody else writes just now goes too.
+    When the block fails, or ``path`` is there by then, nothing of it stays. Raises
+    :class:`FileCannotBeWritten` for what the file system refuses, with the OSError as its cause.
+    """
+    draft = _scratch_beside(path.absolute())
+    _sweep_once(str(draft.parent))
+    try:
+        try:
+            draft.parent.mkdir(parents=True, exist_ok=True)
+            draft.mkdir()
+        except OSError as error:
+            raise _refused("folder", path, error) from error
+        yield draft
+        try:
+            if path.exists():  # an empty folder would be replaced silently
+                raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
+            draft.replace(path)
+        except OSError as error:
+            raise _refused("folder", path, error) from error
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+
+
+def remove_leftovers(paths: Collection[Path]) -> None:
+    """Delete the scratch files that other processes left beside ``paths``, however new they are.
+
+    Only for whoever alone writes them. What a living process of this machine is writing stays.
     """
     for folder in {path.parent for path in paths}:
         owners = {_owner(path.name) for path in paths if path.parent == folder}
         for entry in folder.iterdir():
             found = _SCRATCH_NAME.fullmatch(entry.name)
-            if found and found["owner"] in owners:
-                entry.unlink(missing_ok=True)
+            if (
+                found
+                and found["owner"] in owners
+                and not (_is_from_here(found) and _is_running(int(found["pid"])))
+            ):
+                _remove(entry)
+
+
+def sweep(folder: Path) -> None:
+    """Delete the scratch files and drafts in ``folder`` whose makers are gone; what resists stays."""
+    with contextlib.suppress(OSError):  # no folder yet, or none that may be listed: nothing of ours
+        for entry in list(folder.iterdir()):
+            found = _SCRATCH_NAME.fullmatch(entry.name)
+            if found and _is_abandoned(found, entry):
+                _remove(entry)
+
+
+@functools.lru_cache(maxsize=_FOLDERS_REMEMBERED)
+def _sweep_once(folder: str) -> None:
+    sweep(Path(folder))
+
+
+def _is_abandoned(found: "re.Match[str]", entry: Path) -> bool:
+    if _is_from_here(found):
+        return not _is_running(int(found["pid"]))
+    with contextlib.suppress(OSError):
+        return time.time() - entry.lstat().st_mtime > _SILENT_S
+    return False
+
+
+def _is_from_here(found: "re.Match[str]") -> bool:
+    return found["host"] == _this_system() != _NO_SYSTEM
+
+
+def _is_running(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except (OSError, OverflowError):  # somebody else's
+        return True
+    return True
+
+
+def _remove(entry: Path) -> None:
+    with contextlib.suppress(OSError):
+        if entry.is_dir() and not entry.is_symlink():
+            shutil.rmtree(str(entry))
+        else:
+            entry.unlink()
+
+
+@functools.lru_cache(maxsize=1)
+def _this_system() -> str:
+    """Return eight digits of what numbers this process: the boot of a machine, and a container in it.
+
+    Machines that share a disk may have one name, but no two boots have one id. Only Linux tells; elsewhere
+    nobody is asked whether a process runs, which on Windows would disturb it.
+    """
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii")
+        numbering = Path("/proc/self/ns/pid").stat().st_ino
+    except (OSError, ValueError):
+        return _NO_SYSTEM
+    return hashlib.sha256(f"{boot} {numbering}".encode()).hexdigest()[:8]
 
 
 def _scratch_beside(path: Path) -> Path:
@@ -103,7 +206,8 @@ def _scratch_beside(path: Path) -> Path:
     try:
         os.fsencode(path)
         ending = path.suffix if len(os.fsencode(path.suffix)) <= _MOST_ENDING_BYTES else ""
-        scratch = path.with_name(f".svfr-{_owner(path.name)}-{secrets.token_hex(4)}.tmp{ending}")
+        maker = f"{_this_system()}-{os.getpid()}"
+        scratch = path.with_name(f".svfr-{_owner(path.name)}-{maker}-{secrets.token_hex(4)}.tmp{ending}")
     except ValueError as error:  # no name at all, or half a surrogate pair
         raise FileCannotBeWritten(
             "The file cannot be written: this is no name of a file.",
@@ -117,6 +221,21 @@ def _scratch_beside(path: Path) -> Path:
             remedy=_NAME_REMEDY,
         )
     return scratch
+
+
+def _give_mode(scratch: Path, path: Path, begun_with: int) -> None:
+    """Give a file the mode of the one that it replaces; a new one keeps what it began with or was given."""
+    try:
+        wanted = _mode(path)
+    except FileNotFoundError:
+        wanted = begun_with | _mode(scratch)
+    if _mode(scratch) != wanted:
+        scratch.chmod(wanted)
+
+
+def _refused(what: str, path: Path, error: OSError) -> FileCannotBeWritten:
+    text = f"The {what} cannot be written: {reason_of(error)}."
+    return FileCannotBeWritten(text, path=path, remedy=_REMEDY)
 
 
 def _mode(path: Path) -> int:

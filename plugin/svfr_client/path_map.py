@@ -6,7 +6,6 @@ letter or ``\\server\share``) match without regard to case and to the kind of sl
 The rules lie in a small JSON file beside the connection file of the remote server.
 """
 
-import json
 import re
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Any, List, Optional, Tuple
 
 from .errors import BadPathMap, PathIsNotMapped, SvfrError
 from .job import JobSpec
+from .json_files import read_json_file
 from .reasons import reason_of
 from .records import Record, from_plain
 
@@ -98,10 +98,10 @@ class PathMap:
     def load(cls, path: Path) -> "PathMap":
         """Read a path map's file; no file means no rules. Raises :class:`BadPathMap`."""
         try:
-            return cls.from_json(json.loads(path.read_text(encoding="utf-8")))
+            return cls.from_json(read_json_file(path))
         except FileNotFoundError:
             return cls()
-        except (OSError, ValueError, RecursionError) as problem:
+        except (OSError, ValueError) as problem:
             raise BadPathMap(
                 f"The path map cannot be read: {reason_of(problem)}.", path=path, remedy=_FILE_REMEDY
             ) from problem

@@ -19,6 +19,7 @@ from svfr_client.frames import FrameRange
 from svfr_client.hosting.conversation import Request
 from svfr_client.hosting.program import PageWish, make_page
 from svfr_client.job import JobSpec
+from svfr_client.json_files import read_json_file
 from svfr_client.output_names import output_path
 from svfr_client.protocol.messages import Redo
 
@@ -92,7 +93,7 @@ def redo(node: Any) -> None:
 
         request = Path(record.request)
         try:
-            spec = JobSpec.from_json(json.loads(request.read_text(encoding="utf-8")))
+            spec = JobSpec.from_json(read_json_file(request))
         except (OSError, ValueError) as problem:
             raise NothingToRepeat(
                 "The last job cannot be read any more.", path=request, remedy="Press Restore."

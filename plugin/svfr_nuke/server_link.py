@@ -4,12 +4,12 @@ The local server is started by the ``svfr`` that `svfr install nuke` was called 
 loads it, and pyzmq only with the first job.
 """
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Callable, ClassVar
 
 from svfr_client.hosting.server_place import ServerPlace
+from svfr_client.json_files import read_json_file
 
 from .vendored import require_zmq
 
@@ -30,7 +30,10 @@ class ServerLink(ServerPlace):
         """Return the program that the installer noted beside the plugin."""
         if not INSTALLED.is_file():
             return ""
-        return str(json.loads(INSTALLED.read_text(encoding="utf-8")).get("server_program", ""))
+        try:
+            return str(read_json_file(INSTALLED)["server_program"])
+        except (OSError, ValueError, KeyError, TypeError):
+            return ""  # damaged: the program is looked for as if nothing had been noted
 
     def client(self) -> "Client":
         """Return a new client; raises NoSocketLibrary where the plugin's pyzmq cannot be loaded."""

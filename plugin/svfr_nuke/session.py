@@ -29,6 +29,7 @@ from svfr_client.hosting.conversation import (
     Transferring,
 )
 from svfr_client.hosting.job_record import CANCELLED, DONE, FAILED, RUNNING, warning_text
+from svfr_client.json_files import read_json
 from svfr_client.protocol.messages import Event
 from svfr_client.sequences import pattern_of_file
 
@@ -72,7 +73,7 @@ class JobRecord(job_record.JobRecord):
     def of(cls, node: Any) -> Optional["JobRecord"]:
         """Return the node's record; None if it has none, or one that lacks what this version needs."""
         try:
-            kept = json.loads(str(node[nodes.MARK].value() or ""))
+            kept = read_json(str(node[nodes.MARK].value() or ""))
             return cls(**{name: value for name, value in kept.items() if name in _KEPT})
         except (ValueError, TypeError, AttributeError):
             return None

@@ -12,6 +12,7 @@ from typing import Any, List, Optional, Tuple
 import nuke
 
 from svfr_client.frames import FrameRange
+from svfr_client.json_files import read_json
 from svfr_client.output_names import output_path, version_name
 
 from . import result
@@ -43,7 +44,7 @@ class Version:
 def all_of(node: Any) -> Tuple[Version, ...]:
     """Return the node's results, the oldest first; none for a list that another plugin version wrote."""
     try:
-        return tuple(Version(**entry) for entry in json.loads(str(node[LIST].value() or "[]")))
+        return tuple(Version(**entry) for entry in read_json(str(node[LIST].value() or "[]")))
     except (ValueError, TypeError):
         return ()
 

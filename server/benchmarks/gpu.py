@@ -28,6 +28,7 @@ from svfr.models.svd_folder import SVD_XT_UNET
 from svfr.nets.kl_temporal import KlTemporalCodec, build_kl
 from svfr.nets.unet import FastUNet, build_unet
 from svfr.precision import Precision, apply_switches, device_name
+from svfr_client.files import write_whole
 
 VAE: dict[str, Any] = {
     "block_out_channels": [128, 256, 512, 512],
@@ -217,9 +218,9 @@ def main(arguments: list[str] | None = None) -> None:
     asked.out.mkdir(parents=True, exist_ok=True)
     about = {"device": device_name(device), "torch": torch.__version__, "cuda": torch.version.cuda}
     body = {**about, "tiny": asked.tiny, "rows": [asdict(row) for row in rows]}
-    (asked.out / "gpu.json").write_text(json.dumps(body, indent=1) + "\n", encoding="utf-8")
+    write_whole(asked.out / "gpu.json", json.dumps(body, indent=1) + "\n")
     title = f"{about['device']}, torch {about['torch']}, CUDA {about['cuda']}"
-    (asked.out / "gpu.md").write_text(f"{title}\n\n{as_table(rows)}\n", encoding="utf-8")
+    write_whole(asked.out / "gpu.md", f"{title}\n\n{as_table(rows)}\n")
     print(title, as_table(rows), sep="\n\n")
 
 

@@ -99,6 +99,18 @@ class UnknownPreset(SvfrError):
     code = "UNKNOWN_PRESET"
 
 
+class ModelHasNoDetail(SvfrError):
+    """Fine texture is asked of a model that has no network for it."""
+
+    code = "MODEL_HAS_NO_DETAIL"
+
+
+class DetailOutOfRange(SvfrError):
+    """An amount of detail that is no number from 0 to 1."""
+
+    code = "DETAIL_OUT_OF_RANGE"
+
+
 class FacePointsNeeded(SvfrError):
     """The identity encoder cuts the face by five points, and none were given."""
 

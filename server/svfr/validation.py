@@ -9,14 +9,33 @@ from __future__ import annotations
 
 import json
 import tomllib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Annotated, Any, ClassVar, TypeVar
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from svfr_client.errors import SvfrError
-from svfr_client.reasons import Flaw, in_one_line
+from svfr_client.json_files import read_json, read_json_file, within_bounds
+from svfr_client.reasons import reason_of
+
+__all__ = [
+    "SCHEMA_DIALECT",
+    "Finite",
+    "NotNegative",
+    "NotNegativeInt",
+    "Positive",
+    "PositiveInt",
+    "Strict",
+    "problems_of",
+    "read_json",
+    "read_json_file",
+    "read_record",
+    "read_strictly",
+    "read_toml",
+    "sentences_of",
+]
 
 T = TypeVar("T")
 Problem = TypeVar("Problem", bound=SvfrError)
@@ -29,62 +48,26 @@ NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 SCHEMA_DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
-_MOST_LEVELS = 100
-_MOST_BITS = 1024
-_TOO_DEEP = "it is nested too deeply"
-_TOO_MANY_DIGITS = "a number has too many digits"
 _SHOWN_CHARACTERS = 60
 _MOST_PLACE_CHARACTERS = 200
 _UNKNOWN = ("unexpected_keyword_argument", "extra_forbidden")
 
 
-def read_json(text: str) -> Any:
-    """Return the JSON document ``text``; raises ValueError, for :func:`svfr_client.reasons.reason_of`.
-
-    Beside what is no JSON, a key that stands twice, deep nesting and endless numbers are refused.
-    """
-    return _within_bounds(partial(json.loads, text, object_pairs_hook=_each_key_once))
-
-
 def read_toml(text: str) -> dict[str, Any]:
     """Return the TOML document ``text``; raises as :func:`read_json`."""
-    document: dict[str, Any] = _within_bounds(partial(tomllib.loads, text))
+    document: dict[str, Any] = within_bounds(partial(tomllib.loads, text))
     return document
 
 
-def _each_key_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise Flaw(f"the key {in_one_line(ascii(twice))} stands twice")
-    return found
-
-
-def _within_bounds(parse: Callable[[], Any]) -> Any:
-    """Return what ``parse`` does, unless a step after it (json.dumps, pydantic) could not bear it."""
+def read_record(path: Path, kind: type[SvfrError], what: str, remedy: str) -> dict[str, Any]:
+    """Return the JSON object in a file; raises ``kind``, which says that ``what`` cannot be read and why."""
     try:
-        document = parse()
-    except (json.JSONDecodeError, tomllib.TOMLDecodeError, Flaw):
-        raise
-    except RecursionError:
-        raise Flaw(_TOO_DEEP) from None
-    except ValueError:  # of int(), for more digits than Python converts
-        raise Flaw(_TOO_MANY_DIGITS) from None
-    level: list[Any] = [document]
-    for _ in range(_MOST_LEVELS):
-        if any(isinstance(value, int) and value.bit_length() > _MOST_BITS for value in level):
-            raise Flaw(_TOO_MANY_DIGITS)
-        level = [inner for value in level for inner in _inside(value)]
-        if not level:
-            return document
-    raise Flaw(_TOO_DEEP)
-
-
-def _inside(value: Any) -> Iterable[Any]:
-    if isinstance(value, dict):
-        return value.values()
-    return value if isinstance(value, list) else ()
+        body = read_json_file(path)
+    except (OSError, ValueError) as error:
+        raise kind(f"{what} cannot be read: {reason_of(error)}.", path=path, remedy=remedy) from error
+    if not isinstance(body, dict):
+        raise kind(f"{what} is no JSON object.", path=path, remedy=remedy)
+    return body
 
 
 class Strict:

@@ -3,7 +3,6 @@
 The service runs in another folder, so every path of a job is made absolute here.
 """
 
-import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +12,7 @@ import typer
 from svfr_client.errors import BadMask, SvfrError
 from svfr_client.face_words import read_face_choice
 from svfr_client.job import Box, ColourClaim, FaceChoice, Reference
+from svfr_client.json_files import read_json_file
 from svfr_client.masks import SplineMask
 from svfr_client.reasons import reason_of
 from svfr_client.sequences import FRAME_FIELD, digits_of, plate_name
@@ -73,7 +73,7 @@ def read_mask(text: str | None) -> tuple[str | None, SplineMask | None]:
     if not text.lower().endswith(".json"):
         return absolute(text), None
     try:
-        body = json.loads(Path(text).read_text(encoding="utf-8"))
+        body = read_json_file(Path(text))
     except (OSError, ValueError) as error:
         remedy = "Give a matte sequence, or a JSON file of splines."
         raise BadMask(f"The mask cannot be read: {reason_of(error)}.", path=text, remedy=remedy) from error

@@ -19,6 +19,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
+from svfr.validation import read_json, read_json_file
 from svfr_client.errors import SvfrError
 from svfr_client.files import whole_file, write_whole
 from svfr_client.reasons import reason_of
@@ -78,7 +79,7 @@ def read_reference(file: PlanFile) -> ShotReference:
     """Read it. Raises ArtefactIsMissing before the step has run, ArtefactDiffers if it is another plan's."""
     path = file.folder / REFERENCE_FILE
     try:
-        body: Any = json.loads(path.read_text(encoding="utf-8"))
+        body: Any = read_json_file(path)
         reference = from_plain(ShotReference, body, "reference")
     except FileNotFoundError as problem:
         text = "The shot's reference has not been made yet."
@@ -135,12 +136,20 @@ def read_segment(file: PlanFile, index: int, reference: ShotReference) -> tuple[
         if t.reference_sha256 is not None and any(piece.segment == index for piece in t.pieces)
     }
     remedy = f"Run segment {index} again."
-    if origin.get("plan_sha256") != file.sha256 or json.loads(origin.get("references", "null")) != wanted:
+    if origin.get("plan_sha256") != file.sha256 or _references(origin) != wanted:
         text = f"Segment {index} was made for another plan or with another reference."
         raise ArtefactDiffers(text, path=path, remedy=remedy)
     if _content_sha256(tensors) != origin.get("content_sha256"):
         raise ArtefactDiffers(f"Segment {index} is damaged.", path=path, remedy=remedy)
     return {int(name.removeprefix("track")): value for name, value in tensors.items()}, origin["device"]
+
+
+def _references(origin: Mapping[str, str]) -> Any:
+    """Return the references that a segment names, None where it names none."""
+    try:
+        return read_json(origin.get("references", "null"))
+    except ValueError:
+        return None
 
 
 def segment_path(file: PlanFile, index: int) -> Path:

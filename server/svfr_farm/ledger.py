@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from svfr.validation import read_json_file
 from svfr_client.errors import SvfrError
 from svfr_client.files import write_whole
 from svfr_client.reasons import reason_of
@@ -26,6 +27,7 @@ FORMAT = 1
 LEDGER_FILE = "submission.json"
 HANDOVER_FILE = "submitted.json"
 _LOCK_FILE = ".lock"
+_REMEDY = "Move the file away and plan the shot list again; a planned shot finds its results."
 _SHORT = 12  # characters of a plan's hash in its folder's name
 
 
@@ -90,19 +92,20 @@ class Submission:
     def shots(self) -> dict[str, LedgerShot]:
         """Return the entries by shot, in order; none before the first planning. Raises LedgerIsBad."""
         try:
-            body: Any = json.loads(self.path.read_text(encoding="utf-8"))
+            body: Any = read_json_file(self.path)
         except FileNotFoundError:
             return {}
         except (OSError, ValueError) as problem:
             raise LedgerIsBad(
-                f"The ledger cannot be read: {reason_of(problem)}.", path=self.path
+                f"The ledger cannot be read: {reason_of(problem)}.", path=self.path, remedy=_REMEDY
             ) from problem
         try:
             ledger = from_plain(_Ledger, body, "ledger")
         except SvfrError as problem:
-            raise LedgerIsBad(problem.message, path=self.path, remedy=problem.remedy) from problem
+            raise LedgerIsBad(problem.message, path=self.path, remedy=_REMEDY) from problem
         if ledger.format != FORMAT:
-            raise LedgerIsBad(f"The ledger has format {ledger.format}, not {FORMAT}.", path=self.path)
+            text = f"The ledger has format {ledger.format}, not {FORMAT}."
+            raise LedgerIsBad(text, path=self.path, remedy=_REMEDY)
         return {entry.shot: entry for entry in ledger.shots}
 
     def plan_file(self, entry: LedgerShot) -> PlanFile:
@@ -134,12 +137,12 @@ class Submission:
         """Return what an engine was last given of a shot, or None. Raises LedgerIsBad."""
         path = self.folder / entry.folder / HANDOVER_FILE
         try:
-            return from_plain(Handover, json.loads(path.read_text(encoding="utf-8")), "handover")
+            return from_plain(Handover, read_json_file(path), "handover")
         except FileNotFoundError:
             return None
         except (OSError, ValueError, SvfrError) as problem:
             raise LedgerIsBad(
-                f"The ledger's entry cannot be read: {reason_of(problem)}.", path=path
+                f"The ledger's entry cannot be read: {reason_of(problem)}.", path=path, remedy=_REMEDY
             ) from problem
 
     def hand_over(self, entry: LedgerShot, handover: Handover) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from svfr.validation import read_json, read_json_file
 from svfr_client.errors import SvfrError
 from svfr_client.job import JobSpec
 from svfr_client.path_map import PathMap, PathRule
@@ -90,7 +91,7 @@ class PlannedShot:
 
 def plan_text(plan: ShotPlan) -> str:
     """Return the bytes of the plan file as text: the plan and its hash, the same for the same plan."""
-    body = {"sha256": plan.sha256, "plan": json.loads(canonical_json(to_plain(plan)))}
+    body = {"sha256": plan.sha256, "plan": read_json(canonical_json(to_plain(plan)))}
     return json.dumps(body, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
 
 
@@ -99,8 +100,8 @@ def read_plan(path: Path) -> PlanFile:
     path = path.absolute()
     try:
         if path.stat().st_size > MOST_BYTES:
-            raise PlanIsBad(f"The plan is larger than {MOST_BYTES} bytes.", path=path)
-        body: Any = json.loads(path.read_text(encoding="utf-8"))
+            raise PlanIsBad(f"The plan is larger than {MOST_BYTES} bytes.", path=path, remedy=_REMEDY)
+        body: Any = read_json_file(path, MOST_BYTES)
     except (OSError, ValueError) as problem:
         raise PlanIsBad(
             f"The plan cannot be read: {reason_of(problem)}.", path=path, remedy=_REMEDY

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from svfr.validation import read_json_file
 from svfr_client.files import write_whole
 from svfr_client.frames import FrameRange
 from svfr_client.output_names import output_path
@@ -124,10 +125,11 @@ def _doing(tasks: Sequence[TaskState]) -> str:
 
 def _result(file: PlanFile) -> dict[str, Any]:
     try:
-        body = json.loads((file.folder / RESULT_FILE).read_text(encoding="utf-8"))
+        body = read_json_file(file.folder / RESULT_FILE)
     except (OSError, ValueError):
         return {}
-    return body if body.get("plan_sha256") == file.sha256 else {}
+    is_ours = isinstance(body, dict) and body.get("plan_sha256") == file.sha256
+    return body if is_ours else {}
 
 
 def write_report(submission: Submission) -> tuple[list[ShotReport], Path]:

@@ -23,6 +23,7 @@ from multiprocessing.connection import Client, Connection, Listener
 from pathlib import Path
 from typing import Any
 
+from svfr.validation import read_json, read_json_file
 from svfr_client.errors import SvfrError, error_from_dict
 from svfr_client.files import write_whole
 from svfr_client.path_map import PathRule
@@ -75,7 +76,7 @@ class _Session:
     def _converse(self, connection: Connection) -> None:
         self._last = time.monotonic()
         try:
-            order = json.loads(connection.recv_bytes())
+            order = read_json(connection.recv_bytes())
             if order["op"] == "ping":
                 connection.send_bytes(b'{"kind": "pong"}')
             elif order["op"] == "stop":
@@ -83,7 +84,7 @@ class _Session:
                 self._path.unlink(missing_ok=True)
             else:
                 self._run(connection, order)
-        except (OSError, EOFError, ValueError, KeyError):
+        except (OSError, EOFError, ValueError, KeyError, TypeError):
             return
         finally:
             connection.close()
@@ -194,8 +195,8 @@ def run_in_session(
             try:
                 if not connection.poll(0.2):
                     continue
-                answer = json.loads(connection.recv_bytes())
-            except (OSError, EOFError) as problem:
+                answer = read_json(connection.recv_bytes())
+            except (OSError, EOFError, ValueError) as problem:
                 raise SessionIsGone("The farm session ended in the middle of a task.", path=path) from problem
             if answer["kind"] == "report":
                 on_report(Report(**answer["report"]))
@@ -217,9 +218,9 @@ def _answers(path: Path) -> bool:
 
 def _connect(path: Path) -> Connection:
     try:
-        body = json.loads(path.read_text(encoding="utf-8"))
+        body = read_json_file(path)
         return Client(("127.0.0.1", int(body["port"])), authkey=bytes.fromhex(body["key"]))
-    except (OSError, EOFError, ValueError, KeyError, AuthenticationError) as problem:
+    except (OSError, EOFError, ValueError, KeyError, TypeError, AuthenticationError) as problem:
         hung_up = isinstance(problem, (EOFError, AuthenticationError))
         reason = "it closed the connection" if hung_up else reason_of(problem)
         raise SessionIsGone(

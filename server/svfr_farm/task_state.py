@@ -16,6 +16,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from svfr.validation import read_json_file
 from svfr_client.errors import SvfrError
 from svfr_client.files import write_whole
 from svfr_client.records import Record, from_plain, to_plain
@@ -63,7 +64,7 @@ def state_path(file: PlanFile, step: Step, index: int) -> Path:
 def read_state(file: PlanFile, step: Step, index: int) -> TaskState | None:
     """Return the state that a task last wrote, or None before its first attempt."""
     try:
-        body = json.loads(state_path(file, step, index).read_text(encoding="utf-8"))
+        body = read_json_file(state_path(file, step, index))
         return from_plain(TaskState, body, "task")
     except (OSError, ValueError, SvfrError):
         return None

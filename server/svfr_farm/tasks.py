@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from svfr.validation import read_json_file
 from svfr_client.errors import SvfrError
 from svfr_client.files import write_whole
 from svfr_client.path_map import PathRule
@@ -98,8 +99,8 @@ def read_rules(path: Path | None) -> tuple[PathRule, ...]:
     if path is None:
         return ()
     try:
-        rules = json.loads(path.read_text(encoding="utf-8")).get("path_mapping_rules", [])
+        rules = read_json_file(path).get("path_mapping_rules", [])
         return tuple(PathRule(rule["source_path"], rule["destination_path"]) for rule in rules)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as problem:
         text = f"The session's path rules cannot be read: {reason_of(problem)}."
-        raise PlanIsBad(text, path=path) from problem
+        raise PlanIsBad(text, path=path, remedy="Submit the shots again.") from problem

@@ -213,12 +213,6 @@ class PictureArrayDoesNotFit(SvfrError):
 # --- the job ---------------------------------------------------------------------------------------------
 
 
-class ModelHasNoDetail(SvfrError):
-    """A job asks for fine texture that its model has no network for."""
-
-    code = "MODEL_HAS_NO_DETAIL"
-
-
 class ReferenceCannotBeUsed(SvfrError):
     """The frame or photo given as reference does not show the face it is for."""
 

@@ -1,36 +1,17 @@
 """No two files import each other: where they do, one of them is in the wrong room or half of another idea."""
 
-import ast
-from pathlib import Path
-
 import pytest
-
-ROOT = Path(__file__).parents[2]
-FLOORS = ("plugin", "server", "ocio", "installer")
+from house_sources import FLOORS, ROOT, Source, imported_modules, module_of, source_of, sources
 
 
-def modules() -> dict[str, Path]:
+def modules() -> dict[str, Source]:
     """Every module of the project by its dotted name; a package goes by its ``__init__``."""
-    found = {}
-    for floor in FLOORS:
-        for path in (ROOT / floor).rglob("*.py"):
-            parts = list(path.relative_to(ROOT / floor).with_suffix("").parts)
-            found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
-    return found
+    return {module_of(ROOT / one.path, floor): one for floor in FLOORS for one in sources(floor)}
 
 
-def imports(name: str, path: Path, known: set[str]) -> set[str]:
+def imports(name: str, source: Source, known: set[str]) -> set[str]:
     """The known modules that a file imports, wherever in the file, for types alone too."""
-    package = name.split(".") if path.name == "__init__.py" else name.split(".")[:-1]
-    found: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
-            above = package[: len(package) - node.level + 1] if node.level else []
-            base = ".".join([*above, *([node.module] if node.module else [])])
-            found |= {f"{base}.{alias.name}" for alias in node.names} | {base}
-    return (found & known) - {name}
+    return (imported_modules(source) & known) - {name}
 
 
 def circles(graph: dict[str, set[str]]) -> list[tuple[str, str]]:
@@ -50,10 +31,25 @@ def test_a_pair_that_imports_each_other_is_found(
     assert circles(graph) == expected
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "import lab.clips.alignment",
+        "from lab.clips import alignment as a",
+        "from .alignment import Crop",
+        "from . import alignment",
+        "def late():\n    from ..clips.alignment import Crop",
+        "from importlib import import_module as load\nload('lab.clips.alignment')",
+    ],
+)
+def test_every_way_to_import_is_seen(text: str) -> None:
+    assert imports("lab.clips.x", source_of(text, package="lab.clips"), {"lab.clips.alignment"})
+
+
 def test_no_two_files_import_each_other() -> None:
     found = modules()
     assert len(found) > 300
-    graph = {name: imports(name, path, set(found)) for name, path in found.items()}
+    graph = {name: imports(name, source, set(found)) for name, source in found.items()}
     # what a package's face gathers from its rooms is its face's business
     pairs = [pair for pair in circles(graph) if not pair[1].startswith(pair[0] + ".")]
     assert pairs == []

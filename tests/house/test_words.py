@@ -3,13 +3,10 @@
 import ast
 import re
 from collections.abc import Iterator
-from functools import cache
 from pathlib import Path
 
 import pytest
-
-ROOT = Path(__file__).parents[2]
-FLOORS = ("plugin", "server", "ocio", "installer")
+from house_sources import sources
 
 # As a part of a name each of these hides what it is; behind it the field's term.
 NAMES = {
@@ -58,19 +55,13 @@ VERBS = {
 }
 
 
-@cache
-def sources() -> dict[str, tuple[str, ast.Module]]:
-    found = {}
-    for path in (path for floor in FLOORS for path in sorted((ROOT / floor).rglob("*.py"))):
-        text = path.read_text(encoding="utf-8")
-        found[path.relative_to(ROOT).as_posix()] = (text, ast.parse(text))
-    return found
-
-
 def names(tree: ast.AST) -> Iterator[tuple[int, str]]:
-    """The names that a file gives: of functions, classes, arguments, variables and attributes."""
+    """The names that a file gives: of functions, classes, arguments, variables, attributes, and by ``as``."""
     for node in ast.walk(tree):
-        if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+        if isinstance(node, ast.alias | ast.ExceptHandler):
+            given = node.asname if isinstance(node, ast.alias) else node.name
+            yield node.lineno if given else 0, given or ""
+        elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
             yield node.lineno, node.name
         elif isinstance(node, ast.arg):
             yield node.lineno, node.arg
@@ -89,7 +80,7 @@ def words(name: str) -> set[str]:
 
 def docstrings(tree: ast.AST) -> Iterator[tuple[int, str]]:
     for node in ast.walk(tree):
-        if isinstance(node, (ast.Module, ast.FunctionDef, ast.ClassDef)) and (
+        if isinstance(node, (ast.Module, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)) and (
             text := ast.get_docstring(node)
         ):
             yield node.body[0].lineno, text
@@ -108,10 +99,15 @@ def test_a_name_is_taken_apart_into_words(name: str, expected: set[str]) -> None
     assert words(name) == expected
 
 
+def test_names_that_an_import_or_a_handler_gives_are_seen() -> None:
+    tree = ast.parse("import shutil as bury\nfrom a import b as guard\ntry: f()\nexcept E as mend: g()")
+    assert {name for _, name in names(tree)} >= {"bury", "guard", "mend"}
+
+
 def test_names_are_the_fields_terms() -> None:
     found = [
         f"{path}:{line} {name}: rather {NAMES[word]}"
-        for path, (_, tree) in sources().items()
+        for path, tree in ((one.path, one.tree) for one in sources())
         for line, name in (*names(tree), (1, Path(path).stem))
         for word in words(name) & NAMES.keys() - NAMES_ALLOWED.get(path, set())
     ]
@@ -119,10 +115,11 @@ def test_names_are_the_fields_terms() -> None:
 
 
 def test_every_exception_is_still_needed() -> None:
+    trees = {one.path: one.tree for one in sources()}
     found = [
         f"{path} {word}"
         for path, allowed in NAMES_ALLOWED.items()
-        for word in allowed.difference(*(words(name) for _, name in names(sources()[path][1])))
+        for word in allowed.difference(*(words(name) for _, name in names(trees[path])))
     ]
     assert found == []
 
@@ -130,7 +127,7 @@ def test_every_exception_is_still_needed() -> None:
 def test_texts_docstrings_and_comments_are_plain_english() -> None:
     found = [
         f"{path}:{text.count(chr(10), 0, match.start()) + 1} {match.group()}"
-        for path, (text, _) in sources().items()
+        for path, text in ((one.path, one.text) for one in sources())
         for match in PROSE.finditer(text)
     ]
     assert found == []
@@ -139,7 +136,7 @@ def test_texts_docstrings_and_comments_are_plain_english() -> None:
 def test_docstrings_begin_with_a_verb_that_says_what_is_done() -> None:
     found = [
         f"{path}:{line} {first}: rather {VERBS[first]}"
-        for path, (_, tree) in sources().items()
+        for path, tree in ((one.path, one.tree) for one in sources())
         for line, text in docstrings(tree)
         if (first := text.split(maxsplit=1)[0].rstrip(".,:;")) in VERBS
     ]

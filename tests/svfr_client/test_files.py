@@ -3,13 +3,17 @@
 import errno
 import os
 import stat
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from svfr_client.errors import FileCannotBeWritten
-from svfr_client.files import remove_leftovers, whole_file, write_whole
+from svfr_client.files import remove_leftovers, sweep, whole_file, whole_folder, write_whole
 
+LINUX = pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells which processes are gone")
 POSIX_MODES = pytest.mark.skipif(os.name != "posix", reason="modes are POSIX")
 
 
@@ -94,10 +98,112 @@ def test_a_name_as_long_as_the_disk_takes_can_be_written(tmp_path: Path) -> None
 
 @pytest.mark.parametrize("name", ["a.exr", "done"])
 def test_leftovers_of_one_file_are_removed_and_those_of_others_stay(tmp_path: Path, name: str) -> None:
-    blocks = [whole_file(tmp_path / name), whole_file(tmp_path / f"other-{name}")]
-    left, of_another = (block.__enter__() for block in blocks)
-    remove_leftovers([tmp_path / name])
-    assert (left.exists(), of_another.exists()) == (False, True)
+    with whole_file(tmp_path / name) as of_the_living:
+        left = killed_while_writing(tmp_path / name)
+        of_another = killed_while_writing(tmp_path / f"other-{name}")
+        remove_leftovers([tmp_path / name])
+        assert (left.exists(), of_another.exists(), of_the_living.exists()) == (False, True, True)
+
+
+def killed_while_writing(path: Path, folder: bool = False) -> Path:
+    """What a process leaves that is killed while it writes ``path``; it cannot sweep where nothing is."""
+    block = "whole_folder" if folder else "whole_file"
+    program = (
+        "import os, pathlib, signal, sys; from svfr_client import files\n"
+        "files._sweep_once = lambda folder: None\n"
+        f"with files.{block}(pathlib.Path(sys.argv[1])) as left:\n"
+        "    print(left, flush=True); os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    done = subprocess.run([sys.executable, "-c", program, str(path)], capture_output=True, text=True)
+    left = Path(done.stdout.strip())
+    assert left.exists()
+    return left
+
+
+@LINUX
+def test_whoever_writes_next_removes_what_the_killed_left(tmp_path: Path) -> None:
+    file = killed_while_writing(tmp_path / "segment.safetensors")
+    folder = killed_while_writing(tmp_path / "model", folder=True)
+    (folder / "weights").write_text("half")
+    with whole_file(tmp_path / "running") as of_the_living:
+        program = (
+            "import pathlib, sys; from svfr_client.files import write_whole\n"
+            "write_whole(pathlib.Path(sys.argv[1]), 'x')"
+        )
+        subprocess.run([sys.executable, "-c", program, str(tmp_path / "next")], check=True)
+        assert (file.exists(), folder.exists(), of_the_living.exists()) == (False, False, True)
+    assert names(tmp_path) == ["next", "running"]
+
+
+@pytest.mark.parametrize(
+    ("name", "is_ours"),
+    [
+        (".svfr-01234567-89abcdef-4711-01234567.tmp.exr", True),  # of another machine
+        (".svfr-01234567-01234567.tmp", True),  # of an earlier version, which did not say whose it is
+        (".svfr-01234567.tmp", False),
+        ("svfr-01234567-01234567.tmp", False),
+        (".svfr-01234567-01234567.tmp.exr.bak", False),
+        ("frame.0001.exr", False),
+    ],
+)
+def test_what_was_left_elsewhere_is_removed_after_a_day_and_nothing_else(
+    tmp_path: Path, name: str, is_ours: bool
+) -> None:
+    (tmp_path / name).write_text("x")
+    sweep(tmp_path)
+    assert (tmp_path / name).exists()
+    long_ago = time.time() - 25 * 3600
+    os.utime(tmp_path / name, (long_ago, long_ago))
+    sweep(tmp_path)
+    assert (tmp_path / name).exists() is not is_ours
+
+
+def test_a_folder_that_cannot_be_listed_is_left_alone(tmp_path: Path) -> None:
+    sweep(tmp_path / "not there")
+    (tmp_path / "file").write_text("x")
+    sweep(tmp_path / "file")
+
+
+def test_a_folder_appears_whole_or_not_at_all(tmp_path: Path) -> None:
+    with pytest.raises(KeyError), whole_folder(tmp_path / "a" / "model") as draft:
+        (draft / "weights").write_text("half")
+        raise KeyError
+    assert names(tmp_path / "a") == []
+    with whole_folder(tmp_path / "a" / "model") as draft:
+        (draft / "weights").write_text("all")
+        assert not (tmp_path / "a" / "model").exists()
+    assert names(tmp_path / "a" / "model") == ["weights"]
+    with pytest.raises(FileCannotBeWritten), whole_folder(tmp_path / "a" / "model") as draft:
+        (draft / "weights").write_text("other")
+    assert (tmp_path / "a" / "model" / "weights").read_text() == "all"
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(FileCannotBeWritten) as caught, whole_folder(tmp_path / "file" / "model"):
+        pass
+    assert (caught.value.path, bool(caught.value.remedy)) == (str(tmp_path / "file" / "model"), True)
+
+
+@POSIX_MODES
+@pytest.mark.parametrize("mode", [0o600, 0o640, 0o666])
+def test_a_file_that_is_replaced_keeps_its_mode(tmp_path: Path, mode: int) -> None:
+    target = tmp_path / "plugin.py"
+    target.write_text("old")
+    target.chmod(mode)
+    write_whole(target, "new")
+    assert (target.read_text(), stat.S_IMODE(target.stat().st_mode)) == ("new", mode)
+
+
+@POSIX_MODES
+def test_a_new_folder_and_its_files_have_the_mode_of_the_umask(tmp_path: Path) -> None:
+    before = os.umask(0o027)
+    try:
+        with whole_folder(tmp_path / "model") as draft:
+            write_whole(draft / "weights", "x")
+    finally:
+        os.umask(before)
+    modes = [
+        stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "model", tmp_path / "model" / "weights")
+    ]
+    assert modes == [0o750, 0o640]
 
 
 @POSIX_MODES

@@ -1,8 +1,8 @@
 """The small parts of a job: frame planning, means, watching the sampler, the first look."""
 
-import importlib.util
 import subprocess
 import sys
+import tomllib
 from collections import Counter
 from fractions import Fraction
 from pathlib import Path
@@ -12,7 +12,6 @@ import pytest
 import torch
 from job_samples import MemoryStore, Reports
 
-import svfr
 from svfr.sampling.network_input import from_network, to_network
 from svfr_client.frames import FrameRange
 from svfr_ocio.config import open_config
@@ -31,9 +30,9 @@ from svfr_restore.sampling.job_callbacks import (
     JobCallbacks,
     code_key,
     content_key,
-    method_sources,
     tensor_key,
 )
+from svfr_restore.sampling.method_sources import OURS, imported_sources, method_sources
 
 
 def test_gaps_of_up_to_eight_frames_are_bridged_and_longer_ones_part() -> None:
@@ -91,20 +90,71 @@ def test_keys_tell_parts_apart() -> None:
     assert tensor_key(torch.zeros(2, 3)) != tensor_key(torch.zeros(3, 2))
 
 
-def test_every_module_that_sampling_imports_is_part_of_the_key() -> None:
+def test_every_module_of_ours_that_sampling_loads_is_part_of_the_key() -> None:
     """A module that is left out would pass checkpoints of older code for fresh ones."""
-    code = "import sys, svfr.models.model, svfr.sampling.sampler; print(*sys.modules)"
+    code = (
+        "import sys, numpy, svfr\n"
+        "model = svfr.load_model('mini')\n"
+        "side = model.spec.crop_px\n"
+        "svfr.restore_clip(model, numpy.full((1, side, side, 3), 0.5, numpy.float32), ['bfr'])\n"
+        "print(*sys.modules)"
+    )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
-    root = Path(svfr.__file__).parent
-    specs = [importlib.util.find_spec(name) for name in out.split() if f"{name}.".startswith("svfr.")]
-    files = [Path(str(spec.origin)) for spec in specs if spec is not None]
-    imported = {file.relative_to(root).as_posix() for file in files}
-    assert len(imported) > 10 and imported <= {name for name, _ in method_sources()}
+    ours = {name for name in out.split() if name.startswith(OURS)}
+    assert len(ours) > 30 and ours <= {name for name, _ in method_sources()}
     assert len(code_key()) == 64
 
 
-def test_training_is_no_part_of_the_key() -> None:
-    assert not [name for name, _ in method_sources() if name.startswith(("training/", "data/"))]
+def test_what_only_a_function_imports_is_part_of_the_key(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also in packages of ours that are new; neither types, nor training, nor what libraries there are."""
+    files = {
+        "svfr_one/__init__.py": "",
+        "svfr_one/work.py": "def f():\n from svfr_two.late import g\n import importlib as i\n"
+        " i.import_module('svfr_three.deep')\n from . import beside\n import numpy, svfr_absent",
+        "svfr_one/beside.py": "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n import svfr_types",
+        "svfr_one/training/__init__.py": "import svfr_of_training",
+        "svfr_two/__init__.py": "",
+        "svfr_two/late.py": "from svfr_face import Name",
+        "svfr_three/deep/__init__.py": "__import__('svfr_single')",
+        "svfr_face/__init__.py": "lazy_names(__name__, {'Name': '.home', 'Other': '.far'})",
+        "svfr_face/home.py": "",
+        "svfr_face/far.py": "",
+        "svfr_single.py": "",
+        "svfr_types.py": "",
+        "svfr_of_training.py": "",
+    }
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    monkeypatch.syspath_prepend(tmp_path)
+    found = dict(imported_sources("svfr_one", ("svfr_one.training",)))
+    assert sorted(found) == [
+        "svfr_face",
+        "svfr_face.home",
+        "svfr_one",
+        "svfr_one.beside",
+        "svfr_one.work",
+        "svfr_single",
+        "svfr_three.deep",
+        "svfr_two",
+        "svfr_two.late",
+    ]
+    assert found["svfr_two.late"] == files["svfr_two/late.py"].encode()
+    assert not {name for name in sys.modules if name in found}  # found without running any of it
+
+
+def test_every_package_of_the_project_is_one_of_ours() -> None:
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8"))
+    packages = project["tool"]["setuptools"]["packages"]["find"]["include"]
+    assert all(name.startswith(OURS) for name in packages) and method_sources()
+
+
+def test_training_and_the_service_are_no_part_of_the_key() -> None:
+    names = {name for name, _ in method_sources()}
+    assert not {name for name in names if name.startswith(("svfr.training", "svfr_server", "svfr_restore"))}
+    assert not names & {"svfr_client.client", "svfr_client.protocol"}
 
 
 def watch(store: MemoryStore, reports: Reports, counts: Counter[str]) -> JobCallbacks:

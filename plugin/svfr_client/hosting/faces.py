@@ -1,12 +1,12 @@
 """The faces of a plate, as ``svfr faces`` finds them for a host: who is where in which frame."""
 
-import json
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
 from ..errors import ProgramFailed
+from ..json_files import read_json_file
 from ..reasons import reason_of
 from .program import run_program
 from .server_place import ServerPlace
@@ -54,7 +54,7 @@ def find_faces(place: ServerPlace, wish: FacesWish) -> Tuple[FoundFace, ...]:
         files = ["--out", str(folder / "sheet.png"), "--tracks", str(folder / "tracks.json")]
         rows = run_program(place, ["faces", wish.plate, *given, "--missing", wish.missing, *files])
         try:
-            tracks = json.loads((folder / "tracks.json").read_text(encoding="utf-8"))["tracks"]
+            tracks = read_json_file(folder / "tracks.json")["tracks"]
             return faces_of([row for row in rows if row["kind"] == "face"], tracks)
         except (OSError, KeyError, TypeError, ValueError, IndexError) as problem:
             raise ProgramFailed(

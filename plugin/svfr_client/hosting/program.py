@@ -4,12 +4,12 @@ A host has no OpenEXR, no colour engine and no face finder of ours. It runs the 
 server, in a thread of its own, and reads what that prints as JSON.
 """
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Dict, List, Sequence
 
 from ..errors import ProgramFailed, error_from_dict
+from ..json_files import read_json
 from ..reasons import in_one_line
 from .server_place import ServerPlace
 
@@ -81,7 +81,7 @@ def _rows(printed: bytes) -> List[Dict[str, Any]]:
     rows: List[Dict[str, Any]] = []
     for line in printed.decode("utf-8", "replace").splitlines():
         try:
-            row = json.loads(line)
+            row = read_json(line)
         except ValueError:
             continue
         if isinstance(row, dict) and "kind" in row:

@@ -14,6 +14,7 @@ from typing import Callable, Optional
 from ..client import Client
 from ..connection import make_private_folder, service_folder, write_private
 from ..errors import SvfrError, TransferWasStopped
+from ..json_files import read_json_file
 from ..output_names import output_path
 from ..path_map import PathMap
 from ..protocol.messages import Event, check_job_id
@@ -40,7 +41,7 @@ class Delivery:
     def noted(cls, job: str, paths: PathMap) -> "Delivery":
         """Return what was noted of a job that was handed in earlier; without a note frames are in place."""
         try:
-            note = json.loads(_note_of(job).read_text(encoding="utf-8"))
+            note = read_json_file(_note_of(job))
             return cls(job, str(note["output"]), paths)
         except (OSError, ValueError, KeyError, TypeError):
             return cls(job, None, paths)

@@ -22,6 +22,7 @@ import OpenImageIO as oiio  # noqa: N813
 from numpy.typing import NDArray
 
 from svfr.models.folder import find_model
+from svfr.validation import read_json_file
 from svfr_farm.ledger import LedgerShot, Submission
 from svfr_farm.plan import PlannedShot
 from svfr_farm.planning import PlanSettings, plan_shots
@@ -46,7 +47,7 @@ def write_plate(folder: Path, count: int) -> str:
 def with_steps(model: str, steps: int, folder: Path) -> str:
     """Return a copy of a model's folder whose presets take so many steps from full noise."""
     copy = shutil.copytree(find_model(model), folder / f"steps{steps}")
-    body = json.loads((copy / "model.json").read_text())
+    body = read_json_file(copy / "model.json")
     for preset in body["presets"].values():
         preset |= {"steps": steps, "reference_steps": 1, "initial_noise": 1.0, "sigmas": None}
     (copy / "model.json").write_text(json.dumps(body))
@@ -70,7 +71,7 @@ def run(folder: Path, plate: str, model: str, rules: SegmentRules) -> tuple[NDAr
     run_task(file, "assemble", 0, models)
     frames = sorted((folder / "out").glob("*.exr"))
     pixels = np.stack([np.asarray(oiio.ImageBuf(str(path)).get_pixels())[..., :3] for path in frames])
-    result = json.loads((file.folder / RESULT_FILE).read_text())
+    result = read_json_file(file.folder / RESULT_FILE)
     return pixels, [seam["ratio"] for seam in result["seams"]]
 
 

@@ -40,6 +40,7 @@ from svfr.nets.unet import FastUNet, build_unet
 from svfr.parity.check import check_folder
 from svfr.parity.vectors import Vectors
 from svfr.training.nets.preview_unet import build_preview_unet
+from svfr_client.files import write_whole
 
 VECTORS = Path(__file__).parents[2] / "tests" / "data" / "golden"
 TOLERANCE = "latents_max_abs"
@@ -342,7 +343,7 @@ def main() -> int:
     chosen = {title: forms for title, forms in cases().items() if asked.only in title}
     found = run(chosen, asked.repeats, asked.vectors)
     if asked.json:
-        asked.json.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+        write_whole(asked.json, json.dumps(found, indent=1) + "\n")
     return 0 if found["holds"] else 1
 
 

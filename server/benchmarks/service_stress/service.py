@@ -18,6 +18,7 @@ import OpenImageIO as oiio  # noqa: N813 - the name its documentation uses
 from benchmarks.random_model import write_random_model
 from svfr.models.folder import find_model
 from svfr.models.spec import Preset
+from svfr.validation import read_json_file
 from svfr_client.client import Client
 from svfr_client.connection import Connection, KeyPair, find_connection
 from svfr_client.errors import SvfrError
@@ -157,7 +158,7 @@ def model_of_eight_steps(folder: Path) -> tuple[str, str]:
     except SvfrError:
         return write_random(folder), "a random network"
     shutil.copytree(mini, folder)
-    spec = json.loads((folder / "model.json").read_text(encoding="utf-8"))
+    spec = read_json_file(folder / "model.json")
     spec["presets"]["standard"].update(reference_steps=STEPS, steps=STEPS, sigmas=None)
     (folder / "model.json").write_text(json.dumps(spec), encoding="utf-8")
     return str(folder), "mini"

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from svfr.errors import DetailOutOfRange, ModelHasNoDetail
 from svfr.nets.detail_net import DetailSizes
 from svfr.validation import PositiveInt, Strict
 
@@ -43,3 +44,19 @@ class DetailSpec(Strict):
     def sizes(self) -> DetailSizes:
         """The sizes as the network takes them."""
         return DetailSizes(self.widths, self.blocks)
+
+
+def amount_of_detail(model: str, detail: DetailSpec | None, preset: str, asked: float | None) -> float:
+    """Return how much detail is added, 0 to 1: what was asked for, else the preset's, else none.
+
+    ``model`` is the model's name, ``detail`` what it has. Raises DetailOutOfRange, and ModelHasNoDetail where
+    some was asked for and there is none.
+    """
+    if asked is not None and not 0.0 <= asked <= 1.0:
+        raise DetailOutOfRange(f"The detail is {asked:g}, outside 0 to 1.", remedy="0 is the safest.")
+    if detail is not None:
+        return detail.presets.of(preset) if asked is None else asked
+    if asked:
+        text = f"The model {model} adds no detail, and {asked:g} of it is asked for."
+        raise ModelHasNoDetail(text, remedy="Leave detail out, or choose another model.")
+    return 0.0

@@ -33,6 +33,7 @@ from svfr.models.spec import DiffusionSpec, FileRecord, ModelSpec, spec_from_jso
 from svfr.models.tensor_files import check_safetensors
 from svfr.validation import read_json
 from svfr_client.errors import SvfrError
+from svfr_client.files import whole_file, write_whole
 from svfr_client.reasons import reason_of
 
 
@@ -174,13 +175,12 @@ def write_folder(
     """
     with new_folder(folder) as draft:
         for name, weights in tensors.items():
-            save_file({key: tensor.contiguous() for key, tensor in weights.items()}, draft / name)
-            # safetensors makes files for the owner alone; an installed model is for every user
-            (draft / name).chmod(0o644)
+            with whole_file(draft / name) as scratch:  # safetensors makes files for the owner alone
+                save_file({key: tensor.contiguous() for key, tensor in weights.items()}, scratch)
         for name, source in copies.items():
             shutil.copyfile(source, draft / name)
         records = {path.name: _record(path) for path in sorted(draft.iterdir())}
         complete = dataclasses.replace(spec, files=records)
         text = json.dumps(complete.to_json(), indent=1) + "\n"
-        (draft / SPEC_FILE).write_text(text, encoding="utf-8")
+        write_whole(draft / SPEC_FILE, text)
     return complete

@@ -1,14 +1,13 @@
-"""Writing a folder so that it is there whole or not at all."""
+"""A model's folder, which is there whole or not at all and never replaces another."""
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from svfr.errors import FolderExists
+from svfr_client.files import whole_folder
 
 
 @contextmanager
@@ -19,16 +18,9 @@ def new_folder(folder: Path) -> Iterator[Path]:
     """
     folder = folder.absolute()
     _refuse_existing(folder)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-    try:
+    with whole_folder(folder) as draft:
         yield draft
         _refuse_existing(folder)
-        draft.chmod(0o755)  # mkdtemp makes it for its owner alone
-        draft.rename(folder)
-    except BaseException:
-        shutil.rmtree(draft, ignore_errors=True)
-        raise
 
 
 def _refuse_existing(folder: Path) -> None:

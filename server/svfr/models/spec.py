@@ -20,7 +20,7 @@ from pydantic_core import CoreSchema, core_schema
 from svfr.diffusion.objectives import Objective
 from svfr.errors import ModelSpecInvalid, UnknownPreset
 from svfr.models.attenuation_spec import Attenuation
-from svfr.models.detail_spec import DetailSpec
+from svfr.models.detail_spec import DetailSpec, amount_of_detail
 from svfr.nets.device_memory import MOST_ELEMENTS
 from svfr.nets.identity import IdCrop
 from svfr.nets.linear_patch import LinearPatchSpec
@@ -195,6 +195,10 @@ class BuiltinSpec(_Described):
     planes: ClassVar[int] = 3
     hole_plane: ClassVar[bool] = False
 
+    def detail_amount(self, preset: str, asked: float | None) -> float:
+        """Return 0: there is no network that would add detail. Raises as :func:`amount_of_detail`."""
+        return amount_of_detail(self.name, None, preset, asked)
+
 
 @dataclass(frozen=True, kw_only=True)
 class DiffusionSpec(_Described):
@@ -231,10 +235,8 @@ class DiffusionSpec(_Described):
         return 3 + self.hole_plane
 
     def detail_amount(self, preset: str, asked: float | None) -> float:
-        """Return how much detail is added, 0 to 1: what was asked for, else the preset's, else none."""
-        if self.detail is None:
-            return 0.0
-        return self.detail.presets.of(preset) if asked is None else asked
+        """Return how much detail is added, 0 to 1; raises as :func:`amount_of_detail`."""
+        return amount_of_detail(self.name, self.detail, preset, asked)
 
     def crop_sizes(self, preset: Preset) -> tuple[int, ...]:
         """Return the sides that a preset crops faces to, rising, from ``crop_px`` on."""

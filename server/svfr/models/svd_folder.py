@@ -7,7 +7,6 @@ OfficialConfigUnsupported.
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,7 +14,7 @@ from typing import Any
 
 from svfr.errors import ModelFileMissing, OfficialConfigUnsupported
 from svfr.models.spec import ScheduleSpec
-from svfr_client.reasons import reason_of
+from svfr.validation import read_record
 
 WEIGHT_NAMES = ("diffusion_pytorch_model.safetensors", "diffusion_pytorch_model.fp16.safetensors")
 # Where the folder keeps the configurations as they came, so that export gives the same bytes back.
@@ -113,11 +112,5 @@ def read_diffusers_config(path: Path) -> dict[str, Any]:
     """Return a diffusers config without its bookkeeping keys, which start with an underscore."""
     if not path.is_file():
         raise ModelFileMissing("A configuration file is missing.", path=path, remedy=_REMEDY)
-    try:
-        body = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        text = f"The configuration cannot be read: {reason_of(error)}."
-        raise OfficialConfigUnsupported(text, path=path, remedy=_REMEDY) from error
-    if not isinstance(body, dict):
-        raise OfficialConfigUnsupported("The configuration is no JSON object.", path=path, remedy=_REMEDY)
+    body = read_record(path, OfficialConfigUnsupported, "The configuration", _REMEDY)
     return {key: value for key, value in body.items() if not key.startswith("_")}

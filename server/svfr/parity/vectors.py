@@ -6,7 +6,6 @@ weights in float16 whose values are exact. The networks are tiny, with the publi
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +22,7 @@ from svfr.models.spec import DiffusionSpec, KlTemporalSpec, NoIdentitySpec, Pres
 from svfr.nets.identity import IdProjection, NoIdentity
 from svfr.nets.kl_temporal import KlTemporalCodec, build_kl
 from svfr.nets.unet import build_unet
+from svfr.validation import read_record
 from svfr_client.reasons import in_one_line, reason_of
 
 _INDEX = "golden.json"
@@ -39,15 +39,8 @@ class Vectors:
     @classmethod
     def open(cls, folder: Path) -> Vectors:
         """Read the index; VectorsInvalid when it is missing or unreadable."""
-        path = folder / _INDEX
-        try:
-            return cls(folder, json.loads(path.read_text(encoding="utf-8")))
-        except (OSError, ValueError) as error:
-            raise VectorsInvalid(
-                f"The reference vectors cannot be read: {reason_of(error)}.",
-                path=path,
-                remedy=f"Give a folder with {_INDEX} and the safetensors files it names.",
-            ) from error
+        remedy = f"Give a folder with {_INDEX} and the safetensors files it names."
+        return cls(folder, read_record(folder / _INDEX, VectorsInvalid, "The list of vectors", remedy))
 
     def lookup(self, *keys: str) -> Any:
         """Return an entry of the index by its path of keys."""

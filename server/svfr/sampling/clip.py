@@ -63,18 +63,20 @@ def restore_clip(
     frames. ``tasks``: any of "bfr", "colorize", "inpaint". ``hole`` (S, S): what inpaint paints anew; without
     other tasks the pixels outside it are the clip's own. ``preset``: one of ``model.spec.presets``. ``seed``:
     equal seeds give equal results on the same device. ``detail``: 0 to 1, how much fine texture is added;
-    None: what the preset says. Both passes run (SVFR section 3.4): the first restores the reference.
+    None: what the preset says; more than 0 needs a model with a network for it. Both passes run (SVFR section
+    3.4): the first restores the reference.
 
-    Raises CropShapeMismatch, NotFinite, UnknownPreset, UnknownTask, SeedOutOfRange; FacePointsNeeded for a
-    model whose identity encoder needs the five points of the face, which only a job looks for.
+    Raises CropShapeMismatch, NotFinite, UnknownPreset, UnknownTask, SeedOutOfRange, DetailOutOfRange,
+    ModelHasNoDetail; FacePointsNeeded for a model whose identity encoder needs the five points of the face,
+    which only a job looks for.
     """
     asked = TaskSet.of(tasks)
     hole = hole if asked.inpaint else None
     codes = _checked(model, clip, hole)
     plan = SamplePlan(asked, model.spec.preset(preset), seed, sampler)
-    crops = CropsInMemory(to_network(as_model_sees(model, codes, hole, frozenset(asked.names))))
     texture = model.spec.detail_amount(preset, detail)
     rule = attenuation_for(model.spec, asked)
+    crops = CropsInMemory(to_network(as_model_sees(model, codes, hole, frozenset(asked.names))))
     restored = np.empty_like(codes)
     for index, picture in two_passes(model, crops, lambda reference: _identity(model, reference), plan):
         picture = finish_crop(model, seen=crops.pixels[index], base=picture, detail=texture, rule=rule)

@@ -1,10 +1,11 @@
 """``svfr degradation sheet``: see what a degradation recipe does to a clip."""
 
-import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from svfr_client.json_files import read_json
 
 from .. import job_options
 from ..output import speaking
@@ -46,6 +47,6 @@ def sheet(
         drawn = write_degradation_sheet(
             out, SheetRequest(data=source, recipe=recipe, seed=seed, clip=clip, frames=frames, size_px=size)
         )
-        parameters = None if drawn is None else json.loads(drawn.to_text())
+        parameters = None if drawn is None else read_json(drawn.to_text())
         body = {"path": str(out.absolute()), "set": recipe, "seed": seed, "drawn": parameters}
         output.result("sheet", body, f"Sheet: {out}")

@@ -10,6 +10,8 @@ from typing import Annotated
 
 import typer
 
+from svfr_client.json_files import read_json
+
 from ..output import speaking
 from .options import AsJson
 
@@ -56,7 +58,7 @@ def join(
 
         folder = folder.expanduser().absolute()
         try:
-            keys = from_plain(KeyPair, json.loads(read_private(folder / CLIENT_KEY)), "key")
+            keys = from_plain(KeyPair, read_json(read_private(folder / CLIENT_KEY)), "key")
         except FileNotFoundError as problem:
             remedy = f"Make one with `svfr key new {folder}`."
             raise BadKeyFile("There is no key here.", path=folder / CLIENT_KEY, remedy=remedy) from problem

@@ -3,7 +3,6 @@
 A case is a pure function of the footage, so that everybody's demo starts from the same pixels.
 """
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ import numpy as np
 
 from svfr.arrays import Float32
 from svfr.luma import luma_601
+from svfr_client.json_files import read_json_file
 from svfr_lab.degradation.basic import BasicRecipe
 from svfr_lab.degradation.degrade import HOLE_CODE, Degraded, degrade
 from svfr_lab.preview_eval.baselines import (
@@ -132,7 +132,7 @@ def baselines(case: Case, degraded: Degraded) -> dict[str, Float32]:
 
     They are given what the job is given: the artist's roto, not the damage's exact outline.
     """
-    tuned = json.loads(Path(BASELINES_PATH).read_text(encoding="utf-8"))
+    tuned = read_json_file(Path(BASELINES_PATH))
     bfr = DenoiseAndEnlarge(Denoiser(**tuned["bfr"]["denoiser"]), tuned["bfr"]["neighbour_weight"])
     colour = ColourFit(tuple(tuned["colour"]["tint"]), tuple(map(tuple, tuned["colour"]["cubic"])))
     methods = baseline_methods(bfr, colour)[case.task]

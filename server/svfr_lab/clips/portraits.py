@@ -18,6 +18,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from svfr.validation import read_json
 from svfr_client.files import write_whole
 from svfr_client.reasons import Flaw, reason_of
 from svfr_lab.clips.errors import PortraitListInvalid
@@ -137,7 +138,7 @@ def is_portrait_list(path: Path) -> bool:
 def read_portrait_list(path: Path) -> PortraitList:
     """Read a list; raises PortraitListInvalid for one that is not whole."""
     try:
-        head, *rows = (json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line)
+        head, *rows = (read_json(line) for line in path.read_text(encoding="utf-8").splitlines() if line)
         if head["format"] != FORMAT or head["version"] != VERSION:
             raise Flaw(f"it says {head['format']} {head['version']}")
         portraits = tuple(_portrait(row) for row in rows)

@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from svfr.eight_bit import eight_bit
+from svfr.validation import read_json
 from svfr_client.errors import BadRecord
 from svfr_client.reasons import reason_of
 from svfr_client.records import from_plain, to_plain
@@ -88,7 +89,7 @@ class ClipDegradation:
     def from_text(cls, text: str) -> ClipDegradation:
         """Return what :meth:`to_text` wrote. Raises BadRecord, ArgumentOutOfRange."""
         try:
-            plain = json.loads(text)
+            plain = read_json(text)
         except ValueError as error:
             raise BadRecord(f"The degradation cannot be read: {reason_of(error)}.") from error
         return from_plain(cls, plain, "degradation")

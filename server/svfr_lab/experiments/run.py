@@ -18,6 +18,7 @@ from svfr_lab.experiments.kit.bench import Bench, Voice
 from svfr_lab.experiments.kit.clock import BudgetClock
 from svfr_lab.experiments.kit.errors import ExperimentBegunOtherwise
 from svfr_lab.experiments.kit.experiment import Experiment
+from svfr_lab.experiments.kit.noted import read_noted
 from svfr_lab.experiments.kit.results import Circumstances, ResultFiles, write_results
 from svfr_lab.metrics.libraries import require_libraries
 
@@ -70,7 +71,7 @@ def _begin_or_go_on(folder: Path, request: LabRequest) -> None:
     if not path.exists():
         write_whole(path, json.dumps(asked) + "\n")
         return
-    begun = json.loads(path.read_text(encoding="utf-8"))
+    begun = read_noted(path)
     if begun != asked:
         differing = ", ".join(f"{key} {begun.get(key)}" for key in asked if begun.get(key) != asked[key])
         raise ExperimentBegunOtherwise(

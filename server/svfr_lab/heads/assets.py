@@ -21,6 +21,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 from numpy.typing import NDArray
 
+from svfr_client.files import whole_file
 from svfr_client.reasons import reason_of
 from svfr_lab.errors import HeadAssetsDoNotMatch
 
@@ -126,15 +127,16 @@ def build_head_assets(wheel: Path, target: Path) -> None:
     renumbered = np.full(len(vertices), -1)
     renumbered[used] = np.arange(len(used))
     group_names, group_numbers = np.unique(groups[in_head], return_inverse=True)
-    np.savez_compressed(
-        target,
-        rest_vertices=vertices[used],
-        triangles=renumbered[triangles[in_head]].astype(np.uint16),
-        triangle_groups=group_numbers.astype(np.uint8),
-        group_names=group_names,
-        offsets=np.stack([offset[used] for offset in offsets_by_name.values()]).astype(np.float16),
-        target_names=np.array(list(offsets_by_name)),
-    )
+    with whole_file(target) as scratch:
+        np.savez_compressed(
+            scratch,
+            rest_vertices=vertices[used],
+            triangles=renumbered[triangles[in_head]].astype(np.uint16),
+            triangle_groups=group_numbers.astype(np.uint8),
+            group_names=group_names,
+            offsets=np.stack([offset[used] for offset in offsets_by_name.values()]).astype(np.float16),
+            target_names=np.array(list(offsets_by_name)),
+        )
 
 
 def _read_base_mesh(

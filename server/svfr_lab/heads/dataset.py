@@ -27,6 +27,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from svfr.validation import read_json_file
 from svfr_client.files import whole_file, write_whole
 from svfr_client.reasons import reason_of
 from svfr_lab.errors import ArgumentOutOfRange, RenderedFolderIsUnusable
@@ -180,7 +181,7 @@ def add_landmarks68(folder: Path) -> None:
 def open_rendered_folder(folder: Path) -> RenderedFolder:
     """Open the clips that are ready; raises :class:`RenderedFolderIsUnusable` when there are none."""
     try:
-        record = json.loads((folder / "dataset.json").read_text())
+        record = read_json_file(folder / "dataset.json")
         ready = int((folder / "done").read_text())
         settings = RenderSettings.from_record(record["settings"])
         clips = np.load(folder / "clips.npy", mmap_mode="r")
@@ -213,11 +214,22 @@ def file_sha256(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
+def _begun_with(record: Path) -> RenderSettings:
+    try:
+        return RenderSettings.from_record(read_json_file(record)["settings"])
+    except (OSError, ValueError, KeyError, TypeError) as problem:
+        raise RenderedFolderIsUnusable(
+            f"The folder does not say what it was begun with: {reason_of(problem)}.",
+            path=record,
+            remedy="Choose an empty folder.",
+        ) from problem
+
+
 def _begin_or_resume(folder: Path, settings: RenderSettings) -> int:
     """Make the arrays of a new folder, or check an old one; return the first clip still missing."""
     record = folder / "dataset.json"
     if record.exists():
-        begun_with = RenderSettings.from_record(json.loads(record.read_text())["settings"])
+        begun_with = _begun_with(record)
         if begun_with != settings:
             raise RenderedFolderIsUnusable(
                 f"The folder was begun with {asdict(begun_with)}, not with {asdict(settings)}.",

@@ -20,6 +20,7 @@ import dlib
 import numpy as np
 from numpy.typing import NDArray
 
+from svfr_client.files import whole_file
 from svfr_lab.heads.backgrounds import background_bank
 from svfr_lab.heads.clip_scene import CURRENT_REVISION, draw_scene
 from svfr_lab.heads.renderer import FaceRenderer
@@ -112,7 +113,8 @@ def write_sheet(path: Path, people: list[FrontalPerson]) -> None:
     cells = [_labelled(person) for person in people] + cells
     rows = [cells[start : start + _SHEET_COLUMNS] for start in range(0, len(cells), _SHEET_COLUMNS)]
     sheet = np.concatenate([np.concatenate(row, axis=1) for row in rows])
-    cv2.imwrite(str(path), sheet[..., ::-1])
+    with whole_file(path) as scratch:
+        cv2.imwrite(str(scratch), sheet[..., ::-1])
 
 
 def _labelled(person: FrontalPerson) -> NDArray[np.uint8]:

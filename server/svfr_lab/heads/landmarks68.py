@@ -13,6 +13,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from svfr.validation import read_json_file
+from svfr_client.files import write_whole
 from svfr_client.reasons import Flaw, reason_of
 from svfr_lab.errors import ArgumentOutOfRange, HeadAssetsDoNotMatch
 
@@ -71,7 +73,7 @@ def load_landmarks_68(revision: int) -> SurfacePoints:
 def read_landmarks_68(path: Path, revision: int) -> SurfacePoints:
     """Read a file of :func:`write_landmarks_68`; raises HeadAssetsDoNotMatch for anything else."""
     try:
-        body = json.loads(path.read_text(encoding="utf-8"))
+        body = read_json_file(path)
         points = body["points"] | body["brows"][str(revision)]
         order = [points[str(number)] for number in range(LANDMARK_COUNT)]
         vertices = np.array([point["vertices"] for point in order], np.int64)
@@ -103,7 +105,7 @@ def write_landmarks_68(path: Path, points: Mapping[int, Sequence[SurfacePoint]])
     rows = ",\n".join(f'"{number}": {json.dumps(vars(point))}' for number, point in common.items())
     tables = ",\n".join(f'"{revision}": {json.dumps(table)}' for revision, table in brows.items())
     text = f'{{"scheme": "{SCHEME}", "points": {{\n{rows}\n}}, "brows": {{\n{tables}\n}}}}\n'
-    path.write_text(text, encoding="utf-8")
+    write_whole(path, text)
 
 
 def _without_brows(points: Sequence[SurfacePoint]) -> dict[int, SurfacePoint]:

@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from svfr_client.files import whole_file
 from svfr_lab.heads.backgrounds import background_bank
 from svfr_lab.heads.clip_scene import CURRENT_REVISION, draw_scene
 from svfr_lab.heads.renderer import FaceRenderer
@@ -60,7 +61,8 @@ def main() -> None:
     parser.add_argument("--revision", type=int, default=CURRENT_REVISION, help="of the looks")
     asked = parser.parse_args()
     sheet = clip_sheet(asked.first_seed, asked.revision)
-    cv2.imwrite(str(asked.out), sheet[..., ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 9])
+    with whole_file(asked.out) as scratch:
+        cv2.imwrite(str(scratch), sheet[..., ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 9])
 
 
 if __name__ == "__main__":

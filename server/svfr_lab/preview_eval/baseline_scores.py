@@ -6,7 +6,6 @@ denoiser on the grey small frames, then a tint or a cubic of luma.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import TypeAlias
 import numpy as np
 
 from svfr.luma import luma_601
+from svfr.validation import read_json_file
 from svfr_lab.degradation.degrade import Degraded
 from svfr_lab.metrics.psnr_ssim import psnr_db
 from svfr_lab.preview_eval.baselines import (
@@ -37,7 +37,7 @@ def tuned_methods(record_path: Path = BASELINES_PATH) -> dict[str, dict[str, Met
 
     "input", and for bfr "bicubic", is the damaged clip itself.
     """
-    record = json.loads(record_path.read_text(encoding="utf-8"))
+    record = read_json_file(record_path)
     denoise = DenoiseAndEnlarge(Denoiser(**record["bfr"]["denoiser"]), record["bfr"]["neighbour_weight"])
     colour = ColourFit(tuple(record["colour"]["tint"]), tuple(map(tuple, record["colour"]["cubic"])))
     single = baseline_methods(denoise, colour)
@@ -54,7 +54,7 @@ def baseline_scores(split: EvaluationSplit, task: str) -> dict[str, Score]:
 
     The stored figure, or a fresh one on another driver's clips and for tasks that are not stored.
     """
-    stored = json.loads(BASELINES_PATH.read_text(encoding="utf-8"))
+    stored = read_json_file(BASELINES_PATH)
     if stored["clips_sha256"] == split.folder.clips_sha256 and task in stored["per_clip_db"]:
         return {name: _stored_score(values) for name, values in stored["per_clip_db"][task].items()}
     return {name: _fresh_score(method) for name, method in tuned_methods()[task].items()}

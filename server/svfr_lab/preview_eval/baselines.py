@@ -25,6 +25,7 @@ from svfr.arrays import Float32
 from svfr.eight_bit import eight_bit
 from svfr.luma import luma_601
 from svfr.sampling.network_input import fill_blend
+from svfr_client.files import write_whole
 from svfr_lab.degradation.basic import EVALUATION
 from svfr_lab.degradation.degrade import Degraded, degrade
 from svfr_lab.degradation.resample import enlarge
@@ -258,7 +259,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, default=BASELINES_PATH)
     asked = parser.parse_args(arguments)
     measured = measure_baselines(asked.train, asked.eval)
-    asked.out.write_text(json.dumps(measured, indent=1) + "\n")
+    write_whole(asked.out, json.dumps(measured, indent=1) + "\n")
     for task, means in measured["mean_db"].items():
         print(task, *(f"{name} {value:.2f} dB" for name, value in means.items()), sep="  ")
 

@@ -25,6 +25,7 @@ import torch
 
 from svfr.arrays import Float32
 from svfr.models.folder import find_model, read_diffusion_spec
+from svfr_client.files import write_whole
 from svfr_lab.degradation.basic import EVALUATION, BasicRecipe
 from svfr_lab.degradation.degrade import degrade
 from svfr_lab.errors import ArgumentOutOfRange
@@ -292,7 +293,7 @@ def main(arguments: list[str] | None = None) -> None:
         "identity": embedder_facts(embedder),
         "sources": figures,
     }
-    asked.out.write_text(json.dumps(measured, indent=1) + "\n", encoding="utf-8")
+    write_whole(asked.out, json.dumps(measured, indent=1) + "\n")
     write_real_sheet(asked.sheet, rows)
     print(f"Written to {asked.out} and {asked.sheet}.")
 

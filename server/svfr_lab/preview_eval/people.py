@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 from svfr.arrays import Float32
 from svfr.eight_bit import eight_bit
 from svfr.luma import luma_601
+from svfr_client.files import write_whole
 from svfr_client.job import Box, FaceChoice
 from svfr_lab.clips.portrait_motion import SIDE_IN_FACES, draw_motion, seen
 from svfr_lab.clips.portraits import Portrait, PortraitList, read_portrait, read_portrait_list, square_around
@@ -297,7 +298,7 @@ def main(arguments: list[str] | None = None) -> None:
     def keep(name: str, table: dict[str, Any]) -> None:
         tables[name] = table
         print(f"{name} ({time.monotonic() - began:.0f} s)\n{show(table)}", flush=True)
-        asked.out.write_text(json.dumps(tables, indent=1) + "\n", encoding="utf-8")
+        write_whole(asked.out, json.dumps(tables, indent=1) + "\n")
 
     for task in asked.tasks:
         keep(f"crops {task}", measure_crops(bench, task, 2.5, asked.people))

@@ -26,6 +26,7 @@ import torch
 
 from svfr.models.folder import find_model, read_diffusion_spec
 from svfr.models.spec import Preset
+from svfr_client.files import write_whole
 from svfr_lab.errors import ArgumentOutOfRange, EvaluationPlateFailed
 from svfr_lab.metrics.jitter import jitter_codes
 from svfr_lab.metrics.psnr_ssim import psnr_db
@@ -201,7 +202,7 @@ def main(arguments: list[str] | None = None) -> None:
     measure = partial(_evaluate_as_asked, asked)
     count = asked.processes
     measured = measure(EVALUATED_TASKS) if count == 1 else merged_from_processes(count, measure)
-    asked.out.write_text(json.dumps(measured, indent=1) + "\n", encoding="utf-8")
+    write_whole(asked.out, json.dumps(measured, indent=1) + "\n")
     if asked.record:
         record_in_model(find_model(asked.model), measured)
     print(f"Measured in {time.monotonic() - started:.0f} s; written to {asked.out}.")

@@ -21,6 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from svfr.eight_bit import eight_bit
+from svfr.validation import read_json_file, read_record
+from svfr_client.files import write_whole
 from svfr_lab.degradation.basic import EVALUATION
 from svfr_lab.degradation.degrade import Degraded, degrade
 from svfr_lab.errors import EvaluationSplitDiffers
@@ -37,6 +39,7 @@ EVALUATION_SPLIT_PATH = Path(__file__).parent / "data" / "evaluation_split.json"
 # damage and the names are keys of evaluation_split.json, so a word more there must not change old figures.
 FROZEN_TASKS = ("bfr", "colorize", "inpaint")
 
+_RECORD_REMEDY = "Install the package again, or freeze the split again."
 _DEGRADATION_SEED = 7
 _TASK_BITS = {"bfr": 1, "colorize": 2, "inpaint": 4}
 # Another rasteriser moves a clip's mean by thousandths of a code value, another seed by whole ones.
@@ -66,7 +69,7 @@ class EvaluationSplit:
 
 def open_evaluation_split(folder: Path, record_path: Path = EVALUATION_SPLIT_PATH) -> EvaluationSplit:
     """Open ``folder`` as the frozen split; raises :class:`EvaluationSplitDiffers` when it is not."""
-    record = json.loads(record_path.read_text())
+    record = read_record(record_path, EvaluationSplitDiffers, "The record of the split", _RECORD_REMEDY)
     rendered = open_rendered_folder(folder)
     frozen = RenderSettings.from_record(record["settings"])
     if rendered.settings != frozen or len(rendered.clips) != frozen.clips:
@@ -94,14 +97,14 @@ def freeze_evaluation_split(folder: Path, record_path: Path) -> None:
     rendered = open_rendered_folder(folder)
     record = {
         "settings": asdict(rendered.settings),
-        "versions": json.loads((folder / "dataset.json").read_text())["versions"],
+        "versions": read_json_file(folder / "dataset.json")["versions"],
         "degradation": asdict(EVALUATION),
         "degradation_seed": _DEGRADATION_SEED,
         "clips_sha256": file_sha256(folder / "clips.npy"),
         "degraded_sha256": degraded_sha256(rendered.clips),
         "clip_mean_codes": [[round(value, 3) for value in row] for row in _clip_means(rendered.clips)],
     }
-    record_path.write_text(json.dumps(record, indent=1) + "\n")
+    write_whole(record_path, json.dumps(record, indent=1) + "\n")
 
 
 def degraded_sha256(clips: NDArray[np.uint8]) -> dict[str, str]:

@@ -7,7 +7,6 @@ and sha256, the revision of the code, and the frozen evaluation split that is to
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Mapping
 from dataclasses import asdict
 from importlib import resources
@@ -17,6 +16,7 @@ from typing import Any
 from svfr.models.folder import read_diffusion_spec
 from svfr.training.export.folder import export_preview, read_trained
 from svfr.training.recipe.config import PreviewRecipe, read_recipe
+from svfr.validation import read_json_file
 from svfr_lab.heads.dataset import file_sha256, open_rendered_folder
 from svfr_lab.preview_eval.split import EVALUATION_SPLIT_PATH
 
@@ -37,7 +37,7 @@ def provenance(data_folder: Path, revision: str, start: Path | None = None) -> d
         **began_with,
         "data": {"settings": asdict(data.settings), "clips_sha256": data.clips_sha256},
         "evaluation_split_sha256": file_sha256(EVALUATION_SPLIT_PATH),
-        "evaluation_clips_sha256": json.loads(EVALUATION_SPLIT_PATH.read_text())["clips_sha256"],
+        "evaluation_clips_sha256": read_json_file(EVALUATION_SPLIT_PATH)["clips_sha256"],
     }
 
 

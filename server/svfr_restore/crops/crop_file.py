@@ -16,6 +16,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from svfr.validation import read_json_file
 from svfr_client.files import write_whole
 from svfr_restore.crops.crop_track import CropTrack, tracks_problems
 from svfr_restore.errors import CropTrackFileIsBad
@@ -69,13 +70,13 @@ def read_tracks(path: Path) -> list[CropTrack]:
                 path=path,
                 remedy=f"At most {MOST_BYTES} bytes.",
             )
-        body = json.loads(path.read_text(encoding="utf-8"))
+        body = read_json_file(path, MOST_BYTES)
     except OSError as error:
         reason = error.strerror or "it cannot be opened"
         raise CropTrackFileIsBad(
             f"The crop-track file cannot be read: {reason}.", path=path, remedy="Check the path."
         ) from error
-    except (ValueError, RecursionError) as error:  # no JSON, no UTF-8, numbers of 4,000 digits, or too deep
+    except ValueError as error:  # no JSON, no UTF-8, numbers of 4,000 digits, or too deep
         raise CropTrackFileIsBad(
             "The crop-track file is no usable JSON.",
             path=path,

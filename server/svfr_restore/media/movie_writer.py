@@ -45,7 +45,8 @@ class MovieWriter:
 
     def __enter__(self) -> MovieWriter:
         try:
-            self._container = av.open(str(self._file.__enter__()), "w", format="mp4")
+            scratch = self._file.__enter__()
+            self._container = av.open(str(scratch), "w", format="mp4")
         except (av.error.FFmpegError, OSError) as error:
             raise self._failed(error) from error
         return self

@@ -11,6 +11,8 @@ import threading
 from collections.abc import Callable
 from types import TracebackType
 
+from svfr_client.reasons import reason_of
+
 _STOP = None
 
 
@@ -67,7 +69,7 @@ class WriterPool:
             self.close()
         except BaseException as other:
             if other is not error:
-                error.add_note("a write failed too: " + str(other))
+                error.add_note(f"a write failed too: {reason_of(other)}")
 
     def _work(self) -> None:
         while (job := self._jobs.get()) is not _STOP:

@@ -10,7 +10,6 @@ from typing import TypeVar
 
 import torch
 
-from svfr.models.detail_spec import DetailSpec
 from svfr.models.spec import ArcFaceSpec, DiffusionSpec, ModelSpec, Preset
 from svfr_client.errors import SeveralProblems, SvfrError, raise_problems
 from svfr_client.frames import FrameRange
@@ -23,7 +22,6 @@ from svfr_restore.crops.crop_track import CropTrack, track_of_box
 from svfr_restore.errors import (
     BoxMissesPlate,
     FaceTrackNotFound,
-    ModelHasNoDetail,
     NoFramesAsked,
 )
 from svfr_restore.faces.likeness import LikenessFinder, Portrait
@@ -77,8 +75,6 @@ class JobPlan:
     @property
     def detail(self) -> float:
         """How much of the model's detail is added, 0 to 1: the job's, else the preset's, else none."""
-        if not isinstance(self.model, DiffusionSpec):
-            return 0.0
         return self.model.detail_amount(self.spec.preset, self.spec.detail)
 
     @property
@@ -162,14 +158,9 @@ def _model(spec: JobSpec, models: ModelCache, found: _Findings) -> tuple[ModelSp
     found.problems += models.problems(spec.model)
     if isinstance(model, DiffusionSpec) and isinstance(model.identity, ArcFaceSpec):
         found.attempt(FacePointFinder)  # its weights are needed in the middle of the job
-    if spec.detail and _detail_of(model) is None:
-        text = f"The model {model.name} adds no detail, and the job asks for {spec.detail:g} of it."
-        found.problems.append(ModelHasNoDetail(text, remedy="Leave detail out, or choose another model."))
+    if spec.detail:
+        found.attempt(lambda: model.detail_amount(spec.preset, spec.detail))
     return model, found.attempt(lambda: _preset(model, spec.preset))
-
-
-def _detail_of(model: ModelSpec) -> DetailSpec | None:
-    return model.detail if isinstance(model, DiffusionSpec) else None
 
 
 def _preset(model: ModelSpec, name: str) -> Preset | None:

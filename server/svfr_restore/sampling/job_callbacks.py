@@ -5,20 +5,18 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterator
 from functools import cache
-from importlib import metadata, resources
-from importlib.resources.abc import Traversable
+from importlib import metadata
 from typing import Any, cast
 
 import torch
 
 from svfr_restore.reports import JobContext, Report, Stage
+from svfr_restore.sampling.method_sources import method_sources
 
 # Of these stages every report is one more window; the others first say how far an earlier run had come.
 _STAGES_FROM_NOTHING = ("encode", "decode")
 _MINUS = re.compile(r"(?<!\d)-")
-_NOT_SAMPLED = ("training", "data", "__pycache__")
 
 
 def content_key(*parts: Any) -> str:
@@ -36,25 +34,9 @@ def tensor_key(tensor: torch.Tensor) -> str:
     return content_key(list(tensor.shape), tensor.detach().float().cpu().numpy().tobytes())
 
 
-def method_sources() -> tuple[tuple[str, bytes], ...]:
-    """Return the names (``folder/module.py``) and bytes of every module of the method that sampling may run.
-
-    Training is left out: no sampling imports it, and a change there must not cost a shot its checkpoints.
-    """
-
-    def walk(folder: Traversable, prefix: str) -> Iterator[tuple[str, bytes]]:
-        for entry in folder.iterdir():
-            if entry.name.endswith(".py"):
-                yield prefix + entry.name, entry.read_bytes()
-            elif entry.is_dir() and prefix + entry.name not in _NOT_SAMPLED:
-                yield from walk(entry, f"{prefix}{entry.name}/")
-
-    return tuple(sorted(walk(resources.files("svfr"), "")))
-
-
 @cache
 def code_key() -> str:
-    """Return the key of the code that computes: the method's sources and the libraries under it."""
+    """Return the key of the code that computes: the sources of the method and the libraries under it."""
     versions = [metadata.version(name) for name in ("torch", "diffusers", "numpy")]
     return content_key(versions, *(part for name, data in method_sources() for part in (name, data)))
 

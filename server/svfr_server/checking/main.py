@@ -18,6 +18,7 @@ from typing import Any
 
 import zmq
 
+from svfr.validation import read_json
 from svfr_client.connection import KeyPair
 from svfr_client.errors import MessageTooLarge, SvfrError, WireError, raise_problems
 from svfr_client.job import JobSpec
@@ -53,7 +54,7 @@ class Checker:
         request_id: str | None = None
         try:
             if kind == REDO:
-                return self._redo(client, Redo(**json.loads(frames[0])), frames[1])
+                return self._redo(client, Redo(**read_json(frames[0])), frames[1])
             check_counts(frames[1:])
             message = unpack(frames)
             request_id = message.id
@@ -80,7 +81,7 @@ class Checker:
 
     def _redo(self, client: str, redo: Redo, former_text: bytes) -> dict[str, Any]:
         """Make a job of some frames of a former one, in its context."""
-        former = JobSpec.from_json(json.loads(former_text))
+        former = JobSpec.from_json(read_json(former_text))
         spec = replace(
             former,
             frames=redo.frames,
@@ -141,7 +142,7 @@ def _end_with_supervisor() -> None:
 def main() -> None:
     """Run the process that the supervisor described on the standard input."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    start = json.loads(sys.stdin.buffer.readline())
+    start = read_json(sys.stdin.buffer.readline())
     log_to_stderr()
     _limit_memory()
     threading.Thread(target=_end_with_supervisor, daemon=True).start()

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from svfr.validation import read_json_file
 from svfr_client.connection import write_private
 from svfr_server.job_store.folders import checkpoint_folder
 
@@ -35,7 +36,7 @@ class CacheSize:
 def read_limit(home: Path) -> int:
     """Return the limit in bytes; the default if none was set or the file is damaged."""
     try:
-        limit = json.loads((home / _LIMIT_FILE).read_text(encoding="utf-8"))["limit_bytes"]
+        limit = read_json_file(home / _LIMIT_FILE)["limit_bytes"]
     except (OSError, ValueError, KeyError, TypeError):
         return DEFAULT_LIMIT_BYTES
     return limit if type(limit) is int and limit >= 0 else DEFAULT_LIMIT_BYTES

@@ -20,6 +20,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from svfr.validation import read_json_file
 from svfr_client.errors import FileCannotBeWritten
 from svfr_client.files import whole_file, write_whole
 from svfr_restore.step_names import TENSOR_KEY, StepName
@@ -105,7 +106,7 @@ class DiskCheckpoints:
         if not _is_plain_file(path):
             return None
         try:
-            return json.loads(path.read_text(encoding="utf-8"))
+            return read_json_file(path)
         except (FileNotFoundError, ValueError):
             return None
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from svfr.validation import read_json
 from svfr_client.job import JobSpec
 from svfr_client.protocol.messages import Accepted, Event, JobState, JobStatus, Progress
 from svfr_client.records import from_plain
@@ -162,12 +163,12 @@ class JobStore:
             "SELECT seq, kind, body FROM events WHERE job = ? AND seq > ? ORDER BY seq LIMIT ?",
             (job, after_seq, limit),
         )
-        return [Event(job, seq, kind, json.loads(body)) for seq, kind, body in rows]
+        return [Event(job, seq, kind, read_json(body)) for seq, kind, body in rows]
 
     def written_frames(self, job: str) -> set[tuple[int, str]]:
         """Return (frame, path) of every frame the job has reported so far."""
         rows = self._database.execute("SELECT body FROM events WHERE job = ? AND kind = 'frame'", (job,))
-        bodies = [json.loads(row[0]) for row in rows]
+        bodies = [read_json(row[0]) for row in rows]
         return {(body["frame"], body["path"]) for body in bodies}
 
     def written_frame(self, job: str, frame: int) -> Path | None:
@@ -181,7 +182,7 @@ class JobStore:
 
     def spec(self, job: str) -> JobSpec:
         """Return what was handed in."""
-        return JobSpec.from_json(json.loads(self.spec_text(job)))
+        return JobSpec.from_json(read_json(self.spec_text(job)))
 
     def spec_text(self, job: str) -> str:
         """Return what was handed in as canonical JSON, which nobody has to parse to pass it on."""
@@ -315,6 +316,6 @@ def _status(row: tuple[Any, ...]) -> JobStatus:
         created=created,
         updated=updated,
         cancel_requested=bool(cancelled),
-        progress=None if progress is None else from_plain(Progress, json.loads(progress), "progress"),
-        error=None if error is None else json.loads(error),
+        progress=None if progress is None else from_plain(Progress, read_json(progress), "progress"),
+        error=None if error is None else read_json(error),
     )

@@ -17,6 +17,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from svfr.validation import read_json_file
 from svfr_client.connection import write_private
 from svfr_client.errors import SvfrError
 from svfr_client.files import whole_file
@@ -45,7 +46,7 @@ class Quota:
 def read_quota(home: Path) -> Quota:
     """Return the quota; the default if none was set or the file is damaged."""
     try:
-        found = json.loads((home / _QUOTA_FILE).read_text(encoding="utf-8"))
+        found = read_json_file(home / _QUOTA_FILE)
         return Quota(int(found["client_bytes"]), float(found["kept_days"]))
     except (OSError, ValueError, KeyError, TypeError):
         return Quota()

@@ -5,13 +5,13 @@ time; clients take turns. A request that takes too long, or too much memory, cos
 is told.
 """
 
-import json
 import logging
 from collections import OrderedDict, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from svfr.validation import read_json
 from svfr_client.awake_clock import AwakeClock
 from svfr_client.errors import MessageTooLarge
 from svfr_server.errors import QueueFull
@@ -102,7 +102,7 @@ class CheckQueue:
             return
         if frames[0] != b"ready" and lane.current is not None and frames[0] == b"%d" % self._token_of(lane):
             pending, lane.current = lane.current, None
-            self.answered(pending, json.loads(frames[1]), b"".join(frames[2:]).decode("ascii"))
+            self.answered(pending, read_json(frames[1]), b"".join(frames[2:]).decode("ascii"))
         self._next(lane)
 
     def process_exited(self, serial: int) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO
 
+from svfr.validation import read_json
 from svfr_server.errors import AnotherServerRuns
 
 if sys.platform == "win32":
@@ -84,7 +85,7 @@ def _try_lock(file: IO[str], folder: int | None) -> bool:
 
 def _describe(held: str) -> str:
     try:
-        holder = json.loads(held)
+        holder = read_json(held)
         return f"process {holder['pid']}, since {holder['since']}"
     except (ValueError, KeyError, TypeError):
         return "a process that is just starting"

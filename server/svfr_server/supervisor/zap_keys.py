@@ -16,6 +16,7 @@ from pathlib import Path
 import zmq
 from zmq.utils import z85
 
+from svfr.validation import read_json
 from svfr_client.connection import KeyPair, make_private_folder, read_private, write_private
 from svfr_client.errors import BadRecord
 from svfr_client.reasons import reason_of
@@ -130,7 +131,7 @@ def check_public_key(public: str) -> str:
 
 def _load_or_make(path: Path) -> KeyPair:
     try:
-        return from_plain(KeyPair, json.loads(read_private(path)), "key")
+        return from_plain(KeyPair, read_json(read_private(path)), "key")
     except FileNotFoundError:
         pair = KeyPair.new()
         write_private(path, json.dumps(to_plain(pair)) + "\n")

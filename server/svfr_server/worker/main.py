@@ -7,7 +7,6 @@ that the supervisor knows of the worker at once.
 """
 
 import importlib
-import json
 import logging
 import os
 import re
@@ -20,6 +19,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from svfr.validation import read_json
 from svfr_client.connection import KeyPair
 from svfr_client.errors import SeveralProblems, SvfrError, raise_problems
 from svfr_client.job import JobSpec
@@ -105,7 +105,7 @@ class Worker:
 
     def _outcome(self, job: str, message: Message) -> Message:
         try:
-            spec = JobSpec.from_json(json.loads(message.buffers["spec"].data))
+            spec = JobSpec.from_json(read_json(message.buffers["spec"].data))
         except SvfrError as problem:
             return Message("unreadable", {"job": job, "reason": problem.message[:MOST_TEXT]})
         try:
@@ -233,7 +233,7 @@ def _watch_lifeline() -> None:
 def main() -> None:
     """Run the worker that the supervisor described on the standard input."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in a terminal is the supervisor's to handle
-    start = json.loads(sys.stdin.buffer.readline())
+    start = read_json(sys.stdin.buffer.readline())
     log_to_stderr()
     device = re.sub(r"[^A-Za-z0-9-]", "_", str(start["name"]))
     log_to_folder(Path(start["home"]) / "logs", f"worker-{device}.log")

@@ -15,6 +15,7 @@ import stat
 import tempfile
 from pathlib import Path
 
+from svfr.validation import read_json_file
 from svfr_client.connection import write_private
 
 _PREFIX = "svfr-worker-"
@@ -35,7 +36,7 @@ def make_scratch_folder(home: Path, device: str) -> Path:
 def _remove_former(note: Path) -> None:
     """Remove the folder that ``note`` names if it is that folder still: no link, ours, the same inode."""
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-        former = json.loads(note.read_text(encoding="utf-8"))
+        former = read_json_file(note)
         folder = Path(former["path"])
         status = folder.lstat()
         is_same = (status.st_dev, status.st_ino) == (former["device"], former["inode"])

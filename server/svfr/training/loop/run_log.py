@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from svfr.validation import read_json
 from svfr_client.files import write_whole
 
 
@@ -64,6 +65,6 @@ class RunLog:
 def _is_before(line: str, step: int) -> bool:
     """Return whether a line is whole and of a step that the run keeps."""
     try:
-        return int(json.loads(line)["step"]) <= step
+        return int(read_json(line)["step"]) <= step
     except (ValueError, KeyError, TypeError):
         return False

@@ -27,8 +27,8 @@ def write_state(path: Path, state: Mapping[str, Any]) -> None:
     What a run that was killed left half written is removed. Raises FileCannotBeWritten.
     """
     remove_leftovers([path])
-    with whole_file(path) as fresh:
-        torch.save(dict(state), fresh)
+    with whole_file(path) as scratch:
+        torch.save(dict(state), scratch)
 
 
 def read_state(path: Path, needed: Iterable[str]) -> dict[str, Any]:

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from svfr_client.files import write_whole
+from svfr_client.files import whole_folder, write_whole
 from svfr_lab.experiments.kit.errors import ClipsDoNotSuffice
 from svfr_lab.heads.dataset import RenderSettings, open_rendered_folder, render_dataset
 
@@ -60,20 +60,19 @@ def fitted_clips(data: Path, work: Path, count: int, size_px: int, frames: int) 
     if (count, size_px, frames) == (len(given.clips), given.settings.size_px, given.settings.frames):
         return data
     folder = work / f"{count}x{frames}x{size_px}"
-    if (folder / "dataset.json").exists():
+    if folder.exists():
         return folder
-    folder.mkdir(parents=True, exist_ok=True)
     clips = [_resized(clip[:frames], size_px) for clip in given.clips[:count]]
-    np.save(folder / "clips.npy", np.stack(clips))
     scale = np.float32(size_px / given.settings.size_px)
-    np.save(folder / "landmarks.npy", given.landmarks_px[:count, :frames] * scale)
-    if given.landmarks68_px is not None:
-        np.save(folder / "landmarks68.npy", given.landmarks68_px[:count, :frames] * scale)
     settings = replace(given.settings, clips=count, size_px=size_px, frames=frames)
-    write_whole(folder / "done", f"{count}\n")
-    # written last: its presence says that the copy is whole
     record = {"settings": asdict(settings), "copied_from_clips_sha256": given.clips_sha256}
-    write_whole(folder / "dataset.json", json.dumps(record, indent=1) + "\n")
+    with whole_folder(folder) as draft:
+        np.save(draft / "clips.npy", np.stack(clips))
+        np.save(draft / "landmarks.npy", given.landmarks_px[:count, :frames] * scale)
+        if given.landmarks68_px is not None:
+            np.save(draft / "landmarks68.npy", given.landmarks68_px[:count, :frames] * scale)
+        write_whole(draft / "done", f"{count}\n")
+        write_whole(draft / "dataset.json", json.dumps(record, indent=1) + "\n")
     return folder
 
 

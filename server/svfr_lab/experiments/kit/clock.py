@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from svfr_client.files import write_whole
+from svfr_lab.experiments.kit.noted import damaged, read_noted
 
 _SECONDS_BETWEEN_NOTES = 1.0
 
@@ -60,5 +61,8 @@ class Deadline:
 def _read(path: Path) -> tuple[float, int]:
     if not path.exists():
         return 0.0, 0
-    noted = json.loads(path.read_text(encoding="utf-8"))
-    return float(noted["spent_s"]), int(noted["starts"])
+    noted = read_noted(path)
+    try:
+        return float(noted["spent_s"]), int(noted["starts"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise damaged(path, "it does not say what was spent") from error

@@ -15,6 +15,12 @@ class ExperimentBegunOtherwise(SvfrError):
     code = "LAB_EXPERIMENT_BEGUN_OTHERWISE"
 
 
+class ExperimentFolderIsDamaged(SvfrError):
+    """What a run noted for the next start of itself is not what a run writes."""
+
+    code = "LAB_EXPERIMENT_FOLDER_IS_DAMAGED"
+
+
 class ClipsDoNotSuffice(SvfrError):
     """The given clips are too few or too short for what the experiment compares."""
 

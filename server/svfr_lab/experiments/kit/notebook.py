@@ -6,7 +6,10 @@ import json
 from pathlib import Path
 from typing import Any
 
+from svfr.validation import read_json
 from svfr_client.files import write_whole
+from svfr_client.reasons import reason_of
+from svfr_lab.experiments.kit.noted import damaged
 
 
 class Notebook:
@@ -14,11 +17,14 @@ class Notebook:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        lines = path.read_text(encoding="utf-8").splitlines(keepends=True) if path.exists() else []
-        whole = [line for line in lines if line.endswith("\n")]
+        try:
+            lines = path.read_text(encoding="utf-8").splitlines(keepends=True) if path.exists() else []
+            whole = [line for line in lines if line.endswith("\n")]
+            self.rows: list[Any] = [read_json(line) for line in whole]
+        except (OSError, ValueError) as error:
+            raise damaged(path, reason_of(error)) from error
         if whole != lines:
             write_whole(path, "".join(whole))
-        self.rows: list[Any] = [json.loads(line) for line in whole]
 
     def add(self, row: Any) -> None:
         """Append a row."""

@@ -34,6 +34,7 @@ from svfr_lab.experiments.kit.measurements import (
     row_over_seeds,
 )
 from svfr_lab.experiments.kit.notebook import Notebook
+from svfr_lab.experiments.kit.noted import damaged, read_noted
 from svfr_lab.experiments.kit.recipe import CROP_PX, FRAMES, from_seeds, seeds_for
 from svfr_lab.heads.dataset import open_rendered_folder
 from svfr_lab.metrics.psnr_ssim import psnr_db
@@ -176,10 +177,17 @@ def _pretrain(
     runs = {seed: FeedForwardRun(_folder(bench, "holes", seed), seed, _HOLE_STREAM, source) for seed in seeds}
     plan = bench.folder / "plan.json"
     if plan.exists():
-        return runs, int(json.loads(plan.read_text(encoding="utf-8"))["pretraining_steps"])
+        return runs, _noted_steps(plan)
     steps = _in_turns(bench, runs, bench.share(_PRETRAIN_UNTIL))
     write_whole(plan, json.dumps({"pretraining_steps": steps}))
     return runs, steps
+
+
+def _noted_steps(plan: Path) -> int:
+    try:
+        return int(read_noted(plan)["pretraining_steps"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise damaged(plan, "it does not say how many steps were trained") from error
 
 
 def _in_turns(bench: Bench, runs: Mapping[int, FeedForwardRun], until: Deadline) -> int:

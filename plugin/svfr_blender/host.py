@@ -29,6 +29,7 @@ from .insertion import (
 )
 from .jobs import JobRecord
 from .modifiers import copy_modifiers
+from .proxies import build_proxies, wants_proxies
 from .sources import Source, check_strip, read_source
 from .tags import (
     SOURCE_KEY,
@@ -81,6 +82,9 @@ class BlenderHost:
                 f'The strip "{record.strip}" shows none of the restored frames any more.',
                 remedy=f"The frames are in {folder}.",
             )
+        every = list(all_strips(scene.sequence_editor))
+        wanted = wants_proxies(results(every, record.source), found, record.builds_proxies)
+        notes += filter(None, [build_proxies(scene, wanted, found)])
         push_undo("SVFR: insert result")
         return " ".join(dict.fromkeys(notes))
 

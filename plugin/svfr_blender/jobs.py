@@ -66,6 +66,7 @@ class JobRecord(job_record.JobRecord):
     strip: str
     title: str
     mutes_source: bool = True
+    builds_proxies: bool = False
     state: str = "sending"
     stage: str = ""
     fraction: float = 0.0

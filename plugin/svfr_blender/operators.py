@@ -57,6 +57,7 @@ def send(scene: Any, strip: Any) -> None:
         strip=strip.name,
         title=gathered.title,
         mutes_source=settings.mute_source,
+        builds_proxies=settings.build_proxies,
     )
     jobs = session.controller()
     if gathered.is_whole:

@@ -77,6 +77,7 @@ def draw_fields(layout: Any, scene: Any) -> None:
     column.prop(settings, "ocio_context")
     column.prop(settings, "handles")
     column.prop(settings, "output")
+    column.prop(settings, "build_proxies")
     column.prop(settings, "mute_source")
 
 

@@ -138,6 +138,12 @@ class SvfrSettings(bpy.types.PropertyGroup):
         "output": StringProperty(
             name="Output", subtype="DIR_PATH", description="Empty: a folder beside the source files"
         ),
+        "build_proxies": BoolProperty(
+            name="Build Proxies",
+            default=False,
+            description="Have Blender build proxies of the result, half as large, beside its frames; "
+            "the results of strips with proxies always get them",
+        ),
         "mute_source": BoolProperty(
             name="Mute Source", default=True, description="Mute the source strip when the result is there"
         ),

@@ -154,3 +154,18 @@ def test_a_movie_strip_comes_back_with_its_trims(
     )
     # Blender decodes to bytes and interpolates colour its own way; frame by frame they are some 60 apart.
     assert mean < 1.5 and most < 4.0
+
+
+def test_a_result_gets_proxies_where_they_are_asked_for_or_its_source_has_them(
+    blender: Blender, tmp_path: Path
+) -> None:
+    files = [str(file) for file in write_exrs(tmp_path / "plate", range(1, 4))]
+    said = blender.run("builds_proxies", tmp_path, {"files": files})
+    names = [f"plate.{number:04d}.exr_proxy.jpg" for number in range(1, 4)]
+    assert said["plain"] == [False, [], ""]
+    assert said["asked"] == [True, [f"images/50/{name}" for name in names], ""]
+    assert said["source"] == [True, [f"images/25/{name}" for name in names], ""]
+    for case in ("plain", "asked", "source"):
+        assert said[f"{case}_selected"] == [True, False, False]
+        before, after = (read_image(path) for path in said[f"{case}_renders"])
+        np.testing.assert_array_equal(before, after)

@@ -5,6 +5,7 @@ where its repositories are. Where its program is not found the extension is buil
 user drags the file into Blender's window.
 """
 
+import contextlib
 import os
 import re
 import subprocess
@@ -37,6 +38,25 @@ class BlenderTarget:
     def remove_command(self) -> list[str]:
         """Return the command that removes the extension."""
         return [*self._extension(), "remove", EXTENSION]
+
+    def is_installed(self) -> bool:
+        """Return whether Blender lists the extension as installed."""
+        listed = self.run([*self._extension(), "list"])
+        return re.search(r"^\s*svfr \[.*installed", listed, re.MULTILINE) is not None
+
+    def install(self, extension: Path) -> None:
+        """Let Blender install the built extension; raises :class:`HostRefused`, with nothing half installed.
+
+        Blender unpacks before it looks whether everything fits.
+        """
+        was_installed = self.is_installed()
+        try:
+            self.run(self.install_command(extension))
+        except HostRefused:
+            if not was_installed and self.is_installed():
+                with contextlib.suppress(HostRefused):
+                    self.run(self.remove_command())
+            raise
 
     def require_version(self, wanted: str | None) -> tuple[int, int]:
         """Return the program's version; raises :class:`HostVersionNotSupported` for another or an old one."""

@@ -3,9 +3,11 @@
 import os
 import platform
 import re
+import shlex
 import shutil
+import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -96,3 +98,8 @@ class Machine:
 def server_program() -> Path:
     """Return the ``svfr`` of the environment that this Python belongs to: what hosts start a server with."""
     return Path(sys.executable).with_name("svfr.exe" if sys.platform == "win32" else "svfr")
+
+
+def command_text(command: Sequence[str]) -> str:
+    """Return a command as it is typed into this machine's terminal, paths with spaces in quotes."""
+    return subprocess.list2cmdline(list(command)) if sys.platform == "win32" else shlex.join(command)

@@ -104,6 +104,18 @@ def read_note(folder: Path) -> dict[str, object]:
         note = read_json_file(folder / NOTE)
     except FileNotFoundError:
         return {}
+    except NotADirectoryError as problem:
+        raise FolderIsNotOurs(
+            "A file lies where the folder of the installation goes.",
+            path=folder,
+            remedy="Move the file away and try again, or choose another --prefix.",
+        ) from problem
+    except OSError as problem:
+        raise FolderIsNotOurs(
+            f"The note of the last installation cannot be read: {reason_of(problem)}.",
+            path=folder / NOTE,
+            remedy="See to it that you may read there, and try again.",
+        ) from problem
     except ValueError as problem:
         raise FolderIsNotOurs(
             f"The note of the last installation is damaged: {reason_of(problem)}.",

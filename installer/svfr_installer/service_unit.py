@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from .errors import HostRefused
-from .machine import Machine
+from .machine import Machine, command_text
 from .plan import FileChange, Plan
 
 NAME = "svfr.service"
@@ -94,7 +94,7 @@ def run_all(commands: Sequence[Sequence[str]]) -> list[str]:
     """Run the commands and say what was run; raises HostRefused with the command and what it said."""
     lines: list[str] = []
     for command in commands:
-        text = " ".join(command)
+        text = command_text(command)
         if shutil.which(command[0]) is None:
             raise HostRefused(f"{command[0]} is not on this machine.", remedy=f"Run it yourself: {text}")
         answer = subprocess.run(list(command), capture_output=True, text=True, timeout=60, check=False)

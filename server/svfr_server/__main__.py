@@ -9,6 +9,7 @@ from typing import Any
 from svfr_client.errors import SvfrError
 from svfr_restore.memory_budget import DEFAULT_SHARE_PERCENT, default_budget_bytes
 from svfr_server.errors import AnotherServerRuns
+from svfr_server.job_store.disk_errors import disk_is_full, storage_error
 from svfr_server.settings import LOOPBACK, RESTORE_PIPELINE, Retention, WorkerTimeouts, find_devices
 from svfr_server.start import MODULE_FOLDER_HELD
 from svfr_server.supervisor.loop import run
@@ -61,9 +62,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         run(**parse(arguments))
     except SvfrError as problem:
-        print(f"[{problem.code}] {problem}", file=sys.stderr)
-        return MODULE_FOLDER_HELD if isinstance(problem, AnotherServerRuns) else 1
+        return _refused(disk_is_full(problem) or problem)
+    except OSError as problem:
+        return _refused(storage_error(problem))
     return 0
+
+
+def _refused(problem: SvfrError) -> int:
+    """Print why no service runs, and return the exit status."""
+    print(f"[{problem.code}] {problem}", file=sys.stderr)
+    return MODULE_FOLDER_HELD if isinstance(problem, AnotherServerRuns) else 1
 
 
 if __name__ == "__main__":

@@ -53,5 +53,7 @@ def test_blender_installs_and_removes_the_extension(version: str, tmp_path: Path
     gone = CliRunner().invoke(app, ["uninstall", "blender", *options])
     assert gone.exit_code == 0, gone.output
     assert not installed.exists()
+    again = CliRunner().invoke(app, ["uninstall", "blender", *options])
+    assert again.exit_code == 0 and "nothing to do" in again.output
     refused = CliRunner().invoke(app, ["install", "blender", *options, "--version", "3.6"])
     assert refused.exit_code == 1 and "not 3.6" in refused.output

@@ -1,6 +1,7 @@
 """Starting a service: once per folder, with a reason when it fails, and without loading torch."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -91,6 +92,26 @@ def test_a_service_that_is_silent_has_not_stopped(tmp_path: Path) -> None:
 
 def test_a_service_that_cannot_start_says_why(tmp_path: Path) -> None:
     with pytest.raises(SvfrError, match="A root is not a folder"):
+        start_local_server(tmp_path / "home", arguments=["--read-root", str(tmp_path / "gone")])
+
+
+def test_a_service_on_a_full_disk_says_so(tmp_path: Path) -> None:
+    code = (
+        "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))\n"
+        "from svfr_server.__main__ import main\n"
+        "sys.exit(main(['--device', 'cpu']))\n"
+    )
+    variables = {**package_environment(), "SVFR_HOME": str(tmp_path / "home")}
+    done = subprocess.run([sys.executable, "-c", code], env=variables, capture_output=True, text=True)
+    assert done.returncode == 1 and "[DISK_FULL]" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_a_starter_on_a_full_disk_says_so_though_no_log_could_be_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    full = shutil.disk_usage(tmp_path)._replace(free=0)
+    monkeypatch.setattr("svfr_client.hosting.server_process.shutil.disk_usage", lambda path: full)
+    with pytest.raises(SvfrError, match="full"):
         start_local_server(tmp_path / "home", arguments=["--read-root", str(tmp_path / "gone")])
 
 

@@ -34,6 +34,8 @@ COMMAND_FOLDER_HELD = 4
 _PING_SECONDS = 2.0
 _POLL_SECONDS = 0.1
 _TAIL_CHARACTERS = 2000
+# With less a server can write neither its keys nor its store, nor say so in its log.
+_LEAST_FREE_BYTES = 256 * 1024
 # Set by a host, or a virtual environment, for its own Python and libraries; another Python would break.
 _THE_HOSTS_OWN = frozenset(
     {
@@ -155,6 +157,12 @@ def start_server(
             process = _spawn(whole, folder, variables, log)
         elif ended is not None:
             break
+    if shutil.disk_usage(str(folder)).free < _LEAST_FREE_BYTES:
+        raise ServerDidNotStart(
+            "The server did not start: the disk of its folder is full.",
+            path=folder,
+            remedy="Free space, or choose another SVFR_HOME.",
+        )
     tail = _end_of(log)
     raise ServerDidNotStart(
         f"The server did not answer within {timeout_s:g} s. It said: {tail or 'nothing'}"

@@ -9,7 +9,7 @@ import typer
 
 from svfr_installer import blender_plugin, nuke_plugin, ofx_plugin, service_unit
 from svfr_installer.errors import HostNotFound, PlatformNotSupported
-from svfr_installer.machine import Machine
+from svfr_installer.machine import Machine, command_text
 from svfr_installer.plan import Plan
 
 from ..output import Output, speaking
@@ -122,11 +122,11 @@ def install_blender(
         with tempfile.TemporaryDirectory(prefix="svfr_extension_") as folder:
             command = target.install_command(Path(folder) / "svfr.zip")
             if dry_run:
-                _say(output, dry_run, ["build the extension", "run " + " ".join(command)])
+                _say(output, dry_run, ["build the extension", f"run {command_text(command)}"])
                 return
             archive = Path(folder) / "svfr.zip"
             built = build_extension(archive, edition=edition_for(found), wheel_folder=wheels)
-            target.run(target.install_command(built))
+            target.install(built)
         note_server_program(program)
         text = "installed and enabled {} in Blender {}.{}".format(blender_plugin.EXTENSION, *found)
         _say(output, dry_run, [text])
@@ -144,6 +144,9 @@ def uninstall_blender(
     """Let Blender remove the extension."""
     with speaking(as_json) as output:
         target = _blender_target(blender, prefix)
+        if not target.is_installed():
+            _say(output, False, [f"nothing to do: Blender has no {blender_plugin.EXTENSION}"])
+            return
         if not dry_run:
             target.run(target.remove_command())
         _say(output, dry_run, [f"remove {blender_plugin.EXTENSION} from Blender"])
@@ -206,7 +209,7 @@ def install_service(
             _say(output, dry_run, words)
             return
         commands = [] if prefix else service_unit.start_commands(machine, machine.service_file())
-        _do(output, plan, dry_run, [f"run {' '.join(command)}" for command in commands])
+        _do(output, plan, dry_run, [f"run {command_text(command)}" for command in commands])
         if not dry_run:
             service_unit.run_all(commands)
 
@@ -232,7 +235,7 @@ def remove_service(
             commands = []
         if not dry_run:
             service_unit.run_all(commands)
-        _do(output, plan, dry_run, [f"run {' '.join(command)}" for command in commands])
+        _do(output, plan, dry_run, [f"run {command_text(command)}" for command in commands])
 
 
 def _do(output: Output, plan: Plan, dry_run: bool, more: list[str] | None = None) -> None:
@@ -273,7 +276,7 @@ def _ofx_target(prefix: Path | None, for_user: bool) -> ofx_plugin.OfxTarget:
 
 
 def _selftest(target: nuke_plugin.NukeTarget) -> str:
-    return f"nuke -t {target.folder / 'svfr_nuke' / 'selftest.py'}"
+    return command_text(["nuke", "-t", str(target.folder / "svfr_nuke" / "selftest.py")])
 
 
 def _blender_target(program: Path | None, prefix: Path | None) -> blender_plugin.BlenderTarget:

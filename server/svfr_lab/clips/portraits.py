@@ -28,7 +28,7 @@ FORMAT, VERSION = "svfr-portraits", 1
 HELD_BACK_OF = 7
 _PICTURES = ("*.jpg", "*.jpeg", "*.png")
 _KEYS = {"path", "sha256", "box"}
-_REMEDY = "Write the list again with svfr portraits list."
+_REMEDY = "Write the list again with svfr clips portraits."
 
 
 PUBLISHED = (

@@ -86,9 +86,13 @@ def of_icc_description(description: str) -> ColourClaimOfFile:
 def of_gamma(gamma: int, chromaticities: tuple[int, ...] | None) -> ColourClaimOfFile:
     """Return the claim of PNG's gAMA and cHRM chunks, in units of 1/100000."""
     words = f"a gamma of {gamma / 100000:g}"
-    if chromaticities is not None:
-        pairs = zip(chromaticities, _REC709_CHROMATICITIES, strict=True)
-        if any(abs(a - b) > _CHROMATICITY_TOLERANCE for a, b in pairs):
-            return ColourClaimOfFile(None, f"{words} and primaries of its own")
+    if chromaticities is not None and not are_rec709(chromaticities):
+        return ColourClaimOfFile(None, f"{words} and primaries of its own")
     nearest = min(PNG_GAMMA, key=lambda known: abs(known - gamma))
     return ColourClaimOfFile(PNG_GAMMA[nearest] if abs(nearest - gamma) <= 10 else None, words)
+
+
+def are_rec709(chromaticities: tuple[int, ...]) -> bool:
+    """Return whether PNG's cHRM, in units of 1/100000, states the primaries of Rec.709."""
+    pairs = zip(chromaticities, _REC709_CHROMATICITIES, strict=True)
+    return all(abs(stated - known) <= _CHROMATICITY_TOLERANCE for stated, known in pairs)

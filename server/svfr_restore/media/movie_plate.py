@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -26,6 +28,7 @@ _FIRST_FRAME = 1
 # A movie whose frame numbers, by time, leave out this part or more has no rate at all.
 _MOST_MISSING = 0.5
 _CLOCK_JITTER = Fraction(1, 3)
+_DATE = re.compile(r"(\d{4})-(\d\d)-(\d\d)[T ](\d\d:\d\d:\d\d)")
 
 
 class MoviePlate(Plate):
@@ -72,6 +75,7 @@ class MoviePlate(Plate):
             int(first.colorspace or context.colorspace),
         )
         self._timecode = self._first_timecode()
+        self._source_tags = self._read_tags()
         self.notes = self._notes(skipped, bool(first.interlaced_frame))
 
     def _numbered(self) -> dict[int, int]:
@@ -107,8 +111,24 @@ class MoviePlate(Plate):
         found = (Timecode.parse(source["timecode"]) for source in sources if "timecode" in source)
         return next((code for code in found if code is not None), None)
 
+    def _read_tags(self) -> SourceTags:
+        """Return the reel, owner and date that the streams or the file state."""
+        container = self._reader.container
+        stated: dict[str, str] = {}
+        for source in (self._reader.stream.metadata, *(s.metadata for s in container.streams)):
+            stated = {**source, **stated}
+        stated = {**container.metadata, **stated}
+        date = _DATE.match(stated.get("creation_time", ""))
+        return SourceTags(
+            reel=stated.get("reel_name", ""),
+            owner=stated.get("copyright", ""),
+            captured=f"{date[1]}:{date[2]}:{date[3]} {date[4]}" if date else "",
+        )
+
     def _notes(self, skipped: int, is_interlaced: bool) -> tuple[str, ...]:
         notes = []
+        if self._reader.stream.metadata.get("alpha_mode") == "1":
+            notes.append("The movie's alpha lies beside its pictures (WebM) and is not read.")
         if skipped:
             notes.append(
                 f"The movie begins inside a group of pictures: {skipped} of them cannot be decoded, "
@@ -160,7 +180,7 @@ class MoviePlate(Plate):
             pixel_aspect=self.pixel_aspect,
             sample_bits=bits,
             fps=self.fps,
-            tags=SourceTags(timecode=timecode),
+            tags=replace(self._source_tags, timecode=timecode),
         )
 
     def close(self) -> None:

@@ -11,11 +11,19 @@ import struct
 from collections.abc import Iterator
 from pathlib import Path
 
-from svfr_restore.media.colour_claims import NOTHING, ColourClaimOfFile, of_codes, of_gamma
+from svfr_restore.media.colour_claims import (
+    NOTHING,
+    ColourClaimOfFile,
+    are_rec709,
+    of_codes,
+    of_gamma,
+    of_icc_description,
+)
 
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _SRGB = "srgb_rec709_scene"
-_LONGEST_COLOUR_CHUNK = 64
+_LONGEST_COLOUR_CHUNK = 80  # the longest name of a profile, and its end
+_RGB_MATRIX = 0
 _SOI, _EOI, _SOS = 0xD8, 0xD9, 0xDA
 _STANDALONE = (0x01, *range(0xD0, 0xD9))
 
@@ -26,24 +34,36 @@ def png_is_whole(path: Path) -> bool:
 
 
 def png_colour(path: Path) -> ColourClaimOfFile:
-    """Return what cICP, sRGB, or gAMA with cHRM state, in the order of the specification.
+    """Return what cICP, iCCP, sRGB, or gAMA and cHRM state, in the order of the specification.
 
-    An iCCP chunk, which comes between cICP and sRGB, is for whoever reads profiles.
+    Of an iCCP chunk only its name is read, for profiles that nobody else reads.
     """
     found: dict[bytes, bytes] = {}
     for kind, data in _png_chunks(path):
         if kind == b"IDAT":
             break
         found.setdefault(kind, data)
-    if len(found.get(b"cICP", b"")) >= 2:
-        return of_codes(found[b"cICP"][0], found[b"cICP"][1])
+    if len(codes := found.get(b"cICP", b"")) == 4:
+        return _of_cicp(*codes)
+    if b"iCCP" in found:
+        return of_icc_description(found[b"iCCP"].split(b"\0")[0].decode("latin-1"))
     if b"sRGB" in found:
         return ColourClaimOfFile(_SRGB, "sRGB")
+    whites = found.get(b"cHRM", b"")
+    chromaticities = struct.unpack(">8I", whites) if len(whites) == 32 else None
     if len(found.get(b"gAMA", b"")) == 4:
-        (gamma,) = struct.unpack(">I", found[b"gAMA"])
-        whites = found.get(b"cHRM", b"")
-        return of_gamma(gamma, struct.unpack(">8I", whites) if len(whites) == 32 else None)
+        return of_gamma(struct.unpack(">I", found[b"gAMA"])[0], chromaticities)
+    if chromaticities is not None and not are_rec709(chromaticities):
+        return ColourClaimOfFile(None, "primaries of its own, and no gamma")
     return NOTHING
+
+
+def _of_cicp(primaries: int, transfer: int, matrix: int, full_range: int) -> ColourClaimOfFile:
+    """Return the claim of a cICP chunk; a PNG holds RGB, and code values are read as of full range."""
+    if matrix != _RGB_MATRIX or full_range != 1:
+        kind = "of limited range" if matrix == _RGB_MATRIX else f"with the matrix {matrix} of ITU-T H.273"
+        return ColourClaimOfFile(None, f"code values {kind} (cICP)")
+    return of_codes(primaries, transfer)
 
 
 def _png_chunks(path: Path) -> Iterator[tuple[bytes, bytes]]:

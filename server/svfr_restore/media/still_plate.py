@@ -29,6 +29,8 @@ _UNTAGGED = ColourClaimOfFile("srgb_rec709_scene")
 _FLOATS = (oiio.HALF, oiio.FLOAT, oiio.DOUBLE)
 _RATES = (Fraction(24000, 1001), Fraction(30000, 1001), Fraction(60000, 1001), Fraction(48000, 1001))
 _AGAIN = "Export or copy the file again."
+# What OpenImageIO calls the stored values of TIFF and JPEG files that hold no RGB.
+_NO_RGB = frozenset({"CMYK", "YCCK", "color separated", "CIELAB", "ICCLAB", "ITULAB", "LOGLUV"})
 
 
 class StillPlate(FilePlate):
@@ -170,6 +172,9 @@ def colour_of(spec: oiio.ImageSpec, path: Path) -> ColourClaimOfFile:
         return ColourClaimOfFile(stated if stated.startswith("lin_") else None, stated)
     if suffix == ".dpx":
         return NOTHING
+    inks = {str(spec.getattribute(f"{kind}:ColorSpace") or "") for kind in ("tiff", "jpeg")} & _NO_RGB
+    if inks:  # what came out of the decoder is a plain conversion, without a profile
+        return ColourClaimOfFile(None, f"{inks.pop()} values in place of RGB")
     png = png_colour(path) if suffix == ".png" else NOTHING
     profile = spec.getattribute("ICCProfile:profile_description")
     if profile and not spec.getattribute("CICP"):

@@ -23,22 +23,25 @@ from svfr_restore.faces.tracks import filled_track
 from svfr_restore.media.plate import open_plate
 from svfr_restore.plan.survey import faces_on
 
-# Stills are display-referred unless they say otherwise.
-_STILL_SPACE = "srgb_rec709_display"
-
 
 def photo_reference(path: Path, crop_px: int, config: ColourConfig, plate_space: Space) -> torch.Tensor:
     """Return the largest face of a photo, framed as tracks are, (3, S, S) in [-1, 1].
 
-    An EXR without a colour tag is taken to be in the plate's space, other stills to be sRGB; a photo in
-    linear light is exposed for its face. Raises ReferenceCannotBeUsed when it shows no face or is not
-    there, and what reading a plate raises.
+    An EXR without a colour tag is taken to be in the plate's space; a photo in linear light is exposed for
+    its face. Raises ReferenceCannotBeUsed when it shows no face, is not there or states colours that have no
+    name here, and what reading a plate raises.
     """
     require_photo(path)
     photo = open_plate(str(path))
     picture = photo.read(photo.frames[0])
-    untagged = plate_space if photo.kind == "exr" else _STILL_SPACE
-    domain = ModelDomain.build(config, photo.colour_hint or untagged)
+    if photo.colour_hint is None and photo.kind != "exr":
+        stated = photo.colour.words or "nothing"
+        raise ReferenceCannotBeUsed(
+            f"The photo states {stated} about its colour, which is no space that is known here.",
+            path=path,
+            remedy="Save it as sRGB, for instance as PNG or JPEG.",
+        )
+    domain = ModelDomain.build(config, photo.colour_hint or plate_space)
     faces = faces_on(picture, domain, FaceDetector())
     if not faces:
         raise ReferenceCannotBeUsed(

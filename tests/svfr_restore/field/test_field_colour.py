@@ -131,6 +131,57 @@ def test_a_png_with_primaries_of_its_own_asks_for_its_space(tmp_path: Path) -> N
     assert plate.colour_hint is None and "primaries of its own" in plate.colour.words
 
 
+WIDE = struct.pack(">8I", 31270, 32900, 68000, 32000, 26500, 69000, 15000, 6000)
+
+
+@pytest.mark.parametrize(
+    ("chunks", "words"),
+    [
+        ([chunk(b"cICP", bytes([9, 16, 0, 0]))], "limited range"),
+        ([chunk(b"cICP", bytes([9, 16, 9, 1]))], "matrix 9"),
+        ([chunk(b"cHRM", WIDE)], "primaries of its own, and no gamma"),
+        ([chunk(b"iCCP", b"Lab identity\0\0" + zlib.compress(bytes(200)))], "the ICC profile 'Lab identity'"),
+    ],
+    ids=["limited", "matrix", "primaries", "profile"],
+)
+def test_a_png_that_states_what_has_no_name_asks_for_its_space(
+    chunks: list[bytes], words: str, tmp_path: Path
+) -> None:
+    plate = open_plate(write_png(tmp_path / "a.png", *chunks))
+    assert plate.colour_hint is None and words in plate.colour.words
+
+
+def test_a_png_says_its_colour_in_the_order_of_the_specification(tmp_path: Path) -> None:
+    codes = chunk(b"cICP", bytes([9, 16, 0, 1]))
+    older = (chunk(b"sRGB", b"\0"), chunk(b"gAMA", struct.pack(">I", 100000)))
+    assert open_plate(write_png(tmp_path / "a.png", codes, *older)).colour_hint == "pq_rec2020_display"
+    assert open_plate(write_png(tmp_path / "b.png", *older)).colour_hint == "srgb_rec709_scene"
+
+
+def test_inks_are_no_rgb(tmp_path: Path) -> None:
+    inks = np.full((24, 40, 4), 90, np.uint8)
+    path = tmp_path / "a.tif"
+    entries = [
+        (256, 3, 1, 40),
+        (257, 3, 1, 24),
+        (258, 3, 4, 0),
+        (259, 3, 1, 1),
+        (262, 3, 1, 5),
+        (273, 4, 1, 0),
+        (277, 3, 1, 4),
+        (278, 3, 1, 24),
+        (279, 4, 1, inks.nbytes),
+        (284, 3, 1, 1),
+    ]
+    extra = 8 + 2 + 12 * len(entries) + 4
+    head = struct.pack("<2sHIH", b"II", 42, 8, len(entries))
+    for tag, kind, count, value in entries:
+        head += struct.pack("<HHII", tag, kind, count, {258: extra, 273: extra + 8}.get(tag, value))
+    path.write_bytes(head + struct.pack("<I4H", 0, 8, 8, 8, 8) + inks.tobytes())
+    plate = open_plate(str(path))
+    assert plate.colour_hint is None and "in place of RGB" in plate.colour.words
+
+
 @pytest.mark.parametrize(("name", "space"), ICC_PROFILES.items())
 def test_a_profile_is_known_by_its_name(name: str, space: str) -> None:
     assert of_icc_description(name.upper()).interop_id == space

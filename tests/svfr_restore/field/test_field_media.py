@@ -115,12 +115,23 @@ def test_time_code_and_rate_of_a_movie_come_back_for_every_frame(tmp_path: Path)
         stream = file.add_stream("prores_ks", rate=24)
         stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv422p10le"
         stream.metadata["timecode"] = "10:00:00:23"
+        stream.metadata["reel_name"] = "A001"
+        file.metadata["creation_time"] = "2026-01-02T03:04:05Z"
         for _ in range(2):
             file.mux(stream.encode(av.VideoFrame.from_ndarray(GRADIENT, format="rgb24")))
         file.mux(stream.encode())
     result = job_samples.run(frame_job(str(path), tmp_path, "1-2"))
     codes = [OpenEXR.File(str(o.path)).parts[0].header["timeCode"] for o in result.outputs]
     assert [(c.hours, c.minutes, c.seconds, c.frame) for c in codes] == [(10, 0, 0, 23), (10, 0, 1, 0)]
+    header = OpenEXR.File(str(result.outputs[0].path)).parts[0].header
+    assert (header["reelName"], header["capDate"]) == ("A001", "2026:01:02 03:04:05")
+    assert float(header["framesPerSecond"]) == 24
+
+
+def test_alpha_that_lies_beside_the_pictures_is_told(tmp_path: Path) -> None:
+    picture = np.dstack([GRADIENT, GRADIENT[..., :1]])
+    path = write_movie(tmp_path / "a.webm", [picture] * 2, "libvpx-vp9", "yuva420p", "rgba")
+    assert any("alpha" in note for note in open_plate(path).notes)
 
 
 def test_what_a_dpx_says_of_itself_comes_back(tmp_path: Path) -> None:

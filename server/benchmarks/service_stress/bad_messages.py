@@ -13,7 +13,8 @@ from typing import Any
 
 import zmq
 
-from benchmarks.service_stress.service import Pinger, Service, describe_ms
+from benchmarks.service_stress.figures import describe_ms
+from benchmarks.service_stress.service import Pinger, Service
 from svfr_client.connection import Connection
 from svfr_client.job import JobSpec
 from svfr_client.link import process_context

@@ -9,8 +9,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from benchmarks.service_stress.figures import write_plate
 from benchmarks.service_stress.pipeline import EVALUATIONS
-from benchmarks.service_stress.service import STEPS, Service, model_of_eight_steps, write_plate
+from benchmarks.service_stress.service import STEPS, Service, model_of_eight_steps
 from svfr.diffusion.windows import studio_windows
 from svfr.models.folder import read_diffusion_spec
 from svfr_client.client import Client

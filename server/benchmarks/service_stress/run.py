@@ -18,7 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.service_stress import bad_messages, clients, kills
-from benchmarks.service_stress.service import Service, describe_ms, percentile
+from benchmarks.service_stress.figures import describe_ms, percentile
+from benchmarks.service_stress.service import Service
 
 PING_P99_MS = 100.0
 READER_MIB = 64.0

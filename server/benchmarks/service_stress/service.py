@@ -12,10 +12,8 @@ from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 
-import numpy as np
-import OpenImageIO as oiio  # noqa: N813 - the name its documentation uses
-
 from benchmarks.random_model import write_random_model
+from benchmarks.service_stress.figures import describe_ms
 from svfr.models.folder import find_model
 from svfr.models.spec import Preset
 from svfr.validation import read_json_file
@@ -26,7 +24,6 @@ from svfr_server.start import start_local_server
 from svfr_server.supervisor.zap_keys import KeyRing
 
 STEPS = 8
-WIDTH, HEIGHT = 96, 72
 
 
 class Service:
@@ -117,35 +114,6 @@ class Pinger:
     def describe(self) -> str:
         """Return the figures in words."""
         return describe_ms(self.waited_ms)
-
-
-def percentile(values: list[float], share: float) -> float:
-    """Return the value below which ``share`` of them lie."""
-    return float(np.percentile(values, 100 * share)) if values else float("nan")
-
-
-def describe_ms(values: list[float]) -> str:
-    """Return median, p99 and maximum of waiting times."""
-    p50, p99 = percentile(values, 0.5), percentile(values, 0.99)
-    return (
-        f"p50 {p50:.1f} ms, p99 {p99:.1f} ms, max {max(values, default=float('nan')):.0f} ms of {len(values)}"
-    )
-
-
-def write_plate(folder: Path, frames: range) -> str:
-    """Write drifting textures and return the pattern."""
-    folder.mkdir(parents=True, exist_ok=True)
-    y, x = np.mgrid[0:HEIGHT, 0:WIDTH].astype(np.float32)
-    pattern = str(folder / "shot.%04d.exr")
-    for frame in frames:
-        waves = [0.4 + 0.25 * np.sin(0.21 * x + 0.13 * c * y + 0.05 * frame) for c in (1, 2, 3)]
-        out = oiio.ImageOutput.create(pattern % frame)
-        if out is None:
-            raise RuntimeError(oiio.geterror())
-        out.open(pattern % frame, oiio.ImageSpec(WIDTH, HEIGHT, 3, "half"))
-        out.write_image(np.ascontiguousarray(np.stack(waves, axis=-1), np.float32))
-        out.close()
-    return pattern
 
 
 def model_of_eight_steps(folder: Path) -> tuple[str, str]:

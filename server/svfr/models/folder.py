@@ -8,11 +8,10 @@ of the environment variable SVFR_MODELS, the user's own, and the ones shipped wi
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import json
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,6 +25,7 @@ from svfr.errors import (
     ModelMissing,
     ModelSpecInvalid,
 )
+from svfr.models.known_files import hashed, known, remember
 from svfr.models.networks import Networks, empty_networks
 from svfr.models.new_folder import new_folder
 from svfr.models.search import SEARCH_VARIABLE, SPEC_FILE, found_folders, search_folders
@@ -102,21 +102,25 @@ def read_diffusion_spec(folder: Path) -> DiffusionSpec:
     raise ModelHasNoNetwork(text, path=folder, remedy="Choose a diffusion model.")
 
 
-def check_files(folder: Path, spec: DiffusionSpec) -> list[SvfrError]:
+def check_files(folder: Path, spec: DiffusionSpec, *, afresh: bool = False) -> list[SvfrError]:
     """Return one error for every file of the spec that is missing or not the one that was written.
 
-    Reads every byte: about a second a gigabyte.
+    A large file whose hash is known is read again only ``afresh``, or when it was touched since: see
+    :mod:`svfr.models.known_files`. Reading every byte takes about three seconds a gigabyte.
     """
+    look = hashed if afresh else known
     return [
-        problem for name, record in spec.files.items() if (problem := _file_problem(folder / name, record))
+        problem
+        for name, record in spec.files.items()
+        if (problem := _file_problem(folder / name, record, look))
     ]
 
 
-def _file_problem(path: Path, record: FileRecord) -> SvfrError | None:
+def _file_problem(path: Path, record: FileRecord, look: Callable[[Path], FileRecord]) -> SvfrError | None:
     if not path.is_file():
         remedy = "Copy it from where the folder came, or import the model again."
         return ModelFileMissing("A file of the model is missing.", path=path, remedy=remedy)
-    actual = _record(path)
+    actual = look(path)
     if actual == record:
         return None
     return ModelFileCorrupted(
@@ -125,11 +129,6 @@ def _file_problem(path: Path, record: FileRecord) -> SvfrError | None:
         path=path,
         remedy="Copy the file again, or import the model again.",
     )
-
-
-def _record(path: Path) -> FileRecord:
-    with path.open("rb") as file:
-        return FileRecord(hashlib.file_digest(file, "sha256").hexdigest(), path.stat().st_size)
 
 
 def read_networks(folder: Path) -> tuple[DiffusionSpec, Networks]:
@@ -145,15 +144,18 @@ def read_networks(folder: Path) -> tuple[DiffusionSpec, Networks]:
     return spec, networks
 
 
-def verify(folder: Path) -> list[SvfrError]:
-    """Return everything that is wrong with a folder: its description, files, hashes, tensors and shapes."""
+def verify(folder: Path, *, afresh: bool = False) -> list[SvfrError]:
+    """Return everything that is wrong with a folder: its description, files, hashes, tensors and shapes.
+
+    ``afresh`` reads every byte of the files, as in :func:`check_files`.
+    """
     try:
         spec, networks = read_networks(folder)
     except ModelHasNoNetwork:
         return []
     except SvfrError as problem:
         return [problem]
-    problems = check_files(folder, spec)
+    problems = check_files(folder, spec, afresh=afresh)
     # A file that is not the one that was installed is named once; its tensors would only repeat it.
     damaged = {problem.path for problem in problems}
     for name, network in networks.by_file().items():
@@ -179,8 +181,10 @@ def write_folder(
                 save_file({key: tensor.contiguous() for key, tensor in weights.items()}, scratch)
         for name, source in copies.items():
             shutil.copyfile(source, draft / name)
-        records = {path.name: _record(path) for path in sorted(draft.iterdir())}
+        records = {path.name: hashed(path) for path in sorted(draft.iterdir())}
         complete = dataclasses.replace(spec, files=records)
         text = json.dumps(complete.to_json(), indent=1) + "\n"
         write_whole(draft / SPEC_FILE, text)
+    for name, record in records.items():  # known under the names that they have now
+        remember(folder / name, record)
     return complete

@@ -40,7 +40,7 @@ def check(
         from svfr_client.errors import raise_problems
 
         folder = find_model(model)
-        raise_problems(verify(folder))
+        raise_problems(verify(folder, afresh=True))
         output.result("model", {"name": model, "folder": str(folder)}, f"{model} is sound ({folder}).")
 
 

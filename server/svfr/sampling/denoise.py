@@ -65,6 +65,7 @@ def denoise(
     windows, and NotFinite for a step that is not finite in ``fallback`` either.
     """
     first_step, x = _resume(start, schedule, callbacks)
+    del start  # of a shot's latents no more are held than a step needs: memory grows with each
     counts = [len(schedule.windows(step)) for step in range(schedule.steps)]
     callbacks.progress(schedule.stage, sum(counts[:first_step]), sum(counts))
     is_warned = False
@@ -129,7 +130,7 @@ def _denoise_step(
                 blended[frame] += weight * moved[k]
                 weight_sum[frame] += weight
         report(number + 1)
-    return blended / weight_sum.view(-1, 1, 1, 1)
+    return blended.div_(weight_sum.view(-1, 1, 1, 1))
 
 
 def _step_name(schedule: PassSchedule, step: int) -> str:

@@ -62,7 +62,8 @@ class EncodedShot:
             raise CropShapeMismatch("There are no crops to restore.", remedy="Choose a range with a face.")
         self.source = source
         self._codec, self._shape, self._chunk, self._device = codec, shape, chunk, device
-        self._parts: list[torch.Tensor] = []
+        self._latents = torch.empty(0, device=device)
+        self._chunks = 0
 
     @property
     def frames(self) -> range:
@@ -82,11 +83,14 @@ class EncodedShot:
         naming the frame.
         """
         total = -(-stop // self._chunk)
-        while len(self._parts) < total:
+        parts = [self._latents] if self._chunks else []
+        for number in range(self._chunks, total):
             stop_if_cancelled(callbacks)
-            self._parts.append(self._part(len(self._parts) * self._chunk, callbacks).to(self._device))
-            callbacks.progress("encode", len(self._parts), total)
-        return torch.cat(self._parts)[:stop]
+            parts.append(self._part(number * self._chunk, callbacks).to(self._device))
+            callbacks.progress("encode", number + 1, total)
+        if total > self._chunks:  # one tensor, and not the parts beside it
+            self._latents, self._chunks = torch.cat(parts), total
+        return self._latents[:stop]
 
     def _part(self, start: int, callbacks: SamplingCallbacks) -> torch.Tensor:
         stop = min(start + self._chunk, len(self.frames))

@@ -172,7 +172,6 @@ def pass_latents(
     with model.codec.in_place():
         lq = shot.latents(count, callbacks)
         reference_latent = None if reference is None else _reference_latent(model, reference, lq.device)
-    pictured = lq[:, : model.codec.channels]
     schedule = _pass_schedule(model, plan, sampling_pass, count)
     if shot_frames is not None:
         first, spec = shot.frames[0] - shot_frames[0], model.spec
@@ -180,23 +179,27 @@ def pass_latents(
         windows = partial(of_whole, len(shot_frames), first, count, shortest=spec.shortest_window)
         schedule = replace(schedule, windows=windows)
     networks = [FastUNet(unet) for unet in model.unets]
-    scale = model.codec.scaling_factor
     conditioning = Conditioning(
         lq=lq,
-        lq_scaled=scale * pictured,
+        scale=model.codec.scaling_factor,
+        channels=model.codec.channels,
         reference=reference_latent,
         tokens=None if tokens is None else _checked_tokens(model, tokens),
         added_time_ids=plan.tasks.added_time_ids().to(lq.device),
         guidance=plan.preset.guidance,
     )
-    unit = noise
-    if unit is None and plan.preset.initial_noise > 0.0:
-        unit = _noise(plan, sampling_pass, shot, model.spec, pictured)
-    start = start_latents(conditioning.lq_scaled, unit, plan.preset.initial_noise * schedule.sigmas[0])
+
+    def start() -> torch.Tensor:
+        pictured, unit = lq[:, : conditioning.channels], noise
+        if unit is None and plan.preset.initial_noise > 0.0:
+            unit = _noise(plan, sampling_pass, shot, model.spec, pictured)
+        sigma = plan.preset.initial_noise * schedule.sigmas[0]
+        return start_latents(conditioning.scale * pictured, unit, sigma)
+
     return denoise(
         networks,
         model.objective,
-        start,
+        start(),  # not under a name here, which would keep it while the passes go on
         conditioning=conditioning,
         schedule=schedule,
         callbacks=callbacks,

@@ -24,14 +24,15 @@ class Conditioning:
     """What the network is told besides the noisy latents.
 
     ``lq`` (T, C, h, w), or C + 1 with a hole plane, and ``reference`` (C, h, w) are unscaled latents, as the
-    published pipeline gives them; ``lq_scaled`` (T, C, h, w) is in the scale of the diffused latents;
+    published pipeline gives them; ``scale`` times the C = ``channels`` of pictures is what is diffused.
     ``tokens`` are (1, L, channels). None stands for a zero reference and for zero tokens. ``guidance`` g
     combines the branches as ``u + g (c - u)``; the unconditional one drops reference and tokens, and keeps
     low-quality latents and tasks.
     """
 
     lq: torch.Tensor
-    lq_scaled: torch.Tensor
+    scale: float
+    channels: int
     reference: torch.Tensor | None
     tokens: torch.Tensor | None
     added_time_ids: torch.Tensor
@@ -42,7 +43,6 @@ class Conditioning:
         return replace(
             self,
             lq=self.lq.to(device),
-            lq_scaled=self.lq_scaled.to(device),
             reference=None if self.reference is None else self.reference.to(device),
             tokens=None if self.tokens is None else self.tokens.to(device),
             added_time_ids=self.added_time_ids.to(device),
@@ -114,7 +114,8 @@ class _Evaluation:
         objective, conditioning = self._objective, self._conditioning
         frames = list(window.frames)
         noisy = x[frames].to(self._network.device)
-        lq_scaled, lq = conditioning.lq_scaled[frames], conditioning.lq[frames]
+        lq = conditioning.lq[frames]
+        lq_scaled = conditioning.scale * lq[:, : conditioning.channels]  # for a window, never for the shot
         given = torch.cat([objective.network_input(noisy, lq_scaled, sigma), lq], dim=1)
         output = self._branch(given, sigma, conditioning.reference, self._tokens)
         if conditioning.has_two_branches:
@@ -131,6 +132,6 @@ class _Evaluation:
     ) -> torch.Tensor:
         """Evaluate the network once: ``given`` holds the noisy and the low-quality third of its input."""
         conditioning = self._conditioning
-        third = torch.zeros_like(conditioning.lq_scaled[0]) if reference is None else reference
+        third = torch.zeros_like(given[0, : conditioning.channels]) if reference is None else reference
         sample = torch.cat([given, third.expand(given.shape[0], *third.shape)], dim=1)
         return self._network(sample, timestep(sigma), conditioning.added_time_ids, tokens).float()

@@ -24,8 +24,8 @@ Residence = Literal["whole", "in chunks", "in turns"]
 # Feature maps of the topmost level that are alive at once, in the UNet (its attention widens them eightfold)
 # and in the autoencoder's encoder.
 _UNET_MAPS, _ENCODER_MAPS = 22, 5
-# Of each latent of a shot: noisy, blended, moved, low-quality, scaled and start.
-_LATENT_COPIES = 6
+# Of each latent of a shot: low-quality, noisy, blended, and where the pass starts.
+_LATENT_COPIES = 4
 _FLOAT_BYTES = 4
 
 

@@ -1,4 +1,4 @@
-"""Tensors and notes a job keeps on disk, so that a crash costs at most one denoise step.
+"""Tensors and notes a job keeps on disk, so that a crash costs a denoise step or two.
 
 A checkpoint lies under a content key: the hash of everything that decides its value. Whoever computes the
 same thing again, in this job or another, finds it; whoever changes an input finds nothing and needs no
@@ -149,5 +149,6 @@ def _digest(value: "torch.Tensor") -> str:
     import torch
 
     described = f"{value.dtype} {tuple(value.shape)} ".encode("ascii")
-    data = value.contiguous().flatten().view(torch.uint8).numpy().tobytes()
-    return hashlib.sha256(described + data).hexdigest()
+    digest = hashlib.sha256(described)
+    digest.update(value.contiguous().flatten().view(torch.uint8).numpy().data)  # no copy of a shot's latents
+    return digest.hexdigest()

@@ -19,7 +19,9 @@ from sampling_models import (
 
 from svfr.errors import Cancelled, CropShapeMismatch, NotFinite, SeedOutOfRange, ShotTooShort
 from svfr.models.model import Model
-from svfr.sampling.sampler import encode_shot, make_reference, restore, two_passes
+from svfr.nets.live_bytes import LiveBytes
+from svfr.sampling.callbacks import NoCallbacks
+from svfr.sampling.sampler import encode_shot, make_reference, pass_latents, restore, two_passes
 from svfr.tasks import TaskSet
 
 STUDIO = plan_with()
@@ -260,3 +262,23 @@ def test_latents_stay_float32_when_the_network_is_not(model: Model) -> None:
     ours, exact = pictures(run(half, 9)), pictures(run(model, 9))
     assert ours.dtype == torch.float32
     assert float((ours - exact).abs().max()) < 0.2 * float(exact.abs().max())
+
+
+def test_a_shot_holds_four_latents_of_each_frame_and_pixels_of_none() -> None:
+    def peak_bytes(count: int) -> int:
+        model, plan = tiny_model(), plan_with(steps=2, guidance=1.0)
+        shot = encode_shot(model, Crops(count))
+        with LiveBytes() as live, torch.no_grad():
+            pass_latents(
+                model,
+                shot,
+                plan,
+                sampling_pass=2,
+                reference=torch.zeros(3, 16, 16),
+                tokens=None,
+                callbacks=NoCallbacks(),
+            )
+        return live.peak_bytes
+
+    latent = 4 * 4 * 4 * 4
+    assert (peak_bytes(96) - peak_bytes(48)) / 48 / latent < 4.2

@@ -1,5 +1,5 @@
 """The ``svfr`` command: ``svfr restore | fetch | faces | view | serve | status | jobs | cancel``,
-``svfr model | parity | doctor | train | clips | evaluate | degradation | lab``, and for the machine
+``svfr model | parity | doctor | bench | train | clips | evaluate | degradation | lab``, and for the machine
 ``svfr install | uninstall | service``. ``svfr pause | resume | drain | watch | redo`` are for the queue,
 ``svfr key | cache`` for its keeper, ``svfr farm`` for whole shot lists.
 
@@ -14,6 +14,7 @@ import typer
 from svfr_client.version import VERSION
 
 from .commands import (
+    bench,
     cache,
     clips,
     degradation,
@@ -63,7 +64,7 @@ def options(
 for command in (
     *(restore.restore, fetch.fetch, faces.faces, service.serve, service.status, service.jobs, service.cancel),
     *(queue.pause, queue.resume, queue.drain, queue.watch, queue.redo, view.view),
-    *(parity.parity, evaluate.evaluate, train.train, lab.lab, doctor.doctor),
+    *(parity.parity, evaluate.evaluate, train.train, lab.lab, doctor.doctor, bench.bench),
 ):
     app.command()(command)  # under the function's name
 for name, group in {

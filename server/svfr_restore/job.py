@@ -1,35 +1,43 @@
 """One job from beginning to end: survey, crop, restore, paste. The only module that knows the whole path.
 
 A pixel travels media -> domain -> crops -> sampling -> transfer -> paste -> media, and never back. Pixels
-stream: of a shot only small thumbnails, latents and crops on disk exist at once, so a plate frame is decoded
-three times: for the survey, for its crops, and for the result.
+stream: of a shot only small thumbnails, latents and crops on disk exist at once. A plate frame is looked at
+three times, for the survey, for its crops, and for the result; what of it fits into a bounded memory is
+decoded once.
+
+The survey comes first and alone: which faces are meant, and whether there are any, is known only at the end
+of the last shot, and nothing is computed for a job that cannot be done. Then cropping, sampling and writing
+run at once (:mod:`svfr_restore.stages_together`): a track is sampled as soon as its first window is cut, and
+a frame is written as soon as all its faces are decoded, while the next track is sampled.
 """
 
 from __future__ import annotations
 
+import itertools
 import tempfile
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import torch
 
+from svfr.arrays import Float32
 from svfr.errors import Cancelled, ShotTooShort
 from svfr.models.spec import DiffusionSpec
 from svfr.sampling.finish import attenuation_for
 from svfr.tasks import TaskSet
 from svfr_client.errors import JobWasCancelled, SvfrError, raise_problems
 from svfr_client.job import JobSpec
-from svfr_restore.crops.spool import CropSpool, require_space
+from svfr_restore.crops.spool import CropSpool, FillingSpool, require_space
 from svfr_restore.mattes.unmarked import UnmarkedFrames
 from svfr_restore.media.exr.writer import write_restored
 from svfr_restore.media.feed import FrameFeed
 from svfr_restore.media.plate import PlateFrame
-from svfr_restore.media.writer_pool import WriterPool
+from svfr_restore.memory_budget import kept_pixels_bytes
 from svfr_restore.overall import Overall
-from svfr_restore.paste.paste import Restored, paste
+from svfr_restore.paste.paste import paste
 from svfr_restore.plan.crop_size import enlargement
 from svfr_restore.plan.job_plan import JobPlan, plan_job
 from svfr_restore.plan.memory_cost import require_job_memory
@@ -45,10 +53,12 @@ from svfr_restore.reports import (
     JobContext,
     JobResult,
     NoStore,
+    OneStageAtATime,
     Report,
     Reporter,
     WrittenOutput,
 )
+from svfr_restore.sampling.background_store import saving_in_background
 from svfr_restore.sampling.identities import codes_of, identify
 from svfr_restore.sampling.references import user_references
 from svfr_restore.sampling.restorers import (
@@ -58,9 +68,11 @@ from svfr_restore.sampling.restorers import (
     Restorer,
     Sampling,
 )
+from svfr_restore.stages_together import StagesTogether
+from svfr_restore.work_pool import WorkPool, thread_count
 
-# Two frames are being written, one waits, one is being composed: four in memory, whatever their size.
-_WRITER_THREADS, _WRITER_QUEUE = 2, 1
+# Two frames are being cropped, one waits, one is being read; as many at least are being pasted and written.
+_CROP_THREADS, _WAITING = 2, 1
 
 
 def run_job(
@@ -79,51 +91,63 @@ def run_job(
     """
     context = JobContext(report=report, cancelled=cancelled, store=store or NoStore())
     try:
-        return JobStages(plan_job(spec, models), models, context).run()
+        with saving_in_background(context) as saving:
+            return JobStages(plan_job(spec, models), models, saving).run()
     except Cancelled as stop:
         raise JobWasCancelled("The job was cancelled.", remedy=stop.remedy) from stop
 
 
-def survey_job(plan: JobPlan, context: JobContext) -> list[Survey]:
+def survey_job(plan: JobPlan, context: JobContext, feed: FrameFeed | None = None) -> list[Survey]:
     """Find the shots of a job, and its faces when the job's choice needs them, reading every frame once."""
-    return survey_runs(FrameFeed(plan.plate), plan.frames.runs, plan.domain, detects(plan.spec), context)
+    feed = feed or FrameFeed(plan.plate)
+    return survey_runs(feed, plan.frames.runs, plan.domain, detects(plan.spec), context)
 
 
 class JobStages:
     """The stages of one job over what was opened for it; a farm runs them on several machines."""
 
     def __init__(self, plan: JobPlan, models: ModelCache, context: JobContext) -> None:
-        self.plan, self._models, self._context = plan, models, context
-        self._feed = FrameFeed(plan.plate)
-        self._reporting = threading.Lock()
+        self._given_reporter, self._reporter = context.report, OneStageAtATime(context.report)
+        self.plan, self._models, self._context = plan, models, replace(context, report=self._reporter)
+        self._feed = FrameFeed(plan.plate, kept_pixels_bytes())
+        self._counting = threading.Lock()
 
     def run(self) -> JobResult:
         """Go through the stages in order; see :func:`run_job`."""
-        overall = Overall(self.plan, self._context.report)
-        self._context = replace(self._context, report=overall.report)
+        overall = Overall(self.plan, self._given_reporter)
+        self._reporter = OneStageAtATime(overall.report)
+        self._context = replace(self._context, report=self._reporter)
         tracks = self.find_tracks()
         overall.know_tracks([(track.index, len(track.frames)) for track in tracks])
         references = self.user_references(tracks)
-        with tempfile.TemporaryDirectory(prefix="svfr-") as name:
+        written: list[WrittenOutput] = []
+        with tempfile.TemporaryDirectory(prefix="svfr-") as name, StagesTogether() as together:
             folder = Path(name)
             self._require_space(tracks, folder)
             restorers = [
                 self.restorer(track, reference) for track, reference in zip(tracks, references, strict=True)
             ]
-            crops = self.crop(tracks, restorers, folder)
-            outputs = [
-                self.restore(track, restorer, spool, folder / f"{number}.restored")
-                for number, (track, restorer, spool) in enumerate(zip(tracks, restorers, crops, strict=True))
+            filling = partial(FillingSpool, together=together)
+            planes = self.plan.model.planes
+            crops = [
+                filling(folder / f"{n}.crops", t.frames, t.crop_px, planes) for n, t in enumerate(tracks)
             ]
-            self.plan.colour.config.require_unchanged()  # the files name the config that they were made with
-            written = self.paste(tracks, outputs)
-        return JobResult(written, tuple(sorted({track.index for track in tracks})), self._context.counts)
+            outputs = [filling(folder / f"{n}.restored", t.frames, t.crop_px) for n, t in enumerate(tracks)]
+            together.begin("crop", partial(self._crop_into, tracks, restorers, crops))
+            together.begin("write", lambda: written.extend(self._paste(tracks, outputs)))
+            for track, restorer, spool, output in zip(tracks, restorers, crops, outputs, strict=True):
+                self._restore_into(track, restorer, spool, output)
+            self._context.clock.add("sample", -together.waited_seconds)
+            self._reporter.note_sampled()
+        return JobResult(
+            tuple(written), tuple(sorted({track.index for track in tracks})), self._context.counts
+        )
 
     def find_tracks(self) -> list[TrackPlan]:
         """Find the faces of all shots and measure their exposure. Raises what :func:`plan_tracks` raises."""
         for note in self.plan.plate.notes:
             self._context.warn(note)
-        surveys = survey_job(self.plan, self._context)
+        surveys = survey_job(self.plan, self._context, self._feed)
         tracks = plan_tracks(self.plan, surveys, self._context.warn)
         self.plan.colour.config.require_unchanged()  # every track's processors are made
         self._warn_of_empty_shots(surveys, tracks)
@@ -214,83 +238,128 @@ class JobStages:
         """Crop all tracks in one pass over the plate, each as its restorer wants to see it."""
         planes = self.plan.model.planes
         spools = [CropSpool(folder / f"{n}.crops", t.frames, t.crop_px, planes) for n, t in enumerate(tracks)]
-        frames = sorted({frame for track in tracks for frame in track.frames})
-        for done, frame in enumerate(frames, 1):
-            self._context.stop_if_cancelled(frame)
-            plate = FinitePlate.of(self._feed.read(frame))
-            mask = None
-            if self.plan.mask is not None and "inpaint" in self.plan.spec.tasks:
-                mask = self.plan.mask.read(frame, plate.picture.data_window)
-            for track, restorer, spool in zip(tracks, restorers, spools, strict=True):
-                if frame in track.frames:
-                    spool.write(frame, restorer.prepare_crop(plate.crop(track), mask))
-                    self._context.counts["crops_cut"] += 1
-            self._context.report(Report("progress", "crop", done, len(frames), frame=frame))
+        self._crop_into(tracks, restorers, spools)
         return spools
+
+    def _crop_into(
+        self, tracks: Sequence[TrackPlan], restorers: Sequence[Restorer], spools: Sequence[CropSpool]
+    ) -> None:
+        frames = sorted({frame for track in tracks for frame in track.frames})
+        done = itertools.count(1)
+        with WorkPool(_CROP_THREADS, _WAITING) as pool:
+            for frame in frames:
+                self._context.stop_if_cancelled(frame)
+                with self._context.clock.working("crop"):
+                    picture = self._feed.read(frame)
+                mask = None
+                if self.plan.mask is not None and "inpaint" in self.plan.spec.tasks:
+                    mask = self.plan.mask.read(frame, picture.data_window)
+                faces = [
+                    face for face in zip(tracks, restorers, spools, strict=True) if frame in face[0].frames
+                ]
+                pool.submit(partial(self._crop_frame, picture, mask, faces, done, len(frames)))
+
+    def _crop_frame(
+        self,
+        picture: PlateFrame,
+        mask: Float32 | None,
+        faces: Sequence[tuple[TrackPlan, Restorer, CropSpool]],
+        done: Iterator[int],
+        total: int,
+    ) -> None:
+        """Crop the faces of one frame and report it; runs on a thread of the stage's pool."""
+        with self._context.clock.working("crop"):
+            plate = FinitePlate.of(picture)
+            for track, restorer, spool in faces:
+                crop = restorer.prepare_crop(plate.crop(track), mask)
+                spool.write(picture.frame, crop)
+        with self._counting:
+            self._context.counts["crops_cut"] += len(faces)
+            self._context.report(Report("progress", "crop", next(done), total, frame=picture.frame))
 
     def restore(self, track: TrackPlan, restorer: Restorer, crops: CropSpool, path: Path) -> CropSpool:
         """Run the model over one track; its output goes to disk, its input is deleted."""
         output = CropSpool(path, track.frames, track.crop_px)
-        for frame, codes in restorer.restore(track.index, crops):
-            self._context.stop_if_cancelled(frame)
-            output.write(frame, codes)
-            self._context.counts["crops_restored"] += 1
-        crops.remove()
+        self._restore_into(track, restorer, crops, output)
         return output
+
+    def _restore_into(
+        self, track: TrackPlan, restorer: Restorer, crops: CropSpool, output: CropSpool
+    ) -> None:
+        with self._context.clock.working("sample"):
+            for frame, codes in restorer.restore(track.index, crops):
+                self._context.stop_if_cancelled(frame)
+                output.write(frame, codes)
+                self._context.counts["crops_restored"] += 1
+        crops.remove()
 
     def paste(
         self, tracks: Sequence[TrackPlan], outputs: Sequence[CropSpool], frames: Sequence[int] | None = None
     ) -> tuple[WrittenOutput, ...]:
-        """Put the restored crops back into the plate, frame by frame, writing in the background.
+        """Put the restored crops back into the plate and write the frames; they are all restored.
 
         ``frames`` are those to write; None: all of the job's.
         """
-        plan, counts = self.plan, self._context.counts
+        self._reporter.note_sampled()
+        return self._paste(tracks, outputs, frames)
+
+    def _paste(
+        self, tracks: Sequence[TrackPlan], outputs: Sequence[CropSpool], frames: Sequence[int] | None = None
+    ) -> tuple[WrittenOutput, ...]:
+        plan = self.plan
+        outputs[0].crop(tracks[0].frames[0])  # nothing appears before the first face is restored
         plan.output.make_folders()
         written: list[WrittenOutput] = []
         unmarked = UnmarkedFrames(self._context.warn)
-        with WriterPool(_WRITER_THREADS, _WRITER_QUEUE) as pool:
+        seen: list[int] | None = None
+        with WorkPool(thread_count(), _WAITING) as pool:
             for frame in plan.frames.written if frames is None else frames:
                 self._context.stop_if_cancelled(frame)
-                picture = self._feed.read(frame)
+                # a crop that is still to be restored is waited for here
                 faces = [
                     (track, output.crop(frame))
                     for track, output in zip(tracks, outputs, strict=True)
                     if frame in track.frames
                 ]
+                numbers = [n for n, track in enumerate(tracks) if frame in track.frames]
+                if seen != numbers:
+                    seen = numbers
+                    plan.colour.config.require_unchanged()  # the files name the config they are made with
+                with self._context.clock.working("write"):
+                    picture = self._feed.read_last(frame)
                 mask = None if plan.mask is None else plan.mask.read(frame, picture.data_window)
                 unmarked.note(frame, mask is None or bool(mask.any()))
-                restored = paste(plan.spec, picture, faces, mask)
-                counts["deltas"] += len(faces)
-                counts["pixels_changed"] += int(restored.changed.sum())
-                signature = provenance(plan, (track for track, _ in faces))
-                pool.submit(partial(self._write, picture, restored, signature, written))
+                pool.submit(partial(self._paste_frame, picture, faces, mask, written))
         unmarked.end()
-        counts["frames_written"] += len(written)
+        self._context.counts["frames_written"] += len(written)
         return tuple(sorted(written, key=lambda output: output.frame))
 
-    def _write(
+    def _paste_frame(
         self,
         picture: PlateFrame,
-        restored: Restored,
-        signature: Mapping[str, str],
+        faces: Sequence[tuple[TrackPlan, Float32]],
+        mask: Float32 | None,
         written: list[WrittenOutput],
     ) -> None:
-        """Write one file and report it; runs on a writer thread."""
-        result = write_restored(
-            picture,
-            self.plan.output.path(picture.frame),
-            restored.rgb,
-            restored.changed,
-            layers=restored.layers,
-            provenance=signature,
-            interop_id=self.plan.colour.space.interop_id,
-        )
-        context = self._context
-        with self._reporting:
+        """Put the faces of one frame back, write its file and report it; runs on a thread of the pool."""
+        plan, context = self.plan, self._context
+        with context.clock.working("write"):
+            restored = paste(plan.spec, picture, faces, mask)
+            result = write_restored(
+                picture,
+                plan.output.path(picture.frame),
+                restored.rgb,
+                restored.changed,
+                layers=restored.layers,
+                provenance=provenance(plan, (track for track, _ in faces)),
+                interop_id=plan.colour.space.interop_id,
+            )
+        with self._counting:
+            context.counts["deltas"] += len(faces)
+            context.counts["pixels_changed"] += int(restored.changed.sum())
             written.append(WrittenOutput(picture.frame, result.path, result.size_bytes))
             for note in result.notes:
                 context.warn(note, frame=picture.frame)
             context.report(Report("frame", frame=picture.frame, path=str(result.path)))
-            total = len(self.plan.frames.written)
+            total = len(plan.frames.written)
             context.report(Report("progress", "write", len(written), total, frame=picture.frame))

@@ -15,9 +15,11 @@ from svfr_restore.errors import JobNeedsMoreMemory
 
 BUDGET_VARIABLE = "SVFR_JOB_MEMORY_MIB"
 DEFAULT_SHARE_PERCENT = 85
-# The libraries, and what a frame on its way through the job takes for each plate pixel: read, pasted, and
-# waiting to be written. server/benchmarks/media/stream.py measures both.
-BASE_BYTES, PLATE_BYTES_PER_PIXEL = 560_000_000, 120
+# The libraries, and what frames on their way through the job take for each plate pixel: read, cropped,
+# pasted, and waiting to be written. server/benchmarks/media/stream.py measures both.
+BASE_BYTES, PLATE_BYTES_PER_PIXEL = 560_000_000, 220
+# Decoded frames that a job keeps from one reading to the next: 21 of 1080p, or this part of what it may take.
+_KEPT_BYTES, _KEPT_PART = 512 * 1024 * 1024, 8
 _MIB = 1024 * 1024
 _REMEDY = (
     "Restore a smaller plate or fewer frames, or give jobs more with svfr serve --worker-memory-mib "
@@ -49,6 +51,11 @@ def budget_bytes(environment: Mapping[str, str] | None = None) -> int:
     """Return what a job may take here: as the environment states it, else the default."""
     stated = (os.environ if environment is None else environment).get(BUDGET_VARIABLE, "")
     return int(stated) * _MIB if stated.isascii() and stated.isdigit() else default_budget_bytes()
+
+
+def kept_pixels_bytes() -> int:
+    """Return what of decoded frames a job may keep, so as to decode them once."""
+    return min(_KEPT_BYTES, budget_bytes() // _KEPT_PART)
 
 
 def require_memory(

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
@@ -71,18 +74,81 @@ def never() -> bool:
     return False
 
 
+_BEFORE_SAMPLING: tuple[Stage, ...] = ("survey", "crop")
+
+
+class OneStageAtATime:
+    """A reporter for stages that run at once: safe from any thread, and one of them is heard.
+
+    Cropping is heard until sampling begins, writing once it has ended: who follows a job sees one bar go
+    forward after the other. Frames and warnings are passed on at once.
+    """
+
+    def __init__(self, report: Reporter) -> None:
+        self._report = report
+        self._lock = threading.Lock()
+        self._is_sampling, self._is_sampled = False, False
+
+    def __call__(self, report: Report) -> None:
+        """Pass a report on, or leave it out."""
+        with self._lock:
+            if report.kind != "progress" or self._passes(report.stage):
+                self._report(report)
+
+    def note_sampled(self) -> None:
+        """Take note that nothing is left to sample."""
+        with self._lock:
+            self._is_sampled = True
+
+    def _passes(self, stage: Stage | None) -> bool:
+        if stage == "write":
+            return self._is_sampled
+        if stage in _BEFORE_SAMPLING:
+            return not self._is_sampling
+        self._is_sampling = True
+        return True
+
+
+class StageClock:
+    """How long each stage has worked, in seconds summed over its threads; waiting for others is left out."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._seconds: dict[str, float] = {}
+
+    @property
+    def seconds(self) -> dict[str, float]:
+        """The seconds of each stage so far: survey, crop, sample, write."""
+        return dict(self._seconds)
+
+    def add(self, stage: str, seconds: float) -> None:
+        """Count time for a stage."""
+        with self._lock:
+            self._seconds[stage] = self._seconds.get(stage, 0.0) + seconds
+
+    @contextmanager
+    def working(self, stage: str) -> Iterator[None]:
+        """Count the block's time for a stage."""
+        began = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.add(stage, time.perf_counter() - began)
+
+
 @dataclass(frozen=True, kw_only=True)
 class JobContext:
     """What every stage of a running job shares with its surroundings.
 
-    ``counts`` say how often each part of the path ran; :class:`JobResult` explains them. By default nobody
-    listens, nobody cancels and nothing is kept.
+    ``counts`` say how often each part of the path ran; :class:`JobResult` explains them. ``clock`` takes the
+    stages' times. By default nobody listens, nobody cancels and nothing is kept.
     """
 
     report: Reporter = ignore_report
     cancelled: CancelCheck = never
     store: CheckpointStore = field(default_factory=NoStore)
     counts: Counter[str] = field(default_factory=Counter)
+    clock: StageClock = field(default_factory=StageClock)
 
     def warn(self, message: str, *, track: int | None = None, frame: int | None = None) -> None:
         """Report a warning."""

@@ -243,7 +243,7 @@ def test_crops_that_do_not_fit_on_the_disk_are_told_before_the_model_runs(
 def test_nothing_is_written_by_a_job_that_is_cancelled_before_it_writes(
     good: JobSpec, tmp_path: Path
 ) -> None:
-    for stage in ("survey", "crop", "encode", "reference", "denoise", "decode"):
+    for stage in ("survey", "crop", "encode", "reference", "denoise"):
         reports = Reports(stage, 1)
         with pytest.raises(SvfrError) as caught:
             job_samples.run(good, reports=reports)
@@ -253,9 +253,14 @@ def test_nothing_is_written_by_a_job_that_is_cancelled_before_it_writes(
 
 
 def test_a_cancelled_write_leaves_only_whole_frames(plate: str, tmp_path: Path) -> None:
+    class CancelledByTheFirstFrame(Reports):
+        def cancelled(self) -> bool:
+            return any(report.kind == "frame" for report in self.all)
+
     with pytest.raises(SvfrError):
-        job_samples.run(job_samples.job(plate, tmp_path / "out", "1001-1020"), reports=Reports("write", 1))
+        spec = job_samples.job(plate, tmp_path / "out", "1001-1050")
+        job_samples.run(spec, reports=CancelledByTheFirstFrame())
     left = sorted((tmp_path / "out").iterdir())
-    assert 1 <= len(left) <= 6
+    assert 1 <= len(left) <= 10
     for path in left:
         job_samples.read_exr(path)

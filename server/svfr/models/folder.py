@@ -108,19 +108,21 @@ def check_files(folder: Path, spec: DiffusionSpec, *, afresh: bool = False) -> l
     A large file whose hash is known is read again only ``afresh``, or when it was touched since: see
     :mod:`svfr.models.known_files`. Reading every byte takes about three seconds a gigabyte.
     """
-    look = hashed if afresh else known
+    record_of = hashed if afresh else known
     return [
         problem
         for name, record in spec.files.items()
-        if (problem := _file_problem(folder / name, record, look))
+        if (problem := _file_problem(folder / name, record, record_of))
     ]
 
 
-def _file_problem(path: Path, record: FileRecord, look: Callable[[Path], FileRecord]) -> SvfrError | None:
+def _file_problem(
+    path: Path, record: FileRecord, record_of: Callable[[Path], FileRecord]
+) -> SvfrError | None:
     if not path.is_file():
         remedy = "Copy it from where the folder came, or import the model again."
         return ModelFileMissing("A file of the model is missing.", path=path, remedy=remedy)
-    actual = look(path)
+    actual = record_of(path)
     if actual == record:
         return None
     return ModelFileCorrupted(

@@ -16,7 +16,7 @@ from typing import Any
 from platformdirs import user_cache_path
 
 from svfr.models.spec import FileRecord
-from svfr.validation import read_json
+from svfr.validation import read_json_file
 from svfr_client.errors import FileCannotBeWritten
 from svfr_client.files import write_whole
 
@@ -44,7 +44,7 @@ def known(path: Path) -> FileRecord:
     if path.stat().st_size < LEAST_BYTES:
         return hashed(path)
     try:
-        body = read_json(_record_of(path).read_text(encoding="utf-8"))
+        body = read_json_file(_record_of(path))
         if isinstance(body, dict) and body["signs"] == _signs(path):
             return FileRecord(str(body["sha256"]), path.stat().st_size)
     except (OSError, ValueError, KeyError):
@@ -77,7 +77,7 @@ def _record_of(path: Path) -> Path:
 def _forget_what_is_gone(folder: Path) -> None:
     for record in folder.glob("*.json"):
         try:
-            is_gone = not Path(read_json(record.read_text(encoding="utf-8"))["signs"][0]).is_file()
+            is_gone = not Path(read_json_file(record)["signs"][0]).is_file()
         except (OSError, ValueError, KeyError, IndexError, TypeError):
             is_gone = True
         if is_gone:

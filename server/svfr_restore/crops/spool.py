@@ -13,6 +13,7 @@ from svfr.sampling.network_input import to_network
 from svfr_client.errors import FileCannotBeWritten
 from svfr_client.reasons import reason_of
 from svfr_restore.errors import DiskSpaceIsShort
+from svfr_restore.stages_together import StagesTogether
 
 _REMEDY = "Free space there, or set TMPDIR to a folder on a larger disk before the server starts."
 
@@ -64,6 +65,28 @@ class CropSpool:
     def remove(self) -> None:
         """Delete the file."""
         self.path.unlink(missing_ok=True)
+
+
+class FillingSpool(CropSpool):
+    """Crops that one stage writes while another reads them: who is early waits for the frame."""
+
+    def __init__(
+        self, path: Path, frames: range, crop_px: int, planes: int = 3, *, together: StagesTogether
+    ) -> None:
+        super().__init__(path, frames, crop_px, planes)
+        self._together = together
+        self._is_there = np.zeros(len(frames), np.bool_)
+
+    def write(self, frame: int, crop: Float32) -> None:
+        """Store one frame's crop and wake whoever waits for it."""
+        super().write(frame, crop)
+        index = self.frames.index(frame)
+        self._together.tell(lambda: self._is_there.__setitem__(index, True))
+
+    def crops(self, start: int, stop: int) -> Float32:
+        """Wait for the crops and return them."""
+        self._together.wait_until(lambda: bool(self._is_there[start:stop].all()))
+        return super().crops(start, stop)
 
 
 def crop_bytes(crop_px: int, planes: int = 3) -> int:

@@ -91,9 +91,11 @@ def united(first: Iterable[FaceBox], second: Iterable[FaceBox]) -> list[FaceBox]
     return sorted(found, key=lambda box: -box.score)
 
 
-def detection_stride(frame_count: int, most_detections: int = 400, most_stride: int = 5) -> int:
+def detection_stride(frame_count: int, most_detections: int = 48, most_stride: int = 5) -> int:
     """Return that every n-th frame is looked at: every one up to ``most_detections``, never rarer than 5th.
 
-    Boxes between are interpolated by the track. SVFR's published code looks at every fifth.
+    Boxes between are interpolated by the track. SVFR's published code looks at every fifth. On a real clip
+    and five rendered ones that moved the smoothed crop by 1.5 to 5.7 % of its side, and no face came nearer
+    to the crop's edge by more than 2 %.
     """
     return max(1, min(most_stride, -(-frame_count // most_detections)))

@@ -48,9 +48,10 @@ class SplineFeed:
     def read(self, frame: int, window: Window) -> Float32:
         """Rasterise the shape that holds at ``frame``."""
         shape = self._mask.at(frame)
-        if self._last is None or self._last[0] is not shape or self._last[1] != window:
-            self._last = (shape, window, rasterise(shape, window))
-        return self._last[2]
+        last = self._last  # another thread may read another frame meanwhile
+        if last is None or last[0] is not shape or last[1] != window:
+            self._last = last = (shape, window, rasterise(shape, window))
+        return last[2]
 
 
 class MatteFeed:
@@ -72,10 +73,11 @@ class MatteFeed:
     def read(self, frame: int, window: Window) -> Float32:
         """Read the file that holds for ``frame``."""
         source = nearest_before(self._frames, frame) if self._frames else None
-        if self._last is None or self._last[:2] != (source, window):
+        last = self._last  # another thread may read another frame meanwhile
+        if last is None or last[:2] != (source, window):
             read = self._mattes.read(frame if source is None else source, window)
-            self._last = (source, window, read)
-        return self._last[2]
+            self._last = last = (source, window, read)
+        return last[2]
 
 
 def open_mask(spec: JobSpec, plate: Plate) -> MaskFeed | None:

@@ -29,6 +29,8 @@ _FIRST_FRAME = 1
 _MOST_MISSING = 0.5
 _CLOCK_JITTER = Fraction(1, 3)
 _DATE = re.compile(r"(\d{4})-(\d\d)-(\d\d)[T ](\d\d:\d\d:\d\d)")
+# Cropping and writing go through the frames at once, each at a place of its own; a third may look around.
+_MOST_READERS = 3
 
 
 class MoviePlate(Plate):
@@ -76,6 +78,7 @@ class MoviePlate(Plate):
         )
         self._timecode = self._first_timecode()
         self._source_tags = self._read_tags()
+        self._readers = [self._reader]
         self.notes = self._notes(skipped, bool(first.interlaced_frame))
 
     def _numbered(self) -> dict[int, int]:
@@ -155,7 +158,7 @@ class MoviePlate(Plate):
         self.probe(frame)
         with self._named_errors(frame):
             with self._lock:
-                picture = self._reader.frame(self._positions[frame])
+                picture = self._reader_for(self._positions[frame]).frame(self._positions[frame])
             rgb = upright(frame_rgb(picture, self._tags), self._orientation)
             alpha = frame_alpha(picture)
         if rgb.shape[:2] != self.display.shape:
@@ -183,9 +186,19 @@ class MoviePlate(Plate):
             tags=replace(self._source_tags, timecode=timecode),
         )
 
+    def _reader_for(self, position: int) -> MovieReader:
+        """Return the reader that is just before a frame, else a further one, else the one idle longest."""
+        near = next((reader for reader in self._readers if reader.reads_on_to(position)), None)
+        if near is None and len(self._readers) < _MOST_READERS:
+            near = self._reader.another()
+        near = near or self._readers[0]
+        self._readers = [reader for reader in self._readers if reader is not near] + [near]
+        return near
+
     def close(self) -> None:
         """Close the file; the plate cannot be read afterwards."""
-        self._reader.close()
+        for reader in self._readers:
+            reader.close()
 
     @contextlib.contextmanager
     def _named_errors(self, frame: int | None) -> Iterator[None]:

@@ -52,10 +52,18 @@ def list_frames(path: Path) -> MovieIndex:
 class MovieReader:
     """An open movie that decodes any frame by its position (0 first). Not safe for several threads."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, index: MovieIndex | None = None) -> None:
         self._path = path
-        self.index = list_frames(path)
+        self.index = list_frames(path) if index is None else index
         self._open()
+
+    def another(self) -> MovieReader:
+        """Return a reader of the same frames with a place of its own."""
+        return MovieReader(self._path, self.index)
+
+    def reads_on_to(self, position: int) -> bool:
+        """Whether the frame comes by decoding on a little, without a seek."""
+        return self._next is not None and 0 <= position - self._next < _READ_ON_FRAMES
 
     def drop_undecodable_start(self) -> int:
         """Leave out the frames before the first that comes out of the decoder; return how many.
@@ -111,7 +119,7 @@ class MovieReader:
     def _timed(self, position: int) -> av.VideoFrame | None:
         assert self.index.times is not None
         target = self.index.times[position]
-        if self._next is not None and 0 <= position - self._next < _READ_ON_FRAMES:
+        if self.reads_on_to(position):
             found = self._read_until(target)
             if found is not None:
                 return found

@@ -16,7 +16,7 @@ from svfr.diffusion.windows import FrameWindow, official_windows, studio_decode_
 from svfr.models.spec import DiffusionSpec, ModelSpec, Preset
 from svfr.precision import precision_for
 from svfr_restore.crops.spool import crop_bytes
-from svfr_restore.memory_budget import BASE_BYTES, PLATE_BYTES_PER_PIXEL
+from svfr_restore.memory_budget import BASE_BYTES, PLATE_BYTES_PER_PIXEL, kept_pixels_bytes
 from svfr_restore.plan.compute_cost import WindowCost, sustained_rate, window_cost
 from svfr_restore.plan.job_plan import JobPlan
 from svfr_restore.plan.memory_cost import model_memory
@@ -104,7 +104,10 @@ def estimate_job(plan: JobPlan, tracks: Sequence[TrackPlan], device: str = "cpu"
         tracks=len(tracks),
         unet_calls=calls,
         seconds=seconds,
-        memory_bytes=BASE_BYTES + PLATE_BYTES_PER_PIXEL * pixels + _model_bytes(plan.model, tracks, device),
+        memory_bytes=BASE_BYTES
+        + PLATE_BYTES_PER_PIXEL * pixels
+        + kept_pixels_bytes()
+        + _model_bytes(plan.model, tracks, device),
         spool_bytes=spool_bytes(tracks, plan.model.planes),
         output_bytes=plan.output.estimated_bytes,
         checkpoint_bytes=_checkpoint_bytes(plan, tracks),

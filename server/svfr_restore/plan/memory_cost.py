@@ -17,7 +17,7 @@ from svfr.models.spec import DiffusionSpec, KlTemporalSpec, ModelSpec
 from svfr.nets.decode_in_chunks import DecodeMemory
 from svfr.nets.kl_temporal import ENCODE_CHUNK
 from svfr.precision import Precision, precision_for
-from svfr_restore.memory_budget import BASE_BYTES, PLATE_BYTES_PER_PIXEL, require_memory
+from svfr_restore.memory_budget import BASE_BYTES, PLATE_BYTES_PER_PIXEL, kept_pixels_bytes, require_memory
 
 Residence = Literal["whole", "in chunks", "in turns"]
 
@@ -26,7 +26,7 @@ Residence = Literal["whole", "in chunks", "in turns"]
 _UNET_MAPS, _ENCODER_MAPS = 22, 5
 # Of each latent of a shot: low-quality, noisy, blended, and where the pass starts.
 _LATENT_COPIES = 4
-_FLOAT_BYTES = 4
+_FLOAT_BYTES, _RGB_BYTES = 4, 12
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,7 +117,8 @@ def require_job_memory(model: ModelSpec, *, plate_pixels: int, longest_track: in
 
     Networks on a GPU are judged by its own memory, when they come to it.
     """
-    needed = BASE_BYTES + PLATE_BYTES_PER_PIXEL * plate_pixels
+    kept = min(kept_pixels_bytes(), _RGB_BYTES * plate_pixels * longest_track)
+    needed = BASE_BYTES + PLATE_BYTES_PER_PIXEL * plate_pixels + kept
     if device == "cpu" and isinstance(model, DiffusionSpec):
         memory = model_memory(model, precision_for(device))
         needed += memory.whole + memory.latents * longest_track

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from functools import partial
+from typing import NamedTuple, cast
 
 import cv2
 import numpy as np
@@ -23,6 +25,7 @@ from svfr_restore.media.plate import PlateFrame
 from svfr_restore.media.shots import Shot, find_cuts
 from svfr_restore.media.window import Window
 from svfr_restore.reports import JobContext, Report
+from svfr_restore.work_pool import WorkPool, thread_count
 
 _SMALL_WIDTH_PX = 160
 # The detector is shown a picture whose lit part has this median: a plate four stops under still has faces.
@@ -75,30 +78,57 @@ def survey_runs(
     detect: bool,
     context: JobContext,
 ) -> list[Survey]:
-    """Read every frame of every run once; ``detect`` says whether faces are sought.
+    """Read every frame of every run once, in order; ``detect`` says whether faces are sought.
 
     ``domain`` is the plate's with no exposure. Raises JobWasCancelled, and the plate's errors.
     """
-    detector = FaceDetector() if detect else None
     total = sum(len(run) for run in runs)
-    surveys, done = [], 0
+    seen = _Sightings(domain, context, total)
+    surveys = []
     for run in runs:
         stride = detection_stride(len(run))
-        thumbs: list[npt.NDArray[np.uint8]] = []
-        faces: dict[int, list[FaceBox]] = {}
-        thumbnails: dict[int, Thumbnail] = {}
-        for index, frame in enumerate(run):
-            context.stop_if_cancelled(frame)
-            picture = feed.read(frame)
-            if detector is not None and (index % stride == 0 or frame == run[-1]):
-                faces[frame] = sightings_on(picture, domain, detector)
-            small = _shrunk(sanitise(picture.rgb), picture.display_window)
-            thumbnails[frame] = Thumbnail(domain.to_linear_luminance(small), picture.data_window)
-            thumbs.append(_on_display(visible(small, domain), picture))
-            done += 1
-            context.report(Report("progress", "survey", done, total, frame=frame))
+        with WorkPool(thread_count(), waiting=1) as pool:
+            for index, frame in enumerate(run):
+                context.stop_if_cancelled(frame)
+                is_sought = detect and (index % stride == 0 or frame == run[-1])
+                with context.clock.working("survey"):
+                    picture = feed.read(frame)
+                pool.submit(partial(seen.at, picture, is_sought))
+        thumbs = (seen.thumbs.pop(frame) for frame in run)
+        faces = {frame: seen.faces[frame] for frame in run if frame in seen.faces}
+        thumbnails = {frame: seen.thumbnails[frame] for frame in run}
         surveys.append(Survey(tuple(find_cuts(thumbs, run.start)), faces, thumbnails))
     return surveys
+
+
+class _Sightings:
+    """What is seen of each frame; several threads look at once, each with a detector of its own."""
+
+    def __init__(self, domain: ModelDomain, context: JobContext, total: int) -> None:
+        self._domain, self._context, self._total = domain, context, total
+        self._done, self._lock, self._own = 0, threading.Lock(), threading.local()
+        self.faces: dict[int, list[FaceBox]] = {}
+        self.thumbnails: dict[int, Thumbnail] = {}
+        self.thumbs: dict[int, npt.NDArray[np.uint8]] = {}
+
+    def at(self, picture: PlateFrame, is_sought: bool) -> None:
+        """Reduce one frame to its small pictures, and find its faces where they are sought."""
+        frame = picture.frame
+        with self._context.clock.working("survey"):
+            if is_sought:
+                self.faces[frame] = sightings_on(picture, self._domain, self._detector())
+            small = _shrunk(sanitise(picture.rgb), picture.display_window)
+            self.thumbnails[frame] = Thumbnail(self._domain.to_linear_luminance(small), picture.data_window)
+            self.thumbs[frame] = _on_display(visible(small, self._domain), picture)
+        with self._lock:
+            self._done += 1
+            self._context.report(Report("progress", "survey", self._done, self._total, frame=frame))
+
+    def _detector(self) -> FaceDetector:
+        """Return this thread's detector: dlib's keeps the picture it is at."""
+        if not hasattr(self._own, "detector"):
+            self._own.detector = FaceDetector()
+        return cast(FaceDetector, self._own.detector)
 
 
 def faces_on(picture: PlateFrame, domain: ModelDomain, detector: FaceDetector) -> list[FaceBox]:

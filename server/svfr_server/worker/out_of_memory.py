@@ -2,7 +2,7 @@
 
 The ladder: let go of everything and run the job again with only the networks in the device's memory that are
 computing; then the same in a fresh process, because what is left of the first one is fragmented; then fail,
-with figures. Checkpoints keep what was computed, so a rung costs at most one denoise step. Each rung gives
+with figures. Checkpoints keep what was computed, so a rung costs a denoise step or two. Each rung gives
 the same pixels as the first.
 """
 

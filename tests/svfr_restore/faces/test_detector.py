@@ -87,4 +87,14 @@ def test_what_is_no_picture_of_codes_is_refused(detector, picture):
 
 
 def test_every_frame_is_looked_at_until_that_gets_long():
-    assert [detection_stride(n) for n in (0, 1, 50, 400, 401, 800, 1200, 99999)] == [1, 1, 1, 1, 2, 2, 3, 5]
+    assert [detection_stride(n) for n in (0, 1, 48, 49, 96, 100, 192, 193, 9999)] == [
+        1,
+        1,
+        1,
+        2,
+        2,
+        3,
+        4,
+        5,
+        5,
+    ]

@@ -144,7 +144,12 @@ def _read_channels(path: Path, choice: RgbChannels) -> tuple[Float32, Float32 | 
             )
         names = list(source.spec().channelnames)
         wanted = [*choice.rgb, *([choice.alpha] if choice.alpha else [])]
-        planes = _read_places(source, path, choice.part, [names.index(name) for name in wanted])
+        places = [names.index(name) for name in wanted]
+        if places == list(range(places[0], places[0] + len(places))):  # as OpenImageIO orders them: no copies
+            read = _read_range(source, path, choice.part, (places[0], places[-1] + 1))
+            rgb = np.ascontiguousarray(read[..., :3])
+            return rgb, np.ascontiguousarray(read[..., 3]) if choice.alpha else None
+        planes = _read_places(source, path, choice.part, places)
     finally:
         source.close()
     return np.stack(planes[:3], axis=-1), planes[3] if choice.alpha else None
@@ -160,16 +165,21 @@ def _read_places(source: oiio.ImageInput, path: Path, part: int, places: list[in
     ranges = [(begin, end)] if together else [(place, place + 1) for place in places]
     planes: list[Float32] = []
     for first, last in ranges:
-        pixels = source.read_image(part, 0, first, last, oiio.FLOAT)
-        if pixels is None:
-            raise FrameCannotBeRead(
-                f"The pixels cannot be decoded: {in_one_line(source.geterror())}.",
-                path=path,
-                remedy="Render or copy the file again.",
-            )
-        spec = source.spec()
-        read = np.asarray(pixels, np.float32).reshape(spec.height, spec.width, last - first)
+        read = _read_range(source, path, part, (first, last))
         planes += [
             np.ascontiguousarray(read[..., place - first]) for place in places if first <= place < last
         ]
     return planes
+
+
+def _read_range(source: oiio.ImageInput, path: Path, part: int, channels: tuple[int, int]) -> Float32:
+    """Return the channels from a number to before another, (h, w, n)."""
+    pixels = source.read_image(part, 0, *channels, oiio.FLOAT)
+    if pixels is None:
+        raise FrameCannotBeRead(
+            f"The pixels cannot be decoded: {in_one_line(source.geterror())}.",
+            path=path,
+            remedy="Render or copy the file again.",
+        )
+    spec = source.spec()
+    return np.asarray(pixels, np.float32).reshape(spec.height, spec.width, channels[1] - channels[0])

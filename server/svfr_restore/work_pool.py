@@ -1,11 +1,12 @@
-"""Writing beside the restoration: a few threads, a short queue, and no error lost.
+"""Work beside the main thread: a few threads, a short queue, and no error lost.
 
-Compression releases Python's lock, so threads are enough. The queue is bounded because frames are large: a
-submitter that is faster than the disk waits.
+Decoding, finding faces, resampling and compressing release Python's lock, so threads are enough. The queue is
+bounded because frames are large: a submitter that is faster than the workers waits.
 """
 
 from __future__ import annotations
 
+import os
 import queue
 import threading
 from collections.abc import Callable
@@ -14,13 +15,20 @@ from types import TracebackType
 from svfr_client.reasons import reason_of
 
 _STOP = None
+# More threads for one stage than this would take memory for frames that another stage cannot use yet.
+_MOST_THREADS = 4
 
 
-class WriterPool:
-    """Runs writing jobs on ``threads`` threads with at most ``waiting`` more in the queue.
+def thread_count() -> int:
+    """Return how many threads a stage has that does the same to every frame: two to four, by the cores."""
+    return min(_MOST_THREADS, max(2, os.cpu_count() or 1))
+
+
+class WorkPool:
+    """Runs jobs on ``threads`` threads with at most ``waiting`` more in the queue.
 
     The first error stops the pool: queued jobs are dropped, and the error is raised by every later
-    :meth:`submit` and by :meth:`close`. Use it in a ``with`` block; leaving it waits for all writes. When the
+    :meth:`submit` and by :meth:`close`. Use it in a ``with`` block; leaving it waits for all jobs. When the
     block itself fails, jobs not yet begun are dropped and the block's error is the one that goes on.
     """
 
@@ -32,7 +40,7 @@ class WriterPool:
         self._dropping = threading.Event()
         self._closed = False
         self._threads = [
-            threading.Thread(target=self._work, name=f"svfr-writer-{number}", daemon=True)
+            threading.Thread(target=self._work, name=f"svfr-pool-{number}", daemon=True)
             for number in range(threads)
         ]
         for thread in self._threads:
@@ -41,12 +49,12 @@ class WriterPool:
     def submit(self, job: Callable[[], object]) -> None:
         """Queue a job; waits while the queue is full. Raises the first error of any earlier job."""
         if self._closed:
-            raise RuntimeError("the writer pool is closed")
+            raise RuntimeError("the pool is closed")
         self._raise_first_error()
         self._jobs.put(job)
 
     def close(self) -> None:
-        """Wait until everything is written and end the threads. Raises the first error of any job."""
+        """Wait until every job is done and end the threads. Raises the first error of any job."""
         if not self._closed:
             self._closed = True
             for _ in self._threads:
@@ -55,7 +63,7 @@ class WriterPool:
                 thread.join()
         self._raise_first_error()
 
-    def __enter__(self) -> WriterPool:
+    def __enter__(self) -> WorkPool:
         return self
 
     def __exit__(
@@ -69,7 +77,7 @@ class WriterPool:
             self.close()
         except BaseException as other:
             if other is not error:
-                error.add_note(f"a write failed too: {reason_of(other)}")
+                error.add_note(f"work beside it failed too: {reason_of(other)}")
 
     def _work(self) -> None:
         while (job := self._jobs.get()) is not _STOP:

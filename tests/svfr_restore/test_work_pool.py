@@ -1,4 +1,4 @@
-"""The writer pool: nothing lost, nothing unbounded, the first error told."""
+"""The pool: nothing lost, nothing unbounded, the first error told."""
 
 import threading
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from svfr_client.errors import FileCannotBeWritten
-from svfr_restore.media.writer_pool import WriterPool
+from svfr_restore.work_pool import WorkPool
 
 
 def fail() -> None:
@@ -14,7 +14,7 @@ def fail() -> None:
 
 
 def test_leaving_the_block_waits_for_every_write(tmp_path: Path) -> None:
-    with WriterPool(threads=3, waiting=2) as pool:
+    with WorkPool(threads=3, waiting=2) as pool:
         for number in range(40):
             pool.submit(lambda number=number: (tmp_path / f"{number}").write_text("x"))
     assert len(list(tmp_path.iterdir())) == 40
@@ -22,7 +22,7 @@ def test_leaving_the_block_waits_for_every_write(tmp_path: Path) -> None:
 
 def test_the_first_error_comes_out_at_the_end_and_later_jobs_are_dropped() -> None:
     done: list[int] = []
-    pool = WriterPool(threads=1, waiting=8)
+    pool = WorkPool(threads=1, waiting=8)
     go_on = threading.Event()
     pool.submit(go_on.wait)
     pool.submit(fail)
@@ -34,21 +34,21 @@ def test_the_first_error_comes_out_at_the_end_and_later_jobs_are_dropped() -> No
 
 
 def test_the_error_comes_out_of_the_next_submit_too() -> None:
-    with pytest.raises(FileCannotBeWritten), WriterPool(threads=1, waiting=1) as pool:
+    with pytest.raises(FileCannotBeWritten), WorkPool(threads=1, waiting=1) as pool:
         for _ in range(100):
             pool.submit(fail)
-    assert not any(thread.name.startswith("svfr-writer") for thread in threading.enumerate())
+    assert not any(thread.name.startswith("svfr-pool") for thread in threading.enumerate())
 
 
 def test_the_queue_makes_the_submitter_wait() -> None:
     gate, submitted = threading.Event(), []
 
-    def submit_all(pool: WriterPool) -> None:
+    def submit_all(pool: WorkPool) -> None:
         for number in range(6):
             pool.submit(gate.wait)
             submitted.append(number)
 
-    with WriterPool(threads=1, waiting=2) as pool:
+    with WorkPool(threads=1, waiting=2) as pool:
         submitter = threading.Thread(target=submit_all, args=(pool,))
         submitter.start()
         submitter.join(timeout=0.3)
@@ -59,7 +59,7 @@ def test_the_queue_makes_the_submitter_wait() -> None:
 
 
 def test_the_blocks_own_error_goes_on_and_names_a_failed_write() -> None:
-    with pytest.raises(KeyError) as caught, WriterPool(threads=1) as pool:
+    with pytest.raises(KeyError) as caught, WorkPool(threads=1) as pool:
         failed = threading.Event()
 
         def fail_and_tell() -> None:
@@ -73,10 +73,10 @@ def test_the_blocks_own_error_goes_on_and_names_a_failed_write() -> None:
 
 
 def test_a_closed_pool_takes_nothing_more() -> None:
-    pool = WriterPool()
+    pool = WorkPool()
     pool.close()
     pool.close()
     with pytest.raises(RuntimeError, match="closed"):
         pool.submit(fail)
     with pytest.raises(ValueError, match="at least one"):
-        WriterPool(threads=0)
+        WorkPool(threads=0)

@@ -236,7 +236,7 @@ def linked(monkeypatch: pytest.MonkeyPatch, service_home: Path) -> Iterator[Serv
     assert not link.is_alive()
 
 
-def wait_for(link: ServerLink, wanted: Callable[[Message], bool], seconds: float = 60.0) -> list[Message]:
+def wait_for(link: ServerLink, wanted: Callable[[Message], bool], seconds: float = 300.0) -> list[Message]:
     """Return what was heard of jobs up to and with the first message that is wanted."""
     deadline, seen = time.monotonic() + seconds, []
     while time.monotonic() < deadline:

@@ -2,15 +2,17 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from svfr_client.client import Client
+from svfr_client.connection import CONNECTION_FILE, KeyPair, find_connection, make_private_folder
 from svfr_client.errors import error_from_dict
 from svfr_client.job import JobSpec
 from svfr_client.protocol.messages import Event
 from svfr_server.start import start_local_server
+from svfr_server.supervisor.zap_keys import KeyRing
 
 
 @contextmanager
@@ -21,6 +23,24 @@ def running(home: Path, idle_exit_s: float = 300, arguments: Sequence[str] = ())
     yield home
     with Client(folder=home) as client:
         client.shutdown()
+
+
+@contextmanager
+def running_blind(folder: Path) -> Iterator[Path]:
+    """A server that sees one empty folder and nothing else of anybody's; the folder of its own."""
+    root = folder / "root"
+    root.mkdir()
+    with running(folder / "home", arguments=("--read-root", str(root), "--write-root", str(root))) as home:
+        yield home
+
+
+def hand_out_connection(home: Path, name: str, folder: Path) -> Path:
+    """Return a connection file in ``folder`` as an administrator hands it out, with a key of its own."""
+    keys = KeyPair.new()
+    KeyRing(home).authorise(name, keys.public)
+    path = make_private_folder(folder) / CONNECTION_FILE
+    replace(find_connection(home), keys=keys).save(path)
+    return path
 
 
 @dataclass(frozen=True)

@@ -1,28 +1,20 @@
 """A Windows workstation and a remote server: a key of one's own, and folders with two names."""
 
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import nuke_plates
 import pytest
+from e2e_service import hand_out_connection
 from strict_nuke import FakeNuke
 from test_nuke_end_to_end import read_node, restore, svfr_node
 
-from svfr_client.connection import KeyPair, find_connection
 from svfr_server.supervisor.zap_keys import KeyRing
 
 
 @pytest.fixture
 def remote(server_home: Path, tmp_path: Path) -> Path:
-    """A connection file as an administrator hands it out, with a key that the server knows."""
-    keys = KeyPair.new()
-    KeyRing(server_home).authorise("workstation", keys.public)
-    folder = tmp_path / "connection"
-    folder.mkdir(mode=0o700)
-    path = folder / "connection.json"
-    replace(find_connection(server_home), keys=keys).save(path)
-    return path
+    return hand_out_connection(server_home, "workstation", tmp_path / "connection")
 
 
 def write_rules(remote: Path, *rules: tuple[str, str]) -> None:

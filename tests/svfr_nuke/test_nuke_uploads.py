@@ -1,27 +1,20 @@
 """A server that sees none of the artist's files: the node sends them, says so, and gets its frames back."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import nuke_plates
 import numpy as np
 import pytest
-from e2e_service import running
+from e2e_service import hand_out_connection, running_blind
 from strict_nuke import FakeNuke
 from test_nuke_end_to_end import picture, read_node, restore, svfr_node
-
-from svfr_client.connection import KeyPair, find_connection
-from svfr_server.supervisor.zap_keys import KeyRing
 
 
 @pytest.fixture(scope="module")
 def blind_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The folder of a server that sees one empty folder and nothing else of anybody's."""
-    root = tmp_path_factory.mktemp("root")
-    arguments = ("--read-root", str(root), "--write-root", str(root))
-    with running(tmp_path_factory.mktemp("blind") / "home", arguments=arguments) as home:
+    with running_blind(tmp_path_factory.mktemp("blind")) as home:
         yield home
 
 
@@ -29,12 +22,7 @@ def blind_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 def remote(blind_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """A connection file with a key of the artist's own, on a machine without a server."""
     monkeypatch.setenv("SVFR_HOME", str(tmp_path / "artist"))
-    keys = KeyPair.new()
-    KeyRing(blind_home).authorise(tmp_path.name, keys.public)
-    folder = tmp_path / "connection"
-    folder.mkdir(mode=0o700)
-    replace(find_connection(blind_home), keys=keys).save(folder / "connection.json")
-    return str(folder / "connection.json")
+    return str(hand_out_connection(blind_home, tmp_path.name, tmp_path / "connection"))
 
 
 def listening(nuke: FakeNuke, monkeypatch: pytest.MonkeyPatch) -> list[str]:

@@ -7,6 +7,7 @@ residual``. Its residual has no low frequencies, whatever the weights: tones and
 
 from __future__ import annotations
 
+import copy
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -57,6 +58,14 @@ class DetailNet(nn.Module):
         self.leave = nn.Conv2d(widths[0], 3 * _UNSHUFFLE**2, 3, padding=1)
         nn.init.zeros_(self.leave.weight)
         nn.init.zeros_(_bias(self.leave))
+
+    def strengthened(self, factor: float) -> DetailNet:
+        """Return a copy that adds ``factor`` times as much, as far as the largest residual allows."""
+        copied = copy.deepcopy(self)
+        with torch.no_grad():
+            for parameter in copied.leave.parameters():
+                parameter.mul_(factor)
+        return copied
 
     def forward(self, low_quality: torch.Tensor, base: torch.Tensor, hole: torch.Tensor) -> torch.Tensor:
         """Return the residual (N, 3, S, S) for pictures (N, 3, S, S) and a hole plane (N, 1, S, S).

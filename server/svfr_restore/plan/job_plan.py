@@ -80,7 +80,7 @@ class JobPlan:
     @property
     def crop_sizes(self) -> tuple[int, ...]:
         """The sides of the crops that the model sees, rising; see :mod:`svfr_restore.plan.crop_size`."""
-        return _crop_sizes(self.model, self.preset)
+        return _crop_sizes(self.spec, self.model, self.preset)
 
 
 @dataclass
@@ -124,7 +124,7 @@ def plan_job(spec: JobSpec, models: ModelCache) -> JobPlan:
     crop_tracks = found.attempt(lambda: _crop_tracks(spec, frames))
     if plate is not None:
         found.problems += _box_problems(spec, plate)
-    largest = None if model is None else _crop_sizes(model, preset)[-1]
+    largest = None if model is None else _crop_sizes(spec, model, preset)[-1]
     photos = _photos(spec, largest, colour, found)
     people = _people(spec, colour, found)
     output = _output(spec, plate, frames, found)
@@ -275,8 +275,13 @@ def _box_problems(spec: JobSpec, plate: Plate) -> list[SvfrError]:
     return problems
 
 
-def _crop_sizes(model: ModelSpec, preset: Preset | None) -> tuple[int, ...]:
-    if preset is None or not isinstance(model, DiffusionSpec):
+def _crop_sizes(spec: JobSpec, model: ModelSpec, preset: Preset | None) -> tuple[int, ...]:
+    """Return the model's own size alone where its networks must see the face as they learnt it.
+
+    Noise and compression are of a few pixels, so bfr sees more in more pixels. What colour a face has, and
+    what a hole hid, is told by its whole, of which a larger crop shows less at a time.
+    """
+    if preset is None or not isinstance(model, DiffusionSpec) or spec.tasks != ("bfr",):
         return (model.crop_px,)
     return model.crop_sizes(preset)
 

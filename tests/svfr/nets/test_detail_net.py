@@ -41,3 +41,14 @@ def test_no_detail_is_the_base_bit_for_bit_and_some_is_a_blend(planes: int) -> N
     whole, half = add_detail(net, seen, base, 1.0), add_detail(net, seen, base, 0.5)
     assert not torch.equal(whole, base)
     assert torch.allclose(half, (base + whole) / 2, atol=1e-6)
+
+
+def test_a_strengthened_network_adds_as_many_times_as_much() -> None:
+    net = trained_net()
+    with torch.no_grad():
+        for parameter in net.leave.parameters():
+            parameter.mul_(1e-5)  # small residuals, far from the largest
+    planes = (pictures(1, 3), pictures(1, 3), pictures(1, 1))
+    twice, once = net.strengthened(2.0)(*planes), net(*planes)
+    assert (twice - 2.0 * once).abs().max() < 0.02 * twice.abs().max()
+    assert net.strengthened(1.0) is not net

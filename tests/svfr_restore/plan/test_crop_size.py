@@ -78,6 +78,10 @@ def test_each_face_of_a_job_has_its_own_size_and_a_draft_the_models(
     assert sizes(model=large_crops) == [32, 64]
     assert sizes(model=large_crops, preset="draft") == [32, 32]
     assert sizes(model=tiny_model) == [32, 32]
+    assert sizes(model=large_crops, tasks=("colorize",)) == sizes(
+        model=large_crops, tasks=("bfr", "colorize")
+    )
+    assert sizes(model=large_crops, tasks=("colorize",)) == [32, 32]
 
 
 def test_crops_of_every_size_go_back_to_where_they_came_from(

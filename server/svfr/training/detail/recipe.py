@@ -66,7 +66,9 @@ class DetailOptimiser(Strict):
 class DetailConfig(Strict):
     """Everything that decides a run of the detail stage, beside the data and the base model.
 
-    ``presets`` says how much of the detail each preset adds unless the job says so, 0 to 1.
+    ``presets`` says how much of the detail each preset adds unless the job says so, 0 to 1. ``strength`` is
+    how many times what was learnt the exported network adds at 1: losses that stay near the truth make it
+    timid.
     """
 
     stage: Literal["detail"]
@@ -77,6 +79,7 @@ class DetailConfig(Strict):
     network: DetailSizes
     bank: BankConfig
     losses: DetailLosses
+    strength: Positive = 1.0
     optimiser: DetailOptimiser
     save_every_steps: PositiveInt = 100
     log_every_steps: PositiveInt = 25

@@ -43,7 +43,10 @@ _MOST_GRADIENT = 1.0
 
 
 class DetailStage:
-    """One run in one folder; ``state.pt`` holds everything needed to go on."""
+    """One run in one folder; ``state.pt`` holds everything needed to go on.
+
+    A base that carries a detail network of the recipe's sizes lends it its weights to begin with.
+    """
 
     def __init__(
         self, config: DetailConfig, source: ClipSource, base: Model, folder: Path, device: torch.device
@@ -52,7 +55,7 @@ class DetailStage:
         folder.mkdir(parents=True, exist_ok=True)
         self._folder, self.state_path = folder, folder / "state.pt"
         torch.manual_seed(config.seed)
-        self.net = DetailNet(config.network).to(device)
+        self.net = _first_network(config, base).to(device)
         self.discriminator = TextureDiscriminator().to(device)
         self._average = AveragedModel(self.net, multi_avg_fn=get_ema_multi_avg_fn(config.optimiser.ema_decay))
         self._optimiser = torch.optim.Adam(self.net.parameters(), betas=_BETAS)
@@ -188,6 +191,13 @@ class DetailStage:
         self._discriminator_optimiser.zero_grad(set_to_none=True)
         loss.backward()
         self._discriminator_optimiser.step()
+
+
+def _first_network(config: DetailConfig, base: Model) -> DetailNet:
+    network = DetailNet(config.network)
+    if base.detail is not None and base.detail.sizes == config.network:
+        network.load_state_dict(base.detail.state_dict())
+    return network
 
 
 def missing_texture(base: torch.Tensor, clean: torch.Tensor) -> torch.Tensor:

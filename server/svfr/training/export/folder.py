@@ -129,7 +129,7 @@ def export_detail(
     """
     spec = read_spec(base)
     assert isinstance(spec, DiffusionSpec), "only a model with networks can be trained beside"
-    weights = _stored(net.state_dict(), DETAIL_FILE)
+    weights = _stored(net.strengthened(config.strength).state_dict(), DETAIL_FILE)
     record = {
         "seed": config.seed,
         "steps": steps,

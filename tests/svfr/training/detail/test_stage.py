@@ -115,6 +115,28 @@ def test_the_model_that_is_written_is_the_base_and_its_detail(
     assert model.detail is not None and not any(p.requires_grad for p in model.detail.parameters())
 
 
+def test_a_run_begins_with_the_detail_of_its_base_and_exports_it_stronger(
+    base: Model, base_folder: Path, tmp_path: Path
+) -> None:
+    trained = stage(base, tmp_path / "run")
+    trained.train_step()
+    folder = tmp_path / "tiny"
+    twice = dataclasses.replace(DETAIL, strength=2.0)
+    export_detail(trained.averaged_net, 1, twice, base=base_folder, folder=folder, training={})
+    again = stage(load_model(folder), tmp_path / "again").net
+    last, kept = again.leave.state_dict(), trained.averaged_net.leave.state_dict()
+    assert all(torch.allclose(last[name], 2.0 * kept[name], atol=1e-4) for name in kept)
+    other = dataclasses.replace(DETAIL, network=DetailSizes((8, 16), (1, 1)))
+    fresh = DetailStage(
+        config=other,
+        source=MovingGradients(),
+        base=load_model(folder),
+        folder=tmp_path / "other",
+        device=torch.device("cpu"),
+    )
+    assert not any(parameter.any() for parameter in fresh.net.leave.parameters())
+
+
 def test_clips_that_do_not_say_how_they_move_are_refused(base: Model) -> None:
     with pytest.raises(TrainingDataUnusable, match="how they move"):
         SampleBank(source=NoisyGradients(), model=base, damage="usual", clips=2, seed=(0, 0))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import signal
 import subprocess
@@ -15,6 +14,7 @@ from typing import Any
 
 import zmq
 
+from svfr.validation import read_json
 from svfr_client.connection import CONNECTION_FILE, Connection, KeyPair
 from svfr_client.errors import SvfrError
 from svfr_client.link import process_context
@@ -139,7 +139,7 @@ class HostileService:
         """Return a job in this checkout's own form."""
         if self._plain is None:
             command = [sys.executable, "-c", _SPEC]
-            self._plain = json.loads(self.run_beside(command, stdout=subprocess.PIPE).communicate()[0])
+            self._plain = read_json(self.run_beside(command, stdout=subprocess.PIPE).communicate()[0])
         return {**self._plain, **changes}
 
     def submit(self, keys: KeyPair | None = None, **changes: Any) -> str:

@@ -33,6 +33,7 @@ import zmq
 
 from benchmarks.service_stress.figures import describe_ms, write_plate
 from benchmarks.service_stress.hostile_service import HostileService, OtherClient
+from svfr.validation import read_json
 from svfr_client.connection import KeyPair
 from svfr_client.errors import SvfrError
 from svfr_client.protocol.wire import MIB, Buffer, Message, new_id, pack, unpack
@@ -421,7 +422,7 @@ def waiting_job_of_tomorrow(service: HostileService) -> str:
     service.stop()
     with contextlib.closing(sqlite3.connect(service.home / "jobs.sqlite")) as store, store:
         (spec,) = store.execute("SELECT spec FROM jobs WHERE job = ?", (job,)).fetchone()
-        changed = json.dumps({**json.loads(spec), "tomorrow": 1})
+        changed = json.dumps({**read_json(spec), "tomorrow": 1})
         store.execute("UPDATE jobs SET spec = ? WHERE job = ?", (changed, job))
     service.start()
     service.ask("resume")

@@ -15,7 +15,7 @@ import time
 import traceback
 from dataclasses import dataclass
 from functools import partial
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 from .errors import OnlineAccessIsOff
 from .svfr_client.client import Client
@@ -98,8 +98,7 @@ class MakePage:
     wish: PageWish
 
 
-@dataclass(frozen=True)
-class FindFaces:
+class FindFaces(NamedTuple):
     """Command: find the faces of the strip with this tag; other commands do not wait for it."""
 
     source: str
@@ -131,8 +130,7 @@ class ServerReport:
     text: str
 
 
-@dataclass(frozen=True)
-class JobReport:
+class JobReport(NamedTuple):
     """Report: what the conversation about a job has heard."""
 
     job: str

@@ -9,11 +9,10 @@ from __future__ import annotations
 
 from array import array
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 
-@dataclass(frozen=True)
-class FeatherPointSnapshot:
+class FeatherPointSnapshot(NamedTuple):
     """A feather point between two points: where on the curve, 0..1, and its weight."""
 
     u: float

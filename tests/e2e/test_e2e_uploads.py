@@ -5,8 +5,9 @@ import shutil
 import signal
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 import e2e_plates
 import numpy as np
@@ -34,8 +35,7 @@ BYTES_PER_S = 3_000_000
 FRAMES = (1001, 1002, 1003)
 
 
-@dataclass(frozen=True)
-class Blind:
+class Blind(NamedTuple):
     """A server that sees one folder only; ``seen`` is a plate in it, ``unseen`` a copy elsewhere."""
 
     service: Service

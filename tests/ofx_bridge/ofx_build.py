@@ -5,8 +5,8 @@ import os
 import shutil
 import subprocess
 import sys
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parents[2]
 SANITIZE = os.environ.get("SVFR_OFX_SANITIZE", "")
@@ -15,8 +15,7 @@ OUT = ROOT / "build" / ("ofx-sanitized" if SANITIZE else "ofx")
 ZIG_VENV = ROOT / ".venv-zig"
 
 
-@dataclass(frozen=True)
-class Built:
+class Built(NamedTuple):
     """What ``ofx_bridge/build.py`` made."""
 
     bundle: Path

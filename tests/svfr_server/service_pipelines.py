@@ -11,9 +11,8 @@ import subprocess
 import time
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from svfr_client.errors import SeveralProblems, SvfrError
 from svfr_client.frames import FrameRange
@@ -25,8 +24,7 @@ class Stopped(SvfrError):
     code = "CANCELLED"
 
 
-@dataclass(frozen=True)
-class Run:
+class Run(NamedTuple):
     """What a pipeline is given."""
 
     spec: JobSpec

@@ -9,7 +9,7 @@ from bisect import bisect_left
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
-from typing import Callable, Dict, Iterator, List, Optional, Sequence, Tuple
+from typing import Callable, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 from ..frames import BRIDGED_GAP_FRAMES, FrameRange
 from ..job import JobSpec
@@ -19,8 +19,7 @@ from .ocio_pack import ARCHIVE_NAME, luts_of, pack
 _PLATE, _MASK, _TRACKS, _CONFIG = "plate", "mask", "tracks", "config"
 
 
-@dataclass(frozen=True)
-class LocalFile:
+class LocalFile(NamedTuple):
     """A file of this machine, and its name in the set."""
 
     path: Path

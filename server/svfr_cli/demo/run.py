@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import NamedTuple
 
 from svfr_client.client import Client
 from svfr_client.errors import ReportedError, SvfrError
@@ -25,8 +26,7 @@ from .plates import COLOUR_SPACE, read_codes, read_mattes, write_plate
 from .score import CaseScores, Score, compare, paste
 
 
-@dataclass(frozen=True)
-class DemoPlan:
+class DemoPlan(NamedTuple):
     """What to run: output folder, model and preset of every job, names of the cases."""
 
     out: Path

@@ -8,9 +8,9 @@ import numpy as np
 
 from svfr_restore.crops.crop_track import CropTrack
 
-# A crop shows most when it is this much larger than its square on the plate: the networks see whole faces
-# better than pixels, and the finest that they change is a few pixels wide.
-_ENLARGE = 1.4
+# A crop may be this much smaller than its square on the plate before the next size is taken. Enlarged crops
+# gain a little on mild damage, but softness grows with them beyond what the networks have learnt.
+_SHRINK = 1.15
 
 
 def crop_size(sizes: Sequence[int], crop: CropTrack) -> int:
@@ -20,7 +20,7 @@ def crop_size(sizes: Sequence[int], crop: CropTrack) -> int:
     find nothing to restore; a larger one costs time and shows nothing more.
     """
     side = plate_side(crop)
-    return next((size for size in sizes if size >= _ENLARGE * side), sizes[-1])
+    return next((size for size in sizes if size * _SHRINK >= side), sizes[-1])
 
 
 def enlargement(crop_px: int, crop: CropTrack) -> float:

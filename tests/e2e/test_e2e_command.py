@@ -68,7 +68,8 @@ def test_json_lines_tell_the_whole_story(svfr: Command, plate: str, tmp_path: Pa
     assert code == 0
     assert lines[0]["kind"] == "submitted"
     assert [line["seq"] for line in lines[1:]] == list(range(1, len(lines)))
-    assert [line["path"] for line in lines if line["kind"] == "frame"] == [out % 1001, out % 1002]
+    # frames are written by several threads, and told as they are done
+    assert {line["path"] for line in lines if line["kind"] == "frame"} == {out % 1001, out % 1002}
     assert (lines[-1]["kind"], lines[-1]["frames_written"]) == ("done", 2)
     job = lines[0]["job"]
     assert svfr.lines("status", job)[1][0]["state"] == "done"

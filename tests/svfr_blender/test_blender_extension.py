@@ -33,7 +33,7 @@ def modules(folder: Path) -> list[tuple[str, ast.Module]]:
 
 
 def test_the_extension_imports_only_itself_blender_and_the_standard_library() -> None:
-    allowed = set(sys.stdlib_module_names) | {"bpy", "PyOpenColorIO", "zmq"}
+    allowed = set(sys.stdlib_module_names) | {"bpy", "gpu", "gpu_extras", "PyOpenColorIO", "zmq"}
     for name, tree in modules(EXTENSION_FOLDER) + modules(CLIENT_FOLDER):
         for node in ast.walk(tree):
             if isinstance(node, ast.ImportFrom) and node.level == 0:

@@ -27,7 +27,7 @@ def test_a_length_is_measured_in_its_own_process(
 def test_growth_beyond_the_limit_is_a_failure(
     benchmark: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    peaks = iter(("500.0", "650.1", "700.0"))
+    peaks = iter(("500.0", "1250.3", "1400.3"))
     done = type("Done", (), {"stdout": ""})
 
     def run(*_: object, **__: object) -> object:
@@ -35,5 +35,5 @@ def test_growth_beyond_the_limit_is_a_failure(
         return done
 
     monkeypatch.setattr(benchmark.subprocess, "run", run)
-    assert not benchmark.measure([50, 200, 400], "any", (90, 160), all_tasks=False)
-    assert "growth: 1.001, 0.249 MB a frame" in capsys.readouterr().out
+    assert not benchmark.measure([50, 200, 400], "mini", (90, 160), all_tasks=False)
+    assert "growth: 5.002, 0.750 MB a frame" in capsys.readouterr().out

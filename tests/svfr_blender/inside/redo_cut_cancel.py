@@ -72,6 +72,7 @@ def main(case):
     said["cancelled"] = [record.state for record in controller.records]
     said["inserted"] = len(results(scene)) - before
 
+    bpy.ops.svfr.test_connection()
     pump(lambda c: c.model(settings.model) is not None)
     settings.detail_auto, settings.detail = False, 0.5
     select_only(scene, add_images(editor, case["files"], 2, 1301))

@@ -41,6 +41,8 @@ from svfr_server.job_store.checkpoints import DiskCheckpoints
 
 MOST_LATENTS_A_FRAME, MOST_OTHER_MB_A_FRAME = 6, 0.3
 FIRST_FRAME = 1001
+# A model may leave alone a plate that nothing is wrong with.
+GRAIN = 0.05
 SIZE = (1080, 1920)
 SERVER = Path(__file__).resolve().parents[2]  # where the child finds the benchmarks from any folder
 _MASK_FRACTION = 0.2
@@ -129,7 +131,7 @@ def measure(lengths: list[int], model: str | None, size: tuple[int, int], all_ta
         work = Path(name)
         chosen = model or _installed_mini() or write_mini_layout(work / "mini-layout")
         print(f"model {Path(chosen).name}, {size[1]}x{size[0]} half, {'three tasks' if all_tasks else 'bfr'}")
-        pattern = write_plate(work / "plate", max(lengths), size)
+        pattern = write_plate(work / "plate", max(lengths), size, GRAIN)
         peaks = []
         for count in lengths:
             run = work / f"run{count}"

@@ -21,7 +21,7 @@ from svfr_client.job import Box, ColourClaim, FaceChoice, JobSpec
 from svfr_client.reasons import reason_of
 from svfr_restore.job import JobStages
 from svfr_restore.plan.job_plan import plan_job
-from svfr_restore.plan.models import ModelCache
+from svfr_restore.plan.models import ModelCache, devices_here
 from svfr_restore.reports import JobContext, JobResult, Report
 
 _SIZE, _FIRST = (1080, 1920), 1001
@@ -111,7 +111,7 @@ def bench(model: str, plate: str | None, frames: int) -> Benched:
 
     The networks are loaded before the clock starts. Raises every problem that a job of these would have.
     """
-    device = "cuda" if torch.cuda.is_available() else "cpu"
+    device = devices_here()[0]
     with tempfile.TemporaryDirectory(prefix="svfr-bench-") as name:
         work = Path(name)
         spec = _job(model, plate, frames, work)
@@ -119,7 +119,7 @@ def bench(model: str, plate: str | None, frames: int) -> Benched:
         described = models.spec(model)
         if isinstance(described, DiffusionSpec):
             models.get(model)
-        if device == "cuda":
+        if device != "cpu":
             torch.cuda.reset_peak_memory_stats()
         clock, context = _Clock(), JobContext()
         began = perf_counter()
@@ -205,7 +205,7 @@ def _psnr_to_float32(spec: JobSpec, models: ModelCache, work: Path) -> float | N
 
 def _peak_bytes(device: str) -> int:
     """Return the most memory of the device so far; of a CPU, what this process has had."""
-    if device == "cuda":
+    if device != "cpu":
         return torch.cuda.max_memory_allocated()
     try:
         import resource

@@ -3,15 +3,12 @@
 from dataclasses import asdict
 from typing import Any
 
-import torch
-
 from svfr_client.job import JobSpec
 from svfr_restore.job import survey_job
 from svfr_restore.plan.estimate import Estimate, estimate_job
 from svfr_restore.plan.job_plan import plan_job
-from svfr_restore.plan.memory_cost import require_job_memory
-from svfr_restore.plan.models import ModelCache
-from svfr_restore.plan.track_plan import plan_tracks
+from svfr_restore.plan.models import ModelCache, devices_here
+from svfr_restore.plan.track_plan import plan_tracks, require_memory_for
 from svfr_restore.reports import JobContext
 
 
@@ -22,13 +19,8 @@ def dry_run(spec: JobSpec) -> Estimate:
     """
     plan = plan_job(spec, ModelCache())
     tracks = plan_tracks(plan, survey_job(plan, JobContext()))
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    require_job_memory(
-        plan.model,
-        plate_pixels=plan.display.width * plan.display.height,
-        longest_track=max((len(track.frames) for track in tracks), default=0),
-        device=device,
-    )
+    device = devices_here()[0]
+    require_memory_for(plan, tracks, device)
     return estimate_job(plan, tracks, device)
 
 

@@ -40,13 +40,12 @@ from svfr_restore.overall import Overall
 from svfr_restore.paste.paste import paste
 from svfr_restore.plan.crop_size import enlargement
 from svfr_restore.plan.job_plan import JobPlan, plan_job
-from svfr_restore.plan.memory_cost import require_job_memory
 from svfr_restore.plan.models import ModelCache
 from svfr_restore.plan.plate_crop import FinitePlate
 from svfr_restore.plan.precheck import detects
 from svfr_restore.plan.provenance import provenance
 from svfr_restore.plan.survey import Survey, survey_runs
-from svfr_restore.plan.track_plan import TrackPlan, model_for_largest_crop, plan_tracks, spool_bytes
+from svfr_restore.plan.track_plan import TrackPlan, plan_tracks, require_memory_for, spool_bytes
 from svfr_restore.reports import (
     CancelCheck,
     CheckpointStore,
@@ -151,7 +150,7 @@ class JobStages:
         tracks = plan_tracks(self.plan, surveys, self._context.warn)
         self.plan.colour.config.require_unchanged()  # every track's processors are made
         self._warn_of_empty_shots(surveys, tracks)
-        self._require_memory(tracks)
+        require_memory_for(self.plan, tracks, self._models.device)
         return tracks
 
     def user_references(self, tracks: Sequence[TrackPlan]) -> list[torch.Tensor | None]:
@@ -163,16 +162,6 @@ class JobStages:
     def _require_space(self, tracks: Sequence[TrackPlan], folder: Path) -> None:
         """Raise DiskSpaceIsShort unless every track's input and output fit on the disk."""
         require_space(folder, spool_bytes(tracks, self.plan.model.planes))
-
-    def _require_memory(self, tracks: Sequence[TrackPlan]) -> None:
-        """Raise JobNeedsMoreMemory unless plate, model and the longest track's latents fit together."""
-        display = self.plan.display
-        require_job_memory(
-            model_for_largest_crop(self.plan.model, tracks),
-            plate_pixels=display.width * display.height,
-            longest_track=max((len(track.frames) for track in tracks), default=0),
-            device=self._models.device,
-        )
 
     def _warn_of_empty_shots(self, surveys: Sequence[Survey], tracks: Sequence[TrackPlan]) -> None:
         """Warn of shots that go through untouched: a missed face must not look like a restored one."""

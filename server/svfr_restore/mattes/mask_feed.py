@@ -9,7 +9,8 @@ from typing import Protocol
 from svfr.arrays import Float32
 from svfr_client.errors import SvfrError
 from svfr_client.job import JobSpec
-from svfr_client.masks import MaskShape, SplineMask
+from svfr_client.masks import SplineMask
+from svfr_restore.mattes.last_read import LastRead
 from svfr_restore.mattes.movie import MovieMatte
 from svfr_restore.mattes.raster import check_shape_size, rasterise
 from svfr_restore.mattes.sequence import MatteSequence
@@ -34,7 +35,7 @@ class SplineFeed:
 
     def __init__(self, mask: SplineMask, display: Window) -> None:
         self._mask, self._display = mask, display
-        self._last: tuple[MaskShape, Window, Float32] | None = None
+        self._last: LastRead[Float32] = LastRead()
 
     def check(self, frames: Iterable[int]) -> list[SvfrError]:
         """Return a MaskSizeDiffers for the first frame drawn over another picture size."""
@@ -48,10 +49,8 @@ class SplineFeed:
     def read(self, frame: int, window: Window) -> Float32:
         """Rasterise the shape that holds at ``frame``."""
         shape = self._mask.at(frame)
-        last = self._last  # another thread may read another frame meanwhile
-        if last is None or last[0] is not shape or last[1] != window:
-            self._last = last = (shape, window, rasterise(shape, window))
-        return last[2]
+        # shapes are told apart by being the same object: the mask holds them all, and they may be long
+        return self._last.get((id(shape), window), lambda: rasterise(shape, window))
 
 
 class MatteFeed:
@@ -64,7 +63,7 @@ class MatteFeed:
     def __init__(self, mattes: MatteSequence) -> None:
         self._mattes = mattes
         self._frames = mattes.pattern.frames() if mattes.pattern is not None else ()
-        self._last: tuple[int | None, Window, Float32] | None = None
+        self._last: LastRead[Float32] = LastRead()
 
     def check(self, frames: Iterable[int]) -> list[SvfrError]:
         """Return gaps, files that cannot be opened and files of another size."""
@@ -73,11 +72,8 @@ class MatteFeed:
     def read(self, frame: int, window: Window) -> Float32:
         """Read the file that holds for ``frame``."""
         source = nearest_before(self._frames, frame) if self._frames else None
-        last = self._last  # another thread may read another frame meanwhile
-        if last is None or last[:2] != (source, window):
-            read = self._mattes.read(frame if source is None else source, window)
-            self._last = last = (source, window, read)
-        return last[2]
+        wanted = frame if source is None else source
+        return self._last.get((source, window), lambda: self._mattes.read(wanted, window))
 
 
 def open_mask(spec: JobSpec, plate: Plate) -> MaskFeed | None:

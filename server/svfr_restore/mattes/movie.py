@@ -10,6 +10,7 @@ import numpy as np
 from svfr.arrays import Float32
 from svfr_client.errors import SvfrError
 from svfr_restore.errors import MaskCannotBeRead, MaskSizeDiffers
+from svfr_restore.mattes.last_read import LastRead
 from svfr_restore.mattes.sequence import mask_gap
 from svfr_restore.media.feed import nearest_before
 from svfr_restore.media.movie_plate import MoviePlate
@@ -31,7 +32,7 @@ class MovieMatte:
         self._path, self._display = path, display
         self._movie = MoviePlate(str(path))
         self._shift = plate_first - self._movie.frames[0]
-        self._last: tuple[int, Float32] | None = None
+        self._last: LastRead[Float32] = LastRead()
         self._channel = self._chosen(channel)
 
     def _chosen(self, channel: str | None) -> str:
@@ -67,12 +68,11 @@ class MovieMatte:
     def read(self, frame: int, window: Window) -> Float32:
         """Return the matte (h, w), 0..1, over plate pixels; 0 outside the plate's display window."""
         source = nearest_before(self._movie.frames, frame - self._shift)
-        if self._last is None or self._last[0] != source:
-            self._last = (source, self._plane(self._movie.read(source)))
+        plane = self._last.get(source, lambda: self._plane(self._movie.read(source)))
         matte = np.zeros(window.shape, np.float32)
         both = self._display.intersect(window)
         if not both.is_empty:
-            matte[both.slices_in(window)] = self._last[1][both.slices_in(self._display)]
+            matte[both.slices_in(window)] = plane[both.slices_in(self._display)]
         return matte
 
     def _plane(self, picture: PlateFrame) -> Float32:

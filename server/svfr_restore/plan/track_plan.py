@@ -17,6 +17,7 @@ from svfr_restore.faces.tracks import FaceTrack, build_tracks, filled_track
 from svfr_restore.mattes.matte import matte_box
 from svfr_restore.plan.crop_size import crop_size
 from svfr_restore.plan.job_plan import JobPlan
+from svfr_restore.plan.memory_cost import require_job_memory
 from svfr_restore.plan.people import Warn, people_in_shots, track_portraits
 from svfr_restore.plan.precheck import mask_is_empty, no_face_found
 from svfr_restore.plan.survey import Survey
@@ -88,6 +89,17 @@ def model_for_largest_crop(model: ModelSpec, tracks: Sequence[TrackPlan]) -> Mod
     """Return the model as it sees the largest crop of a job: what its memory goes by."""
     largest = max((track.crop_px for track in tracks), default=model.crop_px)
     return replace(model, crop_px=largest)
+
+
+def require_memory_for(plan: JobPlan, tracks: Sequence[TrackPlan], device: str) -> None:
+    """Raise JobNeedsMoreMemory unless plate, model and the longest track's latents fit together."""
+    display = plan.display
+    require_job_memory(
+        model_for_largest_crop(plan.model, tracks),
+        plate_pixels=display.width * display.height,
+        longest_track=max((len(track.frames) for track in tracks), default=0),
+        device=device,
+    )
 
 
 def all_face_tracks(surveys: Sequence[Survey]) -> list[tuple[Survey, FaceTrack]]:

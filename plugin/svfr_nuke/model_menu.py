@@ -11,7 +11,7 @@ import nuke
 
 from svfr_client.errors import SvfrError
 
-from .node import find
+from .node import fill_menu, find
 from .server_link import ServerLink
 
 if TYPE_CHECKING:
@@ -57,11 +57,5 @@ def _fill(full_name: str, offers: "Tuple[ModelOffer, ...]") -> None:
 
 
 def _set(node: Any, entries: List[str]) -> None:
-    name, menu = str(node[FIELD].value() or "").strip(), node[MENU]
-    nuke.Undo.disable()
-    try:
-        if list(menu.values()) != entries:
-            menu.setValues(entries)
-        menu.setValue(name if name in entries else CHOOSE)
-    finally:
-        nuke.Undo.enable()
+    name = str(node[FIELD].value() or "").strip()
+    fill_menu(node[MENU], entries, name if name in entries else CHOOSE)

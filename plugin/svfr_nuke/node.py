@@ -17,7 +17,8 @@ Read.
 Nine nodes in a group: scripts in Nuke Indie may touch ten, as its users report, and its maker is one.
 """
 
-from typing import Any, List, Optional
+from contextlib import contextmanager
+from typing import Any, Iterator, List, Optional, Sequence
 
 import nuke
 
@@ -98,13 +99,28 @@ def find(full_name: str) -> Optional[Any]:
     return node
 
 
-def write_quietly(node: Any, knob: str, text: str) -> None:
-    """Set a text that the plugin writes by itself; it is no step of the artist's to undo."""
+@contextmanager
+def nothing_to_undo() -> Iterator[None]:
+    """Keep what the plugin does by itself out of the artist's undo."""
     nuke.Undo.disable()
     try:
-        node[knob].setValue(text)
+        yield
     finally:
         nuke.Undo.enable()
+
+
+def write_quietly(node: Any, knob: str, text: str) -> None:
+    """Set a text that the plugin writes by itself; it is no step of the artist's to undo."""
+    with nothing_to_undo():
+        node[knob].setValue(text)
+
+
+def fill_menu(menu: Any, entries: Sequence[str], chosen: str) -> None:
+    """Make a menu's entries these, and let it say one of them; no step to undo."""
+    with nothing_to_undo():
+        if list(menu.values()) != list(entries):
+            menu.setValues(list(entries))
+        menu.setValue(chosen)
 
 
 def _fill() -> None:

@@ -10,6 +10,7 @@ from svfr_client.reasons import in_one_line
 
 from .errors import ProxyModeIsOn, RenderCancelled, RenderFailed
 from .exr_size import picture_size
+from .node import nothing_to_undo
 
 
 def render_exr(
@@ -32,22 +33,21 @@ def render_exr(
         raise ProxyModeIsOn("Proxy mode is on.", remedy="Turn it off, so that full frames are rendered.")
     # A button's script runs inside its own group; the Write belongs beside the node that it renders.
     around = node.parent() or nuke.root()
-    nuke.Undo.disable()
     temporary: List[Any] = []
-    around.begin()
-    try:
-        source = node
-        if mask_channel is not None:
-            source = _copy_to_alpha(node, mask_channel)
-            temporary.append(source)
-        write = _write(source, pattern, channels)
-        temporary.append(write)
-        _execute(write, frames, view, pattern)
-    finally:
-        for made in reversed(temporary):
-            nuke.delete(made)
-        around.end()
-        nuke.Undo.enable()
+    with nothing_to_undo():
+        around.begin()
+        try:
+            source = node
+            if mask_channel is not None:
+                source = _copy_to_alpha(node, mask_channel)
+                temporary.append(source)
+            write = _write(source, pattern, channels)
+            temporary.append(write)
+            _execute(write, frames, view, pattern)
+        finally:
+            for made in reversed(temporary):
+                nuke.delete(made)
+            around.end()
     form = node.format()
     _check_files(pattern, frames, (form.width(), form.height()))
 

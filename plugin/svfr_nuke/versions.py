@@ -17,7 +17,7 @@ from svfr_client.output_names import output_path, version_name
 
 from . import result
 from .errors import VersionIsGone
-from .node import write_quietly
+from .node import fill_menu, write_quietly
 
 LIST, MENU, MADE = "svfr_versions", "version", "version_made"
 PLATE = "plate"
@@ -115,15 +115,9 @@ def choose(node: Any, name: str) -> None:
 
 def fill(node: Any) -> None:
     """Make the menu's entries those of the list, and what it says what the node shows; no step to undo."""
-    menu, in_read = node[MENU], _in_read(node)
+    in_read = _in_read(node)
     entries = [PLATE, *(version.name for version in all_of(node))]
-    nuke.Undo.disable()
-    try:
-        if list(menu.values()) != entries:
-            menu.setValues(entries)
-        menu.setValue(PLATE if in_read is None else in_read.name)
-    finally:
-        nuke.Undo.enable()
+    fill_menu(node[MENU], entries, PLATE if in_read is None else in_read.name)
 
 
 def _show_plate(node: Any) -> None:

@@ -8,7 +8,7 @@ from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 from ..errors import ProgramFailed
 from ..json_files import read_json_file
 from ..reasons import reason_of
-from .program import run_program
+from .program import run_program, stated
 from .server_place import ServerPlace
 
 
@@ -48,11 +48,10 @@ class FacesWish:
 def find_faces(place: ServerPlace, wish: FacesWish) -> Tuple[FoundFace, ...]:
     """Find the faces of a plate on this machine; raises as :func:`~.program.run_program`, and NO_FACE."""
     options = {"--frames": wish.frames, "--colorspace": wish.space, "--ocio": wish.config}
-    given = [text for name, value in options.items() if value for text in (name, value)]
     with tempfile.TemporaryDirectory(prefix="svfr-faces-") as name:
         folder = Path(name)
         files = ["--out", str(folder / "sheet.png"), "--tracks", str(folder / "tracks.json")]
-        rows = run_program(place, ["faces", wish.plate, *given, "--missing", wish.missing, *files])
+        rows = run_program(place, ["faces", wish.plate, *stated(options), "--missing", wish.missing, *files])
         try:
             tracks = read_json_file(folder / "tracks.json")["tracks"]
             return faces_of([row for row in rows if row["kind"] == "face"], tracks)

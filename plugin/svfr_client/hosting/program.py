@@ -6,7 +6,7 @@ server, in a thread of its own, and reads what that prints as JSON.
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Dict, List, Sequence
+from typing import Any, Dict, List, Mapping, Sequence
 
 from ..errors import ProgramFailed, error_from_dict
 from ..json_files import read_json
@@ -46,12 +46,16 @@ def make_page(place: ServerPlace, wish: PageWish) -> Path:
         "--colorspace": wish.space,
         "--ocio": wish.config,
     }
-    given = [text for name, value in options.items() if value for text in (name, value)]
-    given += ["--open"] if wish.opens else []
+    given = [*stated(options), *(["--open"] if wish.opens else [])]
     pages = [row for row in run_program(place, ["view", wish.result, *given]) if row["kind"] == "page"]
     if not pages:
         raise ProgramFailed("The program svfr made no page.", remedy="Install again, so that both fit.")
     return Path(str(pages[0]["page"]))
+
+
+def stated(options: Mapping[str, str]) -> List[str]:
+    """Return the options that have a value as arguments, name before value."""
+    return [text for name, value in options.items() if value for text in (name, value)]
 
 
 def run_program(

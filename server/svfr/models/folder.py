@@ -25,7 +25,7 @@ from svfr.errors import (
     ModelMissing,
     ModelSpecInvalid,
 )
-from svfr.models.known_files import hashed, known, remember
+from svfr.models.known_files import hashed, known, read_hash, remember
 from svfr.models.networks import Networks, empty_networks
 from svfr.models.new_folder import new_folder
 from svfr.models.search import SEARCH_VARIABLE, SPEC_FILE, found_folders, search_folders
@@ -183,7 +183,7 @@ def write_folder(
                 save_file({key: tensor.contiguous() for key, tensor in weights.items()}, scratch)
         for name, source in copies.items():
             shutil.copyfile(source, draft / name)
-        records = {path.name: hashed(path) for path in sorted(draft.iterdir())}
+        records = {path.name: read_hash(path) for path in sorted(draft.iterdir())}
         complete = dataclasses.replace(spec, files=records)
         text = json.dumps(complete.to_json(), indent=1) + "\n"
         write_whole(draft / SPEC_FILE, text)

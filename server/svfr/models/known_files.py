@@ -29,11 +29,16 @@ def records_folder() -> Path:
     return user_cache_path("svfr") / "weights"
 
 
-def hashed(path: Path) -> FileRecord:
-    """Read a file and return its hash and size; what was found is kept."""
-    before = _signs(path)
+def read_hash(path: Path) -> FileRecord:
+    """Read a file and return its hash and size."""
     with path.open("rb") as file:
-        record = FileRecord(hashlib.file_digest(file, "sha256").hexdigest(), path.stat().st_size)
+        return FileRecord(hashlib.file_digest(file, "sha256").hexdigest(), path.stat().st_size)
+
+
+def hashed(path: Path) -> FileRecord:
+    """Read a file as :func:`read_hash` does; what was found is kept."""
+    before = _signs(path)
+    record = read_hash(path)
     if _signs(path) == before:  # nobody wrote meanwhile
         remember(path, record)
     return record

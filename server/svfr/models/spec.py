@@ -8,7 +8,7 @@ and the embedded preview model; all that differs between them is here.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from functools import cache
 from itertools import pairwise
@@ -41,6 +41,7 @@ RESNET_STAGES = 4
 _WIDENING = 8
 # A face of more pixels than the model's crop is cropped this much larger.
 _CROP_STEPS = (1.5, 2.0)
+_UNCOUNTABLE = "a tensor of the UNet would have more elements than kernels can count"
 PRESET_NAMES = ("draft", "standard", "final")
 
 HoleFill = Literal["white", "telea", "blend"]
@@ -240,19 +241,12 @@ class DiffusionSpec(_Described):
 
     def crop_sizes(self, preset: Preset) -> tuple[int, ...]:
         """Return the sides that a preset crops faces to, rising, from ``crop_px`` on."""
-        sizes = (round(self.crop_px * step) for step in _CROP_STEPS)
-        largest = preset.largest_crop_px or self.crop_px
-        return (
-            self.crop_px,
-            *(size for size in sizes if size <= largest and size % self._side_multiple == 0),
-        )
-
-    @property
-    def _side_multiple(self) -> int:
-        """What a larger crop is a multiple of: every level of the networks halves its side."""
-        halvings = len(self.unet["block_out_channels"]) - 1
-        multiple = int(self.codec.factor * 2**halvings)
-        return multiple if self.detail is None else math.lcm(multiple, self.detail.sizes.side_multiple)
+        widths, largest = _widths(self.unet), preset.largest_crop_px or self.crop_px
+        multiple = int(self.codec.factor * 2 ** max(0, len(widths) - 1))  # every level halves the side
+        if self.detail is not None:
+            multiple = math.lcm(multiple, self.detail.sizes.side_multiple)
+        sizes = [round(self.crop_px * step) for step in _CROP_STEPS] if widths else []
+        return (self.crop_px, *(size for size in sizes if size <= largest and size % multiple == 0))
 
     def preset(self, name: str) -> Preset:
         """Return one of :attr:`presets`; raises UnknownPreset."""
@@ -327,9 +321,8 @@ def _contradictions(spec: DiffusionSpec) -> list[str]:
         (spec.overlap < spec.window, "overlap must be smaller than window"),
         ((spec.shortest_window or 1) <= spec.window, "shortest_window must not be larger than window"),
         (
-            _largest_tensor(spec) <= MOST_ELEMENTS,
-            f"window {spec.window} and crop_px {spec.crop_px} are too large: a tensor of the UNet would have "
-            "more elements than kernels can count",
+            _largest_tensor(spec, spec.crop_px) <= MOST_ELEMENTS,
+            f"window {spec.window} and crop_px {spec.crop_px} are too large: {_UNCOUNTABLE}",
         ),
         (spec.schedule.sigma_min < spec.schedule.sigma_max, "schedule.sigma_min must be below sigma_max"),
         (
@@ -346,19 +339,28 @@ def _contradictions(spec: DiffusionSpec) -> list[str]:
                 (preset.largest_crop_px or spec.crop_px) >= spec.crop_px,
                 f"presets.{name}.largest_crop_px must not be below crop_px",
             ),
+            (
+                _largest_tensor(spec, preset.largest_crop_px or 0) <= MOST_ELEMENTS,
+                f"presets.{name}.largest_crop_px is too large: {_UNCOUNTABLE}",
+            ),
         ]
     return [message for holds, message in claims if not holds]
 
 
-def _largest_tensor(spec: DiffusionSpec) -> int:
+def _largest_tensor(spec: DiffusionSpec, crop_px: int) -> int:
     """Return the elements of the UNet's largest tensor: the widened half of its topmost feed-forward layers.
 
     The picture decoder needs no such claim: it cuts its windows (``svfr.nets.decode_in_chunks``).
     """
-    widths = spec.unet.get("block_out_channels")
-    if not isinstance(widths, list | tuple) or not widths or not isinstance(widths[0], int):
-        return 0  # described wrongly, which building the network finds
-    return spec.window * (spec.crop_px // spec.codec.factor) ** 2 * _WIDENING * widths[0]
+    widths = _widths(spec.unet)
+    return spec.window * (crop_px // spec.codec.factor) ** 2 * _WIDENING * widths[0] if widths else 0
+
+
+def _widths(unet: Mapping[str, Any]) -> Sequence[int]:
+    """Return the UNet's widths; none where it is described wrongly, which building the network finds."""
+    widths = unet.get("block_out_channels")
+    stated = isinstance(widths, list | tuple) and widths and isinstance(widths[0], int)
+    return widths if stated else ()
 
 
 def _is_three_times(unet: Mapping[str, Any], large: str, small: str) -> bool:

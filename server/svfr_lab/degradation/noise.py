@@ -45,7 +45,8 @@ class SensorNoiseRanges:
 
     def draw(self, rng: np.random.Generator) -> SensorNoise:
         """Draw the noise of one clip."""
-        return SensorNoise(*_two_and_grey(rng, self.read_sd_code, self.shot_sd_code, self.grey_share))
+        read, shot = uniform(rng, self.read_sd_code), uniform(rng, self.shot_sd_code)
+        return SensorNoise(read, shot, bernoulli(rng, self.grey_share))
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,8 @@ class GrainRanges(SomeClips[Grain]):
     grey_share: float = 0.5
 
     def _drawn(self, rng: np.random.Generator) -> Grain:
-        return Grain(*_two_and_grey(rng, self.sd_code, self.size_px_at_96, self.grey_share))
+        sd, size = uniform(rng, self.sd_code), uniform(rng, self.size_px_at_96)
+        return Grain(sd, size, bernoulli(rng, self.grey_share))
 
 
 def add_sensor_noise(
@@ -97,12 +99,6 @@ def add_grain(clip: NDArray[np.float32], grain: Grain, rng: np.random.Generator)
         pattern = pattern.reshape(*clip.shape[:3], -1) / pattern.std()
     strength = 2 * np.sqrt(np.clip(clip * (1 - clip), 0, None))
     return clip + np.float32(grain.sd_code) * strength * pattern
-
-
-def _two_and_grey(
-    rng: np.random.Generator, one: Range, other: Range, grey_share: float
-) -> tuple[float, float, bool]:
-    return uniform(rng, one), uniform(rng, other), bernoulli(rng, grey_share)
 
 
 def _white(clip: NDArray[np.float32], is_grey: bool, rng: np.random.Generator) -> NDArray[np.float32]:

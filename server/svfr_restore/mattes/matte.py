@@ -26,11 +26,8 @@ def crop_matte(
     side that is nearer to the plate's edge than its feather is wide shrinks to that distance, so that
     nothing pops when a moving crop reaches the edge.
     """
-    columns, rows = (window.x, window.right), (window.y, window.bottom)
-    plate_columns, plate_rows = (
-        (plate_display.x, plate_display.right),
-        (plate_display.y, plate_display.bottom),
-    )
+    columns, plate_columns = (window.x, window.right), (plate_display.x, plate_display.right)
+    rows, plate_rows = (window.y, window.bottom), (plate_display.y, plate_display.bottom)
     width, height = crop_px * transform.scale_x, crop_px * transform.scale_y
     across = _side_profile(columns, transform.left, width, feather=feather, plate=plate_columns)
     down = _side_profile(rows, transform.top, height, feather=feather, plate=plate_rows)

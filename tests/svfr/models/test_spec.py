@@ -115,6 +115,7 @@ def test_all_unknown_and_missing_keys_are_named_at_once() -> None:
         ("crop_px", 98, "crop_px must be a multiple of 4"),
         ("window", 0, "window must be greater than or equal to 1, not 0"),
         ("unet.block_out_channels", [10**7], "more elements than kernels can count"),
+        ("presets.standard.largest_crop_px", 8, "largest_crop_px must not be below crop_px"),
         ("shortest_window", 9, "shortest_window must not be larger than window"),
         ("shortest_window", 0, "shortest_window must be greater than or equal to 1"),
         ("overlap", 8, "overlap must be smaller than window"),
@@ -155,6 +156,26 @@ def test_all_unknown_and_missing_keys_are_named_at_once() -> None:
 )
 def test_an_impossible_entry_is_named(path: str, value: object, says: str) -> None:
     assert says in problems_of(changed(path, value))
+
+
+@pytest.mark.parametrize(
+    ("widths", "sizes"), [([32, 64], (96, 144, 192)), ([32] * 5, (96, 192)), (None, (96,))]
+)
+def test_larger_crops_fit_the_networks_and_need_their_widths(
+    widths: list[int] | None, sizes: tuple[int, ...]
+) -> None:
+    body = changed("presets.standard.largest_crop_px", 192)
+    body["unet"] = {**body["unet"], **({} if widths is None else {"block_out_channels": widths})}
+    spec = spec_from_json(body)
+    assert isinstance(spec, DiffusionSpec)
+    assert spec.crop_sizes(spec.presets["standard"]) == sizes
+    assert spec.crop_sizes(spec.presets["draft"]) == (96,)
+
+
+def test_a_larger_crop_is_bounded_as_the_models_own() -> None:
+    body = changed("presets.standard.largest_crop_px", 10**6)
+    body["unet"] = {**body["unet"], "block_out_channels": [32, 64]}
+    assert problems_of(body).startswith("presets.standard.largest_crop_px is too large: a tensor")
 
 
 def test_an_incomplete_file_record_is_named() -> None:

@@ -99,13 +99,23 @@ def test_a_run_that_was_stopped_ends_with_the_bits_of_one_that_was_not(base: Mod
     assert any(parameter.any() for parameter in whole.averaged_net.leave.parameters()), "it has learnt"
 
 
+@pytest.fixture
+def trained(base: Model, tmp_path: Path) -> DetailStage:
+    """A run after one step."""
+    begun = stage(base, tmp_path / "run")
+    begun.train_step()
+    return begun
+
+
+def exported(trained: DetailStage, config: DetailConfig, base_folder: Path, folder: Path) -> Path:
+    export_detail(trained.averaged_net, 1, config, base=base_folder, folder=folder, training={"data": "none"})
+    return folder
+
+
 def test_the_model_that_is_written_is_the_base_and_its_detail(
-    base: Model, base_folder: Path, tmp_path: Path
+    trained: DetailStage, base_folder: Path, tmp_path: Path
 ) -> None:
-    trained = stage(base, tmp_path / "run")
-    trained.train_step()
-    folder = tmp_path / "tiny"
-    export_detail(trained.averaged_net, 1, DETAIL, base=base_folder, folder=folder, training={"data": "none"})
+    folder = exported(trained, DETAIL, base_folder, tmp_path / "tiny")
     assert not verify(folder)
     spec, before = read_spec(folder), read_spec(base_folder)
     assert spec.detail and spec.detail.presets == DETAIL.presets and spec.detail.sizes == DETAIL.network
@@ -116,13 +126,10 @@ def test_the_model_that_is_written_is_the_base_and_its_detail(
 
 
 def test_a_run_begins_with_the_detail_of_its_base_and_exports_it_stronger(
-    base: Model, base_folder: Path, tmp_path: Path
+    trained: DetailStage, base_folder: Path, tmp_path: Path
 ) -> None:
-    trained = stage(base, tmp_path / "run")
-    trained.train_step()
-    folder = tmp_path / "tiny"
     twice = dataclasses.replace(DETAIL, strength=2.0)
-    export_detail(trained.averaged_net, 1, twice, base=base_folder, folder=folder, training={})
+    folder = exported(trained, twice, base_folder, tmp_path / "tiny")
     again = stage(load_model(folder), tmp_path / "again").net
     last, kept = again.leave.state_dict(), trained.averaged_net.leave.state_dict()
     assert all(torch.allclose(last[name], 2.0 * kept[name], atol=1e-4) for name in kept)

@@ -359,8 +359,9 @@ def _largest_tensor(spec: DiffusionSpec, crop_px: int) -> int:
 def _widths(unet: Mapping[str, Any]) -> Sequence[int]:
     """Return the UNet's widths; none where it is described wrongly, which building the network finds."""
     widths = unet.get("block_out_channels")
-    stated = isinstance(widths, list | tuple) and widths and isinstance(widths[0], int)
-    return widths if stated else ()
+    if isinstance(widths, list | tuple) and widths and isinstance(widths[0], int):
+        return widths
+    return ()
 
 
 def _is_three_times(unet: Mapping[str, Any], large: str, small: str) -> bool:

@@ -22,6 +22,8 @@ from svfr_client.protocol.wire import Buffer, Message, new_id, pack, unpack
 
 START_SECONDS = 120.0
 PING_SECONDS = 60.0
+# How long a row waits for what it asked.
+ROW_SECONDS = 40.0
 DESCRIPTORS = 1024
 _SPEC = """
 import json

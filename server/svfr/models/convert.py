@@ -157,9 +157,8 @@ def export_official(folder: Path, out: Path) -> tuple[Path, ...]:
     copies[f"vae/{WEIGHT_NAMES[0]}"] = VAE_FILE
     with new_folder(out) as draft:
         for official, name in copies.items():
-            target = draft / "svd" / official
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(folder / name, target)
+            (draft / "svd" / official).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(folder / name, draft / "svd" / official)
         (draft / "svfr").mkdir()
         for official, name in CHECKPOINTS.items():
             torch.save(load_file(folder / name), draft / "svfr" / official)

@@ -35,18 +35,17 @@ from svfr_lab.degradation.degrade import Degraded, degrade
 from svfr_lab.metrics.detail import detail
 from svfr_lab.metrics.jitter import jitter_codes
 from svfr_lab.metrics.psnr_ssim import psnr_db
-from svfr_lab.metrics.statistics import Estimate
 from svfr_lab.preview_eval.baselines import fill_by_two, temporal_mean
 from svfr_lab.preview_eval.embedder import add_embedder, chosen_embedder
-from svfr_lab.preview_eval.face_measures import Embedder, FaceMeasures
+from svfr_lab.preview_eval.face_measures import Embedder, FaceMeasures, Figures
+from svfr_lab.preview_eval.people_table import Person, show, table
 from svfr_lab.preview_eval.runs import run_as_job
+from svfr_lab.preview_eval.skin import skin_errors, tone
 from svfr_lab.preview_eval.split import EvaluationSample
-from svfr_lab.preview_eval.tables import gain_json
 from svfr_restore.faces.landmarks import FivePointFinder
 from svfr_restore.plan.models import ModelCache
 
 Method = Callable[[EvaluationSample, str], Float32]
-Figures = dict[str, float]
 
 CROP_PX, FRAMES = 192, 4
 FACE_SIZES_PX = (60, 120, 240, 300, 500)
@@ -161,35 +160,16 @@ def measure_crops(bench: Bench, task: str, ratio: float, people: int) -> dict[st
             if known is not None:
                 row[name] |= faces.measure(clip, known, hole)
         row["truth"] = {"jitter": jitter_codes(sample.truth, hole)}
-        rows.append(row)
-    return _table(rows, list(bench.models), simple_methods(task))
+        rows.append(Person(row, tone(sample.truth)))
+    return table(rows, list(bench.models), list(simple_methods(task)))
 
 
 def _figures(clip: Float32, truth: Float32, hole: NDArray[np.bool_] | None, task: str) -> Figures:
     figures = {"psnr": psnr_db(clip, truth, hole), "jitter": jitter_codes(clip, hole)}
     if task == "colorize":
-        figures |= {
-            "skin_hue_degrees": _skin_hue_error(clip, truth),
-            "bleeding": colour_bleeding(clip, truth),
-        }
-        return figures
+        return figures | skin_errors(clip, truth) | {"bleeding": colour_bleeding(clip, truth)}
     fine = detail(clip, truth, hole)
     return figures | {"detail_true": fine.true_share, "detail_energy": fine.energy}
-
-
-def _skin_hue_error(clip: Float32, truth: Float32) -> float:
-    """Return the difference of mean hue in the middle of the face, in degrees of the chroma plane."""
-    side = clip.shape[1]
-    middle = (
-        slice(None),
-        slice(int(0.42 * side), int(0.68 * side)),
-        slice(int(0.38 * side), int(0.62 * side)),
-    )
-    angles = []
-    for frames in (clip, truth):
-        red, green, blue = frames[middle].reshape(-1, 3).mean(0)
-        angles.append(np.arctan2(red - (red + green + blue) / 3, (red + green + blue) / 3 - blue))
-    return float(np.degrees(abs(np.angle(np.exp(1j * (angles[0] - angles[1]))))))
 
 
 def colour_bleeding(clip: Float32, truth: Float32) -> float:
@@ -235,43 +215,9 @@ def measure_plates(bench: Bench, face_px: int, ratio: float, people: int) -> dic
         clips = {"input": degraded.lq}
         clips |= {name: simple(degraded) for name, simple in simple_methods("bfr").items()}
         clips |= {name: method(sample, "bfr") for name, method in methods.items()}
-        rows.append({name: _figures(clip, truth, mask, "bfr") for name, clip in clips.items()})
-    return _table(rows, list(bench.models), simple_methods("bfr"))
-
-
-def _table(
-    rows: Sequence[Mapping[str, Figures]], models: Sequence[str], simple: Mapping[str, Any]
-) -> dict[str, Any]:
-    """Return means by method and figure, and gains of models over the input and the best simple method."""
-
-    def psnr(name: str) -> list[float]:
-        return [row[name]["psnr"] for row in rows]
-
-    best = max(simple, key=lambda name: float(np.mean(psnr(name))))
-    means = {
-        name: {
-            key: round(float(np.mean([row[name][key] for row in rows if key in row[name]])), 4)
-            for key in sorted({key for row in rows for key in row[name]})
-        }
-        for name in ("truth", "input", best, *models)
-        if name in rows[0]
-    }
-    over: dict[str, Any] = {}
-    if len(rows) > 1:
-        over = {
-            model: {
-                other: gain_json(Estimate.of_difference(psnr(model), psnr(other)))
-                for other in ("input", best)
-            }
-            for model in models
-        }
-    return {
-        "people": len(rows),
-        "best_simple": best,
-        "means": means,
-        "over": over,
-        "psnr_of_people": {name: [round(v, 3) for v in psnr(name)] for name in ("input", best, *models)},
-    }
+        figures = {name: _figures(clip, truth, mask, "bfr") for name, clip in clips.items()}
+        rows.append(Person(figures, tone(truth)))
+    return table(rows, list(bench.models), list(simple_methods("bfr")))
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -295,17 +241,17 @@ def main(arguments: list[str] | None = None) -> None:
     tables: dict[str, Any] = {}
     began = time.monotonic()
 
-    def keep(name: str, table: dict[str, Any]) -> None:
-        tables[name] = table
-        print(f"{name} ({time.monotonic() - began:.0f} s)\n{show(table)}", flush=True)
+    def keep(name: str, measured: dict[str, Any]) -> None:
+        tables[name] = measured
+        print(f"{name} ({time.monotonic() - began:.0f} s)\n{show(measured)}", flush=True)
         write_whole(asked.out, json.dumps(tables, indent=1) + "\n")
 
     for task in asked.tasks:
         keep(f"crops {task}", measure_crops(bench, task, 2.5, asked.people))
     for face_px in asked.face_px:
         for ratio in asked.ratios:
-            table = measure_plates(bench, face_px, ratio, asked.plate_people)
-            keep(f"face {face_px} px, ratio {ratio:g}", table)
+            measured = measure_plates(bench, face_px, ratio, asked.plate_people)
+            keep(f"face {face_px} px, ratio {ratio:g}", measured)
 
 
 def _models(texts: Sequence[str]) -> dict[str, tuple[str, float | None]]:
@@ -315,19 +261,6 @@ def _models(texts: Sequence[str]) -> dict[str, tuple[str, float | None]]:
         model, at, amount = rest.partition("@")
         models[name] = (model, float(amount) if at else None)
     return models
-
-
-def show(table: Mapping[str, Any]) -> str:
-    """Return a table as text."""
-    lines = []
-    for name, figures in table["means"].items():
-        lines.append(f"  {name:28s} " + "  ".join(f"{key} {value:g}" for key, value in figures.items()))
-    for model, others in table["over"].items():
-        for other, won in others.items():
-            interval = f"[{won['low_db']:+.2f}, {won['high_db']:+.2f}]"
-            share = f"better on {100 * won['share_better']:.0f} % of {table['people']}"
-            lines.append(f"  {model} over {other}: {won['mean_db']:+.2f} dB {interval}, {share}")
-    return "\n".join(lines)
 
 
 if __name__ == "__main__":

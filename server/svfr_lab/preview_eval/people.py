@@ -237,7 +237,7 @@ def main(arguments: list[str] | None = None) -> None:
     add_embedder(parser)
     asked = parser.parse_args(arguments)
     torch.set_num_threads(asked.threads)
-    bench = Bench(_models(asked.model), read_portrait_list(asked.portraits), chosen_embedder(asked))
+    bench = Bench(named_models(asked.model), read_portrait_list(asked.portraits), chosen_embedder(asked))
     tables: dict[str, Any] = {}
     began = time.monotonic()
 
@@ -254,7 +254,8 @@ def main(arguments: list[str] | None = None) -> None:
             keep(f"face {face_px} px, ratio {ratio:g}", measured)
 
 
-def _models(texts: Sequence[str]) -> dict[str, tuple[str, float | None]]:
+def named_models(texts: Sequence[str]) -> dict[str, tuple[str, float | None]]:
+    """Return models with their detail by name, of arguments such as ``new=mini@1``."""
     models = {}
     for text in texts:
         name, _, rest = text.partition("=")

@@ -44,7 +44,7 @@ class Nearest:
         return self.result_to_nearest < min(self.result_to_truth, self.truth_to_nearest)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Verdict:
     """Means over people: the three distances, and how many results look like somebody trained with."""
 
@@ -71,11 +71,11 @@ def verdict(people: Sequence[Nearest]) -> Verdict:
         return round(float(np.mean(list(values))), 4)
 
     return Verdict(
-        len(people),
-        mean(p.result_to_truth for p in people),
-        mean(p.result_to_nearest for p in people),
-        mean(p.truth_to_nearest for p in people),
-        sum(p.is_somebody_else for p in people),
+        people=len(people),
+        result_to_truth=mean(p.result_to_truth for p in people),
+        result_to_nearest=mean(p.result_to_nearest for p in people),
+        truth_to_nearest=mean(p.truth_to_nearest for p in people),
+        somebody_else=sum(p.is_somebody_else for p in people),
     )
 
 

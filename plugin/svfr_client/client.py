@@ -8,11 +8,12 @@ host calls them from a worker thread and takes the results to its own main threa
 """
 
 import contextlib
+import itertools
 from collections import deque
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Callable, Deque, Dict, Iterator, List, Mapping, Optional, Tuple, Type
+from typing import Any, Callable, Deque, Dict, Iterable, Iterator, List, Mapping, Optional, Tuple, Type
 
 import zmq
 
@@ -51,6 +52,7 @@ from .protocol.messages import (
 )
 from .protocol.wire import MINOR, Buffer, Message, new_id, pack, unpack
 from .records import from_plain, known_part, to_plain
+from .send_window import SendWindow
 
 REPLY_SECONDS = 5.0
 ATTEMPTS = 3
@@ -62,7 +64,7 @@ ACK_EVERY = 16
 CREDIT_EVERY_BYTES = 256 * 1024
 # What the service has checked by a process of its own: a roto of megabytes takes seconds there, a share that
 # is gone takes as long as it likes, and the service answers within two minutes in any case.
-CHECKED_OPS = ("submit", "redo", "missing", "put", "assemble", "compare")
+CHECKED_OPS = ("submit", "redo", "missing", "put", "put_local", "assemble", "compare")
 CHECK_SECONDS = 180.0
 
 
@@ -250,6 +252,41 @@ class Client:
             self.hello()
         return self._exchange(Message(op, body, buffers=buffers or {}), reply_seconds=reply_seconds)
 
+    def ask_ahead(
+        self, requests: Iterable[Message], window: SendWindow, reply_seconds: Optional[float] = None
+    ) -> Iterator[int]:
+        """Send requests, as many at once as ``window`` allows, and yield the index of each that is answered.
+
+        The iterator ends early, without an error, when the connection breaks or nothing is answered for
+        ``reply_seconds``: the requests whose index did not come may have been done or not. Raises the error
+        that the service answered to any of them, and what ``requests`` raises.
+        """
+        patience = self._reply_seconds if reply_seconds is None else reply_seconds
+        source = enumerate(requests)
+        under_way: Dict[str, Tuple[int, float]] = {}
+        quiet_until = self._clock.read() + patience
+        try:
+            while True:
+                for index, message in itertools.islice(source, max(0, window.count - len(under_way))):
+                    under_way[message.id] = index, self._clock.read()
+                    self._replies[message.id] = None
+                    if not self._link.send(pack(message), quiet_until):
+                        return
+                if not under_way or not self._receive_one(quiet_until):
+                    return
+                for request in [name for name in under_way if self._replies[name] is not None]:
+                    index, sent_at = under_way.pop(request)
+                    _raise_if_error(self._replies.pop(request))
+                    window.answered(self._clock.read() - sent_at)
+                    quiet_until = self._clock.read() + patience
+                    yield index
+        except NotAuthorised:
+            if not self._find_again():
+                raise
+        finally:
+            for request in under_way:
+                self._replies.pop(request, None)
+
     def close(self) -> None:
         """Close the socket at once. Jobs belong to the service and go on."""
         self._link.close()
@@ -363,10 +400,7 @@ class Client:
         while self._replies[request] is None:
             if not self._receive_one(deadline):
                 return None
-        reply = self._replies[request]
-        if reply is not None and reply.op == "error":
-            raise error_from_dict(dict(reply.body))
-        return reply
+        return _raise_if_error(self._replies[request])
 
     def _tell(self, op: str, body: Mapping[str, Any]) -> None:
         """Send what needs no answer; if it is lost, the silence that follows has it sent again."""
@@ -406,3 +440,10 @@ class Client:
         self._link = Link(found, self._clock)
         self._welcome = None
         return True
+
+
+def _raise_if_error(reply: Optional[Message]) -> Optional[Message]:
+    """Return the reply; raises the error that it is."""
+    if reply is not None and reply.op == "error":
+        raise error_from_dict(dict(reply.body))
+    return reply

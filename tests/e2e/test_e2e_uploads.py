@@ -28,6 +28,7 @@ from svfr_client.protocol.messages import Event
 from svfr_client.protocol.wire import new_id
 from svfr_client.transfer.hand_in import hand_in
 from svfr_client.transfer.progress import TransferProgress
+from svfr_server.job_store.local_files import local_folder, make_local_folder
 from svfr_server.supervisor.zap_keys import KeyRing
 
 COLOUR = ColourClaim(space="lin_rec709_scene")
@@ -62,6 +63,8 @@ def blind(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Blind]:
         shutil.copyfile(unseen % frame, root / Path(unseen % frame).name)
     arguments = ("--read-root", str(root), "--write-root", str(root))
     with running(tmp_path_factory.mktemp("blind") / "home", arguments=arguments) as home:
+        make_local_folder(home)
+        local_folder(home).chmod(0o755)  # so that nobody uses it: files go over the line as from afar
         yield Blind(Service(home), str(root / "shot.%04d.exr"), unseen, root)
 
 
@@ -123,7 +126,7 @@ def test_a_plate_over_a_slow_line_that_is_cut_twice_comes_back_as_if_the_server_
         with Client(at(artist, line.port)) as client:
             frames = restore(client, spec(blind.unseen, tmp_path / "out"), told)
         assert line.cuts_made == 2
-        # Of what a cut destroyed only the piece under way is sent again.
+        # Of what a cut destroyed only the pieces under way are sent again.
         assert line.to_server_bytes < 1.4 * size
     assert [frame.name for frame in frames] == [f"shot.{frame}.exr" for frame in FRAMES]
     for frame in frames:
@@ -140,6 +143,25 @@ def test_a_plate_over_a_slow_line_that_is_cut_twice_comes_back_as_if_the_server_
         again = restore(client, spec(blind.unseen, tmp_path / "out", "version_up"), told)
     assert [frame.name for frame in again] == [f"shot_v002.{frame}.exr" for frame in FRAMES]
     assert {progress.total_bytes for progress in told if progress.stage == "send"} == {0}
+
+
+def test_on_the_servers_machine_pixels_go_by_a_file_and_not_over_the_line(
+    blind: Blind, artist: Connection, tmp_path: Path
+) -> None:
+    plate, home, told = write_grainy(tmp_path, seed=6), blind.service.home, list[TransferProgress]()
+    local_folder(home).chmod(0o700)
+    try:
+        with slow_line(port_of(artist), 50_000_000) as line, Client(at(artist, line.port)) as client:
+            frames = restore(client, spec(plate, tmp_path / "out"), told)
+            assert line.to_server_bytes < sizes(plate) // 4
+    finally:
+        assert list(local_folder(home).iterdir()) == []
+        local_folder(home).chmod(0o755)
+    sending = [progress for progress in told if progress.stage == "send"]
+    assert (sending[0].done_bytes, sending[-1].done_bytes) == (0, sizes(plate))
+    with Client(artist) as client:
+        again = restore(client, spec(plate, tmp_path / "again"), told)
+    assert [bytes_of(frame) for frame in again] == [bytes_of(frame) for frame in frames]
 
 
 def test_a_config_that_the_server_does_not_see_is_sent_with_its_luts(

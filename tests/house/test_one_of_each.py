@@ -38,6 +38,7 @@ HALF_A_FILE_DOES_NO_HARM = {
     "server/benchmarks/service_stress/pipeline.py": _INPUT,
     "server/benchmarks/service_stress/service.py": _INPUT,
     "server/benchmarks/uploads/run.py": _INPUT,
+    "server/benchmarks/uploads/ways.py": _INPUT,
     "server/svfr_cli/service_health.py": "a picture to try the path with, in a temporary folder",
     "server/svfr_lab/experiments/kit/peak_memory.py": "a switch of the kernel's in /proc, no file",
     "server/svfr_lab/preview_eval/runs.py": "a plate to restore, in a temporary folder",

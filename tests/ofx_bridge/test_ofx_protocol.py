@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 from ofx_build import ROOT, Built
 
 from svfr_client.errors import SvfrError
-from svfr_client.protocol.wire import strict_json, unpack
+from svfr_client.protocol.wire import MINOR, strict_json, unpack
 
 GOLDEN = [
     message
-    for name in ("golden_1_0.json", "golden_1_1.json", "golden_1_2.json", "golden_1_3.json")
+    for name in (f"golden_1_{minor}.json" for minor in range(MINOR + 1))
     for message in json.loads((ROOT / "tests" / "data" / "protocol" / name).read_text())["messages"]
 ]
 JSON_TEXTS = [

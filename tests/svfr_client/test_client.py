@@ -19,6 +19,7 @@ from svfr_client.errors import BadJobId, ReportedError, ServerDoesNotAnswer, Svf
 from svfr_client.job import JobSpec
 from svfr_client.link import process_context
 from svfr_client.protocol.wire import Message, new_id
+from svfr_client.send_window import SendWindow
 
 
 @contextmanager
@@ -88,6 +89,58 @@ def test_a_request_that_is_checked_for_long_is_waited_for_and_sent_once() -> Non
     with stumbling(answer, reply_seconds=0.1, attempts=1) as (_, client):
         assert client.ask("assemble", {}).body == {"done": True}
     assert len(waiting) == 1
+
+
+def test_several_requests_are_under_way_and_answers_may_come_in_any_order() -> None:
+    held: list[Message] = []
+    most = 0
+
+    def answer(service: Stumbling, message: Message) -> None:
+        nonlocal most
+        held.append(message)
+        most = max(most, len(held))
+        # The first is alone; from then on the newest is answered while the one before it still waits.
+        if len(service.asked) == 1 or len(held) == 2 or message.body["number"] == 5:
+            for one in reversed(held):
+                service.reply(Message("ok", {}, re=one.id))
+            held.clear()
+
+    requests = (Message("put", {"number": number}) for number in range(6))
+    with stumbling(answer) as (_, client):
+        assert sorted(client.ask_ahead(requests, SendWindow(2))) == [0, 1, 2, 3, 4, 5]
+    assert most == 2
+
+
+def test_requests_ahead_end_without_an_error_when_nothing_is_answered_any_more() -> None:
+    def answer(service: Stumbling, message: Message) -> None:
+        if message.body["number"] < 2:
+            service.reply(Message("ok", {}, re=message.id))
+
+    requests = (Message("put", {"number": number}) for number in range(9))
+    with stumbling(answer, reply_seconds=0.2) as (_, client):
+        assert list(client.ask_ahead(requests, SendWindow())) == [0, 1]
+
+
+def test_an_error_that_answers_a_request_ahead_is_raised() -> None:
+    def answer(service: Stumbling, message: Message) -> None:
+        body = {"code": "TRANSFERS_FULL", "message": "Full.", "remedy": ""}
+        service.reply(Message("error", body, re=message.id))
+
+    with stumbling(answer) as (_, client), pytest.raises(ReportedError) as raised:
+        list(client.ask_ahead([Message("put", {}), Message("put", {})], SendWindow()))
+    assert raised.value.code == "TRANSFERS_FULL"
+
+
+def test_a_window_grows_while_answers_come_soon_and_shrinks_when_they_come_late() -> None:
+    window = SendWindow(4)
+    counts = []
+    for seconds in (0.1, 0.1, 0.1, 0.1, 1.0, 2.0, 2.0, 2.0):
+        window.answered(seconds)
+        counts.append(window.count)
+    assert counts == [2, 3, 4, 4, 4, 2, 1, 1]
+    window.answered(0.1)
+    window.broke()
+    assert window.count == 1
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="no process can be stopped here")

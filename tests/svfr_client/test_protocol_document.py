@@ -29,7 +29,7 @@ ROOT = Path(__file__).parents[2]
 DOCUMENT = (ROOT / "plugin" / "PROTOCOL.md").read_text(encoding="utf-8")
 GOLDEN = [
     json.loads((ROOT / "tests" / "data" / "protocol" / name).read_text(encoding="utf-8"))
-    for name in ("golden_1_0.json", "golden_1_1.json", "golden_1_2.json", "golden_1_3.json")
+    for name in (f"golden_1_{minor}.json" for minor in range(wire.MINOR + 1))
 ]
 MESSAGES: dict[str, list[bytes]] = {
     golden["name"]: [frame.encode("utf-8") for frame in golden["frames"]]
@@ -52,6 +52,8 @@ REPLIES: dict[str, type[Any]] = {
     "model_offers": ModelOffers,
     "overall_event": Event,
     "result_not_ready": ResultPart,
+    "welcome_1_4": Welcome,
+    "result_part_1_4": ResultPart,
 }
 
 

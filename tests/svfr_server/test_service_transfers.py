@@ -1,8 +1,10 @@
 """Files in pieces to a server that sees no folder of the client, and a job's frames back."""
 
+import fcntl
 import hashlib
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +16,17 @@ from svfr_client.connection import find_connection
 from svfr_client.errors import SvfrError, error_from_dict
 from svfr_client.job import JobSpec
 from svfr_client.link import Link
-from svfr_client.protocol.transfers import HEAD_BYTES, PIECE_BYTES, RESULT_PART_BYTES
+from svfr_client.protocol.transfers import (
+    HEAD_BYTES,
+    MOST_LOCAL_FILE_BYTES,
+    PIECE_BYTES,
+    RESULT_PART_BYTES,
+    LocalPiece,
+    PutLocal,
+)
 from svfr_client.protocol.wire import Buffer, Message, pack, unpack
-from svfr_server.errors import DiskIsFull, PieceIsDamaged, PieceIsMissing, TransfersAreFull
+from svfr_server.errors import DiskIsFull, PathForbidden, PieceIsDamaged, PieceIsMissing, TransfersAreFull
+from svfr_server.job_store.local_files import local_folder, make_local_folder, read_local, sweep_local_files
 from svfr_server.job_store.transfers import (
     Quota,
     Transfers,
@@ -28,6 +38,8 @@ from svfr_server.job_store.transfers import (
 )
 
 SET = "0123456789abcdef" * 2
+LOCAL_NAME = "0" * 32 + ".local"
+LOCAL: dict[str, Any] = {"piece": "0" * 64, "offset": 0, "bytes": 1}
 
 
 def digest(data: bytes) -> str:
@@ -79,6 +91,13 @@ REFUSED: list[tuple[str, dict[str, Any], dict[str, Buffer] | None, str]] = [
     ("assemble", {"set": SET, "name": "a.sh", "pieces": ["0" * 64]}, None, "BAD_REQUEST"),
     ("assemble", {"set": SET, "name": "a.exr", "pieces": []}, None, "BAD_REQUEST"),
     ("assemble", {"set": SET, "name": "a.exr", "pieces": ["0" * 64]}, None, "PIECES_MISSING"),
+    ("put_local", {"file": "../" + "0" * 29 + ".local", "pieces": [LOCAL]}, None, "BAD_REQUEST"),
+    ("put_local", {"file": LOCAL_NAME, "pieces": []}, None, "BAD_REQUEST"),
+    ("put_local", {"file": LOCAL_NAME, "pieces": [LOCAL] * 65}, None, "BAD_REQUEST"),
+    ("put_local", {"file": LOCAL_NAME, "pieces": [{**LOCAL, "offset": -1}]}, None, "BAD_REQUEST"),
+    ("put_local", {"file": LOCAL_NAME, "pieces": [{**LOCAL, "offset": 2**26}]}, None, "BAD_REQUEST"),
+    ("put_local", {"file": LOCAL_NAME, "pieces": [{**LOCAL, "bytes": 2**20 + 1}]}, None, "BAD_REQUEST"),
+    ("put_local", {"file": LOCAL_NAME, "pieces": [LOCAL]}, None, "FORBIDDEN_PATH"),
     ("result", {"job": "0" * 32, "frame": 1}, None, "NOT_FOUND"),
     ("result", {"job": "no", "frame": 1}, None, "BAD_JOB_ID"),
     ("result", {"job": "0" * 32, "frame": 1, "offset": -1}, None, "BAD_REQUEST"),
@@ -182,3 +201,66 @@ def test_the_server_says_which_files_it_sees_as_the_client_does(
     assert ask(service, "compare", files=asked).body["same"] == [seen for *_, seen in files]
     with pytest.raises(SvfrError, match="more than 64"):
         ask(service, "compare", files=asked * 9)
+
+
+def test_pieces_in_a_local_file_are_taken_as_if_they_had_been_sent(service: Service) -> None:
+    with service.client() as client:
+        folder = Path(str(client.hello().local_folder))
+    assert folder == local_folder(service.home) and folder.stat().st_mode & 0o777 == 0o700
+    data = os.urandom(PIECE_BYTES + 5)
+    (folder / LOCAL_NAME).write_bytes(b"begins" + data)
+    pieces = [
+        {"piece": digest(data[:PIECE_BYTES]), "offset": 6, "bytes": PIECE_BYTES},
+        {"piece": digest(data[PIECE_BYTES:]), "offset": 6 + PIECE_BYTES, "bytes": 5},
+    ]
+    ask(service, "put_local", file=LOCAL_NAME, pieces=pieces)
+    names = [piece["piece"] for piece in pieces]
+    answer = ask(service, "assemble", set=SET[::-1], name="plate.1001.exr", pieces=names).body
+    assert (Path(answer["folder"]) / "plate.1001.exr").read_bytes() == data
+    with pytest.raises(SvfrError) as refusal:
+        ask(service, "put_local", file=LOCAL_NAME, pieces=[{**pieces[0], "offset": 7}])
+    assert refusal.value.code == "BAD_REQUEST"
+    with pytest.raises(SvfrError, match="beyond the local file's end"):
+        ask(service, "put_local", file=LOCAL_NAME, pieces=[{**pieces[0], "offset": 12}])
+
+
+def test_what_a_local_file_must_not_be(tmp_path: Path) -> None:
+    folder = Path(str(make_local_folder(tmp_path)))
+    outside = tmp_path / LOCAL_NAME
+    outside.write_bytes(b"x")
+    path = folder / LOCAL_NAME
+    request = PutLocal(LOCAL_NAME, (LocalPiece(digest(b"x"), 0, 1),))
+    makers: list[Callable[[], object]] = [
+        lambda: path.symlink_to(outside),
+        lambda: os.mkfifo(path),
+        lambda: path.mkdir(),
+        lambda: os.truncate(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600), MOST_LOCAL_FILE_BYTES + 1),
+    ]
+    for make in makers:
+        make()
+        with pytest.raises(PathForbidden):
+            list(read_local(tmp_path, request))
+        path.rmdir() if path.is_dir() and not path.is_symlink() else path.unlink()
+    path.write_bytes(b"x")
+    assert list(read_local(tmp_path, request)) == [(digest(b"x"), b"x")]
+
+
+def test_a_local_file_goes_once_its_maker_is_gone(tmp_path: Path) -> None:
+    folder = Path(str(make_local_folder(tmp_path)))
+    held, left, young = (folder / f"{name * 32}.local" for name in "abc")
+    for path in (held, left, young):
+        path.write_bytes(b"x")
+    with held.open("rb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        for path in (held, left):
+            os.utime(path, (0, 0))
+        sweep_local_files(tmp_path)
+        assert sorted(folder.iterdir()) == [held, young]
+    sweep_local_files(tmp_path)
+    assert sorted(folder.iterdir()) == [young]
+
+
+def test_a_folder_that_others_can_open_is_not_offered(tmp_path: Path) -> None:
+    folder = Path(str(make_local_folder(tmp_path)))
+    folder.chmod(0o755)
+    assert make_local_folder(tmp_path) is None

@@ -104,7 +104,10 @@ class Hello(Record):
 
 @dataclass(frozen=True)
 class Welcome(Record):
-    """Answer to :class:`Hello`: the chosen minor version, the server's identity and its limits."""
+    """Answer to :class:`Hello`: the chosen minor version, the server's identity and its limits.
+
+    ``local_folder``: where a client on the same machine may hand over pieces by a file; since 1.4.
+    """
 
     minor: int
     server: str
@@ -114,6 +117,7 @@ class Welcome(Record):
     read_roots: Tuple[str, ...]
     write_roots: Tuple[str, ...]
     limits: Mapping[str, int]
+    local_folder: Optional[str] = None
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,10 @@
-"""Plates to a service that shares no folder with the client, and its frames back (protocol 1.1 and 1.2).
+"""Plates to a service that shares no folder with the client, and its frames back (protocol 1.1 to 1.4).
 
 A file travels in pieces of at most ``PIECE_BYTES``, each named by its SHA-256, so that what the service has
 is not sent again, also after a crash of either side. ``assemble`` puts pieces into a file of a *set*, which
 is a folder of the client's own; its paths then stand in a job as any others do. ``result`` reads a frame of
-a job. ``compare`` (1.2) tells whether the service sees the very files that the client sees.
+a job. ``compare`` (1.2) tells whether the service sees the very files that the client sees. ``put_local``
+(1.4) hands over pieces that a client on the same machine wrote into a file of the service's own folder.
 """
 
 import re
@@ -20,8 +21,13 @@ RESULT_PART_BYTES = 512 * 1024
 MOST_PIECES = 65536
 HEAD_BYTES = 64 * 1024
 MOST_COMPARED = 64
+# The first minor version in which a client on the same machine hands pieces over by a file.
+LOCAL_MINOR = 4
+MOST_LOCAL_PIECES = 64
+MOST_LOCAL_FILE_BYTES = 64 * 1024 * 1024
 _PIECE = re.compile(r"[0-9a-f]{64}\Z")
 _SET = re.compile(r"[0-9a-f]{32}\Z")
+_LOCAL_FILE = re.compile(r"[0-9a-f]{32}\.local\Z")
 _ENDINGS = (
     *("exr", "png", "jpg", "jpeg", "tif", "tiff", "dpx", "webp", "json", "ocio"),
     *("mov", "mp4", "m4v", "mkv", "avi", "mxf", "webm", "mpg", "mpeg", "ts"),  # since 1.2
@@ -49,6 +55,23 @@ class PutPiece(Record):
     """Hand over one piece; its bytes are the raw buffer ``data``."""
 
     piece: str
+
+
+@dataclass(frozen=True)
+class LocalPiece(Record):
+    """Where one piece lies in a local file: ``bytes`` from ``offset`` on."""
+
+    piece: str
+    offset: int
+    bytes: int
+
+
+@dataclass(frozen=True)
+class PutLocal(Record):
+    """Hand over pieces by the file ``file`` in the service's local folder, which the client wrote."""
+
+    file: str
+    pieces: Tuple[LocalPiece, ...]
 
 
 @dataclass(frozen=True)
@@ -84,13 +107,15 @@ class ResultPart(Record):
     """Answer to :class:`AskResult`; the bytes are the raw buffer ``data``.
 
     ``bytes``: the whole file's length, 0 while it is not complete; then there is no buffer. ``stamp`` is
-    another once the file was written anew. ``error``: what a failed job failed with.
+    another once the file was written anew. ``error``: what a failed job failed with. ``path``: where the file
+    is on the service's machine; older services do not say it.
     """
 
     state: JobState
     bytes: int
     stamp: str = ""
     error: Optional[Mapping[str, Any]] = None
+    path: Optional[str] = None
 
 
 @dataclass(frozen=True)
@@ -132,6 +157,9 @@ def transfer_problems(request: Record) -> List[SvfrError]:
         pieces = request.pieces
     elif isinstance(request, PutPiece):
         pieces = (request.piece,)
+    elif isinstance(request, PutLocal):
+        pieces = tuple(piece.piece for piece in request.pieces)
+        problems += _local_problems(request)
     if len(pieces) > MOST_PIECES:
         problems.append(BadTransfer(f"{len(pieces)} pieces are more than {MOST_PIECES}."))
     if not all(map(_PIECE.match, pieces)):
@@ -145,4 +173,18 @@ def transfer_problems(request: Record) -> List[SvfrError]:
         problems.append(BadTransfer("A file needs at least one piece."))
     if isinstance(request, CompareFiles) and len(request.files) > MOST_COMPARED:
         problems.append(BadTransfer(f"{len(request.files)} files are more than {MOST_COMPARED}."))
+    return problems
+
+
+def _local_problems(request: PutLocal) -> List[SvfrError]:
+    problems: List[SvfrError] = []
+    if not _LOCAL_FILE.match(request.file):
+        problems.append(BadTransfer("A local file is not named by 32 hexadecimal digits and .local."))
+    if not 1 <= len(request.pieces) <= MOST_LOCAL_PIECES:
+        text = f"{len(request.pieces)} pieces are not 1 to {MOST_LOCAL_PIECES}."
+        problems.append(BadTransfer(text))
+    if any(not 1 <= one.bytes <= PIECE_BYTES for one in request.pieces):
+        problems.append(BadTransfer(f"A piece is not 1 to {PIECE_BYTES} bytes long."))
+    if any(not 0 <= one.offset <= MOST_LOCAL_FILE_BYTES - one.bytes for one in request.pieces):
+        problems.append(BadTransfer(f"A piece lies beyond {MOST_LOCAL_FILE_BYTES} bytes of the file."))
     return problems

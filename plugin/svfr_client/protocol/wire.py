@@ -18,7 +18,7 @@ from ..reasons import in_one_line
 
 MAGIC = b"SVFR/1"
 MAJOR = 1
-MINOR = 3
+MINOR = 4
 KIB = 1024
 MIB = 1024 * KIB
 MAX_HEADER_BYTES = 64 * KIB

@@ -9,6 +9,7 @@ from ..files import whole_file
 from ..protocol.transfers import AskResult, ResultPart
 from ..reasons import reason_of
 from ..records import from_plain, known_part, to_plain
+from .handover import copy_here
 from .progress import Tell, TransferProgress, tell_nobody
 
 REPLY_SECONDS = 30.0
@@ -73,4 +74,6 @@ def _copy(
         data = answer.buffers[_DATA].data
         file.write(data)
         stamp, done, total = part.stamp, done + len(data), part.bytes
+        if done < total and copy_here(part, done, file):
+            done = total
         tell(TransferProgress("fetch", done, total))

@@ -6,10 +6,17 @@ again what is missing, and that is all that is sent.
 
 import hashlib
 from dataclasses import dataclass
-from typing import Callable, Dict, List, Sequence, Set
+from typing import Callable, Dict, Iterator, List, Sequence, Set
 
 from ..client import Client
-from ..errors import FileCannotBeSent, FileWasChanged, SvfrError, TransferWasStopped, raise_problems
+from ..errors import (
+    FileCannotBeSent,
+    FileWasChanged,
+    ServerDoesNotAnswer,
+    SvfrError,
+    TransferWasStopped,
+    raise_problems,
+)
 from ..protocol.transfers import (
     MOST_PIECES,
     PIECE_BYTES,
@@ -20,9 +27,11 @@ from ..protocol.transfers import (
     PutPiece,
     file_name_problem,
 )
-from ..protocol.wire import Buffer
+from ..protocol.wire import Buffer, Message
 from ..reasons import reason_of
 from ..records import from_plain, known_part, sha256_of, to_plain
+from ..send_window import SendWindow
+from .handover import REFUSALS, SLOTS, HandoverFile, batches
 from .job_files import LocalFile
 from .progress import Tell, TransferProgress, tell_nobody
 
@@ -34,6 +43,7 @@ ASKED_AT_ONCE = 8192
 REPLY_SECONDS = 30.0
 ASSEMBLE_SECONDS = 120.0
 _ROUNDS = 3
+_MOST_BREAKS = 5
 
 
 @dataclass(frozen=True)
@@ -62,7 +72,7 @@ def upload(
     content = {file.name: [piece.digest for piece in own] for file, own in pieces.items()}
     name_of_set = sha256_of(content)[:32]
     for round_number in range(_ROUNDS):
-        _send_missing(client, pieces, tell, keep_going)
+        _Sending(client, pieces, tell, keep_going).run()
         try:
             return [_assemble(client, name_of_set, name, content[name]) for name in content][-1]
         except SvfrError as problem:
@@ -109,29 +119,99 @@ def _pieces_of(file: LocalFile, read: Callable[[int], None], keep_going: Callabl
     return found
 
 
-def _send_missing(
-    client: Client, pieces: Dict[LocalFile, List[_Piece]], tell: Tell, keep_going: Callable[[], bool]
-) -> None:
-    """Send what the server lacks, each content once."""
-    every = {piece.digest: piece for own in pieces.values() for piece in own}
-    missing = _missing(client, list(every))
-    wanted = [piece for piece in every.values() if piece.digest in missing]
-    in_all = sum(piece.size_bytes for piece in every.values())
-    total, done = sum(piece.size_bytes for piece in wanted), 0
+class _Sending:
+    """What the server lacks, each content once, on its way; ``tell`` hears of every piece that arrived."""
 
-    def sent(size_bytes: int) -> None:
-        nonlocal done
-        done += size_bytes
-        tell(TransferProgress("send", done, total, files=len(pieces), files_bytes=in_all))
+    def __init__(
+        self,
+        client: Client,
+        pieces: Dict[LocalFile, List[_Piece]],
+        tell: Tell,
+        keep_going: Callable[[], bool],
+    ) -> None:
+        self._client, self._tell, self._keep_going = client, tell, keep_going
+        self._files = len(pieces)
+        self._every = {piece.digest: piece for own in pieces.values() for piece in own}
+        self._in_all = sum(piece.size_bytes for piece in self._every.values())
+        self._ask()
+        self._total = self._left
+        self._say()
 
-    sent(0)
-    for piece in wanted:
-        _check(keep_going)
-        data = _read(piece)
-        body = to_plain(PutPiece(piece.digest))
-        buffers = {"data": Buffer(data, kind="raw", dtype="|u1", shape=(len(data),))}
-        client.ask("put", body, buffers, REPLY_SECONDS)
-        sent(len(data))
+    def run(self) -> None:
+        """Send everything: by a file of the same machine where that works, else in messages."""
+        if self._missing:
+            with HandoverFile.at(self._client) as file:
+                if file is not None:
+                    self._by_file(file)
+        self._by_messages()
+
+    def _ask(self) -> None:
+        self._missing = _missing(self._client, list(self._every))
+        self._left = sum(self._every[digest].size_bytes for digest in self._missing)
+
+    @property
+    def _wanted(self) -> List[_Piece]:
+        return [piece for piece in self._every.values() if piece.digest in self._missing]
+
+    def _by_file(self, file: HandoverFile) -> None:
+        """Send what goes this way; what is still missing afterwards goes in messages."""
+        wanted = self._wanted
+        groups = [[wanted[i] for i in group] for group in batches([one.size_bytes for one in wanted])]
+        slots: List[int] = []
+
+        def requests() -> Iterator[Message]:
+            for group in groups:
+                _check(self._keep_going)
+                message, slot = file.put([(piece.digest, _read(piece)) for piece in group])
+                slots.append(slot)
+                yield message
+
+        try:
+            for index in self._client.ask_ahead(requests(), SendWindow(SLOTS), REPLY_SECONDS):
+                file.free(slots[index])
+                self._arrived(groups[index])
+        except OSError:
+            return  # the disk has no room for it
+        except SvfrError as problem:
+            if problem.code not in REFUSALS:
+                raise
+
+    def _by_messages(self) -> None:
+        """Send several pieces at a time; after a break ask again, so that nothing is sent twice.
+
+        A server that is away is waited for as long as that question takes; a line on which no piece passes
+        between breaks is given up after some of them.
+        """
+        window, breaks = SendWindow(), 0
+        while self._missing:
+            wanted = self._wanted
+            breaks += 1
+            for index in self._client.ask_ahead(self._puts(wanted), window, REPLY_SECONDS):
+                breaks = 0
+                self._arrived([wanted[index]])
+            if breaks >= _MOST_BREAKS:
+                text = "The connection breaks before a piece of the files has passed."
+                raise ServerDoesNotAnswer(text, remedy="Try again on a better line; what passed is kept.")
+            if self._missing:
+                window.broke()
+                self._ask()
+                self._say()
+
+    def _puts(self, wanted: Sequence[_Piece]) -> Iterator[Message]:
+        for piece in wanted:
+            _check(self._keep_going)
+            data = _read(piece)
+            buffers = {"data": Buffer(data, kind="raw", dtype="|u1", shape=(len(data),))}
+            yield Message("put", to_plain(PutPiece(piece.digest)), buffers=buffers)
+
+    def _arrived(self, pieces: Sequence[_Piece]) -> None:
+        self._missing -= {piece.digest for piece in pieces}
+        self._left -= sum(piece.size_bytes for piece in pieces)
+        self._say()
+
+    def _say(self) -> None:
+        done = max(0, self._total - self._left)
+        self._tell(TransferProgress("send", done, self._total, files=self._files, files_bytes=self._in_all))
 
 
 def _missing(client: Client, digests: Sequence[str]) -> Set[str]:

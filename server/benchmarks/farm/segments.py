@@ -2,7 +2,7 @@
 
 Run from ``server/``::
 
-    python -m benchmarks.farm.segments [--model mini] [--frames 64] [--steps 1 8] [--halo 8 16 24]
+    python -m benchmarks.farm.segments [--model mini|random] [--frames 64] [--steps 1 8] [--halo 8 16 24]
 
 A textured plate drifts; its middle is restored in 1, 2, 3 and 5 segments by the farm's own steps. ``--steps``
 other than the model's own are made by a copy of its folder with that many steps from full noise, which says
@@ -21,7 +21,9 @@ import numpy as np
 import OpenImageIO as oiio  # noqa: N813
 from numpy.typing import NDArray
 
+from benchmarks.random_model import Layout, write_random_model
 from svfr.models.folder import find_model
+from svfr.models.spec import Preset
 from svfr.validation import read_json_file
 from svfr_farm.ledger import LedgerShot, Submission
 from svfr_farm.plan import PlannedShot
@@ -31,6 +33,7 @@ from svfr_farm.shot_list import read_shot_list
 from svfr_farm.tasks import RESULT_FILE, load_models, run_task
 
 SIZE = 256
+RANDOM = Layout(crop_px=64, window=8, overlap=3)
 
 
 def write_plate(folder: Path, count: int) -> str:
@@ -95,8 +98,12 @@ def main() -> None:
         folder = Path(name)
         plate = write_plate(folder / "plate", given.frames)
         print("steps  halo  segments  largest error   rms error  seams (1 is what is usual)")
+        model_given = given.model
+        if model_given == "random":
+            preset = Preset(1, 1, initial_noise=1.0, guidance=1.0)
+            model_given = write_random_model(folder / "random", preset, RANDOM)
         for steps in given.steps:
-            model = with_steps(given.model, steps, folder)
+            model = with_steps(model_given, steps, folder)
             whole, _ = run(folder / f"{steps}-whole", plate, model, SegmentRules(segments=1))
             for halo in given.halo:
                 for count in (2, 3, 5):

@@ -154,8 +154,15 @@ def _valid() -> list[Message]:
         Message("credit", {"bytes": 1}),
         Message("unfollow", {"job": job}),
         Message("ping"),
+        Message("models"),
         Message("missing", {"pieces": ["0" * 64]}),
+        Message("put", {"piece": "0" * 64}),
+        Message("compare", {"files": [{"path": "/p/a.exr", "bytes": 1, "sha256": "0" * 64}]}),
         Message("assemble", {"set": "0" * 32, "name": "plate.1001.exr", "pieces": ["0" * 64]}),
+        Message(
+            "put_local",
+            {"file": f"{'0' * 32}.local", "pieces": [{"piece": "0" * 64, "offset": 0, "bytes": 1}]},
+        ),
         Message("result", {"job": job, "frame": 1001, "offset": 0}),
     ]
 

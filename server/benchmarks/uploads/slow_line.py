@@ -1,10 +1,11 @@
-"""A line between client and server that is slow and breaks: bytes go through, so many a second."""
+"""A line between client and server that is slow and breaks: bytes go through, so many a second, and later."""
 
 import socket
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from queue import Queue
 
 CHUNK_BYTES = 16 * 1024
 
@@ -12,15 +13,19 @@ CHUNK_BYTES = 16 * 1024
 class SlowLine:
     """Listens on a port of its own and passes on to ``target_port``, each way ``bytes_per_s``.
 
-    ``cuts``: once so many bytes in all have gone to the server, every connection is cut; the next one works.
+    ``delay_s``: how much later everything arrives, each way. ``cuts``: once so many bytes in all have gone to
+    the server, every connection is cut; the next one works.
     """
 
-    def __init__(self, target_port: int, bytes_per_s: float, cuts: tuple[int, ...] = ()) -> None:
+    def __init__(
+        self, target_port: int, bytes_per_s: float, cuts: tuple[int, ...] = (), delay_s: float = 0.0
+    ) -> None:
         self.to_server_bytes = 0
         self.cuts_made = 0
         self._target_port = target_port
         self._bytes_per_s = bytes_per_s
         self._cuts = list(cuts)
+        self._delay_s = delay_s
         self._open: list[socket.socket] = []
         self._lock = threading.Lock()
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -41,15 +46,39 @@ class SlowLine:
                 far = socket.create_connection(("127.0.0.1", self._target_port))
                 # A short queue, so that the other side feels the slow line as it would a real one.
                 near.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 * CHUNK_BYTES)
+                for end in (near, far):  # what is short must not wait for what follows it
+                    end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 with self._lock:
                     self._open += [near, far]
                 for source, target, is_up in ((near, far, True), (far, near, False)):
                     threading.Thread(target=self._pass_on, args=(source, target, is_up), daemon=True).start()
 
     def _pass_on(self, source: socket.socket, target: socket.socket, is_up: bool) -> None:
+        arriving: Queue[tuple[float, bytes]] = Queue()
+        threading.Thread(target=self._deliver, args=(arriving, source, target, is_up), daemon=True).start()
+        data = b"."
+        while data:
+            try:
+                data = source.recv(CHUNK_BYTES)
+            except OSError:
+                data = b""
+            time.sleep(len(data) / self._bytes_per_s)
+            arriving.put((time.monotonic() + self._delay_s, data))
+
+    def _deliver(
+        self,
+        arriving: "Queue[tuple[float, bytes]]",
+        source: socket.socket,
+        target: socket.socket,
+        is_up: bool,
+    ) -> None:
+        """Hand on what arrives when its time has come, to the empty bytes that end it."""
         with suppress(OSError):
-            while data := source.recv(CHUNK_BYTES):
-                time.sleep(len(data) / self._bytes_per_s)
+            while True:
+                due, data = arriving.get()
+                if not data:
+                    break
+                time.sleep(max(0.0, due - time.monotonic()))
                 target.sendall(data)
                 if is_up and self._count(len(data)):
                     self._cut()
@@ -76,9 +105,11 @@ class SlowLine:
 
 
 @contextmanager
-def slow_line(target_port: int, bytes_per_s: float, cuts: tuple[int, ...] = ()) -> Iterator[SlowLine]:
+def slow_line(
+    target_port: int, bytes_per_s: float, cuts: tuple[int, ...] = (), delay_s: float = 0.0
+) -> Iterator[SlowLine]:
     """A line for as long as the block lasts."""
-    line = SlowLine(target_port, bytes_per_s, cuts)
+    line = SlowLine(target_port, bytes_per_s, cuts, delay_s)
     try:
         yield line
     finally:

@@ -38,7 +38,7 @@ from svfr_server.roots import PathRoots, named_inputs
 
 MOST_MEMORY_BYTES = 3 * 1024**3
 REDO = b"redo"
-TRANSFERS = ("missing", "put", "assemble", "compare")
+TRANSFERS = ("missing", "put", "put_local", "assemble", "compare")
 _log = logging.getLogger(__name__)
 
 

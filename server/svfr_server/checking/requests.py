@@ -32,6 +32,7 @@ from svfr_client.protocol.transfers import (
     AskResult,
     Assemble,
     CompareFiles,
+    PutLocal,
     PutPiece,
     transfer_problems,
 )
@@ -58,6 +59,7 @@ REQUESTS: dict[str, type[Record]] = {
     "shutdown": Nothing,
     "missing": AskPieces,
     "put": PutPiece,
+    "put_local": PutLocal,
     "assemble": Assemble,
     "compare": CompareFiles,
     "result": AskResult,

@@ -15,10 +15,12 @@ from svfr_client.protocol.transfers import (
     CompareFiles,
     FileHead,
     MissingPieces,
+    PutLocal,
 )
 from svfr_client.records import Record
 from svfr_server.checking.requests import ReceivedPiece
 from svfr_server.job_store.disk_errors import storage_error
+from svfr_server.job_store.local_files import read_local
 from svfr_server.job_store.transfers import Transfers
 from svfr_server.roots import PathRoots
 
@@ -27,7 +29,7 @@ def answer_transfer(
     transfers: Transfers,
     roots: PathRoots,
     client: str,
-    request: AskPieces | ReceivedPiece | Assemble | CompareFiles,
+    request: AskPieces | ReceivedPiece | PutLocal | Assemble | CompareFiles,
 ) -> Record:
     """Do what the client with this public key asks; raises what the disk and the transfers refuse."""
     try:
@@ -39,6 +41,10 @@ def answer_transfer(
             return MissingPieces(transfers.missing(client, request.pieces))
         if isinstance(request, ReceivedPiece):
             transfers.put(client, request.piece, request.data)
+            return Nothing()
+        if isinstance(request, PutLocal):
+            for piece, data in read_local(transfers.home, request):
+                transfers.put(client, piece, data)
             return Nothing()
         folder = transfers.assemble(client, request.set, request.name, request.pieces)
     except (OSError, FileCannotBeWritten) as problem:

@@ -103,7 +103,7 @@ class Transfers:
     """The pieces, sets and results of one service."""
 
     def __init__(self, home: Path, limit_bytes: int = LIMIT_BYTES) -> None:
-        self._home = home
+        self.home = home
         self._folder = transfers_folder(home)
         self._limit = limit_bytes
         self._quota = Quota()
@@ -163,7 +163,7 @@ class Transfers:
     def sweep(self, now: float | None = None) -> None:
         """Remove what was not used for the quota's days, and count what is left."""
         self._swept_at = time.monotonic()
-        self._quota = read_quota(self._home)
+        self._quota = read_quota(self.home)
         oldest = (time.time() if now is None else now) - self._quota.kept_days * 86400
         for piece in (self._folder / "pieces").rglob("*"):
             if piece.is_file() and piece.stat().st_mtime < oldest:
@@ -172,7 +172,7 @@ class Transfers:
             for folder in _children(self._folder / kind, 2):
                 if folder.stat().st_mtime < oldest:
                     shutil.rmtree(folder, ignore_errors=True)
-        self._held = measure_clients(self._home)
+        self._held = measure_clients(self.home)
 
     def _make_room(self, client: str, size_bytes: int) -> None:
         """Count so many bytes as kept; raises what forbids it."""
@@ -200,11 +200,11 @@ class Transfers:
         if sum(held.values()) + size_bytes > self._limit:
             text = f"Clients have sent {_gib(sum(held.values()))}; the service keeps no more than that."
             return TransfersAreFull(text, remedy="Wait until older plates are forgotten, or clear the cache.")
-        free = shutil.disk_usage(self._home).free
+        free = shutil.disk_usage(self.home).free
         if free - size_bytes < KEPT_FREE_BYTES:
             text = f"The service's disk has {_gib(free)} free, and keeps {_gib(KEPT_FREE_BYTES)} of that."
             remedy = "Free space on the server's disk; what was sent by then is not sent again."
-            return DiskIsFull(text, path=self._home, remedy=remedy)
+            return DiskIsFull(text, path=self.home, remedy=remedy)
         return None
 
     def _piece(self, client: str, piece: str) -> Path:

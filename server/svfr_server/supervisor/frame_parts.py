@@ -31,7 +31,7 @@ def frame_part(store: JobStore, asked: AskResult) -> WithData:
         return WithData(ResultPart(JobState(status.state), 0, "", status.error))
     data, size, stamp = part
     buffers = {DATA: Buffer(data, "raw", "|u1", (len(data),))} if data else {}
-    return WithData(ResultPart(JobState(status.state), size, stamp), buffers)
+    return WithData(ResultPart(JobState(status.state), size, stamp, path=str(path)), buffers)
 
 
 def _read_part(path: Path, offset: int) -> tuple[bytes, int, str] | None:

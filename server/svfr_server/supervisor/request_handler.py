@@ -39,6 +39,7 @@ from svfr_server.errors import (
 )
 from svfr_server.job_store.entry import JobEntry
 from svfr_server.job_store.folders import references_folder
+from svfr_server.job_store.local_files import make_local_folder
 from svfr_server.job_store.store import JobStore, Sender
 from svfr_server.settings import ServerSettings
 from svfr_server.supervisor.check_queue import CheckQueue, FromClient, PendingCheck
@@ -53,7 +54,7 @@ READ_HERE_BYTES = 4096
 _UNANSWERED = ("ack", "unfollow", "credit")
 _OWN_USER_ONLY = ("shutdown", "pause", "resume", "drain")
 _RENDERED = ("list", "follow", "ack", "credit", "unfollow", "result")
-_CHECKED = ("submit", "missing", "put", "assemble", "compare", "models")
+_CHECKED = ("submit", "missing", "put", "put_local", "assemble", "compare", "models")
 _LIST_BYTES = 512 * 1024
 _PROGRAM_CHARACTERS = 60
 _QUEUE_STATES = {"pause": QueueState.PAUSED, "resume": QueueState.OPEN, "drain": QueueState.DRAINING}
@@ -314,6 +315,7 @@ class RequestHandler:
             read_roots=tuple(str(root) for root in settings.read_roots),
             write_roots=tuple(str(root) for root in settings.write_roots),
             limits=settings.limits.to_json(),
+            local_folder=make_local_folder(settings.home),
         )
 
     def _add(self, job: str, entry: JobEntry, sender: Sender, redo_of: str | None) -> Accepted:

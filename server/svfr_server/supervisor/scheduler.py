@@ -17,6 +17,7 @@ from svfr_client.protocol.messages import JobState, JobStatus
 from svfr_client.protocol.wire import Buffer, Message
 from svfr_server.errors import InternalFailure, OutOfDeviceMemory, StoreUnavailable, WorkerCrashed
 from svfr_server.job_store.folders import journal_folder, references_folder
+from svfr_server.job_store.local_files import sweep_local_files
 from svfr_server.job_store.store import JobStore
 from svfr_server.settings import ServerSettings
 from svfr_server.supervisor.memory_watch import resident_bytes
@@ -316,6 +317,7 @@ class Scheduler:
         """Forget old finished jobs, a few at a time, so that nobody waits for it."""
         keep = self.settings.retention
         before = self._retention.now() - keep.days * DAY_SECONDS
+        sweep_local_files(self.settings.home)
         old = self.store.forget_finished(before, keep.jobs, FORGOTTEN_AT_ONCE)
         for job in old:
             shutil.rmtree(references_folder(self.settings.home, job), ignore_errors=True)

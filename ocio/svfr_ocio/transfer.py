@@ -79,6 +79,26 @@ def crop_transfer(domain: ModelDomain, x: Float32, t: Float32, hole: Mask | None
     return CropTransfer(delta, direct, replaced.astype(np.float32))
 
 
+def mix(
+    domain: ModelDomain, x: Float32, first: CropTransfer, second: CropTransfer, share: float
+) -> CropTransfer:
+    """Return what lies at ``share``, 0 to 1, on the way from one answer to another to the same crop ``x``.
+
+    It is mixed in the transfer space, as whoever mixes the two in a comp does. At 0 and 1 an end comes back
+    as it is.
+    """
+    if share in (0.0, 1.0):
+        return second if share else first
+    weight = np.float32(share)
+    delta = first.delta + weight * (second.delta - first.delta)
+    if first.hole is None and second.hole is None:
+        return CropTransfer(delta, None, None)
+    transfer = domain.to_transfer(x)
+    ends = [transfer + end.delta if end.direct is None else end.direct for end in (first, second)]
+    holes = [end.hole for end in (first, second) if end.hole is not None]
+    return CropTransfer(delta, ends[0] + weight * (ends[1] - ends[0]), np.maximum(holes[0], holes[-1]))
+
+
 def weigh(delta: Float32, matte: Float32, hole: Float32 | None = None) -> tuple[Float32, Float32 | None]:
     """Split a matte between the delta and the direct picture, for :func:`apply`.
 

@@ -92,7 +92,10 @@ class ColourClaim(Record):
     reference_space: Optional[str] = None
 
 
-_ADDED_LATER = ("detail", "plate_layer", "plate_part", "plate_view", "mask_channel")
+_ADDED_LATER = ("detail", "plate_layer", "plate_part", "plate_view", "mask_channel", "spread_seeds")
+
+DEFAULT_SPREAD_SEEDS = 4
+"""Of so many seeds the layer "spread" is taken unless the job says another number."""
 _COLOUR_ADDED_LATER = ("context", "reference_space")
 
 
@@ -108,6 +111,8 @@ class JobSpec(Record):
     plain RGB, or the only one there is. ``mask_channel``: the channel of ``mask_path`` that is the mask.
     ``context``: frames that are looked at and restored with ``frames`` but not written; None: only handles.
     ``detail``: how much fine texture the model adds, from 0, the safest, to 1; None: what the preset says.
+    ``spread_seeds``: how many seeds the layer "spread" is taken of, ``seed`` and those after it; None:
+    DEFAULT_SPREAD_SEEDS.
     """
 
     plate: str
@@ -137,6 +142,15 @@ class JobSpec(Record):
     plate_part: Optional[str] = None
     plate_view: Optional[str] = None
     mask_channel: Optional[str] = None
+    spread_seeds: Optional[int] = None
+
+    @property
+    def further_seeds(self) -> Tuple[int, ...]:
+        """The seeds beside :attr:`seed` that every face is restored with, for the layer "spread"."""
+        if "spread" not in self.layers:
+            return ()
+        count = DEFAULT_SPREAD_SEEDS if self.spread_seeds is None else self.spread_seeds
+        return tuple(self.seed + more for more in range(1, count))
 
     def to_json(self) -> Dict[str, Any]:
         """Return the job as plain JSON values.

@@ -25,13 +25,14 @@ MAX_HANDLES = 1000
 MAX_TEXT = 4096
 MAX_CONTEXT_VARIABLES = 64
 MAX_CHOSEN = 100
+SPREAD_SEEDS = (2, 16)
 PRIORITIES = (-100, 100)
 
 
 def job_problems(spec: JobSpec) -> List[SvfrError]:
     """Return everything wrong with the job's values that can be seen without opening a file."""
     found = _text_problems(spec) + _set_problems(spec) + _number_problems(spec)
-    found += _frame_problems(spec) + _face_problems(spec) + _reference_problems(spec)
+    found += _frame_problems(spec) + _face_problems(spec) + _reference_problems(spec) + _spread_problems(spec)
     if "inpaint" in spec.tasks and spec.mask_path is None and spec.mask_splines is None:
         found.append(BadJob("The task inpaint needs a mask.", remedy="Give one or drop inpaint."))
     if spec.mask_path is not None and spec.mask_splines is not None:
@@ -116,6 +117,19 @@ def _number_problems(spec: JobSpec) -> List[SvfrError]:
         for name, value, low, high in limits
         if not low <= value <= high
     ]
+
+
+def _spread_problems(spec: JobSpec) -> List[SvfrError]:
+    count = spec.spread_seeds
+    if count is None:
+        return []
+    if "spread" not in spec.layers:
+        text = "spread_seeds is given, but the layer spread is not asked for."
+        return [BadJob(text, remedy="Ask for the layer spread, or leave spread_seeds out.")]
+    low, high = SPREAD_SEEDS
+    if low <= count <= high:
+        return []
+    return [BadJob(f"spread_seeds is {count}, outside {low} to {high}.", remedy="4 tell what is uncertain.")]
 
 
 def _frame_problems(spec: JobSpec) -> List[SvfrError]:

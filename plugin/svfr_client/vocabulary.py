@@ -18,8 +18,12 @@ MissingPolicy = Literal["error", "hold", "skip"]
 """What happens to frames that the plate lacks: refuse, repeat the nearest, leave out."""
 ExistingPolicy = Literal["error", "overwrite", "version_up"]
 """What happens where output frames lie already."""
-Layer = Literal["delta", "matte", "crop", "diff", "st"]
-"""Extra layers of the written EXR."""
+Layer = Literal["delta", "matte", "crop", "diff", "st", "base", "detail", "invention", "spread", "identity"]
+"""Extra layers of the written EXR; "identity" is a figure of every face in its metadata.
+
+"base" and "detail" are the delta without the model's fine texture and what all of it adds; "invention" and
+"spread" say what the plate does not bear out: see docs/metrics.md.
+"""
 PresetName = Literal["draft", "standard", "final"]
 """The presets that every diffusion model of ours has; a model folder may add others."""
 

@@ -20,6 +20,7 @@ from svfr_farm.errors import ShotListIsBad
 from svfr_farm.plan import PlannedShot, ShotPlan, frozen_job
 from svfr_farm.segments import SegmentRules, split
 from svfr_farm.shot_list import ShotList, ShotRow
+from svfr_restore.errors import LayerCannotBeMade
 from svfr_restore.media.plate import open_plate
 from svfr_restore.plan.job_plan import plan_job
 from svfr_restore.plan.models import ModelCache
@@ -70,6 +71,11 @@ def _plan(
     asked = asked_key(job, settings, models)
     if known is not None and known.asked_sha256 == asked:
         return known
+    if "spread" in job.layers:
+        raise LayerCannotBeMade(
+            "A farm restores a shot with one seed, so it cannot make the layer spread.",
+            remedy="Leave it out here, and restore a few frames with it on one machine: svfr restore.",
+        )
     checked = plan_job(job, models)
     runs = checked.frames.runs
     plan = ShotPlan(

@@ -186,7 +186,11 @@ def assemble(run: StepRun) -> Assembled:
             for number, track in enumerate(tracks)
         ]
         left = tuple(frame for frame in stages.plan.frames.written if frame not in there)
-        written = stages.paste(tracks, outputs, left)
+        pictures = [
+            None if track.reference_sha256 is None else read_track_reference(run.file, number, track).picture
+            for number, track in enumerate(reference.tracks)
+        ]
+        written = stages.paste(tracks, outputs, left, pictures)
     _require_frames(stages.plan, run.file)
     return Assembled(tuple(seams), tuple(sorted({reference.device, *devices})), len(written), len(there))
 
@@ -229,7 +233,7 @@ def _pictures(
     fade = run.file.plan.rules.fade_frames
     parts = [latents.pop((number, piece.segment)) for piece in planned.pieces]
     whole = joined(track.frames, planned.pieces, parts, fade)
-    output = CropSpool(folder / f"{number}.restored", track.frames, track.crop_px)
+    output = CropSpool(folder / f"{number}.restored", track.frames, track.crop_px, stages.outputs.count)
     seen = stages.crop([track], [restorer], folder)[0] if restorer.needs_crops else None
     for frame, codes in restorer.pictures(track.index, track.frames, whole, seen):
         run.context.stop_if_cancelled(frame)

@@ -213,6 +213,12 @@ class PictureArrayDoesNotFit(SvfrError):
 # --- the job ---------------------------------------------------------------------------------------------
 
 
+class LayerCannotBeMade(SvfrError):
+    """A job asks for a layer that its model has nothing to say about."""
+
+    code = "LAYER_UNAVAILABLE"
+
+
 class ReferenceCannotBeUsed(SvfrError):
     """The frame or photo given as reference does not show the face it is for."""
 

@@ -16,7 +16,7 @@ from __future__ import annotations
 import itertools
 import tempfile
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -40,6 +40,7 @@ from svfr_restore.overall import Overall
 from svfr_restore.paste.paste import paste
 from svfr_restore.plan.crop_size import enlargement
 from svfr_restore.plan.job_plan import JobPlan, plan_job
+from svfr_restore.plan.model_output import ModelOutput, OutputPlanes
 from svfr_restore.plan.models import ModelCache
 from svfr_restore.plan.plate_crop import FinitePlate
 from svfr_restore.plan.precheck import detects
@@ -59,6 +60,7 @@ from svfr_restore.reports import (
 )
 from svfr_restore.sampling.background_store import saving_in_background
 from svfr_restore.sampling.identities import codes_of, identify
+from svfr_restore.sampling.reference_likeness import ReferenceLikeness
 from svfr_restore.sampling.references import user_references
 from svfr_restore.sampling.restorers import (
     DiffusionRestorer,
@@ -69,6 +71,9 @@ from svfr_restore.sampling.restorers import (
 )
 from svfr_restore.stages_together import StagesTogether
 from svfr_restore.work_pool import WorkPool, thread_count
+
+Judge = Callable[[Sequence[tuple[TrackPlan, ModelOutput]]], Mapping[int, float | None]]
+"""Returns how alike each face of a frame is to its reference, by the number of its track."""
 
 # Two frames are being cropped, one waits, one is being read; as many at least are being pasted and written.
 _CROP_THREADS, _WAITING = 2, 1
@@ -111,6 +116,11 @@ class JobStages:
         self._feed = FrameFeed(plan.plate, kept_pixels_bytes())
         self._counting = threading.Lock()
 
+    @property
+    def outputs(self) -> OutputPlanes:
+        """What the model's answers consist of."""
+        return OutputPlanes.of(self.plan)
+
     def run(self) -> JobResult:
         """Go through the stages in order; see :func:`run_job`."""
         overall = Overall(self.plan, self._given_reporter)
@@ -131,9 +141,13 @@ class JobStages:
             crops = [
                 filling(folder / f"{n}.crops", t.frames, t.crop_px, planes) for n, t in enumerate(tracks)
             ]
-            outputs = [filling(folder / f"{n}.restored", t.frames, t.crop_px) for n, t in enumerate(tracks)]
+            planes = self.outputs.count
+            outputs = [
+                filling(folder / f"{n}.restored", t.frames, t.crop_px, planes) for n, t in enumerate(tracks)
+            ]
             together.begin("crop", partial(self._crop_into, tracks, restorers, crops))
-            together.begin("write", lambda: written.extend(self._paste(tracks, outputs)))
+            likeness = self._likeness(lambda number: restorers[number].reference)
+            together.begin("write", lambda: written.extend(self._paste(tracks, outputs, likeness=likeness)))
             for track, restorer, spool, output in zip(tracks, restorers, crops, outputs, strict=True):
                 self._restore_into(track, restorer, spool, output)
             self._context.clock.add("sample", -together.waited_seconds)
@@ -161,7 +175,7 @@ class JobStages:
 
     def _require_space(self, tracks: Sequence[TrackPlan], folder: Path) -> None:
         """Raise DiskSpaceIsShort unless every track's input and output fit on the disk."""
-        require_space(folder, spool_bytes(tracks, self.plan.model.planes))
+        require_space(folder, spool_bytes(self.plan, tracks))
 
     def _warn_of_empty_shots(self, surveys: Sequence[Survey], tracks: Sequence[TrackPlan]) -> None:
         """Warn of shots that go through untouched: a missed face must not look like a restored one."""
@@ -205,7 +219,7 @@ class JobStages:
             seed=spec.seed,
             mode=spec.sampler,
             context=self._context,
-            detail=self.plan.detail,
+            outputs=self.outputs,
             attenuation=attenuation_for(model.spec, tasks, enlargement(track.crop_px, track.crop)),
         )
         last_of_first_window = track.frames[: model.spec.window][-1]
@@ -268,7 +282,7 @@ class JobStages:
 
     def restore(self, track: TrackPlan, restorer: Restorer, crops: CropSpool, path: Path) -> CropSpool:
         """Run the model over one track; its output goes to disk, its input is deleted."""
-        output = CropSpool(path, track.frames, track.crop_px)
+        output = CropSpool(path, track.frames, track.crop_px, self.outputs.count)
         self._restore_into(track, restorer, crops, output)
         return output
 
@@ -283,17 +297,29 @@ class JobStages:
         crops.remove()
 
     def paste(
-        self, tracks: Sequence[TrackPlan], outputs: Sequence[CropSpool], frames: Sequence[int] | None = None
+        self,
+        tracks: Sequence[TrackPlan],
+        outputs: Sequence[CropSpool],
+        frames: Sequence[int] | None = None,
+        references: Sequence[torch.Tensor | None] = (),
     ) -> tuple[WrittenOutput, ...]:
         """Put the restored crops back into the plate and write the frames; they are all restored.
 
-        ``frames`` are those to write; None: all of the job's.
+        ``frames`` are those to write; None: all of the job's. ``references`` are the pictures that the tracks
+        were restored after; they are needed for the layer identity.
         """
         self._reporter.note_sampled()
-        return self._paste(tracks, outputs, frames)
+        return self._paste(tracks, outputs, frames, self._likeness(lambda number: references[number]))
+
+    def _likeness(self, reference_of: Callable[[int], torch.Tensor | None]) -> ReferenceLikeness | None:
+        return ReferenceLikeness(reference_of) if "identity" in self.plan.spec.layers else None
 
     def _paste(
-        self, tracks: Sequence[TrackPlan], outputs: Sequence[CropSpool], frames: Sequence[int] | None = None
+        self,
+        tracks: Sequence[TrackPlan],
+        outputs: Sequence[CropSpool],
+        frames: Sequence[int] | None = None,
+        likeness: ReferenceLikeness | None = None,
     ) -> tuple[WrittenOutput, ...]:
         plan = self.plan
         outputs[0].crop(tracks[0].frames[0])  # nothing appears before the first face is restored
@@ -305,12 +331,8 @@ class JobStages:
             for frame in plan.frames.written if frames is None else frames:
                 self._context.stop_if_cancelled(frame)
                 # a crop that is still to be restored is waited for here
-                faces = [
-                    (track, output.crop(frame))
-                    for track, output in zip(tracks, outputs, strict=True)
-                    if frame in track.frames
-                ]
                 numbers = [n for n, track in enumerate(tracks) if frame in track.frames]
+                faces = [(tracks[n], self.outputs.unpacked(outputs[n].crop(frame))) for n in numbers]
                 if seen != numbers:
                     seen = numbers
                     plan.colour.config.require_unchanged()  # the files name the config they are made with
@@ -318,7 +340,8 @@ class JobStages:
                     picture = self._feed.read_last(frame)
                 mask = None if plan.mask is None else plan.mask.read(frame, picture.data_window)
                 unmarked.note(frame, mask is None or bool(mask.any()))
-                pool.submit(partial(self._paste_frame, picture, faces, mask, written))
+                judge = None if likeness is None else partial(likeness.of_faces, numbers)
+                pool.submit(partial(self._paste_frame, picture, faces, mask, written, judge))
         unmarked.end()
         self._context.counts["frames_written"] += len(written)
         return tuple(sorted(written, key=lambda output: output.frame))
@@ -326,9 +349,10 @@ class JobStages:
     def _paste_frame(
         self,
         picture: PlateFrame,
-        faces: Sequence[tuple[TrackPlan, Float32]],
+        faces: Sequence[tuple[TrackPlan, ModelOutput]],
         mask: Float32 | None,
         written: list[WrittenOutput],
+        judge: Judge | None,
     ) -> None:
         """Put the faces of one frame back, write its file and report it; runs on a thread of the pool."""
         plan, context = self.plan, self._context
@@ -340,7 +364,9 @@ class JobStages:
                 restored.rgb,
                 restored.changed,
                 layers=restored.layers,
-                provenance=provenance(plan, (track for track, _ in faces)),
+                provenance=provenance(
+                    plan, [track for track, _ in faces], None if judge is None else judge(faces)
+                ),
                 interop_id=plan.colour.space.interop_id,
             )
         with self._counting:

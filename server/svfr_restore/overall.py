@@ -30,12 +30,13 @@ def phases_of(plan: JobPlan, frames_of_tracks: Sequence[tuple[int, int]]) -> tup
     model, preset = plan.model, plan.preset
     if isinstance(model, DiffusionSpec) and preset is not None:
         branches = 1 if preset.guidance == 1.0 else 2
+        seeds = 1 + len(plan.spec.further_seeds)
         for track, frames in frames_of_tracks:
             phases += [
                 ("encode", track, _ENCODE * frames),
-                ("reference", track, float(preset.reference_steps * min(frames, model.window))),
-                ("denoise", track, float(branches * preset.steps * frames)),
-                ("decode", track, _DECODE * frames),
+                ("reference", track, float(seeds * preset.reference_steps * min(frames, model.window))),
+                ("denoise", track, float(seeds * branches * preset.steps * frames)),
+                ("decode", track, seeds * _DECODE * frames),
             ]
     return (*phases, ("write", None, _WRITE * len(plan.frames.written)))
 

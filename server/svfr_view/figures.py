@@ -3,7 +3,9 @@
 All figures are taken at the movie's size on sRGB code values 0..255, weighted by the matte. ``changed`` is
 the mean absolute change; ``flicker_before`` and ``flicker_after`` are the mean absolute difference to the
 frame before, under the matte of both frames: where a face moves, both rise together, and only their distance
-speaks of the restoration.
+speaks of the restoration. ``doubts`` are the means of the result's layers under the matte, in the same unit,
+and ``identity`` how like its reference each face is, by its number; both are empty where the result does not
+say.
 """
 
 from __future__ import annotations
@@ -25,6 +27,8 @@ class Figures:
     changed: list[float | None] = field(default_factory=list)
     flicker_before: list[float | None] = field(default_factory=list)
     flicker_after: list[float | None] = field(default_factory=list)
+    doubts: dict[str, list[float | None]] = field(default_factory=dict)
+    identity: dict[str, list[float | None]] = field(default_factory=dict)
     _last: tuple[int, Float32, Float32, Float32] | None = None
 
     def add(self, pair: FramePair) -> None:
@@ -32,6 +36,14 @@ class Figures:
         before, after = (255 * encode_srgb(np.clip(one, 0.0, 1.0)) for one in (pair.before, pair.after))
         self.frames.append(pair.frame)
         self.changed.append(_mean(np.abs(after - before), pair.matte))
+        for name, plane in pair.doubts.items():
+            # the layer is under the matte already
+            mean = _mean(255 * plane[..., None], np.ones_like(plane))
+            share = float(pair.matte.mean(dtype=np.float64))
+            value = round(mean / share, 4) if mean is not None and share > 0.0 else None
+            self._note(self.doubts, name, value)
+        for number, value in pair.identity.items():
+            self._note(self.identity, number, value)
         earlier = self._last
         if earlier is not None and earlier[0] == pair.frame - 1:
             common = pair.matte * earlier[3]
@@ -41,6 +53,15 @@ class Figures:
             self.flicker_before.append(None)
             self.flicker_after.append(None)
         self._last = (pair.frame, before, after, pair.matte)
+
+    def _note(self, where: dict[str, list[float | None]], name: str, value: float | None) -> None:
+        """Keep a value of the newest frame; frames before and between that had none have None."""
+        values = where.setdefault(name, [])
+        values += [None] * (len(self.frames) - 1 - len(values)) + [value]
+
+    def aligned(self, values: list[float | None]) -> list[float | None]:
+        """Return values with None for the frames after the last that had one."""
+        return values + [None] * (len(self.frames) - len(values))
 
 
 def _mean(values: Float32, weight: Float32) -> float | None:

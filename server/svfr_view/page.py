@@ -67,11 +67,12 @@ def write_page(
     with tempfile.TemporaryDirectory(prefix="svfr-view-") as folder:
         movie = Path(folder) / "movie.mp4"
         pairs = _measured(pictures, size, figures, progress)
-        write_movie(movie, pairs, shaper, fps, len(pictures.frames))
+        write_movie(movie, pairs, shaper, fps, frames=len(pictures.frames), doubts=pictures.doubts)
         body = {
             **_facts(pictures, facts, view),
             **_movie(movie.read_bytes(), size, fps, shaper, view),
             **_figures(figures),
+            "doubts": list(pictures.doubts),
             "plate_width": width,
             "plate_height": height,
         }
@@ -118,6 +119,8 @@ def _figures(figures: Figures) -> dict[str, Any]:
         "changed": figures.changed,
         "flicker_before": figures.flicker_before,
         "flicker_after": figures.flicker_after,
+        "doubt": {name: figures.aligned(values) for name, values in figures.doubts.items()},
+        "identity": {name: figures.aligned(values) for name, values in figures.identity.items()},
     }
 
 

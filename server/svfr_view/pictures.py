@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import contextlib
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -16,18 +18,26 @@ from svfr_restore.media.plate import Plate
 from svfr_restore.media.window import Window
 from svfr_view.errors import NothingToView, PlateNeeded
 
+DOUBTS = ("invention", "spread")
+"""The layers that say what of a result the plate does not bear out."""
+_CHANNELS = {"delta": "RGB", "matte": "A", **dict.fromkeys(DOUBTS, "Y")}
+
 
 @dataclass(frozen=True, kw_only=True)
 class FramePair:
     """One frame over its display window, float32.
 
-    ``before`` and ``after`` (H, W, 3) are linear Rec.709 light, ``matte`` (H, W) is 0..1.
+    ``before`` and ``after`` (H, W, 3) are linear Rec.709 light, ``matte`` (H, W) is 0..1. ``doubts`` are the
+    layers of :data:`DOUBTS` that the result has, (H, W) code values under the matte; ``identity`` says how
+    like its reference each face is, by its number.
     """
 
     frame: int
     before: Float32
     after: Float32
     matte: Float32
+    doubts: Mapping[str, Float32] = field(default_factory=dict)
+    identity: Mapping[str, float] = field(default_factory=dict)
 
 
 class Pictures:
@@ -36,7 +46,8 @@ class Pictures:
     def __init__(
         self, result: Plate, plate: Plate | None, domain: ModelDomain, frames: Sequence[int] | None = None
     ) -> None:
-        """Lay them side by side; without ``plate`` what came in is the result less its delta layer.
+        """Lay them side by side; without ``plate`` what came in is the result less its delta through its
+        matte.
 
         ``domain`` is that of the plate's space, without an exposure. Raises PlateNeeded when there is no such
         layer and NothingToView when no frame is common.
@@ -52,7 +63,9 @@ class Pictures:
                 path=result.pattern,
                 remedy="Check both paths and the frame range.",
             )
-        if self.plate is None and "delta" not in _layers(self.result.path(self.frames[0])):
+        layers = _layers(self.result.path(self.frames[0]))
+        self.doubts = tuple(name for name in DOUBTS if name in layers)
+        if self.plate is None and "delta" not in layers:
             raise PlateNeeded(
                 "The result does not say what it was made from: it has no layer svfr.delta.",
                 path=result.pattern,
@@ -69,10 +82,21 @@ class Pictures:
             source = self.plate.read(frame)
             before = self.domain.to_transfer(_over(window, source.data_window, source.rgb))
         else:
-            before = after - _over(window, *layers["delta"])
+            added = _over(window, *layers["delta"])
+            before = after - (added * _over(window, *layers["matte"]) if "matte" in layers else added)
         changed = np.any(before != after, axis=-1)
         matte = _over(window, *layers["matte"])[..., 0] if "matte" in layers else changed.astype(np.float32)
-        return FramePair(frame=frame, before=self._light(before), after=self._light(after), matte=matte)
+        doubts = {name: _over(window, *layers[name])[..., 0] for name in self.doubts if name in layers}
+        return FramePair(
+            frame=frame,
+            before=self._light(before),
+            after=self._light(after),
+            matte=matte,
+            doubts={name: plane * matte for name, plane in doubts.items()},
+            identity=identity_in(provenance(picture.path).get("identity", ""))
+            if is_exr(picture.path)
+            else {},
+        )
 
     def _light(self, transfer: Float32) -> Float32:
         light = self.domain.to_light(transfer)
@@ -89,16 +113,32 @@ def provenance(path: Path) -> dict[str, str]:
     return found
 
 
+def identity_in(text: str) -> dict[str, float]:
+    """Return the likenesses in an attribute such as ``0=0.9731,2=unknown``, by the face's number."""
+    found: dict[str, float] = {}
+    for entry in text.split(","):
+        number, _, value = entry.partition("=")
+        with contextlib.suppress(ValueError):  # unknown, or no figure of ours
+            if math.isfinite(float(value)):
+                found[number] = float(value)
+    return found
+
+
+def is_exr(path: Path) -> bool:
+    """Return whether a file is an EXR by its name."""
+    return path.suffix.lower() == ".exr"
+
+
 def _layers(path: Path) -> dict[str, tuple[Window, Float32]]:
-    """Return the layers ``delta`` (h, w, 3) and ``matte`` (h, w, 1) of a restored EXR with their windows."""
-    if path.suffix.lower() != ".exr":
+    """Return the layers of a restored EXR that a page shows, (h, w, C), with their windows."""
+    if not is_exr(path):
         return {}
     picture = oiio.ImageInput.open(str(path))
     found: dict[str, tuple[Window, Float32]] = {}
     part = 1
     while picture is not None and picture.seek_subimage(part, 0):
         spec = picture.spec()
-        for layer, names in (("delta", "RGB"), ("matte", "A")):
+        for layer, names in _CHANNELS.items():
             channels = [f"svfr.{layer}.{name}" for name in names]
             if set(channels) <= set(spec.channelnames):
                 pixels = np.asarray(picture.read_image(part, 0, 0, spec.nchannels, "float"))

@@ -1,20 +1,21 @@
-"""The movie inside a page: before, after and matte of every frame, one under the other, small enough to send.
+"""The movie inside a page: before, after, matte and doubts of every frame, one under the other.
 
-Three pictures in one frame can never come apart while a browser seeks or plays. A group of pictures is short,
-so that any frame is reached at once.
+Pictures in one frame can never come apart while a browser seeks or plays. A group of pictures is short, so
+that any frame is reached at once, and the whole is small enough to send.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
 import cv2
 import numpy as np
 
+from svfr.arrays import Float32
 from svfr_restore.media.movie_writer import MovieWriter
 from svfr_view.pictures import FramePair
 from svfr_view.shaper import Shaper
@@ -25,6 +26,8 @@ MOVIE_BYTES = 20 << 20
 _WIDTHS = ((120, 1280), (300, 960), (700, 640))
 _LEAST_WIDTH = 512
 _GROUP = 8
+DOUBT_GAIN = 4.0
+"""Invention and spread are stored so many times their code values: what is worth a look is small."""
 
 
 @dataclass(frozen=True)
@@ -46,15 +49,29 @@ class ProxySize:
 def reduced(pair: FramePair, size: ProxySize) -> FramePair:
     """Return a frame at the movie's size, each pixel the mean of those it covers."""
     shape = (size.width, size.height)
-    before, after, matte = (
-        np.asarray(cv2.resize(one, shape, interpolation=cv2.INTER_AREA), np.float32)
-        for one in (pair.before, pair.after, pair.matte)
+
+    def small(one: Float32) -> Float32:
+        return np.asarray(cv2.resize(one, shape, interpolation=cv2.INTER_AREA), np.float32)
+
+    return replace(
+        pair,
+        before=small(pair.before),
+        after=small(pair.after),
+        matte=small(pair.matte),
+        doubts={name: small(plane) for name, plane in pair.doubts.items()},
     )
-    return FramePair(frame=pair.frame, before=before, after=after, matte=matte)
 
 
-def write_movie(path: Path, pairs: Iterable[FramePair], shaper: Shaper, fps: Fraction, frames: int) -> None:
-    """Write the movie of reduced ``pairs``; raises FileCannotBeWritten."""
+def write_movie(
+    path: Path,
+    pairs: Iterable[FramePair],
+    shaper: Shaper,
+    fps: Fraction,
+    *,
+    frames: int,
+    doubts: Sequence[str] = (),
+) -> None:
+    """Write the movie of reduced ``pairs``, with these doubts under the matte; raises FileCannotBeWritten."""
     bits_a_second = int(MOVIE_BYTES * 8 / max(frames, 1) * float(fps))
     options = {
         "crf": "18",
@@ -67,8 +84,10 @@ def write_movie(path: Path, pairs: Iterable[FramePair], shaper: Shaper, fps: Fra
     }
     with MovieWriter(path, fps, options) as movie:
         for pair in pairs:
-            matte = np.repeat(pair.matte[..., None], 3, axis=-1)
-            movie.write(np.concatenate([shaper.encode(pair.before), shaper.encode(pair.after), matte]))
+            empty = np.zeros_like(pair.matte)
+            planes = [pair.matte, *(DOUBT_GAIN * pair.doubts.get(name, empty) for name in doubts)]
+            greys = [np.repeat(np.clip(plane, 0.0, 1.0)[..., None], 3, axis=-1) for plane in planes]
+            movie.write(np.concatenate([shaper.encode(pair.before), shaper.encode(pair.after), *greys]))
 
 
 def _even(length: float) -> int:

@@ -221,7 +221,8 @@ def test_the_words_of_the_wire_never_change() -> None:
     assert vocabulary.FACE_MODES[6:] == ("id", "point", "photo")  # since 1.1
     assert vocabulary.MISSING_POLICIES == ("error", "hold", "skip")
     assert vocabulary.EXISTING_POLICIES == ("error", "overwrite", "version_up")
-    assert vocabulary.LAYERS == ("delta", "matte", "crop", "diff", "st")
+    assert vocabulary.LAYERS[:5] == ("delta", "matte", "crop", "diff", "st")
+    assert vocabulary.LAYERS[5:] == ("base", "detail", "invention", "spread", "identity")  # since 1.4
 
 
 def test_only_three_states_are_final() -> None:

@@ -11,6 +11,7 @@ from svfr_ocio.view import open_view
 from svfr_view.page import FrameWarning, PageFacts, write_page
 
 pytestmark = pytest.mark.hosts
+INVENTED = (23, 36)  # a pixel at the upper edge of the probe's patch
 
 
 def near(one: list[int], other: list[int], codes: int = 4) -> bool:
@@ -18,7 +19,7 @@ def near(one: list[int], other: list[int], codes: int = 4) -> bool:
 
 
 def test_a_page_is_looked_at_with_mouse_and_keyboard(tmp_path: Path) -> None:
-    plate, result = restore(tmp_path)
+    plate, result = restore(tmp_path, layers=("delta", "matte", "invention"))
     sides, page = pictures(plate, result), tmp_path / "page.html"
     shown = open_view(open_config(None), sides.domain)
     write_page(
@@ -32,6 +33,11 @@ def test_a_page_is_looked_at_with_mouse_and_keyboard(tmp_path: Path) -> None:
     assert seen["wipe"] == "90" and near(seen["wiped_right"], seen["before"])
     assert near(seen["wiped_left"], seen["after"])
     assert sum(seen["brighter"]) > sum(seen["after"]) + 20
+    # four times the code values of the layer, in a movie of 8 bits
+    invented = 255 * 4 * sides.read(1001).doubts["invention"]
+    assert near(seen["invention_edge"], [min(255, round(float(invented[INVENTED])))] * 3, 16)
+    assert max(seen["invention_edge"]) > 20 and max(seen["invention_outside"]) == 0
+    assert "invention" in seen["plots"] and "Likeness" not in seen["plots"]
     assert "matte" in seen["matte"] and seen["last"].startswith("Frame 1004")
     expected = shown.show(sides.read(1001).before)[25, 36] * 255
     # the movie stores colour at half the resolution

@@ -1,6 +1,9 @@
 """Figures over time, on cases whose answer is known."""
 
+from dataclasses import replace
+
 import numpy as np
+import pytest
 
 from svfr_ocio.curve import decode_srgb
 from svfr_view.figures import Figures
@@ -28,6 +31,20 @@ def test_change_and_flicker_are_code_values() -> None:
     np.testing.assert_allclose(np.array(made.changed, float), [10, 8], atol=0.02)
     np.testing.assert_allclose(np.array(made.flicker_before[1:], float), [4], atol=0.02)
     np.testing.assert_allclose(np.array(made.flicker_after[1:], float), [2], atol=0.02)
+
+
+def test_doubts_are_means_under_the_matte_in_code_values_and_identity_is_by_face() -> None:
+    half = np.zeros((4, 4), np.float32)
+    half[:2] = 1.0
+    first, second, third = (pair(frame, 50, 60) for frame in (1, 2, 3))
+    made = figures(
+        replace(first, matte=half, doubts={"invention": half * np.float32(20 / 255)}),
+        replace(second, doubts={"invention": np.zeros((4, 4), np.float32)}, identity={"2": 0.9}),
+        replace(third, matte=0 * half, doubts={"invention": 0 * half}),
+    )
+    assert made.doubts["invention"][0] == pytest.approx(20, abs=1e-3)
+    assert made.doubts["invention"][1:] == [0.0, None]
+    assert made.aligned(made.identity["2"]) == [None, 0.9, None]
 
 
 def test_a_gap_has_no_flicker_and_an_empty_matte_no_figure() -> None:

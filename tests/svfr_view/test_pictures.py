@@ -4,11 +4,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from job_samples import write_mattes
 from view_samples import pictures, restore
 
 from svfr_client.job import ColourClaim
 from svfr_view.errors import NothingToView, PlateNeeded
-from svfr_view.pictures import Pictures, provenance
+from svfr_view.pictures import Pictures, identity_in, provenance
 
 
 def test_before_is_the_plate_and_after_the_result(tmp_path: Path) -> None:
@@ -24,6 +25,23 @@ def test_the_delta_layer_stands_in_for_the_plate(tmp_path: Path, space: str) -> 
     plate, result = restore(tmp_path, ColourClaim(space=space, exposure_stops=0.0))
     named, rebuilt = (pictures(one, result, space).read(1001) for one in (plate, None))
     np.testing.assert_allclose(rebuilt.before, named.before, rtol=2e-3, atol=2e-3)
+
+
+def test_a_delta_is_taken_off_through_its_matte(tmp_path: Path) -> None:
+    masks = write_mattes(tmp_path / "mattes", range(1001, 1005))  # with a soft edge over the patch
+    plate, result = restore(tmp_path, mask_path=masks)
+    named, rebuilt = (pictures(one, result).read(1001) for one in (plate, None))
+    assert ((named.matte > 0.0) & (named.matte < 1.0)).any()
+    np.testing.assert_allclose(rebuilt.before, named.before, rtol=2e-3, atol=2e-3)
+
+
+def test_a_page_finds_what_was_invented_and_how_alike_faces_are(tmp_path: Path) -> None:
+    plate, result = restore(tmp_path, layers=("matte", "invention"))
+    both = pictures(plate, result)
+    pair = both.read(1001)
+    assert both.doubts == ("invention",) and pair.doubts["invention"].max() > 0.02
+    assert not pair.doubts["invention"][pair.matte == 0].any() and pair.identity == {}
+    assert identity_in("0=0.9731,2=unknown,x,3=nan,11=-0.5") == {"0": 0.9731, "11": -0.5}
 
 
 def test_without_delta_and_plate_the_plate_is_asked_for(tmp_path: Path) -> None:

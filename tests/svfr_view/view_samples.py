@@ -12,12 +12,16 @@ from svfr_view.pictures import Pictures
 
 
 def restore(
-    folder: Path, colour: ColourClaim = LINEAR, layers: tuple[str, ...] = ("delta", "matte")
+    folder: Path,
+    colour: ColourClaim = LINEAR,
+    layers: tuple[str, ...] = ("delta", "matte"),
+    mask_path: str | None = None,
 ) -> tuple[str, str]:
     """Return the patterns of the plate and of its restored frames."""
     plate = write_plate(folder / "in", range(1001, 1005))
     (folder / "out").mkdir()
-    run(job(plate, folder / "out", model="probe", colour=colour, layers=layers))
+    spec = job(plate, folder / "out", model="probe", colour=colour, layers=layers, mask_path=mask_path)
+    run(spec)
     return plate, str(folder / "out" / "out.%04d.exr")
 
 

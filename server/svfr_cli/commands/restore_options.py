@@ -5,7 +5,8 @@ from typing import Annotated
 import typer
 
 from svfr_client.face_words import WORDS as FACE_WORDS
-from svfr_client.job import JobSpec
+from svfr_client.job import DEFAULT_SPREAD_SEEDS, JobSpec
+from svfr_client.job_checks import SPREAD_SEEDS
 from svfr_client.vocabulary import EXISTING_POLICIES, LAYERS, PRESETS, SAMPLERS, TASKS
 
 from .options import listed
@@ -57,6 +58,15 @@ Handles = Annotated[int, typer.Option("--handles", min=0, help="Frames added at 
 WriteHandles = Annotated[bool, typer.Option("--write-handles", help="Write the handles too.")]
 DEFAULT_LAYERS = ",".join(JobSpec.layers)
 ExtraLayers = Annotated[str, typer.Option("--layers", help=f"Extra layers: any of {','.join(LAYERS)}.")]
+SpreadSeeds = Annotated[
+    int | None,
+    typer.Option(
+        "--spread-seeds",
+        min=SPREAD_SEEDS[0],
+        max=SPREAD_SEEDS[1],
+        help=f"Seeds that the layer spread is taken of. Default: {DEFAULT_SPREAD_SEEDS}.",
+    ),
+]
 Feather = Annotated[float, typer.Option("--feather", help="Soft edge, as a share of the crop.")]
 CropTracks = Annotated[
     str | None, typer.Option("--crop-tracks", help="An edited crop-track file, instead of new ones.")

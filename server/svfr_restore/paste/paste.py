@@ -15,9 +15,10 @@ from svfr_ocio.transfer import apply, weigh
 from svfr_restore.media.exr.layers import Layers
 from svfr_restore.media.plate import PlateFrame
 from svfr_restore.media.window import Window
-from svfr_restore.paste.layers import Pasted, make_layers
+from svfr_restore.paste.layers import Pasted, make_layers, stored
 from svfr_restore.paste.patch import Patch, make_patch, share_matte
 from svfr_restore.paste.weighted_mean import WeightedMean
+from svfr_restore.plan.model_output import ModelOutput
 from svfr_restore.plan.plate_crop import FinitePlate
 from svfr_restore.plan.track_plan import TrackPlan
 
@@ -34,13 +35,13 @@ class Restored:
 def paste(
     spec: JobSpec,
     picture: PlateFrame,
-    faces: Sequence[tuple[TrackPlan, Float32]],
+    faces: Sequence[tuple[TrackPlan, ModelOutput]],
     mask: Float32 | None,
 ) -> Restored:
     """Put the model outputs of a frame's faces back into the plate.
 
-    ``faces`` pairs each track with the model's output (S, S, 3) in code values; ``mask`` is the artist's
-    mask over the data window. Where faces overlap their mattes are scaled to add up to no more than 1, so
+    ``faces`` pairs each track with the model's output in code values; ``mask`` is the artist's mask over the
+    data window. Where faces overlap their mattes are scaled to add up to no more than 1, so
     their order does not matter.
     """
     plate = FinitePlate.of(picture)
@@ -48,7 +49,7 @@ def paste(
     patches = [patch for patch in patches if patch.matte.any()]
     changed = np.zeros(picture.rgb.shape[:2], np.bool_)
     if not patches:
-        layers = Layers.empty(spec.layers, picture.data_window) if spec.layers else None
+        layers = Layers.empty(stored(spec.layers), picture.data_window) if stored(spec.layers) else None
         return Restored(picture.rgb, changed, layers)
     patches = share_matte(patches, picture.data_window)
     window = reduce(Window.union, (patch.window for patch in patches))
@@ -56,7 +57,7 @@ def paste(
     rgb = picture.rgb.copy()
     rgb[place], changed[place] = _applied(patches, window, np.ascontiguousarray(rgb[place]))
     pasted = Pasted(picture=picture, rgb=rgb, changed=changed, patches=patches, window=window)
-    return Restored(rgb, changed, make_layers(spec.layers, pasted) if spec.layers else None)
+    return Restored(rgb, changed, make_layers(stored(spec.layers), pasted) if stored(spec.layers) else None)
 
 
 def _applied(
@@ -70,10 +71,11 @@ def _applied(
     direct, direct_weight = WeightedMean(window.shape), np.zeros(window.shape, np.float32)
     for patch in patches:
         place = patch.window.slices_in(window)
-        delta, replaced = weigh(patch.delta, patch.matte, patch.hole)
+        change = patch.change
+        delta, replaced = weigh(change.delta, patch.matte, change.hole)
         weighted[place] += delta
-        if patch.direct is not None and replaced is not None:
-            direct.add(place, patch.direct, replaced)
+        if change.direct is not None and replaced is not None:
+            direct.add(place, change.direct, replaced)
             direct_weight[place] += replaced
     domain = patches[0].domain
     if not direct_weight.any():

@@ -11,48 +11,75 @@ from svfr.arrays import Float32
 from svfr_client.job import JobSpec
 from svfr_ocio.domain import ModelDomain
 from svfr_ocio.sanitise import sanitise
-from svfr_ocio.transfer import crop_transfer
+from svfr_ocio.transfer import CropTransfer, crop_transfer, mix
 from svfr_restore.crops.transform import CropTransform
 from svfr_restore.crops.warp import warp_to_plate
 from svfr_restore.mattes.matte import combine, crop_matte
 from svfr_restore.media.window import Window
+from svfr_restore.paste.invention import invented_by
+from svfr_restore.paste.spread import seed_spread
 from svfr_restore.paste.target import target
+from svfr_restore.plan.model_output import ModelOutput
 from svfr_restore.plan.plate_crop import FinitePlate
 from svfr_restore.plan.track_plan import TrackPlan
 
 
 @dataclass(frozen=True, kw_only=True)
-class Patch:
-    """A face's change over the plate pixels of ``window``; everything in the transfer space of ``domain``.
+class PlateChange:
+    """What a crop's answer changes on the plate, in the transfer space.
 
-    ``delta`` (h, w, 3) is added through ``matte`` (h, w), 0..1. Where ``hole`` (h, w) is 1 the plate is
-    replaced by ``direct`` (h, w, 3); both are None when nothing is replaced. ``crop`` (h, w, 3) alone is in
-    the plate's own space: it is a picture to look at, not one to add; None when nobody asked for it.
+    ``delta`` (h, w, 3) is added; where ``hole`` (h, w) is 1 the plate is replaced by ``direct`` (h, w, 3).
+    Both are None when nothing is replaced.
+    """
+
+    delta: Float32
+    direct: Float32 | None
+    hole: Float32 | None
+
+    @classmethod
+    def of(cls, transfer: CropTransfer, transform: CropTransform, window: Window) -> PlateChange:
+        """Return the change of a crop on the plate pixels of ``window``."""
+        direct, hole = transfer.direct, transfer.hole
+        return cls(
+            delta=warp_to_plate(transfer.delta, transform, window),
+            direct=None if direct is None else warp_to_plate(direct, transform, window),
+            hole=None if hole is None else warp_to_plate(hole, transform, window),
+        )
+
+    def whole_delta(self, domain: ModelDomain, plate_rgb: Float32) -> Float32:
+        """Return what is added to plate pixels (h, w, 3) at a matte of 1, replaced hole included."""
+        if self.direct is None or self.hole is None:
+            return self.delta
+        weight = np.clip(self.hole, 0.0, 1.0)[..., None]
+        replaced = self.direct - domain.to_transfer(plate_rgb)
+        return self.delta * (1.0 - weight) + replaced * weight
+
+
+@dataclass(frozen=True, kw_only=True)
+class Patch:
+    """A face's change over the plate pixels of ``window``, in the transfer space of ``domain``.
+
+    ``change`` enters the plate through ``matte`` (h, w), 0..1. What is None nobody asked for: ``ends`` are
+    the changes without detail and with all of it; ``crop`` (h, w, 3) alone is in the plate's own space, a
+    picture to look at, not one to add; ``invention`` and ``spread`` (h, w) are in code values.
     """
 
     domain: ModelDomain
     window: Window
     transform: CropTransform
     crop_px: int
-    delta: Float32
+    change: PlateChange
     matte: Float32
-    direct: Float32 | None
-    hole: Float32 | None
-    crop: Float32 | None
-
-    def whole_delta(self, plate_rgb: Float32) -> Float32:
-        """Return what the patch adds to plate pixels (h, w, 3) at a matte of 1, replaced hole included."""
-        if self.direct is None or self.hole is None:
-            return self.delta
-        weight = np.clip(self.hole, 0.0, 1.0)[..., None]
-        replaced = self.direct - self.domain.to_transfer(plate_rgb)
-        return self.delta * (1.0 - weight) + replaced * weight
+    ends: tuple[PlateChange, PlateChange] | None = None
+    crop: Float32 | None = None
+    invention: Float32 | None = None
+    spread: Float32 | None = None
 
 
 def make_patch(
-    spec: JobSpec, plate: FinitePlate, track: TrackPlan, *, m: Float32, mask: Float32 | None
+    spec: JobSpec, plate: FinitePlate, track: TrackPlan, *, m: ModelOutput, mask: Float32 | None
 ) -> Patch:
-    """Return what the model's output ``m`` (S, S, 3), in code values, means for the plate.
+    """Return what the model's output ``m``, in code values, means for the plate.
 
     ``mask`` (h, w) is the artist's mask over the plate's data window.
     """
@@ -60,26 +87,49 @@ def make_patch(
     x, domain, transform = crop.pixels(), track.domain, crop.transform
     crop_px = track.crop_px
     hole = crop.hole(mask) if "inpaint" in spec.tasks and mask is not None else None
-    t = target(np.clip(domain.to_codes(x), 0.0, 1.0), m, spec.tasks, hole)
-    transfer = crop_transfer(domain, x, t, hole)
     window = transform.window(crop_px).intersect(picture.data_window)
+    place = window.slices_in(picture.data_window)
+    codes = np.clip(domain.to_codes(x), 0.0, 1.0)
+
+    def wanted(ends: Sequence[Float32]) -> list[Float32]:
+        return [target(codes, end, spec.tasks, hole) for end in ends]
+
+    def between(targets: Sequence[Float32]) -> Float32:
+        """Return the light between the ends, mixed as the plate will show it."""
+        first, last = domain.decode(targets[0]), domain.decode(targets[-1])
+        return first + np.float32(m.detail) * (last - first)
+
+    def on_plate(transfer: CropTransfer) -> PlateChange:
+        return PlateChange.of(transfer, transform, window)
+
+    targets = wanted(m.ends)
+    transfers = [crop_transfer(domain, x, t, hole) for t in targets]
+    change = on_plate(mix(domain, x, transfers[0], transfers[-1], m.detail))
     square = crop_matte(transform, crop_px, window, spec.feather, picture.display_window)
-    roto = None if mask is None else np.ascontiguousarray(mask[window.slices_in(picture.data_window)])
-    shown = None
-    if "crop" in spec.layers:
-        light = domain.from_light(domain.decode(t))
-        shown = warp_to_plate(sanitise(domain.from_transfer(light)), transform, window)
-    return Patch(
+    roto = None if mask is None else np.ascontiguousarray(mask[place])
+    patch = Patch(
         domain=domain,
         window=window,
         transform=transform,
         crop_px=crop_px,
-        delta=warp_to_plate(transfer.delta, transform, window),
+        change=change,
         matte=combine(square, roto),
-        direct=None if transfer.direct is None else warp_to_plate(transfer.direct, transform, window),
-        hole=None if transfer.hole is None else warp_to_plate(transfer.hole, transform, window),
-        crop=shown,
     )
+    if {"base", "detail"} & set(spec.layers):
+        patch = replace(patch, ends=(on_plate(transfers[0]), on_plate(transfers[-1])))
+    if "crop" in spec.layers:
+        light = domain.from_light(between(targets))
+        shown = warp_to_plate(sanitise(domain.from_transfer(light)), transform, window)
+        patch = replace(patch, crop=shown)
+    if "invention" in spec.layers:
+        rgb = np.ascontiguousarray(plate.rgb[place])
+        added = change.whole_delta(domain, rgb)
+        unseen = invented_by(added, domain, rgb, hole=change.hole, tasks=spec.tasks)
+        patch = replace(patch, invention=unseen)
+    if "spread" in spec.layers:
+        seeds = [domain.encode(between(wanted(ends))) for ends in (m.ends, *m.others)]
+        patch = replace(patch, spread=warp_to_plate(seed_spread(seeds), transform, window))
+    return patch
 
 
 def share_matte(patches: Sequence[Patch], data_window: Window) -> list[Patch]:

@@ -20,6 +20,7 @@ from svfr_restore.memory_budget import BASE_BYTES, PLATE_BYTES_PER_PIXEL, kept_p
 from svfr_restore.plan.compute_cost import WindowCost, sustained_rate, window_cost
 from svfr_restore.plan.job_plan import JobPlan
 from svfr_restore.plan.memory_cost import model_memory
+from svfr_restore.plan.model_output import OutputPlanes
 from svfr_restore.plan.precheck import detects
 from svfr_restore.plan.track_plan import TrackPlan, model_for_largest_crop, spool_bytes
 
@@ -92,6 +93,7 @@ def estimate_job(plan: JobPlan, tracks: Sequence[TrackPlan], device: str = "cpu"
     if plan.preset is not None and isinstance(plan.model, DiffusionSpec):
         preset, sampler = plan.preset, plan.spec.sampler
         calls = sum(branch_evaluations(plan.model, preset, len(t.frames), sampler) for t in tracks)
+        calls *= 1 + len(plan.spec.further_seeds)
         operations = sum(
             _operations(plan, replace(plan.model, crop_px=size), preset, [len(t.frames) for t in of_size])
             for size, of_size in _by_size(tracks).items()
@@ -108,7 +110,7 @@ def estimate_job(plan: JobPlan, tracks: Sequence[TrackPlan], device: str = "cpu"
         + PLATE_BYTES_PER_PIXEL * pixels
         + kept_pixels_bytes()
         + _model_bytes(plan.model, tracks, device),
-        spool_bytes=spool_bytes(tracks, plan.model.planes),
+        spool_bytes=spool_bytes(plan, tracks),
         output_bytes=plan.output.estimated_bytes,
         checkpoint_bytes=_checkpoint_bytes(plan, tracks),
     )
@@ -136,8 +138,9 @@ def _operations(plan: JobPlan, model: DiffusionSpec, preset: Preset, lengths: Se
     windows = sum(whole_windows(model, preset, length, plan.spec.sampler) for length in lengths)
     chunks = sum(-(-length // model.window) for length in lengths)
     decodes = sum(1 + len(studio_decode_windows(length, model.window)) for length in lengths)
-    detail = sum(lengths) * cost.detail if plan.detail > 0.0 else 0.0
-    return windows * cost.unet + chunks * cost.encode + decodes * cost.decode + detail
+    detail = sum(lengths) * cost.detail if any(OutputPlanes.of(plan).amounts) else 0.0
+    seeds = 1 + len(plan.spec.further_seeds)
+    return seeds * (windows * cost.unet + decodes * cost.decode + detail) + chunks * cost.encode
 
 
 def _model_bytes(model: ModelSpec, tracks: Sequence[TrackPlan], device: str) -> int:
@@ -155,7 +158,8 @@ def _checkpoint_bytes(plan: JobPlan, tracks: Sequence[TrackPlan]) -> int:
     for track in tracks:
         length = len(track.frames)
         plane = (track.crop_px // model.codec.factor) ** 2 * _FLOAT_BYTES
-        kept = (1 + plan.preset.steps) * length + plan.preset.reference_steps * min(length, model.window)
+        passes = plan.preset.steps * length + plan.preset.reference_steps * min(length, model.window)
+        kept = length + passes * (1 + len(plan.spec.further_seeds))
         total += plane * (model.latent_channels * kept + length * model.hole_plane)
         total += crop_bytes(track.crop_px)
     return total

@@ -32,6 +32,7 @@ from svfr_restore.media.plate import PictureChoice, Plate, open_plate
 from svfr_restore.media.plate_check import check_plate
 from svfr_restore.media.window import Window
 from svfr_restore.plan.frames import JobFrames, plan_frames
+from svfr_restore.plan.layer_checks import layer_problems
 from svfr_restore.plan.models import ModelCache
 from svfr_restore.plan.photo import photo_portrait, photo_reference, require_photo
 from svfr_restore.plan.precheck import nothing_to_restore, unmarked
@@ -160,7 +161,9 @@ def _model(spec: JobSpec, models: ModelCache, found: _Findings) -> tuple[ModelSp
         found.attempt(FacePointFinder)  # its weights are needed in the middle of the job
     if spec.detail:
         found.attempt(lambda: model.detail_amount(spec.preset, spec.detail))
-    return model, found.attempt(lambda: _preset(model, spec.preset))
+    preset = found.attempt(lambda: _preset(model, spec.preset))
+    found.problems += layer_problems(spec, model, preset)
+    return model, preset
 
 
 def _preset(model: ModelSpec, name: str) -> Preset | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping, Sequence
 from importlib import metadata
 
 from svfr.models.spec import DiffusionSpec
@@ -10,13 +10,19 @@ from svfr_restore.plan.job_plan import JobPlan
 from svfr_restore.plan.track_plan import TrackPlan
 
 
-def provenance(plan: JobPlan, faces: Iterable[TrackPlan]) -> dict[str, str]:
-    """Return the ``svfr/...`` attributes of a frame that shows these faces."""
+def provenance(
+    plan: JobPlan, faces: Sequence[TrackPlan], alike: Mapping[int, float | None] | None = None
+) -> dict[str, str]:
+    """Return the ``svfr/...`` attributes of a frame that shows these faces.
+
+    ``alike`` says how alike each is to its reference, by the track's index; None where that cannot be told.
+    """
     spec, model = plan.spec, plan.model
     files = model.files.values() if isinstance(model, DiffusionSpec) else ()
     weights = sorted(record.sha256 for record in files)
     config = plan.colour.config
-    return {
+    asked = {} if alike is None else {"svfr/identity": identity_words(alike)}
+    return asked | {
         "svfr/ai_modified": "1",
         "svfr/version": metadata.version("svfr-studio"),
         "svfr/model": f"{model.name} (preview)" if model.preview else model.name,
@@ -30,3 +36,11 @@ def provenance(plan: JobPlan, faces: Iterable[TrackPlan]) -> dict[str, str]:
         "svfr/exposure_stops": ",".join(f"{track.domain.exposure_stops:.4f}" for track in faces),
         "svfr/job_hash": spec.pixels_key(),
     }
+
+
+def identity_words(alike: Mapping[int, float | None]) -> str:
+    """Return the attribute's text, such as ``0=0.9731,2=unknown``: the track's index and its likeness."""
+    return ",".join(
+        f"{index}={'unknown' if value is None else format(value, '.4f')}"
+        for index, value in sorted(alike.items())
+    )

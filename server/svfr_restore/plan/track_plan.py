@@ -18,6 +18,7 @@ from svfr_restore.mattes.matte import matte_box
 from svfr_restore.plan.crop_size import crop_size
 from svfr_restore.plan.job_plan import JobPlan
 from svfr_restore.plan.memory_cost import require_job_memory
+from svfr_restore.plan.model_output import OutputPlanes
 from svfr_restore.plan.people import Warn, people_in_shots, track_portraits
 from svfr_restore.plan.precheck import mask_is_empty, no_face_found
 from svfr_restore.plan.survey import Survey
@@ -77,12 +78,10 @@ def track_plan(plan: JobPlan, crop: CropTrack, domain: ModelDomain) -> TrackPlan
     return TrackPlan(index=crop.index, crop=crop, domain=domain, crop_px=crop_size(plan.crop_sizes, crop))
 
 
-def spool_bytes(tracks: Sequence[TrackPlan], planes: int) -> int:
-    """Return the disk space of all tracks' crops, of ``planes`` planes each, and of their results."""
-    return sum(
-        len(track.frames) * (crop_bytes(track.crop_px, planes) + crop_bytes(track.crop_px))
-        for track in tracks
-    )
+def spool_bytes(plan: JobPlan, tracks: Sequence[TrackPlan]) -> int:
+    """Return the disk space of all tracks' crops and of their results, in the planes that the job has."""
+    planes = plan.model.planes + OutputPlanes.of(plan).count
+    return sum(len(track.frames) * crop_bytes(track.crop_px, planes) for track in tracks)
 
 
 def model_for_largest_crop(model: ModelSpec, tracks: Sequence[TrackPlan]) -> ModelSpec:

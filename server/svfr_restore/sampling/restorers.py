@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import numpy as np
@@ -26,8 +26,10 @@ from svfr.sampling.sampler import (
 from svfr.tasks import TaskSet
 from svfr_client.vocabulary import Sampler
 from svfr_restore.crops.spool import CropSpool
+from svfr_restore.plan.model_output import OutputPlanes
 from svfr_restore.plan.plate_crop import PlateCrop
 from svfr_restore.reports import JobContext
+from svfr_restore.sampling.further_seeds import seed_context
 from svfr_restore.sampling.job_callbacks import JobCallbacks, code_key, content_key, tensor_key
 
 # The probe's patch: the middle third of the crop becomes this code value.
@@ -35,7 +37,12 @@ PROBE_CODES = np.array([0.75, 0.25, 0.5], np.float32)
 
 
 class Restorer(Protocol):
-    """Turns the crops of one track into the model's output m, frame by frame in order."""
+    """Turns the crops of one track into the model's output m, frame by frame in order.
+
+    ``reference`` is the picture (3, S, S) in [-1, 1] that the face was restored after, once there is one.
+    """
+
+    reference: torch.Tensor | None
 
     def prepare_crop(self, crop: PlateCrop, mask: Float32 | None) -> Float32:
         """Return what the model gets of a crop, (S, S, planes), in code values.
@@ -44,11 +51,16 @@ class Restorer(Protocol):
         """
 
     def restore(self, index: int, crops: CropSpool) -> Iterator[tuple[int, Float32]]:
-        """Yield (absolute frame, code values (S, S, 3), not clipped) of face ``index``."""
+        """Yield (absolute frame, planes (S, S, P)) of face ``index``, code values that are not clipped.
+
+        What the planes are says :class:`svfr_restore.plan.model_output.OutputPlanes`.
+        """
 
 
 class IdentityRestorer:
     """The built-in model ``identity``: gives back its unprepared input, bit for bit."""
+
+    reference: torch.Tensor | None = None
 
     def prepare_crop(self, crop: PlateCrop, mask: Float32 | None) -> Float32:
         """Return the crop as it is."""
@@ -62,6 +74,8 @@ class IdentityRestorer:
 
 class ProbeRestorer:
     """The built-in model ``probe``: gives back its unprepared input with a known patch."""
+
+    reference: torch.Tensor | None = None
 
     def prepare_crop(self, crop: PlateCrop, mask: Float32 | None) -> Float32:
         """Return the crop as it is."""
@@ -80,8 +94,8 @@ class ProbeRestorer:
 class Sampling:
     """How a job samples one of its faces.
 
-    ``detail`` 0 to 1 is what the detail network adds; ``attenuation`` says which changes are too small to
-    count; None: all count.
+    ``outputs`` says which amounts of detail are computed, and of how many seeds; ``attenuation`` which
+    changes are too small to count; None: all count.
     """
 
     model: Model
@@ -91,7 +105,7 @@ class Sampling:
     seed: int
     mode: Sampler
     context: JobContext
-    detail: float = 0.0
+    outputs: OutputPlanes = field(default_factory=OutputPlanes)
     attenuation: Attenuation | None = None
 
 
@@ -109,7 +123,8 @@ class DiffusionRestorer:
         reference: torch.Tensor | None,
         identify: Callable[[torch.Tensor], torch.Tensor],
     ) -> None:
-        self._sampling, self._reference, self._identify = sampling, reference, identify
+        self._sampling, self._given, self._identify = sampling, reference, identify
+        self.reference = reference
 
     def prepare_crop(self, crop: PlateCrop, mask: Float32 | None) -> Float32:
         """Return the crop prepared for the network: grey for colorize, its hole filled for inpaint."""
@@ -118,11 +133,37 @@ class DiffusionRestorer:
         return seen_by_network(codes, tasks, hole, spec.hole_fill, spec.hole_plane)
 
     def restore(self, index: int, crops: CropSpool) -> Iterator[tuple[int, Float32]]:
-        """Make or take the reference, then restore every frame of the track."""
+        """Make or take the reference, then restore every frame of the track, once for each seed."""
         shot = encode_shot(self._sampling.model, crops)
-        reference, tokens = self.make_reference(index, crops, shot)
-        latents = self.latents(index, crops, reference, tokens=tokens, shot=shot)
-        yield from self.pictures(index, crops.frames, latents, crops)
+        runs = self._runs()
+        made = [run.make_reference(index, crops, shot) for run in runs]
+        latents = [
+            run.latents(index, crops, reference, tokens=tokens, shot=shot)
+            for run, (reference, tokens) in zip(runs, made, strict=True)
+        ]
+        self.reference = made[0][0]
+        pictures = [
+            run.pictures(index, crops.frames, each, crops) for run, each in zip(runs, latents, strict=True)
+        ]
+        for (frame, first), *others in zip(*pictures, strict=True):
+            yield frame, np.concatenate([first, *(codes for _, codes in others)], axis=-1)
+
+    def _runs(self) -> list[DiffusionRestorer]:
+        """Return a restorer for each seed of the job."""
+        s, count = self._sampling, self._sampling.outputs.further_seeds + 1
+        if count == 1:
+            return [self]
+        single = replace(s.outputs, further_seeds=0)
+        each = [
+            replace(
+                s,
+                seed=s.seed + more,
+                outputs=single,
+                context=seed_context(s.context, more, count),
+            )
+            for more in range(count)
+        ]
+        return [DiffusionRestorer(sampling, self._given, self._identify) for sampling in each]
 
     def make_reference(
         self, index: int, crops: CropSpool, shot: EncodedShot | None = None
@@ -132,7 +173,7 @@ class DiffusionRestorer:
         ``crops`` begin with the track's first window. ``shot`` are the same crops, encoded once.
         """
         s = self._sampling
-        reference = self._reference
+        reference = self._given
         if reference is None:
             callbacks = self._callbacks(index, self._reference_key(crops))
             reference = make_reference(s.model, shot or crops, self._plan, callbacks)
@@ -167,7 +208,7 @@ class DiffusionRestorer:
     def pictures(
         self, index: int, frames: range, latents: torch.Tensor, crops: CropSpool | None = None
     ) -> Iterator[tuple[int, Float32]]:
-        """Decode the latents of a whole track and yield (absolute frame, code values), in order.
+        """Decode the latents of a whole track and yield (absolute frame, planes of code values), in order.
 
         ``crops`` are what the network saw; they are needed where :attr:`needs_crops`.
         """
@@ -175,24 +216,28 @@ class DiffusionRestorer:
         callbacks = self._callbacks(index, "decode")
         given = latents.to(s.model.unet.device)
         for frame, picture in decode_latents(s.model, frames, given, s.mode, callbacks):
-            yield frame, from_network(picture if crops is None else self._finished(crops, frame, picture))
+            ends = self._finished(crops, frame, picture)
+            yield frame, np.concatenate([from_network(end) for end in ends], axis=-1)
 
     @property
     def needs_crops(self) -> bool:
         """Whether decoded pictures are finished with a look at the crops, which are needed once more."""
         s = self._sampling
-        return finishes(s.model, detail=s.detail, rule=s.attenuation)
+        return finishes(s.model, detail=max(s.outputs.amounts), rule=s.attenuation)
 
-    def _finished(self, crops: CropSpool, frame: int, picture: torch.Tensor) -> torch.Tensor:
+    def _finished(self, crops: CropSpool | None, frame: int, picture: torch.Tensor) -> list[torch.Tensor]:
         """Finish last: the latents that are kept do not depend on how much texture is asked for."""
-        s = self._sampling
-        if not self.needs_crops:
-            return picture
+        s, amounts = self._sampling, self._sampling.outputs.amounts
+        if crops is None or not self.needs_crops:
+            return [picture for _ in amounts]
         at = crops.frames.index(frame)
-        if s.model.detail is not None and s.detail:
+        if s.model.detail is not None and any(amounts):
             s.context.counts["detail_frames"] += 1
         seen = crops.read(at, at + 1)[0]
-        return finish_crop(s.model, seen=seen, base=picture, detail=s.detail, rule=s.attenuation)
+        return [
+            finish_crop(s.model, seen=seen, base=picture, detail=amount, rule=s.attenuation)
+            for amount in amounts
+        ]
 
     @property
     def window(self) -> int:

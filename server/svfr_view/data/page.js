@@ -1,9 +1,10 @@
 "use strict";
-// One movie holds before, after and matte of every frame, one under the other, as codes of light (see "shaper").
+// One movie holds before, after, matte and doubts of every frame, one under the other; the first two as codes of
+// light (see "shaper"), the doubts (invention, spread) four times their code values.
 // A shader brings them back to light, applies the exposure, and shows them through the table of the OCIO view.
 const data = JSON.parse(document.getElementById("data").textContent);
 const $ = (id) => document.getElementById(id);
-const frames = data.frames, count = frames.length;
+const frames = data.frames, count = frames.length, parts = 3 + data.doubts.length;
 const state = { index: 0, wanted: 0, wipe: 0.5, mode: "wipe", matte: false, tracks: false, stops: 0, playing: false };
 
 const bytes = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
@@ -19,9 +20,9 @@ canvas.width = data.width; canvas.height = data.height;
 const FRAGMENT = `#version 300 es
 precision highp float; precision highp sampler3D;
 uniform sampler2D movie; uniform sampler3D view;
-uniform float top, viewTop, toe, gain, wipe, edge; uniform int mode; uniform bool matte;
+uniform float top, viewTop, toe, gain, wipe, edge, parts; uniform int mode; uniform bool matte;
 in vec2 at; out vec4 colour;
-vec3 code(int part) { return texture(movie, vec2(at.x, (at.y + float(part)) / 3.0)).rgb; }
+vec3 code(int part) { return texture(movie, vec2(at.x, (at.y + float(part)) / parts)).rgb; }
 vec3 shown(vec3 c) {
   vec3 light = (exp(c * log(1.0 + toe * top)) - 1.0) / toe * gain;
   vec3 place = log(1.0 + toe * clamp(light, 0.0, viewTop)) / log(1.0 + toe * viewTop);
@@ -31,7 +32,7 @@ void main() {
   vec3 before = shown(code(0)), after = shown(code(1));
   // outside the matte nothing changed: what differs there is the movie's own coding
   vec3 difference = abs(after - before) * 4.0 * step(0.02, code(2).r);
-  vec3 c = mode == 0 ? (at.x < wipe ? before : after) : mode == 1 ? before : mode == 2 ? after : difference;
+  vec3 c = mode == 0 ? (at.x < wipe ? before : after) : mode == 1 ? before : mode == 2 ? after : mode == 3 ? difference : code(mode - 1);
   if (matte) c = mix(c, vec3(1.0, 0.25, 0.15), 0.45 * code(2).r);
   colour = vec4(c, 1.0);
 }`;
@@ -65,18 +66,18 @@ function screen() {
   gl.texImage3D(gl.TEXTURE_3D, 0, gl.RGB8, data.edge, data.edge, data.edge, 0, gl.RGB, gl.UNSIGNED_BYTE, bytes(data.view));
   gl.activeTexture(gl.TEXTURE0); gl.bindTexture(gl.TEXTURE_2D, gl.createTexture()); linear(gl.TEXTURE_2D);
   set("movie", 0, true); set("view", 1, true); set("edge", data.edge);
-  set("top", data.shaper.top); set("toe", data.shaper.toe); set("viewTop", data.shaper.view_top);
+  set("parts", parts); set("top", data.shaper.top); set("toe", data.shaper.toe); set("viewTop", data.shaper.view_top);
   return { draw() {
     gl.viewport(0, 0, canvas.width, canvas.height);
     if (video.readyState >= 2) gl.texImage2D(gl.TEXTURE_2D, 0, gl.RGB, gl.RGB, gl.UNSIGNED_BYTE, video);
     set("gain", 2 ** state.stops); set("wipe", state.wipe);
-    set("mode", ["wipe", "before", "after", "difference"].indexOf(state.mode), true); set("matte", state.matte ? 1 : 0, true);
+    set("mode", ["wipe", "before", "after", "difference", ...data.doubts].indexOf(state.mode), true); set("matte", state.matte ? 1 : 0, true);
     gl.drawArrays(gl.TRIANGLE_STRIP, 0, 4);
   } };
 }
 function plainScreen() {
   const flat = canvas.getContext("2d");
-  $("note").textContent = "This browser has no WebGL 2: colours are shown flat, without exposure, difference and matte.";
+  $("note").textContent = "This browser has no WebGL 2: colours are shown flat, without exposure, difference, matte and doubts.";
   return { draw() {
     const w = canvas.width, h = canvas.height, split = state.mode === "after" ? 0 : state.mode === "before" ? w : w * state.wipe;
     flat.drawImage(video, 0, h, w, h, 0, 0, w, h);
@@ -95,9 +96,9 @@ $("stage").insertBefore(overlay, $("handle"));
 function draw() {
   shown.draw();
   const frame = frames[state.index];
-  const parts = [["Frame " + frame, true], [state.mode, true], ["matte", state.matte], [state.stops + " stops", state.stops !== 0]];
+  const words = [["Frame " + frame, true], [state.mode, true], ["matte", state.matte], [state.stops + " stops", state.stops !== 0]];
   const warned = data.warnings.filter((w) => w.frame === frame).map((w) => w.text);
-  $("where").textContent = parts.filter((p) => p[1]).map((p) => p[0]).concat(warned).join(" · ");
+  $("where").textContent = words.filter((p) => p[1]).map((p) => p[0]).concat(warned).join(" · ");
   $("scrub").value = state.index; $("scrub").setAttribute("aria-valuetext", "frame " + frame);
   $("handle").style.left = 100 * state.wipe + "%";
   $("handle").style.display = state.mode === "wipe" ? "" : "none";
@@ -136,7 +137,7 @@ function play(on) {
 }
 
 // --- controls ------------------------------------------------------------------------------------------
-function mode(name) { state.mode = name; document.querySelector(`input[value=${name}]`).checked = true; draw(); }
+function mode(name) { if (document.querySelector(`input[value=${name}]`).parentElement.hidden) return; state.mode = name; document.querySelector(`input[value=${name}]`).checked = true; draw(); }
 function flag(name) { state[name] = !state[name]; $(name).checked = state[name]; draw(); }
 function exposure(stops) {
   state.stops = Math.min(6, Math.max(-6, stops)); $("exposure").value = state.stops; $("stops").textContent = state.stops;
@@ -148,6 +149,7 @@ $("scrub").addEventListener("input", (e) => { if (state.playing) play(false); sh
 $("play").addEventListener("click", () => play(!state.playing));
 $("previous").addEventListener("click", () => step(-1));
 $("next").addEventListener("click", () => step(1));
+for (const name of data.doubts) document.querySelector(`input[value=${name}]`).parentElement.hidden = false;
 for (const box of document.querySelectorAll("input[name=mode]")) box.addEventListener("change", () => mode(box.value));
 $("matte").addEventListener("change", () => { state.matte = $("matte").checked; draw(); });
 $("tracks").addEventListener("change", () => { state.tracks = $("tracks").checked; draw(); });
@@ -165,7 +167,7 @@ $("handle").addEventListener("keydown", (e) => {
 document.addEventListener("keydown", (e) => {
   if (e.ctrlKey || e.metaKey || e.altKey || (e.target.tagName === "INPUT" && e.key.startsWith("Arrow"))) return;
   const does = { " ": () => play(!state.playing), ArrowLeft: () => step(-1), ArrowRight: () => step(1), Home: () => show(0),
-    End: () => show(count - 1), b: () => mode("before"), a: () => mode("after"), w: () => mode("wipe"), d: () => mode("difference"),
+    End: () => show(count - 1), b: () => mode("before"), a: () => mode("after"), w: () => mode("wipe"), d: () => mode("difference"), i: () => mode("invention"), s: () => mode("spread"),
     m: () => flag("matte"), t: () => flag("tracks"), "-": () => exposure(state.stops - 0.5), "+": () => exposure(state.stops + 0.5),
     "=": () => exposure(state.stops + 0.5) }[e.key];
   if (does && !(e.key === " " && e.target.tagName === "BUTTON")) { does(); e.preventDefault(); }
@@ -173,16 +175,16 @@ document.addEventListener("keydown", (e) => {
 
 // --- words and figures ---------------------------------------------------------------------------------
 function cell(row, text, kind = "td") { const one = document.createElement(kind); one.textContent = text; row.append(one); }
-function plot(title, series) {
+function plot(title, series, unit = "code values", digits = 2) {
   const figure = document.createElement("figure"), caption = document.createElement("figcaption");
   const values = series.flatMap((s) => s.values).filter((v) => v !== null);
   if (!values.length) return;
-  const most = Math.max(...values) * 1.08 || 1;
+  const most = unit ? values.reduce((a, b) => Math.max(a, b)) * 1.08 || 1 : 1;
   const svg = document.createElementNS(overlay.namespaceURI, "svg");
   svg.setAttribute("viewBox", `0 0 ${Math.max(1, count - 1)} 1`); svg.setAttribute("preserveAspectRatio", "none");
   svg.setAttribute("role", "img");
   const mean = (v) => { const known = v.filter((x) => x !== null); return known.reduce((a, b) => a + b, 0) / known.length; };
-  const words = series.map((s) => `${s.name} ${mean(s.values).toFixed(2)} on average`).join(", ");
+  const words = series.map((s) => `${s.name} ${mean(s.values).toFixed(digits)} on average`).join(", ");
   svg.setAttribute("aria-label", `${title}: ${words}`);
   for (const s of series) {
     let line = "", pen = "M";
@@ -195,14 +197,19 @@ function plot(title, series) {
   svg.append(cursor);
   svg.addEventListener("click", (e) => { const box = svg.getBoundingClientRect(); show(Math.round((e.clientX - box.left) / box.width * (count - 1))); });
   caption.append(title + ": ");
-  series.forEach((s, i) => { const mark = document.createElement("span"); mark.className = s.colour; mark.textContent = (i ? ", " : "") + `${s.name} (${mean(s.values).toFixed(2)})`; caption.append(mark); });
-  caption.append(` · 0 to ${most.toFixed(1)} code values`);
+  series.forEach((s, i) => { const mark = document.createElement("span"); mark.className = s.colour; mark.textContent = (i ? ", " : "") + `${s.name} (${mean(s.values).toFixed(digits)})`; caption.append(mark); });
+  caption.append(` · 0 to ${most.toFixed(1)} ${unit}`);
   figure.append(caption, svg); $("plots").append(figure);
 }
 plot("Mean change under the matte", [{ name: "change", values: data.changed, colour: "two" }]);
 plot("Flicker, frame to frame under the matte", [{ name: "before", values: data.flicker_before, colour: "one" }, { name: "after", values: data.flicker_after, colour: "two" }]);
-const head = $("table").insertRow(); ["frame", "change", "flicker before", "flicker after"].forEach((t) => cell(head, t, "th"));
-frames.forEach((frame, i) => { const row = $("table").insertRow(); [frame, data.changed[i], data.flicker_before[i], data.flicker_after[i]].forEach((v) => cell(row, v === null ? "" : v)); });
+const colours = ["one", "two"], named = Object.entries(data.identity);
+for (const name of data.doubts) plot(name === "spread" ? "Spread of the seeds under the matte" : "Invention under the matte", [{ name, values: data.doubt[name], colour: "two" }]);
+plot("Likeness of each face to its reference", named.map(([face, values], i) => ({ name: "face " + face, values, colour: colours[i % 2] })), "", 3);
+const columns = [["frame", frames], ["change", data.changed], ["flicker before", data.flicker_before], ["flicker after", data.flicker_after],
+  ...data.doubts.map((name) => [name, data.doubt[name]]), ...named.map(([face, values]) => ["identity of face " + face, values])];
+const head = $("table").insertRow(); columns.forEach(([title]) => cell(head, title, "th"));
+frames.forEach((_, i) => { const row = $("table").insertRow(); columns.forEach(([, values]) => cell(row, values[i] === null ? "" : values[i])); });
 for (const [name, value] of Object.entries(data.provenance)) { const row = $("provenance").insertRow(); cell(row, name, "th"); cell(row, value); }
 $("display").textContent = data.display;
 $("command").textContent = data.command || "The page was made from files alone; the job's command is not known.";

@@ -46,6 +46,12 @@ with sync_playwright() as play:
     page.keyboard.press("d")
     seen["difference"] = page.evaluate(PIXEL, middle)
     seen["difference_outside"] = page.evaluate(PIXEL, [0.03, 0.03])
+    page.keyboard.press("i")
+    # the middle of row 23 of 56: see test_browser.INVENTED
+    seen["invention_edge"] = page.evaluate(PIXEL, [36.5 / 72, 23.5 / 56])
+    seen["invention_outside"] = page.evaluate(PIXEL, [0.03, 0.03])
+    page.keyboard.press("s")  # this result has none: nothing happens
+    seen["plots"] = page.inner_text("#plots")
     page.keyboard.press("w")
     box = page.locator("#picture").bounding_box()
     page.mouse.move(box["x"] + 0.5 * box["width"], box["y"] + 20)

@@ -32,16 +32,27 @@ _VIEW = ("screenWindowCenter", "screenWindowWidth")
 
 
 # The channels of each layer, in the order in which they are stored; a layer of R, G and B is colour.
-LAYER_CHANNELS: Mapping[str, str] = {"delta": "RGB", "crop": "RGB", "matte": "A", "diff": "Y", "st": "uv"}
+LAYER_CHANNELS: Mapping[str, str] = {
+    "delta": "RGB",
+    "base": "RGB",
+    "detail": "RGB",
+    "crop": "RGB",
+    "matte": "A",
+    "diff": "Y",
+    "invention": "Y",
+    "spread": "Y",
+    "st": "uv",
+}
 
 
 @dataclass(frozen=True)
 class Layers:
     """What is stored beside the picture: float32 ``planes`` by layer name, each over ``window``.
 
-    "delta" (h, w, 3) is added to the plate through the matte, in the transfer space; "matte" (h, w) is
-    0..1; "crop" (h, w, 3) the restored crop at plate scale; "diff" (h, w) the luma of restored minus
-    plate; "st" (h, w, 2) the crop's coordinates, always stored as float32. Raises ValueError for other
+    "delta" (h, w, 3) is added to the plate through the matte, in the transfer space, and so is "base" plus
+    any share of "detail", (h, w, 3) each; "matte" (h, w) is 0..1; "crop" (h, w, 3) the restored crop at
+    plate scale; "diff" (h, w) the luma of restored minus plate; "invention" and "spread" (h, w) are code
+    values; "st" (h, w, 2) the crop's coordinates, always stored as float32. Raises ValueError for other
     names and shapes.
     """
 

@@ -14,6 +14,7 @@ from svfr_client.files import write_whole
 from svfr_client.frames import FrameRange
 from svfr_client.output_names import output_path
 from svfr_client.records import to_plain
+from svfr_farm.cancel_mark import is_cancelled
 from svfr_farm.ledger import Submission
 from svfr_farm.plan import PlanFile
 from svfr_farm.task_state import TaskState, read_state
@@ -84,7 +85,7 @@ def report_shot(file: PlanFile, engine: str | None) -> ShotReport:
     ]
     return ShotReport(
         shot=plan.shot,
-        state=_state(engine, tasks, assembly, missing),
+        state=_state(file, engine, tasks, missing),
         engine=engine,
         frames=len(wanted),
         written=len(wanted) - len(missing),
@@ -103,9 +104,8 @@ def report_shot(file: PlanFile, engine: str | None) -> ShotReport:
     )
 
 
-def _state(
-    engine: str | None, tasks: Sequence[TaskState], assembly: TaskState | None, missing: list[int]
-) -> str:
+def _state(file: PlanFile, engine: str | None, tasks: Sequence[TaskState], missing: list[int]) -> str:
+    assembly = next((task for task in tasks if task.step == "assemble"), None)
     if assembly is not None and assembly.state == "done":
         return "incomplete" if missing else "done"
     for state in ("failed", "cancelled"):
@@ -115,6 +115,8 @@ def _state(
         return "lost"
     if any(task.state == "running" for task in tasks):
         return "running"
+    if is_cancelled(file):
+        return "cancelled"
     return "planned" if engine is None else "waiting"
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from svfr_client.errors import SvfrError, raise_problems
+from svfr_farm.cancel_mark import forget_cancelling
 from svfr_farm.engines.commands import STEPS, EngineName, Wanted, everything, unfinished
 from svfr_farm.engines.exporters import export
 from svfr_farm.engines.local import LocalEngine
@@ -106,7 +107,7 @@ def _hand_over(
     settings: SubmitSettings,
     notify: Notify,
 ) -> SvfrError | None:
-    handover = _begun(submission, entry, settings)
+    handover = _begun(submission, entry, file, settings)
     try:
         ids: tuple[str, ...] = ()
         if settings.engine == "slurm":
@@ -122,7 +123,8 @@ def _hand_over(
     return None
 
 
-def _begun(submission: Submission, entry: LedgerShot, settings: SubmitSettings) -> Handover:
+def _begun(submission: Submission, entry: LedgerShot, file: PlanFile, settings: SubmitSettings) -> Handover:
+    forget_cancelling(file)
     before = submission.handover(entry)
     times = 1 if before is None else before.times + 1
     handover = Handover(state="submitting", engine=settings.engine, submitted=time.time(), times=times)
@@ -136,8 +138,8 @@ def _run_local(
     settings: SubmitSettings,
     notify: Notify,
 ) -> None:
-    for entry, _, _ in chosen:
-        handover = _begun(submission, entry, settings)
+    for entry, file, _ in chosen:
+        handover = _begun(submission, entry, file, settings)
         submission.hand_over(entry, replace(handover, state="submitted"))
     engine = LocalEngine(settings.program, settings.workers, settings.retries)
     failed = engine.run([(file, wanted) for _, file, wanted in chosen], notify)

@@ -57,7 +57,11 @@ def run_task(
     cancelled: CancelCheck = lambda: False,
     on_report: ReportCallback = lambda report: None,
 ) -> None:
-    """Run a step of a shot and keep its state; raises what the step raises, TaskFailed for a bug."""
+    """Run a step of a shot and keep its state; raises what the step raises, TaskFailed for a bug.
+
+    It ends as cancelled when ``cancelled`` says so, and when somebody cancelled the whole shot.
+    """
+    from svfr_farm.cancel_mark import CancelWatch
     from svfr_farm.checkpoints import TaskCheckpoints
     from svfr_farm.steps import StepRun, assemble, make_reference, restore_segment
 
@@ -69,9 +73,11 @@ def run_task(
         recorder.report(one)
         on_report(one)
 
-    context = JobContext(report=report, cancelled=cancelled, store=checkpoints)
+    watch = CancelWatch(file)
+    context = JobContext(report=report, cancelled=lambda: cancelled() or watch(), store=checkpoints)
     run = StepRun(file=file, models=models, context=context, device=device, path_rules=path_rules)
     try:
+        context.stop_if_cancelled()
         if step == "reference":
             make_reference(run)
         elif step == "segment":

@@ -8,6 +8,7 @@ import subprocess
 from pathlib import Path
 
 import farm_samples
+import golden_bundles
 import pytest
 
 from svfr_farm.engines.commands import STEPS, everything, unfinished
@@ -15,7 +16,7 @@ from svfr_farm.engines.exporters import UNTRIED, deadline10_files, flamenco_file
 from svfr_farm.engines.openjd import job_template, openjd_program, write_bundle
 from svfr_farm.engines.slurm import ARRAY_SCRIPT, SCRIPT, SlurmEngine
 from svfr_farm.ledger import Submission
-from svfr_farm.plan import PlanFile
+from svfr_farm.plan import PlanFile, read_plan
 from svfr_farm.report import page_of, report_shots
 from svfr_farm.segments import SegmentRules
 from svfr_farm.submit import SubmitSettings, submit
@@ -35,6 +36,21 @@ def test_openjd_takes_the_template(file: PlanFile) -> None:
     command = [*openjd_program(), "check", str(bundle / "template.json")]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_every_engine_is_given_the_known_text_byte_for_byte() -> None:
+    kept = {
+        path.relative_to(golden_bundles.FOLDER).as_posix(): path.read_bytes()
+        for path in golden_bundles.FOLDER.rglob("*")
+        if path.is_file()
+    }
+    assert {name: text.encode() for name, text in golden_bundles.golden_files().items()} == kept
+
+
+def test_the_known_plan_is_one_that_tasks_read(tmp_path: Path) -> None:
+    path = tmp_path / "plan.json"
+    path.write_bytes((golden_bundles.FOLDER / "plan.json").read_bytes())
+    assert read_plan(path).plan == golden_bundles.fixed_plan().plan
 
 
 def test_the_same_plan_gives_the_same_bundle(file: PlanFile) -> None:

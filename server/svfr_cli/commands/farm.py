@@ -1,4 +1,4 @@
-"""``svfr farm``: a shot list planned, sent to an engine, watched and collected; and the tasks it runs."""
+"""``svfr farm``: a shot list planned, sent to an engine, watched, cancelled, collected; the tasks it runs."""
 
 import shlex
 from pathlib import Path
@@ -171,6 +171,21 @@ def watch(submission: "Submission") -> None:
             if not any(shot.state in ("planned", "waiting", "running") for shot in reports):
                 return
             time.sleep(1.0)
+
+
+@app.command("cancel")
+def cancel(shots: ShotList, work: Work = None, as_json: AsJson = False) -> None:
+    """Cancel every shot of SHOTS that is not done; `submit --only-failed` goes on where they stopped."""
+    from svfr_farm.cancelling import cancel as cancel_all
+    from svfr_farm.engines.commands import own_program
+    from svfr_farm.ledger import Submission
+
+    with speaking(as_json) as output:
+        submission = Submission(work_folder(shots, work))
+        count = cancel_all(
+            submission, own_program(), lambda text: output.result("cancel", {"text": text}, text)
+        )
+        output.note(f"{count} shots were cancelled.")
 
 
 @app.command("collect")

@@ -117,16 +117,19 @@ def flamenco_files(file: PlanFile, program: Sequence[str]) -> dict[str, str]:
     }
 
 
+def export_files(engine: str, file: PlanFile, program: Sequence[str]) -> dict[str, str]:
+    """Return a shot's submission for one of these engines, by file name: the same text for the same plan."""
+    if engine == "opencue":
+        return {"submit.py": opencue_script(file, program)}
+    if engine == "deadline10":
+        return deadline10_files(file, program)
+    return flamenco_files(file, program)
+
+
 def export(engine: str, file: PlanFile, program: Sequence[str]) -> Path:
     """Write a shot's submission for one of these engines beside its plan and return the folder."""
     folder = file.folder / engine
     folder.mkdir(exist_ok=True)
-    if engine == "opencue":
-        files = {"submit.py": opencue_script(file, program)}
-    elif engine == "deadline10":
-        files = deadline10_files(file, program)
-    else:
-        files = flamenco_files(file, program)
-    for name, text in files.items():
+    for name, text in export_files(engine, file, program).items():
         write_whole(folder / name, text)
     return folder

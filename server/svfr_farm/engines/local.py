@@ -20,10 +20,13 @@ from svfr_farm.task_state import Step
 from svfr_restore.visible_gpus import visible_gpus
 
 _END_S = 20.0
+# The exit status of a task that was cancelled (svfr_cli.exit_codes.ExitCode.CANCELLED; a test compares them).
+CANCELLED_STATUS = 5
+_WORDS = {0: "done", CANCELLED_STATUS: "cancelled"}
 Notify = Callable[[str], None]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # told apart by identity: a plan holds a dict and has no hash
 class _Task:
     file: PlanFile
     step: Step
@@ -86,8 +89,11 @@ class LocalEngine:
                         queue, task = running.pop(future)
                         queue.running.discard(task)
                         name = f"{task.file.plan.shot} {task.step} {task.index}"
-                        notify(f"{name}: {'done' if future.result() == 0 else 'failed'}")
-                        if future.result() != 0:
+                        notify(f"{name}: {_WORDS.get(future.result(), 'failed')}")
+                        if future.result() == CANCELLED_STATUS:
+                            queue.stages.clear()
+                            failed.append(f"{name} was cancelled.")
+                        elif future.result() != 0:
                             queue.stages.clear()
                             failed.append(f"{name} ended with status {future.result()}.")
             except BaseException:
@@ -110,7 +116,7 @@ class LocalEngine:
         try:
             for _ in range(1 + self._retries):
                 status = self._run_once(task, slot)
-                if status == 0 or self._stopped:
+                if status in (0, CANCELLED_STATUS) or self._stopped:
                     break
             return status
         finally:

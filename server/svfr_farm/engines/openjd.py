@@ -99,10 +99,9 @@ def _action(program: Sequence[str], step: str, index: list[str], limit_s: int) -
     }
 
 
-def write_bundle(file: PlanFile, program: Sequence[str], limit_s: int = 24 * 3600) -> Path:
-    """Write a plan's job bundle beside it and return its folder; the same plan gives the same bytes."""
-    job, folder = file.plan.job_here(), file.folder / "openjd"
-    folder.mkdir(exist_ok=True)
+def bundle_files(file: PlanFile, program: Sequence[str], limit_s: int = 24 * 3600) -> dict[str, str]:
+    """Return a plan's job bundle, by file name: the same text for the same plan."""
+    job = file.plan.job_here()
     values = {"Plan": str(file.path), "Work": str(file.folder), "LastSegment": len(file.plan.segments) - 1}
     parameters = [{"name": name, "value": value} for name, value in values.items()]
     references = {
@@ -112,12 +111,20 @@ def write_bundle(file: PlanFile, program: Sequence[str], limit_s: int = 24 * 360
             "referencedPaths": [],
         }
     }
-    for name, body in (
-        ("template", job_template(file, program, limit_s)),
-        ("parameter_values", {"parameterValues": parameters}),
-        ("asset_references", references),
-    ):
-        write_whole(folder / f"{name}.json", json.dumps(body, indent=1) + "\n")
+    bodies = {
+        "template": job_template(file, program, limit_s),
+        "parameter_values": {"parameterValues": parameters},
+        "asset_references": references,
+    }
+    return {f"{name}.json": json.dumps(body, indent=1) + "\n" for name, body in bodies.items()}
+
+
+def write_bundle(file: PlanFile, program: Sequence[str], limit_s: int = 24 * 3600) -> Path:
+    """Write a plan's job bundle beside it and return its folder."""
+    folder = file.folder / "openjd"
+    folder.mkdir(exist_ok=True)
+    for name, text in bundle_files(file, program, limit_s).items():
+        write_whole(folder / name, text)
     return folder
 
 

@@ -21,6 +21,7 @@ from svfr_farm.task_state import Step
 SCRIPT = '#!/bin/sh\nexec "$@"\n'
 ARRAY_SCRIPT = '#!/bin/sh\nexec "$@" --index "$SLURM_ARRAY_TASK_ID"\n'
 _WAIT_S = 60.0
+_CANCELLED_AT_ONCE = 500
 
 
 class SlurmEngine:
@@ -87,6 +88,15 @@ class SlurmEngine:
         """Cancel jobs; those that are gone are no error."""
         if ids:
             subprocess.run(["scancel", *ids], capture_output=True, timeout=_WAIT_S, check=False)
+
+    def cancel_all(self, ids: Sequence[str]) -> None:
+        """Cancel jobs that were submitted earlier. Raises EngineIsMissing, EngineRefused.
+
+        Jobs that have ended, or that Slurm has forgotten, are left out.
+        """
+        active = {name.split("_")[0] for name, state in self.states(ids).items() if state in _ACTIVE}
+        for start in range(0, len(active), _CANCELLED_AT_ONCE):
+            _run(["scancel", *sorted(active)[start : start + _CANCELLED_AT_ONCE]], "Slurm did not cancel")
 
     def _sbatch(self, file: PlanFile, arguments: list[str], step: Step) -> str:
         script = file.folder / "logs" / f"slurm-{step}.sh"

@@ -1,0 +1,2 @@
+#!/bin/sh
+exec "$@" --index "$SLURM_ARRAY_TASK_ID"

@@ -8,7 +8,7 @@ and the embedded preview model; all that differs between them is here.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from functools import cache
 from itertools import pairwise
@@ -21,6 +21,7 @@ from svfr.diffusion.objectives import Objective
 from svfr.errors import ModelSpecInvalid, UnknownPreset
 from svfr.models.attenuation_spec import Attenuation
 from svfr.models.detail_spec import DetailSpec, amount_of_detail
+from svfr.models.framing_spec import PUBLISHED, Framing
 from svfr.nets.device_memory import MOST_ELEMENTS
 from svfr.nets.identity import IdCrop
 from svfr.nets.linear_patch import LinearPatchSpec
@@ -196,6 +197,10 @@ class BuiltinSpec(_Described):
     planes: ClassVar[int] = 3
     hole_plane: ClassVar[bool] = False
 
+    def framing(self, tasks: Collection[str]) -> Framing:
+        """Return what a face's crop shows."""
+        return PUBLISHED
+
     def detail_amount(self, preset: str, asked: float | None) -> float:
         """Return 0: there is no network that would add detail. Raises as :func:`amount_of_detail`."""
         return amount_of_detail(self.name, None, preset, asked)
@@ -211,6 +216,7 @@ class DiffusionSpec(_Described):
     one input channel more; SVFR's own weights see three planes. ``identity``'s tokens have ``channels`` equal
     to the UNet's cross_attention_dim. ``detail`` is None for a model that has no network for it.
     ``attenuation`` says which changes are too small to count where bfr alone is asked for; None: all count.
+    ``colour_framing`` says what a face's crop shows where colour is asked for; None: as without it.
     """
 
     kind: Literal["diffusion"] = "diffusion"
@@ -229,6 +235,7 @@ class DiffusionSpec(_Described):
     training: Mapping[str, Any] = field(default_factory=dict)
     detail: DetailSpec | None = None
     attenuation: Attenuation | None = None
+    colour_framing: Framing | None = None
 
     @property
     def planes(self) -> int:
@@ -238,6 +245,10 @@ class DiffusionSpec(_Described):
     def detail_amount(self, preset: str, asked: float | None) -> float:
         """Return how much detail is added, 0 to 1; raises as :func:`amount_of_detail`."""
         return amount_of_detail(self.name, self.detail, preset, asked)
+
+    def framing(self, tasks: Collection[str]) -> Framing:
+        """Return what a face's crop shows in a job with these tasks."""
+        return self.colour_framing if self.colour_framing and "colorize" in tasks else PUBLISHED
 
     def crop_sizes(self, preset: Preset) -> tuple[int, ...]:
         """Return the sides that a preset crops faces to, rising, from ``crop_px`` on."""

@@ -43,11 +43,13 @@ def smooth_track(
     display: Window,
     pixel_aspect: float,
     expand: float = EXPAND,
+    lift: float = 0.0,
     sigma_frames: float = SIGMA_FRAMES,
 ) -> CropTrack:
     """Return the crop of a track of boxes.
 
-    The side is (1 + 2 ``expand``) times the longer side of the face on screen. Outliers go by a median over
+    The side is (1 + 2 ``expand``) times the longer side of the face on screen, and its middle ``lift`` times
+    that side above the face's. Outliers go by a median over
     5 frames; then, if centre and size stay within 15 % of the crop, one square around all of them is held;
     else centre and log size are smoothed by a Gaussian over past and future, and the side grows by what the
     smoothed centre lags behind at most. At last the square is pushed inside the display window: it
@@ -61,16 +63,18 @@ def smooth_track(
     size = _without_outliers(np.array([max(box.width * aspect, box.height) for box in boxes]))
     grow = 1.0 + 2.0 * expand
     if _is_still(x, y, size * grow):
-        side = np.full(len(frames), _union_side(x, y, size) + 2.0 * expand * float(size.max()))
+        face = np.full(len(frames), float(size.max()))
+        side = _union_side(x, y, size) + 2.0 * expand * face
         x, y = np.full(len(frames), _middle(x)), np.full(len(frames), _middle(y))
     else:
         raw_x, raw_y = x, y
         x, y = _smooth(x, sigma_frames), _smooth(y, sigma_frames)
         lag = float(max(np.abs(raw_x - x).max(), np.abs(raw_y - y).max()))
-        side = np.exp(_smooth(np.log(size), sigma_frames)) * grow + 2.0 * lag
+        face = np.exp(_smooth(np.log(size), sigma_frames))
+        side = face * grow + 2.0 * lag
     side = np.minimum(side, np.maximum(min(display.width * aspect, display.height), size))
-    x = _pushed_inside(x, side, size, display.x * aspect, display.right * aspect)
-    y = _pushed_inside(y, side, size, display.y, display.bottom)
+    x = _pushed_inside(x, x, side, size, display.x * aspect, display.right * aspect)
+    y = _pushed_inside(y - lift * face, y, side, size, display.y, display.bottom)
     return CropTrack(index=track.index, first_frame=frames[0], centre_x=x / aspect, centre_y=y, side_px=side)
 
 
@@ -112,9 +116,11 @@ def _union_side(x: Float64, y: Float64, size: Float64) -> float:
     return float(max(across, down))
 
 
-def _pushed_inside(centre: Float64, side: Float64, size: Float64, first: float, last: float) -> Float64:
-    """Return centres whose span overhangs [first, last] no further than the face's own span does."""
-    low = np.minimum(first, centre - size / 2)
-    high = np.maximum(last, centre + size / 2)
+def _pushed_inside(
+    centre: Float64, face: Float64, side: Float64, size: Float64, first: float, last: float
+) -> Float64:
+    """Return centres whose span overhangs [first, last] no further than the face's at ``face`` does."""
+    low = np.minimum(first, face - size / 2)
+    high = np.maximum(last, face + size / 2)
     pushed = np.clip(centre, low + side / 2, np.maximum(high - side / 2, low + side / 2))
     return np.where(side > high - low, (low + high) / 2, pushed)

@@ -137,11 +137,25 @@ def _detected(plan: JobPlan, surveys: Sequence[Survey], warn: Warn) -> list[_Reg
     """Return the chosen ones of the detected faces."""
     numbered = all_face_tracks(surveys)
     wanted = {track.index for track in _chosen(plan, surveys, numbered, warn)} if numbered else set()
-    return [_region(plan, survey, track) for survey, track in numbered if track.index in wanted]
+    return [_framed(plan, survey, track) for survey, track in numbered if track.index in wanted]
 
 
 def _region(plan: JobPlan, survey: Survey, track: FaceTrack) -> _Region:
+    """Return the region of a face as every task but those with colour sees it."""
     return _Region(survey, smooth_track(track, plan.display, plan.pixel_aspect), track.boxes)
+
+
+def _framed(plan: JobPlan, survey: Survey, track: FaceTrack) -> _Region:
+    """Return the region of a face as the job's tasks and its model ask for."""
+    framing = plan.model.framing(plan.spec.tasks)
+    crop = smooth_track(
+        track,
+        plan.display,
+        plan.pixel_aspect,
+        expand=(framing.side_in_faces - 1.0) / 2.0,
+        lift=framing.lift_in_faces,
+    )
+    return _Region(survey, crop, track.boxes)
 
 
 def _chosen(
@@ -195,7 +209,9 @@ def _around_mask(plan: JobPlan, frames: range) -> list[CropTrack]:
     if not seen:
         return []
     stretch = range(min(seen), max(seen) + 1)
-    return [smooth_track(filled_track(0, seen, stretch), plan.display, plan.pixel_aspect, _MASK_EXPAND)]
+    return [
+        smooth_track(filled_track(0, seen, stretch), plan.display, plan.pixel_aspect, expand=_MASK_EXPAND)
+    ]
 
 
 def _middles(crop: CropTrack, pixel_aspect: float) -> dict[int, FaceBox]:

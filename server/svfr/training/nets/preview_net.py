@@ -156,6 +156,7 @@ class PreviewNet(TrainableNet):
             },
             training=training,
             attenuation=network.attenuation,
+            colour_framing=network.colour_framing,
         )
 
     def as_model(self, recipe: Recipe) -> Model:

@@ -16,6 +16,7 @@ from typing import Annotated, Any, Literal, TypeAlias, TypeVar
 from pydantic import Field, TypeAdapter, ValidationError
 
 from svfr.models.attenuation_spec import Attenuation
+from svfr.models.framing_spec import Framing
 from svfr.nets.identity import IdCrop
 from svfr.training.errors import RecipeInvalid
 from svfr.training.losses.facial_prior import FacialPriorConfig
@@ -45,9 +46,9 @@ class NetworkConfig(Strict):
     ``hole_plane`` tells the network where the hole is: see :class:`svfr.models.spec.ModelSpec`; ``hole_fill``
     is how holes are filled before the network sees them. ``layers`` is the number of residual blocks of each
     width on the way down; the way up has one more. ``attention`` is in all blocks of the lowest resolution,
-    or in the middle block alone. ``attenuation``: see :mod:`svfr.sampling.attenuation`, and
-    ``largest_crop_px`` :class:`svfr.models.spec.Preset`, of all presets but draft; training knows nothing of
-    them.
+    or in the middle block alone. ``attenuation``: see :mod:`svfr.sampling.attenuation`,
+    ``colour_framing`` :mod:`svfr.models.framing_spec`, and ``largest_crop_px``
+    :class:`svfr.models.spec.Preset`, of all presets but draft; training knows nothing of them.
     """
 
     crop_px: PositiveInt
@@ -65,6 +66,7 @@ class NetworkConfig(Strict):
     layers: tuple[PositiveInt, ...] | PositiveInt = 1
     attention: Literal["lowest", "middle"] = "lowest"
     attenuation: Attenuation | None = None
+    colour_framing: Framing | None = None
     largest_crop_px: PositiveInt | None = None
 
 

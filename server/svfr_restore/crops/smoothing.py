@@ -73,8 +73,8 @@ def smooth_track(
         face = np.exp(_smooth(np.log(size), sigma_frames))
         side = face * grow + 2.0 * lag
     side = np.minimum(side, np.maximum(min(display.width * aspect, display.height), size))
-    x = _pushed_inside(x, x, side, size, display.x * aspect, display.right * aspect)
-    y = _pushed_inside(y - lift * face, y, side, size, display.y, display.bottom)
+    x = _pushed_inside(x, x, side, size, (display.x * aspect, display.right * aspect))
+    y = _pushed_inside(y - lift * face, y, side, size, (display.y, display.bottom))
     return CropTrack(index=track.index, first_frame=frames[0], centre_x=x / aspect, centre_y=y, side_px=side)
 
 
@@ -117,9 +117,10 @@ def _union_side(x: Float64, y: Float64, size: Float64) -> float:
 
 
 def _pushed_inside(
-    centre: Float64, face: Float64, side: Float64, size: Float64, first: float, last: float
+    centre: Float64, face: Float64, side: Float64, size: Float64, ends: tuple[float, float]
 ) -> Float64:
-    """Return centres whose span overhangs [first, last] no further than the face's at ``face`` does."""
+    """Return centres whose span overhangs the ends no further than that of the face, at ``face``, does."""
+    first, last = ends
     low = np.minimum(first, face - size / 2)
     high = np.maximum(last, face + size / 2)
     pushed = np.clip(centre, low + side / 2, np.maximum(high - side / 2, low + side / 2))

@@ -13,11 +13,11 @@ from svfr_client.files import write_whole
 from svfr_farm.plan import PlanFile
 
 MARK_FILE = "cancel.json"
-LOOK_EVERY_S = 1.0
+CHECK_EVERY_S = 1.0
 
 
 class CancelWatch:
-    """Tells whether a shot was cancelled; looks at the disk at most once a second."""
+    """Return, when called, whether a shot was cancelled; the disk is asked at most once a second."""
 
     def __init__(self, file: PlanFile) -> None:
         self._path = mark_path(file)
@@ -28,7 +28,7 @@ class CancelWatch:
         """Return whether it was."""
         now = time.monotonic()
         if not self._is_cancelled and now >= self._next:
-            self._next = now + LOOK_EVERY_S
+            self._next = now + CHECK_EVERY_S
             self._is_cancelled = self._path.exists()
         return self._is_cancelled
 

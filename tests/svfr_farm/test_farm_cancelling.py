@@ -43,7 +43,7 @@ def test_a_task_of_a_cancelled_shot_computes_nothing(shot_list: Path) -> None:
 def test_a_task_that_runs_ends_when_its_shot_is_cancelled(
     shot_list: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cancel_mark, "LOOK_EVERY_S", 0.0)
+    monkeypatch.setattr(cancel_mark, "CHECK_EVERY_S", 0.0)
     (file, _) = farm_samples.planned(shot_list)
     with pytest.raises(SvfrError) as raised:
         run_task(file, "reference", 0, ModelCache(), on_report=lambda report: mark_cancelled(file))

@@ -42,9 +42,9 @@ def smooth_track(
     track: BoxesOfFrames,
     display: Window,
     pixel_aspect: float,
+    *,
     expand: float = EXPAND,
     lift: float = 0.0,
-    sigma_frames: float = SIGMA_FRAMES,
 ) -> CropTrack:
     """Return the crop of a track of boxes.
 
@@ -68,9 +68,9 @@ def smooth_track(
         x, y = np.full(len(frames), _middle(x)), np.full(len(frames), _middle(y))
     else:
         raw_x, raw_y = x, y
-        x, y = _smooth(x, sigma_frames), _smooth(y, sigma_frames)
+        x, y = _smooth(x, SIGMA_FRAMES), _smooth(y, SIGMA_FRAMES)
         lag = float(max(np.abs(raw_x - x).max(), np.abs(raw_y - y).max()))
-        face = np.exp(_smooth(np.log(size), sigma_frames))
+        face = np.exp(_smooth(np.log(size), SIGMA_FRAMES))
         side = face * grow + 2.0 * lag
     side = np.minimum(side, np.maximum(min(display.width * aspect, display.height), size))
     x = _pushed_inside(x, x, side, size, (display.x * aspect, display.right * aspect))

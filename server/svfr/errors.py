@@ -99,6 +99,12 @@ class UnknownPreset(SvfrError):
     code = "UNKNOWN_PRESET"
 
 
+class PresetNotOfficial(SvfrError):
+    """A preset that leaves work out was chosen with the official sampler, which leaves out none."""
+
+    code = "PRESET_NOT_OFFICIAL"
+
+
 class ModelHasNoDetail(SvfrError):
     """Fine texture is asked of a model that has no network for it."""
 

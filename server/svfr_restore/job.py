@@ -75,6 +75,8 @@ from svfr_restore.work_pool import WorkPool, thread_count
 Judge = Callable[[Sequence[tuple[TrackPlan, ModelOutput]]], Mapping[int, float | None]]
 """Returns how alike each face of a frame is to its reference, by the number of its track."""
 
+_EXPERIMENTAL = "The preset {} of {} is experimental: it skips work, and nobody has judged the pictures yet."
+
 # Two frames are being cropped, one waits, one is being read; as many at least are being pasted and written.
 _CROP_THREADS, _WAITING = 2, 1
 
@@ -126,6 +128,8 @@ class JobStages:
         overall = Overall(self.plan, self._given_reporter)
         self._reporter = OneStageAtATime(overall.report)
         self._context = replace(self._context, report=self._reporter)
+        if self.plan.preset is not None and self.plan.preset.is_experimental:
+            self._context.warn(_EXPERIMENTAL.format(self.plan.spec.preset, self.plan.spec.model))
         tracks = self.find_tracks()
         overall.know_tracks([(track.index, len(track.frames)) for track in tracks])
         references = self.user_references(tracks)

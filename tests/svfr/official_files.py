@@ -98,6 +98,6 @@ def write_json(path: Path, body: dict[str, Any]) -> None:
     path.write_text(json.dumps(body, indent=2), encoding="utf-8")
 
 
-def import_to(files: OfficialFiles, out: Path) -> DiffusionSpec:
+def import_to(files: OfficialFiles, out: Path, fast_draft: bool = False) -> DiffusionSpec:
     """Import with the licence accepted."""
-    return import_official(files.svd, files.svfr, out, lambda text: True, RECOGNISER)
+    return import_official(files.svd, files.svfr, out, lambda text: True, RECOGNISER, fast_draft=fast_draft)

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from job_samples import Reports
 
+from svfr.models.spec import Preset
 from svfr_client.errors import SeveralProblems, SvfrError
 from svfr_client.job import Box, ColourClaim, FaceChoice, JobSpec, Reference
 from svfr_restore.plan.models import ModelCache
@@ -92,6 +93,21 @@ def test_a_plate_without_a_face_is_told_beside_other_problems(
     assert [p.code for p in refusal(spec, tmp_path, monkeypatch)] == ["NO_FACE"]
     spec = dataclasses.replace(spec, model="nobody-has-this")
     assert {p.code for p in refusal(spec, tmp_path, monkeypatch)} == {"MODEL_MISSING", "NO_FACE"}
+
+
+def test_a_preset_that_skips_work_is_refused_to_the_official_sampler(
+    good: JobSpec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    draft = Preset(2, 2, initial_noise=1.0, guidance=2.0, deep_every=2)
+    presets = {"draft": draft, "standard": draft, "final": dataclasses.replace(draft, deep_every=1)}
+    model = job_samples.written_again(good.model, tmp_path / "model", presets=presets)
+    spec = dataclasses.replace(good, model=model, sampler="official", preset="draft")
+    assert [p.code for p in refusal(spec, tmp_path, monkeypatch)] == ["PRESET_NOT_OFFICIAL"]
+    spec = dataclasses.replace(spec, colour=ColourClaim())
+    assert {p.code for p in refusal(spec, tmp_path, monkeypatch)} == {
+        "PRESET_NOT_OFFICIAL",
+        "UNKNOWN_COLOUR_SPACE",
+    }
 
 
 def test_a_mask_that_is_empty_everywhere_is_no_region(

@@ -90,13 +90,13 @@ def three_products(conv: nn.Conv3d, x: torch.Tensor) -> torch.Tensor:
     return out[None]
 
 
-def channels_last_block(block: Any, x: torch.Tensor, embedding: torch.Tensor) -> torch.Tensor:
+def channels_last_block(block: Any, x: torch.Tensor, given: Any) -> torch.Tensor:
     """Evaluate a residual block on (F, C, h, w) with channels last: frames become a row without a copy."""
-    spatial = block.spatial_res_block(x, embedding)
+    spatial = block.spatial_res_block(x, given.embedding)
     frames, channels, height, width = spatial.shape
     by_pixel = spatial.permute(0, 2, 3, 1).reshape(1, frames, height * width, channels)
     row = by_pixel.permute(0, 3, 1, 2)
-    residual = svfr.nets.unet._temporal_residual(block.temporal_res_block, row, embedding)
+    residual = svfr.nets.unet._temporal_residual(block.temporal_res_block, row, given.embedding)
     by_frame = residual[0].transpose(0, 1).unflatten(2, (height, width))
     return torch.addcmul(spatial, by_frame, svfr.nets.unet._temporal_share(block.time_mixer, spatial))
 

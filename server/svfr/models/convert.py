@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors.torch import load_file
@@ -56,15 +57,20 @@ _SHORTEST_WINDOW = 8
 _AYS_STEPS = len(AYS_SVD_SIGMAS)
 
 
-def _preset(reference_steps: int, steps: int, sigmas: tuple[float, ...] | None = None) -> Preset:
-    return Preset(reference_steps, steps, initial_noise=1.0, guidance=_GUIDANCE, sigmas=sigmas)
+def _preset(reference_steps: int, steps: int, **more: Any) -> Preset:
+    return Preset(reference_steps, steps, initial_noise=1.0, guidance=_GUIDANCE, **more)
 
 
 PRESETS = {
-    "draft": _preset(_AYS_STEPS, _AYS_STEPS, AYS_SVD_SIGMAS),
+    "draft": _preset(_AYS_STEPS, _AYS_STEPS, sigmas=AYS_SVD_SIGMAS),
     "standard": _preset(30, 30),
     "final": _preset(50, 30),
 }
+# Experimental: without the level of 700, where the low-quality latents decide everything, and with the
+# unconditional branch and the lower levels of the UNet in every second step.
+FAST_DRAFT = _preset(
+    _AYS_STEPS - 1, _AYS_STEPS - 1, sigmas=AYS_SVD_SIGMAS[1:], guidance_every=2, deep_every=2
+)
 
 
 @dataclass(frozen=True)
@@ -81,9 +87,12 @@ def import_official(
     out: Path,
     accept_licence: Callable[[str], bool],
     recogniser: Recogniser = Recogniser(),
+    *,
+    fast_draft: bool = False,
 ) -> DiffusionSpec:
     """Convert the official files to a model folder ``out``, which must not exist yet.
 
+    ``fast_draft``: its preset "draft" is :data:`FAST_DRAFT`, which no true weights have judged yet.
     ``accept_licence`` is shown the licence text and says whether the user accepts it. All problems of all
     files are raised together; on any, nothing is written. Raises LicenceNotAccepted, FolderExists,
     ModelFileMissing, OfficialConfigUnsupported, ModelSpecInvalid, CheckpointHoldsCode, CheckpointUnreadable,
@@ -95,6 +104,8 @@ def import_official(
             remedy="Read it and accept it, or use the embedded preview model.",
         )
     spec = _describe(svd_dir, out.name, recogniser)
+    if fast_draft:
+        spec = replace(spec, presets={**spec.presets, "draft": FAST_DRAFT})
     vae_path = vae_weights(svd_dir)
     networks = empty_networks(spec).by_file()
     problems = check_safetensors(vae_path, networks[VAE_FILE])

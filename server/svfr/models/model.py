@@ -32,6 +32,7 @@ class Model:
 
     UNet and picture decoder have the types of ``precision``; the encoders are float32. All are frozen and in
     ``eval`` mode. ``copies`` are the UNet again on further devices, which share a shot's windows with it.
+    Each evaluates up to ``batch`` branches of windows at once; ``most_at_once`` is what was asked for.
     """
 
     spec: DiffusionSpec
@@ -42,6 +43,7 @@ class Model:
     detail: DetailNet | None = None
     precision: Precision = STRICT
     copies: tuple[UNetSpatioTemporalConditionModel, ...] = ()
+    batch: int = 1
 
     @property
     def unets(self) -> tuple[UNetSpatioTemporalConditionModel, ...]:

@@ -18,7 +18,8 @@ from pydantic import AfterValidator, Field, GetCoreSchemaHandler, TypeAdapter, V
 from pydantic_core import CoreSchema, core_schema
 
 from svfr.diffusion.objectives import Objective
-from svfr.errors import ModelSpecInvalid, UnknownPreset
+from svfr.diffusion.reuse import Reuse
+from svfr.errors import ModelSpecInvalid, PresetNotOfficial, UnknownPreset
 from svfr.models.attenuation_spec import Attenuation
 from svfr.models.detail_spec import DetailSpec, amount_of_detail
 from svfr.models.framing_spec import PUBLISHED, Framing
@@ -57,6 +58,11 @@ class Preset(Strict):
     branch. ``sigmas``, descending and without the final zero, replace the model's schedule in both passes.
     Faces that have more pixels than the model's crop are cropped larger, up to ``largest_crop_px`` a side;
     None: never.
+
+    Three savings are experimental, for drafts, and change the picture. ``sigma_start``: the schedule's levels
+    begin there and not at its ``sigma_max``. ``guidance_every`` and ``deep_every``: the unconditional branch,
+    and the UNet's levels below the topmost, are evaluated every so many steps, and for each frame taken over
+    in between; 1: in every step.
     """
 
     reference_steps: PositiveInt
@@ -66,6 +72,28 @@ class Preset(Strict):
     guidance: NotNegative
     sigmas: tuple[Positive, ...] | None = None
     largest_crop_px: PositiveInt | None = None
+    sigma_start: Positive | None = None
+    guidance_every: PositiveInt = 1
+    deep_every: PositiveInt = 1
+
+    @property
+    def reuse(self) -> Reuse:
+        """What its steps take over from earlier ones."""
+        return Reuse(guidance_every=self.guidance_every, deep_every=self.deep_every)
+
+    @property
+    def is_experimental(self) -> bool:
+        """Whether it saves in ways that no true weights have judged yet."""
+        return self.reuse.is_used or self.sigma_start is not None
+
+    def require_exact(self, name: str) -> None:
+        """Raise PresetNotOfficial for one that takes over parts of steps, which official mode never does."""
+        if self.reuse.is_used:
+            raise PresetNotOfficial(
+                f"The preset {name} takes over parts of earlier steps (guidance_every {self.guidance_every}, "
+                f"deep_every {self.deep_every}), and the official sampler computes every step in full.",
+                remedy="Choose the studio sampler, or another preset.",
+            )
 
 
 class _ExactlyThePresets:
@@ -346,6 +374,27 @@ def _contradictions(spec: DiffusionSpec) -> list[str]:
     for name, preset in spec.presets.items():
         claims += [
             (_sigmas_fit(preset), f"presets.{name}.sigmas must be one falling, positive value a step"),
+            (
+                preset.sigma_start is None or preset.sigmas is None,
+                f"presets.{name}.sigma_start has no use beside sigmas, whose first value is where it starts",
+            ),
+            (
+                spec.schedule.sigma_min < (preset.sigma_start or math.inf)
+                and (preset.sigma_start or 0.0) <= spec.schedule.sigma_max,
+                f"presets.{name}.sigma_start must be above schedule.sigma_min and not above sigma_max",
+            ),
+            (
+                preset.guidance_every == 1 or preset.guidance != 1.0,
+                f"presets.{name}.guidance_every needs a guidance other than 1, which has one branch",
+            ),
+            (
+                preset.guidance_every <= preset.steps,
+                f"presets.{name}.guidance_every must not be larger than steps",
+            ),
+            (
+                preset.deep_every <= max(preset.steps, preset.reference_steps),
+                f"presets.{name}.deep_every must not be larger than steps and reference_steps",
+            ),
             (
                 (preset.largest_crop_px or spec.crop_px) >= spec.crop_px,
                 f"presets.{name}.largest_crop_px must not be below crop_px",

@@ -11,15 +11,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 
 from svfr.diffusion.objectives import Objective
+from svfr.diffusion.reuse import Reuse
 from svfr.diffusion.windows import FrameWindow
 from svfr.errors import CropShapeMismatch, NotFinite
 from svfr.nets.unet import FastUNet
 from svfr.sampling.callbacks import SamplingCallbacks, stop_if_cancelled
+from svfr.sampling.kept_frames import PassMemory
 from svfr.sampling.step_evaluator import Conditioning, StepEvaluator
 
 
@@ -27,18 +29,24 @@ from svfr.sampling.step_evaluator import Conditioning, StepEvaluator
 class PassSchedule:
     """One pass: its stage name for progress, its name in checkpoints, its levels and windows.
 
-    ``sigmas`` end with 0; ``windows(step)`` are those of one step.
+    ``sigmas`` end with 0; ``windows(step)`` are those of one step; ``reuse`` says what steps take over from
+    earlier ones.
     """
 
     stage: str
     name: str
     sigmas: tuple[float, ...]
     windows: Callable[[int], Sequence[FrameWindow]]
+    reuse: Reuse = field(default_factory=Reuse)
 
     @property
     def steps(self) -> int:
         """The number of denoise steps."""
         return len(self.sigmas) - 1
+
+    def begins_anew(self, step: int) -> bool:
+        """Return whether a run can go on at ``step`` with nothing but the latents."""
+        return step == self.steps or self.reuse.begins_anew(step)
 
 
 def start_latents(lq_scaled: torch.Tensor, unit_noise: torch.Tensor | None, sigma: float) -> torch.Tensor:
@@ -55,13 +63,15 @@ def denoise(
     schedule: PassSchedule,
     callbacks: SamplingCallbacks,
     fallback: torch.dtype = torch.float32,
+    batch: int = 1,
 ) -> torch.Tensor:
     """Return the clean scaled latents (T, C, h, w) of a pass that starts at ``start`` of the same shape.
 
     ``networks`` hold the same weights, each on a device of its own; the windows of a step are spread over
-    them. Every finished step is saved; a run that finds saved steps goes on after the last of them and ends
-    with the same bits on the same device. A step whose latents are not finite is done again in the type
-    ``fallback``, and only that step, so that a resumed run does the same. Raises Cancelled between
+    them, and each evaluates up to ``batch`` branches of them at once. Every finished step is saved, but for
+    those after which a step takes over something; a run that finds saved steps goes on after the last of them
+    and ends with the same bits on the same device. A step whose latents are not finite is done again in the
+    type ``fallback``, and only that step, so that a resumed run does the same. Raises Cancelled between
     windows, and NotFinite for a step that is not finite in ``fallback`` either.
     """
     first_step, x = _resume(start, schedule, callbacks)
@@ -69,7 +79,8 @@ def denoise(
     counts = [len(schedule.windows(step)) for step in range(schedule.steps)]
     callbacks.progress(schedule.stage, sum(counts[:first_step]), sum(counts))
     is_warned = False
-    evaluate = StepEvaluator(networks, objective, conditioning)
+    memory = PassMemory(schedule.reuse, x.shape[0])
+    evaluate = StepEvaluator(networks, objective, conditioning, memory=memory, batch=batch)
     for step in range(first_step, schedule.steps):
 
         def report(windows: int, before: int = sum(counts[:step])) -> None:
@@ -87,7 +98,7 @@ def denoise(
             with ExitStack() as wider:
                 for network in networks:
                     wider.enter_context(network.computing_in(fallback))
-                wide = StepEvaluator(networks, objective, conditioning)
+                wide = StepEvaluator(networks, objective, conditioning, memory=memory, batch=batch)
                 moved = _denoise_step(
                     wide, x, schedule=schedule, step=step, callbacks=callbacks, report=lambda windows: None
                 )
@@ -97,7 +108,8 @@ def denoise(
                 remedy="Check the model with `svfr model check`: its weights may be damaged.",
             )
         x = moved
-        callbacks.save(_step_name(schedule, step), x.cpu())
+        if schedule.begins_anew(step + 1):
+            callbacks.save(_step_name(schedule, step), x.cpu())
     return x
 
 
@@ -122,7 +134,7 @@ def _denoise_step(
     levels = schedule.sigmas[step], schedule.sigmas[step + 1]
     windows = schedule.windows(step)
     blended, weight_sum = torch.zeros_like(x), torch.zeros(x.shape[0], device=x.device)
-    all_moved = evaluate.moved(x, windows, levels, lambda: stop_if_cancelled(callbacks))
+    all_moved = evaluate.moved(x, windows, step, levels, lambda: stop_if_cancelled(callbacks))
     for number, (window, moved) in enumerate(zip(windows, all_moved, strict=True)):
         # one frame after the other: a window may hold a frame twice, and sums must repeat bit for bit
         for k, (frame, weight) in enumerate(zip(window.frames, window.weights, strict=True)):

@@ -204,6 +204,7 @@ def pass_latents(
         schedule=schedule,
         callbacks=callbacks,
         fallback=model.precision.fallback,
+        batch=model.batch,
     )
 
 
@@ -213,6 +214,7 @@ def _pass_schedule(model: Model, plan: SamplePlan, sampling_pass: int, count: in
     steps = preset.reference_steps if sampling_pass == 1 else preset.steps
     length, overlap = spec.window, spec.overlap
     if plan.mode == "official":
+        preset.require_exact("of this run")
         length = count if sampling_pass == 1 else length
         if length <= overlap or count <= overlap:
             raise ShotTooShort(
@@ -225,11 +227,16 @@ def _pass_schedule(model: Model, plan: SamplePlan, sampling_pass: int, count: in
             return official_windows(count, length, overlap, step)
         return studio_windows(count, length, overlap, step, spec.shortest_window)
 
-    sigmas = preset.sigmas or karras_sigmas(
-        steps, spec.schedule.sigma_min, spec.schedule.sigma_max, spec.schedule.rho
-    )
+    highest = preset.sigma_start or spec.schedule.sigma_max
+    sigmas = preset.sigmas or karras_sigmas(steps, spec.schedule.sigma_min, highest, spec.schedule.rho)
     stage = "reference" if sampling_pass == 1 else "denoise"
-    return PassSchedule(stage, f"pass{sampling_pass}", with_final_zero(sigmas), windows)
+    return PassSchedule(
+        stage=stage,
+        name=f"pass{sampling_pass}",
+        sigmas=with_final_zero(sigmas),
+        windows=windows,
+        reuse=preset.reuse,
+    )
 
 
 def _noise(

@@ -52,6 +52,9 @@ def import_command(
     accept_licence: Annotated[
         bool, typer.Option("--accept-licence", help="Accept the licence without being asked.")
     ] = False,
+    fast_draft: Annotated[
+        bool, typer.Option("--fast-draft", help="A draft that skips work; experimental.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Convert the official weights into a model folder, once.
@@ -63,7 +66,13 @@ def import_command(
         from svfr.models.search import user_models_folder
 
         folder = user_models_folder() / name
-        import_official(svd, svfr, folder, lambda licence: _accepts(licence, accept_licence, as_json))
+        import_official(
+            svd,
+            svfr,
+            folder,
+            lambda licence: _accepts(licence, accept_licence, as_json),
+            fast_draft=fast_draft,
+        )
         output.result("model", {"name": name, "folder": str(folder)}, f"{name} is imported into {folder}.")
 
 

@@ -62,6 +62,15 @@ def window_cost(model: DiffusionSpec) -> WindowCost:
     return WindowCost(unet, float(encoding.get_total_flops()), float(decoding.get_total_flops()))
 
 
+def topmost_share(model: DiffusionSpec) -> float:
+    """Return the operations of the UNet's topmost level, given what comes from below, as a share of all."""
+    unet = empty_networks(model).unet
+    side, frames = model.crop_px // model.codec.factor, model.window
+    sample = torch.empty(frames, model.unet["in_channels"], side, side, device="meta")
+    tokens = torch.empty(1, _TOKENS, model.identity.channels, device="meta")
+    return _operations(unet, sample, tokens, topmost=True) / _operations(unet, sample, tokens)
+
+
 @cache
 def sustained_rate(device: str) -> float:
     """Return the float operations a second that a network of this kind gets on ``device`` now, in float32.
@@ -81,13 +90,17 @@ def sustained_rate(device: str) -> float:
     return _operations(unet, sample.to("meta"), tokens.to("meta")) / min(seconds[1:])
 
 
-def _operations(unet: torch.nn.Module, sample: torch.Tensor, tokens: torch.Tensor) -> float:
+def _operations(
+    unet: torch.nn.Module, sample: torch.Tensor, tokens: torch.Tensor, topmost: bool = False
+) -> float:
     """Count one branch over a window ``sample`` (F, 3C, h, w), all on the meta device."""
     network = FastUNet(unet.to("meta"))
     with torch.device("meta"), torch.no_grad():
         projected = network.project_tokens(tokens)
+        given = sample, 1.0, torch.zeros(1, 3), projected
+        deep = network.evaluate(*given)[1] if topmost else None
         with FlopCounterMode(display=False) as counter:
-            network(sample, 1.0, torch.zeros(1, 3), projected)
+            network.evaluate(*given, deep=deep)
     return float(counter.get_total_flops())
 
 

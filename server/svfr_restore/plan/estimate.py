@@ -17,9 +17,9 @@ from svfr.models.spec import DiffusionSpec, ModelSpec, Preset
 from svfr.precision import precision_for
 from svfr_restore.crops.spool import crop_bytes
 from svfr_restore.memory_budget import BASE_BYTES, PLATE_BYTES_PER_PIXEL, kept_pixels_bytes
-from svfr_restore.plan.compute_cost import WindowCost, sustained_rate, window_cost
+from svfr_restore.plan.compute_cost import WindowCost, sustained_rate, topmost_share, window_cost
 from svfr_restore.plan.job_plan import JobPlan
-from svfr_restore.plan.memory_cost import model_memory
+from svfr_restore.plan.memory_cost import kept_bytes, model_memory
 from svfr_restore.plan.model_output import OutputPlanes
 from svfr_restore.plan.precheck import detects
 from svfr_restore.plan.track_plan import TrackPlan, model_for_largest_crop, spool_bytes
@@ -54,19 +54,26 @@ class Estimate:
 
 def branch_evaluations(model: DiffusionSpec, preset: Preset, frame_count: int, sampler: str) -> int:
     """Return how often the UNet runs on one window for a track of ``frame_count`` frames, both passes."""
-    return sum(branches for _, branches in _evaluated(model, preset, frame_count, sampler))
+    return sum(deep + top for _, deep, top in _evaluated(model, preset, frame_count, sampler))
 
 
-def whole_windows(model: DiffusionSpec, preset: Preset, frame_count: int, sampler: str) -> float:
-    """Return the same in windows of full length: those at the ends of a shot may be shorter."""
+def whole_windows(
+    model: DiffusionSpec, preset: Preset, frame_count: int, sampler: str, top_share: float = 1.0
+) -> float:
+    """Return the same in windows of full length: those at the ends of a shot may be shorter.
+
+    An evaluation of the UNet's topmost level alone counts ``top_share``.
+    """
     evaluated = _evaluated(model, preset, frame_count, sampler)
-    return sum(branches * len(window.frames) for window, branches in evaluated) / model.window
+    return (
+        sum((deep + top_share * top) * len(window.frames) for window, deep, top in evaluated) / model.window
+    )
 
 
 def _evaluated(
     model: DiffusionSpec, preset: Preset, frame_count: int, sampler: str
-) -> Iterator[tuple[FrameWindow, int]]:
-    """Yield every window of both passes and how many branches it has."""
+) -> Iterator[tuple[FrameWindow, int, int]]:
+    """Yield every window of both passes, and how many branches go through all levels or the topmost alone."""
     first = min(model.window, frame_count)
     is_official = sampler == "official"
 
@@ -77,10 +84,10 @@ def _evaluated(
 
     for step in range(preset.reference_steps):
         for window in windows(first, first if is_official else model.window, step):
-            yield window, 1
+            yield window, *preset.reuse.evaluations(step, 1)
     for step in range(preset.steps):
         for window in windows(frame_count, model.window, step):
-            yield window, 1 if preset.guidance == 1.0 else 2
+            yield window, *preset.reuse.evaluations(step, 1 if preset.guidance == 1.0 else 2)
 
 
 def estimate_job(plan: JobPlan, tracks: Sequence[TrackPlan], device: str = "cpu") -> Estimate:
@@ -109,7 +116,7 @@ def estimate_job(plan: JobPlan, tracks: Sequence[TrackPlan], device: str = "cpu"
         memory_bytes=BASE_BYTES
         + PLATE_BYTES_PER_PIXEL * pixels
         + kept_pixels_bytes()
-        + _model_bytes(plan.model, tracks, device),
+        + _model_bytes(plan.model, plan.preset, tracks, device),
         spool_bytes=spool_bytes(plan, tracks),
         output_bytes=plan.output.estimated_bytes,
         checkpoint_bytes=_checkpoint_bytes(plan, tracks),
@@ -135,7 +142,8 @@ def _picture_seconds(plan: JobPlan, tracks: Sequence[TrackPlan]) -> float:
 def _operations(plan: JobPlan, model: DiffusionSpec, preset: Preset, lengths: Sequence[int]) -> float:
     """Return the float operations of both passes over tracks of these lengths, and of their detail."""
     cost: WindowCost = window_cost(model)
-    windows = sum(whole_windows(model, preset, length, plan.spec.sampler) for length in lengths)
+    share = 1.0 if preset.deep_every == 1 else topmost_share(model)
+    windows = sum(whole_windows(model, preset, length, plan.spec.sampler, share) for length in lengths)
     chunks = sum(-(-length // model.window) for length in lengths)
     decodes = sum(1 + len(studio_decode_windows(length, model.window)) for length in lengths)
     detail = sum(lengths) * cost.detail if any(OutputPlanes.of(plan).amounts) else 0.0
@@ -143,10 +151,14 @@ def _operations(plan: JobPlan, model: DiffusionSpec, preset: Preset, lengths: Se
     return seeds * (windows * cost.unet + decodes * cost.decode + detail) + chunks * cost.encode
 
 
-def _model_bytes(model: ModelSpec, tracks: Sequence[TrackPlan], device: str) -> int:
-    """Return the weights and the largest feature maps of a window, in the device's number types."""
+def _model_bytes(model: ModelSpec, preset: Preset | None, tracks: Sequence[TrackPlan], device: str) -> int:
+    """Return the weights, the largest feature maps of a window, and what its steps leave for each other."""
     model = model_for_largest_crop(model, tracks)
-    return model_memory(model, precision_for(device)).whole if isinstance(model, DiffusionSpec) else 0
+    if not isinstance(model, DiffusionSpec):
+        return 0
+    precision, longest = precision_for(device), max((len(track.frames) for track in tracks), default=0)
+    kept = 0 if preset is None else longest * kept_bytes(model, preset, precision)
+    return model_memory(model, precision).whole + kept
 
 
 def _checkpoint_bytes(plan: JobPlan, tracks: Sequence[TrackPlan]) -> int:

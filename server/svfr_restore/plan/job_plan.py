@@ -162,6 +162,8 @@ def _model(spec: JobSpec, models: ModelCache, found: _Findings) -> tuple[ModelSp
     if spec.detail:
         found.attempt(lambda: model.detail_amount(spec.preset, spec.detail))
     preset = found.attempt(lambda: _preset(model, spec.preset))
+    if preset is not None and spec.sampler == "official":
+        found.attempt(lambda: preset.require_exact(spec.preset))
     found.problems += layer_problems(spec, model, preset)
     return model, preset
 

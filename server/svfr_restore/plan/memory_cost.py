@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from svfr.models.networks import empty_networks
-from svfr.models.spec import DiffusionSpec, KlTemporalSpec, ModelSpec
+from svfr.models.spec import DiffusionSpec, KlTemporalSpec, ModelSpec, Preset
 from svfr.nets.decode_in_chunks import DecodeMemory
 from svfr.nets.kl_temporal import ENCODE_CHUNK
 from svfr.precision import Precision, precision_for
@@ -112,13 +112,25 @@ def model_memory(model: DiffusionSpec, precision: Precision) -> ModelMemory:
     )
 
 
-def require_job_memory(model: ModelSpec, *, plate_pixels: int, longest_track: int, device: str) -> None:
+def kept_bytes(model: DiffusionSpec, preset: Preset, precision: Precision) -> int:
+    """Return what the steps of a preset leave for later ones, of each frame, in the machine's memory."""
+    area, widths = (model.crop_px // model.codec.factor) ** 2, model.unet["block_out_channels"]
+    deep = widths[min(1, len(widths) - 1)] * precision.unet.itemsize if preset.deep_every > 1 else 0
+    guidance = model.latent_channels * _FLOAT_BYTES if preset.guidance_every > 1 else 0
+    return area * (guidance + deep * (1 if preset.guidance == 1.0 else 2))
+
+
+def require_job_memory(
+    model: ModelSpec, *, plate_pixels: int, longest_track: int, device: str, preset: Preset | None = None
+) -> None:
     """Raise JobNeedsMoreMemory when plate, model and latents together exceed what a job may take.
 
     Networks on a GPU are judged by its own memory, when they come to it.
     """
     kept = min(kept_pixels_bytes(), _RGB_BYTES * plate_pixels * longest_track)
     needed = BASE_BYTES + PLATE_BYTES_PER_PIXEL * plate_pixels + kept
+    if isinstance(model, DiffusionSpec) and preset is not None:
+        needed += longest_track * kept_bytes(model, preset, precision_for(device))
     if device == "cpu" and isinstance(model, DiffusionSpec):
         memory = model_memory(model, precision_for(device))
         needed += memory.whole + memory.latents * longest_track

@@ -98,6 +98,7 @@ def require_memory_for(plan: JobPlan, tracks: Sequence[TrackPlan], device: str) 
         plate_pixels=display.width * display.height,
         longest_track=max((len(track.frames) for track in tracks), default=0),
         device=device,
+        preset=plan.preset,
     )
 
 

@@ -264,11 +264,14 @@ class DiffusionRestorer:
         pictures = [tensor_key(reference), tensor_key(tokens)]
         if shot_frames is not None:
             pictures.append(f"{shot_frames[0]} to {shot_frames[-1]}")
-        return self._key("restore", preset.steps, crops, len(crops.frames), preset.guidance, *pictures)
+        guidance = [preset.guidance, preset.guidance_every]
+        return self._key("restore", preset.steps, crops, len(crops.frames), *guidance, *pictures)
 
     def _key(self, run: str, steps: int, crops: CropSpool, count: int, *more: float | str) -> str:
         s = self._sampling
-        settings = [steps, s.preset.initial_noise, s.preset.sigmas, s.tasks.bits, s.seed, s.mode, *more]
+        preset = s.preset
+        levels = [steps, preset.initial_noise, preset.sigmas, preset.sigma_start, preset.deep_every]
+        settings = [*levels, s.tasks.bits, s.seed, s.mode, *more]
         pixels = [content_key(crops.crop(frame).tobytes()) for frame in crops.frames[:count]]
         return content_key(
             code_key(), s.fingerprint, run, settings, s.model.computes_on, crops.frames[0], pixels

@@ -28,7 +28,7 @@ from svfr.errors import (
     TensorsMissing,
     TensorsUnexpected,
 )
-from svfr.models.convert import export_official, import_official
+from svfr.models.convert import FAST_DRAFT, export_official, import_official
 from svfr.models.folder import find_model, read_spec
 from svfr.models.model import load_model
 from svfr.models.svd_folder import SVD_XT_UNET
@@ -90,6 +90,15 @@ def test_the_imported_description_says_what_the_authors_publish(official: Offici
     assert all(p.guidance == 2.0 and p.initial_noise == 1.0 for p in spec.presets.values())
     assert spec.unet["in_channels"] == 12
     assert not any(key.startswith("_") for key in spec.unet)
+
+
+def test_a_fast_draft_is_had_only_where_it_is_asked_for(official: OfficialFiles, out: Path) -> None:
+    usual = import_to(official, out)
+    fast = import_to(official, out.with_name("fast"), fast_draft=True)
+    assert not any(preset.is_experimental for preset in usual.presets.values())
+    assert fast.presets["draft"] == FAST_DRAFT and FAST_DRAFT.is_experimental
+    assert read_spec(out.with_name("fast")) == fast
+    assert {**fast.presets, "draft": None} == {**usual.presets, "draft": None}
 
 
 def test_export_gives_every_bit_back(official: OfficialFiles, out: Path, tmp_path: Path) -> None:

@@ -74,6 +74,19 @@ def test_a_preset_with_its_own_sigmas_survives_the_way_through_json() -> None:
     assert spec_from_json(spec.to_json()).presets["draft"] == preset  # type: ignore[union-attr]
 
 
+def test_a_preset_that_saves_work_says_so_and_survives_the_way_through_json() -> None:
+    spec = spec_from_json(BODY)
+    preset = Preset(6, 8, initial_noise=1.0, guidance=2.0, sigma_start=5.0, guidance_every=2, deep_every=3)
+    spec = dataclasses.replace(spec, presets=dict(spec.presets, draft=preset))
+    assert preset.is_experimental and not spec.presets["final"].is_experimental
+    assert spec_from_json(spec.to_json()).presets["draft"] == preset  # type: ignore[union-attr]
+
+
+def test_levels_of_a_presets_own_have_their_own_start() -> None:
+    draft = {**BODY["presets"]["draft"], "sigmas": [9.0], "sigma_start": 5.0}  # type: ignore[index]
+    assert "sigma_start has no use beside sigmas" in problems_of(changed("presets.draft", draft))
+
+
 def test_what_a_description_leaves_open_is_left_out_again() -> None:
     assert "shortest_window" not in spec_from_json(BODY).to_json()
     assert spec_from_json(BODY | {"shortest_window": 4}).to_json()["shortest_window"] == 4
@@ -116,6 +129,16 @@ def test_all_unknown_and_missing_keys_are_named_at_once() -> None:
         ("window", 0, "window must be greater than or equal to 1, not 0"),
         ("unet.block_out_channels", [10**7], "more elements than kernels can count"),
         ("presets.standard.largest_crop_px", 8, "largest_crop_px must not be below crop_px"),
+        ("presets.draft.deep_every", 0, "deep_every must be greater than or equal to 1"),
+        ("presets.draft.deep_every", 1.5, "deep_every must be a valid integer"),
+        ("presets.draft.deep_every", 2, "deep_every must not be larger than steps and reference_steps"),
+        ("presets.draft.guidance_every", True, "guidance_every must be a valid integer"),
+        ("presets.draft.guidance_every", 2, "guidance_every needs a guidance other than 1"),
+        ("presets.draft.guidance_every", 2, "guidance_every must not be larger than steps"),
+        ("presets.draft.sigma_start", 20.5, "sigma_start must be above schedule.sigma_min and not above"),
+        ("presets.draft.sigma_start", 0.05, "sigma_start must be above schedule.sigma_min"),
+        ("presets.draft.sigma_start", -1.0, "sigma_start must be greater than 0"),
+        ("presets.draft.steps_kept", 2, "unknown key presets.draft.steps_kept"),
         ("shortest_window", 9, "shortest_window must not be larger than window"),
         ("shortest_window", 0, "shortest_window must be greater than or equal to 1"),
         ("overlap", 8, "overlap must be smaller than window"),

@@ -49,6 +49,32 @@ def test_the_fast_form_equals_the_stock_forward(
     torch.testing.assert_close(ours, stock(unet, x, -0.4, context), atol=2e-5, rtol=2e-5)
 
 
+@pytest.mark.parametrize("changes", [{}, DEEPER], ids=["two levels", "three levels, two layers"])
+def test_given_its_own_deep_features_the_output_is_the_same_bit_for_bit(changes: dict[str, Any]) -> None:
+    unet = random_unet(**changes)
+    fast, x = FastUNet(unet), sample(4, 6, 10)
+    projected = fast.project_tokens(tokens(3))
+    whole, deep = fast.evaluate(x, 0.3, TASKS, projected)
+    assert torch.equal(whole, fast(x, 0.3, TASKS, projected))
+    calls = Calls(unet, "conv_in", "mid_block.resnets.0.spatial_res_block")
+    again, same = fast.evaluate(x, 0.3, TASKS, projected, deep=deep)
+    assert torch.equal(again, whole) and same is deep
+    assert calls.counts == {"conv_in": 1, "mid_block.resnets.0.spatial_res_block": 0}
+    other = fast.evaluate(x, 0.3, TASKS, projected, deep=torch.zeros_like(deep))[0]
+    assert float((other - whole).abs().max()) > 1e-3
+
+
+@pytest.mark.parametrize("changes", [{}, DEEPER], ids=["two levels", "three levels, two layers"])
+def test_windows_and_branches_in_one_batch_equal_each_alone_within_rounding(changes: dict[str, Any]) -> None:
+    fast = FastUNet(random_unet(**changes))
+    projected = fast.project_tokens(tokens(3))
+    windows = [sample(5, 6, 10), 2.0 * sample(5, 6, 10)]
+    alone = [fast(x, 0.3, TASKS, context) for context in (projected, None) for x in windows]
+    batch = fast.evaluate(torch.cat(2 * windows), 0.3, TASKS, projected, windows=4, with_tokens=2)[0]
+    largest = float(torch.cat(alone).abs().max())
+    assert float((batch - torch.cat(alone)).abs().max()) < 1e-5 * largest
+
+
 def test_no_tokens_are_exactly_zero_tokens() -> None:
     unet = random_unet()
     x, context = sample(4, 4, 4), torch.zeros(1, 7, TOKEN_CHANNELS)

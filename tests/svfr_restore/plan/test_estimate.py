@@ -9,7 +9,7 @@ from official_model import official
 
 from svfr_client.job import Box, FaceChoice, JobSpec
 from svfr_restore.job import survey_job
-from svfr_restore.plan.compute_cost import sustained_rate, window_cost
+from svfr_restore.plan.compute_cost import sustained_rate, topmost_share, window_cost
 from svfr_restore.plan.estimate import Estimate, branch_evaluations, estimate_job, whole_windows
 from svfr_restore.plan.job_plan import plan_job
 from svfr_restore.plan.models import ModelCache
@@ -87,6 +87,19 @@ def test_shorter_end_windows_cost_less_though_they_are_as_many() -> None:
     assert whole_windows(whole, preset, 32, "studio") == 50 + 2 * 89
     assert whole_windows(shorter, preset, 32, "studio") == pytest.approx(50 + 2 * 67.4, abs=0.1)
     assert whole_windows(shorter, preset, 16, "official") == 53 + 66
+
+
+def test_a_draft_that_skips_work_is_reckoned_with_less() -> None:
+    model = official(16)
+    full = dataclasses.replace(model.presets["final"], reference_steps=10, steps=10)
+    half = dataclasses.replace(full, guidance_every=2, deep_every=2)
+    share = topmost_share(model)
+    assert 0.3 < share < 0.4  # independent: 36 % of the operations are those of the 64 px level
+    # pass 1: every second step is deep; pass 2: 5 steps of two deep branches, 5 of one shallow one
+    assert branch_evaluations(model, half, 16, "studio") == 10 + 5 * 2 + 5
+    wanted = 5 + 5 * share + 5 * 2 + 5 * share
+    assert whole_windows(model, half, 16, "studio", share) == pytest.approx(wanted)
+    assert whole_windows(model, full, 16, "studio", share) == 10 + 20
 
 
 def test_this_machine_does_some_operations_a_second() -> None:

@@ -16,7 +16,7 @@ from svfr.nets.kl_temporal import KlTemporalCodec
 from svfr.nets.live_bytes import LiveBytes
 from svfr.nets.unet import FastUNet
 from svfr.precision import STRICT, Precision, precision_for
-from svfr_restore.plan.memory_cost import ModelMemory, model_memory
+from svfr_restore.plan.memory_cost import ModelMemory, kept_bytes, model_memory
 
 HALF = precision_for("cuda")
 GB = 10**9
@@ -95,3 +95,16 @@ def test_longer_windows_need_more_and_longer_shots_only_latents() -> None:
         short, denoise=0, decode=0, decode_least=0
     )
     assert isinstance(long, ModelMemory) and long.denoise == 2 * short.denoise
+
+
+def test_what_a_drafts_steps_leave_for_each_other_is_what_the_network_hands_out() -> None:
+    model = official(16)
+    final = model.presets["final"]
+    assert kept_bytes(model, final, HALF) == 0
+    network = FastUNet(torch.nn.Module.to(empty_networks(model).unet, "meta", torch.float16))
+    with torch.device("meta"), torch.no_grad():
+        deep = network.evaluate(torch.empty(1, 12, 64, 64), 0.3, torch.empty(1, 3), None)[1]
+    a_branch = deep.numel() * deep.element_size()
+    assert kept_bytes(model, dataclasses.replace(final, deep_every=2), HALF) == 2 * a_branch
+    assert kept_bytes(model, dataclasses.replace(final, deep_every=2, guidance=1.0), HALF) == a_branch
+    assert kept_bytes(model, dataclasses.replace(final, guidance_every=2), HALF) == 4 * 4 * 64 * 64

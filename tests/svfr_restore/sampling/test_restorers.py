@@ -12,6 +12,7 @@ from job_samples import MemoryStore, Reports
 
 import svfr.sampling.sampler
 from svfr.models.attenuation_spec import Attenuation
+from svfr.models.spec import Preset
 from svfr_client.errors import JobWasCancelled
 from svfr_client.job import JobSpec
 from svfr_restore.reports import JobResult
@@ -182,6 +183,28 @@ def test_a_longer_range_and_more_main_steps_keep_the_reference(
 ) -> None:
     reference, main = windows(again(first_run, tmp_path, **changes))
     assert reference == 0 and main > 0
+
+
+def test_a_preset_that_skips_work_is_called_experimental_and_its_fields_are_in_the_keys(
+    plate: str, tiny_model: str, tmp_path: Path
+) -> None:
+    store = MemoryStore()
+    full = Preset(4, 4, initial_noise=1.0, guidance=2.0)
+    counts = []
+    for name, preset in (
+        ("full", full),
+        ("deep", dataclasses.replace(full, deep_every=2)),
+        ("guidance", dataclasses.replace(full, guidance_every=2)),
+        ("lower", dataclasses.replace(full, sigma_start=9.0)),
+    ):
+        presets = dict.fromkeys(("draft", "standard", "final"), preset)
+        model = job_samples.written_again(tiny_model, tmp_path / name / "model", presets=presets)
+        spec = job_samples.job(plate, tmp_path / name, "1001-1006", model=model)
+        reports = Reports()
+        result = job_samples.run(spec, store, reports)
+        assert any("experimental" in text for text in reports.warnings) == preset.is_experimental
+        counts.append(windows(result))
+    assert len(set(counts)) == 1 and counts[0] > (0, 0), "none was taken for another"
 
 
 def test_a_face_that_is_added_leaves_the_first_as_it_was(plate: str, tiny_model: str, tmp_path: Path) -> None:

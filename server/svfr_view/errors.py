@@ -13,3 +13,9 @@ class PlateNeeded(SvfrError):
     """The result has no delta layer, and the plate was not named."""
 
     code = "VIEW_NEEDS_THE_PLATE"
+
+
+class PortIsTaken(SvfrError):
+    """The port that the server's page was to be shown at cannot be listened at."""
+
+    code = "PORT_TAKEN"

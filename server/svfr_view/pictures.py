@@ -89,8 +89,8 @@ class Pictures:
         doubts = {name: _over(window, *layers[name])[..., 0] for name in self.doubts if name in layers}
         return FramePair(
             frame=frame,
-            before=self._light(before),
-            after=self._light(after),
+            before=display_light(self.domain, before),
+            after=display_light(self.domain, after),
             matte=matte,
             doubts={name: plane * matte for name, plane in doubts.items()},
             identity=identity_in(provenance(picture.path).get("identity", ""))
@@ -98,9 +98,22 @@ class Pictures:
             else {},
         )
 
-    def _light(self, transfer: Float32) -> Float32:
-        light = self.domain.to_light(transfer)
-        return decode_srgb(light) if self.domain.is_passthrough else light
+
+def display_light(domain: ModelDomain, transfer: Float32) -> Float32:
+    """Return transfer-space pixels as linear Rec.709 light, which views and movies begin with."""
+    light = domain.to_light(transfer)
+    return decode_srgb(light) if domain.is_passthrough else light
+
+
+def config_in(made: Mapping[str, str]) -> str | None:
+    """Return the built-in config that a result was made with; a studio's own is known by its hash only."""
+    config = made.get("color", "").partition(" ")[0]
+    return config if config.startswith("ocio://") else None
+
+
+def space_in(made: Mapping[str, str]) -> str | None:
+    """Return the colour space that a result says it is in, if it does."""
+    return made.get("color", "").partition(" ")[2] or None
 
 
 def provenance(path: Path) -> dict[str, str]:

@@ -46,9 +46,9 @@ def playwright_python() -> Path:
     return python
 
 
-def drive(script: str, page: Path, folder: Path) -> Any:
-    """Run ``inside/<script>.py`` with a page and return the JSON it prints."""
-    command = [str(playwright_python()), str(INSIDE / f"{script}.py"), browser(), page.as_uri(), str(folder)]
+def drive(script: str, address: str, folder: Path) -> Any:
+    """Run ``inside/<script>.py`` with a page's address and return the JSON it prints."""
+    command = [str(playwright_python()), str(INSIDE / f"{script}.py"), browser(), address, str(folder)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=240)
     assert done.returncode == 0, done.stderr[-4000:]
     return json.loads(done.stdout)

@@ -25,7 +25,7 @@ def test_a_page_is_looked_at_with_mouse_and_keyboard(tmp_path: Path) -> None:
     write_page(
         page, sides, shown, PageFacts(title="shot", provenance={}, warnings=[FrameWarning(1001, "a word")])
     )
-    seen = drive("drive_page", page, tmp_path)
+    seen = drive("drive_page", page.as_uri(), tmp_path)
     assert seen["complaints"] == [] and seen["names"] == []
     assert seen["first"].startswith("Frame 1001") and "a word" in seen["first"]
     assert not near(seen["before"], seen["after"])

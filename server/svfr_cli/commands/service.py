@@ -1,5 +1,6 @@
 """``svfr serve | status | jobs | cancel``: the local service and its jobs."""
 
+from contextlib import suppress
 from typing import Annotated, Any
 
 import typer
@@ -9,7 +10,7 @@ from svfr_client.records import to_plain
 
 from ..exit_codes import ExitCode
 from ..follow import step_text
-from ..output import speaking
+from ..output import Output, speaking
 from ..root_options import ReadRoots, WriteRoots
 from .options import AsJson
 
@@ -68,10 +69,24 @@ def serve(
 
 def status(
     job: Annotated[str | None, typer.Argument(metavar="[JOB]", help="One job; default: the server.")] = None,
+    web: Annotated[
+        bool, typer.Option("--web", help="Show it live in the browser of this machine, until Ctrl-C.")
+    ] = False,
+    port: Annotated[
+        int,
+        typer.Option("--port", min=0, max=65535, help="With --web: the page's port; 0 takes a free one."),
+    ] = 0,
+    open_it: Annotated[
+        bool | None,
+        typer.Option("--open/--no-open", help="With --web: open the browser. Default: not with --json."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Report whether a server runs and what it does, or how one job stands."""
     with speaking(as_json) as output:
+        if web:
+            _show_page(output, port, open_it or (open_it is None and not as_json))
+            return
         from svfr_client.client import Client
 
         with Client() as client:
@@ -86,6 +101,21 @@ def status(
                 f"{pong.running} running, {pong.queued} queued."
             )
             output.result("server", body, text)
+
+
+def _show_page(output: Output, port: int, is_opened: bool) -> None:
+    """Serve the page of the server until Ctrl-C."""
+    from svfr_client.connection import service_folder
+    from svfr_view.server_page.http_server import listening
+    from svfr_view.server_page.watcher import Watcher, client_of
+
+    with listening(Watcher(client_of(None), service_folder()), port) as server:
+        text = f"{server.address}\nFor this machine's browsers only. Ctrl-C ends the page, not the server."
+        output.result("page", {"address": server.address, "port": server.port}, text)
+        if is_opened:
+            typer.launch(server.address)
+        with suppress(KeyboardInterrupt):  # this is how it ends
+            server.serve_forever()
 
 
 def jobs(

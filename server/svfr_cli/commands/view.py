@@ -52,7 +52,7 @@ def view(
         from svfr_restore.crops.crop_file import read_tracks
         from svfr_restore.media.plate import open_plate
         from svfr_view.page import PageFacts, write_page
-        from svfr_view.pictures import Pictures, provenance
+        from svfr_view.pictures import Pictures, config_in, provenance, space_in
 
         result, job = target, ""
         warnings: Sequence[FrameWarning] = ()
@@ -61,9 +61,9 @@ def view(
             job = target
         opened = open_plate(result)
         made = provenance(opened.path(opened.frames[0]))
-        config = open_config(ocio or _config_in(made))
+        config = open_config(ocio or config_in(made))
         domain = ModelDomain.build(
-            config, colorspace or _space_in(made) or opened.colour_hint or "scene_linear"
+            config, colorspace or space_in(made) or opened.colour_hint or "scene_linear"
         )
         chosen = None if frames is None else list(FrameRange.parse(frames))
         pictures = Pictures(opened, None if plate is None else open_plate(plate), domain, chosen)
@@ -102,16 +102,6 @@ def _warnings(client: Client, state: JobStatus) -> Sequence[FrameWarning]:
         if event.seq >= state.last_seq:
             break
     return tuple(found)
-
-
-def _config_in(made: dict[str, str]) -> str | None:
-    """Return the built-in config that a result was made with; a studio's own is known by its hash only."""
-    config = made.get("color", "").partition(" ")[0]
-    return config if config.startswith("ocio://") else None
-
-
-def _space_in(made: dict[str, str]) -> str | None:
-    return made.get("color", "").partition(" ")[2] or None
 
 
 def _stem(pattern: str) -> str:

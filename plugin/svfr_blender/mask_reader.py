@@ -17,9 +17,10 @@ from typing import Any
 import bpy
 
 from .compat import all_strips
-from .errors import MaskCannotBeSent, MaskIsMissing
+from .errors import MaskIsMissing
 from .mask_shapes import shape_of
 from .mask_snapshot import MaskSnapshot, snapshot
+from .mask_tracking import MaskTracking
 from .placement import Placement, over_frame, over_plate
 from .svfr_client.masks import SplineMask
 
@@ -57,16 +58,9 @@ class MaskReading:
     """The shapes of a mask, read from Blender a slice at a time, and made where it is convenient."""
 
     def __init__(self, use: MaskUse, timeline: Mapping[int, int]) -> None:
-        """``timeline``: the timeline frame of every plate frame.
-
-        Raises MaskCannotBeSent for a mask that tracking moves.
-        """
+        """``timeline``: the timeline frame of every plate frame. Raises as :class:`MaskTracking`."""
         self._name = use.mask.name
-        if any(_is_parented(p) for layer in use.mask.layers for s in layer.splines for p in s.points):
-            raise MaskCannotBeSent(
-                f'The mask "{self._name}" follows a tracking marker, whose movement Blender does not tell.',
-                remedy="Clear the parents of its points and animate the mask with shape keys.",
-            )
+        self._tracking = MaskTracking(use.mask)
         self._placement = use.placement
         self._times = [(frame, use.time(at)) for frame, at in sorted(timeline.items())]
         self._read = 0
@@ -121,6 +115,7 @@ class MaskReading:
         """Keep a frame's snapshot if it differs from the one before: a shape holds until the next."""
         scene.frame_set(at)
         taken = snapshot(mask.evaluated_get(scene.view_layers[0].depsgraph))
+        taken = self._tracking.moved(taken, bpy.data.movieclips.get, at)
         if taken != self._newest:
             self._changes[plate_frame] = self._newest = taken
 
@@ -131,11 +126,6 @@ def read_mask(use: MaskUse, timeline: Mapping[int, int]) -> SplineMask:
     while not reading.read_on():
         pass
     return reading.mask()
-
-
-def _is_parented(point: Any) -> bool:
-    """Return whether a tracking marker moves a point: the movement is in no property that can be read."""
-    return point.parent.id is not None and bool(point.parent.sub_parent)
 
 
 @contextmanager

@@ -83,14 +83,14 @@ MASKS: dict[str, list[dict[str, Any]]] = {
 }
 
 
-def blender_matte(path: str) -> Float32:
+def blender_matte(path: str, finer: int = FINER) -> Float32:
     """Return what Blender drew, in our resolution.
 
-    It draws hard pixels, so it draws FINER times as many and their mean is the coverage. The sequencer takes
-    a mask for an sRGB picture on its way to the linear file; that is undone.
+    It draws hard pixels, so it draws ``finer`` times as many and their mean is the coverage. The sequencer
+    takes a mask for an sRGB picture on its way to the linear file; that is undone.
     """
     codes = srgb_codes(np.clip(read_image(path)[..., 0], 0.0, 1.0))
-    return codes.reshape(HEIGHT, FINER, WIDTH, FINER).mean(axis=(1, 3))
+    return codes.reshape(HEIGHT, finer, WIDTH, finer).mean(axis=(1, 3))
 
 
 def iou(ours: Float32, theirs: Float32) -> float:
@@ -113,6 +113,61 @@ def test_every_mask_is_drawn_as_blender_draws_it(lone_blender: Blender, tmp_path
         # It fills outlines of one layer that overlap in another way, which is not followed here yet.
         assert min(scores.pop(name) for name in ("hole", "overlap_cut", "overlap_filled")) > 0.7
     low = {name: score for name, score in scores.items() if score < LEAST_IOU}
+    assert not low
+
+
+# What each mask's points follow, in turn; None stays where it is.
+TRACKED: dict[str, dict[str, Any]] = {
+    "one_track": {"parents": ["gaps"], "layers": [layer(closed(BOX))]},
+    "a_track_with_an_offset": {"parents": ["offset"], "layers": [layer(closed(SLANTED, handles="VECTOR"))]},
+    "half_of_its_points": {"parents": ["gaps", "gaps", None, None], "layers": [layer(closed(BOX))]},
+    "smooth_between_two": {
+        "parents": ["gaps", None, "offset"],
+        "layers": [layer(closed([(0.3, 0.5), (0.5, 0.7), (0.7, 0.5), (0.5, 0.3)], handles="AUTO"))],
+    },
+    "smooth_and_open_handed": {
+        "parents": ["gaps", None],
+        "layers": [layer(closed([(0.2, 0.5), (0.5, 0.75), (0.7, 0.5), (0.5, 0.3)], handles="ALIGNED"))],
+    },
+    "a_plane": {"parents": ["plane"], "layers": [layer(closed(BOX))]},
+    "a_smooth_plane": {
+        "parents": ["plane"],
+        "layers": [layer(closed([(0.3, 0.5), (0.5, 0.7), (0.7, 0.5), (0.5, 0.3)], handles="AUTO"))],
+    },
+    "feathered": {"parents": ["gaps"], "layers": [layer(closed(BOX[::-1], handles="VECTOR", weight=0.05))]},
+    "a_track_that_is_gone": {"parents": ["nothing"], "layers": [layer(closed(BOX))]},
+}
+
+
+@pytest.mark.parametrize(
+    ("clip_size", "clip_start", "pixel_aspect"),
+    [((240, 160), 1, 1.0), ((160, 240), 3, 1.0), ((120, 160), 1, 2.0)],
+    ids=["wide", "tall_and_later", "anamorphic"],
+)
+def test_a_mask_that_follows_a_marker_goes_where_blender_draws_it(
+    lone_blender: Blender, tmp_path: Path, clip_size: tuple[int, int], clip_start: int, pixel_aspect: float
+) -> None:
+    grey = np.full((clip_size[1], clip_size[0], 3), 0.5, np.float32)
+    files = [str(write_image(tmp_path / f"c.{n:04d}.exr", grey, "half")) for n in range(1, 13)]
+    case = {
+        "size": [WIDTH, HEIGHT],
+        "finer": 4,
+        "files": files,
+        "clip_start": clip_start,
+        "pixel_aspect": pixel_aspect,
+        "parented_at": 3,
+        "frames": [1, 5, 9],
+        "masks": [{"name": name, **spec} for name, spec in TRACKED.items()],
+    }
+    said = lone_blender.run("tracked_mask", tmp_path, case)
+    low = {}
+    for name, one in said.items():
+        mask = SplineMask.from_json(one["read"])
+        for frame, file in one["files"].items():
+            ours = rasterise(mask.at(int(frame)), Window(0, 0, WIDTH, HEIGHT))
+            score = iou(ours, blender_matte(file, 4))
+            if score < LEAST_IOU:
+                low[name, frame] = score
     assert not low
 
 

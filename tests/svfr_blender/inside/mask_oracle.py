@@ -57,4 +57,5 @@ def main(case):
     return {spec["name"]: vars(one) for spec, one in zip(case["masks"], drawn, strict=True)}
 
 
-run(main)
+if __name__ == "__main__":
+    run(main)

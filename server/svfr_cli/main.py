@@ -1,4 +1,4 @@
-"""The ``svfr`` command: ``svfr restore | fetch | faces | view | serve | status | jobs | cancel``,
+"""The ``svfr`` command: ``svfr restore | fetch | faces | view | movie | serve | status | jobs | cancel``,
 ``svfr model | parity | doctor | bench | train | clips | evaluate | degradation | lab``, and for the machine
 ``svfr install | uninstall | service``. ``svfr pause | resume | drain | watch | redo`` are for the queue,
 ``svfr key | cache`` for its keeper, ``svfr farm`` for whole shot lists.
@@ -27,6 +27,7 @@ from .commands import (
     keys,
     lab,
     models,
+    movie,
     parity,
     queue,
     restore,
@@ -63,7 +64,7 @@ def options(
 
 for command in (
     *(restore.restore, fetch.fetch, faces.faces, service.serve, service.status, service.jobs, service.cancel),
-    *(queue.pause, queue.resume, queue.drain, queue.watch, queue.redo, view.view),
+    *(queue.pause, queue.resume, queue.drain, queue.watch, queue.redo, view.view, movie.movie),
     *(parity.parity, evaluate.evaluate, train.train, lab.lab, doctor.doctor, bench.bench),
 ):
     app.command()(command)  # under the function's name

@@ -19,3 +19,9 @@ class PortIsTaken(SvfrError):
     """The port that the server's page was to be shown at cannot be listened at."""
 
     code = "PORT_TAKEN"
+
+
+class MovieFormUnknown(SvfrError):
+    """The name of a movie has an ending that stands for none of the forms that are written."""
+
+    code = "MOVIE_FORM_UNKNOWN"

@@ -77,16 +77,18 @@ class Pictures:
         picture = self.result.read(frame)
         layers = _layers(picture.path)
         window = picture.display_window
-        after = self.domain.to_transfer(_over(window, picture.data_window, picture.rgb))
+        after = self.domain.to_transfer(over_window(window, picture.data_window, picture.rgb))
         if self.plate is not None:
             source = self.plate.read(frame)
-            before = self.domain.to_transfer(_over(window, source.data_window, source.rgb))
+            before = self.domain.to_transfer(over_window(window, source.data_window, source.rgb))
         else:
-            added = _over(window, *layers["delta"])
-            before = after - (added * _over(window, *layers["matte"]) if "matte" in layers else added)
+            added = over_window(window, *layers["delta"])
+            before = after - (added * over_window(window, *layers["matte"]) if "matte" in layers else added)
         changed = np.any(before != after, axis=-1)
-        matte = _over(window, *layers["matte"])[..., 0] if "matte" in layers else changed.astype(np.float32)
-        doubts = {name: _over(window, *layers[name])[..., 0] for name in self.doubts if name in layers}
+        matte = (
+            over_window(window, *layers["matte"])[..., 0] if "matte" in layers else changed.astype(np.float32)
+        )
+        doubts = {name: over_window(window, *layers[name])[..., 0] for name in self.doubts if name in layers}
         return FramePair(
             frame=frame,
             before=display_light(self.domain, before),
@@ -166,7 +168,7 @@ def _layers(path: Path) -> dict[str, tuple[Window, Float32]]:
     return found
 
 
-def _over(window: Window, place: Window, pixels: Float32) -> Float32:
+def over_window(window: Window, place: Window, pixels: Float32) -> Float32:
     """Return pixels that lie over ``place`` laid into ``window``; zero elsewhere."""
     laid = np.zeros((*window.shape, pixels.shape[-1]), np.float32)
     common = place.intersect(window)

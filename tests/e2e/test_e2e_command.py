@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 
 from svfr_cli.main import app
 from svfr_restore.crops.crop_file import read_tracks
+from svfr_restore.media.plate import open_plate
 
 COLOUR = ("--colorspace", "lin_rec709_scene")
 
@@ -53,9 +54,12 @@ def test_nothing_answers_before_a_server_was_started(tmp_path: Path) -> None:
 
 def test_restore_starts_a_server_writes_frames_and_says_so(svfr: Command, plate: str, tmp_path: Path) -> None:
     out = str(tmp_path / "out" / "shot.%04d.exr")
-    code, said, err = svfr("restore", plate, "-t", "bfr", "--model", "identity", *COLOUR, "-o", out)
-    assert (code, said) == (0, ""), err
-    assert "4 frames written" in err
+    words = ("restore", plate, "-t", "bfr", "--model", "identity", *COLOUR, "-o", out, "--movie", "mkv")
+    code, said, err = svfr(*words)
+    movie = tmp_path / "out" / "shot.mkv"
+    assert (code, said) == (0, f"{movie} (4 frames)\n"), err
+    assert "4 frames written" in err and "clipped at white" in err
+    assert open_plate(str(movie)).frames == (1, 2, 3, 4)
     assert [Path(out % frame).is_file() for frame in range(1001, 1005)] == [True] * 4
     assert svfr("status")[0] == 0
 
@@ -74,6 +78,18 @@ def test_json_lines_tell_the_whole_story(svfr: Command, plate: str, tmp_path: Pa
     job = lines[0]["job"]
     assert svfr.lines("status", job)[1][0]["state"] == "done"
     assert job in [row["job"] for row in svfr.lines("jobs")[1]]
+
+
+def test_a_movie_is_refused_before_the_job_that_would_write_it(here: InProcess, plate: str) -> None:
+    words = ("restore", plate, "-t", "bfr", "--model", "identity", *COLOUR)
+    taken = Path(plate).parent / f"{Path(plate).parent.name}.mov"
+    taken.write_bytes(b"a movie")
+    code, lines = here.lines(*words, "--movie", str(taken))
+    assert (code, lines[0]["code"]) == (3, "OUTPUT_EXISTS")
+    for wrong in (("--movie", "avi"), ("--movie", "mov", "--no-wait")):
+        assert here.lines(*words, *wrong)[0] == 2
+    assert here.lines("movie", plate, "--fps", "none")[0] == 2
+    assert not (Path(plate).parent / "shot_svfr").exists() and taken.read_bytes() == b"a movie"
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,14 @@
 """``svfr restore``: send a job to a server, follow it, say where the frames are."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from svfr_client.errors import raise_problems
+import typer
+
+from svfr_client.errors import OutputExists, raise_problems
 from svfr_client.job import FaceChoice, JobSpec
 from svfr_client.job_checks import job_problems
+from svfr_client.sequences import pattern_of_file
 from svfr_client.vocabulary import (
     EXISTING_POLICIES,
     LAYERS,
@@ -16,6 +20,8 @@ from svfr_client.vocabulary import (
 
 from .. import job_options
 from ..output import Output, speaking
+from ..results import name_beside
+from .movie import read_movie_wish, write_movie
 from .options import (
     AsJson,
     ColourSpace,
@@ -45,6 +51,7 @@ from .restore_options import (
     Mask,
     MaskChannel,
     ModelName,
+    Movie,
     Out,
     Preset,
     Priority,
@@ -94,6 +101,7 @@ def restore(
     feather: Feather = JobSpec.feather,
     crop_tracks: CropTracks = None,
     priority: Priority = JobSpec.priority,
+    movie: Movie = None,
     server: Server = None,
     dry_run: DryRun = False,
     wait: Wait = True,
@@ -137,12 +145,14 @@ def restore(
             mask_channel=mask_channel,
         )
         raise_problems(words.problems + job_problems(spec))
+        if movie is not None:
+            _check_movie(spec, read_movie_wish(movie), wait)
         if dry_run:
             _estimate(spec, output)
-        elif server is not None:
-            _run_elsewhere(spec, server, output, wait)
-        else:
-            _run(spec, output, wait)
+            return
+        last = _run(spec, output, wait) if server is None else _run_elsewhere(spec, server, output, wait)
+        if movie is not None and last is not None:
+            _write_movie(spec, movie, last, output)
 
 
 def _estimate(spec: JobSpec, output: Output) -> None:
@@ -152,7 +162,34 @@ def _estimate(spec: JobSpec, output: Output) -> None:
     output.result("estimate", dry_run.to_json(estimate), dry_run.to_text(estimate))
 
 
-def _run(spec: JobSpec, output: Output, wait: bool) -> None:
+def _check_movie(spec: JobSpec, wish: str, wait: bool) -> None:
+    """Raise before the job what would keep its movie from being written."""
+    if not wait:
+        raise typer.BadParameter("--movie is written when the frames are: with --no-wait use svfr movie JOB")
+    path = Path(wish) if Path(wish).suffix else name_beside(spec.output, f".{wish}")
+    is_named = bool(Path(wish).suffix)
+    if path.exists() and (spec.existing == "error" or (is_named and spec.existing != "overwrite")):
+        raise OutputExists(
+            "The movie is already there.", path=path, remedy="Choose to overwrite, or another name."
+        )
+
+
+def _write_movie(spec: JobSpec, movie: str, last: str, output: Output) -> None:
+    """Write the movie of the frames that the job wrote, whose last one is given."""
+    result = pattern_of_file(last, like=spec.output) or last
+    colour = spec.colour
+    write_movie(
+        result,
+        output,
+        out=read_movie_wish(movie),
+        colorspace=colour.space,
+        ocio=colour.config,
+        overwrites=spec.existing == "overwrite",
+    )
+
+
+def _run(spec: JobSpec, output: Output, wait: bool) -> str | None:
+    """Run a job here and return its last frame's file; None when it is not waited for."""
     from svfr_client.hosting.server_process import IDLE_EXIT_SECONDS
     from svfr_server.start import start_local_server
 
@@ -163,11 +200,11 @@ def _run(spec: JobSpec, output: Output, wait: bool) -> None:
         output.result("submitted", {"job": job, "output": spec.output}, "")
         if not wait:
             output.note(f"Job {job} is accepted; svfr status {job} tells how it goes.")
-            return
-        _print_end(follow(client, job, output), output)
+            return None
+        return _print_end(follow(client, job, output), output)
 
 
-def _run_elsewhere(spec: JobSpec, server: str, output: Output, wait: bool) -> None:
+def _run_elsewhere(spec: JobSpec, server: str, output: Output, wait: bool) -> str | None:
     from ..elsewhere import JobElsewhere, TransferPrinter, place_of
     from ..follow import follow
 
@@ -179,10 +216,11 @@ def _run_elsewhere(spec: JobSpec, server: str, output: Output, wait: bool) -> No
         if not wait:
             fetch = f"; svfr fetch {job} --server {server} fetches its frames" if handed_in.output else ""
             output.note(f"Job {job} is accepted{fetch}.")
-            return
-        _print_end(follow(handed_in, job, output), output)
+            return None
+        return _print_end(follow(handed_in, job, output), output)
 
 
-def _print_end(followed: "Followed", output: Output) -> None:
+def _print_end(followed: "Followed", output: Output) -> str | None:
     where = f", the last one to {followed.last_path}" if followed.last_path else ""
     output.note(f"{followed.frames_written} frames written{where}")
+    return followed.last_path

@@ -72,6 +72,15 @@ CropTracks = Annotated[
     str | None, typer.Option("--crop-tracks", help="An edited crop-track file, instead of new ones.")
 ]
 Priority = Annotated[int, typer.Option("--priority")]
+Movie = Annotated[
+    str | None,
+    typer.Option(
+        "--movie",
+        metavar="FILE|ENDING",
+        help="Write the result as a movie too: mov (ProRes), mp4 (H.264) or mkv (FFV1) beside the frames, or "
+        "a file with one of these endings.",
+    ),
+]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only estimate time, memory and disk space.")]
 Wait = Annotated[
     bool, typer.Option("--wait/--no-wait", help="Follow the job, or return once it is accepted.")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..output import speaking
+from ..results import beside_frames, is_job
 from .options import AsJson, ColourSpace, Frames, Ocio
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def view(
 
         result, job = target, ""
         warnings: Sequence[FrameWarning] = ()
-        if not any(sign in target for sign in "./\\"):
+        if is_job(target):
             result, plate, warnings = _of_job(target, plate)
             job = target
         opened = open_plate(result)
@@ -67,7 +68,7 @@ def view(
         )
         chosen = None if frames is None else list(FrameRange.parse(frames))
         pictures = Pictures(opened, None if plate is None else open_plate(plate), domain, chosen)
-        page = Path(out) if out else opened.path(opened.frames[0]).with_name(f"{_stem(opened.pattern)}.html")
+        page = Path(out) if out else beside_frames(opened, ".html")
         facts = PageFacts(
             title=Path(result).name,
             provenance=made,
@@ -102,10 +103,6 @@ def _warnings(client: Client, state: JobStatus) -> Sequence[FrameWarning]:
         if event.seq >= state.last_seq:
             break
     return tuple(found)
-
-
-def _stem(pattern: str) -> str:
-    return Path(pattern).name.split("%")[0].split("#")[0].rstrip("._-") or Path(pattern).stem
 
 
 def _command(made: dict[str, str], plate: str | None, result: str, frames: Sequence[int], job: str) -> str:

@@ -47,6 +47,17 @@ _REC709_CHROMATICITIES = (31270, 32900, 64000, 33000, 30000, 60000, 15000, 6000)
 _CHROMATICITY_TOLERANCE = 200
 
 
+# Spaces whose values a movie with the Rec.709 matrix can hold as they are -> their codes
+SDR_MOVIE_CODES: Mapping[str, tuple[int, int]] = {
+    "g24_rec709_display": (_REC709, 1),
+    "g22_rec709_scene": (_REC709, _GAMMA22),
+    "srgb_rec709_display": (_REC709, _SRGB),
+    "srgb_rec709_scene": (_REC709, _SRGB),
+    "srgb_p3d65_display": (_P3_D65, _SRGB),
+    "srgb_p3d65_scene": (_P3_D65, _SRGB),
+}
+
+
 @dataclass(frozen=True)
 class ColourClaimOfFile:
     """What a file states: the space, None when it has no name here, and the statement in words.

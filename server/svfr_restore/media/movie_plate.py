@@ -14,7 +14,7 @@ import av.error
 
 from svfr_client.reasons import in_one_line
 from svfr_restore.errors import FrameSizeDiffers, MovieCannotBeRead, MovieRateVaries, PlateNotFound
-from svfr_restore.media.colour_claims import of_codes
+from svfr_restore.media.colour_claims import UNSPECIFIED, of_codes
 from svfr_restore.media.movie_frame import MovieTags, frame_alpha, frame_bits, frame_rgb
 from svfr_restore.media.movie_reader import MovieReader
 from svfr_restore.media.orientation import orientation_of_rotation, swaps_sides, upright
@@ -72,9 +72,9 @@ class MoviePlate(Plate):
         self.display = self.data_window = Window(0, 0, width, height)
         self.sample_bits = frame_bits(first)
         self.colour = of_codes(
-            int(first.color_primaries or context.color_primaries),
-            int(first.color_trc or context.color_trc),
-            int(first.colorspace or context.colorspace),
+            _stated(first.color_primaries, context.color_primaries),
+            _stated(first.color_trc, context.color_trc),
+            _stated(first.colorspace, context.colorspace),
         )
         self._timecode = self._first_timecode()
         self._source_tags = self._read_tags()
@@ -109,18 +109,20 @@ class MoviePlate(Plate):
 
     def _first_timecode(self) -> Timecode | None:
         """Return the time code of frame 1, from the video stream, its time-code track or the file."""
+        found = (Timecode.parse(source["timecode"]) for source in self._metadata() if "timecode" in source)
+        return next((code for code in found if code is not None), None)
+
+    def _metadata(self) -> list[dict[str, str]]:
+        """Return what the video stream, every stream and the file say; Matroska writes names in capitals."""
         container = self._reader.container
         sources = [self._reader.stream.metadata, *(s.metadata for s in container.streams), container.metadata]
-        found = (Timecode.parse(source["timecode"]) for source in sources if "timecode" in source)
-        return next((code for code in found if code is not None), None)
+        return [{name.lower(): value for name, value in source.items()} for source in sources]
 
     def _read_tags(self) -> SourceTags:
         """Return the reel, owner and date that the streams or the file state."""
-        container = self._reader.container
         stated: dict[str, str] = {}
-        for source in (self._reader.stream.metadata, *(s.metadata for s in container.streams)):
+        for source in self._metadata():
             stated = {**source, **stated}
-        stated = {**container.metadata, **stated}
         date = _DATE.match(stated.get("creation_time", ""))
         return SourceTags(
             reel=stated.get("reel_name", ""),
@@ -130,7 +132,7 @@ class MoviePlate(Plate):
 
     def _notes(self, skipped: int, is_interlaced: bool) -> tuple[str, ...]:
         notes = []
-        if self._reader.stream.metadata.get("alpha_mode") == "1":
+        if self._metadata()[0].get("alpha_mode") == "1":
             notes.append("The movie's alpha lies beside its pictures (WebM) and is not read.")
         if skipped:
             notes.append(
@@ -211,6 +213,11 @@ class MoviePlate(Plate):
                 path=self._path,
                 remedy="Check that the file plays from beginning to end, or export it again.",
             ) from error
+
+
+def _stated(by_picture: int, by_container: int) -> int:
+    """Return a code of the picture's own, else of its container: many a ProRes file says it only there."""
+    return int(by_container if int(by_picture) in (0, UNSPECIFIED) else by_picture)
 
 
 def _reason(error: Exception) -> str:

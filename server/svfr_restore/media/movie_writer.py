@@ -1,13 +1,14 @@
-"""Preview movies: H.264 in MP4 from code-value pictures, tagged so that players show the same colours.
+"""Movies from code-value pictures, tagged so that players show the same colours: for looking at, beside EXRs.
 
-The pictures are Rec.709 primaries with the sRGB curve; they are coded with the Rec.709 matrix in limited
-range, 8 bit 4:2:0, which every browser plays. Previews only: restored pixels are delivered as EXR.
+H.264 is 8 bit 4:2:0, which every browser plays, ProRes 10 bit 4:2:2, both with the Rec.709 matrix in limited
+range; FFV1 keeps all bits of 16-bit RGB. Primaries and curve are those that the caller's pictures have.
 """
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -22,21 +23,86 @@ from svfr.eight_bit import eight_bit
 from svfr_client.errors import FileCannotBeWritten
 from svfr_client.files import whole_file
 
-_BT709, _SRGB_CURVE, _LIMITED = 1, 13, 1
-_QUALITY: Mapping[str, str] = {"crf": "14", "preset": "fast"}
+# Codes of ITU-T H.273, and ffmpeg's of the range.
+_RGB_MATRIX, _BT709, _SRGB_CURVE = 0, 1, 13
+_LIMITED, _FULL = 1, 2
+_TOP_16 = 65535.0
+
+
+@dataclass(frozen=True)
+class MovieForm:
+    """How a movie is coded: container, encoder, layout of its pixels and options, by ffmpeg's names.
+
+    ``multiples`` are what its width and height must be multiples of.
+    """
+
+    container: str
+    encoder: str
+    layout: str
+    options: Mapping[str, str]
+    multiples: tuple[int, int] = (1, 1)
+
+    @property
+    def is_rgb(self) -> bool:
+        """Return whether its pixels are RGB as they are, in full range."""
+        return self.layout.startswith("gbr")
+
+    @property
+    def is_8_bit(self) -> bool:
+        """Return whether its samples have 8 bits."""
+        return self.layout.endswith("p")
+
+
+@dataclass(frozen=True)
+class MovieLabels:
+    """What a movie says of itself: codes of ITU-T H.273, its first picture's time code, a pixel's shape."""
+
+    primaries: int = _BT709
+    transfer: int = _SRGB_CURVE
+    timecode: str = ""
+    pixel_aspect: Fraction = Fraction(1)
+
+
+H264 = MovieForm(
+    container="mp4",
+    encoder="libx264",
+    layout="yuv420p",
+    options={"crf": "14", "preset": "fast"},
+    multiples=(2, 2),
+)
+PRORES = MovieForm(
+    container="mov",
+    encoder="prores_ks",
+    layout="yuv422p10le",
+    options={"profile": "hq", "vendor": "apl0"},
+    multiples=(2, 1),
+)
+FFV1 = MovieForm(
+    container="matroska", encoder="ffv1", layout="gbrp16le", options={"level": "3", "slicecrc": "1"}
+)
+FORMS: Mapping[str, MovieForm] = {".mp4": H264, ".mov": PRORES, ".mkv": FFV1}
 
 
 class MovieWriter:
-    """Writes one MP4; use it in a ``with`` block. The file appears when the block ends without an error;
+    """Writes one movie; use it in a ``with`` block. The file appears when the block ends without an error;
     a block that wrote no picture raises ValueError.
 
-    All pictures must have the size of the first; odd sizes gain a repeated row or column, as 4:2:0 needs
-    even ones.
+    All pictures must have the size of the first; where the form needs even sizes, odd ones gain a repeated
+    row or column.
     """
 
-    def __init__(self, path: Path, fps: Fraction | int = 24, options: Mapping[str, str] = _QUALITY) -> None:
-        """Write to ``path``; ``options`` are those of libx264."""
-        self._path, self._options = path, options
+    def __init__(
+        self,
+        path: Path,
+        fps: Fraction | int = 24,
+        options: Mapping[str, str] | None = None,
+        *,
+        form: MovieForm = H264,
+        labels: MovieLabels = MovieLabels(),
+    ) -> None:
+        """Write to ``path``; ``options`` are the encoder's, in place of the form's own."""
+        self._path, self._form, self._labels = path, form, labels
+        self._options = form.options if options is None else options
         self._fps = Fraction(fps)
         self._file = whole_file(path)
         self._container: av.container.OutputContainer | None = None
@@ -46,7 +112,7 @@ class MovieWriter:
     def __enter__(self) -> MovieWriter:
         try:
             scratch = self._file.__enter__()
-            self._container = av.open(str(scratch), "w", format="mp4")
+            self._container = av.open(str(scratch), "w", format=self._form.container)
         except (av.error.FFmpegError, OSError) as error:
             raise self._failed(error) from error
         return self
@@ -62,30 +128,47 @@ class MovieWriter:
             raise RuntimeError("the movie is not open: use the writer in a with block")
         height, width = codes.shape[:2]
         self._shape = (height, width)
-        even = np.pad(codes, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
-        bytes_ = eight_bit(even)
+        across, down = self._form.multiples
+        padded = np.pad(codes, ((0, -height % down), (0, -width % across), (0, 0)), mode="edge")
         try:
             if self._stream is None:
-                self._stream = self._new_stream(even.shape[1], even.shape[0])
-            frame = av.VideoFrame.from_ndarray(bytes_, format="rgb24").reformat(
-                format="yuv420p",
-                dst_colorspace=Colorspace.ITU709,
-                src_color_range=ColorRange.JPEG,
-                dst_color_range=ColorRange.MPEG,
-                interpolation=Interpolation.BICUBIC | Interpolation.ACCURATE_RND,
-            )
+                self._stream = self._new_stream(padded.shape[1], padded.shape[0])
+            frame = self._frame(padded)
+            # ProRes says it in every picture, and readers believe that
+            frame.color_primaries, frame.color_trc = self._labels.primaries, self._labels.transfer
             self._container.mux(self._stream.encode(frame))
-        except av.error.FFmpegError as error:
+        except (av.error.FFmpegError, OSError) as error:
             raise self._failed(error) from error
+
+    def _frame(self, codes: Float32) -> av.VideoFrame:
+        if self._form.is_8_bit:
+            frame = av.VideoFrame.from_ndarray(eight_bit(codes), format="rgb24")
+        else:
+            levels = np.rint(np.clip(np.nan_to_num(codes), 0.0, 1.0) * _TOP_16).astype(np.uint16)
+            frame = av.VideoFrame.from_ndarray(levels, format="rgb48le")
+        if self._form.is_rgb:
+            return frame.reformat(format=self._form.layout)
+        return frame.reformat(
+            format=self._form.layout,
+            dst_colorspace=Colorspace.ITU709,
+            src_color_range=ColorRange.JPEG,
+            dst_color_range=ColorRange.MPEG,
+            interpolation=Interpolation.BICUBIC | Interpolation.ACCURATE_RND,
+        )
 
     def _new_stream(self, width: int, height: int) -> av.VideoStream:
         assert self._container is not None
-        stream = self._container.add_stream("libx264", rate=self._fps)
-        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+        stream = self._container.add_stream(self._form.encoder, rate=self._fps)
+        assert isinstance(stream, av.VideoStream)
+        stream.width, stream.height, stream.pix_fmt = width, height, self._form.layout
         stream.options = dict(self._options)
         context = stream.codec_context
-        context.colorspace = context.color_primaries = _BT709
-        context.color_trc, context.color_range = _SRGB_CURVE, _LIMITED
+        context.sample_aspect_ratio = self._labels.pixel_aspect
+        context.color_primaries, context.color_trc = self._labels.primaries, self._labels.transfer
+        context.colorspace = _RGB_MATRIX if self._form.is_rgb else _BT709
+        context.color_range = _FULL if self._form.is_rgb else _LIMITED
+        if self._labels.timecode:
+            stream.metadata["timecode"] = self._labels.timecode
         return stream
 
     def __exit__(

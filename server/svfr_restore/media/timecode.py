@@ -36,6 +36,24 @@ class Timecode:
             is_drop_frame=mark in ";,",
         )
 
+    @classmethod
+    def of_bits(cls, packed: int) -> Timecode | None:
+        """Read the time and flags of EXR's timeCode attribute; None where they are no time of day."""
+        values = []
+        for shift, tens in ((24, 3), (16, 7), (8, 7), (0, 3)):
+            two = packed >> shift
+            values.append((two >> 4 & tens) * 10 + (two & 15))
+        hours, minutes, seconds, frames = values
+        if hours >= _DAY_HOURS or minutes >= 60 or seconds >= 60:
+            return None
+        is_drop_frame = bool(packed & 0x40)
+        return cls(hours=hours, minutes=minutes, seconds=seconds, frames=frames, is_drop_frame=is_drop_frame)
+
+    def __str__(self) -> str:
+        """Return the text that :meth:`parse` reads."""
+        mark = ";" if self.is_drop_frame else ":"
+        return f"{self.hours:02d}:{self.minutes:02d}:{self.seconds:02d}{mark}{self.frames:02d}"
+
     def plus(self, count: int, rate: Fraction) -> Timecode:
         """Return the time code ``count`` frames later, past midnight if need be."""
         a_second = -(-rate.numerator // rate.denominator)

@@ -85,9 +85,9 @@ class Pictures:
             added = over_window(window, *layers["delta"])
             before = after - (added * over_window(window, *layers["matte"]) if "matte" in layers else added)
         changed = np.any(before != after, axis=-1)
-        matte = (
-            over_window(window, *layers["matte"])[..., 0] if "matte" in layers else changed.astype(np.float32)
-        )
+        matte = changed.astype(np.float32)
+        if "matte" in layers:
+            matte = over_window(window, *layers["matte"])[..., 0]
         doubts = {name: over_window(window, *layers[name])[..., 0] for name in self.doubts if name in layers}
         return FramePair(
             frame=frame,

@@ -14,6 +14,7 @@ from typing import Any
 
 from svfr_client.reasons import in_one_line
 from svfr_server.errors import StoreUnavailable, StoreUnusable
+from svfr_server.job_store.notes import JobNotes
 from svfr_server.job_store.rescue import COMPANIONS, is_sound, keep_aside, save_rows
 from svfr_server.job_store.schema import migrate
 
@@ -26,10 +27,15 @@ _DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 class Database:
     """One connection. One thread uses it."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, notes: JobNotes) -> None:
+        """Open a store, or make it; one that is damaged or gone is made again from its jobs' ``notes``."""
         self.path = path
+        self._notes = notes
+        was_there = path.exists()
         if is_sound(path):
             self._connection = self._open()
+            if not was_there:
+                self._put_back(self._connection)
         else:
             self._connection = self._rescued()
 
@@ -90,7 +96,12 @@ class Database:
         connection = self._open()
         saved = save_rows(aside, connection)
         _log.error("the job store was damaged; it is kept as %s, and %d of its jobs were saved", aside, saved)
+        self._put_back(connection)
         return connection
+
+    def _put_back(self, connection: sqlite3.Connection) -> None:
+        if count := self._notes.put_back(connection):
+            _log.error("the job store had lost %d jobs; they are back, from their notes", count)
 
     def _after_rescue(self, fault: str, remedy: str) -> StoreUnavailable:
         """Rescue the open store; returns the error for whoever was working with it."""
@@ -126,6 +137,10 @@ class Database:
             with suppress(sqlite3.OperationalError):  # SQLite has rolled back by itself when a disk is full
                 self._connection.execute("ROLLBACK")
             raise
+
+    def note(self, job: str) -> None:
+        """Write down what the store says of a job beside it."""
+        self._notes.keep(job, self._connection)
 
     def checkpoint(self) -> None:
         """Carry what the log holds into the file itself, so that a log which is cut or lost costs nothing."""

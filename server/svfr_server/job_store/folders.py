@@ -16,3 +16,8 @@ def journal_folder(home: Path, job: str) -> Path:
 def references_folder(home: Path, job: str) -> Path:
     """Return the folder of the references a job made; it goes when the job is forgotten."""
     return home / "references" / job
+
+
+def notes_folder(store: Path) -> Path:
+    """Return the folder of the jobs' notes, from which a lost store is made again; beside the store."""
+    return store.with_name(f"{store.stem}-notes")

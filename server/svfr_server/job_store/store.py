@@ -19,6 +19,8 @@ from svfr_client.records import from_plain
 from svfr_server.errors import JobIdTaken, QueueFull, UnknownJob
 from svfr_server.job_store.database import Database
 from svfr_server.job_store.entry import JobEntry
+from svfr_server.job_store.folders import notes_folder
+from svfr_server.job_store.notes import JobNotes
 from svfr_server.settings import Limits
 
 _STATUS_COLUMNS = (
@@ -44,7 +46,8 @@ class JobStore:
     """The jobs of one service. One thread uses it."""
 
     def __init__(self, path: Path) -> None:
-        self._database = Database(path)
+        self._notes = JobNotes(notes_folder(path))
+        self._database = Database(path, self._notes)
 
     def check(self) -> None:
         """Put a store right whose file was deleted, replaced or overwritten; see :meth:`Database.check`."""
@@ -91,6 +94,7 @@ class JobStore:
             )
             self._append(job, JobState.QUEUED.value, {"attempt": 1})
         self._database.checkpoint()
+        self._database.note(job)
         return Accepted(job, key, is_new=True)
 
     def start_attempt(self, job: str, device: str) -> None:
@@ -148,6 +152,7 @@ class JobStore:
             )
             self._move(job, state, body)
         self._database.checkpoint()
+        self._database.note(job)
 
     def append(self, job: str, kind: str, body: Mapping[str, Any]) -> int:
         """Add an event and return its number; a progress event also becomes the job's progress."""
@@ -248,6 +253,8 @@ class JobStore:
             for job in old:
                 self._database.execute("DELETE FROM events WHERE job = ?", (job,))
                 self._database.execute("DELETE FROM jobs WHERE job = ?", (job,))
+        for job in old:
+            self._notes.forget(job)
         return tuple(old)
 
     def save_value(self, name: str, value: str) -> None:

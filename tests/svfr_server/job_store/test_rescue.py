@@ -2,6 +2,7 @@
 
 import contextlib
 import logging
+import shutil
 import sqlite3
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from server_samples import job
 from svfr_client.protocol.messages import JobState
 from svfr_server.errors import StoreUnavailable
 from svfr_server.job_store.entry import JobEntry
+from svfr_server.job_store.folders import notes_folder
 from svfr_server.job_store.store import JobStore, Sender
 from svfr_server.settings import Limits
 
@@ -45,6 +47,7 @@ def test_jobs_around_a_damaged_page_are_saved_and_the_file_is_kept(
 ) -> None:
     path = tmp_path / "jobs.sqlite"
     filled(path).close()
+    shutil.rmtree(notes_folder(path))
     damage_a_page(path, page)
     with caplog.at_level(logging.ERROR):
         store = JobStore(path)
@@ -70,7 +73,7 @@ def test_a_file_that_is_no_store_is_kept_aside_and_the_queue_begins_empty(tmp_pa
 def test_a_store_deleted_while_it_is_open_is_written_again_with_all_its_jobs(tmp_path: Path) -> None:
     path = tmp_path / "jobs.sqlite"
     store = filled(path)
-    for file in tmp_path.iterdir():
+    for file in tmp_path.glob("jobs.sqlite*"):
         file.unlink()
     store.check()
     assert len(store.list(COUNT * 2, False)) == COUNT

@@ -4,6 +4,9 @@ On a GPU the UNet and the picture decoder compute in float16, as published; enco
 sums and noise levels stay float32. float32 convolutions may use TF32 there, whose mantissa has float16's ten
 bits, as the published code leaves it. float16 sums are kept in float32. On a CPU everything is float32.
 
+A model folder may ask for other types on GPUs, and whoever runs the machine on any device. Where float32 is
+asked for, nothing computes in TF32.
+
 A step whose latents are not finite is done again in ``fallback``: float32, since casting float16 weights up
 and back is exact, and bfloat16 would take three bits of each.
 """
@@ -12,9 +15,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
+
+from svfr.number_types import NumberTypes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,9 +42,20 @@ STRICT = Precision()
 _BY_KIND = {"cuda": Precision(unet=torch.float16, decode=torch.float16, tf32=True)}
 
 
-def precision_for(device: str | torch.device) -> Precision:
-    """Return the policy of a kind of device; float32 throughout where none is stated."""
-    return _BY_KIND.get(torch.device(device).type, STRICT)
+def precision_for(
+    device: str | torch.device, asked: NumberTypes | None = None, of_model: NumberTypes | None = None
+) -> Precision:
+    """Return the policy of a kind of device; float32 throughout where none is stated.
+
+    ``asked`` are the types of whoever runs the machine, ``of_model`` those of a model folder, which hold on
+    GPUs, and where ``asked`` says nothing.
+    """
+    kind = torch.device(device).type
+    policy = _BY_KIND.get(kind, STRICT)
+    types = (asked or NumberTypes()).over(of_model if kind == "cuda" else None)
+    named = {"unet": types.unet, "decode": types.decode}
+    chosen = {part: getattr(torch, name) for part, name in named.items() if name is not None}
+    return replace(policy, **chosen, tf32=policy.tf32 and torch.float32 not in chosen.values())
 
 
 def device_name(device: str | torch.device) -> str:

@@ -13,7 +13,7 @@ import OpenImageIO as oiio  # noqa: N813 (its own documentation calls it so)
 import torch
 
 from svfr.models.spec import DiffusionSpec
-from svfr.precision import STRICT, apply_switches, device_name, precision_for
+from svfr.precision import STRICT, apply_switches, device_name
 from svfr_client.errors import FileCannotBeWritten
 from svfr_client.files import whole_file
 from svfr_client.frames import FrameRange
@@ -125,7 +125,7 @@ def bench(model: str, plate: str | None, frames: int) -> Benched:
         began = perf_counter()
         result = _run(spec, models, replace(context, report=clock))
         seconds = perf_counter() - began
-        precision = precision_for(device)
+        precision = models.precision_of(described)
         worked = context.clock.seconds
         return Benched(
             model=described.name,
@@ -197,7 +197,7 @@ def _psnr_to_float32(spec: JobSpec, models: ModelCache, work: Path) -> float | N
         result = _run(part, own, JobContext())
         written = (oiio.ImageBuf(str(output.path)).get_pixels(oiio.FLOAT) for output in result.outputs)
         pictures.append(np.stack([np.asarray(pixels, np.float32) for pixels in written]))
-    apply_switches(precision_for(models.device))  # those of float32 are the whole process's
+    apply_switches(models.precision_of(described))  # those of float32 are the whole process's
     error = float(np.square(pictures[0] - pictures[1]).mean())
     reach = float(pictures[1].max() - pictures[1].min())
     return None if error == 0.0 else float(10.0 * np.log10(reach**2 / error))

@@ -39,6 +39,12 @@ class JobNeedsMoreMemory(SvfrError):
     code = "MEMORY_BUDGET"
 
 
+class ComputeOptionUnknown(SvfrError):
+    """The environment asks for a number type or a batch that there is not."""
+
+    code = "COMPUTE_OPTION_UNKNOWN"
+
+
 class PictureNotChosen(SvfrError):
     """A file holds several pictures and the job does not say which, or names one that is not there."""
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from svfr.number_types import NUMBER_TYPES
 from svfr_client.errors import SvfrError
 from svfr_restore.memory_budget import DEFAULT_SHARE_PERCENT, default_budget_bytes
 from svfr_server.errors import AnotherServerRuns
@@ -35,6 +36,10 @@ def parse(arguments: Sequence[str] | None = None) -> dict[str, Any]:
     parser.add_argument("--memory-limit-mib", type=int, default=1024, help="of the supervisor itself")
     share = f"of one job; default: {DEFAULT_SHARE_PERCENT} %% of the machine's"
     parser.add_argument("--worker-memory-mib", type=int, default=None, help=share)
+    parser.add_argument(
+        "--precision", choices=NUMBER_TYPES, help="of UNet and decoder; default: the device's"
+    )
+    parser.add_argument("--batch", type=int, default=1, help="branches of windows at once, at most")
     parser.add_argument("--umask", type=lambda text: int(text, 8), default=None, help="of outputs, e.g. 002")
     parser.add_argument("--pipeline", default=RESTORE_PIPELINE, help="module:function that runs a job")
     given = parser.parse_args(arguments)
@@ -52,6 +57,8 @@ def parse(arguments: Sequence[str] | None = None) -> dict[str, Any]:
         "worker_memory_bytes": (
             default_budget_bytes() if given.worker_memory_mib is None else given.worker_memory_mib * MIB
         ),
+        "precision": given.precision,
+        "batch": given.batch,
         "umask": given.umask,
         "pipeline": given.pipeline,
     }

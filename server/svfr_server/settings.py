@@ -4,7 +4,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from svfr.models.search import search_folders
+from svfr.number_types import NUMBER_TYPES
 from svfr_client.connection import service_folder
+from svfr_restore.compute_options import MOST_BATCH
 from svfr_restore.memory_budget import default_budget_bytes
 from svfr_restore.visible_gpus import visible_gpus
 from svfr_server.errors import BadSettings
@@ -69,7 +71,9 @@ class ServerSettings:
     ``svfr_restore.job.run_job``; studios may wrap it, tests give small ones. ``memory_limit_bytes``: what the
     supervisor itself may hold before it drops its clients' connections (``supervisor/memory_watch.py``).
     ``worker_memory_bytes``: what one job may take of the machine's memory; one that needs more is refused
-    before it begins, one that takes more all the same fails. ``umask``:
+    before it begins, one that takes more all the same fails. ``precision``: the number type of UNet and
+    decoder, None: the model folder's or the device's; ``batch``: how many branches of windows are evaluated
+    at once at most (``svfr_restore.compute_options``). ``umask``:
     that of the written frames and folders, None keeps the one the service was started with; the service's own
     files are private whatever it is.
     """
@@ -86,6 +90,8 @@ class ServerSettings:
     umask: int | None = None
     memory_limit_bytes: int = 1024 * 1024 * 1024
     worker_memory_bytes: int = field(default_factory=default_budget_bytes)
+    precision: str | None = None
+    batch: int = 1
     limits: Limits = field(default_factory=Limits)
     timeouts: WorkerTimeouts = field(default_factory=WorkerTimeouts)
     retention: Retention = field(default_factory=Retention)
@@ -95,6 +101,12 @@ class ServerSettings:
             raise BadSettings(f"{self.port} is not a TCP port.", remedy="0 takes a free one.")
         if not self.devices:
             raise BadSettings("The service has no device.", remedy="Give --device cpu.")
+        if self.precision is not None and self.precision not in NUMBER_TYPES:
+            raise BadSettings(
+                f"{self.precision!r} is no number type.", remedy=f"Give one of {', '.join(NUMBER_TYPES)}."
+            )
+        if not 1 <= self.batch <= MOST_BATCH:
+            raise BadSettings(f"{self.batch} is no batch from 1 to {MOST_BATCH}.", remedy="Give --batch 2.")
         for root in self.read_roots + self.write_roots:
             if not root.is_dir():
                 raise BadSettings("A root is not a folder.", path=root, remedy="Create it or leave it out.")

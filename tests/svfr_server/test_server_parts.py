@@ -143,6 +143,15 @@ def test_a_worker_sees_its_gpu_and_no_ocio(monkeypatch: pytest.MonkeyPatch) -> N
     assert environment["CUDA_VISIBLE_DEVICES"] == "GPU-aaaa"
 
 
+@pytest.mark.parametrize("given", [{"precision": "float8"}, {"batch": 0}, {"batch": 65}])
+def test_how_to_compute_is_checked_before_the_service_starts(
+    tmp_path: Path, given: dict[str, str | int]
+) -> None:
+    with pytest.raises(BadSettings, match=r"float8|batch"):
+        ServerSettings(tmp_path, devices=("cpu",), **given)  # type: ignore[arg-type]
+    ServerSettings(tmp_path, devices=("cpu",), precision="float16", batch=4)
+
+
 @pytest.mark.parametrize("name", ["", "json", "json:", ":dumps", "json:no_such", "no.such.module:run"])
 def test_a_pipeline_that_is_not_there_is_named(name: str) -> None:
     with pytest.raises(InternalFailure, match="cannot be loaded"):

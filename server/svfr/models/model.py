@@ -32,7 +32,7 @@ class Model:
 
     UNet and picture decoder have the types of ``precision``; the encoders are float32. All are frozen and in
     ``eval`` mode. ``copies`` are the UNet again on further devices, which share a shot's windows with it.
-    Each evaluates up to ``batch`` branches of windows at once; ``most_at_once`` is what was asked for.
+    Each evaluates up to ``at_once`` branches of windows in one go: ``batch``, or what the memory holds.
     """
 
     spec: DiffusionSpec
@@ -44,6 +44,7 @@ class Model:
     precision: Precision = STRICT
     copies: tuple[UNetSpatioTemporalConditionModel, ...] = ()
     batch: int = 1
+    at_once: int = 1
 
     @property
     def unets(self) -> tuple[UNetSpatioTemporalConditionModel, ...]:
@@ -62,7 +63,8 @@ class Model:
     @property
     def computes_on(self) -> str:
         """What its numbers depend on beside its weights: the device's name and the precision's recipe."""
-        return f"{device_name(FastUNet(self.unet).device)}; {self.precision.recipe}"
+        together = f"; up to {self.batch} branches at once" if self.batch > 1 else ""
+        return f"{device_name(FastUNet(self.unet).device)}; {self.precision.recipe}{together}"
 
 
 def load_model(
@@ -74,16 +76,17 @@ def load_model(
 ) -> Model:
     """Load a model folder after checking every file's hash and every tensor's name and shape.
 
-    ``precision`` None is the device's own. torch's switches are set to it for the whole process. The UNet is
-    also put on ``further_devices``, of the same kind, and a shot's windows are spread over all of them.
+    ``precision`` None is the folder's or the device's own. torch's switches are set to it for the whole
+    process. The UNet is also put on ``further_devices``, of the same kind, and a shot's windows are spread
+    over all of them.
 
     Raises ModelMissing, ModelSpecInvalid, ModelHasNoNetwork for the built-in models without weights, and,
     together where there are several, ModelFileMissing, ModelFileCorrupted, TensorsMissing,
     TensorsUnexpected, TensorShapesWrong.
     """
-    precision = precision or precision_for(device)
-    apply_switches(precision)
     spec, networks = read_networks(folder)
+    precision = precision or precision_for(device, of_model=spec.precision)
+    apply_switches(precision)
     raise_problems(check_files(folder, spec))
     for name, network in networks.by_file().items():
         load_weights(network, folder / name, device, precision.unet if name == UNET_FILE else torch.float32)

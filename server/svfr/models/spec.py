@@ -26,6 +26,7 @@ from svfr.models.framing_spec import PUBLISHED, Framing
 from svfr.nets.device_memory import MOST_ELEMENTS
 from svfr.nets.identity import IdCrop
 from svfr.nets.linear_patch import LinearPatchSpec
+from svfr.number_types import NumberTypes
 from svfr.validation import (
     SCHEMA_DIALECT,
     NotNegative,
@@ -244,6 +245,7 @@ class DiffusionSpec(_Described):
     one input channel more; SVFR's own weights see three planes. ``identity``'s tokens have ``channels`` equal
     to the UNet's cross_attention_dim. ``detail`` is None for a model that has no network for it.
     ``attenuation`` says which changes are too small to count where bfr alone is asked for; None: all count.
+    ``precision`` are number types for GPUs; None: the policy of ``svfr.precision``.
     ``colour_framing`` says what a face's crop shows where colour is asked for; None: as without it.
     """
 
@@ -263,6 +265,7 @@ class DiffusionSpec(_Described):
     training: Mapping[str, Any] = field(default_factory=dict)
     detail: DetailSpec | None = None
     attenuation: Attenuation | None = None
+    precision: NumberTypes | None = None
     colour_framing: Framing | None = None
 
     @property

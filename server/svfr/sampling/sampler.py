@@ -204,7 +204,7 @@ def pass_latents(
         schedule=schedule,
         callbacks=callbacks,
         fallback=model.precision.fallback,
-        batch=model.batch,
+        batch=model.at_once,
     )
 
 

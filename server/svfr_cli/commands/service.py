@@ -38,6 +38,15 @@ def serve(
             "--worker-memory-mib", min=1, help="Memory a job may take. Default: 85 % of the machine's."
         ),
     ] = None,
+    precision: Annotated[
+        str | None,
+        typer.Option(
+            "--precision", help="Of UNet and decoder: float32, float16, bfloat16. Default: the device's."
+        ),
+    ] = None,
+    batch: Annotated[
+        int, typer.Option("--batch", min=1, help="Branches of windows to evaluate at once, at most.")
+    ] = 1,
     umask: Annotated[
         str | None, typer.Option("--umask", help="Of written frames, e.g. 002. Default: the starter's.")
     ] = None,
@@ -62,6 +71,8 @@ def serve(
         options += [] if idle_exit is None else [f"--idle-exit={idle_exit}"]
         options += [f"--idle-unload={idle_unload}", f"--keep-days={keep_days}"]
         options += [] if worker_memory is None else [f"--worker-memory-mib={worker_memory}"]
+        options += [] if precision is None else [f"--precision={precision}"]
+        options += [] if batch == 1 else [f"--batch={batch}"]
         options += [] if umask is None else [f"--umask={umask}"]
         code = main(options)
         raise typer.Exit(int(ExitCode.NO_SERVER) if code == MODULE_FOLDER_HELD else code)

@@ -14,12 +14,11 @@ from dataclasses import dataclass, replace
 
 from svfr.diffusion.windows import FrameWindow, official_windows, studio_decode_windows, studio_windows
 from svfr.models.spec import DiffusionSpec, ModelSpec, Preset
-from svfr.precision import precision_for
 from svfr_restore.crops.spool import crop_bytes
 from svfr_restore.memory_budget import BASE_BYTES, PLATE_BYTES_PER_PIXEL, kept_pixels_bytes
 from svfr_restore.plan.compute_cost import WindowCost, sustained_rate, topmost_share, window_cost
 from svfr_restore.plan.job_plan import JobPlan
-from svfr_restore.plan.memory_cost import kept_bytes, model_memory
+from svfr_restore.plan.memory_cost import asked_precision, kept_bytes, model_memory
 from svfr_restore.plan.model_output import OutputPlanes
 from svfr_restore.plan.precheck import detects
 from svfr_restore.plan.track_plan import TrackPlan, model_for_largest_crop, spool_bytes
@@ -156,7 +155,10 @@ def _model_bytes(model: ModelSpec, preset: Preset | None, tracks: Sequence[Track
     model = model_for_largest_crop(model, tracks)
     if not isinstance(model, DiffusionSpec):
         return 0
-    precision, longest = precision_for(device), max((len(track.frames) for track in tracks), default=0)
+    precision, longest = (
+        asked_precision(model, device),
+        max((len(track.frames) for track in tracks), default=0),
+    )
     kept = 0 if preset is None else longest * kept_bytes(model, preset, precision)
     return model_memory(model, precision).whole + kept
 

@@ -17,6 +17,7 @@ from svfr.models.spec import DiffusionSpec, KlTemporalSpec, ModelSpec, Preset
 from svfr.nets.decode_in_chunks import DecodeMemory
 from svfr.nets.kl_temporal import ENCODE_CHUNK
 from svfr.precision import Precision, precision_for
+from svfr_restore.compute_options import asked_batch, asked_number_types
 from svfr_restore.memory_budget import BASE_BYTES, PLATE_BYTES_PER_PIXEL, kept_pixels_bytes, require_memory
 
 Residence = Literal["whole", "in chunks", "in turns"]
@@ -71,6 +72,10 @@ class ModelMemory:
         )
         return next((way for way, needed in ways if needed <= usable_bytes), None)
 
+    def branches_at_once(self, usable_bytes: float) -> int:
+        """Return how many branches of a window can be evaluated at once within ``usable_bytes``."""
+        return max(1, int((usable_bytes - self._resident) // self.denoise)) if self.denoise else 1
+
     def longest_shot(self, usable_bytes: float) -> int:
         """Return how many frames' latents fit beside the least that the model needs."""
         return max(0, int((usable_bytes - self.in_turns) // self.latents))
@@ -112,6 +117,11 @@ def model_memory(model: DiffusionSpec, precision: Precision) -> ModelMemory:
     )
 
 
+def asked_precision(model: DiffusionSpec, device: str) -> Precision:
+    """Return the number types in which a model computes on a device, as this machine was told."""
+    return precision_for(device, asked_number_types(), model.precision)
+
+
 def kept_bytes(model: DiffusionSpec, preset: Preset, precision: Precision) -> int:
     """Return what the steps of a preset leave for later ones, of each frame, in the machine's memory."""
     area, widths = (model.crop_px // model.codec.factor) ** 2, model.unet["block_out_channels"]
@@ -130,10 +140,10 @@ def require_job_memory(
     kept = min(kept_pixels_bytes(), _RGB_BYTES * plate_pixels * longest_track)
     needed = BASE_BYTES + PLATE_BYTES_PER_PIXEL * plate_pixels + kept
     if isinstance(model, DiffusionSpec) and preset is not None:
-        needed += longest_track * kept_bytes(model, preset, precision_for(device))
+        needed += longest_track * kept_bytes(model, preset, asked_precision(model, device))
     if device == "cpu" and isinstance(model, DiffusionSpec):
-        memory = model_memory(model, precision_for(device))
-        needed += memory.whole + memory.latents * longest_track
+        memory = model_memory(model, asked_precision(model, device))
+        needed += (asked_batch() - 1) * memory.denoise + memory.whole + memory.latents * longest_track
     require_memory(f"The model {model.name} on {longest_track} frames of {plate_pixels} pixels", needed)
 
 

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 
 from svfr.models.folder import find_model, read_spec, verify
 from svfr.models.model import Model, load_model
-from svfr.models.spec import ModelSpec
-from svfr.precision import Precision
+from svfr.models.spec import DiffusionSpec, ModelSpec
+from svfr.nets.device_memory import USABLE_SHARE
+from svfr.precision import Precision, precision_for
 from svfr_client.errors import SvfrError
+from svfr_restore.compute_options import asked_batch, asked_number_types
+from svfr_restore.plan.memory_cost import model_memory
 
 _Stamp = tuple[Path, tuple[tuple[str, int, int], ...]]
 
@@ -19,8 +23,9 @@ _Stamp = tuple[Path, tuple[tuple[str, int, int], ...]]
 class ModelCache:
     """Finds models by name or path; holds the one that was used last in memory.
 
-    ``device`` is where the networks run; ``precision`` None is the device's own policy. The windows of a shot
-    are spread over it and ``further_devices``.
+    ``device`` is where the networks run; ``precision`` and ``batch`` None are what this machine was told
+    (``svfr_restore.compute_options``), else the model folder's and the device's own. The windows of a shot
+    are spread over it and ``further_devices``. Raises ComputeOptionUnknown.
     """
 
     def __init__(
@@ -28,9 +33,11 @@ class ModelCache:
         device: str = "cpu",
         precision: Precision | None = None,
         *,
+        batch: int | None = None,
         further_devices: Sequence[str] = (),
     ) -> None:
         self.device, self.precision = device, precision
+        self._types, self._batch = asked_number_types(), asked_batch() if batch is None else batch
         self._further_devices = tuple(further_devices)
         self._loaded: tuple[_Stamp, Model] | None = None
         self._sound: set[_Stamp] = set()
@@ -69,8 +76,21 @@ class ModelCache:
             self._loaded = (stamp, self._load(folder))
         return self._loaded[1]
 
+    def precision_of(self, spec: ModelSpec) -> Precision:
+        """Return the number types that a model computes in here."""
+        of_model = spec.precision if isinstance(spec, DiffusionSpec) else None
+        return self.precision or precision_for(self.device, self._types, of_model)
+
     def _load(self, folder: Path) -> Model:
-        return load_model(folder, self.device, self.precision, further_devices=self._further_devices)
+        precision = self.precision_of(read_spec(folder))
+        model = load_model(folder, self.device, precision, further_devices=self._further_devices)
+        if self._batch == 1:
+            return model
+        fits = self._batch
+        if self.device != "cpu":
+            usable = USABLE_SHARE * torch.cuda.get_device_properties(self.device).total_memory
+            fits = model_memory(model.spec, precision).branches_at_once(usable)
+        return replace(model, batch=self._batch, at_once=max(1, min(self._batch, fits)))
 
 
 def devices_here() -> list[str]:

@@ -2,6 +2,7 @@
 
 import zmq
 
+from svfr_restore.compute_options import compute_environment
 from svfr_restore.memory_budget import BUDGET_VARIABLE
 from svfr_server.job_store.transfers import transfers_folder
 from svfr_server.settings import ServerSettings
@@ -45,7 +46,10 @@ class WorkerProcess(ChildProcess):
         super().__init__(
             module="svfr_server.worker.main",
             start=start,
-            environment=worker_environment(device, settings.worker_memory_bytes, low_memory),
+            environment={
+                **worker_environment(device, settings.worker_memory_bytes, low_memory),
+                **compute_environment(settings.precision, settings.batch),
+            },
             context=context,
         )
 

@@ -88,7 +88,8 @@ class LowMemoryModels:
     """A model cache whose networks take turns in the device's memory.
 
     While pictures are encoded or decoded, which takes the most, the UNet waits in the machine's memory, and
-    the other way round. The same networks compute on the same device: the pixels stay the same.
+    the other way round, and branches are evaluated one at a time. The same networks compute on the same
+    device: the pixels stay the same, up to what a batch rounds.
     """
 
     def __init__(self, cache: "ModelCache") -> None:
@@ -100,7 +101,9 @@ class LowMemoryModels:
         model = self._cache.get(name)
         known = self._models.get(id(model))
         if known is None:
-            self._models = {id(model): (model, replace(model, codec=cast(Any, OffloadingCodec(model))))}
+            self._models = {
+                id(model): (model, replace(model, codec=cast(Any, OffloadingCodec(model)), at_once=1))
+            }
             known = self._models[id(model)]
         return known[1]
 

@@ -9,6 +9,7 @@ from sampling_models import Crops, Recorder, identify, pictures, tiny_model
 
 from svfr.errors import NotFinite
 from svfr.models.model import Model
+from svfr.number_types import NumberTypes
 from svfr.precision import STRICT, Precision, apply_switches, device_name, precision_for, strictest
 from svfr.sampling.sampler import two_passes
 
@@ -42,6 +43,21 @@ def test_gpus_compute_as_published_and_cpus_in_float32() -> None:
     gpu = precision_for("cuda:3")
     assert (gpu.unet, gpu.decode, gpu.fallback) == (torch.float16, torch.float16, torch.float32)
     assert precision_for("cpu") == STRICT == precision_for(torch.device("mps"))
+
+
+def test_a_model_folder_chooses_for_gpus_and_whoever_runs_the_machine_for_all() -> None:
+    folder, machine = NumberTypes(unet="float32"), NumberTypes(unet="bfloat16")
+    gpu = precision_for("cuda", of_model=folder)
+    assert (gpu.unet, gpu.decode, gpu.tf32) == (torch.float32, torch.float16, False)
+    assert precision_for("cpu", of_model=NumberTypes(unet="float16")) == STRICT
+    gpu = precision_for("cuda:1", machine, folder)
+    assert (gpu.unet, gpu.decode, gpu.tf32) == (torch.bfloat16, torch.float16, True)
+    assert precision_for("cpu", machine, folder).unet == torch.bfloat16
+    assert len({precision_for("cuda", asked).recipe for asked in (None, folder, machine)}) == 3
+
+
+def test_float32_that_is_asked_for_is_float32_throughout() -> None:
+    assert precision_for("cuda", NumberTypes(unet="float32", decode="float32")) == STRICT
 
 
 def test_precisions_that_may_differ_have_other_recipes() -> None:

@@ -83,6 +83,11 @@ class _Stream:
 class Client:
     """A conversation with one service. Use it as a context manager, or call :meth:`close`.
 
+        with Client(name="my script") as client:
+            job = client.submit(spec).job
+            for event in client.follow(job):
+                print(event.kind, event.body)
+
     ``connection``: where to go; None finds this user's own service in ``folder`` (default: the usual
     place), again after each silence, so that a restarted service is found. ``name`` is for its log.
     """

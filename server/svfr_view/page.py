@@ -20,7 +20,8 @@ from svfr_ocio.view import DisplayView
 from svfr_restore.crops.crop_track import CropTrack
 from svfr_view.figures import Figures
 from svfr_view.pictures import FramePair, Pictures
-from svfr_view.proxy import ProxySize, reduced, write_movie
+from svfr_view.proxy import write_movie
+from svfr_view.proxy_size import ProxySize
 from svfr_view.shaper import MAX_TOP, TOE, Shaper
 
 VIEW_EDGE = 49
@@ -62,7 +63,7 @@ def write_page(
     aspect = pictures.result.pixel_aspect
     size = ProxySize.of(width, height, aspect, len(pictures.frames))
     fps = pictures.result.fps or (pictures.plate.fps if pictures.plate else None) or Fraction(24)
-    shaper = Shaper.of(_brightest(pictures))
+    shaper = Shaper.of(_brightest(pictures, size))
     figures = Figures()
     with tempfile.TemporaryDirectory(prefix="svfr-view-") as folder:
         movie = Path(folder) / "movie.mp4"
@@ -85,16 +86,16 @@ def _measured(
     pictures: Pictures, size: ProxySize, figures: Figures, progress: Callable[[int, int], None]
 ) -> Iterator[FramePair]:
     for done, frame in enumerate(pictures.frames, 1):
-        pair = reduced(pictures.read(frame), size)
+        pair = pictures.read(frame, size)
         figures.add(pair)
         yield pair
         progress(done, len(pictures.frames))
 
 
-def _brightest(pictures: Pictures) -> float:
+def _brightest(pictures: Pictures, size: ProxySize) -> float:
     """Return the light that one pixel of 10,000 reaches in some frames: what the movie must hold."""
     chosen = np.unique(np.linspace(0, len(pictures.frames) - 1, _METERED_FRAMES).astype(int))
-    pairs = (pictures.read(pictures.frames[index]) for index in chosen)
+    pairs = (pictures.read(pictures.frames[index], size) for index in chosen)
     light = [np.nanquantile(one, 0.9999) for pair in pairs for one in (pair.before, pair.after)]
     return float(max(light))
 

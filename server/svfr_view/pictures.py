@@ -17,6 +17,7 @@ from svfr_ocio.domain import ModelDomain
 from svfr_restore.media.plate import Plate
 from svfr_restore.media.window import Window
 from svfr_view.errors import NothingToView, PlateNeeded
+from svfr_view.proxy_size import ProxySize
 
 DOUBTS = ("invention", "spread")
 """The layers that say what of a result the plate does not bear out."""
@@ -72,8 +73,11 @@ class Pictures:
                 remedy="Name the plate with --plate.",
             )
 
-    def read(self, frame: int) -> FramePair:
-        """Return a frame of both, over the result's display window; raises what reading a plate raises."""
+    def read(self, frame: int, size: ProxySize | None = None) -> FramePair:
+        """Return a frame of both, over the result's display window; raises what reading a plate raises.
+
+        ``size``: how large, each pixel the mean of the light that it covers; None: as they are.
+        """
         picture = self.result.read(frame)
         layers = _layers(picture.path)
         window = picture.display_window
@@ -84,21 +88,32 @@ class Pictures:
         else:
             added = over_window(window, *layers["delta"])
             before = after - (added * over_window(window, *layers["matte"]) if "matte" in layers else added)
-        changed = np.any(before != after, axis=-1)
-        matte = changed.astype(np.float32)
         if "matte" in layers:
             matte = over_window(window, *layers["matte"])[..., 0]
+        else:
+            matte = np.any(before != after, axis=-1).astype(np.float32)
+
+        def sized(plane: Float32) -> Float32:
+            return plane if size is None else size.reduced(plane)
+
         doubts = {name: over_window(window, *layers[name])[..., 0] for name in self.doubts if name in layers}
         return FramePair(
             frame=frame,
-            before=display_light(self.domain, before),
-            after=display_light(self.domain, after),
-            matte=matte,
-            doubts={name: plane * matte for name, plane in doubts.items()},
+            before=self._light(before, size),
+            after=self._light(after, size),
+            matte=sized(matte),
+            doubts={name: sized(plane * matte) for name, plane in doubts.items()},
             identity=identity_in(provenance(picture.path).get("identity", ""))
             if is_exr(picture.path)
             else {},
         )
+
+    def _light(self, transfer: Float32, size: ProxySize | None) -> Float32:
+        if size is None:
+            return display_light(self.domain, transfer)
+        if self.domain.kind == "linear":  # the mean may come first, and then all else is of few pixels
+            return display_light(self.domain, size.reduced(transfer))
+        return size.reduced(display_light(self.domain, transfer))
 
 
 def display_light(domain: ModelDomain, transfer: Float32) -> Float32:

@@ -6,16 +6,12 @@ that any frame is reached at once, and the whole is small enough to send.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
-import cv2
 import numpy as np
 
-from svfr.arrays import Float32
 from svfr_restore.media.movie_writer import MovieWriter
 from svfr_view.pictures import FramePair
 from svfr_view.shaper import Shaper
@@ -23,43 +19,9 @@ from svfr_view.shaper import Shaper
 MOVIE_BYTES = 20 << 20
 """The movie's limit; with base64 and the page around it a file stays under 30 MB."""
 
-_WIDTHS = ((120, 1280), (300, 960), (700, 640))
-_LEAST_WIDTH = 512
 _GROUP = 8
 DOUBT_GAIN = 4.0
 """Invention and spread are stored so many times their code values: what is worth a look is small."""
-
-
-@dataclass(frozen=True)
-class ProxySize:
-    """The size of one picture of the movie, in pixels, both even."""
-
-    width: int
-    height: int
-
-    @staticmethod
-    def of(width: int, height: int, pixel_aspect: float, frames: int) -> ProxySize:
-        """Return the size for so many frames of a plate, square pixels: the more frames, the smaller."""
-        widest = next((px for count, px in _WIDTHS if frames <= count), _LEAST_WIDTH)
-        shown = width * pixel_aspect
-        scale = min(1.0, widest / shown, widest / height)
-        return ProxySize(_even(shown * scale), _even(height * scale))
-
-
-def reduced(pair: FramePair, size: ProxySize) -> FramePair:
-    """Return a frame at the movie's size, each pixel the mean of those it covers."""
-    shape = (size.width, size.height)
-
-    def small(one: Float32) -> Float32:
-        return np.asarray(cv2.resize(one, shape, interpolation=cv2.INTER_AREA), np.float32)
-
-    return replace(
-        pair,
-        before=small(pair.before),
-        after=small(pair.after),
-        matte=small(pair.matte),
-        doubts={name: small(plane) for name, plane in pair.doubts.items()},
-    )
 
 
 def write_movie(
@@ -88,7 +50,3 @@ def write_movie(
             planes = [pair.matte, *(DOUBT_GAIN * pair.doubts.get(name, empty) for name in doubts)]
             greys = [np.repeat(np.clip(plane, 0.0, 1.0)[..., None], 3, axis=-1) for plane in planes]
             movie.write(np.concatenate([shaper.encode(pair.before), shaper.encode(pair.after), *greys]))
-
-
-def _even(length: float) -> int:
-    return max(2, 2 * math.floor(length / 2 + 0.5))

@@ -15,7 +15,8 @@ from svfr_ocio.errors import UnknownView
 from svfr_ocio.view import AS_STORED, open_view
 from svfr_restore.crops.crop_track import static_track
 from svfr_view.page import FrameWarning, PageFacts, write_page
-from svfr_view.proxy import MOVIE_BYTES, ProxySize
+from svfr_view.proxy import MOVIE_BYTES
+from svfr_view.proxy_size import ProxySize
 
 LINEAR = ModelDomain.build(open_config(None), "lin_rec709_scene")
 

@@ -10,6 +10,7 @@ from view_samples import pictures, restore
 from svfr_client.job import ColourClaim
 from svfr_view.errors import NothingToView, PlateNeeded
 from svfr_view.pictures import Pictures, identity_in, provenance
+from svfr_view.proxy_size import ProxySize
 
 
 def test_before_is_the_plate_and_after_the_result(tmp_path: Path) -> None:
@@ -42,6 +43,16 @@ def test_a_page_finds_what_was_invented_and_how_alike_faces_are(tmp_path: Path) 
     assert both.doubts == ("invention",) and pair.doubts["invention"].max() > 0.02
     assert not pair.doubts["invention"][pair.matte == 0].any() and pair.identity == {}
     assert identity_in("0=0.9731,2=unknown,x,3=nan,11=-0.5") == {"0": 0.9731, "11": -0.5}
+
+
+@pytest.mark.parametrize("space", ["ACEScg", "srgb_rec709_display", "ocio:acescct_ap1_scene"])
+def test_a_small_picture_is_the_mean_of_the_light_of_the_large_one(tmp_path: Path, space: str) -> None:
+    plate, result = restore(tmp_path, ColourClaim(space=space, exposure_stops=0.0))
+    both, size = pictures(plate, result, space), ProxySize(18, 14)
+    small, large = both.read(1001, size), both.read(1001)
+    for name in ("before", "after", "matte"):
+        expected = size.reduced(getattr(large, name))
+        np.testing.assert_allclose(getattr(small, name), expected, rtol=1e-4, atol=1e-5)
 
 
 def test_without_delta_and_plate_the_plate_is_asked_for(tmp_path: Path) -> None:

@@ -38,6 +38,9 @@ from svfr_client.vocabulary import Sampler
 def load_model(name: str | Path, device: str = "cpu", precision: Precision | None = None) -> Model:
     """Load a model by its name (``"mini"``) or from its folder; see :mod:`svfr.models.folder` for where.
 
+        model = svfr.load_model("mini")
+        side = model.spec.crop_px
+
     ``device``: ``"cpu"``, ``"cuda"`` or ``"cuda:1"``. ``precision`` None is the device's own policy.
 
     Raises ModelMissing, and what :func:`svfr.models.model.load_model` raises: every file's hash and every
@@ -58,6 +61,11 @@ def restore_clip(
     sampler: Sampler = "studio",
 ) -> Float32:
     """Restore the aligned crops of one face and return them, (F, S, S, 3) float32 in 0..1.
+
+        model = svfr.load_model("mini")
+        side = model.spec.crop_px
+        clip = np.zeros((4, side, side, 3), np.float32)  # a face's crops, sRGB numbers 0..1
+        restored = svfr.restore_clip(model, clip, ["bfr"])
 
     ``clip`` (F, S, S, 3): display-referred sRGB numbers 0..1, S the model's ``spec.crop_px``, any number of
     frames. ``tasks``: any of "bfr", "colorize", "inpaint". ``hole`` (S, S): what inpaint paints anew; without

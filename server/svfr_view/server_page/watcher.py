@@ -23,7 +23,7 @@ IDLE_AFTER_SECONDS = 10.0
 """So long after the last request of a page the server is still asked; then it is left alone."""
 MOST_JOBS = 100
 RECENT_JOBS = 50
-SHOWN_FAULTS = 10
+SHOWN_ERRORS = 10
 MOST_PICTURES = 8
 _REPLY_SECONDS = 5.0
 _STOPPING_SECONDS = 10.0
@@ -124,7 +124,7 @@ class Watcher:
                 {"job": state.job, "plate": state.plate, "at": state.updated, **_fault(state.error)}
                 for state in recent
                 if state.state is JobState.FAILED and state.error
-            ][:SHOWN_FAULTS],
+            ][:SHOWN_ERRORS],
         }
 
     def _follow(self, running: Sequence[JobStatus]) -> None:

@@ -275,6 +275,7 @@ class JobStages:
         total: int,
     ) -> None:
         """Crop the faces of one frame and report it; runs on a thread of the stage's pool."""
+        self._context.stop_if_cancelled(picture.frame)
         with self._context.clock.working("crop"):
             plate = FinitePlate.of(picture)
             for track, restorer, spool in faces:
@@ -360,6 +361,7 @@ class JobStages:
     ) -> None:
         """Put the faces of one frame back, write its file and report it; runs on a thread of the pool."""
         plan, context = self.plan, self._context
+        context.stop_if_cancelled(picture.frame)
         with context.clock.working("write"):
             restored = paste(plan.spec, picture, faces, mask)
             result = write_restored(

@@ -8,6 +8,8 @@ from typing import Any
 
 import cv2
 import e2e_plates
+import numpy as np
+import OpenEXR
 import pytest
 from e2e_command import Command
 from typer.testing import CliRunner
@@ -190,6 +192,43 @@ def test_faces_draws_a_numbered_sheet_and_writes_editable_tracks(
     picture = cv2.imread(str(sheet))
     assert picture is not None and picture.shape[1] > 640
     assert read_tracks(tracks)[0].frames == range(1001, 1005)
+
+
+def several_pictures(folder: Path) -> str:
+    """An EXR of three parts; the face is in the second one's layer ``comp`` and in its right view."""
+    parts = []
+    for name, layer, has_face in (("grade", "", False), ("work", "comp.", True), ("eyes", "right.", True)):
+        planes = np.moveaxis(e2e_plates.picture(has_face), 2, 0).astype(np.float16)
+        channels = {
+            f"{layer}{c}": np.ascontiguousarray(plane) for c, plane in zip("RGB", planes, strict=True)
+        }
+        header = {"name": name, "type": OpenEXR.scanlineimage, "compression": OpenEXR.ZIP_COMPRESSION}
+        parts.append(OpenEXR.Part(header, channels, name))
+    OpenEXR.File(parts).write(str(folder / "several.exr"))
+    return str(folder / "several.exr")
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (("--part", "work", "--layer", "comp"), 0),
+        (("--part", "1", "--layer", "comp"), 0),
+        (("--part", "eyes", "--view", "right"), 0),
+        (("--part", "grade"), 3),
+        (("--part", "nothing"), 3),
+        (("--layer", "nothing"), 3),
+    ],
+)
+def test_faces_looks_at_the_picture_that_is_named(
+    here: InProcess, words: tuple[str, ...], code: int, tmp_path: Path
+) -> None:
+    sheet = tmp_path / "faces.png"
+    ended, lines = here.lines("faces", several_pictures(tmp_path), *COLOUR, *words, "-o", str(sheet))
+    assert ended == code and sheet.exists() == (code == 0), lines
+    if code == 0:
+        assert [line["kind"] for line in lines] == ["face", "sheet"]
+    else:
+        assert lines[-1]["code"] == ("NO_FACE" if words[1] == "grade" else "PICTURE_NOT_CHOSEN")
 
 
 def test_faces_of_a_plate_without_any_is_bad_input(here: InProcess, tmp_path: Path) -> None:

@@ -262,17 +262,17 @@ def test_nothing_is_written_by_a_job_that_is_cancelled_before_it_writes(
 ) -> None:
     for frame in range(1005, 1021):
         shutil.copy(good.plate % 1001, good.plate % frame)
-    for stage in ("survey", "crop", "encode", "reference", "denoise"):
+    for stage in ("survey", "crop", "encode", "reference", "denoise", "decode"):
         spec = dataclasses.replace(good, frames="1001-1020") if stage in ("survey", "crop") else good
         reports = Reports(stage, 1)
         with pytest.raises(SvfrError) as caught:
             job_samples.run(spec, reports=reports)
         assert caught.value.code == "CANCELLED"
         assert not (tmp_path / "out").exists()
-        # Frames are looked at and cropped by threads, each of which ends what it is at; one more may wait
-        # and one be read. Every other stage ends with the window that it is in.
-        most = 1 + thread_count() + 2 if stage in ("survey", "crop") else 2
-        assert len(reports.progress(stage)) <= most < 20, stage
+        # Frames are looked at and cropped by threads, each of which ends what it is at and begins nothing.
+        # Every other stage ends with the window that it is in.
+        most = thread_count() if stage in ("survey", "crop") else 2
+        assert len(reports.progress(stage)) <= most, stage
 
 
 def test_a_cancelled_write_leaves_only_whole_frames(plate: str, tmp_path: Path) -> None:
@@ -281,9 +281,9 @@ def test_a_cancelled_write_leaves_only_whole_frames(plate: str, tmp_path: Path) 
             return any(report.kind == "frame" for report in self.all)
 
     with pytest.raises(SvfrError):
-        spec = job_samples.job(plate, tmp_path / "out", "1001-1050")
+        spec = job_samples.job(plate, tmp_path / "out", "1001-1020")
         job_samples.run(spec, reports=CancelledByTheFirstFrame())
     left = sorted((tmp_path / "out").iterdir())
-    assert 1 <= len(left) <= 10
+    assert 1 <= len(left) <= thread_count()  # each thread ends the frame that it is at
     for path in left:
         job_samples.read_exr(path)

@@ -32,6 +32,11 @@ _AGAIN = "Export or copy the file again."
 # What OpenImageIO calls the stored values of TIFF and JPEG files that hold no RGB.
 _NO_RGB = frozenset({"CMYK", "YCCK", "color separated", "CIELAB", "ICCLAB", "ITULAB", "LOGLUV"})
 
+# Of an Ultra HDR picture the decoder makes linear light with the primaries of the base picture, and goes on
+# saying what the base picture says.
+_GAIN_MAP = "hdrgm:Version"
+_WITH_GAIN_MAP = {"srgb_rec709_scene": "lin_rec709_scene", "srgb_p3d65_scene": "lin_p3d65_scene"}
+
 
 class StillPlate(FilePlate):
     """A numbered sequence of stills, or a single one."""
@@ -47,6 +52,8 @@ class StillPlate(FilePlate):
         self.sample_bits = _bits(spec)
         self.fps = _rate(spec)
         self.colour = colour_of(spec, path)
+        if spec.getattribute(_GAIN_MAP) is not None and spec.format.basetype not in _FLOATS:
+            self.notes = ("The picture has a gain map (Ultra HDR) that cannot be read: it is taken without.",)
 
     def _spec(self, frame: int) -> tuple[oiio.ImageSpec, Path]:
         path = self._existing(frame)
@@ -165,9 +172,14 @@ def colour_of(spec: oiio.ImageSpec, path: Path) -> ColourClaimOfFile:
     """Return what a still states about its colour; a picture of code values that states nothing is sRGB.
 
     DPX is taken for nothing: its headers seldom say what the scanner or camera did. Values that are stored
-    as floats are linear only if the file says so (Ultra HDR pictures do).
+    as floats are linear only if the file says so.
     """
     suffix, stated = path.suffix.lower(), str(spec.getattribute("oiio:ColorSpace") or "")
+    profile = spec.getattribute("ICCProfile:profile_description")
+    if spec.format.basetype in _FLOATS and spec.getattribute(_GAIN_MAP) is not None:
+        base = of_icc_description(str(profile)) if profile else _UNTAGGED
+        words = f"a gain map over {base.words or 'sRGB'}"
+        return ColourClaimOfFile(_WITH_GAIN_MAP.get(base.interop_id or ""), words)
     if spec.format.basetype in _FLOATS:
         return ColourClaimOfFile(stated if stated.startswith("lin_") else None, stated)
     if suffix == ".dpx":
@@ -176,7 +188,6 @@ def colour_of(spec: oiio.ImageSpec, path: Path) -> ColourClaimOfFile:
     if inks:  # what came out of the decoder is a plain conversion, without a profile
         return ColourClaimOfFile(None, f"{inks.pop()} values in place of RGB")
     png = png_colour(path) if suffix == ".png" else NOTHING
-    profile = spec.getattribute("ICCProfile:profile_description")
     if profile and not spec.getattribute("CICP"):
         return of_icc_description(str(profile))
     return png if png.words else _UNTAGGED

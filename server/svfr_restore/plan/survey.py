@@ -114,6 +114,7 @@ class _Sightings:
     def at(self, picture: PlateFrame, is_sought: bool) -> None:
         """Reduce one frame to its small pictures, and find its faces where they are sought."""
         frame = picture.frame
+        self._context.stop_if_cancelled(frame)
         with self._context.clock.working("survey"):
             if is_sought:
                 self.faces[frame] = sightings_on(picture, self._domain, self._detector())

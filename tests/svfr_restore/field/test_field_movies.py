@@ -1,0 +1,123 @@
+"""Movies as people have them: with alpha and time codes, turned, cut inside a group, with frames dropped."""
+
+import struct
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import job_samples
+import numpy as np
+import OpenEXR
+import pytest
+from field_samples import GRADIENT, frame_job, write_movie
+
+from svfr_restore.errors import (
+    MovieRateVaries,
+)
+from svfr_restore.media.plate import open_plate
+from svfr_restore.media.timecode import Timecode
+
+
+@pytest.mark.parametrize(
+    ("codec", "layout", "suffix"), [("png", "rgba", ".mov"), ("prores_ks", "yuva444p10le", ".mov")]
+)
+def test_the_alpha_of_a_movie_comes_back(codec: str, layout: str, suffix: str, tmp_path: Path) -> None:
+    picture = np.full((48, 64, 4), 120, np.uint8)
+    picture[..., 3] = np.linspace(0, 255, 64).astype(np.uint8)
+    options = {"profile": "4444"} if codec == "prores_ks" else {}
+    plate = write_movie(tmp_path / f"a{suffix}", [picture] * 2, codec, layout, "rgba", **options)
+    result = job_samples.run(frame_job(plate, tmp_path))
+    header = OpenEXR.File(str(result.outputs[0].path), separate_channels=True)
+    alpha = header.channels()["A"].pixels.astype(np.float32)
+    np.testing.assert_allclose(alpha[24], picture[24, :, 3] / 255, atol=0.01)
+
+
+def test_time_code_and_rate_of_a_movie_come_back_for_every_frame(tmp_path: Path) -> None:
+    path = tmp_path / "m.mov"
+    with av.open(str(path), "w") as file:
+        stream = file.add_stream("prores_ks", rate=24)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv422p10le"
+        stream.metadata["timecode"] = "10:00:00:23"
+        stream.metadata["reel_name"] = "A001"
+        file.metadata["creation_time"] = "2026-01-02T03:04:05Z"
+        for _ in range(2):
+            file.mux(stream.encode(av.VideoFrame.from_ndarray(GRADIENT, format="rgb24")))
+        file.mux(stream.encode())
+    result = job_samples.run(frame_job(str(path), tmp_path, "1-2"))
+    codes = [OpenEXR.File(str(o.path)).parts[0].header["timeCode"] for o in result.outputs]
+    assert [(c.hours, c.minutes, c.seconds, c.frame) for c in codes] == [(10, 0, 0, 23), (10, 0, 1, 0)]
+    header = OpenEXR.File(str(result.outputs[0].path)).parts[0].header
+    assert (header["reelName"], header["capDate"]) == ("A001", "2026:01:02 03:04:05")
+    assert float(header["framesPerSecond"]) == 24
+
+
+def test_alpha_that_lies_beside_the_pictures_is_told(tmp_path: Path) -> None:
+    picture = np.dstack([GRADIENT, GRADIENT[..., :1]])
+    path = write_movie(tmp_path / "a.webm", [picture] * 2, "libvpx-vp9", "yuva420p", "rgba")
+    assert any("alpha" in note for note in open_plate(path).notes)
+
+
+@pytest.mark.parametrize(
+    ("text", "count", "rate", "expected"),
+    [
+        ("23:59:59:23", 1, Fraction(24), (0, 0, 0, 0)),
+        ("00:00:59;29", 1, Fraction(30000, 1001), (0, 1, 0, 2)),
+        ("00:09:59;29", 1, Fraction(30000, 1001), (0, 10, 0, 0)),
+        ("01:00:00:00", 24 * 61, Fraction(24), (1, 1, 1, 0)),
+    ],
+)
+def test_time_codes_count_on(
+    text: str, count: int, rate: Fraction, expected: tuple[int, int, int, int]
+) -> None:
+    start = Timecode.parse(text)
+    assert start is not None
+    later = start.plus(count, rate)
+    assert (later.hours, later.minutes, later.seconds, later.frames) == expected
+
+
+def test_a_movie_that_begins_inside_a_group_of_pictures_is_read_from_its_first_picture(
+    tmp_path: Path,
+) -> None:
+    random = np.random.default_rng(0)
+    frames = []
+    for index in range(40):
+        picture = random.integers(60, 90, (48, 64, 3)).astype(np.uint8)
+        picture[10:35, index : index + 15] = 200
+        frames.append(picture)
+    whole = Path(write_movie(tmp_path / "full.ts", frames, "mpeg2video", "yuv420p", g=12, b=2_000_000))
+    data = whole.read_bytes()
+    cut = tmp_path / "capture.ts"
+    cut.write_bytes(data[188 * (len(data) // 188 // 5) :])
+    plate = open_plate(str(cut))
+    with av.open(str(cut)) as file:
+        decoded = [f for f in file.decode(video=0) if not f.is_corrupt]
+    assert plate.frames == tuple(range(1, len(decoded) + 1))
+    np.testing.assert_array_equal(plate.read(1).rgb.shape, (48, 64, 3))
+    reports = job_samples.Reports()
+    job_samples.run(frame_job(str(cut), tmp_path, "1-2"), reports=reports)
+
+
+def test_frames_that_were_dropped_are_missing_and_the_others_keep_their_numbers(tmp_path: Path) -> None:
+    pictures = [np.full((48, 64, 3), 20 * n, np.uint8) for n in range(1, 6)]
+    plate = open_plate(write_movie(tmp_path / "d.mkv", pictures, "ffv1", "bgr0", times=[0, 1, 2, 5, 6]))
+    assert plate.frames == (1, 2, 3, 6, 7)
+    np.testing.assert_allclose(plate.read(6).rgb, 80 / 255, atol=1e-6)
+
+
+def test_a_movie_of_no_constant_rate_is_refused(tmp_path: Path) -> None:
+    pictures = [np.full((48, 64, 3), 20 * n, np.uint8) for n in range(1, 7)]
+    path = write_movie(tmp_path / "v.mkv", pictures, "ffv1", "bgr0", times=[0, 1, 9, 23, 60, 61])
+    with pytest.raises(MovieRateVaries, match="constant"):
+        open_plate(path)
+
+
+def test_a_movie_is_turned_as_it_asks(tmp_path: Path) -> None:
+    path = Path(write_movie(tmp_path / "phone.mp4", [GRADIENT] * 2, "libx264", "yuv420p"))
+    data = bytearray(path.read_bytes())
+    at, one = data.find(b"tkhd") + 4 + 40, 0x10000
+    data[at : at + 36] = struct.pack(">9i", 0, one, 0, -one, 0, 0, 48 * one, 0, 0x40000000)
+    path.write_bytes(data)
+    plate = open_plate(str(path))
+    assert (plate.display.width, plate.display.height) == (48, 64)
+    rows = plate.read(1).rgb.mean(axis=(1, 2))
+    assert rows[-1] - rows[0] > 0.8  # left to right became top to bottom

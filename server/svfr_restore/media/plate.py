@@ -31,8 +31,9 @@ def open_plate(pattern_or_path: str | os.PathLike[str], choice: PictureChoice | 
     if suffix in MOVIE_SUFFIXES:
         return MoviePlate(text)
     known = ", ".join((".exr", *STILL_SUFFIXES, *MOVIE_SUFFIXES))
+    kind = "folder" if Path(text).is_dir() else f"{suffix} file" if suffix else "file without an ending"
     raise PlateFormatNotSupported(
-        f"A plate cannot be a {suffix or 'file without an ending'} file.",
+        f"A plate cannot be a {kind}.",
         path=text,
         remedy=f"Use one of {known}.",
     )

@@ -12,6 +12,7 @@ import pytest
 from field_samples import frame_job, planes, write_exr
 
 from svfr_restore.errors import (
+    FrameHasNoRgb,
     PictureNotChosen,
 )
 from svfr_restore.media.plate import PictureChoice, open_plate
@@ -106,3 +107,9 @@ def test_the_picture_of_a_file_of_many_channels_is_read_without_the_others(tmp_p
     planes_ = {name: np.full((48, 64), 0.01 * at, np.float16) for at, name in enumerate(names)}
     read = open_plate(write_exr(tmp_path / "p.exr", {**planes_, "A": planes_["B"]})).read(1)
     np.testing.assert_array_equal(read.rgb[0, 0], [planes_[name][0, 0] for name in "RGB"])
+
+
+def test_whole_numbers_are_no_colours(tmp_path: Path) -> None:
+    plate = write_exr(tmp_path / "u.exr", dict.fromkeys("RGB", np.full((48, 64), 3, np.uint32)))
+    with pytest.raises(FrameHasNoRgb, match="whole numbers"):
+        open_plate(plate)

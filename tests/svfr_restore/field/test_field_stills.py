@@ -12,6 +12,7 @@ from field_samples import GRADIENT, frame_job, write_still
 from svfr_restore.errors import (
     FrameCannotBeRead,
     FrameIsTruncated,
+    PlateFormatNotSupported,
 )
 from svfr_restore.media.orientation import upright
 from svfr_restore.media.plate import open_plate
@@ -99,3 +100,10 @@ def test_a_file_that_is_there_is_that_file(name: str, tmp_path: Path) -> None:
 def test_a_folder_may_hold_what_looks_like_a_field(tmp_path: Path) -> None:
     write_still(tmp_path / "sh#10" / "50%d" / "s.0007.png")
     assert open_plate(str(tmp_path / "sh#10" / "50%d" / "s.%04d.png")).frames == (7,)
+
+
+def test_what_is_no_plate_is_called_what_it_is(tmp_path: Path) -> None:
+    (tmp_path / "note").write_text("no picture")
+    for path, words in ((tmp_path, "a folder"), (tmp_path / "note", "a file without an ending")):
+        with pytest.raises(PlateFormatNotSupported, match=f"cannot be {words}\\."):
+            open_plate(str(path))

@@ -135,6 +135,12 @@ def _views(part: PartHeader) -> tuple[str, ...]:
 def _chosen(header: ExrHeader, pictures: list[RgbChannels], choice: PictureChoice) -> RgbChannels:
     if not pictures:
         names = sorted({c.name for part in header.parts for c in part.channels})
+        if set("RGB") <= set(names):
+            raise FrameHasNoRgb(
+                "The file's R, G and B are whole numbers (UINT), which are ids and no colours.",
+                path=header.path,
+                remedy="Write the picture as half or float.",
+            )
         some = ", ".join(names[:_MOST_NAMED]) + (", ..." if len(names) > _MOST_NAMED else "")
         raise FrameHasNoRgb(
             f"The file has no R, G and B channels; it has {some or 'none at all'}.",

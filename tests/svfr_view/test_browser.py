@@ -38,6 +38,7 @@ def test_a_page_is_looked_at_with_mouse_and_keyboard(tmp_path: Path) -> None:
     assert near(seen["invention_edge"], [min(255, round(float(invented[INVENTED])))] * 3, 16)
     assert max(seen["invention_edge"]) > 20 and max(seen["invention_outside"]) == 0
     assert "invention" in seen["plots"] and "Likeness" not in seen["plots"]
+    assert seen["rows"] == 5  # a head and four frames
     assert "matte" in seen["matte"] and seen["last"].startswith("Frame 1004")
     expected = shown.show(sides.read(1001).before)[25, 36] * 255
     # the movie stores colour at half the resolution

@@ -7,7 +7,11 @@ const $ = (id) => document.getElementById(id);
 const frames = data.frames, count = frames.length, parts = 3 + data.doubts.length;
 const state = { index: 0, wanted: 0, wipe: 0.5, mode: "wipe", matte: false, tracks: false, stops: 0, playing: false };
 
-const bytes = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
+function bytes(text) {
+  const raw = atob(text), out = new Uint8Array(raw.length);
+  for (let i = 0; i < raw.length; i++) out[i] = raw.charCodeAt(i);  // a call for each of 20 million is slow
+  return out;
+}
 const video = document.createElement("video");
 video.muted = true; video.playsInline = true; video.preload = "auto"; video.loop = true;
 video.src = URL.createObjectURL(new Blob([bytes(data.movie)], { type: "video/mp4" }));
@@ -208,8 +212,11 @@ for (const name of data.doubts) plot(name === "spread" ? "Spread of the seeds un
 plot("Likeness of each face to its reference", named.map(([face, values], i) => ({ name: "face " + face, values, colour: colours[i % 2] })), "", 3);
 const columns = [["frame", frames], ["change", data.changed], ["flicker before", data.flicker_before], ["flicker after", data.flicker_after],
   ...data.doubts.map((name) => [name, data.doubt[name]]), ...named.map(([face, values]) => ["identity of face " + face, values])];
-const head = $("table").insertRow(); columns.forEach(([title]) => cell(head, title, "th"));
-frames.forEach((_, i) => { const row = $("table").insertRow(); columns.forEach(([, values]) => cell(row, values[i] === null ? "" : values[i])); });
+$("table").parentElement.addEventListener("toggle", () => {  // thousands of cells are made when they are asked for
+  if ($("table").rows.length) return;
+  const head = $("table").insertRow(); columns.forEach(([title]) => cell(head, title, "th"));
+  frames.forEach((_, i) => { const row = $("table").insertRow(); columns.forEach(([, values]) => cell(row, values[i] === null ? "" : values[i])); });
+});
 for (const [name, value] of Object.entries(data.provenance)) { const row = $("provenance").insertRow(); cell(row, name, "th"); cell(row, value); }
 $("display").textContent = data.display;
 $("command").textContent = data.command || "The page was made from files alone; the job's command is not known.";

@@ -76,6 +76,9 @@ with sync_playwright() as play:
     seen["brighter"] = page.evaluate(PIXEL, middle)
     page.keyboard.press("m")
     seen["matte"] = where()
+    page.locator("summary").click()
+    page.wait_for_selector("#table td")
+    seen["rows"] = page.locator("#table tr").count()
     seen["names"] = page.evaluate(
         "Array.from(document.querySelectorAll('button, input, [role=slider], [role=img]')).filter("
         "e => !(e.getAttribute('aria-label') || e.getAttribute('aria-describedby') || e.textContent.trim()"

@@ -74,8 +74,8 @@ def write(path: Path, pixels: np.ndarray) -> None:
     """Write one half-float EXR."""
     out = oiio.ImageOutput.create(str(path))
     spec = oiio.ImageSpec(pixels.shape[1], pixels.shape[0], 3, "half")
-    if not out.open(str(path), spec) or not out.write_image(pixels):
-        raise OSError(out.geterror())
+    if out is None or not out.open(str(path), spec) or not out.write_image(pixels):
+        raise OSError(oiio.geterror())
     out.close()
 
 

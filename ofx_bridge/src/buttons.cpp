@@ -150,9 +150,9 @@ std::string hand_in(const Handing& h, JobRecord& record) {
   double share = 0;
   Patience patience;
   patience.aborted = [&] { return progress.is_stopped(share); };
-  Answer answer = server->ask("hello", Json::object({{"min_minor", 1}, {"max_minor", 1}, {"client", "openfx"}}), {}, patience);
+  Answer answer = server->ask("hello", Json::object({{"min_minor", 1}, {"max_minor", MINOR}, {"client", "openfx"}}), {}, patience);
   if (!answer) return answer.words;
-  Upload upload(*server, patience);
+  Upload upload(*server, patience, answer.message.body["local_folder"].as_text());
   std::string problem = send_photo(h.settings, upload);
   int count = h.range.last - h.range.first + 1;
   for (int i = 0; i < count && problem.empty(); ++i) {

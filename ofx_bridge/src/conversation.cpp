@@ -11,6 +11,7 @@ namespace {
 
 constexpr size_t CREDIT_EVERY_BYTES = 256 * 1024;
 constexpr Millis SLICE(10);       // how often abort() is asked while waiting
+constexpr int MOST_STUMBLES = 6;  // handshakes that may fail in a row with a server that was there: about 3 s
 constexpr Millis ALIVE(250);      // a service heard so recently keeps those waiting that stand in line
 
 std::mutex all_guard;
@@ -261,8 +262,10 @@ void Conversation::watch() {
       ++refusals_;
     } else if (event == zmq::EVENT_HANDSHAKE_FAILED_AUTH) {
       refused_ = "The SVFR server does not know this client's key. Authorise it with: svfr key authorize";
-    } else if (event == zmq::EVENT_HANDSHAKE_FAILED_NO_DETAIL && was_up_) {
+    } else if (event == zmq::EVENT_HANDSHAKE_FAILED_NO_DETAIL && was_up_ && ++failed_handshakes_ < MOST_STUMBLES) {
       continue;  // this peer has shown the right key: it is only too busy, or being started
+    } else if (event == zmq::EVENT_HANDSHAKE_FAILED_NO_DETAIL && was_up_) {
+      refused_ = "What listens at " + connection_.endpoint + " has another key than before. Fetch its connection file again.";
     } else if (event == zmq::EVENT_HANDSHAKE_FAILED_PROTOCOL || ++failed_handshakes_ >= 2) {
       refused_ = "What listens at " + connection_.endpoint + " is not the SVFR server. Restart the server.";
     }

@@ -12,6 +12,7 @@ namespace svfr {
 namespace {
 
 constexpr size_t PIECE_BYTES = 1024 * 1024;
+constexpr size_t LOCAL_PIECES = 16;  // of one request: the file stays so long and in the system's memory
 constexpr int64_t MAX_RESULT_BYTES = int64_t(4) * 1024 * 1024 * 1024;
 constexpr size_t MAX_CACHED_BYTES = size_t(512) * 1024 * 1024;
 
@@ -88,15 +89,39 @@ Answer Upload::add(const std::string& name, const std::string& content) {
   if (!answer) return answer;
   std::set<std::string> missing;
   for (const Json& piece : answer.message.body["missing"].items()) missing.insert(piece.as_text());
-  for (size_t i = 0; i < file.pieces.size(); ++i) {
-    if (!missing.erase(file.pieces[i])) continue;
-    Buffer data{"data", content.substr(i * PIECE_BYTES, PIECE_BYTES), "|u1", {}, ""};
+  Wanted wanted;
+  for (size_t i = 0; i < file.pieces.size(); ++i)
+    if (missing.erase(file.pieces[i])) wanted.emplace_back(i * PIECE_BYTES, file.pieces[i]);
+  answer = put_local(content, wanted);
+  for (size_t i = 0; i < wanted.size() && answer; ++i) {
+    Buffer data{"data", content.substr(wanted[i].first, PIECE_BYTES), "|u1", {}, ""};
     data.shape.push_back(int64_t(data.data.size()));
-    answer = server_.ask("put", Json::object({{"piece", file.pieces[i]}}), {std::move(data)}, patience_);
-    if (!answer) return answer;
+    answer = server_.ask("put", Json::object({{"piece", wanted[i].second}}), {std::move(data)}, patience_);
   }
+  if (!answer) return answer;
   files_.push_back(std::move(file));
   return answer;
+}
+
+Answer Upload::put_local(const std::string& content, Wanted& wanted) {
+  while (local_.is_open() && !wanted.empty()) {
+    Json pieces = Json::array();
+    int64_t offset = 0;
+    size_t count = std::min(wanted.size(), LOCAL_PIECES);
+    for (size_t i = 0; i < count; ++i) {
+      size_t size = std::min(PIECE_BYTES, content.size() - wanted[i].first);
+      if (!local_.write(content.data() + wanted[i].first, size, offset)) local_.close();
+      if (!local_.is_open()) return Answer{};
+      pieces.add(Json::object({{"piece", wanted[i].second}, {"offset", offset}, {"bytes", int64_t(size)}}));
+      offset += int64_t(size);
+    }
+    Answer answer = server_.ask("put_local", Json::object({{"file", local_.name()}, {"pieces", pieces}}), {}, patience_);
+    bool is_elsewhere = answer.code == "FORBIDDEN_PATH" || answer.code == "BAD_REQUEST";
+    if (is_elsewhere) local_.close();  // the server does not see this file: in messages, then
+    else if (!answer) return answer;
+    else wanted.erase(wanted.begin(), wanted.begin() + std::ptrdiff_t(count));
+  }
+  return Answer{};
 }
 
 Answer Upload::finish(std::string& folder, std::string& results) {
@@ -145,6 +170,7 @@ Result fetch_result(Conversation& server, const std::string& job, int frame, con
       return result;
     }
     file += data->data;
+    read_rest(body["path"].as_text(), stamp, total, file);
   }
   auto read = std::make_shared<ReadExr>(read_exr(file));
   if (!read->problem.empty()) {

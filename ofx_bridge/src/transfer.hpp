@@ -6,13 +6,18 @@
 
 #include "conversation.hpp"
 #include "exr.hpp"
+#include "local_file.hpp"
 
 namespace svfr {
 
-// Sends files in pieces named by their SHA-256; what the server has is not sent again.
+// Sends files in pieces named by their SHA-256; what the server has is not sent again. `local_folder`: what the
+// server said in its answer to hello, or empty.
 class Upload {
  public:
-  Upload(Conversation& server, Patience patience) : server_(server), patience_(std::move(patience)) {}
+  Upload(Conversation& server, Patience patience, const std::string& local_folder)
+      : server_(server), patience_(std::move(patience)) {
+    local_.open(local_folder);
+  }
 
   // Sends what the server lacks of a file, and notes it as `name`.
   Answer add(const std::string& name, const std::string& content);
@@ -24,9 +29,14 @@ class Upload {
     std::string name;
     std::vector<std::string> pieces;
   };
+  using Wanted = std::vector<std::pair<size_t, std::string>>;  // where pieces of a content begin, their names
+  // Hands pieces over by the file, and takes those out of `wanted` that the server has then.
+  Answer put_local(const std::string& content, Wanted& wanted);
+
   Conversation& server_;
   Patience patience_;
   std::vector<File> files_;
+  LocalFile local_;
 };
 
 // How a frame of a job stands.

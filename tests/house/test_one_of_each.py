@@ -27,8 +27,11 @@ RENAMING = {
 _INPUT = "what is measured with, in a temporary folder"
 HALF_A_FILE_DOES_NO_HARM = {
     "plugin/svfr_nuke/selftest.py": "a report for people, of a plugin whose parts may not load",
+    "server/benchmarks/farm/plan_time.py": _INPUT,
     "server/benchmarks/farm/segments.py": _INPUT,
     "server/benchmarks/media/long_page.py": _INPUT,
+    "server/benchmarks/farm/slurm_farm.py": _INPUT,
+    "server/benchmarks/farm/slurm_trials.py": _INPUT,
     "server/benchmarks/media/stream.py": _INPUT,
     "server/benchmarks/sampling/against_commit.py": _INPUT,
     "server/benchmarks/sampling/both_passes.py": "runs on the code of old commits, into a temporary folder",

@@ -2,11 +2,12 @@
 
 import json
 import re
+import runpy
 import subprocess
 from pathlib import Path
 
 import pytest
-from ofx_build import SANITIZE, Built
+from ofx_build import ROOT, SANITIZE, Built
 from ofx_host import OK, PROFILE_NAMES, Clip, Host, Node, noise
 
 from svfr_installer import ofx_plugin
@@ -51,6 +52,13 @@ def test_the_library_exports_exactly_three_symbols(built: Built) -> None:
 def test_the_library_needs_nothing_but_the_libc_family(built: Built) -> None:
     listed = subprocess.run(["readelf", "-d", str(built.library)], capture_output=True, text=True, check=True)
     assert set(re.findall(r"NEEDED.*\[(.*)\]", listed.stdout)) <= LIBC_FAMILY
+
+
+def test_the_picture_in_the_manual_shows_the_controls_of_this_plugin(built: Built) -> None:
+    with Host(built) as host:
+        params = host.ask("describe", context="OfxImageEffectContextGeneral")["params"]
+    drawn = runpy.run_path(str(ROOT / "docs" / "draw_openfx.py"))["draw"](params)
+    assert (ROOT / "docs" / "openfx.svg").read_text(encoding="utf-8") == drawn, "run: docs/draw_openfx.py"
 
 
 def test_libzmq_and_libsodium_lie_beside_the_library_with_their_licences(built: Built) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,11 @@ import pytest
 from ofx_build import Built
 from ofx_host import FLOAT, OK, RGBA, Clip, Host, Node, Pixels, as_depth, noise
 
+from benchmarks.uploads.slow_line import slow_line
 from svfr_client.client import Client
+from svfr_client.connection import CONNECTION_FILE, find_connection, make_private_folder
 from svfr_client.protocol.messages import JobState
+from svfr_server.job_store.local_files import local_folder, make_local_folder
 
 WAIT = {"whenNotReady": 1}
 COUNT = 3
@@ -135,6 +139,38 @@ def test_the_button_reads_the_range_and_nothing_else_and_a_second_time_sends_not
         wait_for(home, second)
         assert json.loads(host.ask("params", id="a")["job"]) == {"id": second, "first": 1001, "last": 1002}
         host.statistics()
+
+
+@pytest.mark.parametrize("is_private", [True, False])
+def test_on_the_servers_machine_frames_go_by_a_file_else_over_the_line(
+    built: Built, home: Path, tmp_path: Path, is_private: bool
+) -> None:
+    pictures: list[Pixels] = [noise(40 + 2 * is_private + seed, 256, 384) for seed in range(2)]
+    clip = Clip(tmp_path / "clip", pictures, 1001)
+    sent = sum(picture.nbytes for picture in pictures)
+    own, there = find_connection(home), make_private_folder(tmp_path / "there") / CONNECTION_FILE
+    make_local_folder(home)
+    local_folder(home).chmod(0o700 if is_private else 0o755)
+    try:
+        with slow_line(int(own.endpoint.rsplit(":", 1)[1]), 1e9) as line:
+            replace(own, endpoint=f"tcp://127.0.0.1:{line.port}").save(there)
+            with Host(built, "nuke-like", home) as host:
+                node = Node(host, clip, params={**WAIT, "server": str(there)})
+                job = node.restore()
+                wait_for(home, job)
+                for path in [] if is_private else list((home / "transfers").rglob(f"{job}/frame.*.exr")):
+                    path.symlink_to(path.rename(path.with_suffix(".moved")))  # the plugin follows no link
+                for index, picture in enumerate(pictures):
+                    answer, restored = node.render(1001 + index)
+                    assert (answer["status"], answer["persistent"]) == (OK, "")
+                    assert restored.tobytes() == picture.tobytes()
+                host.statistics()
+            assert (line.to_server_bytes < sent // 4) == is_private
+            # The first 512 KiB of a frame come with the answer, whichever way the rest takes.
+            assert (line.to_client_bytes < sent // 2) == is_private
+        assert list(local_folder(home).iterdir()) == []
+    finally:
+        local_folder(home).chmod(0o700)
 
 
 @pytest.mark.parametrize("roto", [1, 2])

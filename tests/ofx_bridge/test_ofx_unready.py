@@ -6,6 +6,7 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,10 @@ from ofx_build import SANITIZE, Built
 from ofx_host import FAILED, OK, Clip, Host, Node, noise
 
 from svfr_client.client import Client
-from svfr_client.connection import CONNECTION_FILE, Connection, KeyPair, find_connection
+from svfr_client.connection import CONNECTION_FILE, Connection, KeyPair, find_connection, make_private_folder
 from svfr_client.protocol.wire import MAGIC
 from svfr_server.start import start_local_server
+from svfr_server.supervisor.zap_keys import KeyRing
 
 JOB = json.dumps({"id": "0" * 32, "first": 1, "last": 3})
 SOURCE, WAIT, FAIL = 0, 1, 2
@@ -163,6 +165,72 @@ def test_a_key_the_server_does_not_know_is_said(built: Built, home: Path, tmp_pa
     with Host(built, "nuke-like", other) as host:
         answer = nodes(host, clip, FAIL).render(1)[0]
         assert answer["status"] == FAILED and "svfr key authorize" in answer["persistent"]
+
+
+def restored(host: Host, clip: Clip) -> Node:
+    """Restore the clip and see its first frame; the others are not fetched yet."""
+    node = Node(host, clip, params={"whenNotReady": WAIT})
+    node.restore()
+    answer, _ = node.render(1)
+    assert (answer["status"], answer["persistent"]) == (OK, "")
+    return node
+
+
+def assert_refused_within_bounds(host: Host, clip: Clip, node: Node, words: str) -> None:
+    """The reason is said within seconds; a render that shows the source never waits for it."""
+    milliseconds = []
+    give_up = time.monotonic() + (120 if SANITIZE else 60)
+    said = ""
+    host.ask("set", id="a", name="whenNotReady", value=SOURCE)
+    while words not in said:
+        assert time.monotonic() < give_up, said
+        answer, picture = node.render(2)
+        assert (answer["status"], picture.tobytes()) == (OK, clip.pixels[1].tobytes())
+        said = answer["persistent"]
+        assert said
+        milliseconds.append(answer["ms"])
+        time.sleep(0.02)
+    assert min(milliseconds) < (100 if SANITIZE else 5)
+    host.ask("set", id="a", name="whenNotReady", value=FAIL)
+    answer, picture = node.render(3)
+    assert answer["status"] == FAILED and answer["persistent"] and answer["ms"] < 11_000
+    assert picture.tobytes() == clip.pixels[2].tobytes()
+    assert node.press("refresh")["params"]["status"] not in ("", "Done.")
+    host.statistics()
+
+
+def test_a_key_that_is_revoked_after_a_good_handshake_is_said(built: Built, tmp_path: Path) -> None:
+    home, there = tmp_path / "home", make_private_folder(tmp_path / "there")
+    start_local_server(home, idle_exit_s=300, arguments=QUICK).close()
+    keys = KeyPair.new()
+    KeyRing(home).authorise("artist", keys.public)
+    replace(find_connection(home), keys=keys).save(there / CONNECTION_FILE)
+    clip = Clip(tmp_path / "clip", [noise(index) for index in range(3)])
+    with Host(built, "nuke-like", there) as host:
+        node = restored(host, clip)
+        KeyRing(home).revoke("artist")
+        assert_refused_within_bounds(host, clip, node, "key")
+    with Client(folder=home) as client:
+        client.shutdown()
+
+
+def test_a_server_that_comes_back_with_other_keys_is_said(built: Built, tmp_path: Path) -> None:
+    home, there = tmp_path / "home", make_private_folder(tmp_path / "there")
+    start_local_server(home, idle_exit_s=300, arguments=QUICK).close()
+    old = find_connection(home)
+    old.save(there / CONNECTION_FILE)  # as somebody has it who once fetched it
+    port = old.endpoint.rsplit(":", 1)[1]
+    clip = Clip(tmp_path / "clip", [noise(index) for index in range(3)])
+    with Host(built, "nuke-like", there) as host:
+        node = restored(host, clip)
+        with Client(folder=home) as client:
+            client.shutdown()
+        other = tmp_path / "other"
+        start_local_server(other, idle_exit_s=300, arguments=[*QUICK, "--port", port]).close()
+        assert find_connection(other).server_key != old.server_key
+        assert_refused_within_bounds(host, clip, node, "another key")
+    with Client(folder=other) as client:
+        client.shutdown()
 
 
 def test_a_server_killed_started_again_and_stopped_for_a_while_costs_no_render_its_source(

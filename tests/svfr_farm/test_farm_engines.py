@@ -11,6 +11,7 @@ import farm_samples
 import golden_bundles
 import pytest
 
+from svfr_client.errors import ReportedError
 from svfr_farm.engines.commands import STEPS, everything, unfinished
 from svfr_farm.engines.exporters import UNTRIED, deadline10_files, flamenco_files, opencue_script
 from svfr_farm.engines.openjd import job_template, openjd_program, write_bundle
@@ -20,6 +21,7 @@ from svfr_farm.plan import PlanFile, read_plan
 from svfr_farm.report import page_of, report_shots
 from svfr_farm.segments import SegmentRules
 from svfr_farm.submit import SubmitSettings, submit
+from svfr_farm.task_state import TaskRecorder
 from svfr_restore.visible_gpus import visible_gpus
 
 PROGRAM = ("svfr",)
@@ -146,6 +148,17 @@ def test_the_report_names_missing_frames_and_escapes_what_it_shows(shot_list: Pa
     ]
     page = page_of("<b>", {"planned": 2}, reports)
     assert "&lt;b&gt;" in page and "missing: 1001-1010" in page and "http" not in page
+
+
+def test_the_report_names_the_frame_and_file_of_an_error(shot_list: Path) -> None:
+    (file, _) = farm_samples.planned(shot_list)
+    recorder = TaskRecorder(file, "segment", 0, "CPU")
+    problem = ReportedError(
+        "BAD_EXR", "The file ends early.", frame=1010, path=Path("/p/a.exr"), remedy="Copy it."
+    )
+    recorder.end("failed", problem)
+    (report, _) = report_shots(Submission(shot_list.with_suffix(".farm")))
+    assert report.errors == ("The file ends early. (frame 1010, /p/a.exr) Copy it.",)
 
 
 @pytest.mark.parametrize(

@@ -10,12 +10,16 @@ import farm_samples
 import numpy as np
 import OpenImageIO as oiio
 import pytest
-import slurm_farm
 
+from benchmarks.farm.slurm_farm import SlurmFarm, install
+from svfr_farm.cancelling import cancel
 from svfr_farm.engines.commands import everything, own_program, unfinished
 from svfr_farm.engines.slurm import SlurmEngine
+from svfr_farm.ledger import Submission
 from svfr_farm.plan import PlanFile
+from svfr_farm.report import report_shots
 from svfr_farm.segments import SegmentRules
+from svfr_farm.submit import SubmitSettings, submit
 from svfr_farm.task_state import read_state
 from svfr_farm.tasks import run_task
 from svfr_restore.plan.models import ModelCache
@@ -25,14 +29,14 @@ RULES = SegmentRules(segments=3, halo_frames=8)
 
 
 @pytest.fixture(scope="module")
-def farm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[slurm_farm.SlurmFarm]:
-    slurm_farm.install()
-    with slurm_farm.SlurmFarm(tmp_path_factory.mktemp("slurm")) as running:
+def farm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SlurmFarm]:
+    install()
+    with SlurmFarm(tmp_path_factory.mktemp("slurm")) as running:
         yield running
 
 
 @pytest.fixture
-def engine(farm: slurm_farm.SlurmFarm, monkeypatch: pytest.MonkeyPatch) -> SlurmEngine:
+def engine(farm: SlurmFarm, monkeypatch: pytest.MonkeyPatch) -> SlurmEngine:
     for name in ("SLURM_CONF", "PATH", "OMP_NUM_THREADS"):
         monkeypatch.setenv(name, farm.environment[name])
     return SlurmEngine(own_program())
@@ -68,9 +72,7 @@ def undisturbed(folder: Path, plate: str, model: str) -> np.ndarray:
     return frames(file)
 
 
-def test_the_gpu_that_slurm_gave_is_the_tasks_and_no_other(
-    farm: slurm_farm.SlurmFarm, tmp_path: Path
-) -> None:
+def test_the_gpu_that_slurm_gave_is_the_tasks_and_no_other(farm: SlurmFarm, tmp_path: Path) -> None:
     script = tmp_path / "gpu.sh"
     script.write_text('#!/bin/sh\necho "$CUDA_VISIBLE_DEVICES" > "$1"\n')
     farm.ask(
@@ -80,7 +82,7 @@ def test_the_gpu_that_slurm_gave_is_the_tasks_and_no_other(
 
 
 def test_a_failing_segment_stops_the_assembly_and_is_redone_alone(
-    tmp_path: Path, engine: SlurmEngine, farm: slurm_farm.SlurmFarm, plate: str
+    tmp_path: Path, engine: SlurmEngine, farm: SlurmFarm, plate: str
 ) -> None:
     file = plan(tmp_path / "shot", plate, "identity")
     broken = file.folder / "segment-0001.safetensors"
@@ -97,19 +99,41 @@ def test_a_failing_segment_stops_the_assembly_and_is_redone_alone(
     assert len(frames(file)) == 24
 
 
-def test_a_cancelled_shot_leaves_no_process(
-    tmp_path: Path, engine: SlurmEngine, farm: slurm_farm.SlurmFarm, plate: str, model: str
-) -> None:
+@pytest.mark.usefixtures("engine")
+def test_a_cancelled_shot_leaves_no_process(tmp_path: Path, farm: SlurmFarm, plate: str, model: str) -> None:
     file = plan(tmp_path / "shot", plate, model)
-    ids = engine.submit(file, everything(file))
+    submission = Submission(tmp_path / "shot" / "s.farm")
+    submit(submission, SubmitSettings(engine="slurm", program=own_program()), lambda text: None)
     wait(lambda: read_state(file, "reference", 0) is not None)
-    engine.cancel(ids)
-    wait(lambda: not engine.is_active(ids) and farm.orphans() == [])
+    told: list[str] = []
+    assert cancel(submission, own_program(), told.append) == 1 and told[0].startswith("sh010: cancelled")
+    wait(lambda: farm.ask("squeue", "-h") == "" and farm.orphans() == [])
+    assert report_shots(submission)[0].state == "cancelled"
     assert not Path(file.plan.job.output).parent.exists()
 
 
+def test_a_task_that_is_queued_again_goes_on_alone_and_the_shot_is_the_same(
+    tmp_path: Path, engine: SlurmEngine, farm: SlurmFarm, plate: str
+) -> None:
+    model = farm_samples.write_model(tmp_path / "slow", steps=80)
+    file = plan(tmp_path / "shot", plate, model)
+    ids = engine.submit(file, everything(file))
+    wait(lambda: engine.states(ids).get(f"{ids[1]}_0") == "RUNNING" and is_denoising(file, 0))
+    farm.ask("scontrol", "requeue", f"{ids[1]}_0")
+    wait(lambda: not engine.is_active(ids))
+    assert set(engine.states(ids).values()) == {"COMPLETED"}
+    attempts = [state.attempt for i in range(3) if (state := read_state(file, "segment", i)) is not None]
+    assert attempts == [2, 1, 1]
+    np.testing.assert_array_equal(frames(file), undisturbed(tmp_path / "alone", plate, model))
+
+
+def is_denoising(file: PlanFile, index: int) -> bool:
+    state = read_state(file, "segment", index)
+    return state is not None and state.state == "running"
+
+
 def test_a_node_that_dies_has_its_segment_taken_up_by_another(
-    tmp_path: Path, engine: SlurmEngine, farm: slurm_farm.SlurmFarm, plate: str
+    tmp_path: Path, engine: SlurmEngine, farm: SlurmFarm, plate: str
 ) -> None:
     model = farm_samples.write_model(tmp_path / "slow", steps=80)
     file = plan(tmp_path / "shot", plate, model)

@@ -33,7 +33,7 @@ from svfr_farm.shot_list import read_shot_list
 from svfr_farm.tasks import RESULT_FILE, load_models, run_task
 
 SIZE = 256
-RANDOM = Layout(crop_px=64, window=8, overlap=3)
+RANDOM = Layout(crop_px=32, window=4, overlap=1)
 
 
 def write_plate(folder: Path, count: int) -> str:

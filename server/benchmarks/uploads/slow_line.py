@@ -21,6 +21,7 @@ class SlowLine:
         self, target_port: int, bytes_per_s: float, cuts: tuple[int, ...] = (), delay_s: float = 0.0
     ) -> None:
         self.to_server_bytes = 0
+        self.to_client_bytes = 0
         self.cuts_made = 0
         self._target_port = target_port
         self._bytes_per_s = bytes_per_s
@@ -80,7 +81,9 @@ class SlowLine:
                     break
                 time.sleep(max(0.0, due - time.monotonic()))
                 target.sendall(data)
-                if is_up and self._count(len(data)):
+                if not is_up:
+                    self.to_client_bytes += len(data)
+                elif self._count(len(data)):
                     self._cut()
         for end in (source, target):
             with suppress(OSError):

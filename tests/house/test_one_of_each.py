@@ -34,6 +34,7 @@ HALF_A_FILE_DOES_NO_HARM = {
     "server/benchmarks/farm/slurm_trials.py": _INPUT,
     "server/benchmarks/media/stream.py": _INPUT,
     "server/benchmarks/sampling/against_commit.py": _INPUT,
+    "server/benchmarks/sampling/true_size.py": "files to import once, in a folder that is removed",
     "server/benchmarks/sampling/both_passes.py": "runs on the code of old commits, into a temporary folder",
     "server/benchmarks/service_stress/figures.py": _INPUT,
     "server/benchmarks/service_stress/hostile_jobs.py": _INPUT,

@@ -64,7 +64,7 @@ OTHERS: tuple[_Row, ...] = (
 def run_row(row: _Row, code: Path, folder: Path, *, is_pinged: bool) -> list[float]:
     """Make one row against a service of its own, print it, and return the other client's waits."""
     arguments = (
-        ("--first-window", "20", "--stuck-after", "2") if row is hostile_jobs.stopped_for_a_while else ()
+        ("--first-window", "120", "--stuck-after", "2") if row is hostile_jobs.stopped_for_a_while else ()
     )
     service = HostileService(code, folder / row.__name__ / "home", arguments)
     name = " ".join((row.__doc__ or row.__name__).split()).rstrip(".")

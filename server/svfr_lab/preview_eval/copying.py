@@ -27,6 +27,7 @@ from svfr_restore.faces.landmarks import FivePointFinder
 from svfr_restore.plan.models import ModelCache
 
 _SIDE_PX, _SIDE_IN_FACES = 192, 1.8
+INPUT = "input"
 _RATIO = 4.5  # the less there is to see, the more has to be invented
 
 
@@ -95,7 +96,10 @@ def embedded(portraits: PortraitList, people: Sequence[Portrait], embedder: Embe
 def compare(
     bench: Bench, embedder: Embedder, trained: Float64, task: str, people: int
 ) -> Iterator[tuple[str, Nearest]]:
-    """Yield each model's name with the distances of one person after another."""
+    """Yield each model's name with the distances of one person after another.
+
+    The damaged input goes by "input": it has lost who it shows, and copies nobody.
+    """
     cache, finder = ModelCache(), FivePointFinder()
     methods = bench.methods(cache)
     for _, sample in crop_samples(bench, task, _RATIO, people):
@@ -105,8 +109,10 @@ def compare(
             continue
         at = np.asarray(points, np.float64)
         truth = embedder.embedding(sample.truth[middle], at)
-        for name, method in methods.items():
-            yield name, nearest(embedder.embedding(method(sample, task)[middle], at), truth, trained)
+        results = {INPUT: sample.degraded.lq}
+        results |= {name: method(sample, task) for name, method in methods.items()}
+        for name, result in results.items():
+            yield name, nearest(embedder.embedding(result[middle], at), truth, trained)
 
 
 def show(verdicts: Mapping[str, Verdict]) -> str:
@@ -138,7 +144,7 @@ def main(arguments: list[str] | None = None) -> None:
     print(f"{len(trained)} people trained with, by {embedder.name}", flush=True)
     written = {}
     for task in asked.tasks:
-        found: dict[str, list[Nearest]] = {name: [] for name in asked.model}
+        found: dict[str, list[Nearest]] = {name: [] for name in (INPUT, *asked.model)}
         for name, distances in compare(bench, embedder, trained, task, asked.people):
             found[name].append(distances)
         verdicts = {name: verdict(distances) for name, distances in found.items()}

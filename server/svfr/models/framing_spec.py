@@ -19,7 +19,7 @@ class Framing(Strict):
     """
 
     side_in_faces: Annotated[float, Field(ge=1.0, le=4.0)] = 1.8
-    lift_in_faces: Annotated[float, Field(ge=0.0, le=1.0)] = 0.0
+    upward_in_faces: Annotated[float, Field(ge=0.0, le=1.0)] = 0.0
 
 
 PUBLISHED = Framing()

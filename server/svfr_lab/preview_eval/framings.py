@@ -26,8 +26,8 @@ from svfr_restore.plan.models import ModelCache
 FRAMINGS = (
     Framing(),
     Framing(side_in_faces=2.1),
-    Framing(side_in_faces=2.1, lift_in_faces=0.1),
-    Framing(side_in_faces=2.3, lift_in_faces=0.15),
+    Framing(side_in_faces=2.1, upward_in_faces=0.1),
+    Framing(side_in_faces=2.3, upward_in_faces=0.15),
 )
 _FACE_PX, _PLATE_IN_FACES, _MEASURED_IN_FACES, _FRAMES = 107, 2.6, 1.7, 2
 _SEED = 9
@@ -36,7 +36,7 @@ _SEED = 9
 def box_of(framing: Framing, middle: float) -> Box:
     """Return the square of a framing around a face of 107 px whose middle lies at ``middle`` both ways."""
     side = framing.side_in_faces * _FACE_PX
-    return Box(middle - side / 2, middle - side / 2 - framing.lift_in_faces * _FACE_PX, side, side)
+    return Box(middle - side / 2, middle - side / 2 - framing.upward_in_faces * _FACE_PX, side, side)
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -70,7 +70,7 @@ def main(arguments: list[str] | None = None) -> None:
             "" if gain is None else f", {gain.mean:+.2f} [{gain.low:+.2f}, {gain.high:+.2f}] over the first"
         )
         print(
-            f"{framing.side_in_faces:g} faces wide, {framing.lift_in_faces:g} higher:"
+            f"{framing.side_in_faces:g} faces wide, {framing.upward_in_faces:g} higher:"
             f" {np.mean(values):.2f} dB{over}"
         )
 

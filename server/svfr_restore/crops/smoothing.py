@@ -44,12 +44,12 @@ def smooth_track(
     pixel_aspect: float,
     *,
     expand: float = EXPAND,
-    lift: float = 0.0,
+    upward: float = 0.0,
 ) -> CropTrack:
     """Return the crop of a track of boxes.
 
-    The side is (1 + 2 ``expand``) times the longer side of the face on screen, and its middle ``lift`` times
-    that side above the face's. Outliers go by a median over
+    The side is (1 + 2 ``expand``) times the longer side of the face on screen, and its middle ``upward``
+    times that side above the face's. Outliers go by a median over
     5 frames; then, if centre and size stay within 15 % of the crop, one square around all of them is held;
     else centre and log size are smoothed by a Gaussian over past and future, and the side grows by what the
     smoothed centre lags behind at most. At last the square is pushed inside the display window: it
@@ -74,7 +74,7 @@ def smooth_track(
         side = face * grow + 2.0 * lag
     side = np.minimum(side, np.maximum(min(display.width * aspect, display.height), size))
     x = _pushed_inside(x, x, side, size, (display.x * aspect, display.right * aspect))
-    y = _pushed_inside(y - lift * face, y, side, size, (display.y, display.bottom))
+    y = _pushed_inside(y - upward * face, y, side, size, (display.y, display.bottom))
     return CropTrack(index=track.index, first_frame=frames[0], centre_x=x / aspect, centre_y=y, side_px=side)
 
 

@@ -154,7 +154,7 @@ def _framed(plan: JobPlan, survey: Survey, track: FaceTrack) -> _Region:
         plan.display,
         plan.pixel_aspect,
         expand=(framing.side_in_faces - 1.0) / 2.0,
-        lift=framing.lift_in_faces,
+        upward=framing.upward_in_faces,
     )
     return _Region(survey, crop, track.boxes)
 

@@ -272,15 +272,15 @@ def test_a_tracks_series_cannot_be_changed_in_place():
         track.centre_x[0] = 5.0
 
 
-def test_a_lifted_crop_shows_more_above_the_face_of_a_still_and_of_a_growing_one() -> None:
+def test_a_raised_crop_shows_more_above_the_face_of_a_still_and_of_a_growing_one() -> None:
     for size in (np.full(41, 200.0), np.linspace(100.0, 300.0, 41)):
         faces = boxes(np.full(41, 900.0), 500.0, size)
-        plain, lifted = (smooth_track(faces, HD, 1.0, lift=lift) for lift in (0.0, 0.1))
-        assert np.allclose(lifted.centre_x, plain.centre_x)
-        assert np.allclose(lifted.side_px, plain.side_px)
-        assert np.allclose(plain.centre_y - lifted.centre_y, 0.1 * size, rtol=0.05)
+        plain, raised = (smooth_track(faces, HD, 1.0, upward=upward) for upward in (0.0, 0.1))
+        assert np.allclose(raised.centre_x, plain.centre_x)
+        assert np.allclose(raised.side_px, plain.side_px)
+        assert np.allclose(plain.centre_y - raised.centre_y, 0.1 * size, rtol=0.05)
 
 
-def test_a_lifted_crop_stays_inside_the_plate() -> None:
-    track = smooth_track(boxes(np.full(9, 900.0), 190.0, 200.0), HD, 1.0, lift=0.1)
+def test_a_raised_crop_stays_inside_the_plate() -> None:
+    track = smooth_track(boxes(np.full(9, 900.0), 190.0, 200.0), HD, 1.0, upward=0.1)
     assert (track.centre_y - track.side_px / 2).min() == HD.y

@@ -21,7 +21,7 @@ FACE = FaceBox(x=30.0, y=24.0, width=10.0, height=10.0, score=3.0)
 
 @pytest.fixture(scope="module")
 def framing_model(tiny_model: str, tmp_path_factory: pytest.TempPathFactory) -> str:
-    framing = Framing(side_in_faces=2.5, lift_in_faces=0.2)
+    framing = Framing(side_in_faces=2.5, upward_in_faces=0.2)
     folder = tmp_path_factory.mktemp("models") / "framing"
     return job_samples.written_again(tiny_model, folder, colour_framing=framing)
 

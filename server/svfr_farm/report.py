@@ -99,7 +99,7 @@ def report_shot(file: PlanFile, engine: str | None) -> ShotReport:
         seconds=seconds,
         seams=tuple(result.get("seams", ())),
         warnings=tuple(warnings),
-        errors=tuple(_told(task.error) for task in tasks if task.error is not None),
+        errors=tuple(_error_line(task.error) for task in tasks if task.error is not None),
         output=job.output,
     )
 
@@ -120,7 +120,7 @@ def _state(file: PlanFile, engine: str | None, tasks: Sequence[TaskState], missi
     return "planned" if engine is None else "waiting"
 
 
-def _told(error: Mapping[str, Any]) -> str:
+def _error_line(error: Mapping[str, Any]) -> str:
     """Return a task's error in one line, with the frame, the file and the remedy that it names."""
     place = [f"frame {error['frame']}"] if error.get("frame") is not None else []
     place += [str(error["path"])] if error.get("path") else []

@@ -10,6 +10,7 @@ import farm_samples
 import numpy as np
 import OpenImageIO as oiio
 import pytest
+import torch
 
 from benchmarks.farm.slurm_farm import SlurmFarm, install
 from svfr_farm.cancelling import cancel
@@ -60,6 +61,15 @@ def frames(file: PlanFile) -> np.ndarray:
     paths = sorted(Path(file.plan.job.output).parent.iterdir())
     assert [path.suffix for path in paths] == [".exr"] * 24 and not any(p.name[0] == "." for p in paths)
     return np.stack([oiio.ImageBuf(str(path)).get_pixels() for path in paths])
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """Compute here as the farm's tasks do (OMP_NUM_THREADS=1): more threads sum in another order."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 def undisturbed(folder: Path, plate: str, model: str) -> np.ndarray:

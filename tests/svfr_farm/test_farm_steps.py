@@ -80,12 +80,15 @@ def test_two_segments_stay_near_the_single_run_and_the_joint_is_measured(
     assert result["written"] == 24 and len(result["devices"]) == 1
 
 
-def test_a_one_step_model_is_exact_across_a_joint(tmp_path: Path, plate: str) -> None:
+def test_a_one_step_model_is_the_same_across_a_joint_but_for_rounding(tmp_path: Path, plate: str) -> None:
+    """Where segments are faded into each other, equal latents are weighted, added and so rounded again."""
     model = farm_samples.write_model(tmp_path / "models" / "one", steps=1)
     whole = frames_of(farm(one_shot(tmp_path / "a", plate, model), 1))
     file = farm(one_shot(tmp_path / "b", plate, model), 2)
     assert len(read_reference(file).tracks[0].pieces) == 2
-    assert np.array_equal(frames_of(file), whole)
+    off = np.abs(frames_of(file) - whole)
+    assert (off <= np.spacing(whole.astype(np.float16)).astype(np.float32)).all()
+    assert np.count_nonzero(off) <= 1e-4 * off.size
 
 
 def test_a_segment_that_is_done_again_has_the_same_bits(two: PlanFile, tmp_path: Path) -> None:

@@ -57,6 +57,10 @@ OPERATIONS = {
     "submit": {"job": "0" * 32, "spec": {}},
     "missing": {"pieces": ["0" * 64]},
     "put": {"piece": hashlib.sha256(b"x").hexdigest()},
+    "put_local": {
+        "file": "0" * 32 + ".local",
+        "pieces": [{"piece": hashlib.sha256(b"x").hexdigest(), "offset": 0, "bytes": 1}],
+    },
     "assemble": {"set": "0" * 32, "name": "plate.exr", "pieces": ["0" * 64]},
     "compare": {"files": [{"path": "/p/a.exr", "bytes": 1, "sha256": "0" * 64}]},
     "ack": {"job": "0" * 32, "seq": 1},
@@ -111,7 +115,7 @@ def test_what_nobody_foresaw_ends_one_request_alone(
     assert caplog.records[-1].exc_info is not None
 
 
-@pytest.mark.parametrize("op", ["submit", "missing", "put", "assemble", "compare", "redo"])
+@pytest.mark.parametrize("op", ["submit", "missing", "put", "put_local", "assemble", "compare", "redo"])
 def test_what_nobody_foresaw_while_checking_ends_one_request_alone(
     op: str, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -10,6 +10,11 @@ import urllib.request
 from server_page_samples import ShownServer
 
 
+def _hear_ctrl_c() -> None:
+    """Undo what a shell does to programs in its background: they are started deaf to SIGINT."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def command(shown: ShownServer, *options: str) -> subprocess.Popen[str]:
     run = [
         sys.executable,
@@ -21,7 +26,7 @@ def command(shown: ShownServer, *options: str) -> subprocess.Popen[str]:
         *options,
     ]
     environment = {**os.environ, "SVFR_HOME": str(shown.service.home)}
-    return subprocess.Popen(run, env=environment, stdout=subprocess.PIPE, text=True)
+    return subprocess.Popen(run, env=environment, stdout=subprocess.PIPE, text=True, preexec_fn=_hear_ctrl_c)
 
 
 def test_the_command_prints_an_address_that_opens_and_ends_with_ctrl_c(shown: ShownServer) -> None:
@@ -32,7 +37,10 @@ def test_the_command_prints_an_address_that_opens_and_ends_with_ctrl_c(shown: Sh
         with opener.open(told["address"], timeout=30) as page:
             assert b"SVFR server" in page.read() and "token" not in page.url
         running.send_signal(signal.SIGINT)
-        assert running.wait(timeout=60) == 0
+        try:
+            assert running.wait(timeout=60) == 0
+        finally:
+            running.kill()
 
 
 def test_a_port_that_is_taken_is_an_error_with_its_remedy(shown: ShownServer) -> None:

@@ -15,8 +15,12 @@ from svfr_server.start import start_local_server
 from svfr_server.supervisor.zap_keys import KeyRing
 
 
+# Between two files of one host a runner may do other files for as long as it likes.
+IDLE_EXIT_S = 2 * 3600.0
+
+
 @contextmanager
-def running(home: Path, idle_exit_s: float = 300, arguments: Sequence[str] = ()) -> Iterator[Path]:
+def running(home: Path, idle_exit_s: float = IDLE_EXIT_S, arguments: Sequence[str] = ()) -> Iterator[Path]:
     """A server with the real pipeline, on the processor, for as long as the block lasts; its folder."""
     given = ["--device", "cpu", *arguments]
     start_local_server(home, idle_exit_s=idle_exit_s, arguments=given).close()

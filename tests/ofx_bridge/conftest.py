@@ -16,5 +16,5 @@ def built() -> Built:
 @pytest.fixture(scope="session")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Return the folder of a server that runs; loading the pipeline takes its worker seconds, once."""
-    with running(tmp_path_factory.mktemp("ofx") / "home", idle_exit_s=1800) as home:
+    with running(tmp_path_factory.mktemp("ofx") / "home") as home:
         yield home

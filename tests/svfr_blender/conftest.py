@@ -32,7 +32,7 @@ def extension_zips(extension_zip: Path, tmp_path_factory: pytest.TempPathFactory
 
 @pytest.fixture(scope="session")
 def service_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    with running(tmp_path_factory.mktemp("service") / "home", idle_exit_s=600) as home:
+    with running(tmp_path_factory.mktemp("service") / "home") as home:
         yield home
 
 

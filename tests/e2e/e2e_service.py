@@ -14,7 +14,6 @@ from svfr_client.protocol.messages import Event
 from svfr_server.start import start_local_server
 from svfr_server.supervisor.zap_keys import KeyRing
 
-
 # Between two files of one host a runner may do other files for as long as it likes.
 IDLE_EXIT_S = 2 * 3600.0
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from svfr.arrays import Float32
-from svfr.validation import read_json
+from svfr.validation import read_json_file
 from svfr_client.files import write_whole
 from svfr_lab.clips.portraits import read_portrait_list
 from svfr_lab.degradation.degrade import Degraded
@@ -102,7 +102,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--seed", type=int, default=1)
     asked = parser.parse_args(arguments)
     if asked.choices is not None:
-        chosen = counted(read_json(asked.folder / "key.json"), read_json(asked.choices))
+        chosen = counted(read_json_file(asked.folder / "key.json"), read_json_file(asked.choices))
         for name, times in chosen.most_common():
             print(f"{name}: chosen in {times} of {chosen.total()} rows")
         return

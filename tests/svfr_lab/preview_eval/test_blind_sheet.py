@@ -1,13 +1,15 @@
 """A blind sheet's order tells nothing, and choices are counted by its key."""
 
+import json
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from svfr_lab.degradation.degrade import Degraded
 from svfr_lab.errors import ArgumentOutOfRange
-from svfr_lab.preview_eval.blind_sheet import best_simple, counted, drawn_orders
+from svfr_lab.preview_eval.blind_sheet import best_simple, counted, drawn_orders, main
 from svfr_lab.preview_eval.split import EvaluationSample
 
 KEY = [["new", "simple", "before"], ["simple", "new", "before"]]
@@ -40,3 +42,12 @@ def test_the_best_simple_method_is_found_on_the_samples_themselves() -> None:
     sample = EvaluationSample(0, truth, Degraded(noisy, None, None))
     restored = best_simple([sample], "bfr")(sample.degraded)
     assert np.abs(restored - truth).mean() < np.abs(noisy - truth).mean()
+
+
+def test_choices_in_a_file_are_counted_and_printed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "key.json").write_text(json.dumps(KEY))
+    (tmp_path / "choices.json").write_text('{"1": "A", "2": "A"}')
+    main(["--folder", str(tmp_path), "--choices", str(tmp_path / "choices.json")])
+    assert capsys.readouterr().out == "new: chosen in 1 of 2 rows\nsimple: chosen in 1 of 2 rows\n"

@@ -42,7 +42,8 @@ def write_contact_sheet(path: Path, rows: Sequence[Sequence[Cell]], cell_width_p
     lines = [_line([_cell(cell, cell_width_px) for cell in row]) for row in rows if row]
     width = max(line.shape[1] for line in lines)
     sheet = np.concatenate([_padded(line, line.shape[0], width) for line in lines])
-    done, encoded = cv2.imencode(path.suffix, sheet[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 92])
+    quality = [cv2.IMWRITE_JPEG_QUALITY, 92] if path.suffix == ".jpg" else []
+    done, encoded = cv2.imencode(path.suffix, sheet[..., ::-1], quality)
     if not done:
         raise FileCannotBeWritten("The contact sheet cannot be encoded.", path=path)
     write_whole(path, encoded.tobytes())

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from svfr.models.framing_spec import PUBLISHED, Framing
 from svfr.models.spec import ModelSpec
 from svfr_client.vocabulary import DETECTING_MODES
 from svfr_ocio.domain import ModelDomain
@@ -138,17 +139,11 @@ def _detected(plan: JobPlan, surveys: Sequence[Survey], warn: Warn) -> list[_Reg
     """Return the chosen ones of the detected faces."""
     numbered = all_face_tracks(surveys)
     wanted = {track.index for track in _chosen(plan, surveys, numbered, warn)} if numbered else set()
-    return [_framed(plan, survey, track) for survey, track in numbered if track.index in wanted]
-
-
-def _region(plan: JobPlan, survey: Survey, track: FaceTrack) -> _Region:
-    """Return the region of a face as every task but those with colour sees it."""
-    return _Region(survey, smooth_track(track, plan.display, plan.pixel_aspect), track.boxes)
-
-
-def _framed(plan: JobPlan, survey: Survey, track: FaceTrack) -> _Region:
-    """Return the region of a face as the job's tasks and its model ask for."""
     framing = plan.model.framing(plan.spec.tasks)
+    return [_region(plan, survey, track, framing) for survey, track in numbered if track.index in wanted]
+
+
+def _region(plan: JobPlan, survey: Survey, track: FaceTrack, framing: Framing = PUBLISHED) -> _Region:
     crop = smooth_track(
         track,
         plan.display,

@@ -29,7 +29,11 @@ def build(spec):
     return mask
 
 
-def main(case):
+def staged(case):
+    """Install the extension and make a scene that draws masks as they are.
+
+    Returns the scene, its editor, the extension's reader of masks, and the placement over the plate.
+    """
     install(case["zip"])
     scene = bpy.context.scene
     width, height = case["size"]
@@ -41,7 +45,11 @@ def main(case):
     scene.render.image_settings.color_depth = "32"
     editor = scene.sequence_editor_create()
     use_scene(scene)
-    reader, placement = module("mask_reader"), module("placement").over_plate(width, height)
+    return scene, editor, module("mask_reader"), module("placement").over_plate(width, height)
+
+
+def main(case):
+    scene, editor, reader, placement = staged(case)
     drawn = []
     for spec in case["masks"]:
         mask = build(spec)

@@ -1,8 +1,8 @@
 """Draw masks that follow tracking markers with Blender itself, and read them as the extension does."""
 
 import bpy
-from common import install, module, run, strips, use_scene
-from mask_oracle import build
+from common import run, strips
+from mask_oracle import build, staged
 
 
 def clip_of(case):
@@ -57,18 +57,7 @@ def follow(mask, clip, parents):
 
 
 def main(case):
-    install(case["zip"])
-    scene = bpy.context.scene
-    width, height = case["size"]
-    finer = case["finer"]
-    scene.render.resolution_x, scene.render.resolution_y = width * finer, height * finer
-    scene.view_settings.view_transform = "Raw"
-    scene.sequencer_colorspace_settings.name = "Non-Color"
-    scene.render.image_settings.file_format = "OPEN_EXR"
-    scene.render.image_settings.color_depth = "32"
-    editor = scene.sequence_editor_create()
-    use_scene(scene)
-    reader, placement = module("mask_reader"), module("placement").over_plate(width, height)
+    scene, editor, reader, placement = staged(case)
     clip = clip_of(case)
     said = {}
     for spec in case["masks"]:

@@ -1,32 +1,16 @@
 """``svfr status --web`` as people run it."""
 
 import json
-import os
 import signal
 import subprocess
-import sys
 import urllib.request
 
+from e2e_command import Command
 from server_page_samples import ShownServer
 
 
-def _hear_ctrl_c() -> None:
-    """Undo what a shell does to programs in its background: they are started deaf to SIGINT."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-
 def command(shown: ShownServer, *options: str) -> subprocess.Popen[str]:
-    run = [
-        sys.executable,
-        "-c",
-        "from svfr_cli.main import main; main()",
-        "status",
-        "--web",
-        "--json",
-        *options,
-    ]
-    environment = {**os.environ, "SVFR_HOME": str(shown.service.home)}
-    return subprocess.Popen(run, env=environment, stdout=subprocess.PIPE, text=True, preexec_fn=_hear_ctrl_c)
+    return Command(shown.service.home).start("status", "--web", "--json", *options)
 
 
 def test_the_command_prints_an_address_that_opens_and_ends_with_ctrl_c(shown: ShownServer) -> None:

@@ -11,6 +11,7 @@ import argparse
 import hashlib
 import os
 import platform
+import re
 import shutil
 import ssl
 import subprocess
@@ -60,7 +61,14 @@ def version_of(command: Sequence[str]) -> Optional[Tuple[int, int]]:
     """Ask an interpreter for its (major, minor) version; None when it does not start."""
     ask = "import sys; print(*sys.version_info[:2])"
     try:
-        answer = subprocess.run([*command, "-c", ask], capture_output=True, text=True, timeout=20, check=True)
+        answer = subprocess.run(
+            [*command, "-c", ask],
+            capture_output=True,
+            text=True,
+            timeout=20,
+            check=True,
+            env=own_environment(),
+        )
         major, minor = answer.stdout.split()
     except (OSError, ValueError, subprocess.SubprocessError):
         return None
@@ -95,6 +103,33 @@ def venv_python() -> Path:
     return venv_program("python")
 
 
+def own_environment() -> Dict[str, str]:
+    """Return this process's environment without what leads an interpreter, or pip, to packages elsewhere.
+
+    Film tools set PYTHONPATH for all of a user's terminals; what lies there would count as installed.
+    """
+    elsewhere = ("PYTHONPATH", "PYTHONHOME", "PIP_USER", "PIP_TARGET", "PIP_PREFIX", "PIP_ROOT")
+    return {name: value for name, value in os.environ.items() if name not in elsewhere}
+
+
+def why_unusable() -> str:
+    """Return why the environment in ``.venv`` must be made anew; empty for one that works."""
+    version = version_of([str(venv_python())])
+    if version is None or version < OLDEST_PYTHON:
+        return "does not work any more"
+    pip = [str(venv_python()), "-c", "import pip"]
+    if subprocess.run(pip, capture_output=True, env=own_environment()).returncode != 0:
+        return "is only half made"
+    try:
+        noted = (VENV / "pyvenv.cfg").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return "is only half made"
+    place = re.search(r"^command = .* -m venv (?:--\S+ )*(.+)$", noted, re.MULTILINE)
+    if place is not None and os.path.realpath(place.group(1)) != os.path.realpath(str(VENV)):
+        return "was made in another place, and its programs start that one's Python"
+    return ""
+
+
 def make_venv() -> None:
     """Create ``.venv``, or leave a working one as it is.
 
@@ -102,18 +137,23 @@ def make_venv() -> None:
         CannotInstall: the interpreter cannot make virtual environments, or the folder is not writable.
     """
     if venv_python().exists():
-        version = version_of([str(venv_python())])
-        if version is not None and version >= OLDEST_PYTHON:
+        reason = why_unusable()
+        if not reason:
             return
-        say("The environment in .venv does not work any more; making it anew.")
+        say(f"The environment in .venv {reason}; making it anew.")
     command = [*find_python(), "-m", "venv", "--clear", str(VENV)]
     say("Making a virtual environment in .venv")
-    made = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    made = subprocess.run(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=own_environment()
+    )
     if made.returncode == 0:
         return
     if "ensurepip" in made.stdout or "No module named venv" in made.stdout:
         remedy = "On Debian and Ubuntu: sudo apt install python3-venv. Elsewhere: use a Python that has it."
         raise CannotInstall("This Python cannot make virtual environments.", remedy)
+    if "PATH separator" in made.stdout:
+        remedy = f"Move the checkout to a folder without {os.pathsep!r} in its path."
+        raise CannotInstall("No virtual environment can be made here.", remedy)
     raise CannotInstall(
         "The virtual environment could not be made:\n" + made.stdout.strip(),
         f"Check that {ROOT} is writable and has free space.",
@@ -149,10 +189,16 @@ def pip_install(arguments: Sequence[str], what: str) -> None:
         CannotInstall: pip failed; the message carries the end of what it said.
     """
     command = [str(venv_python()), "-m", "pip", "install", "--no-input", "--progress-bar", "off", *arguments]
-    env = dict(os.environ, PIP_DISABLE_PIP_VERSION_CHECK="1", PYTHONUNBUFFERED="1")
+    env = dict(own_environment(), PIP_DISABLE_PIP_VERSION_CHECK="1", PYTHONUNBUFFERED="1")
     started, lines = time.monotonic(), []
     process = subprocess.Popen(
-        command, cwd=str(ROOT), env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        command,
+        cwd=str(ROOT),
+        env=env,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        encoding="utf-8",
+        errors="replace",
     )
     assert process.stdout is not None
     for line in process.stdout:
@@ -265,7 +311,8 @@ def ensure_installed(for_tests: bool = False, locked: bool = False) -> None:
     ``for_tests`` adds the developers' tools; once they are there, they stay up to date too. ``locked`` takes
     exactly the versions of ``installer/constraints.txt``, from then on.
     """
-    noted = STAMP.read_text(encoding="utf-8").strip() if STAMP.exists() and venv_python().exists() else ""
+    is_there = STAMP.exists() and venv_python().exists()
+    noted = STAMP.read_text(encoding="utf-8", errors="replace").strip() if is_there else ""
     extras = TEST_EXTRAS if for_tests or noted.split(" ")[1:2] == [TEST_EXTRAS] else EXTRAS
     locked = locked or noted.endswith(" locked")
     wanted = f"{fingerprint()} {extras}" + (" locked" if locked else "")
@@ -291,7 +338,8 @@ def ensure_installed(for_tests: bool = False, locked: bool = False) -> None:
 def run(command: Sequence[str], env: Optional[Dict[str, str]] = None) -> int:
     """Run a program of the environment (``python`` or one of its scripts) and return its exit status."""
     try:
-        return subprocess.call([str(venv_program(command[0])), *command[1:]], env=env)
+        environment = own_environment() if env is None else env
+        return subprocess.call([str(venv_program(command[0])), *command[1:]], env=environment)
     except KeyboardInterrupt:  # the child got the same signal and has said what it did about it
         return 130
 
@@ -302,7 +350,7 @@ def run_tests(hosts: bool) -> int:
     The numeric libraries get one thread each: the parallelism is in the test processes.
     """
     workers = max(1, min(4, os.cpu_count() or 1))
-    env = dict(os.environ, OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1", MKL_NUM_THREADS="1")
+    env = dict(own_environment(), OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1", MKL_NUM_THREADS="1")
     env["PATH"] = str(venv_python().parent) + os.pathsep + env.get("PATH", "")
     selection = [] if hosts else ["-m", "not hosts"]
     pytest = ("pytest", "-n", str(workers), "--dist", "loadfile", "--durations", "8", *selection)
@@ -346,6 +394,10 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
     except CannotInstall as problem:
         say(f"Could not install. {problem}")
         say(f"What to do: {problem.remedy}")
+        return 1
+    except OSError as problem:
+        say(f"Could not install. {problem.strerror or 'The system refuses'} ({problem.filename or ROOT})")
+        say("What to do: see that the disk has space and the checkout's folder is yours to write.")
         return 1
     if options.command == "demo":
         return run(["python", "-m", "svfr_cli.demo", *options.rest])

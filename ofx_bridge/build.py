@@ -12,16 +12,21 @@ import importlib.metadata
 import importlib.util
 import os
 import platform
+import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+import zipfile
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
+from functools import partial
+from pathlib import Path, PurePosixPath
 
 HERE = Path(__file__).resolve().parent
 BUNDLE = "SVFR.ofx.bundle"
 GLIBC = "2.17"
+# The last of which there is a wheel whose libraries want nothing newer.
+OLD_WHEEL = "pip download pyzmq==26.4.0 --no-deps --only-binary=:all: --platform manylinux2014_x86_64"
 PLATFORM_FOLDERS = {"linux": "Linux-x86-64", "darwin": "MacOS", "win32": "Win64"}
 WARNINGS = ("-Wall", "-Wextra")
 LIBRARY_ENDINGS = (".so", ".dylib", ".dll")
@@ -59,22 +64,50 @@ def find_compiler(zig: bool) -> list[str]:
     )
 
 
-def zmq_libraries() -> dict[str, bytes]:
-    """Return the files of the installed pyzmq wheel that go beside the plugin: libraries and licences."""
+def files_of_pyzmq(wheel: Path | None) -> Iterator[tuple[PurePosixPath, Callable[[], bytes]]]:
+    """Yield the names in a pyzmq wheel, the given or the installed one, and what reads each file."""
+    if wheel is not None:
+        with zipfile.ZipFile(wheel) as packed:
+            for name in packed.namelist():
+                yield PurePosixPath(name), partial(packed.read, name)
+        return
     try:
-        wheel = importlib.metadata.distribution("pyzmq")
+        installed = importlib.metadata.distribution("pyzmq")
     except importlib.metadata.PackageNotFoundError:
         raise CannotBuild("pyzmq is not installed: pip install pyzmq") from None
+    for entry in installed.files or ():
+        yield entry, Path(str(installed.locate_file(entry))).read_bytes
+
+
+def zmq_libraries(wheel: Path | None) -> dict[str, bytes]:
+    """Return the files of pyzmq that go beside the plugin: libraries and licences."""
     files: dict[str, bytes] = {}
-    for entry in wheel.files or ():
+    for entry, read in files_of_pyzmq(wheel):
         name = entry.name
         if name.startswith(("libzmq", "libsodium")) and any(end in name for end in LIBRARY_ENDINGS):
-            files[name] = Path(str(wheel.locate_file(entry))).read_bytes()
+            files[name] = read()
         elif "licenses" in entry.parts and "dist-info" in str(entry):
-            files[f"pyzmq-{name}"] = Path(str(wheel.locate_file(entry))).read_bytes()
+            files[f"pyzmq-{name}"] = read()
     if not any(name.startswith("libzmq") for name in files):
         raise CannotBuild("This pyzmq has no libzmq of its own: install the wheel from PyPI.")
     return files
+
+
+def glibc_of(library: bytes) -> tuple[int, ...]:
+    """Return the newest version of glibc that an ELF library asks for; (0,) if it asks for none."""
+    named = re.findall(rb"\0GLIBC_([0-9.]+)(?=\0)", library)
+    return max((tuple(map(int, version.split(b"."))) for version in named), default=(0,))
+
+
+def say_where_it_runs(folder: Path, zig: bool) -> None:
+    """Print how new a Linux the files of the bundle want, and how one that wants less is made."""
+    needs = max(glibc_of(path.read_bytes()) for path in folder.iterdir())
+    if not any(needs):
+        return
+    version, oldest = ".".join(map(str, needs)), tuple(map(int, GLIBC.split(".")))
+    print(f"It runs on Linux with glibc {version} or newer.")
+    if zig and needs > oldest:
+        print(f"For {GLIBC}: {OLD_WHEEL}; and give --wheel FILE.")
 
 
 class Build:
@@ -107,8 +140,7 @@ class Build:
             return list(pool.map(compile_one, sources))
 
     def link(self, sources: Sequence[Path], target: Path, shared: bool) -> None:
-        """Link a program, or a library that exports the three functions of OpenFX and nothing else."""
-        target.parent.mkdir(parents=True, exist_ok=True)
+        """Link what is not up to date: a program, or a library that exports OpenFX's three functions."""
         flags: list[str] = []
         if shared:
             flags = ["-shared"]
@@ -121,8 +153,15 @@ class Build:
         elif sys.platform == "linux" and not self.sanitize:
             flags += ["-static-libstdc++", "-static-libgcc", "-Wl,--exclude-libs,ALL", "-s"]
         system = {"linux": ["-ldl", "-lpthread"], "win32": ["-lws2_32"]}.get(sys.platform, [])
-        objects = [str(path) for path in self.objects(sources)]
-        run([*self.compiler, *self.sanitize, *flags, *objects, *system, "-o", str(target)])
+        objects = self.objects(sources)
+        command = [*self.compiler, *self.sanitize, *flags, *map(str, objects), *system]
+        made_of = [repr(command).encode(), *(path.read_bytes() for path in objects)]
+        key = hashlib.sha256(b"".join(made_of)).hexdigest()
+        linked, note = self.work / target.name, self.work / f"{target.name}.sha256"
+        if not linked.exists() or not note.exists() or note.read_text() != key:
+            run([*command, "-o", str(linked)])
+            note.write_text(key)
+        put(target, linked.read_bytes(), linked.stat().st_mode & 0o777)
 
 
 def run(command: Sequence[str]) -> None:
@@ -134,15 +173,30 @@ def run(command: Sequence[str]) -> None:
         print(done.stderr, file=sys.stderr)
 
 
-def build_bundle(build: Build, out: Path) -> Path:
+def put(target: Path, content: bytes, mode: int = 0o644) -> None:
+    """Let ``target`` hold ``content``; it is replaced whole, because a host may have the old file open."""
+    if target.is_file() and target.read_bytes() == content and target.stat().st_mode & 0o777 == mode:
+        return
+    target.parent.mkdir(parents=True, exist_ok=True)
+    beside = target.with_name(f".{target.name}.{os.getpid()}")
+    beside.write_bytes(content)
+    beside.chmod(mode)
+    beside.replace(target)
+
+
+def build_bundle(build: Build, out: Path, wheel: Path | None) -> Path:
     """Build the plugin into ``out/SVFR.ofx.bundle`` and return that folder."""
     contents = out / BUNDLE / "Contents"
-    shutil.rmtree(contents, ignore_errors=True)  # nothing of an earlier pyzmq may stay
     folder = contents / PLATFORM_FOLDERS[sys.platform]
+    libraries = zmq_libraries(wheel)
     build.link(sorted(HERE.glob("src/*.cpp")), folder / "SVFR.ofx", shared=True)
-    for name, content in zmq_libraries().items():
-        (folder / name).write_bytes(content)
-    (contents / "Info.plist").write_text(INFO_PLIST, encoding="utf-8")
+    for name, content in libraries.items():
+        put(folder / name, content)
+    put(contents / "Info.plist", INFO_PLIST.encode())
+    expected = {contents / "Info.plist", folder / "SVFR.ofx", *(folder / name for name in libraries)}
+    for path in [path for path in contents.rglob("*") if not path.is_dir()]:
+        if path not in expected:  # nothing of an earlier pyzmq or of another platform may stay
+            path.unlink()
     return out / BUNDLE
 
 
@@ -159,6 +213,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("out", type=Path, help="folder that gets the bundle")
     parser.add_argument("--zig", action="store_true", help="compile with ziglang, for glibc 2.17")
+    parser.add_argument("--wheel", type=Path, help="pyzmq wheel to take libzmq from; else the installed one")
     parser.add_argument("--tools", type=Path, help="also build the test host into this folder")
     parser.add_argument("--sanitize", help="for example address,undefined")
     parser.add_argument("--optimise", default="-O2", help="default -O2")
@@ -166,7 +221,9 @@ def main() -> int:
     try:
         work = asked.out / "objects"
         build = Build(find_compiler(asked.zig), work, asked.sanitize, asked.optimise)
-        print(build_bundle(build, asked.out))
+        bundle = build_bundle(build, asked.out, asked.wheel)
+        print(bundle)
+        say_where_it_runs(bundle / "Contents" / PLATFORM_FOLDERS[sys.platform], asked.zig)
         if asked.tools:
             build_tools(build, asked.tools)
     except CannotBuild as problem:

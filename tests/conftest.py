@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from host_setup import one_at_a_time
 from platformdirs import user_cache_path
 
 from svfr_restore.faces import model_files
@@ -26,13 +27,14 @@ def no_face_models(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 def face_models_folder() -> Path:
     """Return a folder with MediaPipe's files; ``svfr install faces`` fetches them on first use (4 MB)."""
     folder = user_cache_path("svfr") / "face-models"
-    if not all((folder / name).is_file() for name in model_files.SHA256):
-        command = [sys.executable, "-m", "svfr_cli.main", "install", "faces"]
-        environment = dict(os.environ, **{model_files.FOLDER_VARIABLE: str(folder)})
-        done = subprocess.run(
-            command, env=environment, capture_output=True, text=True, timeout=INSTALL_SECONDS
-        )
-        assert done.returncode == 0, f"svfr install faces failed:\n{done.stdout}\n{done.stderr}"
+    with one_at_a_time("face-models"):
+        if not all((folder / name).is_file() for name in model_files.SHA256):
+            command = [sys.executable, "-m", "svfr_cli.main", "install", "faces"]
+            environment = dict(os.environ, **{model_files.FOLDER_VARIABLE: str(folder)})
+            done = subprocess.run(
+                command, env=environment, capture_output=True, text=True, timeout=INSTALL_SECONDS
+            )
+            assert done.returncode == 0, f"svfr install faces failed:\n{done.stdout}\n{done.stderr}"
     return folder
 
 

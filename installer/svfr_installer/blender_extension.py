@@ -10,20 +10,25 @@ or the tool inside a ``bpy`` wheel); elsewhere the same archive is written here.
 from __future__ import annotations
 
 import argparse
+import hashlib
+import json
 import os
 import re
 import shutil
 import subprocess
 import sys
 import tempfile
+import tomllib
 import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
 
 from platformdirs import user_cache_path
 
 from svfr_client.errors import SvfrError
+from svfr_client.files import write_whole
 from svfr_client.version import VERSION
 
 from .errors import CannotBuildExtension
@@ -189,6 +194,30 @@ def write_archive(staged: Path, target: Path) -> None:
                 archive.writestr(info, path.read_bytes())
 
 
+def write_index(folder: Path, archives: Sequence[Path]) -> Path:
+    """Write the index that makes a folder of zips a repository: Blender updates from its address.
+
+    Layout as Blender's own tool writes it (``server-generate``), version v1 of its repositories.
+    """
+    entries = []
+    for archive in archives:
+        with zipfile.ZipFile(archive) as opened:
+            manifest = tomllib.loads(opened.read(_MANIFEST).decode("utf-8"))
+        content = archive.read_bytes()
+        manifest.pop("wheels", None)
+        entries.append(
+            {
+                **manifest,
+                "archive_url": f"./{quote(archive.name)}",
+                "archive_size": len(content),
+                "archive_hash": f"sha256:{hashlib.sha256(content).hexdigest()}",
+            }
+        )
+    index = folder / "index.json"
+    write_whole(index, json.dumps({"version": "v1", "blocklist": [], "data": entries}, indent=2) + "\n")
+    return index
+
+
 def _wheels_for(folder: Path, target: Target, abi: str) -> list[Path]:
     found = [wheel for wheel in folder.glob("pyzmq-*.whl") if _fits(wheel, target)]
     return [wheel for wheel in found if f"-{abi}-" in wheel.name][:1]
@@ -235,7 +264,7 @@ def _run(command: Sequence[str], *arguments: str) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Build the zips from the command line and print their paths."""
+    """Build the zips and their index from the command line and print the paths of the zips."""
     parser = argparse.ArgumentParser(prog="python -m svfr_installer.blender_extension", description=__doc__)
     parser.add_argument("out", type=Path, help="a folder for the zips")
     parser.add_argument("--wheels", type=Path, default=None, help="folder with pyzmq wheels; default: pip")
@@ -243,8 +272,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     tool = None if given.tool is None else [given.tool, "--command", "extension"]
     try:
-        for edition in EDITIONS:
-            print(build_extension(given.out, edition=edition, wheel_folder=given.wheels, tool=tool))
+        archives = [
+            build_extension(given.out, edition=edition, wheel_folder=given.wheels, tool=tool)
+            for edition in EDITIONS
+        ]
+        write_index(given.out, archives)
+        print("\n".join(map(str, archives)))
     except SvfrError as problem:
         print(f"[{problem.code}] {problem}", file=sys.stderr)
         return 1

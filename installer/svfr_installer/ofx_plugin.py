@@ -5,14 +5,19 @@ given. The folder for all users is the one of the OpenFX specification; the one 
 hosts only through ``OFX_PLUGIN_PATH``, which is the user's to set.
 """
 
+import os
+import shlex
 import subprocess
 import sys
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from svfr_client.reasons import reason_of
+
 from . import plan
-from .errors import BundleIsDamaged, CannotBuildBundle, PluginSourceMissing
+from .errors import BundleIsDamaged, CannotBuildBundle, CannotChangeFile, PluginSourceMissing
 from .machine import Machine
 from .plan import Plan
 
@@ -59,6 +64,22 @@ class OfxTarget:
             return cls(machine.home / "Library" / "OFX" / "Plugins", machine.system)
         return cls(machine.home / ".local" / "share" / "OFX" / "Plugins", machine.system)
 
+    @classmethod
+    def where_hosts_search(cls, machine: Machine) -> "list[OfxTarget]":
+        """Return the folders for all users and for this one, and those that ``OFX_PLUGIN_PATH`` names."""
+        named = filter(None, machine.environment.get(PLUGIN_PATH, "").split(os.pathsep))
+        found = [cls.for_all_users(machine), cls.for_this_user(machine)]
+        found += [cls(Path(folder).absolute(), machine.system) for folder in named]
+        return list(dict.fromkeys(found))
+
+    def install_command(self, machine: Machine) -> str:
+        """Return the command that installs the plugin here."""
+        if self == OfxTarget.for_all_users(machine):
+            return "svfr install ofx"
+        if self == OfxTarget.for_this_user(machine):
+            return "svfr install ofx --user"
+        return f"svfr install ofx --prefix {shlex.quote(str(self.plugins))}"
+
     @property
     def folder(self) -> Path:
         """The bundle's own folder."""
@@ -70,18 +91,35 @@ class OfxTarget:
         return self.folder / "Contents" / PLATFORM_FOLDERS[self.system]
 
 
+def check_writable(target: OfxTarget) -> None:
+    """Raise :class:`~svfr_installer.errors.CannotChangeFile` where this user may not put a plugin."""
+    place = target.plugins
+    while not place.exists() and place != place.parent:
+        place = place.parent
+    try:
+        with tempfile.TemporaryFile(dir=place):
+            pass
+    except OSError as problem:
+        raise CannotChangeFile(
+            f"The folder of plugins cannot be written to: {reason_of(problem)}.",
+            path=target.plugins,
+            remedy="Install as an administrator (sudo), or for yourself alone with --user.",
+        ) from problem
+
+
 def plan_install(target: OfxTarget, bundle: Path) -> Plan:
     """Return the plan that installs a built bundle, or brings it up to date.
 
     Raises :class:`~svfr_installer.errors.BundleIsDamaged` for one without a library for this system, and
     :class:`~svfr_installer.errors.FolderIsNotOurs`.
     """
+    bundle = bundle / BUNDLE if (bundle / BUNDLE).is_dir() else bundle
     library = bundle / "Contents" / PLATFORM_FOLDERS[target.system] / LIBRARY
     if not library.is_file():
         raise BundleIsDamaged(
             f"The bundle holds no library for {target.system}.",
             path=library,
-            remedy="Build it on such a machine with ofx_bridge/build.py.",
+            remedy=f"Name the folder {BUNDLE}; ofx_bridge/build.py makes it on such a machine.",
         )
     files = {
         path.relative_to(bundle).as_posix(): path.read_bytes()

@@ -9,7 +9,9 @@ address, or the sha256 of its raw bytes and of every LUT it refers to; OpenColor
 
 from __future__ import annotations
 
+import copy
 import hashlib
+import os
 import re
 import zipfile
 from collections.abc import Iterator, Mapping
@@ -21,6 +23,8 @@ from typing import Literal
 
 import PyOpenColorIO as Ocio
 
+from svfr_client.arguments import checked
+from svfr_client.sizes import size_text
 from svfr_ocio import errors
 from svfr_ocio.context import set_context, set_reference
 from svfr_ocio.names import STUDIO_URI
@@ -61,6 +65,8 @@ class ColourConfig:
         :class:`~svfr_ocio.errors.UnknownColourSpace` or
         :class:`~svfr_ocio.errors.SpaceHasNoKnownPrimaries`.
         """
+        if self.uri is not None:
+            return _resolve_builtin(self.uri, self.name, name, interop_id)
         return resolve_space(self.ocio, self.name, studio_config(), name, interop_id)
 
     def require_unchanged(self) -> None:
@@ -83,12 +89,25 @@ def studio_config() -> Ocio.Config:
 
 
 @cache
+def _builtin(uri: str) -> Ocio.Config:
+    """Return a built-in config as it is read, once for all jobs; nobody changes it."""
+    return Ocio.Config.CreateFromFile(uri)
+
+
+@cache
+def _resolve_builtin(uri: str, config_name: str, name: str, interop_id: str | None) -> Space:
+    """Return a built-in config's space, looked for once."""
+    return resolve_space(_builtin(uri), config_name, studio_config(), name, interop_id)
+
+
+@cache
 def package_config() -> Ocio.Config:
     """Return this project's own config (``config.ocio`` beside this module)."""
     text = resources.files("svfr_ocio").joinpath("config.ocio").read_text(encoding="utf-8")
     return Ocio.Config.CreateFromStream(text)
 
 
+@checked
 def open_config(
     claim: str | None, context: Mapping[str, str] | None = None, reference_space: str | None = None
 ) -> ColourConfig:
@@ -117,19 +136,19 @@ def _open_builtin(address: str, context: Mapping[str, str]) -> ColourConfig:
             f"OpenColorIO {Ocio.__version__} has no built-in config {address!r}.",
             remedy="Use one of: " + ", ".join(_BUILTIN_SCHEME + name for name in names) + ".",
         )
-    config = Ocio.Config.CreateFromFile(uri)
+    config = copy.deepcopy(_builtin(uri))  # the job's own: its context is set in it
     set_context(config, context, None)
     return _describe("builtin", config, uri=uri, path=None, sha256=None)
 
 
 def _open_file(path: Path, context: Mapping[str, str], reference_space: str | None) -> ColourConfig:
-    if not path.exists():
+    if not os.path.exists(path):  # noqa: PTH110 - Path.exists raises for a name that no disk takes
         raise errors.ConfigIsMissing(
             f"The OCIO config {path} does not exist.",
             path=path,
             remedy="Check the path, and that this machine sees the folder it lies in.",
         )
-    if not path.is_file():
+    if not os.path.isfile(path):  # noqa: PTH113 - as above
         raise errors.ConfigIsUnreadable(
             f"{path} is not a file.", path=path, remedy="Name the config.ocio or .ocioz file itself."
         )
@@ -194,8 +213,8 @@ def _refuse_a_large_archive(path: Path) -> None:
     size_bytes = sum(member.file_size for member in members)
     if len(members) > _MOST_MEMBERS or size_bytes > _MOST_ARCHIVE_BYTES:
         raise errors.ConfigIsUnreadable(
-            f"The archive {path} holds {len(members)} files of {size_bytes // 2**20} MiB; "
-            f"{_MOST_MEMBERS} of {_MOST_ARCHIVE_BYTES // 2**20} MiB are read at most.",
+            f"The archive {path} holds {len(members)} files of {size_text(size_bytes)}; "
+            f"{_MOST_MEMBERS} of {size_text(_MOST_ARCHIVE_BYTES)} are read at most.",
             path=path,
             remedy="Leave out what the config does not use.",
         )

@@ -24,7 +24,7 @@ class ConfigIsTooNew(SvfrError):
 
 
 class UnknownBuiltinConfig(SvfrError):
-    """The ``ocio://`` address is not one of the library's built-in configs."""
+    """The address, which begins with ocio://, is not one of the library's built-in configs."""
 
     code = "UNKNOWN_BUILTIN_CONFIG"
 
@@ -42,7 +42,9 @@ class ConfigChanged(SvfrError):
 
 
 class UnknownColourSpace(SvfrError):
-    """The config has no space, role, alias or interop ID of that name."""
+    """Neither the job nor the plate says which colour space the pixels are in, or the config has no space,
+    role, alias or interop ID of that name.
+    """
 
     code = "UNKNOWN_COLOUR_SPACE"
 

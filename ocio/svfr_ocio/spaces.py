@@ -17,6 +17,7 @@ from typing import Literal
 
 import PyOpenColorIO as Ocio
 
+from svfr_client.arguments import checked
 from svfr_client.json_files import read_json
 from svfr_ocio import errors
 from svfr_ocio.names import DISPLAY_INTERCHANGE_ROLE, SCENE_INTERCHANGE_ROLE
@@ -42,6 +43,7 @@ class Space:
     studio_name: str | None = None
 
 
+@checked
 def resolve_space(
     config: Ocio.Config, config_name: str, studio: Ocio.Config, wanted: str, interop_id: str | None
 ) -> Space:
@@ -181,9 +183,10 @@ def _unknown(config: Ocio.Config, config_name: str, wanted: str) -> errors.Unkno
         names.setdefault(role.casefold(), role)
     close = difflib.get_close_matches(wanted.casefold(), list(names), n=5, cutoff=0.5)
     if close:
-        remedy = "Close names are: " + ", ".join(names[key] for key in close) + "."
+        there = "Close names are: " + ", ".join(names[key] for key in close)
     else:
-        remedy = "Its spaces are: " + ", ".join(space.getName() for space in _all_spaces(config)) + "."
+        there = "They are: " + ", ".join(space.getName() for space in _all_spaces(config))
+    remedy = f"Choose a space that the config has. {there}."
     return errors.UnknownColourSpace(f"The config {config_name!r} has no space {wanted!r}.", remedy=remedy)
 
 

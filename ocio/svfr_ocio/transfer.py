@@ -22,6 +22,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from svfr_client.arguments import checked
 from svfr_ocio import errors
 from svfr_ocio.arrays import Float32, Mask
 from svfr_ocio.domain import ModelDomain
@@ -48,12 +49,16 @@ class CropTransfer:
     hole: Float32 | None
 
 
-def crop_transfer(domain: ModelDomain, x: Float32, t: Float32, hole: Mask | None = None) -> CropTransfer:
+@checked
+def crop_transfer(
+    domain: ModelDomain, x: Float32, t: Float32, hole: Mask | None = None, *, seen: Float32 | None = None
+) -> CropTransfer:
     """Return what the target ``t`` means for the plate.
 
     ``x`` (h, w, 3) is the crop in the plate's own values, before any preparation for the model; ``t`` the
     target in code values; ``hole`` (h, w) the pixels an inpainting task replaces (None without that task).
-    The target must come from the same ``x``: it is compared with ``clip(domain.to_codes(x), 0, 1)``.
+    The target must come from the same ``x``: it is compared with ``clip(domain.to_codes(x), 0, 1)``, which
+    is ``seen`` where a caller has it already.
     """
     require_rgb(t, "The target")
     if t.shape != x.shape:
@@ -63,7 +68,9 @@ def crop_transfer(domain: ModelDomain, x: Float32, t: Float32, hole: Mask | None
         )
     transfer = domain.to_transfer(x)
     light = domain.to_light(transfer)
-    changed = np.abs(t - np.clip(domain.encode(light), 0.0, 1.0)) > SAME_CODES
+    if seen is None:
+        seen = np.clip(domain.encode(light), 0.0, 1.0)
+    changed = np.abs(t - seen) > SAME_CODES
     wanted = domain.decode(t)
     delta = domain.from_light(_gated_difference(light, wanted, t, changed))
     if hole is None:
@@ -77,26 +84,6 @@ def crop_transfer(domain: ModelDomain, x: Float32, t: Float32, hole: Mask | None
     direct = transfer + delta
     direct[replaced] = new
     return CropTransfer(delta, direct, replaced.astype(np.float32))
-
-
-def mix(
-    domain: ModelDomain, x: Float32, first: CropTransfer, second: CropTransfer, share: float
-) -> CropTransfer:
-    """Return what lies at ``share``, 0 to 1, on the way from one answer to another to the same crop ``x``.
-
-    It is mixed in the transfer space, as whoever mixes the two in a comp does. At 0 and 1 an end comes back
-    as it is.
-    """
-    if share in (0.0, 1.0):
-        return second if share else first
-    weight = np.float32(share)
-    delta = first.delta + weight * (second.delta - first.delta)
-    if first.hole is None and second.hole is None:
-        return CropTransfer(delta, None, None)
-    transfer = domain.to_transfer(x)
-    ends = [transfer + end.delta if end.direct is None else end.direct for end in (first, second)]
-    holes = [end.hole for end in (first, second) if end.hole is not None]
-    return CropTransfer(delta, ends[0] + weight * (ends[1] - ends[0]), np.maximum(holes[0], holes[-1]))
 
 
 def weigh(delta: Float32, matte: Float32, hole: Float32 | None = None) -> tuple[Float32, Float32 | None]:

@@ -1,120 +1,49 @@
 // Restore range, Refresh and Cancel: the only places where images of other frames are read, jobs are handed in
 // and parameters are set.
 #include <algorithm>
-#include <cmath>
-#include <fstream>
 
+#include "checks.hpp"
 #include "conversation.hpp"
-#include "effect.hpp"
-#include "images.hpp"
-#include "transfer.hpp"
+#include "sending.hpp"
+#include "vigil.hpp"
+#include "wording.hpp"
 
 namespace svfr {
 
 namespace {
 
-constexpr int MAX_FRAMES = 10000;
-constexpr std::streamoff MAX_PHOTO_BYTES = 256 * 1024 * 1024;
+constexpr Millis SUBMIT(60000);  // masks and a busy machine: the server checks a job for as long as two minutes
+constexpr std::chrono::seconds AWAY(60);  // a server that is started again is back by then
+constexpr int ROOM_MINOR = 5;  // the first minor version in which a server is asked for room
+constexpr int ROUNDS = 3;  // of sending, while the server clears what has come
 
 // The host's progress window, if it has one; closes when it goes out of scope.
 class Progress {
  public:
-  explicit Progress(OfxImageEffectHandle effect, const std::string& label) : effect_(effect) {
-    is_open_ = host.progress && host.progress->start(effect, label.c_str()) == ofx::OK;
-  }
-  ~Progress() {
-    if (is_open_) host.progress->end(effect_);
-  }
+  Progress(OfxImageEffectHandle effect, const std::string& label) : effect_(effect) { open(label); }
+  ~Progress() { close(); }
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
   // Returns whether the artist wants to stop.
-  bool is_stopped(double share) { return is_open_ && host.progress->update(effect_, share) == ofx::REPLY_NO; }
+  bool is_stopped(double share) {
+    is_stopped_ = is_stopped_ || (is_open_ && host.progress->update(effect_, share) == ofx::REPLY_NO);
+    return is_stopped_;
+  }
+  // Shows another text: hosts take one only when the window opens.
+  void relabel(const std::string& label) {
+    close();
+    open(label);
+  }
 
  private:
-  OfxImageEffectHandle effect_;
-  bool is_open_ = false;
-};
-
-struct Range { int first, last; };
-
-// Everything that was found out before a job is handed in, or why it cannot be.
-struct Handing {
-  OfxImageEffectHandle effect;
-  Settings settings;
-  Clip source, mask;
-  Colour colour;
-  Range range;
-};
-
-std::string problem_of(const Handing& h) {
-  std::string problem = refusal(h.effect, h.source);
-  if (!problem.empty()) return problem;
-  const Settings& s = h.settings;
-  if (!s.bfr && !s.colorize && !s.inpaint) return "Choose at least one task.";
-  if (Properties(host.ofx->host).integer(ofx::TEMPORAL_ACCESS, 1) == 0 ||
-      h.source.properties.integer(ofx::TEMPORAL_ACCESS, 1) == 0)
-    return "This host gives an effect only the current frame, so a range cannot be read here.";
-  if (h.range.last < h.range.first || h.range.first < 0) return "The frame range is empty or begins below 0.";
-  if (h.range.last - h.range.first >= MAX_FRAMES) return "The frame range is longer than 10000 frames.";
-  if (s.inpaint && s.roto == Roto::None) return "Inpaint needs a roto: choose the Mask clip or the source's alpha.";
-  if (s.faces == "mask" && s.roto == Roto::None) return "Faces \"Those in the roto\" needs a roto.";
-  if (s.roto == Roto::MaskClip && (!h.mask.handle || h.mask.properties.integer(ofx::CLIP_CONNECTED, 0) == 0))
-    return "The roto is to come from the Mask clip, but nothing is connected to it.";
-  return h.colour.problem;
-}
-
-Range range_of(const Settings& settings, const Clip& source) {
-  if (settings.has_own_range) return Range{settings.first, settings.last};
-  double first = source.properties.number(ofx::FRAME_RANGE, 1, 0), last = source.properties.number(ofx::FRAME_RANGE, 0, 1);
-  if (!(std::fabs(first) < 1e7 && std::fabs(last) < 1e7)) return Range{0, -1};
-  return Range{int(std::ceil(first)), int(std::floor(last))};
-}
-
-std::string frame_name(const char* stem, int frame) {
-  char name[40];
-  std::snprintf(name, sizeof name, "%s.%04d.exr", stem, frame);
-  return name;
-}
-
-// Sends one frame of the plate and of its matte; returns why not, or nothing.
-std::string send_frame(const Handing& h, Upload& upload, int frame) {
-  std::string where = " at frame " + std::to_string(frame) + ".";
-  ClipImage image(h.source.handle, frame);
-  if (!image.is_there()) return "The host gives no image of the source" + where;
-  Pixels pixels = to_pixels(image.view());
-  Answer answer = upload.add(frame_name("plate", frame), write_exr(pixels, image.view().pixel_aspect, fingerprint(pixels)));
-  if (!answer || h.settings.roto == Roto::None) return answer ? "" : answer.words;
-  if (h.settings.roto == Roto::SourceAlpha) {
-    if (image.view().components != 4) return "The roto is to come from the source's alpha, which it has not" + where;
-    answer = upload.add(frame_name("matte", frame), write_matte(to_matte(image.view())));
-    return answer ? "" : answer.words;
+  void open(const std::string& label) { is_open_ = host.progress && host.progress->start(effect_, label.c_str()) == ofx::OK; }
+  void close() {
+    if (is_open_) host.progress->end(effect_);
+    is_open_ = false;
   }
-  ClipImage mask(h.mask.handle, frame);
-  if (!mask.is_there()) return "The host gives no image of the mask" + where;
-  if (mask.view().width() != pixels.width || mask.view().height() != pixels.height)
-    return "The mask's size is not the source's" + where;
-  answer = upload.add(frame_name("matte", frame), write_matte(to_matte(mask.view())));
-  return answer ? "" : answer.words;
-}
-
-std::string photo_name(const std::string& path) {
-  size_t dot = path.find_last_of('.');
-  std::string ending = dot == std::string::npos ? "" : path.substr(dot);
-  for (char& c : ending) c = c >= 'A' && c <= 'Z' ? char(c + 32) : c;
-  return "photo" + ending;
-}
-
-std::string send_photo(const Settings& settings, Upload& upload) {
-  if (settings.reference != Reference::Photo) return "";
-  std::ifstream file(settings.reference_photo, std::ios::binary | std::ios::ate);
-  std::streamoff size = file ? std::streamoff(file.tellg()) : -1;
-  if (size <= 0 || size > MAX_PHOTO_BYTES) return "The reference photo " + settings.reference_photo + " cannot be read.";
-  std::string content(size_t(size), '\0');
-  file.seekg(0);
-  if (!file.read(&content[0], size)) return "The reference photo " + settings.reference_photo + " cannot be read.";
-  Answer answer = upload.add(photo_name(settings.reference_photo), content);
-  return answer ? "" : answer.words;
-}
+  OfxImageEffectHandle effect_;
+  bool is_open_ = false, is_stopped_ = false;
+};
 
 Json spec_of(const Handing& h, const std::string& folder, const std::string& results, const std::string& job) {
   const Settings& s = h.settings;
@@ -126,8 +55,8 @@ Json spec_of(const Handing& h, const std::string& folder, const std::string& res
   if (s.reference == Reference::Frame) reference.set("frame", s.reference_frame);
   if (s.reference == Reference::Photo) reference.set("photo", folder + photo_name(s.reference_photo));
   if (s.reference != Reference::Automatic) references.add(reference);
-  Json colour = Json::object({{"space", h.colour.space},
-                              {"config", h.colour.config.empty() ? Json() : Json(h.colour.config)}});
+  std::string config = config_there(h, folder);
+  Json colour = Json::object({{"space", h.colour.space}, {"config", config.empty() ? Json() : Json(config)}});
   Json spec = Json::object({{"plate", folder + "plate.%04d.exr"},
                             {"frames", std::to_string(h.range.first) + "-" + std::to_string(h.range.last)},
                             {"tasks", tasks},
@@ -144,28 +73,55 @@ Json spec_of(const Handing& h, const std::string& folder, const std::string& res
 }
 
 // Uploads the range and hands in the job; returns what to show, and sets `record` when it was accepted.
-std::string hand_in(const Handing& h, JobRecord& record) {
+std::string hand_in(Handing& h, JobRecord& record) {
   std::shared_ptr<Conversation> server = Conversation::with(h.settings.server);
-  Progress progress(h.effect, "SVFR: sending frames to the server");
+  const std::string sending = "Sending frames to the server.";
+  Progress progress(h.effect, "SVFR: " + sending);
+  int count = h.range.count(), index = 0;
   double share = 0;
   Patience patience;
   patience.aborted = [&] { return progress.is_stopped(share); };
+  Vigil vigil(*server, [&](const std::string& words) {
+    progress.relabel("SVFR: " + (words.empty() ? sending : words));
+    set_text(h.effect, param::STATUS, words.empty() ? sending : words);
+  });
+  patience.waiting = [&](Clock::time_point until) { vigil.waits(until); };
+  auto begin_frame = [&](int frame) {
+    index = frame - h.range.first;
+    share = double(index) / count;
+    return !progress.is_stopped(share);
+  };
+  auto tell = [&](double part) { share = std::max(share, (index + part) / count); };
   Answer answer = server->ask("hello", Json::object({{"min_minor", 1}, {"max_minor", MINOR}, {"client", "openfx"}}), {}, patience);
   if (!answer) return answer.words;
-  Upload upload(*server, patience, answer.message.body["local_folder"].as_text());
-  std::string problem = send_photo(h.settings, upload);
-  int count = h.range.last - h.range.first + 1;
-  for (int i = 0; i < count && problem.empty(); ++i) {
-    share = double(i) / count;
-    if (progress.is_stopped(share)) return "Cancelled: nothing was handed in.";
-    problem = send_frame(h, upload, h.range.first + i);
-  }
-  std::string folder, results;
+  int64_t minor = answer.message.body["minor"].as_integer();
+  std::string local_folder = answer.message.body["local_folder"].as_text(), folder, results;
+  patience.away = AWAY;  // from here on it is known to have been there
+  std::string problem = model_problem(*server, h.settings, minor, patience);
+  if (problem.empty()) problem = find_config(*server, h, patience);
+  if (problem.empty()) problem = ends_problem(h);
   if (!problem.empty()) return problem;
-  if (!(answer = upload.finish(folder, results))) return answer.words;
+  for (int round = 0; round < ROUNDS && (round == 0 || answer.code == "PIECES_MISSING"); ++round) {
+    Upload upload(*server, patience, local_folder, tell);
+    if (minor >= ROOM_MINOR) {
+      Upload counted(*server, patience, "", [](double) {});
+      problem = check_room(h, counted, [&](int) { return !progress.is_stopped(0); });
+      if (!problem.empty()) return problem;
+    }
+    Take send = [&](const std::string& name, const std::string& content) { return upload.add(name, content); };
+    problem = take_all(h, send, begin_frame);
+    if (!problem.empty()) return problem;
+    answer = upload.finish(folder, results);
+  }
+  if (!answer) return answer.words;
   std::string job = new_id();
   Json body = Json::object({{"job", job}, {"spec", spec_of(h, folder, results, job)}});
-  if (!(answer = server->ask("submit", body, {}, patience))) return answer.words;
+  patience.silence = SUBMIT;
+  answer = server->ask("submit", body, {}, patience);
+  // The server may have it all the same; nobody would know of it.
+  if (answer.trouble == Trouble::Aborted || answer.trouble == Trouble::Silent)
+    server->ask("cancel", Json::object({{"job", job}}), {}, Patience{Millis(1000), 0});
+  if (!answer) return answer.words;
   record.id = job;
   record.first = h.range.first;
   record.last = h.range.last;
@@ -173,7 +129,7 @@ std::string hand_in(const Handing& h, JobRecord& record) {
 }
 
 void restore_range(OfxImageEffectHandle effect, double time) {
-  Handing h{effect, read_settings(effect, time), find_clip(effect, SOURCE_CLIP), find_clip(effect, MASK_CLIP), {}, {0, -1}};
+  Handing h{effect, read_settings(effect, time), find_clip(effect, SOURCE_CLIP), find_clip(effect, MASK_CLIP), {}, {}, {}};
   h.range = range_of(h.settings, h.source);
   h.colour = colour_of(effect, h.source, h.settings);
   JobRecord record;
@@ -182,6 +138,7 @@ void restore_range(OfxImageEffectHandle effect, double time) {
   if (record.is_there()) set_text(effect, param::JOB, record.write());
   else show_message(effect, ofx::MESSAGE_ERROR, words);
   set_text(effect, param::STATUS, words);
+  set_text(effect, param::REFUSAL, record.is_there() ? "" : words);
   if (!record.is_there()) return;
   show_persistent(effect, ofx::MESSAGE_WARNING, "");
   bump_revision(effect);
@@ -193,21 +150,28 @@ std::string words_of(const Json& status) {
   if (state == "done") return "Done.";
   if (state == "queued") return "Waiting for its turn.";
   if (state == "cancelled") return "Cancelled.";
-  if (state == "failed") return "Failed: " + status["error"]["message"].as_text() + " " + status["error"]["remedy"].as_text();
+  if (state == "failed") return "Failed: " + error_words(status["error"]);
   if (!progress.is_object()) return "Running.";
-  return "Running: " + progress["stage"].as_text() + " " + std::to_string(progress["done"].as_integer()) + " of " +
+  return "Running: " + stage_words(progress["stage"].as_text()) + ", " + std::to_string(progress["done"].as_integer()) + " of " +
          std::to_string(progress["total"].as_integer()) + ".";
 }
 
 void ask_about_job(OfxImageEffectHandle effect, double time, const char* op) {
   Settings settings = read_settings(effect, time);
   if (!settings.job.is_there()) {
-    set_text(effect, param::STATUS, "Nothing restored yet. Press Restore range.");
+    set_text(effect, param::STATUS, settings.refusal.empty() ? "Nothing restored yet. Press Restore range." : settings.refusal);
     return;
   }
   Answer answer = Conversation::with(settings.server)->ask(op, Json::object({{"job", settings.job.id}}), {}, Patience{Millis(2000), 1});
   std::string words = answer ? words_of(answer.message.body) : answer.words;
+  const std::string& state = answer.message.body["state"].as_text();
+  if (answer && std::string(op) == "cancel" && (state == "running" || state == "queued"))
+    words = "Cancelling: the job ends within a step or so. Press Refresh.";
   if (answer.code == "NOT_FOUND") words = "The server has forgotten this job. Press Restore range.";
+  // What was refused since is not what the job of before is; without both, its "Done." would hide the reason.
+  if (!settings.refusal.empty())
+    words = settings.refusal + "\nFrames " + std::to_string(settings.job.first) + " to " + std::to_string(settings.job.last) +
+            ", sent before: " + words;
   set_text(effect, param::STATUS, words);
   if (answer) show_persistent(effect, ofx::MESSAGE_WARNING, "");
   bump_revision(effect);

@@ -10,9 +10,12 @@ namespace svfr {
 namespace {
 
 constexpr size_t CREDIT_EVERY_BYTES = 256 * 1024;
-constexpr Millis SLICE(10);       // how often abort() is asked while waiting
-constexpr int MOST_STUMBLES = 6;  // handshakes that may fail in a row with a server that was there: about 3 s
+constexpr int MOST_STUMBLES = 120;  // handshakes that may fail in a row with a server that was there: about a minute
+constexpr Millis RETURN_EVERY(200);  // how often is looked whether a service is back
+constexpr Millis PING_EVERY(1500);   // how often a silent one is asked whether it lives, where somebody wants to know
 constexpr Millis ALIVE(250);      // a service heard so recently keeps those waiting that stand in line
+constexpr Millis QUICK(3);        // the least and the most of pace()
+constexpr Millis MOST_PACE(500);
 
 std::mutex all_guard;
 std::map<std::string, std::shared_ptr<Conversation>>& all() {
@@ -30,20 +33,15 @@ long slice_until(Clock::time_point end) {
   return left <= 0 ? 0 : long(std::min<int64_t>((left + 999) / 1000, SLICE.count()));
 }
 
-Answer trouble(Trouble kind, std::string words) {
-  Answer answer;
-  answer.trouble = kind;
-  answer.words = std::move(words);
-  return answer;
-}
-
 }  // namespace
 
 struct Conversation::Waiting {
-  Clock::time_point until;
-  const std::function<bool()>& aborted;
-  bool is_aborted() const { return aborted && aborted(); }
-  bool is_over() const { return Clock::now() >= until; }
+  Waiting(Clock::time_point from, const Patience& how, int tries_left)
+      : began(from), reached_by(from + std::min(how.reach, how.silence)), until(from + how.silence),
+        last(until + tries_left * how.silence), patience(how) {}
+  Clock::time_point began, reached_by, until, last;
+  const Patience& patience;
+  bool is_aborted() const { return patience.is_aborted(last); }
 };
 
 Conversation::~Conversation() { close(); }
@@ -82,21 +80,46 @@ Answer Conversation::ask(const std::string& op, Json body, std::vector<Buffer> b
     return trouble(Trouble::Error, std::string("The request cannot be sent: ") + problem.what() + ".");
   }
   message.buffers.clear();
-  Clock::time_point until = Clock::now() + patience.silence;
   std::unique_lock<std::timed_mutex> hold(lock_, std::defer_lock);
-  while (!hold.try_lock_for(std::chrono::milliseconds(slice_until(until)))) {
-    if (patience.aborted && patience.aborted()) return trouble(Trouble::Aborted, "Cancelled.");
-    bool is_served = now_ms() - heard_.load() < ALIVE.count();
-    if (is_served) until = Clock::now() + patience.silence;
-    else if (Clock::now() >= until) return trouble(Trouble::Silent, "The SVFR server does not answer.");
-  }
+  Clock::time_point began;
+  Answer answer = take_turn(hold, patience, began);
+  if (!answer) return answer;
+  Clock::time_point returned_by{};
   for (int attempt = 0;; ++attempt) {
-    Waiting waiting{attempt == 0 ? until : Clock::now() + patience.silence, patience.aborted};
-    Answer answer = open();
-    if (answer) answer = try_once(message, frames, waiting);
+    answer = open();
+    if (answer) {
+      Waiting waiting(attempt == 0 ? began : Clock::now(), patience, std::max(0, patience.again - attempt));
+      answer = try_once(message, frames, waiting);
+    }
     if (answer.trouble == Trouble::Refused) close();  // the next request begins anew: keys may be authorised
-    if (answer.trouble != Trouble::Silent || attempt >= patience.again) return answer;
+    if (answer.trouble == Trouble::NoServer && patience.away.count()) {
+      if (returned_by == Clock::time_point{}) returned_by = Clock::now() + patience.away;
+      if (Clock::now() >= returned_by) return answer;
+      hold.unlock();  // others show the source meanwhile
+      for (Clock::time_point next = Clock::now() + RETURN_EVERY; Clock::now() < next; std::this_thread::sleep_for(SLICE))
+        if (patience.is_aborted(returned_by)) return trouble(Trouble::Aborted, "Cancelled.");
+      answer = take_turn(hold, patience, began);
+      if (!answer) return answer;
+    } else if (answer.trouble != Trouble::Silent || attempt >= patience.again) {
+      return answer;
+    }
   }
+}
+
+// Waits for the socket, as long as the service answers those before; `began` is when waiting for it counts from.
+Answer Conversation::take_turn(std::unique_lock<std::timed_mutex>& hold, const Patience& patience,
+                               Clock::time_point& began) {
+  began = Clock::now();
+  Clock::duration longest = std::min(patience.reach, patience.silence);
+  ++in_line_;
+  Answer answer;
+  while (answer && !hold.try_lock_for(Millis(slice_until(began + longest)))) {
+    if (patience.is_aborted(began + longest)) answer = trouble(Trouble::Aborted, "Cancelled.");
+    else if (now_ms() - heard_.load() < ALIVE.count()) began = Clock::now();
+    else if (Clock::now() >= began + longest) answer = trouble(Trouble::Silent, "The SVFR server does not answer.");
+  }
+  --in_line_;
+  return answer;
 }
 
 Answer Conversation::open() {
@@ -131,7 +154,7 @@ Answer Conversation::open() {
             zmq_->connect(socket_, connection_.endpoint.c_str()) == 0;
   if (is_good) return Answer{};
   close();
-  return trouble(Trouble::NoServer, "The server's connection file " + path_ + " is damaged. Restart the server.");
+  return trouble(Trouble::NoServer, "The server's connection file " + path_ + " is damaged. Restart the server; one elsewhere is joined again with: svfr key join");
 }
 
 void Conversation::close() {
@@ -143,19 +166,22 @@ void Conversation::close() {
   refusals_ = failed_handshakes_ = 0;
   refused_.clear();
   read_bytes_ = 0;
+  ++breaks_;
 }
 
 Answer Conversation::try_once(const Message& message, const std::vector<std::string>& frames,
                               const Waiting& waiting) {
   for (;;) {
     zmq::PollItem items[] = {{socket_, 0, zmq::POLLOUT, 0}, {monitor_, 0, zmq::POLLIN, 0}};
-    zmq_->poll(items, 2, slice_until(waiting.until));
+    zmq_->poll(items, 2, slice_until(waiting.reached_by));
+    bool is_ready = (items[0].revents & zmq::POLLOUT) && !items[1].revents && !is_down_;
     if (items[1].revents) watch();
     if (!refused_.empty()) return refusal();
-    if (items[0].revents & zmq::POLLOUT) break;
+    // Between a break and the next handshake libzmq may still take a message, for the connection that is gone.
+    if (is_ready) break;
     if (refusals_ >= 2) return nobody();
     if (waiting.is_aborted()) return trouble(Trouble::Aborted, "Cancelled.");
-    if (waiting.is_over()) return trouble(Trouble::Silent, "The SVFR server cannot be reached.");
+    if (Clock::now() >= waiting.reached_by) return trouble(Trouble::Silent, "The SVFR server cannot be reached.");
   }
   if (!send(frames)) return trouble(Trouble::Silent, "The SVFR server cannot be reached.");
   return wait_for(message, waiting);
@@ -163,38 +189,78 @@ Answer Conversation::try_once(const Message& message, const std::vector<std::str
 
 Answer Conversation::wait_for(const Message& message, const Waiting& waiting) {
   int breaks = breaks_;
+  is_late_heard_ = false;
+  Clock::time_point sent_at = Clock::now();
   for (;;) {
     zmq::PollItem items[] = {{socket_, 0, zmq::POLLIN, 0}, {monitor_, 0, zmq::POLLIN, 0}};
     zmq_->poll(items, 2, slice_until(waiting.until));
     if (items[1].revents) watch();
     if (!refused_.empty()) return refusal();
-    std::vector<std::string> frames;
-    if (items[0].revents & zmq::POLLIN && receive(frames)) {
-      heard_ = now_ms();
-      try {
-        Message reply = unpack(frames);
-        if (reply.re != message.id) continue;  // the late answer to somebody who has stopped waiting
-        Answer answer;
-        if (reply.op == "error") {
-          answer = trouble(Trouble::Error, reply.body["message"].as_text());
-          answer.code = reply.body["code"].as_text();
-          const std::string& remedy = reply.body["remedy"].as_text();
-          if (!remedy.empty()) answer.words += " " + remedy;
-        } else if (reply.op != "ok") {
-          continue;
-        }
-        answer.message = std::move(reply);
-        return answer;
-      } catch (const std::runtime_error& problem) {
-        return trouble(Trouble::Garbled, std::string("The server's answer cannot be read: ") + problem.what() + ".");
+    try {
+      Message reply;
+      if (items[0].revents & zmq::POLLIN && receive_reply(reply)) {
+        bool is_ours = reply.re == message.id;
+        if (is_ours && (message.op == "result" || message.op == "status")) learn_pace(Clock::now() - sent_at);
+        // One that took a job just now is there, and busy beginning it.
+        if (is_ours && message.op == "submit") pace_us_ = std::chrono::microseconds(MOST_PACE).count();
+        if (is_ours) return answer_of(std::move(reply));
+        hand_over(std::move(reply));
+        continue;
       }
+    } catch (const std::runtime_error& problem) {
+      return garbled(problem);
     }
     if (is_down_ && refusals_ >= 2) return nobody();
     if (waiting.is_aborted()) return trouble(Trouble::Aborted, "Cancelled.");
+    if (waiting.patience.waiting) ask_for_life();
     // After a break the request may be lost: it is sent again with the same id, which costs nothing.
     if (breaks_ != breaks) return trouble(Trouble::Silent, "The connection to the SVFR server broke.");
-    if (waiting.is_over()) return trouble(Trouble::Silent, "The SVFR server does not answer.");
+    if (Clock::now() < waiting.until) continue;
+    given_up_ = message.id;
+    given_up_after_ = waiting.until - waiting.began;
+    pace_us_ = std::chrono::microseconds(is_late_heard_ ? MOST_PACE : QUICK).count();
+    return trouble(Trouble::Silent, given_up_after_ > MOST_PACE
+                                        ? "The SVFR server does not answer."
+                                        : "The SVFR server did not answer as soon as a render needs it. Press Refresh, or choose Wait.");
   }
+}
+
+// Returns whether a reply was there, which `reply` then is; throws BadMessage or BadJson for one that cannot be read.
+bool Conversation::receive_reply(Message& reply) {
+  std::vector<std::string> frames;
+  if (!receive(frames)) return false;
+  heard_ = now_ms();
+  reply = unpack(frames);
+  return reply.op == "ok" || reply.op == "error";
+}
+
+// What takes the service long is not answered soon; whether it lives is.
+void Conversation::ask_for_life() {
+  if (now_ms() - std::max(heard_.load(), pinged_) < PING_EVERY.count()) return;
+  Message ping;
+  ping.op = "ping";
+  ping.id = new_id();
+  pinged_ = now_ms();
+  send(pack(ping));
+}
+
+// Takes a reply that nobody waits for with the socket in hand: one of ask_ahead(), or to somebody who has given up.
+void Conversation::hand_over(Message reply) {
+  // It is slower than was waited for, but there; one that is slower than anybody may wait for is as good as none.
+  if (reply.re == given_up_) {
+    is_late_heard_ = given_up_after_ < MOST_PACE;
+    pace_us_ = std::chrono::microseconds(is_late_heard_ ? MOST_PACE : QUICK).count();
+    given_up_.clear();
+  }
+  std::lock_guard<std::mutex> hold(ahead_guard_);
+  auto found = ahead_.find(reply.re);
+  if (found != ahead_.end()) found->second = std::make_unique<Message>(std::move(reply));
+}
+
+// Three times what it took: answers come later while the server works.
+void Conversation::learn_pace(Clock::duration after) {
+  Clock::duration pace = after > MOST_PACE ? Clock::duration(QUICK) : std::clamp<Clock::duration>(3 * after, QUICK, MOST_PACE);
+  pace_us_ = std::chrono::duration_cast<std::chrono::microseconds>(pace).count();
 }
 
 bool Conversation::send(const std::vector<std::string>& frames) {
@@ -261,13 +327,14 @@ void Conversation::watch() {
     } else if (event == zmq::EVENT_CLOSED) {
       ++refusals_;
     } else if (event == zmq::EVENT_HANDSHAKE_FAILED_AUTH) {
-      refused_ = "The SVFR server does not know this client's key. Authorise it with: svfr key authorize";
+      refused_ = "The SVFR server does not know this client's key. Authorise it there with: svfr key authorize";
     } else if (event == zmq::EVENT_HANDSHAKE_FAILED_NO_DETAIL && was_up_ && ++failed_handshakes_ < MOST_STUMBLES) {
       continue;  // this peer has shown the right key: it is only too busy, or being started
     } else if (event == zmq::EVENT_HANDSHAKE_FAILED_NO_DETAIL && was_up_) {
       refused_ = "What listens at " + connection_.endpoint + " has another key than before. Fetch its connection file again.";
     } else if (event == zmq::EVENT_HANDSHAKE_FAILED_PROTOCOL || ++failed_handshakes_ >= 2) {
-      refused_ = "What listens at " + connection_.endpoint + " is not the SVFR server. Restart the server.";
+      refused_ = "What listens at " + connection_.endpoint + " is not the SVFR server" +
+                 (connection_.is_elsewhere ? " that was joined. Ask whoever runs it." : ". Restart the server.");
     }
   }
 }
@@ -275,7 +342,9 @@ void Conversation::watch() {
 Answer Conversation::refusal() const { return trouble(Trouble::Refused, refused_); }
 
 Answer Conversation::nobody() const {
-  return trouble(Trouble::NoServer, "Nothing listens at " + connection_.endpoint + ". Start a server with: svfr serve");
+  return trouble(Trouble::NoServer, "Nothing listens at " + connection_.endpoint + ". " +
+                                        (connection_.is_elsewhere ? "Ask whoever runs the server whether it is up."
+                                                                  : "Start a server with: svfr serve"));
 }
 
 }  // namespace svfr

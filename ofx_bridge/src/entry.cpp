@@ -3,7 +3,7 @@
 
 #include "conversation.hpp"
 #include "effect.hpp"
-#include "transfer.hpp"
+#include "results.hpp"
 
 #ifdef _WIN32
 #define SVFR_EXPORT extern "C" __declspec(dllexport)

@@ -7,13 +7,13 @@
 #include "conversation.hpp"
 #include "effect.hpp"
 #include "images.hpp"
-#include "transfer.hpp"
+#include "results.hpp"
 
 namespace svfr {
 
 namespace {
 
-constexpr Millis FIRST_SIGN(3);        // what a render that shows the source waits for the server's first sign
+constexpr Millis FIRST_SIGN(3);        // what a render that shows the source waits for a connection
 constexpr Millis MORE(500);            // and for each further piece of a frame, once pieces come
 constexpr Millis ASK_AGAIN(200);
 constexpr Millis WAITING_SILENCE(5000);
@@ -131,16 +131,22 @@ struct Rendering {
   NotReady policy;
 };
 
+Result result_for(const Rendering& r, Conversation& server, const std::function<bool()>& aborted) {
+  if (r.policy == NotReady::Wait) return wait_for_result(server, r.settings.job, r.frame, aborted);
+  Patience first{WAITING_SILENCE, 0, aborted}, more = first;
+  if (r.policy == NotReady::Source) {
+    first.silence = server.pace();
+    first.reach = FIRST_SIGN;
+    more.silence = MORE;
+  }
+  return fetch_result(server, r.settings.job.id, r.frame, first, more);
+}
+
 // Renders the server's frame, or the source, and returns the status.
 int render_restored(const Rendering& r, const Frame& f) {
   std::shared_ptr<Conversation> server = Conversation::with(r.settings.server);
   std::function<bool()> aborted = [&r] { return host.effects->abort(r.effect) != 0; };
-  Result result = r.policy == NotReady::Source
-                      ? fetch_result(*server, r.settings.job.id, r.frame, Patience{FIRST_SIGN, 0, aborted}, Patience{MORE, 0, aborted})
-                      : r.policy == NotReady::Wait ? wait_for_result(*server, r.settings.job, r.frame, aborted)
-                                                   : fetch_result(*server, r.settings.job.id, r.frame,
-                                                                  Patience{WAITING_SILENCE, 0, aborted},
-                                                                  Patience{WAITING_SILENCE, 0, aborted});
+  Result result = result_for(r, *server, aborted);
   if (aborted()) {
     copy_source(f);
     return ofx::OK;  // the host throws the frame away

@@ -9,6 +9,7 @@ namespace svfr {
 
 namespace {
 
+const char* const BLANKS = " \t\r\n";
 const char* const FACE_MODES[] = {"largest", "all", "mask", "frame"};
 const char* const PRESETS[] = {"draft", "standard", "final"};
 
@@ -63,6 +64,19 @@ std::string get_text(OfxImageEffectHandle effect, const char* name) {
   return handle && host.parameters->getValue(handle, &value) == ofx::OK && value ? value : "";
 }
 
+// A name without the blanks around it, which come with what is pasted.
+std::string get_name(OfxImageEffectHandle effect, const char* name) {
+  std::string text = get_text(effect, name);
+  size_t begin = text.find_first_not_of(BLANKS);
+  return begin == std::string::npos ? "" : text.substr(begin, text.find_last_not_of(BLANKS) + 1 - begin);
+}
+
+// A path, which may begin or end with blanks; one of nothing else is none.
+std::string get_path(OfxImageEffectHandle effect, const char* name) {
+  std::string text = get_text(effect, name);
+  return text.find_first_not_of(BLANKS) == std::string::npos ? "" : text;
+}
+
 double get_number(OfxImageEffectHandle effect, const char* name, double time, double otherwise) {
   double value = otherwise;
   OfxParamHandle handle = find(effect, name);
@@ -77,8 +91,8 @@ const char* word(const char* const (&words)[N], int index, int otherwise) {
 void define_job(const Definer& define) {
   const char* const whole[] = {"The whole clip", "The frames below"};
   define.choice(param::RANGE, "Range", "Which frames are restored together.", whole, 0).set(ofx::EVALUATE_ON_CHANGE, 0);
-  define.integer(param::FIRST, "First frame", "In source frames.", 1, 0, 9999999);
-  define.integer(param::LAST, "Last frame", "In source frames, itself included.", 1, 0, 9999999);
+  define.integer(param::FIRST, "First frame", "In source frames.", 1, -MAX_FRAME, MAX_FRAME);
+  define.integer(param::LAST, "Last frame", "In source frames, itself included.", 1, -MAX_FRAME, MAX_FRAME);
   define(ofx::PARAM_BUTTON, param::RESTORE, "Restore range", "Send the range to the server as a job.");
   define(ofx::PARAM_BUTTON, param::REFRESH, "Refresh", "Ask how far the job is, and show what is done.");
   define(ofx::PARAM_BUTTON, param::CANCEL, "Cancel", "Stop the job on the server.");
@@ -93,6 +107,7 @@ void define_job(const Definer& define) {
       .set(ofx::DEFAULT, 1.0).set(ofx::MIN, 0.0).set(ofx::MAX, 1.0)
       .set(ofx::DISPLAY_MIN, 0.0).set(ofx::DISPLAY_MAX, 1.0);
   define.text(param::JOB, "Job", "", "").set(ofx::SECRET, 1).set(ofx::PERSISTENT, 1);
+  define.text(param::REFUSAL, "Refusal", "", "").set(ofx::SECRET, 1).set(ofx::PERSISTENT, 1);
   define.integer(param::REVISION, "Revision", "", 0, 0, 1 << 30)
       .set(ofx::SECRET, 1).set(ofx::EVALUATE_ON_CHANGE, 1).set(ofx::CACHE_INVALIDATION, ofx::INVALIDATE_ALL);
 }
@@ -111,7 +126,7 @@ void define_parameters(OfxImageEffectHandle descriptor) {
   define.choice(param::ROTO, "Roto", "Where the mask comes from.", rotos, 0).set(ofx::EVALUATE_ON_CHANGE, 0);
   const char* const references[] = {"Automatic", "A frame of the clip", "A photo"};
   define.choice(param::REFERENCE, "Reference", "What the person looks like.", references, 0).set(ofx::EVALUATE_ON_CHANGE, 0);
-  define.integer(param::REFERENCE_FRAME, "Reference frame", "In source frames.", 1, 0, 9999999);
+  define.integer(param::REFERENCE_FRAME, "Reference frame", "In source frames.", 1, -MAX_FRAME, MAX_FRAME);
   define.path(param::REFERENCE_PHOTO, "Reference photo", "A picture file; it is sent to the server.");
   const char* const presets[] = {"Draft", "Standard", "Final"};
   define.choice(param::PRESET, "Preset", "Speed against quality.", presets, 1).set(ofx::EVALUATE_ON_CHANGE, 0);
@@ -120,7 +135,7 @@ void define_parameters(OfxImageEffectHandle descriptor) {
   define.text(param::COLOURSPACE, "Colour space",
               "The clip's colour space by name. Empty: what the host says, where it says it.", "");
   define.path(param::CONFIG, "OCIO config", "Path or ocio:// address. Empty: the host's, else the built-in studio config.");
-  define.path(param::SERVER, "Server", "A connection file. Empty: your own server on this machine.");
+  define.path(param::SERVER, "Server", "A connection file, or its folder. Empty: your own server on this machine.");
   define_job(define);
 }
 
@@ -133,19 +148,20 @@ Settings read_settings(OfxImageEffectHandle effect, double time) {
   s.roto = Roto(std::clamp(get_int(effect, param::ROTO, 0), 0, 2));
   s.reference = Reference(std::clamp(get_int(effect, param::REFERENCE, 0), 0, 2));
   s.reference_frame = get_int(effect, param::REFERENCE_FRAME, 1);
-  s.reference_photo = get_text(effect, param::REFERENCE_PHOTO);
+  s.reference_photo = get_path(effect, param::REFERENCE_PHOTO);
   s.preset = word(PRESETS, get_int(effect, param::PRESET, 1), 1);
-  s.model = get_text(effect, param::MODEL);
+  s.model = get_name(effect, param::MODEL);
   s.seed = std::max(0, get_int(effect, param::SEED, 77));
   s.has_own_range = get_int(effect, param::RANGE, 0) == 1;
   s.first = get_int(effect, param::FIRST, 1);
   s.last = get_int(effect, param::LAST, 1);
   s.mix = std::clamp(get_number(effect, param::MIX, time, 1), 0.0, 1.0);
   s.not_ready = NotReady(std::clamp(get_int(effect, param::NOT_READY, 0), 0, 2));
-  s.colourspace = get_text(effect, param::COLOURSPACE);
-  s.config = get_text(effect, param::CONFIG);
-  s.server = get_text(effect, param::SERVER);
+  s.colourspace = get_name(effect, param::COLOURSPACE);
+  s.config = get_path(effect, param::CONFIG);
+  s.server = get_path(effect, param::SERVER);
   s.job = JobRecord::read(get_text(effect, param::JOB));
+  s.refusal = get_text(effect, param::REFUSAL);
   return s;
 }
 
@@ -168,8 +184,8 @@ JobRecord JobRecord::read(const std::string& text) {
   JobRecord record;
   try {
     Json json = Json::read(text, 4096);
-    int64_t first = json["first"].as_integer(-1), last = json["last"].as_integer(-1);
-    if (!is_id(json["id"].as_text()) || first < 0 || last < first || last > 9999999) return record;
+    int64_t first = json["first"].as_integer(MAX_FRAME + 1), last = json["last"].as_integer(MAX_FRAME + 1);
+    if (!is_id(json["id"].as_text()) || first < -MAX_FRAME || last < first || last > MAX_FRAME) return record;
     record.id = json["id"].as_text();
     record.first = int(first);
     record.last = int(last);

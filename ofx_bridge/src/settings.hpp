@@ -31,12 +31,15 @@ constexpr const char* REFRESH = "refresh";
 constexpr const char* CANCEL = "cancel";
 constexpr const char* STATUS = "status";
 constexpr const char* JOB = "job";
+constexpr const char* REFUSAL = "refusal";
 constexpr const char* REVISION = "revision";
 }  // namespace param
 
 enum class Reference { Automatic, Frame, Photo };
 enum class Roto { None, MaskClip, SourceAlpha };
 enum class NotReady { Source, Wait, Fail };
+
+constexpr int MAX_FRAME = 9999999;  // and as many below 0
 
 // What the hidden parameter `job` holds: the job on the server and the source frames it restores.
 struct JobRecord {
@@ -64,6 +67,7 @@ struct Settings {
   NotReady not_ready = NotReady::Source;
   std::string colourspace, config, server;
   JobRecord job;
+  std::string refusal;  // why Restore range handed nothing in, when it was last pressed; empty if it did
 };
 
 // Defines all parameters on a descriptor.

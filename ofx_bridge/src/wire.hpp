@@ -12,7 +12,7 @@ constexpr size_t MAX_FRAME_BYTES = 8 * 1024 * 1024;
 constexpr size_t MAX_MESSAGE_BYTES = 64 * 1024 * 1024;
 constexpr size_t MAX_BUFFERS = 16;
 constexpr size_t LONG_BODY_BYTES = 48 * 1024;
-constexpr int64_t MINOR = 4;
+constexpr int64_t MINOR = 5;
 
 // Raised for a message that is not as PROTOCOL.md lays down.
 struct BadMessage : std::runtime_error {

@@ -59,21 +59,21 @@ void lay_out(Image& image, const Json& form, const std::vector<char>& packed) {
   size_t row = size_t(width) * size_t(bytes_of(depth) * components_of(components)), padded = (row + 15) / 16 * 16 + 16;
   bool is_top_down = state.profile["negative_rows"].as_bool();
   image.memory.assign(padded * size_t(height), char(0x5a));
-  for (int y = 0; y < height && packed.size() == row * size_t(height); ++y) {
+  for (int y = 0; y < height && row > 0 && packed.size() == row * size_t(height); ++y) {
     size_t line = size_t(is_top_down ? y : height - 1 - y);
-    std::memcpy(&image.memory[line * padded], &packed[size_t(y) * row], row);
+    std::memcpy(image.memory.data() + line * padded, packed.data() + size_t(y) * row, row);
   }
   PropertySet& p = image.properties;
   int x1 = int(form["x"].as_integer()), y1 = int(form["y"].as_integer());
   const int bounds[] = {x1, y1, x1 + width, y1 + height};
   for (int i = 0; i < 4; ++i) p.integer(ofx::IMAGE_BOUNDS, bounds[i], i), p.integer("OfxImagePropRegionOfDefinition", bounds[i], i);
-  p.pointer(ofx::IMAGE_DATA, is_top_down ? &image.memory[padded * size_t(height - 1)] : image.memory.data());
+  p.pointer(ofx::IMAGE_DATA, image.memory.data() + (is_top_down && height > 0 ? padded * size_t(height - 1) : 0));
   p.integer(ofx::IMAGE_ROW_BYTES, is_top_down ? -int(padded) : int(padded));
   p.text(ofx::PIXEL_DEPTH, depth);
   p.text(ofx::COMPONENTS, components);
   p.text(ofx::PREMULTIPLICATION, text_or(form["premultiplication"], "OfxImageAlphaUnPremultiplied"));
   p.text("OfxImagePropField", text_or(form["field"], ofx::FIELD_NONE));
-  p.number("OfxImagePropPixelAspectRatio", 1.0);
+  p.number("OfxImagePropPixelAspectRatio", form["aspect"].as_number(1.0));
 }
 
 std::vector<char> picture_at(const Json& source, double time) {
@@ -125,6 +125,7 @@ int abort_asked(OfxImageEffectHandle h) {
 }
 
 OfxStatus param_define(OfxParamSetHandle h, const char* type, const char* name, OfxPropertySetHandle* out) {
+  if (is_listed("refuses_params", name)) return ofx::FAILED;
   Effect* effect = reinterpret_cast<Effect*>(h);
   if (action != ofx::DESCRIBE_IN_CONTEXT) state.complain("a parameter defined outside DescribeInContext");
   if (effect->find(name)) return ofx::EXISTS;

@@ -107,23 +107,6 @@ Json create(const Json& command) {
   return Json::object({{"status", status}});
 }
 
-Json press(Effect& effect, const Json& command) {
-  PropertySet in;
-  in.text(ofx::PROP_NAME, command["name"].as_text());
-  in.text(ofx::PROP_TYPE, "OfxTypeParameter");
-  in.text(ofx::PROP_CHANGE_REASON, command["reason"].is_text() ? command["reason"].as_text() : ofx::USER_EDITED);
-  in.number(ofx::PROP_TIME, command["time"].as_number());
-  state.cancel_at = command["cancel_at"].as_number(2);
-  state.messages.clear();
-  state.progress.clear();
-  int64_t begin = now_ms();
-  int status = act(ofx::INSTANCE_CHANGED, &effect, &in);
-  Json messages = Json::array();
-  for (const std::string& text : state.messages) messages.add(text);
-  return Json::object({{"status", status}, {"ms", now_ms() - begin}, {"params", params_of(effect)},
-                       {"messages", messages}, {"progress", int64_t(state.progress.size())}});
-}
-
 Json render(Effect& effect, const Json& command) {
   std::lock_guard<std::mutex> hold(effect.lock);
   PropertySet in;
@@ -161,6 +144,36 @@ Json render_many(const Json& command) {
   return Json::object({{"answers", Json::array(std::move(answers))}});
 }
 
+Json press(Effect& effect, const Json& command) {
+  PropertySet in;
+  in.text(ofx::PROP_NAME, command["name"].as_text());
+  in.text(ofx::PROP_TYPE, "OfxTypeParameter");
+  in.text(ofx::PROP_CHANGE_REASON, command["reason"].is_text() ? command["reason"].as_text() : ofx::USER_EDITED);
+  in.number(ofx::PROP_TIME, command["time"].as_number());
+  state.cancel_at = command["cancel_at"].as_number(2);
+  state.messages.clear();
+  state.progress.clear();
+  state.labels.clear();
+  // Renders of other instances go on in another thread, once the button has begun to work.
+  Json meanwhile = Json::array();
+  std::atomic<bool> is_over{false};
+  std::thread renders([&] {
+    for (const Json& one : command["meanwhile"].items()) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(50));
+      if (!is_over) meanwhile.add(render(*instances.at(one["id"].as_text()), one));
+    }
+  });
+  int64_t begin = now_ms();
+  int status = act(ofx::INSTANCE_CHANGED, &effect, &in);
+  is_over = true;
+  renders.join();
+  Json messages = Json::array(), labels = Json::array();
+  for (const std::string& text : state.messages) messages.add(text);
+  for (const std::string& text : state.labels) labels.add(text);
+  return Json::object({{"status", status}, {"ms", now_ms() - begin}, {"params", params_of(effect)},
+                       {"messages", messages}, {"labels", labels}, {"progress", int64_t(state.progress.size())}, {"meanwhile", meanwhile}});
+}
+
 Json identity(Effect& effect, const Json& command) {
   PropertySet in, out;
   in.number(ofx::PROP_TIME, command["time"].as_number());
@@ -190,6 +203,20 @@ Json statistics() {
                        {"zmq_is_loaded", text.str().find("libzmq") != std::string::npos},
                        {"threads", std::atoi(status.str().c_str() + threads + 8)}});
 }
+
+const char* const USAGE =
+    "Usage: svfr_testhost LIBRARY PROFILE\n"
+    "\n"
+    "A host of OpenFX that loads one plugin and does what it is told, one JSON object a line, and answers with one.\n"
+    "LIBRARY is SVFR.ofx inside a built bundle, PROFILE the description of a host, as in ofx_bridge/testhost/profiles.\n"
+    "\n"
+    "  {\"cmd\": \"load\"}, unload, plugin, statistics\n"
+    "  {\"cmd\": \"describe\", \"context\": \"OfxImageEffectContextGeneral\"}\n"
+    "  {\"cmd\": \"create\", \"id\": \"a\", \"clips\": {\"Source\": {\"files\": \"%d.raw\", \"width\": 64, \"height\": 48,\n"
+    "     \"depth\": \"OfxBitDepthFloat\", \"components\": \"OfxImageComponentRGBA\", \"first\": 1, \"last\": 2}}, \"params\": {}}\n"
+    "  {\"cmd\": \"press\", \"id\": \"a\", \"name\": \"restoreRange\"}\n"
+    "  {\"cmd\": \"set\", \"id\": \"a\", \"name\": \"mix\", \"value\": 0.5}, params, destroy\n"
+    "  {\"cmd\": \"render\", \"id\": \"a\", \"time\": 1, \"out\": \"out.raw\"}, render_many, identity, ask\n";
 
 Json carry_out(const Json& command) {
   const std::string& what = command["cmd"].as_text();
@@ -266,6 +293,8 @@ int run(const char* library, const char* profile) {
 }  // namespace testhost
 
 int main(int count, char** arguments) {
-  if (count != 3) return 1;
+  bool is_help = count == 2 && (std::string(arguments[1]) == "--help" || std::string(arguments[1]) == "-h");
+  if (count != 3) (is_help ? std::cout : std::cerr) << testhost::USAGE;
+  if (count != 3) return is_help ? 0 : 1;
   return testhost::run(arguments[1], arguments[2]);
 }

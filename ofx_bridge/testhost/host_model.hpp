@@ -75,7 +75,8 @@ struct HostState {
   Json profile;
   PropertySet properties;
   std::mutex guard;
-  std::vector<std::string> violations, messages;
+  std::vector<std::string> violations, messages, labels;
+  std::atomic<bool> is_progress_open{false};
   std::vector<double> progress;
   double cancel_at = 2;  // progress at which the artist presses Cancel
   std::atomic<int> images_out{0};

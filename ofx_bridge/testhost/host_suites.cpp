@@ -153,13 +153,21 @@ OfxStatus clear_persistent(void* effect) {
 }
 OfxMessageSuite message_suite = {message, set_persistent, clear_persistent};
 
-OfxStatus progress_start(void*, const char*) { return ofx::OK; }
+OfxStatus progress_start(void*, const char* label) {
+  if (state.is_progress_open.exchange(true)) state.complain("a second progress window");
+  std::lock_guard<std::mutex> hold(state.guard);
+  state.labels.push_back(label);
+  return ofx::OK;
+}
 OfxStatus progress_update(void*, double share) {
   std::lock_guard<std::mutex> hold(state.guard);
   state.progress.push_back(share);
   return share >= state.cancel_at ? ofx::REPLY_NO : ofx::REPLY_YES;
 }
-OfxStatus progress_end(void*) { return ofx::OK; }
+OfxStatus progress_end(void*) {
+  if (!state.is_progress_open.exchange(false)) state.complain("an end of a progress window that is not open");
+  return ofx::OK;
+}
 const OfxProgressSuite progress_suite = {progress_start, progress_update, progress_end};
 
 }  // namespace

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from .errors import StripHasNoColour
+from .svfr_client.files import is_file
 from .svfr_client.hosting.ocio_context import context_of_host, read_context
 from .svfr_client.job import ColourClaim
 
@@ -85,10 +86,10 @@ def colour_claim(
 def running_config(datafiles: str | None) -> Path | None:
     """Return the OCIO config that Blender was started with; ``datafiles``: its own data folder."""
     named = os.environ.get("OCIO", "")
-    if named and Path(named).is_file():
+    if named and is_file(Path(named)):
         return Path(named)
     own = Path(datafiles or "") / "colormanagement" / "config.ocio"
-    return own if own.is_file() else None
+    return own if is_file(own) else None
 
 
 def _probe(config: Path, space: str, context: Mapping[str, str]) -> dict[str, Any] | None:

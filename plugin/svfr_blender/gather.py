@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
@@ -20,9 +20,10 @@ from .svfr_client.hosting.faces import FacesWish
 from .svfr_client.job import Box, FaceChoice, JobSpec, Reference
 from .svfr_client.job_checks import job_problems
 from .svfr_client.sequences import plate_name
-from .svfr_client.vocabulary import MissingPolicy
+from .svfr_client.vocabulary import LAYERS, MissingPolicy
 from .tags import tag_source
 
+_VERSION = re.compile(r"_v001\Z")
 _UNFIT_FOR_NAMES = re.compile(r"[^A-Za-z0-9._-]+")
 
 
@@ -67,6 +68,18 @@ class Gathered:
         """Read a slice of the mask; return whether all is read. Raises as :class:`MaskReading`."""
         return self.mask is None or self.mask.read_on()
 
+    def with_layers(self, layers: Collection[str], spread_seeds: int) -> Gathered:
+        """Return the same job with extra layers, and a folder of its own for its frames.
+
+        Strips do not show such files: up to Blender 5.0 they would be black or in the wrong colour space.
+        """
+        words = tuple(layer for layer in LAYERS if layer in layers)
+        seeds = spread_seeds if "spread" in words else None
+        output = layers_pattern(self.spec.output)
+        spec = replace(self.spec, layers=words, spread_seeds=seeds, output=output)
+        raise_problems(job_problems(spec))
+        return replace(self, spec=spec, title=f"{self.title}, layers")
+
     def request(self) -> JobSpec:
         """Return the job with all shapes of its mask, once they are read; for any thread."""
         return self.spec if self.mask is None else replace(self.spec, mask_splines=self.mask.mask())
@@ -99,7 +112,7 @@ def gather(strip: Any, scene: Any, others: Any, settings: Any, environment: Host
         detail=_detail(settings, environment),
         missing=_missing(source),
         existing="version_up",
-        layers=(),  # Blender ignores a strip's colour space when the file has several parts
+        layers=(),  # see with_layers
     )
     raise_problems(job_problems(spec))
     title = f"{strip.name} {source.first}-{source.end - 1}"
@@ -129,6 +142,13 @@ def output_pattern(source: Source, folder: str) -> str:
     parent = Path(folder) if folder else Path(source.plate).parent / f"{name}_svfr"
     frames = source.frames
     return str(parent / f"{name}_{frames.first}-{frames.last}_v001" / f"{name}.%04d.exr")
+
+
+def layers_pattern(output: str) -> str:
+    """Return where the frames with layers go: a folder beside the result's, versioned as that is."""
+    path = Path(output)
+    name = _VERSION.sub("_layers_v001", path.parent.name)
+    return str(path.parent.with_name(name) / path.name)
 
 
 def result_name(plate: str) -> str:

@@ -10,11 +10,13 @@ from __future__ import annotations
 import os
 import webbrowser
 from contextlib import nullcontext
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import bpy
 
+from .colour import running_config
 from .compat import all_strips
 from .errors import SourceIsGone, StripCannotBeRestored
 from .insertion import (
@@ -29,16 +31,23 @@ from .insertion import (
 )
 from .jobs import JobRecord
 from .modifiers import copy_modifiers
+from .movies import SRGB, movie_wish, remove_movie
 from .proxies import build_proxies, wants_proxies
 from .sources import Source, check_strip, read_source
+from .svfr_client.frames import FrameRange
+from .svfr_client.hosting.program import MadeMovie, MovieWish
 from .tags import (
     SOURCE_KEY,
+    MovieNote,
     is_result,
     is_trimmed_by_hand,
+    job_of,
     lie_together,
-    plate_of,
+    note_movie,
+    plates_of,
     results,
     sources,
+    tag_layers,
     tag_result,
 )
 
@@ -64,6 +73,11 @@ class BlenderHost:
             return "The server wrote no frame."
         scene, found = self.find_sources(record)
         folder = str(Path(record.paths[0][1]).parent)
+        if record.layers_of:
+            for strip in found:
+                plate = read_source(strip, bpy.path.abspath).plate
+                tag_layers(strip, record.layers_of, folder, plate)
+            return f"The layers are in {folder}."
         if scene is None or not found:
             raise SourceIsGone(
                 f'The strip "{record.strip}" is no longer there.', remedy=f"The frames are in {folder}."
@@ -87,6 +101,24 @@ class BlenderHost:
         notes += filter(None, [build_proxies(scene, wanted, found)])
         push_undo("SVFR: insert result")
         return " ".join(dict.fromkeys(notes))
+
+    def movie_wish(self, record: JobRecord) -> MovieWish:
+        """Return what the movie of a job is made of; its source says the colours, its scene the rate."""
+        scene, found = self.find_sources(record)
+        if scene is None or not found:
+            raise SourceIsGone(f'The strip "{record.strip}" is no longer there.', remedy="Use svfr movie.")
+        config = running_config(bpy.utils.system_resource("DATAFILES"))
+        rate = Fraction(scene.render.fps / scene.render.fps_base).limit_denominator(1001)
+        return movie_wish(record, found[0].colorspace_settings.name, config, rate)
+
+    def note_movie(self, record: JobRecord, movie: MadeMovie) -> None:
+        """Note in every result of a job that its movie is there."""
+        frames = str(FrameRange.of([frame for frame, _ in record.paths]))
+        for scene in _edited_scenes():
+            for result in results(all_strips(scene.sequence_editor), record.source):
+                if job_of(result) == record.job:
+                    space = result.colorspace_settings.name if movie.keeps_codes else SRGB
+                    note_movie(result, MovieNote(movie.path.name, frames, space))
 
     def open_page(self, page: str) -> None:
         """Show a page in the user's browser."""
@@ -123,34 +155,37 @@ class BlenderHost:
         every = list(all_strips(scene.sequence_editor))
         there = [r for r in results(every, record.source) if lie_together(r, strip)]
         parts = [part for part in sources(every, record.source) if part != strip]
-        directory = _directory(strip, folder)
         notes: list[str] = []
         for result in there:
-            kept = paths_in(result, bpy.path.abspath) if plate_of(result) == source.plate else {}
+            former = bpy.path.abspath(result.directory)
+            is_same = source.plate in plates_of(result, former)
+            kept = paths_in(result, bpy.path.abspath) if is_same else {}
             layout = layout_of(source, strip, {**_reachable(kept, folder), **dict(record.paths)}, folder)
             spans = any(lie_together(result, part) for part in parts)
+            remove_movie(scene, result, list(all_strips(scene.sequence_editor)))  # one may be gone by now
+            directory = _named_as(result.directory, folder)
             update_result(result, strip, layout, directory, spans or is_trimmed_by_hand(result))
-            tag_result(result, record.source, record.base or record.job, source.plate)
+            tag_result(result, record.source, record.base or record.job, source.plate, folder)
             notes += [_HELD[source.kind]] if layout.is_held else []
         if not there:
             layout = layout_of(source, strip, dict(record.paths), folder)
             notes += [_HELD[source.kind]] if layout.is_held else []
-            notes += self._insert(
-                scene, strip, layout, directory=directory, record=record, plate=source.plate
-            )
+            notes += self._insert(scene, strip, layout, folder=folder, record=record, plate=source.plate)
         if record.mutes_source:
             strip.mute = True
         return notes
 
     def _insert(
-        self, scene: Any, strip: Any, layout: Layout, *, directory: str, record: JobRecord, plate: str
+        self, scene: Any, strip: Any, layout: Layout, *, folder: str, record: JobRecord, plate: str
     ) -> list[str]:
         """Insert a new result in its source's place in the stack; effects on the source take it instead."""
         owner = strip.parent_meta() or scene.sequence_editor
         channel, is_in_place = channel_for_result(scene.sequence_editor, owner, strip, record.mutes_source)
         users = users_of(owner, strip) if is_in_place else []
+        own = strip.filepath if strip.type == "MOVIE" else strip.directory
+        directory = _named_as(record.output or own, folder)
         result = insert_result(scene, strip, layout, directory, channel)
-        tag_result(result, record.source, record.base or record.job, plate)
+        tag_result(result, record.source, record.base or record.job, plate, folder)
         for effect, name in users:
             setattr(effect, name, result)
         notes = [] if is_in_place else [_COVERS]
@@ -159,9 +194,8 @@ class BlenderHost:
         return notes
 
 
-def _directory(strip: Any, folder: str) -> str:
-    """Return the folder as a strip names it: relative to the file where its source's path is."""
-    own = str(strip.filepath if strip.type == "MOVIE" else strip.directory)
+def _named_as(own: str, folder: str) -> str:
+    """Return the folder as a strip names it: relative to the file where ``own`` is."""
     if own.startswith("//") and bpy.data.filepath:
         try:
             return str(bpy.path.relpath(folder)) + "/"

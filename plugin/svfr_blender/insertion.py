@@ -36,7 +36,7 @@ _COPIED = (
     "use_float",
 )
 _COPIED_INSIDE = ("transform", "crop", "colorspace_settings")
-_MOST_CHANNELS = 128
+MOST_CHANNELS = 128
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ def insert_result(scene: Any, strip: Any, layout: Layout, directory: str, channe
     append_elements(result, layout.names[1:])
     result.directory = directory
     result.select = False  # what the user has selected meanwhile stays what is selected
-    _copy_appearance(strip, result)
+    copy_appearance(strip, result)
     _place(result, strip, layout, first_frame(strip), end_frame(strip))
     copy_animation(scene, strip, result)
     return result
@@ -144,7 +144,7 @@ def channel_for_result(editor: Any, owner: Any, strip: Any, may_move: bool) -> t
     taken = {other.channel for other in over}
     free = [
         number
-        for number in range(strip.channel + 1, _MOST_CHANNELS + 1)
+        for number in range(strip.channel + 1, MOST_CHANNELS + 1)
         if number not in taken and not channels[number].lock and not channels[number].mute
     ]
     if not free:
@@ -217,7 +217,8 @@ def _name_from(folder: str, path: str) -> str:
     return Path(path).name if Path(path).parent == Path(folder) else os.path.relpath(path, folder)
 
 
-def _copy_appearance(strip: Any, result: Any) -> None:
+def copy_appearance(strip: Any, result: Any) -> None:
+    """Give the result the source's place in the picture, blend and colour, as they are now."""
     for name in _COPIED:
         if hasattr(strip, name) and hasattr(result, name):
             setattr(result, name, getattr(strip, name))

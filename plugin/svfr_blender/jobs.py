@@ -22,8 +22,10 @@ from .link import (
     FacesReport,
     FindFaces,
     Forget,
+    MakeMovie,
     MakePage,
     ModelsReport,
+    MovieReport,
     PageReport,
     Report,
     ServerReport,
@@ -45,11 +47,12 @@ from .svfr_client.hosting.conversation import (
     Unmade,
 )
 from .svfr_client.hosting.faces import FacesWish
-from .svfr_client.hosting.program import PageWish
+from .svfr_client.hosting.program import MadeMovie, MovieWish, PageWish
 from .svfr_client.json_files import read_json
 from .svfr_client.protocol.messages import Event, ModelOffer
 
 _PUMP_SECONDS = 0.1
+_MAKING_MOVIE = "Making the movie"
 
 
 @dataclass
@@ -57,7 +60,10 @@ class JobRecord(job_record.JobRecord):
     """One job of this file.
 
     ``source`` is the tag of its strip, ``scene`` and ``strip`` the names of both when it was sent. ``base``:
-    the job of whose frames this one does some again; empty for a whole one.
+    the job of whose frames this one does some again; empty for a whole one. ``movie``: the ending of the
+    movie that is wanted beside the frames, or empty. ``layers_of``: the job whose frames this one writes with
+    extra layers, for which no strip is made; empty for any other. ``output``: the panel's folder for results,
+    as it was written there. ``project``: the folder of the file when the record was kept in it.
     """
 
     job: str
@@ -75,6 +81,11 @@ class JobRecord(job_record.JobRecord):
     is_inserted: bool = False
     paths: tuple[tuple[int, str], ...] = ()
     base: str = ""
+    movie: str = ""
+    movie_text: str = ""
+    layers_of: str = ""
+    output: str = ""
+    project: str = ""
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> JobRecord:
@@ -118,6 +129,12 @@ class Host(Protocol):
     def insert(self, record: JobRecord) -> str:
         """Insert or update the result strips of a finished job and return what to tell the user."""
 
+    def movie_wish(self, record: JobRecord) -> MovieWish:
+        """Return what the movie of a job is made of, after its result was inserted."""
+
+    def note_movie(self, record: JobRecord, movie: MadeMovie) -> None:
+        """Note in the results of a job that their movie is there."""
+
     def open_page(self, page: str) -> None:
         """Show a page in the browser."""
 
@@ -158,11 +175,14 @@ class Controller:
         self.faces: dict[str, FacesOfStrip] = {}
         self.faces_text = ""
         self._faces_content: dict[str, tuple[int, ...]] = {}
+        self._movies_under_way: set[str] = set()
+        self._movies_made: list[tuple[str, MadeMovie]] = []
 
     @property
     def is_idle(self) -> bool:
-        """Return whether every job has ended and its result is in: for scripts that pump by themselves."""
-        return not any(record.is_active or self._waits(record) for record in self.records)
+        """Return whether every job has ended and its result and movie are in: for scripts that pump."""
+        has_movies = not self._movies_under_way and not self._movies_made
+        return has_movies and not any(record.is_active or self._waits(record) for record in self.records)
 
     def wait(self, without_server_s: float = 60.0) -> None:
         """Pump until every job has ended and its result is in: for scripts.
@@ -222,7 +242,9 @@ class Controller:
         self._host.changed()
 
     def cancel(self, job: str) -> None:
-        """Ask for a job's end."""
+        """Ask for the end of a job, and of the one that writes its layers."""
+        for layered in [one.job for one in self.records if one.layers_of == job and one.is_active]:
+            self.cancel(layered)
         record = self.find(job)
         if record is not None and self._preparations.pop(job, None) is not None:
             record.end(job_record.CANCELLED)
@@ -256,6 +278,8 @@ class Controller:
         for record in records:
             if record.is_active:
                 self._link.send(Watch(record.job))
+            if record.movie_text == _MAKING_MOVIE and record.job not in self._movies_under_way:
+                record.movie_text = "The movie was not made: use Insert Again."
         self._host.changed()
 
     def pump(self) -> None:
@@ -265,9 +289,10 @@ class Controller:
         for report in reports:
             self._take(report)
         ready = [record for record in self.records if self._waits(record)]
-        if ready and self._host.can_insert():
+        if (ready or self._movies_made) and self._host.can_insert():
             for record in ready:
                 self._insert(record)
+            self._note_movies()
         if reports or ready:
             self._host.changed()
 
@@ -298,7 +323,38 @@ class Controller:
             note = self._host.insert(record)
         except SvfrError as problem:
             note = str(problem)
+        else:
+            self._begin_movie(record)
         record.message = " ".join(text for text in (note, record.message) if text)
+
+    def _begin_movie(self, record: JobRecord) -> None:
+        if not record.movie or not record.paths or record.job in self._movies_under_way:
+            return
+        try:
+            self._link.send(MakeMovie(record.job, self._host.movie_wish(record)))
+        except SvfrError as problem:
+            record.movie_text = str(problem)
+        else:
+            self._movies_under_way.add(record.job)
+            record.movie_text = _MAKING_MOVIE
+
+    def _note_movies(self) -> None:
+        """Let the results know their movies; that of a job which was forgotten lies beside its frames."""
+        made, self._movies_made = self._movies_made, []
+        for job, movie in made:
+            record = self.find(job)
+            if record is not None:
+                self._host.note_movie(record, movie)
+
+    def _take_movie(self, report: MovieReport) -> None:
+        self._movies_under_way.discard(report.job)
+        record = self.find(report.job)
+        if report.movie is not None:
+            self._movies_made.append((report.job, report.movie))
+            if record is not None:
+                record.movie_text = " ".join((f"Movie: {report.movie.path.name}.", *report.movie.notes))
+        elif record is not None:
+            record.movie_text = f"There is no movie: {report.error}"
 
     def _take(self, report: Report) -> None:
         if isinstance(report, ServerReport):
@@ -315,6 +371,9 @@ class Controller:
             self.page_text = "" if report.error is None else str(report.error)
             if report.page:
                 self._host.open_page(report.page)
+            return
+        if isinstance(report, MovieReport):
+            self._take_movie(report)
             return
         record = self.find(report.job)
         self._take_news(report.message)

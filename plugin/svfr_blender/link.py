@@ -22,7 +22,7 @@ from .svfr_client.client import Client
 from .svfr_client.errors import SvfrError
 from .svfr_client.hosting.conversation import JobConversation, Message, Request, Unmade
 from .svfr_client.hosting.faces import FacesWish, FoundFace, find_faces
-from .svfr_client.hosting.program import PageWish, make_page
+from .svfr_client.hosting.program import MadeMovie, MovieWish, PageWish, make_movie, make_page
 from .svfr_client.hosting.server_place import ServerPlace
 from .svfr_client.protocol.messages import ModelOffer
 
@@ -98,6 +98,13 @@ class MakePage:
     wish: PageWish
 
 
+class MakeMovie(NamedTuple):
+    """Command: write the movie of a job's frames; other commands do not wait for it, other movies do."""
+
+    job: str
+    wish: MovieWish
+
+
 class FindFaces(NamedTuple):
     """Command: find the faces of the strip with this tag; other commands do not wait for it."""
 
@@ -118,7 +125,17 @@ class Move:
 
 
 Command = (
-    Submit | Watch | Cancel | Forget | TestConnection | AskModels | MakePage | FindFaces | StartServer | Move
+    Submit
+    | Watch
+    | Cancel
+    | Forget
+    | TestConnection
+    | AskModels
+    | MakePage
+    | MakeMovie
+    | FindFaces
+    | StartServer
+    | Move
 )
 
 
@@ -153,6 +170,15 @@ class PageReport:
 
 
 @dataclass(frozen=True)
+class MovieReport:
+    """Report: the movie of a job's frames, or why there is none."""
+
+    job: str
+    movie: MadeMovie | None = None
+    error: SvfrError | None = None
+
+
+@dataclass(frozen=True)
 class FacesReport:
     """Report: the faces of the strip with this tag, or why there are none."""
 
@@ -161,7 +187,7 @@ class FacesReport:
     error: SvfrError | None = None
 
 
-Report = ServerReport | JobReport | ModelsReport | PageReport | FacesReport
+Report = ServerReport | JobReport | ModelsReport | PageReport | MovieReport | FacesReport
 
 
 class ServerLink(threading.Thread):
@@ -174,6 +200,7 @@ class ServerLink(threading.Thread):
         self._reports: queue.SimpleQueue[Report] = queue.SimpleQueue()
         self._conversations: dict[str, JobConversation] = {}
         self._quitting = threading.Event()
+        self._one_movie = threading.Lock()
 
     def send(self, command: Command) -> None:
         """Hand in a command; returns at once."""
@@ -236,6 +263,9 @@ class ServerLink(threading.Thread):
         elif isinstance(command, MakePage):
             work = partial(self._make_page, self._address, command.wish)
             threading.Thread(target=work, name="SVFR page", daemon=True).start()
+        elif isinstance(command, MakeMovie):
+            work = partial(self._make_movie, self._address, command)
+            threading.Thread(target=work, name="SVFR movie", daemon=True).start()
         elif isinstance(command, FindFaces):
             work = partial(self._find_faces, self._address, command)
             threading.Thread(target=work, name="SVFR faces", daemon=True).start()
@@ -259,6 +289,13 @@ class ServerLink(threading.Thread):
             self._reports.put(PageReport(str(make_page(address, wish))))
         except SvfrError as problem:
             self._reports.put(PageReport(error=problem))
+
+    def _make_movie(self, address: Address, command: MakeMovie) -> None:
+        with self._one_movie:
+            try:
+                self._reports.put(MovieReport(command.job, make_movie(address, command.wish)))
+            except SvfrError as problem:
+                self._reports.put(MovieReport(command.job, error=problem))
 
     def _find_faces(self, address: Address, command: FindFaces) -> None:
         try:

@@ -18,6 +18,7 @@ from .gather import HostEnvironment, gather, new_job_id
 from .host import movie_frames
 from .jobs import JobRecord
 from .link import Command, StartServer, TestConnection
+from .movies import show_frames, show_movie, shown_of
 from .preferences import address
 from .redo_part import parts_with_results, redo_request
 from .result_page import page_wish
@@ -43,27 +44,38 @@ def _has_detail(model: str) -> bool:
 
 
 def send(scene: Any, strip: Any) -> None:
-    """Gather a job for one strip and hand it in; raises SvfrError."""
+    """Gather a job for one strip and hand it in, and the same with layers where they are chosen.
+
+    The second job computes anew only what the layers alone need: what the first did is kept by the server.
+    Raises SvfrError.
+    """
     if is_result(strip):
         raise StripCannotBeRestored(
             f'The strip "{strip.name}" is a result already.', remedy="Select its source, or use Redo."
         )
     settings = scene.svfr
     gathered = gather(strip, scene, all_strips(scene.sequence_editor), settings, host_environment())
-    record = JobRecord(
-        job=new_job_id(),
-        source=gathered.source,
-        scene=scene.name,
-        strip=strip.name,
-        title=gathered.title,
-        mutes_source=settings.mute_source,
-        builds_proxies=settings.build_proxies,
-    )
-    jobs = session.controller()
-    if gathered.is_whole:
-        jobs.submit(record, gathered.request)
-    else:
-        jobs.prepare(record, gathered)
+    wanted = [gathered]
+    if settings.layers:
+        wanted.append(gathered.with_layers(settings.layers, settings.spread_seeds))
+    jobs, first = session.controller(), new_job_id()
+    for one in wanted:
+        record = JobRecord(
+            job=first if one is gathered else new_job_id(),
+            source=one.source,
+            scene=scene.name,
+            strip=strip.name,
+            title=one.title,
+            mutes_source=settings.mute_source,
+            builds_proxies=settings.build_proxies,
+            movie="" if settings.movie == "NONE" or one is not gathered else settings.movie,
+            layers_of="" if one is gathered else first,
+            output=settings.output,
+        )
+        if one.is_whole:
+            jobs.submit(record, one.request)
+        else:
+            jobs.prepare(record, one)
     session.keep_records()
 
 
@@ -218,15 +230,34 @@ class Compare(_ForSequencer, bpy.types.Operator):
         """Mute one of each pair and unmute the other."""
         scene = sequencer_scene(context)
         every = list(all_strips(scene.sequence_editor))
-        chosen = [strip for strip in selected_strips(context) if source_of(strip) is not None]
-        pairs: list[tuple[Any, Any]] = []
-        for strip in chosen:
-            with contextlib.suppress(NoStripIsChosen):
-                pairs += parts_with_results(strip, every)
-        if not pairs:
-            text = "No selected strip has a result."
-            return _refuse(self, NoStripIsChosen(text, remedy="Select a result or its source."))
-        show_other(pairs)
+        try:
+            pairs = _pairs(selected_strips(context), every)
+        except SvfrError as problem:
+            return _refuse(self, problem)
+        show_other([(part, shown_of(result, every)) for part, result in pairs])
+        return {"FINISHED"}
+
+
+class ShowMovie(_ForSequencer, bpy.types.Operator):
+    """Show the movies of the selected strips' results in place of their frames, or the frames again"""
+
+    bl_idname = "svfr.show_movie"
+    bl_label = "Frames / Movie"
+    bl_options = {"UNDO"}  # noqa: RUF012
+
+    def execute(self, context: Any) -> set[str]:
+        """Give movies the place of their frames where any frames show, else the frames."""
+        scene = sequencer_scene(context)
+        every = list(all_strips(scene.sequence_editor))
+        try:
+            shown = [result for _, result in _pairs(selected_strips(context), every)]
+            frames = [result for result in shown if shown_of(result, every) == result]
+            for result in frames:
+                show_movie(scene, result, every, bpy.path.abspath)
+            for result in [] if frames else shown:
+                show_frames(scene, result, every)
+        except SvfrError as problem:
+            return _refuse(self, problem)
         return {"FINISHED"}
 
 
@@ -244,7 +275,7 @@ class ShowPage(_ForSequencer, bpy.types.Operator):
                 raise NoStripIsChosen("No strip is active.", remedy="Click on one.")
             pairs = parts_with_results(strip, all_strips(scene.sequence_editor))
             config = running_config(bpy.utils.system_resource("DATAFILES"))
-            session.controller().show_page(page_wish(pairs[0][1], bpy.path.abspath, config))
+            session.controller().show_page(page_wish(*pairs[0], bpy.path.abspath, config))
         except SvfrError as problem:
             return _refuse(self, problem)
         return {"FINISHED"}
@@ -336,6 +367,20 @@ class UseCurrentFrame(_ForSequencer, bpy.types.Operator):
         return {"FINISHED"}
 
 
+def _pairs(strips: list[Any], every: list[Any]) -> list[tuple[Any, Any]]:
+    """Return (part of a source, its result) of all these strips that have one, each pair once.
+
+    Raises NoStripIsChosen where none has.
+    """
+    pairs: list[tuple[Any, Any]] = []
+    for strip in strips:
+        with contextlib.suppress(NoStripIsChosen):
+            pairs += [pair for pair in parts_with_results(strip, every) if pair not in pairs]
+    if not pairs:
+        raise NoStripIsChosen("No selected strip has a result.", remedy="Select a result or its source.")
+    return pairs
+
+
 def _refuse(operator: Any, problem: SvfrError) -> set[str]:
     operator.report({"ERROR"}, str(problem))
     return {"CANCELLED"}
@@ -346,6 +391,7 @@ CLASSES = (
     Redo,
     RedoFrames,
     Compare,
+    ShowMovie,
     ShowPage,
     CancelJob,
     InsertAgain,

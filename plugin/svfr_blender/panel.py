@@ -13,7 +13,7 @@ from . import session
 from .compat import active_strip, sequencer_scene
 from .jobs import JobRecord
 from .svfr_client.protocol.messages import ModelOffer
-from .svfr_client.vocabulary import TASKS
+from .svfr_client.vocabulary import LAYERS, TASKS
 from .tags import source_of
 
 _WRAP_CHARACTERS = 38
@@ -77,8 +77,16 @@ def draw_fields(layout: Any, scene: Any) -> None:
     column.prop(settings, "ocio_context")
     column.prop(settings, "handles")
     column.prop(settings, "output")
+    column.prop_menu_enum(settings, "layers", text=_layers_text(settings))
+    if "spread" in settings.layers:
+        column.prop(settings, "spread_seeds")
     column.prop(settings, "build_proxies")
+    column.prop(settings, "movie")
     column.prop(settings, "mute_source")
+
+
+def _layers_text(settings: Any) -> str:
+    return "Layers: " + (", ".join(word for word in LAYERS if word in settings.layers) or "none")
 
 
 def draw_faces(layout: Any, settings: Any) -> None:
@@ -150,7 +158,8 @@ def draw_buttons(layout: Any) -> None:
     row.operator("svfr.redo_frames", text="Redo Preview Range").span = "PREVIEW"
     row = layout.row(align=True)
     row.operator("svfr.compare", icon="HIDE_OFF")
-    row.operator("svfr.show_page", icon="URL")
+    row.operator("svfr.show_movie", icon="FILE_MOVIE")
+    layout.operator("svfr.show_page", icon="URL")
     if session.controller().page_text:
         _draw_text(layout, session.controller().page_text, "INFO")
 
@@ -191,9 +200,9 @@ def _draw_job(layout: Any, record: JobRecord) -> None:
     if record.is_active:
         row.operator("svfr.cancel", text="", icon="X").job = record.job
         _draw_progress(layout, record.fraction, f"{record.stage or record.state} {record.fraction:.0%}")
-    elif record.state == "done":
+    elif record.state == "done" and not record.layers_of:
         row.operator("svfr.insert_again", text="", icon="IMPORT").job = record.job
-    for text in filter(None, (record.message, *record.warnings)):
+    for text in filter(None, (record.message, record.movie_text, *record.warnings)):
         _draw_text(layout, text, "NONE")
 
 

@@ -18,7 +18,7 @@ from .gather import result_name
 from .sources import read_source
 from .svfr_client.frames import FrameRange
 from .svfr_client.protocol.messages import Redo
-from .tags import is_result, job_of, lie_together, plate_of, results, source_of, sources
+from .tags import is_movie, is_result, job_of, lie_together, plates_of, results, source_of, sources
 
 _FORMER_REDO = re.compile(r"_redo_[0-9a-f]{8}\Z")
 
@@ -28,7 +28,9 @@ def parts_with_results(strip: Any, every: Iterable[Any]) -> list[tuple[Any, Any]
     tag, every = source_of(strip), list(every)
     parts = [] if tag is None else sources(every, tag)
     found = [] if tag is None else results(every, tag)
-    if is_result(strip):
+    if is_movie(strip):
+        found = [result for result in found if lie_together(result, strip)]
+    elif is_result(strip):
         found = [strip]
     else:
         parts = [part for part in parts if part == strip]
@@ -38,25 +40,33 @@ def parts_with_results(strip: Any, every: Iterable[Any]) -> list[tuple[Any, Any]
     return pairs
 
 
+def is_redone(folder: str) -> bool:
+    """Return whether a result's folder holds frames that were done again."""
+    return _FORMER_REDO.search(Path(folder).name) is not None
+
+
 def redo_request(
     part: Any, result: Any, span: range, *, job: str, seed: int, abspath: Callable[[str], str]
 ) -> Redo | None:
     """Return the request for the timeline frames of ``span`` that both strips show; None if there are none.
 
-    Raises StripCannotBeRestored when the source shows other files than those that were restored.
+    Raises StripCannotBeRestored when the source shows other files than those that were restored, or the same
+    in another place: with the project.
     """
     source = read_source(part, abspath)
-    if not job_of(result) or plate_of(result) != source.plate:
+    former = Path(abspath(result.directory))
+    plates = plates_of(result, str(former))
+    if not job_of(result) or source.plate != next(iter(plates), ""):
+        was_moved = source.plate in plates  # the server knows the job by its former path
+        why = "was restored before it was moved" if was_moved else "shows other files than those restored"
         raise StripCannotBeRestored(
-            f'The strip "{part.name}" shows other files than those that were restored.',
-            remedy="Use Redo, which sends it anew.",
+            f'The strip "{part.name}" {why}.', path=source.plate, remedy="Use Redo, which sends it anew."
         )
     first = max(span.start, source.first, first_frame(result))
     end = min(span.stop, source.end, end_frame(result))
     if first >= end:
         return None
     frames = FrameRange.of({source.plate_frame(at) for at in range(first, end)})
-    former = Path(abspath(result.directory))
     folder = former.with_name(f"{_FORMER_REDO.sub('', former.name)}_redo_{job[:8]}")
     output = str(folder / f"{result_name(source.plate)}.%04d.exr")
     return Redo(job=job, of=job_of(result), frames=str(frames), output=output, seed=seed)

@@ -6,6 +6,7 @@ from __future__ import annotations
 import sys
 import traceback
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import bpy
@@ -14,6 +15,7 @@ from bpy.app.handlers import persistent
 from .host import RECORDS_KEY, BlenderHost
 from .jobs import Controller, JobRecord, records_from_text, records_to_text
 from .link import Move, ServerLink, TestConnection
+from .moved import found_again
 from .preferences import address, on_server_change
 from .settings import offered_models
 
@@ -58,6 +60,7 @@ def keep_records() -> None:
         return
     by_scene: dict[str, list[JobRecord]] = {}
     for record in _session.controller.records:
+        record.project = _project()
         by_scene.setdefault(record.scene, []).append(record)
     for scene in bpy.data.scenes:
         if scene.name in by_scene:
@@ -75,7 +78,14 @@ def find_records_again() -> None:
         for scene in bpy.data.scenes
         for record in records_from_text(str(scene.get(RECORDS_KEY, "[]")))
     }
+    for record in found.values():
+        record.paths = found_again(record.paths, record.project, _project())
     _session.controller.adopt(list(found.values()))
+
+
+def _project() -> str:
+    """Return the folder of the open file; empty for one that was not saved yet."""
+    return str(Path(bpy.data.filepath).parent) if bpy.data.filepath else ""
 
 
 @persistent

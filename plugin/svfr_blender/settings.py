@@ -17,9 +17,10 @@ from bpy.props import (
     StringProperty,
 )
 
-from .svfr_client.job import FaceChoice, JobSpec
+from .svfr_client.job import DEFAULT_SPREAD_SEEDS, FaceChoice, JobSpec
+from .svfr_client.job_checks import SPREAD_SEEDS
 from .svfr_client.protocol.messages import ModelOffer
-from .svfr_client.vocabulary import PRESETS, TASKS, FaceMode, PresetName, Task
+from .svfr_client.vocabulary import LAYERS, PRESETS, TASKS, FaceMode, Layer, PresetName, Task
 
 _TASKS: dict[Task, tuple[str, str]] = {
     "bfr": ("Restoration", "Blind face restoration: sharpen and clean degraded faces"),
@@ -51,10 +52,29 @@ _PRESETS: dict[PresetName, tuple[str, str]] = {
     "standard": ("Standard", "For most shots"),
     "final": ("Final", "All steps"),
 }
+MOVIES = (
+    ("NONE", "None", "Only the frames"),
+    ("mov", "ProRes", "A .mov of good quality, quick to play"),
+    ("mp4", "H.264", "A small .mp4 for everyone"),
+    ("mkv", "FFV1", "A lossless .mkv"),
+)
+_LAYERS: dict[Layer, tuple[str, str]] = {
+    "delta": ("Delta", "What the restoration adds to the plate"),
+    "matte": ("Matte", "What it is pasted through"),
+    "crop": ("Crop", "The restored face itself, at the plate's scale"),
+    "diff": ("Difference", "Luma of the result less that of the plate"),
+    "st": ("ST Map", "Where in the first face's crop a pixel lies"),
+    "base": ("Base", "The delta without the model's fine texture"),
+    "detail": ("Detail", "All of the model's fine texture: base + x * detail is another amount of it"),
+    "invention": ("Invention", "What the plate does not bear out"),
+    "spread": ("Spread", "How far the results of several seeds lie apart, for models that start from noise"),
+    "identity": ("Identity", "How like its reference each face is, in the files' metadata"),
+}
 # Blender keeps only a weak hold of the texts of menus: they live here.
 TASK_ITEMS = tuple((word, *_TASKS[word], 1 << place) for place, word in enumerate(TASKS))
 FACE_ITEMS = tuple((word, *texts) for word, texts in _FACES.items())
 PRESET_ITEMS = tuple((word, *_PRESETS[word]) for word in PRESETS)
+LAYER_ITEMS = tuple((word, *_LAYERS[word], 1 << place) for place, word in enumerate(LAYERS))
 
 
 # What the server offers; the session, which knows it, adds itself.
@@ -138,11 +158,31 @@ class SvfrSettings(bpy.types.PropertyGroup):
         "output": StringProperty(
             name="Output", subtype="DIR_PATH", description="Empty: a folder beside the source files"
         ),
+        "layers": EnumProperty(
+            name="Layers",
+            items=LAYER_ITEMS,
+            options={"ENUM_FLAG"},
+            default=set(),
+            description="EXRs with these layers are written too, for a compositor, in a folder of their own",
+        ),
+        "spread_seeds": IntProperty(
+            name="Seeds",
+            default=DEFAULT_SPREAD_SEEDS,
+            min=SPREAD_SEEDS[0],
+            max=SPREAD_SEEDS[1],
+            description="So many seeds the layer Spread is taken of",
+        ),
         "build_proxies": BoolProperty(
             name="Build Proxies",
             default=False,
             description="Have Blender build proxies of the result, half as large, beside its frames; "
             "the results of strips with proxies always get them",
+        ),
+        "movie": EnumProperty(
+            name="Movie",
+            items=MOVIES,
+            default="NONE",
+            description="Write the result as a movie too, beside its frames; Frames / Movie shows it",
         ),
         "mute_source": BoolProperty(
             name="Mute Source", default=True, description="Mute the source strip when the result is there"

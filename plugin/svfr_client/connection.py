@@ -18,17 +18,20 @@ from typing import Any, Dict, Mapping, Optional
 import zmq
 
 from .errors import BadConnectionFile, FileCannotBeWritten, FolderIsNotPrivate, NoServer, SvfrError
-from .files import write_whole
+from .files import is_file, is_folder, open_regular, write_whole
 from .json_files import read_json
 from .reasons import reason_of
 from .records import Record, from_plain, to_plain
 
 CONNECTION_FILE = "connection.json"
 CONNECTION_FORMAT = 1
+CLIENT_KEY_FILE = "client.key"
+SERVER_KEY_FILE = "server.key"
 PROGRAM_FILE = "program.txt"
 _DAMAGED_REMEDY = "Restart the service; of a server elsewhere, fetch its connection file again."
 _FOLDER_REMEDY = "Name a folder that you can write to in SVFR_HOME, or leave it unset."
-_START_REMEDY = "Start one with `svfr serve`."
+_JOIN_REMEDY = "Name the folder that `svfr key join` made, or connection.json in it."
+_START_REMEDY = "Start one with `svfr serve`, or join one elsewhere with `svfr key join`."
 
 
 @dataclass(frozen=True)
@@ -64,6 +67,22 @@ class Connection(Record):
     pid: int
     host: str
 
+    @property
+    def is_elsewhere(self) -> bool:
+        """Whether `svfr key join` made it: the service is another's, and no process of this machine."""
+        return self.pid == 0
+
+    def require_known_host(self) -> None:
+        """Raise :class:`NoServer` when this machine knows no address for the name in the endpoint."""
+        name = self.endpoint.rpartition("://")[2].rpartition(":")[0].strip("[]")
+        try:
+            socket.getaddrinfo(name, None)
+        except (OSError, UnicodeError) as problem:
+            raise NoServer(
+                f"This machine knows no address for {name}: {reason_of(problem)}.",
+                remedy="See whether the name is right and the network up, or join by the address in numbers.",
+            ) from problem
+
     def save(self, path: Path) -> None:
         """Write the connection file, private and at once."""
         write_private(path, json.dumps({"format": CONNECTION_FORMAT, **to_plain(self)}, indent=1) + "\n")
@@ -78,7 +97,7 @@ class Connection(Record):
         try:
             text = read_private(path)
         except FileNotFoundError:
-            raise NoServer("No service is running here.", path=path, remedy=_START_REMEDY) from None
+            raise _absent(path) from None
         except (OSError, ValueError) as problem:
             raise _bad(f"The connection file cannot be read: {reason_of(problem)}.", path) from problem
         try:
@@ -94,6 +113,17 @@ class Connection(Record):
             if len(key) != 40:
                 raise _bad("A key in the connection file is not 40 characters.", path)
         return connection
+
+
+def _absent(path: Path) -> NoServer:
+    """Return why there is no connection file: nothing of that name, an empty folder, or no join yet."""
+    if path.name != CONNECTION_FILE:
+        return NoServer("There is no such folder or file.", path=path, remedy=_JOIN_REMEDY)
+    folder = path.parent
+    if os.path.lexists(folder / CLIENT_KEY_FILE):
+        return _not_joined(folder)
+    text = "There is no connection file in it." if is_folder(folder) else "There is no such folder."
+    return NoServer(text, path=folder, remedy=_JOIN_REMEDY)
 
 
 def _bad(message: str, path: Path) -> BadConnectionFile:
@@ -132,9 +162,48 @@ def find_connection(folder: Optional[Path] = None) -> Connection:
     Raises as :meth:`Connection.load`. That the file is there does not prove that the service still lives.
     """
     folder = service_folder() if folder is None else folder
-    if os.path.isdir(folder):  # noqa: PTH112 - Path.is_dir raises for a path that is too long
+    if is_folder(folder):
         check_private(folder)
-    return Connection.load(folder / CONNECTION_FILE)
+    file = folder / CONNECTION_FILE
+    if not os.path.lexists(file) and not os.path.lexists(folder / CLIENT_KEY_FILE):
+        raise NoServer("No service is running here.", path=file, remedy=_START_REMEDY)
+    return Connection.load(file)
+
+
+def joined_connection(folder: Optional[Path] = None) -> Optional[Connection]:
+    """Return the connection to a server elsewhere that ``folder`` (default: this user's) joined, if any."""
+    try:
+        connection = find_connection(folder)
+    except SvfrError:
+        return None
+    return connection if connection.is_elsewhere else None
+
+
+def require_own_folder(folder: Optional[Path] = None) -> Path:
+    """Return ``folder`` (default: this user's), where a server of this machine may live and be looked after.
+
+    Raises :class:`NoServer` for the folder of a client of a server elsewhere: a server started there would
+    write over the connection file, and its keys and cache are on the other machine.
+    """
+    folder = service_folder() if folder is None else folder
+    joined = joined_connection(folder)
+    if joined is not None:
+        raise NoServer(
+            f"This folder is joined to the server on {joined.host} ({joined.endpoint}).",
+            path=folder,
+            remedy="Do it on that machine, or unset SVFR_HOME for this machine's own server.",
+        )
+    if os.path.lexists(folder / CLIENT_KEY_FILE) and not os.path.lexists(folder / SERVER_KEY_FILE):
+        raise _not_joined(folder)
+    return folder
+
+
+def _not_joined(folder: Path) -> NoServer:
+    return NoServer(
+        "This folder has the key of a client, but no usable connection to a server.",
+        path=folder,
+        remedy="Join the server with `svfr key join`, as `svfr key authorize` there prints it.",
+    )
 
 
 def note_server_program(program: Path, folder: Optional[Path] = None) -> None:
@@ -148,7 +217,7 @@ def noted_server_program(folder: Optional[Path] = None) -> Optional[Path]:
     try:
         file = (service_folder() if folder is None else folder) / PROGRAM_FILE
         program = Path(read_private(file).strip())
-        return program if program.is_file() else None
+        return program if is_file(program) else None
     except (OSError, ValueError, FolderIsNotPrivate, FileCannotBeWritten):
         return None
 
@@ -182,7 +251,7 @@ def check_private(path: Path) -> None:
     if status.st_uid != os.getuid():
         raise FolderIsNotPrivate("It belongs to another user.", path=path, remedy="Choose another SVFR_HOME.")
     if mode & 0o077:
-        wanted = "700" if path.is_dir() else "600"
+        wanted = "700" if is_folder(path) else "600"
         raise FolderIsNotPrivate(
             f"It has mode {mode:o}, so others can get at it.", path=path, remedy=f"Run chmod {wanted} on it."
         )
@@ -191,7 +260,8 @@ def check_private(path: Path) -> None:
 def read_private(path: Path) -> str:
     """Return the text of a file only this user can read; raises FileNotFoundError if it is not there."""
     check_private(path)
-    return path.read_text(encoding="utf-8")
+    with open_regular(path) as file:
+        return file.read().decode("utf-8")
 
 
 def write_private(path: Path, text: str) -> None:

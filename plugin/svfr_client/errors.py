@@ -87,6 +87,11 @@ def raise_problems(problems: Sequence[SvfrError]) -> None:
         raise SeveralProblems(problems)
 
 
+def each_of(problem: SvfrError) -> List[SvfrError]:
+    """Return the single problems that a problem consists of: those of several, or itself."""
+    return problem.problems if isinstance(problem, SeveralProblems) else [problem]
+
+
 class BadFrameRange(SvfrError):
     """A frame range is not written as frames and first-last[xstep] parts, or is too long."""
 
@@ -97,6 +102,12 @@ class EmptyFrameRange(SvfrError):
     """A frame range holds no frame."""
 
     code = "EMPTY_FRAME_RANGE"
+
+
+class FrameIsMissing(SvfrError):
+    """The plate has no picture for a frame of the range."""
+
+    code = "FRAME_MISSING"
 
 
 class BadMask(SvfrError):
@@ -129,6 +140,12 @@ class BadJob(SvfrError):
     code = "BAD_REQUEST"
 
 
+class BadArgument(SvfrError):
+    """A function was called with an argument of another type, or with one that it does not have."""
+
+    code = "BAD_REQUEST"
+
+
 class BadJobId(SvfrError):
     """A job id is not 32 lower-case hexadecimal digits."""
 
@@ -142,7 +159,10 @@ class JobWasCancelled(SvfrError):
 
 
 class WireError(SvfrError):
-    """A message does not follow the protocol; ``request_id`` is its id, once that was readable."""
+    """A message does not follow the protocol.
+
+    ``request_id`` is the message's, once that was readable.
+    """
 
     code = "BAD_REQUEST"
     request_id: Optional[str] = None
@@ -200,6 +220,10 @@ class NotAuthorised(SvfrError):
     code = "AUTH"
 
 
+class NotTheServer(NotAuthorised):
+    """What listens there hangs up: another program, a server with another key, or a tunnel to nobody."""
+
+
 class FolderIsNotPrivate(SvfrError):
     """A folder or file with keys can be read or changed by somebody else."""
 
@@ -248,6 +272,12 @@ class OutputExists(SvfrError):
     code = "OUTPUT_EXISTS"
 
 
+class OutputIsNotWritable(SvfrError):
+    """The output folder cannot be created or written."""
+
+    code = "OUTPUT_NOT_WRITABLE"
+
+
 class OutputEqualsPlate(SvfrError):
     """An output file would be the plate's own file."""
 
@@ -266,10 +296,34 @@ class FileCannotBeSent(SvfrError):
     code = "CANNOT_SEND"
 
 
+class ModelIsUnknown(SvfrError):
+    """The server has no model of the name that a job gives."""
+
+    code = "MODEL_MISSING"
+
+
+class MaskFramesMissing(SvfrError):
+    """A mask sequence has no picture for some frames of the range."""
+
+    code = "MASK_FRAMES_MISSING"
+
+
+class FolderCannotBeRead(SvfrError):
+    """A folder that a job names may not be entered or read on this machine."""
+
+    code = "FOLDER_UNREADABLE"
+
+
 class ResultIsGone(SvfrError):
     """The service no longer has a frame that it had reported."""
 
     code = "RESULT_GONE"
+
+
+class SentFilesAreGone(SvfrError):
+    """The service no longer has files that were sent for a job, which is to be done again."""
+
+    code = "SENT_FILES_GONE"
 
 
 class TransferWasStopped(SvfrError):

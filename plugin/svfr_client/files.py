@@ -13,6 +13,7 @@ import contextlib
 import errno
 import functools
 import hashlib
+import io
 import os
 import re
 import secrets
@@ -37,6 +38,56 @@ _FOLDERS_REMEMBERED = 1024
 _MOST_ENDING_BYTES = 32
 _NAME_REMEDY = "Choose another name for the file."
 _REMEDY = "Check the folder's permissions and the free space on its disk."
+_FOLDER_REMEDY = "A folder stands in the file's place: move it away or rename it, then do the same again."
+
+
+def open_regular(path: Path) -> io.BufferedReader:
+    """Open a regular file for reading, without ever waiting; raises OSError, also for a pipe or a device."""
+    descriptor = os.open(str(path), os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, "it is no regular file", str(path))
+    return os.fdopen(descriptor, "rb")
+
+
+def open_to_append(path: Path) -> io.FileIO:
+    """Open a regular file, a new one if need be, for unbuffered writing at its end, without ever waiting.
+
+    For logs that processes write. Raises FileCannotBeWritten, also for a pipe, a device or a folder there.
+    """
+    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT
+    flags |= getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    try:
+        descriptor = os.open(str(path), flags, 0o666)
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            os.close(descriptor)
+            raise OSError(errno.EINVAL, "it is no regular file", str(path))
+        return io.FileIO(descriptor, "ab")
+    except (OSError, ValueError) as error:
+        raise _refused("file", path, error) from error
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder and those above it, where they are not there. Raises FileCannotBeWritten."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except (OSError, ValueError) as error:
+        raise _refused("folder", path, error) from error
+
+
+def is_there(path: Path) -> bool:
+    """Return whether anything has this name; one that no disk takes, or that nobody may see, has nothing."""
+    return os.path.exists(path)  # noqa: PTH110 - Path.exists raises for such names
+
+
+def is_file(path: Path) -> bool:
+    """Return whether a regular file has this name, under the terms of :func:`is_there`."""
+    return os.path.isfile(path)  # noqa: PTH113 - Path.is_file raises for such names
+
+
+def is_folder(path: Path) -> bool:
+    """Return whether a folder has this name, under the terms of :func:`is_there`."""
+    return os.path.isdir(path)  # noqa: PTH112 - Path.is_dir raises for such names
 
 
 @contextlib.contextmanager
@@ -75,7 +126,7 @@ def whole_file(
                 os.fsync(file.fileno())
         scratch.replace(path)
         if durable:
-            _sync_folder(path.parent)
+            sync_folder(path.parent)
     except OSError as error:
         raise _refused("file", path, error) from error
     finally:
@@ -116,7 +167,7 @@ def whole_folder(path: Path) -> Iterator[Path]:
             raise _refused("folder", path, error) from error
         yield draft
         try:
-            if path.exists():  # an empty folder would be replaced silently
+            if is_there(path):  # an empty folder would be replaced silently
                 raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
             draft.replace(path)
         except OSError as error:
@@ -180,7 +231,7 @@ def _is_running(process: int) -> bool:
 
 def _remove(entry: Path) -> None:
     with contextlib.suppress(OSError):
-        if entry.is_dir() and not entry.is_symlink():
+        if is_folder(entry) and not entry.is_symlink():
             shutil.rmtree(str(entry))
         else:
             entry.unlink()
@@ -233,9 +284,10 @@ def _give_mode(scratch: Path, path: Path, begun_with: int) -> None:
         scratch.chmod(wanted)
 
 
-def _refused(what: str, path: Path, error: OSError) -> FileCannotBeWritten:
+def _refused(what: str, path: Path, error: Exception) -> FileCannotBeWritten:
     text = f"The {what} cannot be written: {reason_of(error)}."
-    return FileCannotBeWritten(text, path=path, remedy=_REMEDY)
+    in_the_way = what == "file" and is_folder(path)
+    return FileCannotBeWritten(text, path=path, remedy=_FOLDER_REMEDY if in_the_way else _REMEDY)
 
 
 def _mode(path: Path) -> int:
@@ -246,7 +298,8 @@ def _owner(name: str) -> str:
     return hashlib.sha256(os.fsencode(name)).hexdigest()[:8]
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
+    """Bring a folder's list of names to the disk, so that a new one is there after a power cut."""
     if os.name != "posix":  # Windows has no handle on a folder to sync
         return
     handle = os.open(str(folder), os.O_RDONLY)

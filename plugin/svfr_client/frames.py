@@ -5,9 +5,9 @@ A range is a set of absolute plate frame numbers, kept ascending. Negative frame
 
 import re
 from dataclasses import dataclass
-from typing import Iterable, Iterator, List, Tuple
+from typing import Iterable, Iterator, List, Sequence, Tuple
 
-from .errors import BadFrameRange, EmptyFrameRange
+from .errors import BadFrameRange, EmptyFrameRange, MaskFramesMissing
 
 MOST_FRAMES = 1_000_000
 # Frames left out between two asked ones are still restored, for context, when the gap is no longer than this.
@@ -130,3 +130,14 @@ def _write_part(first: int, last: int, step: int) -> str:
     if first == last:
         return str(first)
     return f"{first}-{last}" + ("" if step == 1 else f"x{step}")
+
+
+def mask_gap(missing: Sequence[int], pattern: str) -> MaskFramesMissing:
+    """Return the one error that names all frames a mask lacks, ascending; ``pattern``: its files."""
+    one = len(missing) == 1
+    return MaskFramesMissing(
+        f"The mask sequence lacks frame{'' if one else 's'} {FrameRange.of(missing)}.",
+        frame=missing[0],
+        path=pattern,
+        remedy="Render the missing frames, or use a single still that holds for all.",
+    )

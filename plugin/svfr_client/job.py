@@ -174,7 +174,7 @@ class JobSpec(Record):
 
     def content_key(self) -> str:
         """Return the SHA-256 of the job's canonical JSON, the same whatever order its sets are given in."""
-        return sha256_of(self._in_order().to_json())
+        return sha256_of(self.in_order().to_json())
 
     def pixels_key(self) -> str:
         """Return the SHA-256 of what decides a frame's pixels, whatever is written where, and when.
@@ -183,8 +183,8 @@ class JobSpec(Record):
         """
         seen = self.frames if self.context is None else self.context
         same = replace(self, frames=seen, context=None, output="", write_handles=False, priority=0)
-        return sha256_of(dict(same._in_order().to_json(), existing=""))
+        return sha256_of(dict(same.in_order().to_json(), existing=""))
 
-    def _in_order(self) -> "JobSpec":
+    def in_order(self) -> "JobSpec":
         """Return the job with its sets in the order of the alphabet."""
         return replace(self, tasks=tuple(sorted(self.tasks)), layers=tuple(sorted(self.layers)))

@@ -4,9 +4,12 @@ Client and server both run them, so that a host complains before anything is sen
 accepted. Everything wrong is found together.
 """
 
+import functools
 import math
-from typing import List
+from dataclasses import fields
+from typing import Any, Dict, List, Mapping, Tuple, get_type_hints
 
+from .arguments import type_problems
 from .errors import BadJob, SvfrError
 from .frames import FrameRange
 from .job import JobSpec
@@ -27,10 +30,24 @@ MAX_CONTEXT_VARIABLES = 64
 MAX_CHOSEN = 100
 SPREAD_SEEDS = (2, 16)
 PRIORITIES = (-100, 100)
+_CONTEXT_REMEDY = f"Give both as text of 1 to {MAX_TEXT} characters."
+_BOX_REMEDY = "Give left, top, width and height in pixels of the plate, the last two above 0."
+# The least and the greatest value of a job's numbers, by field.
+NUMBER_LIMITS: Mapping[str, Tuple[float, float]] = {
+    "seed": (0, 2**63 - 1),
+    "handles": (0, MAX_HANDLES),
+    "feather": (0.0, 0.5),
+    "detail": (0.0, 1.0),
+    "priority": PRIORITIES,
+    "exposure_stops": (-20.0, 20.0),
+}
 
 
 def job_problems(spec: JobSpec) -> List[SvfrError]:
     """Return everything wrong with the job's values that can be seen without opening a file."""
+    wrong = job_type_problems(spec)
+    if wrong:
+        return wrong
     found = _text_problems(spec) + _set_problems(spec) + _number_problems(spec)
     found += _frame_problems(spec) + _face_problems(spec) + _reference_problems(spec) + _spread_problems(spec)
     if "inpaint" in spec.tasks and spec.mask_path is None and spec.mask_splines is None:
@@ -38,6 +55,16 @@ def job_problems(spec: JobSpec) -> List[SvfrError]:
     if spec.mask_path is not None and spec.mask_splines is not None:
         found.append(BadJob("The job has a matte sequence and splines.", remedy="Give only one mask."))
     return found
+
+
+def job_type_problems(spec: JobSpec) -> List[SvfrError]:
+    """Return what of the job is no value of its field's type; nothing else can be judged before."""
+    return [*type_problems({field.name: getattr(spec, field.name) for field in fields(spec)}, _hints())]
+
+
+@functools.cache
+def _hints() -> Dict[str, Any]:
+    return get_type_hints(JobSpec)
 
 
 def _text_problems(spec: JobSpec) -> List[SvfrError]:
@@ -63,7 +90,9 @@ def _text_problems(spec: JobSpec) -> List[SvfrError]:
         if not text.strip():
             found.append(BadJob(f"{name} is empty.", remedy=f"Give {name}."))
         elif len(text) > MAX_TEXT or "\0" in text:
-            found.append(BadJob(f"{name} is longer than {MAX_TEXT} characters or holds a null."))
+            found.append(
+                BadJob(f"{name} is longer than {MAX_TEXT} characters or holds a null.", remedy="Shorten it.")
+            )
     return found + _context_problems(spec)
 
 
@@ -73,7 +102,9 @@ def _context_problems(spec: JobSpec) -> List[SvfrError]:
         text = f"colour.context has {len(context)} variables, more than {MAX_CONTEXT_VARIABLES}."
         return [BadJob(text, remedy="Give only those that the OCIO config declares.")]
     return [
-        BadJob(f"The context variable {str(name)[:60]!r} has no usable name or value.")
+        BadJob(
+            f"The context variable {str(name)[:60]!r} has no usable name or value.", remedy=_CONTEXT_REMEDY
+        )
         for name, value in context.items()
         if not isinstance(name, str)
         or not isinstance(value, str)
@@ -90,7 +121,9 @@ def _set_problems(spec: JobSpec) -> List[SvfrError]:
             if value not in known:
                 found.append(unknown_word(name, value, known))
         if len(set(given)) != len(given):
-            found.append(BadJob("{} names a value twice: {}.".format(name, ", ".join(given))))
+            found.append(
+                BadJob("{} names a value twice: {}.".format(name, ", ".join(given)), remedy="Name it once.")
+            )
     if not spec.tasks:
         found.append(BadJob("The job has no task.", remedy="Choose from {}.".format(", ".join(TASKS))))
     choices = (
@@ -104,17 +137,18 @@ def _set_problems(spec: JobSpec) -> List[SvfrError]:
 
 
 def _number_problems(spec: JobSpec) -> List[SvfrError]:
-    limits = (
-        ("seed", spec.seed, 0, 2**63 - 1),
-        ("handles", spec.handles, 0, MAX_HANDLES),
-        ("feather", spec.feather, 0.0, 0.5),
-        ("detail", spec.detail or 0.0, 0.0, 1.0),
-        ("priority", spec.priority, PRIORITIES[0], PRIORITIES[1]),
-        ("colour.exposure_stops", spec.colour.exposure_stops or 0.0, -20.0, 20.0),
-    )
+    values = {
+        "seed": spec.seed,
+        "handles": spec.handles,
+        "feather": spec.feather,
+        "detail": spec.detail or 0.0,
+        "priority": spec.priority,
+        "exposure_stops": spec.colour.exposure_stops or 0.0,
+    }
     return [
-        BadJob(f"{name} is {value}, outside {low} to {high}.")
-        for name, value, low, high in limits
+        BadJob(f"{name} is {value}, outside {low} to {high}.", remedy="Choose a value within.")
+        for name, value in values.items()
+        for low, high in (NUMBER_LIMITS[name],)
         if not low <= value <= high
     ]
 
@@ -163,27 +197,40 @@ def _face_problems(spec: JobSpec) -> List[SvfrError]:
         found.append(BadJob(f"Faces are chosen by {faces.mode}, but none is given.", remedy=remedy))
     if faces.mode == "mask" and spec.mask_path is None and spec.mask_splines is None:
         found.append(BadJob("Faces are chosen by mask, but the job has none.", remedy="Give a mask."))
-    found += [BadJob(f"Face index {i} is negative.") for i in faces.indices if i < 0]
-    if max(len(faces.ids), len(faces.points), len(faces.photos)) > MAX_CHOSEN:
+    found += [
+        BadJob(f"Face index {i} is negative.", remedy="Faces are numbered from 0.")
+        for i in faces.indices
+        if i < 0
+    ]
+    if max(map(len, (faces.indices, faces.ids, faces.points, faces.photos, faces.boxes))) > MAX_CHOSEN:
         found.append(BadJob(f"The job chooses more than {MAX_CHOSEN} faces.", remedy="Choose all faces."))
     for point in faces.points:
         if not all(math.isfinite(n) and abs(n) <= 1e6 for n in (point.x, point.y)):
-            found.append(BadJob(f"The point {point.x},{point.y} is no place of the plate."))
+            found.append(
+                BadJob(
+                    f"The point {point.x},{point.y} is no place of the plate.",
+                    remedy="Give x and y in pixels of the plate.",
+                )
+            )
     for box in faces.boxes:
         numbers = (box.x, box.y, box.width, box.height)
         if not all(math.isfinite(n) and abs(n) <= 1e6 for n in numbers) or box.width <= 0 or box.height <= 0:
-            found.append(BadJob(f"The box {numbers} is not a rectangle of the plate."))
+            found.append(BadJob(f"The box {numbers} is not a rectangle of the plate.", remedy=_BOX_REMEDY))
     return found
 
 
 def _reference_problems(spec: JobSpec) -> List[SvfrError]:
     found: List[SvfrError] = []
+    if len(spec.references) > MAX_CHOSEN:
+        found.append(BadJob(f"The job has more than {MAX_CHOSEN} references.", remedy="Leave some out."))
     seen = set()
     for reference in spec.references:
         if (reference.frame is None) == (reference.photo is None):
             text = "A reference is either a plate frame or a photo."
             found.append(BadJob(text, remedy="Give exactly one of them for each track."))
         if reference.track in seen:
-            found.append(BadJob(f"Track {reference.track} has two references."))
+            found.append(
+                BadJob(f"Track {reference.track} has two references.", remedy="Leave one of them out.")
+            )
         seen.add(reference.track)
     return found

@@ -9,6 +9,7 @@ import json
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterable, List, Tuple, Union
 
+from .files import open_regular
 from .reasons import Flaw, in_one_line
 
 MOST_BYTES = 64 * 1024 * 1024
@@ -30,9 +31,9 @@ def read_json(text: Union[str, bytes]) -> Any:
 def read_json_file(path: Path, most_bytes: int = MOST_BYTES) -> Any:
     """Return the JSON document in a file. Raises OSError, and ValueError as :func:`read_json`.
 
-    No more than ``most_bytes`` are ever read, so that a device or a wrong file fills no memory.
+    No more than ``most_bytes`` are ever read, so that a wrong file fills no memory.
     """
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         data = file.read(most_bytes + 1)
     if len(data) > most_bytes:
         raise Flaw(f"it is larger than {most_bytes} bytes")

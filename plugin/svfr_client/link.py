@@ -14,7 +14,7 @@ from zmq.utils.monitor import recv_monitor_message
 
 from .awake_clock import MOST_SECONDS_A_TURN, AwakeClock
 from .connection import Connection
-from .errors import NotAuthorised, UsedInAnotherThread
+from .errors import BadConnectionFile, NotAuthorised, NotTheServer, UsedInAnotherThread
 from .protocol.wire import MAX_FRAME_BYTES
 
 RECONNECT_MS = 50
@@ -55,6 +55,8 @@ def process_context() -> "zmq.Context[Any]":
 class Link:
     """A connection to one service; make, use and close it in one thread.
 
+    Raises :class:`BadConnectionFile` for an address or keys that ZeroMQ cannot use.
+
     ``is_down``: there is no connection now, though ZeroMQ keeps trying; False until something is known.
     ``is_refused``: there never was one, because nothing listens there. ``is_gone``: there was one, but
     nothing listens there any more. Deadlines are on ``clock``, which stands still while this process does:
@@ -79,11 +81,18 @@ class Link:
         self._socket.setsockopt(zmq.MAXMSGSIZE, MAX_FRAME_BYTES)
         self._socket.setsockopt(zmq.HEARTBEAT_IVL, HEARTBEAT_MS)
         self._socket.setsockopt(zmq.HEARTBEAT_TIMEOUT, HEARTBEAT_TIMEOUT_MS)
-        self._socket.curve_serverkey = connection.server_key.encode("ascii")
-        self._socket.curve_publickey = connection.keys.public.encode("ascii")
-        self._socket.curve_secretkey = connection.keys.secret.encode("ascii")
         self._monitor = self._socket.get_monitor_socket(_WATCHED)
-        self._socket.connect(connection.endpoint)
+        try:
+            self._socket.curve_serverkey = connection.server_key.encode("ascii")
+            self._socket.curve_publickey = connection.keys.public.encode("ascii")
+            self._socket.curve_secretkey = connection.keys.secret.encode("ascii")
+            self._socket.connect(connection.endpoint)
+        except (zmq.ZMQError, UnicodeEncodeError) as problem:
+            self.close()
+            raise BadConnectionFile(
+                f"This is no address and keys of a server: {connection.endpoint}.",
+                remedy="An address is like tcp://server:5555. Write the connection file anew: svfr key join.",
+            ) from problem
 
     @property
     def is_refused(self) -> bool:
@@ -161,12 +170,14 @@ class Link:
             )
         elif kind == zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL:
             # A service that dies during one handshake looks the same; a wrong key fails every time. So
-            # does a peer without encryption that hangs up before its greeting was read to the end.
+            # does a peer without encryption that hangs up before its greeting was read to the end, and a
+            # tunnel whose service is away: once there was a service with this key behind it, it may be back.
             self._failed_handshakes += 1
-            if self._failed_handshakes >= 2:
-                raise NotAuthorised(
+            self.is_down = self._was_up
+            if self._failed_handshakes >= 2 and not self._was_up:
+                raise NotTheServer(
                     f"What listens at {self.connection.endpoint} has another key than expected, or none.",
-                    remedy="Use the connection file that this service wrote.",
+                    remedy="Use the connection file that this service wrote; of a tunnel, see its other end.",
                 )
 
     def _check_thread(self) -> None:

@@ -6,13 +6,17 @@ number is raised together, to one more than the highest version on disk: ``sh010
 ``shot.%04d.exr`` -> ``shot_v002.%04d.exr``.
 """
 
+import contextlib
+import functools
 import glob
 import re
 from pathlib import Path
-from typing import List, Sequence
+from typing import Iterator, List, Optional, Sequence
 
-from .errors import OutputExists
-from .sequences import FRAME_FIELD, PathPattern, has_frame_field
+from .errors import BadPathPattern, OutputEqualsPlate, OutputExists, SvfrError
+from .files import is_there
+from .sequences import FRAME_FIELD, PathPattern, has_frame_field, is_sequence
+from .sizes import counted
 
 _VERSION = re.compile(r"(?<![A-Za-z0-9])([vV])(\d+)(?![A-Za-z0-9])")
 _FIRST_VERSION, _FIRST_NEW_VERSION = "v001", "v002"
@@ -21,22 +25,68 @@ _ANY_FRAME, _ANY_VERSION = "\0", "\1"  # stand for the fields while the rest is 
 
 def output_path(pattern: str, frame: int) -> Path:
     """Return the file of a frame; a path without a frame field is the file itself."""
-    return PathPattern.parse(pattern).path(frame) if has_frame_field(pattern) else Path(pattern)
+    parsed = _parsed(pattern)
+    return Path(pattern) if parsed is None else parsed.path(frame)
+
+
+def files_named(text: str, frames: Sequence[int]) -> Iterator[Path]:
+    """Yield the files that a path names for ``frames``: those of a sequence, or the one file."""
+    if is_sequence(text):
+        with contextlib.suppress(SvfrError):  # numbered names without a pattern
+            yield from (output_path(text, frame) for frame in frames)
+    else:
+        yield Path(text)
+
+
+@functools.lru_cache(maxsize=256)
+def _parsed(pattern: str) -> Optional[PathPattern]:
+    """Return a pattern, read once for all its frames; None without a frame field."""
+    return PathPattern.parse(pattern) if has_frame_field(pattern) else None
+
+
+def check_output_pattern(pattern: str, frame_count: int) -> None:
+    """Raise BadPathPattern for what is no EXR, or no sequence where there are several frames."""
+    if Path(pattern).suffix.lower() != ".exr":
+        raise BadPathPattern(
+            "The output must be EXR files.",
+            path=pattern,
+            remedy="End the path in .exr, e.g. out/shot.%04d.exr.",
+        )
+    if has_frame_field(pattern):
+        PathPattern.parse(pattern)
+    elif frame_count > 1:
+        raise BadPathPattern(
+            f"{frame_count} frames cannot all be written to one file.",
+            path=pattern,
+            remedy="Write a frame field in the file name, for example shot.%04d.exr.",
+        )
 
 
 def existing_frames(pattern: str, frames: Sequence[int]) -> List[int]:
     """Return the frames whose file is there."""
-    return [frame for frame in frames if output_path(pattern, frame).exists()]
+    return [frame for frame in frames if is_there(output_path(pattern, frame))]
 
 
 def outputs_exist(text: str, there: Sequence[int]) -> OutputExists:
     """Return the refusal of a job that may not replace these frames, which are there."""
     some = ", ".join(map(str, there[:5])) + (", ..." if len(there) > 5 else "")
+    verb = "is" if len(there) == 1 else "are"
     return OutputExists(
-        f"{len(there)} output files are already there (frames {some}).",
+        f"{counted(len(there), 'output file')} {verb} already there (frames {some}).",
         frame=there[0],
         path=output_path(text, there[0]),
-        remedy="Choose to overwrite, to write a new version, or another output path.",
+        remedy="To go on or replace them: `--existing overwrite`, which computes nothing twice. Beside them: "
+        "`--existing version_up`. The rest of a job that a server elsewhere has: `svfr fetch JOB`.",
+    )
+
+
+def output_is_input(frame: int, path: Path) -> OutputEqualsPlate:
+    """Return the refusal of an output whose file for ``frame`` is one that the job reads."""
+    return OutputEqualsPlate(
+        "The output files are files that the job reads.",
+        frame=frame,
+        path=path,
+        remedy="Choose another output folder or name.",
     )
 
 
@@ -52,6 +102,11 @@ def next_version(pattern: str) -> str:
     if not tokens:
         return _first_versions(pattern)
     digits = tokens[-1].group(2)
+    return _with_version(pattern, digits, max(_versions_there(pattern, digits)) + 1)
+
+
+def _versions_there(pattern: str, digits: str) -> List[int]:
+    """Return the pattern's own version, which is ``digits``, and the others that have any file on disk."""
     this_version = rf"(?<![A-Za-z0-9])[vV]{digits}(?![A-Za-z0-9])"
     general = re.sub(this_version, _ANY_VERSION, FRAME_FIELD.sub(_ANY_FRAME, pattern))
     wild = glob.escape(general).replace(_ANY_FRAME, "*").replace(_ANY_VERSION, "[vV]*")
@@ -61,7 +116,23 @@ def next_version(pattern: str) -> str:
         found = re.fullmatch(matcher, path)
         if found and len({int(number) for number in found.groups()}) == 1:
             numbers.append(int(found.group(1)))
-    new = f"{max(numbers) + 1:0{len(digits)}d}"
+    return numbers
+
+
+def newest_version(pattern: str) -> str:
+    """Return the pattern of the highest version that has any file on disk; the path itself when none has."""
+    tokens = list(_VERSION.finditer(pattern))
+    if tokens:
+        digits = tokens[-1].group(2)
+        return _with_version(pattern, digits, max(_versions_there(pattern, digits)))
+    following = next_version(pattern)
+    digits = list(_VERSION.finditer(following))[-1].group(2)
+    return pattern if int(digits) <= 2 else _with_version(following, digits, int(digits) - 1)
+
+
+def _with_version(pattern: str, digits: str, number: int) -> str:
+    """Return the pattern with another number in the place of the version ``digits``."""
+    new = f"{number:0{len(digits)}d}"
     return _VERSION.sub(
         lambda token: token.group(1) + new if token.group(2) == digits else token.group(0), pattern
     )

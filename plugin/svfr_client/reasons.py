@@ -22,6 +22,11 @@ def in_one_line(reason: object) -> str:
     return line[:_LONGEST] or "no reason is given"
 
 
+def printable(text: str) -> str:
+    """Return a text with "?" for letters that a terminal might obey, such as line breaks and escapes."""
+    return "".join(letter if letter.isprintable() else "?" for letter in text)
+
+
 def reason_of(error: Optional[BaseException]) -> str:
     """Return why a file could not be read or written, or a program not run: the system's words, or ours."""
     if isinstance(error, OSError):

@@ -9,9 +9,11 @@ same classes with pydantic; hosts, which carry the standard library only, use th
 
 import dataclasses
 import enum
+import functools
 import hashlib
 import json
 import os
+import sys
 import types
 from typing import (
     Any,
@@ -33,6 +35,7 @@ from .errors import BadRecord, NotCanonical, SvfrError
 from .reasons import in_one_line
 
 T = TypeVar("T")
+_LARGEST = sys.float_info.max  # no infinity, no NaN, and no whole number beyond them: JSON has none
 # `X | Y`, which the server side may write; before Python 3.10 there is none.
 _X_OR_Y = getattr(types, "UnionType", Union)
 
@@ -64,7 +67,7 @@ def from_plain(kind: Type[T], data: Any, name: str = "") -> T:
     complaints: List[str] = []
     value = _build(kind, data, name or kind.__name__, complaints)
     if complaints:
-        raise BadRecord("; ".join(complaints) + ".")
+        raise BadRecord("; ".join(complaints) + ".", remedy="Correct what is named, or make the file anew.")
     return value
 
 
@@ -88,7 +91,7 @@ def _build(kind: Any, data: Any, where: str, complaints: List[str]) -> Any:
     if origin is tuple:
         return _build_tuple(arguments, data, where, complaints)
     if origin is not None:
-        return _check(isinstance(data, dict), data, "an object", where, complaints)
+        return _build_mapping(arguments, data, where, complaints)
     if isinstance(kind, type) and issubclass(kind, enum.Enum):
         names = [member.value for member in kind]
         _check(data in names, data, "one of " + ", ".join(names), where, complaints)
@@ -105,7 +108,7 @@ def _build_scalar(kind: Any, data: Any, where: str, complaints: List[str]) -> An
         good = isinstance(data, int) and not isinstance(data, bool)
         return _check(good, data, "a whole number", where, complaints)
     if kind is float:
-        good = isinstance(data, (int, float)) and not isinstance(data, bool)
+        good = isinstance(data, (int, float)) and not isinstance(data, bool) and abs(data) <= _LARGEST
         _check(good, data, "a number", where, complaints)
         return float(data) if good else 0.0
     return _check(isinstance(data, kind), data, "text", where, complaints)
@@ -123,6 +126,15 @@ def _build_tuple(arguments: Tuple[Any, ...], data: Any, where: str, complaints: 
     return tuple(_build(kinds[i], data[i], f"{where}[{i}]", complaints) for i in range(count))
 
 
+def _build_mapping(arguments: Tuple[Any, ...], data: Any, where: str, complaints: List[str]) -> Any:
+    if not isinstance(data, dict):
+        return _check(False, data, "an object", where, complaints)
+    return {
+        key: _build(arguments[1], item, f"{where}.{in_one_line(key)[:60]}", complaints)
+        for key, item in data.items()
+    }
+
+
 def _build_record(kind: Any, data: Any, where: str, complaints: List[str]) -> Any:
     if isinstance(data, kind):
         return data
@@ -135,7 +147,7 @@ def _build_record(kind: Any, data: Any, where: str, complaints: List[str]) -> An
             return None
     if not isinstance(data, dict):
         return _check(False, data, "an object", where, complaints)
-    hints = get_type_hints(kind)
+    hints = _hints(kind)
     fields = {field.name: field for field in dataclasses.fields(kind)}
     before = len(complaints)
     complaints += [f"{where}.{key} is unknown" for key in data if key not in fields]
@@ -146,6 +158,12 @@ def _build_record(kind: Any, data: Any, where: str, complaints: List[str]) -> An
         elif field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING:
             complaints.append(f"{where}.{name} is missing")
     return kind(**values) if len(complaints) == before else None
+
+
+@functools.cache
+def _hints(kind: Any) -> Dict[str, Any]:
+    """Return the types of a record's fields; looked up once, for it takes longer than all else."""
+    return get_type_hints(kind)
 
 
 def _check(good: bool, data: Any, wanted: str, where: str, complaints: List[str]) -> Any:
@@ -171,7 +189,10 @@ def canonical_json(value: Any) -> str:
     try:
         return json.dumps(_canonical(value), sort_keys=True, separators=(",", ":"), allow_nan=False)
     except (TypeError, ValueError) as problem:
-        raise NotCanonical(f"The value has no canonical JSON form: {in_one_line(problem)}.") from problem
+        raise NotCanonical(
+            f"The value has no canonical JSON form: {in_one_line(problem)}.",
+            remedy="Leave out NaN, infinities and what is no JSON.",
+        ) from problem
 
 
 def sha256_of(value: Any) -> str:

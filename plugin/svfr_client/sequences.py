@@ -2,7 +2,8 @@
 
 A pattern has exactly one frame field, in the file name. ``%04d`` and ``####`` mean at least four digits;
 ``%d`` and ``#`` any number without leading zeros. Larger numbers simply take more digits, and a negative
-frame is ``-`` inside the width, as printf writes it.
+frame is ``-`` inside the width, as printf's ``%04d`` writes it: ``-001``. The ``-0001`` of ``%.4d``, with the
+minus before the width, is taken where only that file is there.
 """
 
 import os
@@ -11,7 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath, PurePosixPath
 from typing import Optional, Tuple, Union
 
-from .errors import BadPathPattern
+from .errors import BadPathPattern, FolderCannotBeRead, FrameIsMissing
+from .files import is_file
+from .reasons import reason_of
 
 # A width of three digits is no width: no disk takes such a name.
 FRAME_FIELD = re.compile(r"%0?(\d{0,2})d|(#+)")
@@ -30,7 +33,7 @@ def is_sequence(text: Union[str, "os.PathLike[str]"]) -> bool:
 
     ``take#3.png`` and ``first%20day.png`` are names that people give; a file that is there is that file.
     """
-    return has_frame_field(text) and not Path(text).is_file()
+    return has_frame_field(text) and not is_file(Path(text))
 
 
 def plate_name(path: str) -> str:
@@ -83,6 +86,20 @@ def pattern_of_file(path: str, *, like: str = "", frame: Optional[int] = None) -
     return f"{path[:end]}{name[: number.start()]}{written}{name[number.end() :]}"
 
 
+def missing_frame(frame: int, first: int, last: int, path: Path) -> FrameIsMissing:
+    """Return the error of a frame that a plate lacks; ``first`` and ``last``: those of the plate."""
+    return FrameIsMissing(
+        f"The plate has no frame {frame}; it runs from {first} to {last}.",
+        frame=frame,
+        path=path,
+        remedy="Render the frame, shorten the range, or choose to hold or skip missing frames.",
+    )
+
+
+def _minus_before_width(frame: int, digits: int) -> str:
+    return f"-{-frame:0{digits}d}"
+
+
 @dataclass(frozen=True)
 class PathPattern:
     """A folder and a file name with one frame field of at least ``digits`` digits."""
@@ -107,16 +124,32 @@ class PathPattern:
         return cls(path.parent, path.name[: fields[0].start()], digits, path.name[fields[0].end() :])
 
     def path(self, frame: int) -> Path:
-        """Return the file of one frame."""
-        return self.folder / f"{self.prefix}{frame:0{self.digits}d}{self.suffix}"
+        """Return the file of one frame; of a negative one the ``-0001`` that is there alone."""
+        usual = self._named(f"{frame:0{self.digits}d}")
+        if frame < 0 and not is_file(usual):
+            other = self._named(_minus_before_width(frame, self.digits))
+            return other if is_file(other) else usual
+        return usual
+
+    def _named(self, number: str) -> Path:
+        return self.folder / f"{self.prefix}{number}{self.suffix}"
 
     def frames(self) -> Tuple[int, ...]:
-        """Return the numbers of the files on disk, in order; empty when the folder is missing."""
+        """Return the numbers of the files on disk, in order; empty when the folder is missing.
+
+        Raises :class:`FolderCannotBeRead` for a folder that may not be read.
+        """
         number = re.compile(re.escape(self.prefix) + r"(-?\d+)" + re.escape(self.suffix))
         try:
             names = {entry.name for entry in self.folder.iterdir()}
         except (FileNotFoundError, NotADirectoryError):
             return ()
+        except OSError as problem:
+            raise FolderCannotBeRead(
+                f"The folder cannot be read: {reason_of(problem)}.",
+                path=self.folder,
+                remedy="Check its permissions, or name another folder.",
+            ) from problem
         matches = (number.fullmatch(name) for name in names)
         found = {int(match.group(1)) for match in matches if match}
         return tuple(sorted(frame for frame in found if self.path(frame).name in names))

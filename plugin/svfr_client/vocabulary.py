@@ -4,7 +4,7 @@ They are the words of the wire and of every front end. Nothing else spells them:
 line's help and both host plugins derive what they need from here.
 """
 
-from typing import Iterable, List, Literal, Sequence, Tuple, TypeVar, get_args
+from typing import Iterable, List, Literal, Mapping, Sequence, Tuple, TypeVar, get_args
 
 from .errors import BadJob, SvfrError
 
@@ -26,6 +26,16 @@ Layer = Literal["delta", "matte", "crop", "diff", "st", "base", "detail", "inven
 """
 PresetName = Literal["draft", "standard", "final"]
 """The presets that every diffusion model of ours has; a model folder may add others."""
+
+_STAGE_TEXTS: Mapping[str, str] = {
+    "survey": "Looking at the plate",
+    "crop": "Making crops",
+    "encode": "Encoding",
+    "reference": "Pass 1: reference",
+    "denoise": "Pass 2: restoring",
+    "decode": "Decoding",
+    "write": "Writing frames",
+}
 
 TASKS: Tuple[Task, ...] = get_args(Task)
 FACE_MODES: Tuple[FaceMode, ...] = get_args(FaceMode)
@@ -66,3 +76,8 @@ class WordReader:
     def several(self, name: str, texts: Iterable[str], known: Sequence[W]) -> Tuple[W, ...]:
         """Return all ``texts`` as ``known`` words of the field ``name``, repeats kept."""
         return tuple(self.one(name, text, known) for text in texts)
+
+
+def stage_text(stage: str) -> str:
+    """Return what people read for a stage of a job; one that is unknown stands as it is."""
+    return _STAGE_TEXTS.get(stage, stage)

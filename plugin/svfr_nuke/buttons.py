@@ -14,7 +14,7 @@ from typing import Any, Callable, Iterator
 import nuke
 
 from svfr_client.errors import BadPathPattern, SvfrError
-from svfr_client.files import write_whole
+from svfr_client.files import is_file, write_whole
 from svfr_client.frames import FrameRange
 from svfr_client.hosting.conversation import Request
 from svfr_client.hosting.program import PageWish, make_page
@@ -170,14 +170,15 @@ def open_page(node: Any) -> None:
         if version is None:
             raise NothingToRepeat("This node shows no result.", remedy="Press Restore, or choose a version.")
         plate = version.plate if _is_there(version) else ""
-        wish = PageWish(version.pattern, plate, version.frames, opens=bool(nuke.GUI))
-        _ask(node, "Making the page", lambda: f"Page: {make_page(ServerLink(), wish)}", knob="status")
+        wish = PageWish(version.pattern, plate, version.frames, job=version.job, opens=bool(nuke.GUI))
+        place = ServerLink(_connection(node))
+        _ask(node, "Making the page", lambda: f"Page: {make_page(place, wish)}", knob="status")
 
 
 def _is_there(version: Version) -> bool:
     """Return whether what came in can still be read; a rendered input goes with the next job."""
     with suppress(BadPathPattern):
-        return output_path(version.plate, FrameRange.parse(version.frames).first).is_file()
+        return is_file(output_path(version.plate, FrameRange.parse(version.frames).first))
     return False
 
 

@@ -110,6 +110,7 @@ def gather(node: Any, job: str) -> Gathered:
         detail=settings.detail,
         existing=EXISTING[settings.existing],
         layers=words.several("layers", settings.layers, LAYERS),
+        spread_seeds=settings.spread_seeds if "spread" in settings.layers else None,
     )
     without_mask: _Masked = (spec, [])
     spec, mask_renders = problems.attempt(

@@ -9,7 +9,8 @@ from typing import Any, List, Tuple
 
 import nuke
 
-from svfr_client.job import JobSpec
+from svfr_client.job import DEFAULT_SPREAD_SEEDS, JobSpec
+from svfr_client.job_checks import SPREAD_SEEDS
 from svfr_client.vocabulary import LAYERS, PRESETS
 
 from . import settings
@@ -131,6 +132,14 @@ TABLE: Tuple[KnobSpec, ...] = (
         "What happens to earlier results.",
     ),
     _text("layers", "extra layers", ", ".join(JobSpec.layers), f"Any of {', '.join(LAYERS)}."),
+    KnobSpec(
+        "Int_Knob",
+        "spread_seeds",
+        "seeds of spread",
+        DEFAULT_SPREAD_SEEDS,
+        tooltip="So many seeds the layer spread is taken of, {} to {}.".format(*SPREAD_SEEDS),
+        same_line=True,
+    ),
     _line("colour", "Colour"),
     _text("colour_found", "found", "", "What the plate and the project say.", read_only=True),
     _text("colour_space", "colour space", "", "Name another space here; empty takes the one found."),

@@ -5,6 +5,7 @@ from typing import Any, List, Optional, Tuple
 
 import nuke
 
+from svfr_client.files import is_file
 from svfr_client.frames import FrameRange
 from svfr_client.reasons import in_one_line
 
@@ -94,7 +95,7 @@ def _execute(write: Any, frames: FrameRange, view: str, pattern: str) -> None:
 def _check_files(pattern: str, frames: FrameRange, wanted: Tuple[int, int]) -> None:
     for frame in frames:
         path = Path(pattern % frame)
-        if not path.is_file() or path.stat().st_size == 0:
+        if not is_file(path) or path.stat().st_size == 0:
             raise RenderFailed(
                 "Nuke rendered no file for a frame.",
                 frame=frame,

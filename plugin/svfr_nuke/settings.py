@@ -60,6 +60,7 @@ class NodeSettings:
     output: str
     existing: str
     layers: Tuple[str, ...]
+    spread_seeds: int
 
     @classmethod
     def read(cls, node: Any) -> "NodeSettings":
@@ -91,6 +92,7 @@ class NodeSettings:
             output=_text(node, "output"),
             existing=str(node["existing"].value()),
             layers=tuple(name for name in re.split(r"[\s,]+", _text(node, "layers")) if name),
+            spread_seeds=int(node["spread_seeds"].value()),
         )
 
     def face_choice(self, height: int) -> FaceChoice:

@@ -11,6 +11,7 @@ from typing import Any, List, Optional, Tuple
 
 import nuke
 
+from svfr_client.files import is_file
 from svfr_client.frames import FrameRange
 from svfr_client.json_files import read_json
 from svfr_client.output_names import output_path, version_name
@@ -101,7 +102,7 @@ def choose(node: Any, name: str) -> None:
     if version is None:
         raise VersionIsGone(f"This node has no version {name}.", remedy="Choose another, or press Restore.")
     first = output_path(version.pattern, FrameRange.parse(version.frames).first)
-    if not first.is_file():
+    if not is_file(first):
         back = _in_read(node)
         node[MENU].setValue(PLATE if back is None else back.name)
         raise VersionIsGone(

@@ -1,6 +1,7 @@
 """How far the stages of a job run at once, beside a device that only waits.
 
     OMP_NUM_THREADS=1 python -m benchmarks.pipeline [--frames 24] [--sizes 1920x1080,3840x2160] [--steps 30]
+        [--devices H100,4090] [--slower 1]
 
 Restores a face box in every frame of a half-float EXR plate (ZIP and DWAA) with everything but the networks:
 in their place it sleeps as long as a window takes on an H100 and on a 4090. Their times are reckoned, not
@@ -9,6 +10,10 @@ the other, as a job once did (which decoded each frame three times besides), and
 :meth:`JobStages.run`. Printed are the seconds of each stage alone, of the device alone and of the processor
 over its cores; the longest of these, which no job can beat; the job's own seconds and their ratio; the share
 of the time that the device is idle, before and after; and the cores that would bring that under 5 %.
+
+Where other programs keep the cores busy, everything but the device that sleeps takes longer, and the ratio
+says nothing. ``--slower 6`` lets the device be as much slower as they make the rest; the load and what the
+stages' threads got of the cores, processor seconds over seconds, are printed beside.
 """
 
 from __future__ import annotations
@@ -56,6 +61,11 @@ class Device:
     encode: float
     decode: float
     busy_seconds: float = field(default=0.0, compare=False)
+
+    def slower(self, times: float) -> Device:
+        """Return the same device, so many times as slow."""
+        each = (seconds * times for seconds in (self.branch, self.encode, self.decode))
+        return Device(self.name, *each)
 
     def work(self, seconds: float) -> None:
         """Be busy for a while."""
@@ -133,13 +143,16 @@ class Case:
         return (
             f"| {self.name} | {self.device:.1f} | {alone} | {self.processor / _cores():.1f} "
             f"| {self.serial:.1f} | {self.together:.1f} | {self.together / self.bound:.2f} "
+            f"| {self.processor / sum(self.stages.values()):.2f} "
             f"| {idle} | {self.cores} |"
         )
 
 
 HEADER = (
     "| plate, device | device s | survey / crop / write s | processor s over cores | one after the other s "
-    "| at once s | over the longest | idle before | idle after | cores for 5 % |\n" + "|---" * 10 + "|"
+    "| at once s | over the longest | cores had | idle before | idle after | cores for 5 % |\n"
+    + "|---" * 11
+    + "|"
 )
 
 
@@ -221,15 +234,21 @@ def main() -> int:
     parser.add_argument("--sizes", default="1920x1080,3840x2160", help="of the plates, in pixels")
     parser.add_argument("--compressions", default="zip,dwaa")
     parser.add_argument("--steps", type=int, default=30, help="of each pass")
+    parser.add_argument("--devices", default="H100,4090")
+    parser.add_argument("--slower", type=float, default=1.0, help="how much slower the device is made")
     given = parser.parse_args()
-    print(f"{_cores()} cores, {given.frames} frames, {given.steps} + {given.steps} steps\n\n{HEADER}")
+    devices = [d.slower(given.slower) for d in DEVICES if d.name in given.devices.split(",")]
+    print(
+        f"{_cores()} cores, load {os.getloadavg()[0]:.1f}, {given.frames} frames, "
+        f"{given.steps} + {given.steps} steps\n\n{HEADER}"
+    )
     with tempfile.TemporaryDirectory(prefix="svfr-pipeline-") as folder:
         for size in given.sizes.split(","):
             width, height = map(int, size.split("x"))
             for compression in given.compressions.split(","):
                 work = Path(folder) / f"{size}-{compression}"
                 pattern = plate_with(work / "plate", compression, given.frames, (height, width))
-                for device in DEVICES:
+                for device in devices:
                     out = work / device.name
                     out.mkdir()
                     spec = job(pattern, out, given.frames, (height, width))

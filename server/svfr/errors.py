@@ -14,7 +14,10 @@ class ModelMissing(SvfrError):
 
 
 class ModelSpecInvalid(SvfrError):
-    """A model.json that cannot be read; ``problems`` holds one sentence for each thing wrong with it."""
+    """A model.json that cannot be read.
+
+    ``problems`` holds one sentence for each thing wrong with it.
+    """
 
     code = "MODEL_SPEC_INVALID"
 
@@ -27,10 +30,22 @@ class ModelSpecInvalid(SvfrError):
         )
 
 
+class CompiledFolderUnsafe(SvfrError):
+    """The folder of compiled networks, which are code, can be written by others."""
+
+    code = "COMPILED_FOLDER_UNSAFE"
+
+
 class ModelHasNoNetwork(SvfrError):
     """A built-in model without weights was asked for its network."""
 
     code = "MODEL_HAS_NO_NETWORK"
+
+
+class DeviceUnavailable(SvfrError):
+    """No networks can be put on the asked device: it is none, or this machine does not have it."""
+
+    code = "DEVICE_UNAVAILABLE"
 
 
 class ModelFileMissing(SvfrError):
@@ -142,7 +157,7 @@ class ShotTooShort(SvfrError):
 
 
 class CropShapeMismatch(SvfrError):
-    """Crops, a reference, tokens or a checkpoint do not have the shape the model works on."""
+    """Crops, a reference, tokens or a checkpoint do not have the shape or type the model works on."""
 
     code = "CROP_SHAPE_MISMATCH"
 

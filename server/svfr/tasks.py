@@ -31,10 +31,10 @@ class TaskSet:
     def of(cls, names: Iterable[str]) -> TaskSet:
         """Return the set of the given task names; repeated names count once, UnknownTask names all others."""
         asked = list(names)
-        unknown = sorted(set(asked) - set(TASKS))
+        unknown = sorted({ascii(name)[:60] for name in asked if name not in TASKS})
         if unknown:
             raise UnknownTask(
-                f"Unknown task {', '.join(repr(n) for n in unknown)}.",
+                f"Unknown task {', '.join(unknown)}.",
                 remedy=f"The tasks are {', '.join(TASKS)}.",
             )
         return cls(*(name in asked for name in TASKS))

@@ -19,10 +19,12 @@ from svfr_client.files import whole_file
 from svfr_client.frames import FrameRange
 from svfr_client.job import Box, ColourClaim, FaceChoice, JobSpec
 from svfr_client.reasons import reason_of
+from svfr_client.sizes import size_text
 from svfr_restore.job import JobStages
 from svfr_restore.plan.job_plan import plan_job
 from svfr_restore.plan.models import ModelCache, devices_here
 from svfr_restore.reports import JobContext, JobResult, Report
+from svfr_server.worker.out_of_memory import free_unused, is_out_of_memory
 
 _SIZE, _FIRST = (1080, 1920), 1001
 # Stages of which one works at a time: what passes until the next report is theirs.
@@ -35,8 +37,7 @@ class Benched:
 
     ``stage_seconds``: survey, crop and write summed over their threads, the others as they follow each other.
     ``idle_share`` is the part of the job's time in which nothing was sampled. ``psnr_to_float32_db`` compares
-    the first window's frames with the same in float32; None where the device computes in float32 anyway, and
-    where the pixels are equal.
+    the first window's frames with the same in float32; None where ``to_float32`` says why there is none.
     """
 
     model: str
@@ -49,6 +50,7 @@ class Benched:
     idle_share: float
     peak_memory_bytes: int
     psnr_to_float32_db: float | None
+    to_float32: str
 
     def to_json(self) -> dict[str, Any]:
         """Return the figures as JSON values."""
@@ -56,15 +58,12 @@ class Benched:
 
     def to_text(self) -> str:
         """Write the figures for people."""
-        difference = "none: computed in float32"
-        if self.psnr_to_float32_db is not None:
-            difference = f"{self.psnr_to_float32_db:.1f} dB PSNR"
         lines = [
             f"{self.model} on {self.device} ({self.precision})",
             f"Speed       {self.frames_per_second:.2f} frames a second ({self.frames} frames)",
             f"Device idle {self.idle_share:.0%}",
-            f"Memory      {self.peak_memory_bytes / 2**30:.2f} GiB at its peak",
-            f"To float32  {difference}",
+            f"Memory      {size_text(self.peak_memory_bytes)} at its peak",
+            f"To float32  {self.to_float32}",
         ]
         lines += [f"  {stage:<10}{seconds:8.2f} s" for stage, seconds in self.stage_seconds.items()]
         return "\n".join(lines)
@@ -126,7 +125,8 @@ def bench(model: str, plate: str | None, frames: int) -> Benched:
         result = _run(spec, models, replace(context, report=clock))
         seconds = perf_counter() - began
         precision = models.precision_of(described)
-        worked = context.clock.seconds
+        worked, peak_bytes = context.clock.seconds, _peak_bytes(device)
+        psnr_db, words = _to_float32(spec, models, work)
         return Benched(
             model=described.name,
             device=device_name(device),
@@ -141,8 +141,9 @@ def bench(model: str, plate: str | None, frames: int) -> Benched:
                 "write": worked["write"],
             },
             idle_share=max(0.0, 1.0 - worked["sample"] / seconds),
-            peak_memory_bytes=_peak_bytes(device),
-            psnr_to_float32_db=None if precision == STRICT else _psnr_to_float32(spec, models, work),
+            peak_memory_bytes=peak_bytes,
+            psnr_to_float32_db=psnr_db,
+            to_float32=words,
         )
 
 
@@ -185,22 +186,38 @@ def _write_plate(folder: Path, count: int) -> str:
     return pattern
 
 
-def _psnr_to_float32(spec: JobSpec, models: ModelCache, work: Path) -> float | None:
-    """Return how near the first window's frames are to those that float32 makes, over their own range."""
+def _to_float32(spec: JobSpec, models: ModelCache, work: Path) -> tuple[float | None, str]:
+    """Return how near the first window's frames are to those that float32 makes, in dB, and in words.
+
+    The networks are never in memory twice: those of ``models`` are let go first. On a small card float32 may
+    not fit all the same.
+    """
     described = models.spec(spec.model)
-    window = described.window if isinstance(described, DiffusionSpec) else 1
-    frames = FrameRange.of(FrameRange.parse(spec.frames).frames[:window])
+    own_precision = models.precision_of(described)
+    if own_precision == STRICT or not isinstance(described, DiffusionSpec):
+        return None, "no difference: nothing is computed in another type"
+    frames = FrameRange.of(FrameRange.parse(spec.frames).frames[: described.window])
     pictures = []
-    for name, precision in (("own", None), ("float32", STRICT)):
-        part = replace(spec, frames=str(frames), output=str(work / name / "restored.%04d.exr"))
-        own = models if precision is None else ModelCache(models.device, precision)
-        result = _run(part, own, JobContext())
-        written = (oiio.ImageBuf(str(output.path)).get_pixels(oiio.FLOAT) for output in result.outputs)
-        pictures.append(np.stack([np.asarray(pixels, np.float32) for pixels in written]))
-    apply_switches(models.precision_of(described))  # those of float32 are the whole process's
+    try:
+        for name, cache in (("own", models), ("float32", ModelCache(models.device, STRICT))):
+            part = replace(spec, frames=str(frames), output=str(work / name / "restored.%04d.exr"))
+            result = _run(part, cache, JobContext())
+            cache.let_go()
+            free_unused()
+            written = (oiio.ImageBuf(str(output.path)).get_pixels(oiio.FLOAT) for output in result.outputs)
+            pictures.append(np.stack([np.asarray(pixels, np.float32) for pixels in written]))
+    except Exception as problem:
+        if not is_out_of_memory(problem):
+            raise
+        return None, "not known: float32 does not fit into the device's memory"
+    finally:
+        apply_switches(own_precision)  # those of float32 are the whole process's
     error = float(np.square(pictures[0] - pictures[1]).mean())
+    if error == 0.0:
+        return None, "no difference: the pixels are equal"
     reach = float(pictures[1].max() - pictures[1].min())
-    return None if error == 0.0 else float(10.0 * np.log10(reach**2 / error))
+    psnr_db = float(10.0 * np.log10(reach**2 / error))
+    return psnr_db, f"{psnr_db:.1f} dB PSNR"
 
 
 def _peak_bytes(device: str) -> int:

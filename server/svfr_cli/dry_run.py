@@ -4,6 +4,7 @@ from dataclasses import asdict
 from typing import Any
 
 from svfr_client.job import JobSpec
+from svfr_client.sizes import counted, size_text
 from svfr_restore.job import survey_job
 from svfr_restore.plan.estimate import Estimate, estimate_job
 from svfr_restore.plan.job_plan import plan_job
@@ -31,13 +32,14 @@ def to_json(estimate: Estimate) -> dict[str, Any]:
 
 def to_text(estimate: Estimate) -> str:
     """Write the estimate for people."""
+    spool = size_text(estimate.spool_bytes)
     lines = (
         ("Frames", f"{estimate.frames_read} read, {estimate.frames_written} written"),
-        ("Faces", f"{estimate.tracks} tracks"),
+        ("Faces", counted(estimate.tracks, "track")),
         ("Model", f"{estimate.unet_calls} evaluations of the UNet"),
         ("Time", f"about {_duration(estimate.seconds)}, within a factor of two or three"),
-        ("Memory", f"about {_size(estimate.memory_bytes)}"),
-        ("Disk", f"{_size(estimate.output_bytes)} for results, {_size(estimate.spool_bytes)} while it runs"),
+        ("Memory", f"about {size_text(estimate.memory_bytes)}"),
+        ("Disk", f"{size_text(estimate.output_bytes)} for results, {spool} while it runs"),
     )
     return "\n".join(f"{name:<8}{text}" for name, text in lines)
 
@@ -46,7 +48,3 @@ def _duration(seconds: float) -> str:
     if seconds < 90:
         return f"{max(1, round(seconds))} s"
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
-
-
-def _size(count: int) -> str:
-    return f"{count / 2**20:.0f} MiB" if count < 2**30 else f"{count / 2**30:.1f} GiB"

@@ -1,31 +1,50 @@
 """Jobs at a server elsewhere: files there and back where it does not see them, and the progress of that."""
 
 import contextlib
+import shlex
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from svfr_client.client import Client
-from svfr_client.connection import CONNECTION_FILE
+from svfr_client.connection import Connection, joined_connection, service_folder
 from svfr_client.errors import SvfrError
 from svfr_client.hosting.server_place import ServerPlace
 from svfr_client.job import JobSpec
-from svfr_client.protocol.messages import Event
+from svfr_client.protocol.messages import Event, Pong
 from svfr_client.protocol.wire import new_id
 from svfr_client.transfer.delivery import Delivery
 from svfr_client.transfer.hand_in import hand_in
 from svfr_client.transfer.progress import TransferProgress
 
+from .colour_check import refuse_unknown_colour
 from .output import Output
 
 _PRINT_EVERY_SECONDS = 2.0
 
 
-def place_of(server: str) -> ServerPlace:
-    """Return the place of a connection file, or of the folder that holds one."""
-    path = Path(server).expanduser().absolute()
-    return ServerPlace(str(path / CONNECTION_FILE if path.is_dir() else path))
+def place_of(server: str | None) -> ServerPlace:
+    """Return the place of a connection file, or of the folder that holds one.
+
+    None is this user's own folder, which SVFR_HOME names: the place of this machine's server, or of the one
+    elsewhere that the folder has joined.
+    """
+    if server is not None:
+        return ServerPlace(str(Path(server).expanduser().absolute()))
+    folder = service_folder()
+    return ServerPlace("" if joined_connection(folder) is None else str(folder))
+
+
+def client_at(server: str | None, name: str) -> Client:
+    """Return a client of the server of :func:`place_of`; ``name`` is for its log."""
+    place = place_of(server)
+    return Client(Connection.load(place.file) if place.is_remote else None, name=name)
+
+
+def option_of(server: str | None) -> str:
+    """Return how a command line that is printed names the server; empty where it need not."""
+    return "" if server is None else f" --server {shlex.quote(server)}"
 
 
 class TransferPrinter:
@@ -34,6 +53,10 @@ class TransferPrinter:
     def __init__(self, output: Output) -> None:
         self._output = output
         self._next = 0.0
+
+    def note(self, text: str) -> None:
+        """Print a line for people."""
+        self._output.note(text)
 
     def __call__(self, progress: TransferProgress) -> None:
         """Print one state, unless the last one was printed just now."""
@@ -61,11 +84,17 @@ class JobElsewhere:
     def hand_in(
         cls, client: Client, spec: JobSpec, place: ServerPlace, printer: TransferPrinter
     ) -> "JobElsewhere":
-        """Send what the server lacks and submit the job; Ctrl-C ends both."""
+        """Send what the server lacks and submit the job; Ctrl-C ends both.
+
+        Raises UnknownColourSpace before anything is sent, and as
+        :func:`~svfr_client.transfer.hand_in.hand_in`.
+        """
+        refuse_unknown_colour(spec)
         job = new_id()
         try:
             delivery = hand_in(client, spec, job, place.path_map(), tell=printer)
         except KeyboardInterrupt:
+            printer.note("Interrupted; what was sent is kept for the next try. Ctrl-C again leaves at once.")
             # It may have arrived just now.
             with contextlib.suppress(SvfrError):
                 client.cancel(job)
@@ -82,9 +111,21 @@ class JobElsewhere:
         """The pattern of frames that are fetched; None where the server writes them in place."""
         return self._delivery.output
 
-    def follow(self, job: str, after_seq: int = 0) -> Iterator[Event]:
-        """Yield the job's events, a frame's once it is here; after a cancel no more frames are fetched."""
-        for event in self._client.follow(job, after_seq):
+    def ping(self) -> Pong:
+        """Return how the server's queue stands."""
+        return self._client.ping()
+
+    def follow(
+        self, job: str, after_seq: int = 0, wanted: Callable[[], bool] = lambda: True
+    ) -> Iterator[Event]:
+        """Yield the job's events, a frame's once it is here; after a cancel no more frames are fetched.
+
+        How a job went forward that has ended already is left out: nothing is computed any more.
+        """
+        has_ended = self._client.status(job).state.is_final
+        for event in self._client.follow(job, after_seq, wanted):
+            if has_ended and event.kind == "progress":
+                continue
             here = self._delivery.bring(
                 self._client, event, tell=self._printer, keep_going=lambda: not self._is_cancelled
             )

@@ -2,41 +2,48 @@
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from svfr_client.errors import JobWasCancelled, error_from_dict
 from svfr_client.protocol import messages
-from svfr_client.protocol.messages import Event, JobState
+from svfr_client.protocol.messages import Event, JobState, Pong
 from svfr_client.records import to_plain
+from svfr_client.sizes import counted
+from svfr_client.vocabulary import stage_text
 
 from .output import JsonOutput, Output
-
-STAGES = {
-    "survey": "Looking at the plate",
-    "crop": "Cutting crops",
-    "encode": "Encoding",
-    "reference": "Pass 1: reference",
-    "denoise": "Pass 2: restoring",
-    "decode": "Decoding",
-    "write": "Writing frames",
-}
+from .queue_notice import QueueNotice
 
 
 @dataclass(frozen=True)
 class Followed:
-    """A job that is done: how many frames it wrote, and the path of the last of them."""
+    """A job that is done: how many frames it wrote, and the path of the one with the highest number."""
 
     frames_written: int
     last_path: str | None
 
 
+def written_text(followed: Followed) -> str:
+    """Return how many frames a job wrote, and where the last one of the shot is."""
+    where = f", the last one to {followed.last_path}" if followed.last_path else ""
+    return f"{counted(followed.frames_written, 'frame')} written{where}"
+
+
 class FollowsJobs(Protocol):
     """The part of :class:`svfr_client.client.Client` that following needs."""
 
-    def follow(self, job: str, after_seq: int = 0) -> Iterator[Event]:
-        """Yield the job's events after ``after_seq``, in order and without gaps, to its last."""
+    def follow(
+        self, job: str, after_seq: int = 0, wanted: Callable[[], bool] = lambda: True
+    ) -> Iterator[Event]:
+        """Yield the job's events after ``after_seq``, in order and without gaps, to its last.
+
+        ``wanted`` is asked a few times a second whether to go on.
+        """
+
+    def ping(self) -> Pong:
+        """Return how the service's queue stands."""
 
     def cancel(self, job: str) -> Any:
         """Ask for the job to end at its next window."""
@@ -123,7 +130,7 @@ class Lines:
 
 
 def _stage(body: dict[str, Any]) -> str:
-    name = STAGES.get(str(body.get("stage")), str(body.get("stage")))
+    name = stage_text(str(body.get("stage")))
     return name if body.get("track") is None else f"{name}, face {body['track']}"
 
 
@@ -135,7 +142,9 @@ def _share(body: dict[str, Any]) -> str:
 
 def step_text(step: messages.Progress | None) -> str:
     """Return how far a job is in one phrase: the whole job's share, and the steps of its stage."""
-    return "" if step is None else f"{_share(to_plain(step))}{step.stage} {step.done}/{step.total}".strip()
+    if step is None:
+        return ""
+    return f"{_share(to_plain(step))}{stage_text(step.stage)} {step.done}/{step.total}".strip()
 
 
 def _left(body: dict[str, Any]) -> str:
@@ -143,7 +152,7 @@ def _left(body: dict[str, Any]) -> str:
     if seconds is None:
         return ""
     minutes, rest = divmod(round(float(seconds)), 60)
-    return f"{minutes} min {rest:02d} s left" if minutes else f"{rest} s left"
+    return (f"{minutes} min {rest:02d} s" if minutes else f"{rest} s") + " left in this stage"
 
 
 def progress_for(output: Output) -> Progress:
@@ -162,19 +171,20 @@ def follow(client: FollowsJobs, job: str, output: Output) -> Followed:
         JobWasCancelled: the job was cancelled, from here or elsewhere.
         SvfrError: the job failed; the error is the worker's own, with its code, frame and path.
     """
-    progress = progress_for(output)
-    seen, cancelled, written = 0, False, list[str]()
+    progress, notice = progress_for(output), QueueNotice(client.ping, output)
+    seen, cancelled, written = 0, False, dict[int, str]()
     try:
         while True:
             try:
-                for event in client.follow(job, seen):
+                for event in client.follow(job, seen, notice.passes):
                     seen = event.seq
+                    notice.hears(event)
                     _show(event, output, progress)
                     if event.kind == "frame":
-                        written.append(str(event.body.get("path")))
+                        written[int(event.body["frame"])] = str(event.body.get("path"))
                     if event.is_last:
                         _raise_unless_done(event)
-                        return Followed(len(written), written[-1] if written else None)
+                        return Followed(len(written), written[max(written)] if written else None)
             except KeyboardInterrupt:
                 if cancelled:
                     raise
@@ -197,6 +207,8 @@ def _show(event: Event, output: Output, progress: Progress) -> None:
 
 def _raise_unless_done(event: Event) -> None:
     if event.kind == JobState.CANCELLED.value:
-        raise JobWasCancelled(f"Job {event.job} was cancelled.", remedy="Submit it again to go on.")
+        raise JobWasCancelled(
+            f"Job {event.job} was cancelled.", remedy="To go on: the same again with --existing overwrite."
+        )
     if event.kind == JobState.FAILED.value:
         raise error_from_dict(dict(event.body.get("error", event.body)))

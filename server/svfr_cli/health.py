@@ -6,6 +6,7 @@ run, ``note`` that they run with less.
 
 import importlib
 import importlib.metadata
+import os
 import platform
 import shutil
 import sys
@@ -14,6 +15,7 @@ from pathlib import Path
 
 from svfr_client.errors import SvfrError
 from svfr_client.reasons import in_one_line
+from svfr_client.sizes import size_text
 
 from .finding import FAULT, NOTE, OK, Finding
 from .service_health import SERVICE_CHECKS
@@ -99,13 +101,21 @@ def face_finders() -> Finding:
 
 
 def server() -> Finding:
-    """Whether a local server answers; none is no fault, for ``svfr restore`` starts one."""
+    """Whether a local server answers; none is no fault, for ``svfr restore`` starts one.
+
+    A folder that is joined to a server elsewhere needs that one: none is started in it.
+    """
     from svfr_client.client import Client
+    from svfr_client.connection import require_own_folder
 
     try:
         with Client() as client:
             welcome = client.hello()
     except SvfrError as error:
+        try:
+            require_own_folder()
+        except SvfrError:
+            return Finding("server", FAULT, error.message, error.remedy)
         return Finding("server", NOTE, error.message, "svfr restore starts one when it is needed.")
     return Finding("server", OK, f"process {welcome.pid} on {', '.join(welcome.devices)}")
 
@@ -126,22 +136,28 @@ def home() -> Finding:
 
 def disk() -> Finding:
     """The current folder's disk has room for results."""
-    free_gib = shutil.disk_usage(Path.cwd()).free / 2**30
-    state = OK if free_gib >= LEAST_FREE_GIB else NOTE
-    return Finding("disk", state, f"{free_gib:.1f} GiB free here", "" if state == OK else "Free some space.")
+    free = shutil.disk_usage(Path.cwd()).free
+    state = OK if free >= LEAST_FREE_GIB * 2**30 else NOTE
+    return Finding("disk", state, f"{size_text(free)} free here", "" if state == OK else "Free some space.")
 
 
 def openfx() -> Finding:
     """The OpenFX plugin loads where it is installed; that it is not is no fault."""
     from svfr_installer.machine import Machine
-    from svfr_installer.ofx_plugin import OfxTarget, check_bundle
+    from svfr_installer.ofx_plugin import PLUGIN_PATH, OfxTarget, check_bundle
 
     machine = Machine.this()
-    targets = [OfxTarget.for_all_users(machine), OfxTarget.for_this_user(machine)]
-    installed = [target for target in targets if target.folder.is_dir()]
-    problems = [f"{target.folder}: {problem}" for target in installed if (problem := check_bundle(target))]
+    mine = OfxTarget.for_this_user(machine)
+    installed = [target for target in OfxTarget.where_hosts_search(machine) if target.folder.is_dir()]
+    problems = {target: problem for target in installed if (problem := check_bundle(target))}
     if problems:
-        return Finding("openfx", NOTE, "; ".join(problems), "Run svfr install ofx again.")
+        text = "; ".join(f"{target.folder}: {problem}" for target, problem in problems.items())
+        again = " and ".join(target.install_command(machine) for target in problems)
+        return Finding("openfx", NOTE, text, f"Run {again} again.")
+    named = machine.environment.get(PLUGIN_PATH, "").split(os.pathsep)
+    if installed == [mine] and str(mine.plugins) not in named:
+        remedy = f"Set {PLUGIN_PATH}={mine.plugins} where hosts start; here it is not set."
+        return Finding("openfx", NOTE, f"{mine.folder}, which hosts find only if told", remedy)
     return Finding("openfx", OK, ", ".join(str(t.folder) for t in installed) or "not installed")
 
 

@@ -11,6 +11,7 @@ import typer
 
 from svfr_client.errors import BadMask, SvfrError
 from svfr_client.face_words import read_face_choice
+from svfr_client.files import is_folder
 from svfr_client.job import Box, ColourClaim, FaceChoice, Reference
 from svfr_client.json_files import read_json_file
 from svfr_client.masks import SplineMask
@@ -110,7 +111,7 @@ def colour_claim(
 
 def model_reference(text: str) -> str:
     """Return a model's name as it is and a model folder's path made absolute."""
-    return absolute(text) if Path(text).expanduser().is_dir() else text
+    return absolute(text) if is_folder(Path(text).expanduser()) else text
 
 
 def default_output(plate: str) -> str:

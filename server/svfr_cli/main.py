@@ -7,11 +7,13 @@ Each command lives in a module of ``commands/``, which imports its heavy librari
 before. Exit statuses are those of :mod:`svfr_cli.exit_codes`.
 """
 
+import os
 from typing import Annotated
 
 import typer
 
 from svfr_client.version import VERSION
+from svfr_restore.repeatable import repeatable_environment
 
 from .commands import (
     bench,
@@ -20,6 +22,7 @@ from .commands import (
     degradation,
     doctor,
     evaluate,
+    explain,
     faces,
     farm,
     fetch,
@@ -35,6 +38,7 @@ from .commands import (
     train,
     view,
 )
+from .lasting_output import outlast_readers
 
 app = typer.Typer(
     name="svfr",
@@ -64,10 +68,12 @@ def options(
 
 for command in (
     *(restore.restore, fetch.fetch, faces.faces, service.serve, service.status, service.jobs, service.cancel),
-    *(queue.pause, queue.resume, queue.drain, queue.watch, queue.redo, view.view, movie.movie),
-    *(parity.parity, evaluate.evaluate, train.train, lab.lab, doctor.doctor, bench.bench),
+    *(queue.pause, queue.resume, queue.drain, queue.watch, view.view, movie.movie),
+    *(parity.parity, evaluate.evaluate, train.train, lab.lab, doctor.doctor, bench.bench, explain.explain),
 ):
     app.command()(command)  # under the function's name
+# Frames that begin with a minus are no option.
+app.command(context_settings={"ignore_unknown_options": True})(queue.redo)
 for name, group in {
     "model": models.app,
     "key": keys.app,
@@ -85,6 +91,8 @@ app.add_typer(degradation.app, name="damage", hidden=True)  # the name it used t
 
 def main() -> None:
     """Run the command line and exit with its status."""
+    outlast_readers()
+    os.environ |= repeatable_environment() | os.environ  # before any command loads torch
     app(prog_name="svfr")
 
 

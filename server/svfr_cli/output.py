@@ -12,8 +12,10 @@ from typing import Any, Protocol
 
 import typer
 
-from svfr_client.errors import SeveralProblems, SvfrError
+from svfr_client.errors import SvfrError, each_of
 from svfr_client.frames import FrameRange
+from svfr_client.reasons import printable
+from svfr_client.silence import BACK_WORDS, Say
 
 from .exit_codes import ExitCode, exit_code_of
 
@@ -82,10 +84,15 @@ class HumanOutput:
 
     def error(self, error: SvfrError) -> None:
         """Print message, place and remedy of every kind of problem on standard error."""
-        problems = error.problems if isinstance(error, SeveralProblems) else [error]
-        head = f"{len(problems)} problems must be fixed first:" if len(problems) > 1 else "Error:"
+        problems = each_of(error)
         texts = [_problem_text(group) for group in _grouped(problems)]
+        head = f"{len(texts)} problems must be fixed first:" if len(texts) > 1 else "Error:"
         print("\n".join([head, *texts]), file=sys.stderr, flush=True)
+
+
+def silence_note(output: Output) -> Say:
+    """Return what prints a line when a server does not answer, and one when it does again."""
+    return lambda text: output.note(text or BACK_WORDS)
 
 
 def _cell(value: Any) -> str:
@@ -97,11 +104,14 @@ def _cell(value: Any) -> str:
 
 
 def _grouped(problems: Sequence[SvfrError]) -> list[list[SvfrError]]:
-    """Put problems of one kind with one remedy together: a hundred missing frames are one line."""
-    groups: dict[tuple[str, str], list[SvfrError]] = {}
+    """Put problems of one kind with one remedy together: a hundred missing frames are one line.
+
+    Those of two rows of a list stay apart: each is to be found by its row.
+    """
+    groups: dict[tuple[str, str, int], list[SvfrError]] = {}
     for problem in problems:
-        key = (problem.code, problem.remedy if problem.frame is not None else f"alone {id(problem)}")
-        groups.setdefault(key, []).append(problem)
+        remedy = problem.remedy if problem.frame is not None else f"alone {id(problem)}"
+        groups.setdefault((problem.code, remedy, getattr(problem, "row", 0)), []).append(problem)
     return list(groups.values())
 
 
@@ -112,7 +122,7 @@ def _problem_text(group: Sequence[SvfrError]) -> str:
     if frames:
         lines.append(f"    frame: {FrameRange.of(frames)}")
     if problem.path is not None and problem.path not in problem.message:
-        lines.append(f"    path:  {problem.path}")
+        lines.append(f"    path:  {printable(problem.path)}")
     if problem.remedy:
         lines.append(f"    to do: {problem.remedy}")
     return "\n".join(lines)

@@ -7,9 +7,10 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from svfr_client.connection import service_folder
-from svfr_client.errors import SeveralProblems, SvfrError
+from svfr_client.connection import joined_connection, service_folder
+from svfr_client.errors import SvfrError, each_of
 from svfr_client.job import ColourClaim, FaceChoice, JobSpec
+from svfr_client.sizes import size_text
 
 from .finding import FAULT, NOTE, OK, Finding
 
@@ -21,6 +22,9 @@ def keys() -> Finding:
     """The service's keys are private and whole; says who is let in."""
     from svfr_server.supervisor.zap_keys import KeyRing
 
+    joined = joined_connection(service_folder())
+    if joined is not None:
+        return Finding("keys", OK, f"this client's, of the server on {joined.host}")
     if not (service_folder() / "server.key").exists():
         return Finding("keys", OK, "made when the service first starts")
     try:
@@ -46,6 +50,9 @@ def roots() -> Finding:
         return Finding("roots", OK, "anywhere this user may; svfr serve --read-root, --write-root limit it")
     shown = f"read {', '.join(welcome.read_roots) or 'anywhere'}; "
     shown += f"write {', '.join(welcome.write_roots) or 'anywhere'}"
+    joined = joined_connection(service_folder())
+    if joined is not None:
+        return Finding("roots", OK, f"{shown}; on {joined.host}")
     gone = [root for root in (*welcome.read_roots, *welcome.write_roots) if not Path(root).is_dir()]
     if gone:
         return Finding(
@@ -63,12 +70,13 @@ def service_disk() -> Finding:
     folder = service_folder()
     while not folder.exists():
         folder = folder.parent
+    free = shutil.disk_usage(folder).free
+    if joined_connection(service_folder()) is not None:
+        detail = f"{size_text(free)} free for this client's files; the cache is the server's, elsewhere"
+        return Finding("service disk", OK, detail)
     held = measure(service_folder())
-    free_gib = shutil.disk_usage(folder).free / 2**30
-    detail = (
-        f"{free_gib:.1f} GiB free; cache {held.size_bytes / 2**30:.1f} of {held.limit_bytes / 2**30:.1f} GiB"
-    )
-    if free_gib < LEAST_FREE_GIB:
+    detail = f"{size_text(free)} free; cache {size_text(held.size_bytes)} of {size_text(held.limit_bytes)}"
+    if free < LEAST_FREE_GIB * 2**30:
         return Finding("service disk", NOTE, detail, "Free some space, or run svfr cache limit.")
     return Finding("service disk", OK, detail)
 
@@ -80,7 +88,7 @@ def identity_job() -> Finding:
             how = _through(_write_job(Path(name)))
             same = _pixels(Path(name) / "plate.0001.exr") == _pixels(Path(name) / "out.0001.exr")
     except SvfrError as error:
-        problems = error.problems if isinstance(error, SeveralProblems) else [error]
+        problems = each_of(error)
         is_outside = {problem.code for problem in problems} == {"FORBIDDEN_PATH"}
         state = NOTE if is_outside else FAULT  # roots may well leave out the temporary folder
         return Finding("test job", state, error.message, error.remedy)
@@ -115,9 +123,11 @@ def _write_job(folder: Path) -> JobSpec:
 def _through(spec: JobSpec) -> str:
     """Run the job through the server, or in this process if none runs; says which."""
     from svfr_client.client import Client
+    from svfr_client.connection import require_own_folder
     from svfr_client.errors import NoServer, error_from_dict
 
     try:
+        require_own_folder(service_folder())  # one elsewhere does not see the picture
         with Client(name="svfr doctor") as client:
             last = list(client.follow(client.submit(spec).job))[-1]
         if last.kind == "failed":

@@ -2,12 +2,13 @@
 
 ``reference.json``, written last by the first step, names the tracks, how they are shared out and the hash of
 each track's reference. ``reference-N.safetensors`` holds one track's reference picture and identity tokens.
-``segment-N.safetensors`` holds the latents of a segment's pieces, the hashes of the references they were made
-with, and the kind of device that made them.
+``segment-N.safetensors`` holds the latents of a segment's pieces, the hash of what they were made of, and the
+kind of device that made them.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 from collections.abc import Mapping
@@ -19,19 +20,24 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
-from svfr.validation import read_json, read_json_file
-from svfr_client.errors import SvfrError
-from svfr_client.files import whole_file, write_whole
+from svfr.validation import read_json_file
+from svfr_client.errors import SvfrError, each_of
+from svfr_client.files import open_regular, whole_file, write_whole
 from svfr_client.reasons import reason_of
-from svfr_client.records import Record, from_plain, to_plain
-from svfr_farm.errors import ArtefactDiffers, ArtefactIsMissing
+from svfr_client.records import Record, from_plain, sha256_of, to_plain
+from svfr_farm.errors import ArtefactDiffers, ArtefactIsMissing, InputWasChanged
+from svfr_farm.inputs import Inputs, Stamp, content_sha256
 from svfr_farm.plan import PlanFile
 from svfr_farm.segments import Piece
+from svfr_ocio.config import open_config
 from svfr_restore.crops.crop_track import CropTrack
+from svfr_restore.mattes.mask_feed import open_mask
+from svfr_restore.media.plate import open_plate
+from svfr_restore.media.plate_base import PictureChoice
 
 FORMAT = 1
-REFERENCE_FILE = "reference.json"
-_AGAIN = "Run the reference step again; segments follow."
+REFERENCE_GLOB = "reference*"
+_AGAIN = "The reference step has to run again, and segments after it."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,11 +52,16 @@ class PlannedTrack(Record):
 
 @dataclass(frozen=True, kw_only=True)
 class ShotReference(Record):
-    """What the reference step found out about a shot. ``device`` is the kind that made the references."""
+    """What the reference step found out about a shot.
+
+    ``inputs`` are the stamps of all that the shot is made of (:mod:`svfr_farm.inputs`), ``device`` the kind
+    that made the references.
+    """
 
     format: int = FORMAT
     plan_sha256: str
     tracks: tuple[PlannedTrack, ...]
+    inputs: Mapping[str, Stamp]
     device: str
     warnings: tuple[str, ...] = ()
 
@@ -72,12 +83,12 @@ def write_track_reference(file: PlanFile, number: int, reference: TrackReference
 
 def write_reference(file: PlanFile, reference: ShotReference) -> None:
     """Write the shot's reference file: from now on segments may begin."""
-    write_whole(file.folder / REFERENCE_FILE, json.dumps(to_plain(reference), indent=1) + "\n")
+    write_whole(file.reference_path, json.dumps(to_plain(reference), indent=1) + "\n")
 
 
 def read_reference(file: PlanFile) -> ShotReference:
     """Read it. Raises ArtefactIsMissing before the step has run, ArtefactDiffers if it is another plan's."""
-    path = file.folder / REFERENCE_FILE
+    path = file.reference_path
     try:
         body: Any = read_json_file(path)
         reference = from_plain(ShotReference, body, "reference")
@@ -96,7 +107,7 @@ def read_reference(file: PlanFile) -> ShotReference:
 def read_track_reference(file: PlanFile, number: int, track: PlannedTrack) -> TrackReference:
     """Read one track's reference. Raises ArtefactDiffers unless it is, bit for bit, the shot's."""
     path = _reference_path(file, number)
-    tensors, origin = _read_tensors(path)
+    tensors, origin = _read_tensors(path, _AGAIN)
     names_fit = set(tensors) == {"picture", "tokens"} and origin.get("plan_sha256") == file.sha256
     if not names_fit or _content_sha256(tensors) != track.reference_sha256:
         text = "The reference is not the one that the shot's other segments have."
@@ -108,53 +119,101 @@ def write_segment(
     file: PlanFile,
     index: int,
     latents: Mapping[int, torch.Tensor],
-    references: Mapping[int, str],
+    made_of: str,
+    *,
     device: str,
 ) -> None:
-    """Write a segment's latents and the references they were made with, both by track number."""
+    """Write a segment's latents by track number; ``made_of`` is what :func:`segment_origin` says of them."""
     origin = {
         "plan_sha256": file.sha256,
+        "segment": str(index),
         "device": device,
-        "references": json.dumps({str(track): sha256 for track, sha256 in sorted(references.items())}),
+        "made_of": made_of,
     }
     tensors = {f"track{number}": value for number, value in latents.items()}
     origin["content_sha256"] = _content_sha256(tensors)
-    _write_tensors(segment_path(file, index), tensors, origin)
+    _write_tensors(file.segment_path(index), tensors, origin)
+
+
+def pieces_of_segment(reference: ShotReference, index: int) -> list[Piece]:
+    """Return what a segment restores by a network."""
+    tracks = [track for track in reference.tracks if track.reference_sha256 is not None]
+    return [piece for track in tracks for piece in track.pieces if piece.segment == index]
+
+
+def segment_origin(file: PlanFile, index: int, reference: ShotReference) -> str:
+    """Return the hash of all that decides a segment's latents but the plan.
+
+    That is its tracks (crops, exposure, division, reference) and what the files hold that it looks at: a mask
+    only where it is a hole to fill.
+    """
+    pieces = pieces_of_segment(reference, index)
+    tracks = {str(piece.track): to_plain(reference.tracks[piece.track]) for piece in pieces}
+    seen = {frame for piece in pieces for frame in range(piece.seen[0], piece.seen[1] + 1)}
+    without = "" if "inpaint" in file.plan.job.tasks else "mask"
+    return sha256_of([tracks, content_sha256(reference.inputs, seen, without)])
 
 
 def read_segment(file: PlanFile, index: int, reference: ShotReference) -> tuple[dict[int, torch.Tensor], str]:
     """Return a segment's latents by track number, and the kind of device that made them.
 
-    Raises ArtefactIsMissing, and ArtefactDiffers for damage, another plan or other references than the
-    shot's: parts that were restored towards different faces must never be joined.
+    Raises ArtefactIsMissing, and ArtefactDiffers for damage, another plan or segment, another reference than
+    the shot's, or another plate or mask: parts that were restored towards different faces, or of different
+    pictures, must never be joined.
     """
-    path = segment_path(file, index)
-    tensors, origin = _read_tensors(path)
-    wanted = {
-        str(n): t.reference_sha256
-        for n, t in enumerate(reference.tracks)
-        if t.reference_sha256 is not None and any(piece.segment == index for piece in t.pieces)
-    }
-    remedy = f"Run segment {index} again."
-    if origin.get("plan_sha256") != file.sha256 or _references(origin) != wanted:
-        text = f"Segment {index} was made for another plan or with another reference."
+    path = file.segment_path(index)
+    remedy = f"Segment {index} has to run again."
+    tensors, origin = _read_tensors(path, remedy)
+    if (origin.get("plan_sha256"), origin.get("segment")) != (file.sha256, str(index)):
+        text = f"The file of segment {index} was made for another segment or plan."
+        raise ArtefactDiffers(text, path=path, remedy=remedy)
+    if origin.get("made_of") != segment_origin(file, index, reference):
+        text = f"Segment {index} was made with another reference, or of another plate or mask."
         raise ArtefactDiffers(text, path=path, remedy=remedy)
     if _content_sha256(tensors) != origin.get("content_sha256"):
         raise ArtefactDiffers(f"Segment {index} is damaged.", path=path, remedy=remedy)
     return {int(name.removeprefix("track")): value for name, value in tensors.items()}, origin["device"]
 
 
-def _references(origin: Mapping[str, str]) -> Any:
-    """Return the references that a segment names, None where it names none."""
+def change_since(file: PlanFile) -> SvfrError | None:
+    """Return what became another since a shot's reference was made, as this machine sees its files.
+
+    None for nothing, and where they, or the reference, cannot be read here: the steps will say so.
+    """
+    job = file.plan.job_here()
+    choice = PictureChoice(layer=job.plate_layer, part=job.plate_part, view=job.plate_view)
+    frames = tuple(frame for first, last in file.plan.read for frame in range(first, last + 1))
     try:
-        return read_json(origin.get("references", "null"))
-    except ValueError:
+        stamps = read_reference(file).inputs
+        plate = open_plate(job.plate, choice)
+        config = open_config(job.colour.config, job.colour.context, job.colour.reference_space)
+        mask = open_mask(job, plate)
+        inputs = Inputs(spec=job, plate=plate, mask=mask, frames=frames, config=config.identity)
+    except SvfrError:
         return None
+    try:
+        inputs.require_unchanged(stamps)
+    except SvfrError as problem:
+        return problem
+    return None
 
 
-def segment_path(file: PlanFile, index: int) -> Path:
-    """Return the file of a segment."""
-    return file.folder / f"segment-{index:04d}.safetensors"
+def discard_unsound(file: PlanFile, problem: SvfrError) -> None:
+    """Remove the artefacts that a problem found unsound: what is gone is what a later submission redoes.
+
+    After a change of what the shot is made of, the reference goes; segments find out whether they still fit.
+    """
+    for one in each_of(problem):
+        if one.code == InputWasChanged.code:
+            with contextlib.suppress(OSError):
+                file.reference_path.unlink(missing_ok=True)
+        if one.code != ArtefactDiffers.code or one.path is None:
+            continue
+        path = Path(one.path)
+        with contextlib.suppress(OSError):
+            if path.match(REFERENCE_GLOB):
+                file.reference_path.unlink(missing_ok=True)
+            path.unlink(missing_ok=True)
 
 
 def _reference_path(file: PlanFile, number: int) -> Path:
@@ -175,15 +234,14 @@ def _write_tensors(path: Path, tensors: Mapping[str, torch.Tensor], origin: Mapp
         save_file(kept, scratch, metadata=dict(origin))
 
 
-def _read_tensors(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
+def _read_tensors(path: Path, remedy: str) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
     try:
-        with safe_open(path, framework="pt") as opened:
+        with open_regular(path), safe_open(path, framework="pt") as opened:
             tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118 - no mapping
             return tensors, dict(opened.metadata() or {})
     except FileNotFoundError as problem:
         text = "What an earlier step makes is not there."
-        raise ArtefactIsMissing(text, path=path, remedy="Run the step that makes it.") from problem
-    except (OSError, SafetensorError) as problem:
-        raise ArtefactDiffers(
-            f"The file cannot be read: {reason_of(problem)}.", path=path, remedy=_AGAIN
-        ) from problem
+        raise ArtefactIsMissing(text, path=path, remedy=remedy) from problem
+    except (OSError, ValueError, SafetensorError) as problem:
+        text = f"The file cannot be read: {reason_of(problem)}."
+        raise ArtefactDiffers(text, path=path, remedy=remedy) from problem

@@ -9,7 +9,9 @@ import json
 import time
 from pathlib import Path
 
-from svfr_client.files import write_whole
+from svfr_client.errors import FileCannotBeWritten
+from svfr_client.files import is_there, write_whole
+from svfr_client.reasons import reason_of
 from svfr_farm.plan import PlanFile
 
 MARK_FILE = "cancel.json"
@@ -29,7 +31,7 @@ class CancelWatch:
         now = time.monotonic()
         if not self._is_cancelled and now >= self._next:
             self._next = now + CHECK_EVERY_S
-            self._is_cancelled = self._path.exists()
+            self._is_cancelled = is_there(self._path)
         return self._is_cancelled
 
 
@@ -40,12 +42,17 @@ def mark_path(file: PlanFile) -> Path:
 
 def is_cancelled(file: PlanFile) -> bool:
     """Return whether the shot was cancelled after it was last handed over."""
-    return mark_path(file).exists()
+    return is_there(mark_path(file))
 
 
 def forget_cancelling(file: PlanFile) -> None:
-    """Take the mark away: the shot is handed over again."""
-    mark_path(file).unlink(missing_ok=True)
+    """Take the mark away: the shot is handed over again. Raises FileCannotBeWritten."""
+    path = mark_path(file)
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as problem:
+        text = f"The mark that the shot was cancelled cannot be taken away: {reason_of(problem)}."
+        raise FileCannotBeWritten(text, path=path, remedy="Remove what lies there.") from problem
 
 
 def mark_cancelled(file: PlanFile) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from svfr_client.errors import SvfrError, raise_problems
 from svfr_farm.cancel_mark import mark_cancelled
 from svfr_farm.engines.commands import unfinished
 from svfr_farm.engines.slurm import SlurmEngine
@@ -28,13 +29,18 @@ def cancel(submission: Submission, program: tuple[str, ...], notify: Callable[[s
     """Cancel every shot that an engine has and that is not done; ``notify`` gets a line of each shot.
 
     Returns how many that were. Raises EngineIsMissing and EngineRefused when Slurm cannot be asked; the
-    marks are there all the same.
+    marks are there all the same; then PlanIsBad and LedgerIsBad of the shots that cannot be read.
     """
     slurm = SlurmEngine(program)
     ids: list[str] = []
     count = 0
-    for entry in submission.shots().values():
-        file, handover = submission.plan_file(entry), submission.handover(entry)
+    plans, problems = submission.sound_plans()
+    for entry, file in plans:
+        try:
+            handover = submission.handover(entry)
+        except SvfrError as problem:
+            problems.append(problem)
+            continue
         if handover is None:
             notify(f"{entry.shot}: was not submitted")
             continue
@@ -49,4 +55,5 @@ def cancel(submission: Submission, program: tuple[str, ...], notify: Callable[[s
         notify(f"{entry.shot}: cancelled, with {handover.engine}: {words}")
     if ids:
         slurm.cancel_all(ids)
+    raise_problems(problems)
     return count

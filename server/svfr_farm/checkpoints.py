@@ -11,7 +11,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from svfr_client.errors import FileCannotBeWritten
-from svfr_client.files import whole_file
+from svfr_client.files import open_regular, whole_file
 from svfr_restore.step_names import TENSOR_KEY, StepName
 
 
@@ -26,9 +26,11 @@ class TaskCheckpoints:
         self._folder = folder
 
     def load(self, name: str) -> torch.Tensor | None:
-        """Return the tensor kept under ``name``, or None."""
+        """Return the tensor kept under ``name``, in memory of its own, or None."""
         try:
-            return load_file(self._path(name))[TENSOR_KEY]
+            path = self._path(name)
+            with open_regular(path):  # what is no file is none of ours, and nobody waits for it
+                return load_file(path)[TENSOR_KEY].clone()
         except (OSError, SafetensorError, KeyError):
             return None
 

@@ -1,6 +1,10 @@
 """What can go wrong on the way from a shot list to a farm and back, named as the sentence that failed."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from svfr_client.errors import SvfrError
+from svfr_client.reasons import reason_of
 
 
 class ShotListIsBad(SvfrError):
@@ -37,6 +41,12 @@ class ArtefactDiffers(SvfrError):
     """A reference or segment is damaged, or was made for another plan or with another reference."""
 
     code = "FARM_ARTEFACT_DIFFERS"
+
+
+class InputWasChanged(SvfrError):
+    """A file that the shot is made of is not what it was when the shot's reference was made."""
+
+    code = "FARM_INPUT_CHANGED"
 
 
 class FramesAreMissing(SvfrError):
@@ -79,3 +89,26 @@ class TaskFailed(SvfrError):
     """A step of a shot ended with an error."""
 
     code = "FARM_TASK_FAILED"
+
+
+class DiskRefused(SvfrError):
+    """The system refused something with a file of the farm's, where nothing more is known of it."""
+
+    code = "FARM_DISK_REFUSED"
+
+
+def disk_refused(problem: OSError) -> DiskRefused:
+    """Return the typed form of what the system refused."""
+    path = problem.filename
+    text = f"The system refused to read or write a file: {reason_of(problem)}."
+    remedy = "Check that path, its permissions and the free space of its disk, then run the command again."
+    return DiskRefused(text, path=None if path is None else ascii(str(path))[1:-1], remedy=remedy)
+
+
+@contextmanager
+def disk_problems_named() -> Iterator[None]:
+    """Raise DiskRefused for an OSError that nobody in the block made an error of ours."""
+    try:
+        yield
+    except OSError as problem:
+        raise disk_refused(problem) from problem

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,8 @@ from svfr_farm.segments import Segment, SegmentRules
 FORMAT = 1
 PLAN_FILE = "plan.json"
 MOST_BYTES = 64 * 1024 * 1024
+_SHORT = 12  # characters of a plan's hash in its folder's name
+PLAN_AGAIN = "Plan the shot list again: svfr farm plan SHOTS.csv."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +49,11 @@ class ShotPlan(Record):
     def sha256(self) -> str:
         """The plan's identity: the hash of everything in it."""
         return sha256_of(to_plain(self))
+
+    @property
+    def folder_name(self) -> str:
+        """The name of the plan's folder among those of its shot: a changed plan gets one of its own."""
+        return folder_name(self.sha256)
 
     def segment(self, index: int) -> Segment:
         """Return a segment by its number; raises SegmentDoesNotExist."""
@@ -80,6 +87,24 @@ class PlanFile:
         """The folder of the plan and its artefacts."""
         return self.path.parent
 
+    @property
+    def reference_path(self) -> Path:
+        """The file that the reference step writes last."""
+        return self.folder / "reference.json"
+
+    def segment_path(self, index: int) -> Path:
+        """Return the file of a segment."""
+        return self.folder / f"segment-{index:04d}.safetensors"
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlanSettings(Record):
+    """What holds for every shot of a list."""
+
+    rules: SegmentRules = field(default_factory=SegmentRules)
+    path_rules: tuple[PathRule, ...] = ()
+    gpus: int = 1
+
 
 @dataclass(frozen=True)
 class PlannedShot:
@@ -87,6 +112,25 @@ class PlannedShot:
 
     plan: ShotPlan
     asked_sha256: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class KnownShot:
+    """What a list's earlier planning made of a shot.
+
+    ``plan`` is None where its file cannot be read any more. Of a shot that the ledger does not have (it was
+    lost, or the row was taken out for a while) ``asked_sha256`` is "" and only ``folders`` are known: the
+    names of its plans' folders.
+    """
+
+    asked_sha256: str
+    folders: frozenset[str]
+    plan: ShotPlan | None = None
+
+
+def folder_name(plan_sha256: str) -> str:
+    """Return the name of a plan's folder."""
+    return plan_sha256[:_SHORT]
 
 
 def plan_text(plan: ShotPlan) -> str:
@@ -99,29 +143,24 @@ def read_plan(path: Path) -> PlanFile:
     """Read a plan file. Raises PlanIsBad for anything but an unchanged plan of a known format."""
     path = path.absolute()
     try:
-        if path.stat().st_size > MOST_BYTES:
-            raise PlanIsBad(f"The plan is larger than {MOST_BYTES} bytes.", path=path, remedy=_REMEDY)
         body: Any = read_json_file(path, MOST_BYTES)
     except (OSError, ValueError) as problem:
         raise PlanIsBad(
-            f"The plan cannot be read: {reason_of(problem)}.", path=path, remedy=_REMEDY
+            f"The plan cannot be read: {reason_of(problem)}.", path=path, remedy=PLAN_AGAIN
         ) from problem
     if not isinstance(body, dict) or set(body) != {"sha256", "plan"} or not isinstance(body["plan"], dict):
-        raise PlanIsBad("The file is no plan of a shot.", path=path, remedy=_REMEDY)
+        raise PlanIsBad("The file is no plan of a shot.", path=path, remedy=PLAN_AGAIN)
     found = body["plan"].get("format")
     if found != FORMAT:
         text = f"The plan has format {found!r}; this version reads {FORMAT}."
-        raise PlanIsBad(text, path=path, remedy=_REMEDY)
+        raise PlanIsBad(text, path=path, remedy=PLAN_AGAIN)
     try:
         plan = from_plain(ShotPlan, body["plan"], "plan")
     except SvfrError as problem:
-        raise PlanIsBad(problem.message, path=path, remedy=_REMEDY) from problem
+        raise PlanIsBad(problem.message, path=path, remedy=PLAN_AGAIN) from problem
     if plan.sha256 != body["sha256"]:
-        raise PlanIsBad("The plan was changed after it was made.", path=path, remedy=_REMEDY)
+        raise PlanIsBad("The plan was changed after it was made.", path=path, remedy=PLAN_AGAIN)
     return PlanFile(plan, path, plan.sha256)
-
-
-_REMEDY = "Plan the shot list again: svfr farm plan SHOTS.csv."
 
 
 def frozen_job(job: JobSpec, output: str) -> JobSpec:

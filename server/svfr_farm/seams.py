@@ -3,28 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import torch
 
 from svfr.arrays import Float32
-from svfr_client.records import Record
+from svfr_farm.assembly_result import Seam
 from svfr_farm.segments import Piece
 
 _NEIGHBOURS = 12
-
-
-@dataclass(frozen=True)
-class Seam(Record):
-    """One joint: the first frame after it, and its greatest change relative to the usual one around it.
-
-    A ``ratio`` above 1.5 is worth a person's look.
-    """
-
-    track: int
-    frame: int
-    ratio: float
 
 
 def kept(piece: Piece, frames: range, fade: int) -> range:

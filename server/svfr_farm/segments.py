@@ -35,11 +35,11 @@ class SegmentRules(Record):
     def problems(self) -> list[BadJob]:
         """Return everything wrong with the numbers."""
         limits = (
-            ("whole_frames", self.whole_frames, 0, 1_000_000),
-            ("core_frames", self.core_frames, 96, 1_000_000),
+            ("--whole-frames", self.whole_frames, 0, 1_000_000),
+            ("--core-frames", self.core_frames, 96, 1_000_000),
             ("fade_frames", self.fade_frames, 1, 64),
-            ("halo_frames", self.halo_frames, 2 * self.fade_frames, 1000),
-            ("segments", 1 if self.segments is None else self.segments, 1, 1000),
+            ("--halo", self.halo_frames, 2 * self.fade_frames, 1000),
+            ("--segments", 1 if self.segments is None else self.segments, 1, 1000),
         )
         return [
             BadJob(f"{name} is {value}, outside {low} to {high}.", remedy="Choose a value within.")

@@ -25,7 +25,7 @@ from typing import Any
 
 from svfr.validation import read_json, read_json_file
 from svfr_client.errors import SvfrError, error_from_dict
-from svfr_client.files import write_whole
+from svfr_client.files import make_folder, open_to_append, write_whole
 from svfr_client.path_map import PathRule
 from svfr_client.reasons import reason_of
 from svfr_client.records import to_plain
@@ -134,11 +134,11 @@ def start_session(state: Path, idle_s: float = IDLE_EXIT_S) -> Path:
 
     Raises SessionIsGone with the end of its log when it does not answer.
     """
-    state.mkdir(parents=True, exist_ok=True)
+    make_folder(state)
     path, log = state.absolute() / CONNECTION_FILE, state / LOG_FILE
     if _answers(path):
         return path
-    with log.open("ab") as output:
+    with open_to_append(log) as output:
         process = subprocess.Popen(
             [sys.executable, "-m", "svfr_farm.session", str(state.absolute()), f"{idle_s:g}"],
             stdin=subprocess.DEVNULL,
@@ -153,7 +153,8 @@ def start_session(state: Path, idle_s: float = IDLE_EXIT_S) -> Path:
             return path
         time.sleep(0.1)
     tail = log.read_text(encoding="utf-8", errors="replace")[-1500:]
-    raise SessionIsGone(f"The session did not start. It said: {tail.strip() or 'nothing'}", path=log)
+    text = f"The session did not start. It said: {tail.strip() or 'nothing'}"
+    raise SessionIsGone(text, path=log, remedy="Put right what it says, then run the job again.")
 
 
 def stop_session(state: Path) -> None:
@@ -164,7 +165,8 @@ def stop_session(state: Path) -> None:
             connection.send_bytes(b'{"op": "stop"}')
             connection.recv_bytes()
     except (SessionIsGone, OSError, EOFError):
-        path.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # what lies there is no session's
+            path.unlink(missing_ok=True)
 
 
 def run_in_session(
@@ -197,7 +199,11 @@ def run_in_session(
                     continue
                 answer = read_json(connection.recv_bytes())
             except (OSError, EOFError, ValueError) as problem:
-                raise SessionIsGone("The farm session ended in the middle of a task.", path=path) from problem
+                text = "The farm session ended in the middle of a task."
+                remedy = (
+                    f"Look into {LOG_FILE} beside it; the task goes on where it stopped when it is run again."
+                )
+                raise SessionIsGone(text, path=path, remedy=remedy) from problem
             if answer["kind"] == "report":
                 on_report(Report(**answer["report"]))
             elif answer["kind"] == "error":
@@ -220,7 +226,15 @@ def _connect(path: Path) -> Connection:
     try:
         body = read_json_file(path)
         return Client(("127.0.0.1", int(body["port"])), authkey=bytes.fromhex(body["key"]))
-    except (OSError, EOFError, ValueError, KeyError, TypeError, AuthenticationError) as problem:
+    except (
+        OSError,
+        EOFError,
+        ValueError,
+        KeyError,
+        TypeError,
+        OverflowError,
+        AuthenticationError,
+    ) as problem:
         hung_up = isinstance(problem, (EOFError, AuthenticationError))
         reason = "it closed the connection" if hung_up else reason_of(problem)
         raise SessionIsGone(

@@ -16,24 +16,29 @@ from pathlib import Path
 import torch
 
 from svfr_client.errors import SvfrError, raise_problems
+from svfr_client.files import open_regular
 from svfr_client.path_map import PathRule
+from svfr_client.records import sha256_of, to_plain
 from svfr_farm.artefacts import (
     PlannedTrack,
     ShotReference,
     TrackReference,
+    pieces_of_segment,
     read_reference,
     read_segment,
     read_track_reference,
-    segment_path,
+    segment_origin,
     write_reference,
     write_segment,
     write_track_reference,
 )
+from svfr_farm.assembly_result import AssemblyResult, Seam
 from svfr_farm.errors import FramesAreMissing, ModelIsNotThePlans
-from svfr_farm.frames_there import frames_there, note_origin
+from svfr_farm.frames_there import begin_note, missing_frames, note_frame
+from svfr_farm.inputs import Inputs, content_sha256
 from svfr_farm.plan import PlanFile
 from svfr_farm.planning import model_sha256
-from svfr_farm.seams import Seam, joined, kept, measure_seams
+from svfr_farm.seams import joined, kept, measure_seams
 from svfr_farm.segments import pieces_of
 from svfr_ocio.domain import ModelDomain
 from svfr_restore.crops.spool import CropSpool
@@ -41,18 +46,8 @@ from svfr_restore.job import JobStages
 from svfr_restore.plan.job_plan import JobPlan, plan_job
 from svfr_restore.plan.models import ModelCache
 from svfr_restore.plan.track_plan import TrackPlan, track_plan
-from svfr_restore.reports import JobContext
+from svfr_restore.reports import JobContext, Report
 from svfr_restore.sampling.restorers import DiffusionRestorer
-
-
-@dataclass(frozen=True)
-class Assembled:
-    """What a shot's assembly found: its seams, and the kinds of device that made its latents."""
-
-    seams: tuple[Seam, ...]
-    devices: tuple[str, ...]
-    written: int
-    found: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,29 +70,35 @@ class StepRun:
             raise ModelIsNotThePlans(
                 f"The model {job.model} of this machine is not the one that was planned.",
                 path=self.file.path,
-                remedy="Install the same model folder on every machine, or plan the list again.",
+                remedy="Put the model folder that was planned onto every machine.",
             )
         return JobStages(plan_job(job, self.models), self.models, self.context)
 
 
 def make_reference(run: StepRun) -> ShotReference:
     """Run the reference step and return what it wrote. A sound reference that is there is kept."""
+    stages = run.open()
+    inputs = _inputs(stages.plan)
     try:
         found = read_reference(run.file)
+        inputs.require_unchanged(found.inputs)
         for number, track in enumerate(found.tracks):
             if track.reference_sha256 is not None:
                 read_track_reference(run.file, number, track)
         return found
     except SvfrError:
         pass  # missing or not sound: made anew
-    stages = run.open()
+    stamps = inputs.stamps()
     tracks = stages.find_tracks()
     pictures = stages.user_references(tracks)
     planned = [
         _planned(run, stages, number, track, picture)
         for number, (track, picture) in enumerate(zip(tracks, pictures, strict=True))
     ]
-    reference = ShotReference(plan_sha256=run.file.sha256, tracks=tuple(planned), device=run.device)
+    inputs.require_unchanged(stamps)
+    reference = ShotReference(
+        plan_sha256=run.file.sha256, tracks=tuple(planned), inputs=stamps, device=run.device
+    )
     write_reference(run.file, reference)
     return reference
 
@@ -126,16 +127,20 @@ def restore_segment(run: StepRun, index: int) -> None:
     """Restore the pieces of one segment to latents. A sound segment that is there is kept."""
     run.file.plan.segment(index)
     reference = read_reference(run.file)
-    pieces = [p for t in reference.tracks for p in t.pieces if p.segment == index and t.reference_sha256]
+    pieces = pieces_of_segment(reference, index)
+    made_of = segment_origin(run.file, index, reference)
+    if not pieces:  # nothing of the shot, or a model without a network: assembly has all it needs
+        write_segment(run.file, index, {}, made_of, device=run.device)
+        return
+    stages = run.open()
+    seen = sorted({frame for piece in pieces for frame in range(piece.seen[0], piece.seen[1] + 1)})
+    inputs = _inputs(stages.plan)
+    inputs.require_unchanged(reference.inputs, seen)
     try:
         read_segment(run.file, index, reference)
         return
     except SvfrError:
         pass  # missing or not sound: made anew
-    if not pieces:  # nothing of the shot, or a model without a network: assembly has all it needs
-        write_segment(run.file, index, {}, {}, run.device)
-        return
-    stages = run.open()
     whole = [_track(stages.plan, track) for track in reference.tracks]
     restorers = [stages.restorer(whole[p.track], None) for p in pieces]
     parts = [_part(whole[p.track], *p.seen) for p in pieces]
@@ -144,7 +149,8 @@ def restore_segment(run: StepRun, index: int) -> None:
         crops = stages.crop(parts, restorers, Path(name))
         for piece, restorer, spool in zip(pieces, restorers, crops, strict=True):
             assert isinstance(restorer, DiffusionRestorer)
-            made = read_track_reference(run.file, piece.track, reference.tracks[piece.track])
+            planned = reference.tracks[piece.track]
+            made = read_track_reference(run.file, piece.track, planned)
             frames = whole[piece.track].frames
             value = restorer.latents(
                 whole[piece.track].index, spool, made.picture, tokens=made.tokens, shot_frames=frames
@@ -153,22 +159,35 @@ def restore_segment(run: StepRun, index: int) -> None:
             start = span.start - piece.seen[0]
             latents[piece.track] = value[start : start + len(span)].float().cpu()
             spool.remove()
-    hashes = {p.track: str(reference.tracks[p.track].reference_sha256) for p in pieces}
-    write_segment(run.file, index, latents, hashes, run.device)
+    inputs.require_unchanged(reference.inputs, seen)
+    write_segment(run.file, index, latents, made_of, device=run.device)
 
 
-def assemble(run: StepRun) -> Assembled:
+def _inputs(plan: JobPlan) -> Inputs:
+    return Inputs(
+        spec=plan.spec,
+        plate=plan.plate,
+        mask=plan.mask,
+        frames=plan.frames.read,
+        config=plan.colour.config.identity,
+    )
+
+
+def assemble(run: StepRun) -> AssemblyResult:
     """Join the latents, decode them once and write the frames that are not there yet.
 
     Every segment is looked at before anything is decoded; what is wrong with them is raised together. Raises
-    FramesAreMissing when a frame of the plan is not on disk at the end.
+    InputWasChanged when the plate, the mask or a photo is another than the reference step saw, before the
+    work or after it, and FramesAreMissing when a frame of the plan is not on disk at the end.
     """
     reference = read_reference(run.file)
+    stages = _noting_frames(run).open()
+    inputs = _inputs(stages.plan)
+    inputs.require_unchanged(reference.inputs)
     latents, devices = _all_latents(run, reference)
-    stages = run.open()
-    origin = _origin(run.file, reference)
-    there = frames_there(run.file, stages.plan, origin)
-    note_origin(run.file, origin)
+    there = begin_note(run.file, stages.plan, _origin(run.file, reference))
+    for frame in sorted(there):
+        run.context.report(Report("frame", frame=frame, path=str(stages.plan.output.path(frame))))
     tracks = [_track(stages.plan, track) for track in reference.tracks]
     seams: list[Seam] = []
     with tempfile.TemporaryDirectory(prefix="svfr-farm-") as name:
@@ -191,8 +210,27 @@ def assemble(run: StepRun) -> Assembled:
             for number, track in enumerate(reference.tracks)
         ]
         written = stages.paste(tracks, outputs, left, pictures)
-    _require_frames(stages.plan, run.file)
-    return Assembled(tuple(seams), tuple(sorted({reference.device, *devices})), len(written), len(there))
+    inputs.require_unchanged(reference.inputs)
+    _require_frames(run.file, missing_frames(run.file, run.path_rules))
+    kinds = {reference.device, *devices, run.device}
+    return AssemblyResult(
+        plan_sha256=run.file.sha256,
+        seams=tuple(seams),
+        devices=tuple(sorted(kinds)),
+        written=len(written),
+        found=len(there),
+    )
+
+
+def _noting_frames(run: StepRun) -> StepRun:
+    """Return the step with a listener that notes each frame as it is written."""
+
+    def report(one: Report) -> None:
+        if one.kind == "frame" and one.frame is not None and one.path is not None:
+            note_frame(run.file, one.frame, Path(one.path))
+        run.context.report(one)
+
+    return replace(run, context=replace(run.context, report=report))
 
 
 def _all_latents(
@@ -256,19 +294,18 @@ def _part(track: TrackPlan, first: int, last: int) -> TrackPlan:
 
 
 def _origin(file: PlanFile, reference: ShotReference) -> str:
-    """Return the hash of all latents of the shot: frames made of others are not this shot's."""
+    """Return the hash of all that the shot is made of: frames made of anything else are not this shot's."""
     digest = hashlib.sha256(file.sha256.encode())
+    digest.update(content_sha256(reference.inputs).encode())
+    digest.update(sha256_of([to_plain(track) for track in reference.tracks]).encode())
     for index in range(len(file.plan.segments)):
-        digest.update(hashlib.sha256(segment_path(file, index).read_bytes()).digest())
-    for track in reference.tracks:
-        digest.update(str(track.reference_sha256).encode())
+        with open_regular(file.segment_path(index)) as segment:
+            digest.update(hashlib.file_digest(segment, "sha256").digest())
     return digest.hexdigest()
 
 
-def _require_frames(plan: JobPlan, file: PlanFile) -> None:
-    missing = [frame for frame in plan.frames.written if not plan.output.path(frame).is_file()]
+def _require_frames(file: PlanFile, missing: list[int]) -> None:
     if missing:
-        text = (
-            f"{len(missing)} frames of {file.plan.shot} are not on disk: {', '.join(map(str, missing[:20]))}."
-        )
-        raise FramesAreMissing(text, frame=missing[0], remedy="Run assemble again.")
+        some = ", ".join(map(str, missing[:20]))
+        text = f"{len(missing)} frames of {file.plan.shot} are not on disk whole: {some}."
+        raise FramesAreMissing(text, frame=missing[0], remedy="The assembly has to run again.")

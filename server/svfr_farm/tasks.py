@@ -2,28 +2,27 @@
 
 from __future__ import annotations
 
-import json
 import platform
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from svfr.validation import read_json_file
 from svfr_client.errors import SvfrError
-from svfr_client.files import write_whole
 from svfr_client.path_map import PathRule
 from svfr_client.reasons import reason_of
-from svfr_client.records import to_plain
-from svfr_farm.errors import PlanIsBad, TaskFailed
+from svfr_client.version import VERSION
+from svfr_farm.assembly_result import write_result
+from svfr_farm.errors import PlanIsBad, TaskFailed, disk_refused
+from svfr_farm.next_step import leading_on
 from svfr_farm.plan import PlanFile
 from svfr_farm.task_state import Step, TaskRecorder
 from svfr_restore.reports import CancelCheck, JobContext, Report
 
 if TYPE_CHECKING:
-    from svfr_farm.steps import Assembled
     from svfr_restore.plan.models import ModelCache
 
-RESULT_FILE = "result.json"
 ReportCallback = Callable[[Report], None]
 
 
@@ -57,10 +56,11 @@ def run_task(
     cancelled: CancelCheck = lambda: False,
     on_report: ReportCallback = lambda report: None,
 ) -> None:
-    """Run a step of a shot and keep its state; raises what the step raises, TaskFailed for a bug.
+    """Run a step of a shot and keep its state; raises what the step raises, DiskRefused for an OSError.
 
     It ends as cancelled when ``cancelled`` says so, and when somebody cancelled the whole shot.
     """
+    from svfr_farm.artefacts import discard_unsound
     from svfr_farm.cancel_mark import CancelWatch
     from svfr_farm.checkpoints import TaskCheckpoints
     from svfr_farm.steps import StepRun, assemble, make_reference, restore_segment
@@ -76,6 +76,10 @@ def run_task(
     watch = CancelWatch(file)
     context = JobContext(report=report, cancelled=lambda: cancelled() or watch(), store=checkpoints)
     run = StepRun(file=file, models=models, context=context, device=device, path_rules=path_rules)
+    here = VERSION
+    if file.plan.version not in ("", here):
+        text = f"Version {file.plan.version} planned the shot, and version {here} made parts of it."
+        context.warn(text)
     try:
         context.stop_if_cancelled()
         if step == "reference":
@@ -83,21 +87,26 @@ def run_task(
         elif step == "segment":
             restore_segment(run, index)
         else:
-            _write_result(file, assemble(run), recorder)
+            found = assemble(run)
+            write_result(file, replace(found, warnings=recorder.warnings))
     except SvfrError as problem:
-        recorder.end("cancelled" if problem.code == "CANCELLED" else "failed", problem)
-        raise
+        if problem.code == "CANCELLED":
+            recorder.end("cancelled", problem)
+            raise
+        discard_unsound(file, problem)
+        shown = leading_on(file, problem)
+        recorder.end("failed", shown)
+        raise shown from problem.__cause__
+    except OSError as problem:
+        refused = leading_on(file, disk_refused(problem))
+        recorder.end("failed", refused)
+        raise refused from problem
     except Exception as problem:
         text = f"The task failed through an error of the program ({type(problem).__name__})."
-        recorder.end("failed", TaskFailed(text, remedy="See the task's log."))
+        recorder.end("failed", leading_on(file, TaskFailed(text, remedy="See the task's log.")))
         raise
     recorder.end("done")
     checkpoints.clear()
-
-
-def _write_result(file: PlanFile, found: Assembled, recorder: TaskRecorder) -> None:
-    body = {"plan_sha256": file.sha256, **to_plain(found), "warnings": list(recorder.warnings)}
-    write_whole(file.folder / RESULT_FILE, json.dumps(body, indent=1) + "\n")
 
 
 def read_rules(path: Path | None) -> tuple[PathRule, ...]:

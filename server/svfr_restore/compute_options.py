@@ -1,26 +1,28 @@
 """How this machine computes, where whoever runs it says otherwise than the policy: stated once, for all jobs.
 
-The service states it (``svfr serve --precision --batch``) and hands it to its workers in the environment,
-where a farm's tasks and a command without a service find it too. No job asks for it: two clients of one
-server get the same pixels.
+The service states it (``svfr serve --precision --batch --compile``) and hands it to its workers in the
+environment, where a farm's tasks and a command without a service find it too. No job asks for it: two clients
+of one server get the same pixels.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from pathlib import Path
 
 from svfr.number_types import NUMBER_TYPES, NumberTypes
 from svfr_restore.errors import ComputeOptionUnknown
 
-PRECISION_VARIABLE, BATCH_VARIABLE = "SVFR_PRECISION", "SVFR_BATCH"
+PRECISION_VARIABLE, BATCH_VARIABLE, COMPILED_VARIABLE = "SVFR_PRECISION", "SVFR_BATCH", "SVFR_COMPILED"
 MOST_BATCH = 64
 
 
-def compute_environment(precision: str | None, batch: int) -> dict[str, str]:
+def compute_environment(precision: str | None, batch: int, compiled: Path | None = None) -> dict[str, str]:
     """Return the variables that state a choice; none for what is left to the policy."""
     stated = {} if precision is None else {PRECISION_VARIABLE: precision}
-    return stated if batch == 1 else {**stated, BATCH_VARIABLE: str(batch)}
+    stated |= {} if batch == 1 else {BATCH_VARIABLE: str(batch)}
+    return stated if compiled is None else {**stated, COMPILED_VARIABLE: str(compiled)}
 
 
 def asked_number_types(environment: Mapping[str, str] | None = None) -> NumberTypes:
@@ -46,6 +48,22 @@ def asked_batch(environment: Mapping[str, str] | None = None) -> int:
             remedy="Set it to 2, for both branches of a window at once, or to nothing.",
         )
     return int(stated)
+
+
+def asked_compiled_folder(environment: Mapping[str, str] | None = None) -> Path | None:
+    """Return the folder that compiled networks are kept in here, None: nothing is compiled.
+
+    Raises ComputeOptionUnknown.
+    """
+    given = (os.environ if environment is None else environment).get(COMPILED_VARIABLE, "")
+    if not given:
+        return None
+    if not Path(given).is_absolute() or "\0" in given:
+        raise ComputeOptionUnknown(
+            f"{COMPILED_VARIABLE} is {given[:100]!r}, which is no whole path of a folder.",
+            remedy="Set it to a folder that only you can write to, or to nothing.",
+        )
+    return Path(given)
 
 
 def _stated(name: str, environment: Mapping[str, str] | None) -> str:

@@ -40,7 +40,7 @@ class JobNeedsMoreMemory(SvfrError):
 
 
 class ComputeOptionUnknown(SvfrError):
-    """The environment asks for a number type or a batch that there is not."""
+    """The environment asks for a number type, a batch or a folder that there is not."""
 
     code = "COMPUTE_OPTION_UNKNOWN"
 
@@ -73,12 +73,6 @@ class NoFramesAsked(SvfrError):
     """The frame range is empty."""
 
     code = "EMPTY_RANGE"
-
-
-class FrameIsMissing(SvfrError):
-    """The plate has no picture for a frame of the range."""
-
-    code = "FRAME_MISSING"
 
 
 class FrameIsTruncated(SvfrError):
@@ -124,12 +118,6 @@ class MovieCannotBeRead(SvfrError):
 
 
 # --- output ---------------------------------------------------------------------------------------------
-
-
-class OutputIsNotWritable(SvfrError):
-    """The output folder cannot be created or written."""
-
-    code = "OUTPUT_NOT_WRITABLE"
 
 
 class DiskSpaceIsShort(SvfrError):
@@ -193,12 +181,6 @@ class MaskSizeDiffers(SvfrError):
     """A mask picture or shape was made for another size than the plate's."""
 
     code = "MASK_SIZE_DIFFERS"
-
-
-class MaskFramesMissing(SvfrError):
-    """A mask sequence has no picture for some frames of the range."""
-
-    code = "MASK_FRAMES_MISSING"
 
 
 class MaskCannotBeRead(SvfrError):

@@ -28,6 +28,7 @@ from svfr.errors import Cancelled, ShotTooShort
 from svfr.models.spec import DiffusionSpec
 from svfr.sampling.finish import attenuation_for
 from svfr.tasks import TaskSet
+from svfr_client.arguments import checked
 from svfr_client.errors import JobWasCancelled, SvfrError, raise_problems
 from svfr_client.job import JobSpec
 from svfr_restore.crops.spool import CropSpool, FillingSpool, require_space
@@ -38,11 +39,11 @@ from svfr_restore.media.plate import PlateFrame
 from svfr_restore.memory_budget import kept_pixels_bytes
 from svfr_restore.overall import Overall
 from svfr_restore.paste.paste import paste
-from svfr_restore.plan.crop_size import enlargement
+from svfr_restore.plan.crop_size import crop_scale
 from svfr_restore.plan.job_plan import JobPlan, plan_job
 from svfr_restore.plan.model_output import ModelOutput, OutputPlanes
 from svfr_restore.plan.models import ModelCache
-from svfr_restore.plan.plate_crop import FinitePlate
+from svfr_restore.plan.plate_crop import FinitePlate, KeptSquares
 from svfr_restore.plan.precheck import detects
 from svfr_restore.plan.provenance import provenance
 from svfr_restore.plan.survey import Survey, survey_runs
@@ -75,12 +76,16 @@ from svfr_restore.work_pool import WorkPool, thread_count
 Judge = Callable[[Sequence[tuple[TrackPlan, ModelOutput]]], Mapping[int, float | None]]
 """Returns how alike each face of a frame is to its reference, by the number of its track."""
 
-_EXPERIMENTAL = "The preset {} of {} is experimental: it skips work, and nobody has judged the pictures yet."
-
 # Two frames are being cropped, one waits, one is being read; as many at least are being pasted and written.
 _CROP_THREADS, _WAITING = 2, 1
+# Squares that are kept from cropping to pasting take this part of what decoded frames may take beside them.
+_SQUARES_PART = 8
+
+# Each has a warning of its own; of more, the job's note has the range.
+MOST_HELD_NAMED = 100
 
 
+@checked
 def run_job(
     spec: JobSpec,
     models: ModelCache,
@@ -103,6 +108,11 @@ def run_job(
         raise JobWasCancelled("The job was cancelled.", remedy=stop.remedy) from stop
 
 
+def _given(picture: PlateFrame) -> PlateFrame:
+    """Return a picture that has been read already."""
+    return picture
+
+
 def survey_job(plan: JobPlan, context: JobContext, feed: FrameFeed | None = None) -> list[Survey]:
     """Find the shots of a job, and its faces when the job's choice needs them, reading every frame once."""
     feed = feed or FrameFeed(plan.plate)
@@ -116,6 +126,7 @@ class JobStages:
         self._given_reporter, self._reporter = context.report, OneStageAtATime(context.report)
         self.plan, self._models, self._context = plan, models, replace(context, report=self._reporter)
         self._feed = FrameFeed(plan.plate, kept_pixels_bytes())
+        self._squares = KeptSquares(kept_pixels_bytes() // _SQUARES_PART)
         self._counting = threading.Lock()
 
     @property
@@ -128,8 +139,6 @@ class JobStages:
         overall = Overall(self.plan, self._given_reporter)
         self._reporter = OneStageAtATime(overall.report)
         self._context = replace(self._context, report=self._reporter)
-        if self.plan.preset is not None and self.plan.preset.is_experimental:
-            self._context.warn(_EXPERIMENTAL.format(self.plan.spec.preset, self.plan.spec.model))
         tracks = self.find_tracks()
         overall.know_tracks([(track.index, len(track.frames)) for track in tracks])
         references = self.user_references(tracks)
@@ -161,9 +170,15 @@ class JobStages:
         )
 
     def find_tracks(self) -> list[TrackPlan]:
-        """Find the faces of all shots and measure their exposure. Raises what :func:`plan_tracks` raises."""
-        for note in self.plan.plate.notes:
+        """Report what the user should know of the job, find its faces and measure their exposure.
+
+        Raises what :func:`plan_tracks` raises.
+        """
+        for note in self.plan.notes:
             self._context.warn(note)
+        for frame, stand_in in itertools.islice(self.plan.held.items(), MOST_HELD_NAMED):
+            text = f"Frame {frame} is not in the plate: frame {stand_in} is restored in its place."
+            self._context.warn(text, frame=frame)
         surveys = survey_job(self.plan, self._context, self._feed)
         tracks = plan_tracks(self.plan, surveys, self._context.warn)
         self.plan.colour.config.require_unchanged()  # every track's processors are made
@@ -224,7 +239,7 @@ class JobStages:
             mode=spec.sampler,
             context=self._context,
             outputs=self.outputs,
-            attenuation=attenuation_for(model.spec, tasks, enlargement(track.crop_px, track.crop)),
+            attenuation=attenuation_for(model.spec, tasks, crop_scale(track.crop_px, track.crop)),
         )
         last_of_first_window = track.frames[: model.spec.window][-1]
         plate_identity_codes = partial(codes_of, self._feed, track, last_of_first_window)
@@ -257,33 +272,41 @@ class JobStages:
             for frame in frames:
                 self._context.stop_if_cancelled(frame)
                 with self._context.clock.working("crop"):
-                    picture = self._feed.read(frame)
+                    read = self._feed.soon(frame)
                 mask = None
                 if self.plan.mask is not None and "inpaint" in self.plan.spec.tasks:
+                    with self._context.clock.working("crop"):
+                        picture = read()
+                    read = partial(_given, picture)
                     mask = self.plan.mask.read(frame, picture.data_window)
                 faces = [
                     face for face in zip(tracks, restorers, spools, strict=True) if frame in face[0].frames
                 ]
-                pool.submit(partial(self._crop_frame, picture, mask, faces, done, len(frames)))
+                crop = partial(self._crop_frame, frame, read, mask, faces, done=done, total=len(frames))
+                pool.submit(crop)
 
     def _crop_frame(
         self,
-        picture: PlateFrame,
+        frame: int,
+        read: Callable[[], PlateFrame],
         mask: Float32 | None,
         faces: Sequence[tuple[TrackPlan, Restorer, CropSpool]],
+        *,
         done: Iterator[int],
         total: int,
     ) -> None:
         """Crop the faces of one frame and report it; runs on a thread of the stage's pool."""
-        self._context.stop_if_cancelled(picture.frame)
+        self._context.stop_if_cancelled(frame)
         with self._context.clock.working("crop"):
-            plate = FinitePlate.of(picture)
+            plate = FinitePlate.of(read())
             for track, restorer, spool in faces:
-                crop = restorer.prepare_crop(plate.crop(track), mask)
-                spool.write(picture.frame, crop)
+                crop = plate.crop(track)
+                spool.write(frame, restorer.prepare_crop(crop, mask))
+                if mask is None:
+                    self._squares.keep(frame, track.index, crop.square)
         with self._counting:
             self._context.counts["crops_cut"] += len(faces)
-            self._context.report(Report("progress", "crop", next(done), total, frame=picture.frame))
+            self._context.report(Report("progress", "crop", next(done), total, frame=frame))
 
     def restore(self, track: TrackPlan, restorer: Restorer, crops: CropSpool, path: Path) -> CropSpool:
         """Run the model over one track; its output goes to disk, its input is deleted."""
@@ -342,36 +365,50 @@ class JobStages:
                     seen = numbers
                     plan.colour.config.require_unchanged()  # the files name the config they are made with
                 with self._context.clock.working("write"):
-                    picture = self._feed.read_last(frame)
-                mask = None if plan.mask is None else plan.mask.read(frame, picture.data_window)
+                    read = self._feed.soon(frame, is_last=True)
+                mask = None
+                if plan.mask is not None:
+                    with self._context.clock.working("write"):
+                        picture = read()
+                    read = partial(_given, picture)
+                    mask = plan.mask.read(frame, picture.data_window)
                 unmarked.note(frame, mask is None or bool(mask.any()))
                 judge = None if likeness is None else partial(likeness.of_faces, numbers)
-                pool.submit(partial(self._paste_frame, picture, faces, mask, written, judge))
+                paste_it = partial(self._paste_frame, frame, read, faces, mask, written=written, judge=judge)
+                pool.submit(paste_it)
         unmarked.end()
         self._context.counts["frames_written"] += len(written)
         return tuple(sorted(written, key=lambda output: output.frame))
 
     def _paste_frame(
         self,
-        picture: PlateFrame,
+        frame: int,
+        read: Callable[[], PlateFrame],
         faces: Sequence[tuple[TrackPlan, ModelOutput]],
         mask: Float32 | None,
+        *,
         written: list[WrittenOutput],
         judge: Judge | None,
     ) -> None:
         """Put the faces of one frame back, write its file and report it; runs on a thread of the pool."""
         plan, context = self.plan, self._context
-        context.stop_if_cancelled(picture.frame)
+        context.stop_if_cancelled(frame)
         with context.clock.working("write"):
-            restored = paste(plan.spec, picture, faces, mask)
+            picture = read()
+            squares = [self._squares.take(frame, track.index) for track, _ in faces]
+            restored = paste(plan.spec, picture, faces, mask, squares)
             result = write_restored(
                 picture,
                 plan.output.path(picture.frame),
                 restored.rgb,
                 restored.changed,
+                window=restored.window,
                 layers=restored.layers,
                 provenance=provenance(
-                    plan, [track for track, _ in faces], None if judge is None else judge(faces)
+                    plan,
+                    [track for track, _ in faces],
+                    picture.frame,
+                    None if judge is None else judge(faces),
                 ),
                 interop_id=plan.colour.space.interop_id,
             )

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 
+from svfr_client.sizes import size_text
 from svfr_restore.errors import JobNeedsMoreMemory
 
 BUDGET_VARIABLE = "SVFR_JOB_MEMORY_MIB"
@@ -27,8 +29,12 @@ _REMEDY = (
 )
 
 
+@cache
 def machine_bytes() -> int:
-    """Return the memory of this machine, or of its control group where that is less; 0 if it is not known."""
+    """Return the memory of this machine, or of its control group where that is less; 0 if it is not known.
+
+    It is looked up once: every frame of a plate is judged by it.
+    """
     found: list[int] = []
     for name in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
         try:
@@ -65,8 +71,8 @@ def require_memory(
     budget = budget_bytes()
     if needed_bytes > budget:
         raise JobNeedsMoreMemory(
-            f"{what} needs about {needed_bytes / 2**30:.1f} GiB of memory, and a job may take "
-            f"{budget / 2**30:.1f} GiB here.",
+            f"{what} needs about {size_text(needed_bytes)} of memory, and a job may take "
+            f"{size_text(budget)} here.",
             frame=frame,
             path=path,
             remedy=_REMEDY,

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterable
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+from svfr.devices import require_device
+from svfr_client.arguments import checked, unknown_name
 from svfr_client.errors import raise_problems
 from svfr_client.job import ColourClaim, FaceChoice, JobSpec
 from svfr_client.job_checks import job_problems
@@ -14,7 +18,11 @@ from svfr_restore.plan.frames import all_frames
 from svfr_restore.plan.models import ModelCache, devices_here
 from svfr_restore.reports import CancelCheck, JobResult, Reporter, ignore_report, never
 
+_OWN = ("plate", "frames", "tasks", "output", "mask_path", "mask_splines", "faces", "colour", "model")
+_MORE = tuple(field.name for field in fields(JobSpec) if field.name not in _OWN)
 
+
+@checked
 def restore(
     plate: str | Path,
     output: str | Path,
@@ -46,10 +54,15 @@ def restore(
     :class:`~svfr_restore.Report`, ``cancelled`` is asked between windows and frames. ``more`` are further
     fields of :class:`svfr_client.job.JobSpec`, such as ``seed``, ``preset``, ``detail`` or ``existing``.
 
-    Raises one :class:`svfr_client.errors.SvfrError` that names everything wrong before the model runs
+    Raises BadArgument, DeviceUnavailable, and one :class:`svfr_client.errors.SvfrError` that names
+    everything wrong before the model runs
     (:class:`svfr_client.errors.SeveralProblems` where it is several things), and JobWasCancelled. Nothing
     half-written is ever left.
     """
+    arguments = {*_MORE, *inspect.signature(restore).parameters} - {"more"}
+    raise_problems([unknown_name(name, arguments, "restore") for name in more if name not in _MORE])
+    if isinstance(device, str):
+        require_device(device)
     named = str(Path(plate).expanduser().absolute())
     spec = JobSpec(
         plate=named,

@@ -40,6 +40,7 @@ def parse(arguments: Sequence[str] | None = None) -> dict[str, Any]:
         "--precision", choices=NUMBER_TYPES, help="of UNet and decoder; default: the device's"
     )
     parser.add_argument("--batch", type=int, default=1, help="branches of windows at once, at most")
+    parser.add_argument("--compile", action="store_true", help="compile networks, beside the jobs")
     parser.add_argument("--umask", type=lambda text: int(text, 8), default=None, help="of outputs, e.g. 002")
     parser.add_argument("--pipeline", default=RESTORE_PIPELINE, help="module:function that runs a job")
     given = parser.parse_args(arguments)
@@ -59,6 +60,7 @@ def parse(arguments: Sequence[str] | None = None) -> dict[str, Any]:
         ),
         "precision": given.precision,
         "batch": given.batch,
+        "compiles": given.compile,
         "umask": given.umask,
         "pipeline": given.pipeline,
     }

@@ -21,6 +21,12 @@ class UnknownJob(SvfrError):
     code = "NOT_FOUND"
 
 
+class JobUnreadable(SvfrError):
+    """The service cannot read its record of a job: a newer version wrote it, or it is damaged."""
+
+    code = "JOB_UNREADABLE"
+
+
 class JobIdTaken(SvfrError):
     """The job id already belongs to another job."""
 

@@ -64,7 +64,30 @@ def log_to_folder(folder: Path, name: str = LOG_FILE) -> Path:
 
 
 class _PrivateRotatingFile(logging.handlers.RotatingFileHandler):
-    """Every new file has mode 0600, whatever the umask."""
+    """Every new file has mode 0600, whatever the umask; one that was removed or moved away is made anew."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write a line into the file that has the name now."""
+        try:
+            self._follow_name()
+        except Exception:
+            self.handleError(record)
+            return
+        super().emit(record)
+
+    def _follow_name(self) -> None:
+        try:
+            named = Path(self.baseFilename).stat()
+        except FileNotFoundError:
+            named = None
+        open_now = None if self.stream is None else os.fstat(self.stream.fileno())
+        if named is None or open_now is None or not os.path.samestat(named, open_now):
+            if self.stream is not None:
+                # gone from here first: where the new one cannot be opened, the next line tries again
+                stream, self.stream = self.stream, None
+                stream.close()
+            Path(self.baseFilename).parent.mkdir(mode=0o700, exist_ok=True)
+            self.stream = self._open()
 
     def _open(self) -> TextIOWrapper:
         handle = os.open(self.baseFilename, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)

@@ -8,7 +8,7 @@ when a job is handed in, again in the worker before the job starts, and at every
 import os
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from svfr_client.errors import SvfrError
@@ -27,12 +27,25 @@ class PathRoots:
     """``read`` and ``write``: allowed folders, empty for all; ``protected``: never written by a job.
 
     ``transfers``: where the service keeps what clients sent and fetch; a job may read and write there.
+    ``hidden``: folders of which a job has nothing to know but what lies in its ``transfers``.
     """
 
     read: tuple[Path, ...] = ()
     write: tuple[Path, ...] = ()
     protected: tuple[Path, ...] = ()
     transfers: tuple[Path, ...] = ()
+    hidden: tuple[Path, ...] = ()
+
+    def of_job(self, spec: JobSpec) -> "PathRoots":
+        """Return the roots of one job: of all that was sent, the folders that it names itself.
+
+        A link below a root, which a client may have made, then leads to nothing that another one has sent.
+        """
+        folders = (Path(path).parent for path in [*named_inputs(spec), spec.output])
+        own = tuple(
+            folder for folder in folders if ".." not in folder.parts and _is_below(folder, self.transfers)
+        )
+        return replace(self, transfers=own, hidden=self.transfers)
 
     def problems(self, spec: JobSpec) -> list[SvfrError]:
         """Return every path of the job that the service will not touch."""
@@ -63,7 +76,10 @@ class PathRoots:
 
     def read_problem(self, text: str) -> SvfrError | None:
         """Return why this may not be read now, wherever links lead at this moment."""
-        if self.read and not is_inside(real_path(text), self.read + self.transfers):
+        real = real_path(text)
+        if is_inside(real, self.transfers):
+            return None
+        if is_inside(real, self.hidden) or (self.read and not is_inside(real, self.read)):
             return PathForbidden("The service may not read here.", path=text, remedy=_allowed(self.read))
         return None
 
@@ -72,6 +88,8 @@ class PathRoots:
         real = real_path(text)
         if is_inside(real, self.transfers):
             return None
+        if is_inside(real, self.hidden):
+            return PathForbidden("The service keeps what clients sent here.", path=text)
         if self.write and not is_inside(real, self.write):
             return PathForbidden("The service may not write here.", path=text, remedy=_allowed(self.write))
         if is_inside(real, self.protected):
@@ -99,6 +117,11 @@ def real_path(text: str) -> Path:
 def is_inside(path: Path, folders: Iterable[Path]) -> bool:
     """Return whether ``path`` is one of the folders or below one; the folders' own links are resolved."""
     return any(path.is_relative_to(os.path.realpath(folder)) for folder in folders)
+
+
+def _is_below(folder: Path, roots: Iterable[Path]) -> bool:
+    """Return whether a path is written below one of the folders, which are given as they are or resolved."""
+    return any(folder.is_relative_to(form) for root in roots for form in (root, os.path.realpath(root)))
 
 
 def _ending_problem(text: str) -> SvfrError | None:

@@ -1,5 +1,6 @@
 """How one service is set up: its folder, where it listens, what it may touch, its limits."""
 
+import contextlib
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,6 +19,13 @@ LOOPBACK = "127.0.0.1"
 def find_devices() -> tuple[str, ...]:
     """Return one "cuda:<number or uuid>" for each NVIDIA GPU that this process may use, or ("cpu",)."""
     return tuple(f"cuda:{gpu}" for gpu in visible_gpus()) or ("cpu",)
+
+
+def _whole(root: Path) -> Path:
+    """Return a root as a whole path; a ``~name`` that is nobody stays, and is no folder."""
+    with contextlib.suppress(RuntimeError):
+        root = root.expanduser()
+    return root.absolute()
 
 
 @dataclass(frozen=True)
@@ -73,7 +81,8 @@ class ServerSettings:
     ``worker_memory_bytes``: what one job may take of the machine's memory; one that needs more is refused
     before it begins, one that takes more all the same fails. ``precision``: the number type of UNet and
     decoder, None: the model folder's or the device's; ``batch``: how many branches of windows are evaluated
-    at once at most (``svfr_restore.compute_options``). ``umask``:
+    at once at most; ``compiles``: networks are compiled, beside the jobs that need them
+    (``svfr_restore.compute_options``). ``umask``:
     that of the written frames and folders, None keeps the one the service was started with; the service's own
     files are private whatever it is.
     """
@@ -92,6 +101,7 @@ class ServerSettings:
     worker_memory_bytes: int = field(default_factory=default_budget_bytes)
     precision: str | None = None
     batch: int = 1
+    compiles: bool = False
     limits: Limits = field(default_factory=Limits)
     timeouts: WorkerTimeouts = field(default_factory=WorkerTimeouts)
     retention: Retention = field(default_factory=Retention)
@@ -107,11 +117,19 @@ class ServerSettings:
             )
         if not 1 <= self.batch <= MOST_BATCH:
             raise BadSettings(f"{self.batch} is no batch from 1 to {MOST_BATCH}.", remedy="Give --batch 2.")
+        for name in ("read_roots", "write_roots"):  # clients are told them, and processes start elsewhere
+            roots = tuple(_whole(Path(root)) for root in getattr(self, name))
+            object.__setattr__(self, name, roots)
         for root in self.read_roots + self.write_roots:
             if not root.is_dir():
                 raise BadSettings("A root is not a folder.", path=root, remedy="Create it or leave it out.")
         if self.umask is not None and not 0 <= self.umask <= 0o777:
             raise BadSettings(f"{self.umask:o} is not a umask.", remedy="Give octal digits like 002.")
+
+    @property
+    def compiled(self) -> Path | None:
+        """The folder of compiled networks, None: nothing is compiled."""
+        return self.home / "compiled" if self.compiles else None
 
     @property
     def protected(self) -> tuple[Path, ...]:

@@ -5,7 +5,7 @@ the mean absolute change; ``flicker_before`` and ``flicker_after`` are the mean 
 frame before, under the matte of both frames: where a face moves, both rise together, and only their distance
 speaks of the restoration. ``doubts`` are the means of the result's layers under the matte, in the same unit,
 and ``identity`` how like its reference each face is, by its number; both are empty where the result does not
-say.
+say. Pixels that are NaN on either side count nowhere.
 """
 
 from __future__ import annotations
@@ -33,12 +33,14 @@ class Figures:
 
     def add(self, pair: FramePair) -> None:
         """Measure one frame; a gap in the numbering or an empty matte has no flicker."""
-        before, after = (255 * encode_srgb(np.clip(one, 0.0, 1.0)) for one in (pair.before, pair.after))
+        unknown = np.isnan(pair.before).any(axis=-1) | np.isnan(pair.after).any(axis=-1)
+        matte = np.where(unknown, np.float32(0.0), pair.matte)
+        before, after = (_codes(one) for one in (pair.before, pair.after))
         self.frames.append(pair.frame)
-        self.changed.append(_mean(np.abs(after - before), pair.matte))
+        self.changed.append(_mean(np.abs(after - before), matte))
         for name, plane in pair.doubts.items():
             # the layer is under the matte already
-            mean = _mean(255 * plane[..., None], np.ones_like(plane))
+            mean = _mean(255 * np.nan_to_num(plane)[..., None], np.ones_like(plane))
             share = float(pair.matte.mean(dtype=np.float64))
             value = round(mean / share, 4) if mean is not None and share > 0.0 else None
             self._note(self.doubts, name, value)
@@ -46,13 +48,13 @@ class Figures:
             self._note(self.identity, number, value)
         earlier = self._last
         if earlier is not None and earlier[0] == pair.frame - 1:
-            common = pair.matte * earlier[3]
+            common = matte * earlier[3]
             self.flicker_before.append(_mean(np.abs(before - earlier[1]), common))
             self.flicker_after.append(_mean(np.abs(after - earlier[2]), common))
         else:
             self.flicker_before.append(None)
             self.flicker_after.append(None)
-        self._last = (pair.frame, before, after, pair.matte)
+        self._last = (pair.frame, before, after, matte)
 
     def _note(self, where: dict[str, list[float | None]], name: str, value: float | None) -> None:
         """Keep a value of the newest frame; frames before and between that had none have None."""
@@ -62,6 +64,10 @@ class Figures:
     def aligned(self, values: list[float | None]) -> list[float | None]:
         """Return values with None for the frames after the last that had one."""
         return values + [None] * (len(self.frames) - len(values))
+
+
+def _codes(light: Float32) -> Float32:
+    return np.asarray(255 * encode_srgb(np.clip(np.nan_to_num(light, posinf=1.0), 0.0, 1.0)), np.float32)
 
 
 def _mean(values: Float32, weight: Float32) -> float | None:

@@ -19,8 +19,9 @@ import OpenImageIO as oiio  # noqa: N813 - the name its documentation uses
 from svfr.arrays import Float32
 from svfr_client.errors import OutputEqualsPlate, OutputExists
 from svfr_client.frames import FrameRange
+from svfr_client.sizes import size_text
 from svfr_ocio.domain import ModelDomain
-from svfr_restore.errors import DiskSpaceIsShort
+from svfr_restore.errors import DiskSpaceIsShort, FrameSizeDiffers
 from svfr_restore.media.colour_claims import SDR_MOVIE_CODES
 from svfr_restore.media.movie_writer import FORMS, MovieForm, MovieLabels, MovieWriter
 from svfr_restore.media.plate import Plate
@@ -125,6 +126,14 @@ def write_result_movie(
 
 def _codes(result: Plate, domain: ModelDomain, frame: int, keeps_codes: bool) -> Float32:
     picture = result.read(frame)
+    here, first = picture.display_window, result.display
+    if (here.width, here.height) != (first.width, first.height):
+        raise FrameSizeDiffers(
+            f"It has {here.width} x {here.height} pixels, the first frame {first.width} x {first.height}.",
+            frame=frame,
+            path=result.path(frame),
+            remedy="Make a movie of frames of one size, with --frames.",
+        )
     laid = over_window(picture.display_window, picture.data_window, picture.rgb)
     return laid if keeps_codes else domain.to_codes(laid)
 
@@ -136,7 +145,9 @@ def _require_free_name(path: Path, result: Plate, frames: Sequence[int], overwri
         raise OutputEqualsPlate("The movie would replace the frames.", path=path, remedy="Choose a name.")
     if not overwrites:
         raise OutputExists(
-            "The movie is already there.", path=path, remedy="Choose to overwrite it, or another name."
+            "The movie is already there.",
+            path=path,
+            remedy="Give --overwrite (`svfr restore`: --existing overwrite), or another name.",
         )
 
 
@@ -153,7 +164,7 @@ def _require_space(path: Path, ending: str, result: Plate, frames: Sequence[int]
     free = shutil.disk_usage(folder).free if folder.is_dir() else needed
     if needed > free:
         raise DiskSpaceIsShort(
-            f"The movie needs up to {needed / 1e9:.1f} GB; {free / 1e9:.1f} GB are free.",
+            f"The movie needs up to {size_text(needed)}; {size_text(free)} are free.",
             path=path,
             remedy="Free space, or choose another disk.",
         )
@@ -163,6 +174,7 @@ def _stated(path: Path) -> tuple[Fraction | None, Timecode | None]:
     """Return the rate and the time code that a file states."""
     picture = oiio.ImageInput.open(str(path))
     if picture is None:
+        oiio.geterror()  # taken, or the library prints it at the program's end
         return None, None
     spec = picture.spec()
     picture.close()

@@ -19,6 +19,8 @@ from svfr_view.shaper import Shaper
 MOVIE_BYTES = 20 << 20
 """The movie's limit; with base64 and the page around it a file stays under 30 MB."""
 
+_MOST_BITS_A_SECOND = 400_000_000
+"""Of a still or a few frames the limit would be more than the encoder takes, and than any picture needs."""
 _GROUP = 8
 DOUBT_GAIN = 4.0
 """Invention and spread are stored so many times their code values: what is worth a look is small."""
@@ -34,7 +36,7 @@ def write_movie(
     doubts: Sequence[str] = (),
 ) -> None:
     """Write the movie of reduced ``pairs``, with these doubts under the matte; raises FileCannotBeWritten."""
-    bits_a_second = int(MOVIE_BYTES * 8 / max(frames, 1) * float(fps))
+    bits_a_second = min(int(MOVIE_BYTES * 8 / max(frames, 1) * float(fps)), _MOST_BITS_A_SECOND)
     options = {
         "crf": "18",
         "preset": "fast",

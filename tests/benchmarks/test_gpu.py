@@ -19,7 +19,22 @@ def test_the_rehearsal_measures_both_networks_in_every_number_type(
     assert (
         rows["UNet, one window", "float16"]["psnr_db"] > rows["UNet, one window", "bfloat16"]["psnr_db"] > 20
     )
-    assert "| UNet, one window | float16 |" in (tmp_path / "gpu.md").read_text()
+    assert set(body["nearness_db"]) == {"published", "ours"}
+    assert body["nearness_db"]["ours"] > 60  # one in float32, as the other
+    shots = [(row["sampler"], row["frames"]) for row in body["shots"]]
+    assert shots == [(name, count) for name in ("published", "official", "studio") for count in (4, 6)]
+    assert all(row["finite"] and row["seconds"] > 0 and row["busy"] is None for row in body["shots"])
+    assert [one["way"] for one in body["memory"]] == ["host"] and body["memory"][0]["is_recognised"]
+    assert body["left_out"] == []
+    text = (tmp_path / "gpu.md").read_text()
+    assert "| UNet, one window | float16 |" in text and "| studio | 6 |" in text
+
+
+def test_what_there_is_no_time_for_is_named(tmp_path: Path) -> None:
+    main(["--out", str(tmp_path), "--device", "cpu", "--tiny", "--minutes", "0"])
+    body = json.loads((tmp_path / "gpu.json").read_text())
+    assert body["shots"] == [] and "memory" not in body and "nearness_db" not in body
+    assert "Left out for want of time: nearness" in (tmp_path / "gpu.md").read_text()
 
 
 def test_what_is_not_finite_has_no_psnr() -> None:

@@ -1,6 +1,7 @@
 """The ``svfr`` command as a user and a farm see it: exit statuses, JSON lines, Ctrl-C, the face sheet."""
 
 import json
+import shlex
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -80,6 +81,51 @@ def test_json_lines_tell_the_whole_story(svfr: Command, plate: str, tmp_path: Pa
     job = lines[0]["job"]
     assert svfr.lines("status", job)[1][0]["state"] == "done"
     assert job in [row["job"] for row in svfr.lines("jobs")[1]]
+
+
+def page_data(page: str) -> dict[str, Any]:
+    text = Path(page).read_text(encoding="utf-8")
+    return json.loads(text.split('id="data">')[1].split("</script>")[0])
+
+
+def test_a_page_has_the_jobs_warnings_and_a_command_that_makes_the_same_again(
+    svfr: Command, plate: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SVFR_HOME", svfr.env["SVFR_HOME"])
+    here = InProcess()
+    folder = tmp_path / 'a plate\'s "own" folder'
+    folder.mkdir()
+    height, width = open_plate(plate).display.shape
+    for frame in (1001, 1002):
+        (folder / f"shot.{frame}.exr").symlink_to(plate % frame)
+        cv2.imwrite(
+            str(folder / f"mask.{frame}.png"), np.full((height, width), 255 * (frame == 1001), np.uint8)
+        )
+    own, out = str(folder / "shot.%04d.exr"), str(tmp_path / "out" / "shot.%04d.exr")
+    words = ("restore", own, "-t", "bfr", "--model", "probe", *COLOUR, "-o", out)
+    not_kept = ("--box", "60,60,64,64", "--mask", str(folder / "mask.%04d.png"))
+    _, lines = svfr.lines(*words, *not_kept, "--frames", "1001-1002")
+    _, (made,) = here.lines("view", out, "--plate", own, "--job", lines[0]["job"])
+    data = page_data(made["page"])
+    assert [warning["frame"] for warning in data["warnings"]] == [1002]
+    assert data["tracks"]["1001"] == [{"x": 60, "y": 60, "width": 64, "height": 64}]
+    by_job, by_files = (shlex.split(line) for line in data["command"].splitlines())
+    assert by_job == ["svfr", "redo", lines[0]["job"], "1001-1002"]
+    assert "which faces, mask" in data["command_note"]
+    code, again = svfr.lines(*by_files[1:], *not_kept)
+    assert code == 0, again
+    written = {line["frame"]: line["path"] for line in again if line["kind"] == "frame"}
+    assert written[1001] != out % 1001
+    pictures = [open_plate(path).read(1001).rgb for path in (out % 1001, written[1001])]
+    np.testing.assert_array_equal(*pictures)
+    _, (made,) = here.lines("view", out, "--plate", own, "--job", 32 * "0")
+    (unknown,) = page_data(made["page"])["warnings"]
+    code, (refused,) = here.lines("view", out, "--out", str(tmp_path / "nowhere" / "page.html"))
+    assert (code, refused["code"]) == (7, "WRITE_FAILED") and "--out" in refused["remedy"]
+    # a job is shown by the files that it wrote, here those of another version than it named
+    _, (made,) = here.lines("view", again[0]["job"])
+    assert Path(made["page"]).name == "shot_v002.html" and made["frames"] == 2
+    assert unknown["frame"] is None and "is not known here" in unknown["text"]
 
 
 def test_a_movie_is_refused_before_the_job_that_would_write_it(here: InProcess, plate: str) -> None:

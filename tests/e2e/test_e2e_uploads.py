@@ -1,10 +1,12 @@
 """Jobs at a server that sees none of the artist's files: sent by content, over a slow line that breaks."""
 
 import json
+import os
 import shutil
 import signal
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
@@ -15,20 +17,27 @@ import OpenImageIO as oiio
 import pytest
 from e2e_command import Command
 from e2e_service import Service, running
+from server_samples import kill, shut_down, terminate
 
 from benchmarks.uploads.slow_line import slow_line
 from svfr_client.client import Client
 from svfr_client.connection import CONNECTION_FILE, Connection, KeyPair, find_connection, make_private_folder
-from svfr_client.errors import SvfrError
+from svfr_client.errors import OutputEqualsPlate, SvfrError
 from svfr_client.hosting.conversation import Failed, JobConversation, Message, Transferring
 from svfr_client.hosting.server_place import ServerPlace
 from svfr_client.job import ColourClaim, JobSpec
 from svfr_client.path_map import PathMap, PathRule
 from svfr_client.protocol.messages import Event
 from svfr_client.protocol.wire import new_id
+from svfr_client.silence import silence_words
 from svfr_client.transfer.hand_in import hand_in
+from svfr_client.transfer.job_files import LocalFile
+from svfr_client.transfer.output_here import fetched_to
 from svfr_client.transfer.progress import TransferProgress
+from svfr_client.transfer.upload import upload
 from svfr_server.job_store.local_files import local_folder, make_local_folder
+from svfr_server.job_store.transfers import client_name
+from svfr_server.start import start_local_server
 from svfr_server.supervisor.zap_keys import KeyRing
 
 COLOUR = ColourClaim(space="lin_rec709_scene")
@@ -225,6 +234,9 @@ def test_a_models_folder_that_the_server_does_not_see_is_refused_before_anything
     with Client(artist) as client, pytest.raises(SvfrError, match="models are not sent") as refusal:
         hand_in(client, job, new_id(), tell=told.append)
     assert refusal.value.code == "CANNOT_SEND" and not told
+    with Client(artist) as client, pytest.raises(SvfrError, match="no model 'svfr'") as refusal:
+        hand_in(client, replace(job, model="svfr"), new_id(), tell=told.append)
+    assert refusal.value.code == "MODEL_MISSING" and not told
 
 
 def options(out: Path) -> tuple[str, ...]:
@@ -271,9 +283,24 @@ def test_the_command_sends_what_is_missing_stops_at_ctrl_c_and_goes_on_where_it_
     # Frames stay with the server; another run can fetch them.
     job = next(line["job"] for line in lines if line["kind"] == "submitted")
     again = str(tmp_path / "again" / "s.%04d.exr")
-    assert svfr.lines("fetch", job, "--server", str(folder), "-o", again)[0] == 0
+    code, lines = svfr.lines("fetch", job, "--server", str(folder), "-o", again)
+    assert code == 0 and not [line for line in lines if line["kind"] == "progress"], "as if it were computed"
     for frame, path in zip(FRAMES, written, strict=True):
         assert Path(again % frame).read_bytes() == Path(path).read_bytes()
+    at_server = ("--server", str(folder))
+    assert svfr.lines("view", job, *at_server, "--no-open")[0] == 0  # those that were fetched last
+    assert (tmp_path / "again" / "s.html").is_file()
+    Path(again % 1002).unlink()
+    code, lines = svfr.lines("redo", job, "1002", *at_server)
+    assert code == 0 and Path(again % 1002).is_file(), lines
+    for frame in FRAMES:
+        Path(again % frame).unlink()
+    code, (refused,) = svfr.lines("movie", job, *at_server)
+    assert code == 3 and f"svfr fetch {job}" in refused["remedy"]
+    # What is there is not written over unasked, and the remedy leads on.
+    code, (refused,) = svfr.lines(*words)
+    assert (code, refused["code"]) == (3, "OUTPUT_EXISTS") and "--existing overwrite" in refused["remedy"]
+    assert svfr.lines(*words, "--existing", "overwrite")[0] == 0
 
 
 def test_a_file_the_server_sees_is_not_sent_and_one_of_that_name_with_other_content_is(
@@ -289,6 +316,23 @@ def test_a_file_the_server_sees_is_not_sent_and_one_of_that_name_with_other_cont
         client.cancel(delivery.job)
     assert delivery.output == str(tmp_path / "out" / "shot.%04d.exr")
     assert told[-1].done_bytes > 0
+
+
+def test_what_is_wrong_with_a_file_that_was_sent_is_said_of_the_artists_own_file(
+    blind: Blind, artist: Connection, tmp_path: Path
+) -> None:
+    plate = write_grainy(tmp_path, seed=5)
+    damaged = Path(plate % 1002)
+    damaged.write_bytes(damaged.read_bytes()[:20_000])
+    with Client(artist) as client:
+        try:
+            delivery = hand_in(client, spec(plate, tmp_path / "out"), new_id())
+            events = [delivery.bring(client, event) for event in client.follow(delivery.job)]
+            problem = next(event.body["error"] for event in events if event and event.kind == "failed")
+        except SvfrError as refused:
+            problem = refused.to_dict()
+    assert (problem["frame"], problem["path"]) == (1002, str(damaged))
+    assert str(blind.service.home) not in json.dumps(problem)
 
 
 def test_a_host_s_conversation_sends_fetches_and_knows_where_frames_go_after_a_restart(
@@ -339,3 +383,258 @@ def test_a_host_that_cancels_while_files_travel_sends_no_more_and_no_job(
     with Client(artist) as client, pytest.raises(SvfrError) as unknown:
         client.status(job)
     assert unknown.value.code == "NOT_FOUND"
+
+
+def done_job(artist: Connection, plate: str, out: Path) -> str:
+    """Hand a job in and wait until it is done; its frames stay with the server."""
+    with Client(artist) as client:
+        job = hand_in(client, spec(plate, out), new_id()).job
+        assert list(client.follow(job))[-1].kind == "done"
+    return job
+
+
+def note_of(home: Path, job: str) -> Path:
+    return home / "deliveries" / f"{job}.json"
+
+
+@pytest.mark.parametrize("words", [("fetch",), ("restore", "--movie", "mp4")], ids=lambda words: words[0])
+def test_ctrl_c_while_frames_are_fetched_is_no_success_and_leaves_the_rest_to_be_fetched(
+    blind: Blind, artist: Connection, tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    plate, out = write_grainy(tmp_path, seed=8), tmp_path / "out"
+    svfr, folder = Command(tmp_path / "artist"), make_private_folder(tmp_path / "there")
+    job = done_job(artist, plate, out)
+    if words[0] == "fetch":
+        words = ("fetch", job)
+    else:
+        words = ("restore", plate, *words[1:], *options(out))
+    with slow_line(port_of(artist), 150_000) as line:
+        at(artist, line.port).save(folder / CONNECTION_FILE)
+        process = svfr.start(*words, "--server", str(folder), "--json")
+        assert process.stdout is not None
+        for text in process.stdout:
+            said = json.loads(text)
+            job = said.get("job", job)
+            if said["kind"] == "frame":
+                process.send_signal(signal.SIGINT)
+                break
+        rest, err = process.communicate(timeout=120)
+    end = json.loads(rest.splitlines()[-1])
+    assert (process.returncode, end["code"]) == (5, "CANCELLED"), (rest, err)
+    assert f"svfr fetch {job}" in end["remedy"] and note_of(tmp_path / "artist", job).is_file()
+    assert not list(tmp_path.rglob("*.mp4"))
+    assert len(list(out.glob("*.exr"))) < len(FRAMES)
+    artist.save(folder / CONNECTION_FILE)
+    code, lines = svfr.lines("fetch", job, "--server", str(folder))
+    assert code == 0, lines
+    assert len(list(out.glob("*.exr"))) == len(FRAMES)
+
+
+def test_a_host_that_cancels_while_frames_are_fetched_hears_of_no_success(
+    blind: Blind, artist: Connection, tmp_path: Path
+) -> None:
+    file = make_private_folder(tmp_path / "there") / CONNECTION_FILE
+    job = done_job(artist, write_grainy(tmp_path, seed=9), tmp_path / "out")
+    messages = list[Message]()
+    with slow_line(port_of(artist), 150_000) as line:
+        at(artist, line.port).save(file)
+        conversation = JobConversation(ServerPlace(str(file)), job, None, messages.append)
+        conversation.start()
+        while not any(isinstance(one, Transferring) for one in messages):
+            time.sleep(0.02)
+        conversation.cancel()
+        conversation.join(60)
+    assert isinstance(messages[-1], Failed) and messages[-1].error.code == "CANCELLED"
+    assert not [one for one in messages if isinstance(one, Event) and one.kind == "done"]
+    assert note_of(tmp_path / "artist", job).is_file()
+
+
+def test_a_frame_that_the_server_has_no_longer_keeps_no_other_from_being_fetched(
+    blind: Blind, artist: Connection, tmp_path: Path
+) -> None:
+    svfr, folder = Command(tmp_path / "artist"), make_private_folder(tmp_path / "there")
+    artist.save(folder / CONNECTION_FILE)
+    job = done_job(artist, write_grainy(tmp_path, seed=10), tmp_path / "out")
+    (there,) = blind.service.home.glob(f"transfers/results/*/{job}/*1001.exr")
+    there.unlink()
+    code, lines = svfr.lines("fetch", job, "--server", str(folder))
+    assert (code, lines[-1]["code"], lines[-1]["frame"]) == (3, "RESULT_GONE", 1001), lines
+    assert "1001" in lines[-1]["message"] and "1002" not in lines[-1]["message"]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["shot.1002.exr", "shot.1003.exr"]
+
+
+@pytest.mark.parametrize("command", ["restore", "fetch"])
+@pytest.mark.parametrize(
+    ("name", "existing", "code"),
+    [
+        ("{plate}", "error", "OUTPUT_EQUALS_PLATE"),
+        ("{plate}", "overwrite", "OUTPUT_EQUALS_PLATE"),
+        ("there.%04d.exr", "error", "OUTPUT_EXISTS"),
+        ("one.exr", "error", "BAD_PATH_PATTERN"),
+        ("new.%04d.png", "error", "BAD_PATH_PATTERN"),
+        ("there.1001.exr/new.%04d.exr", "error", "OUTPUT_NOT_WRITABLE"),
+    ],
+)
+def test_an_output_that_a_server_would_refuse_is_refused_of_frames_that_are_fetched(
+    blind: Blind, artist: Connection, tmp_path: Path, command: str, name: str, existing: str, code: str
+) -> None:
+    plate = write_grainy(tmp_path, seed=2)
+    (tmp_path / "there.1001.exr").write_bytes(b"not ours")
+    output = str(tmp_path / name.replace("{plate}", Path(plate).name))
+    with Client(artist) as client:
+        delivery = hand_in(client, spec(plate, tmp_path / "out"), new_id())
+        before = {path: path.read_bytes() for path in tmp_path.glob("*.exr")}
+        with pytest.raises(SvfrError) as refusal:
+            if command == "restore":
+                job = replace(spec(plate, tmp_path, existing), output=output)
+                hand_in(client, job, new_id())
+            else:
+                fetched_to(client, delivery, output, existing)  # type: ignore[arg-type]
+        client.cancel(delivery.job)
+    assert refusal.value.code == code and refusal.value.remedy
+    assert {path: path.read_bytes() for path in tmp_path.glob("*.exr")} == before
+
+
+def test_fetching_to_another_place_keeps_to_the_policy_for_what_is_there(
+    blind: Blind, artist: Connection, tmp_path: Path
+) -> None:
+    svfr, folder = Command(tmp_path / "artist"), make_private_folder(tmp_path / "there")
+    artist.save(folder / CONNECTION_FILE)
+    job = done_job(artist, write_grainy(tmp_path, seed=2), tmp_path / "out")
+    (tmp_path / "other.1001.exr").write_bytes(b"not ours")
+    words = ("fetch", job, "--server", str(folder), "-o", str(tmp_path / "other.%04d.exr"))
+    code, lines = svfr.lines(*words)
+    assert (code, lines[-1]["code"]) == (3, "OUTPUT_EXISTS")
+    assert svfr.lines(*words, "--existing", "version_up")[0] == 0
+    assert len(list(tmp_path.glob("other_v002.*.exr"))) == len(FRAMES)
+    assert (tmp_path / "other.1001.exr").read_bytes() == b"not ours"
+    assert svfr.lines(*words, "--existing", "overwrite")[0] == 0
+    assert (tmp_path / "other.1001.exr").read_bytes() != b"not ours"
+
+
+def flip(piece: Path) -> None:
+    data = bytearray(piece.read_bytes())
+    data[len(data) // 2] ^= 1
+    piece.write_bytes(data)
+
+
+def be_a_folder(path: Path) -> None:
+    path.unlink()
+    (path / "lost").mkdir(parents=True)
+
+
+def be_a_file(path: Path) -> None:
+    shutil.rmtree(path.parent)
+    path.parent.write_bytes(b"")
+
+
+@pytest.mark.parametrize("of", ["pieces", "sets"])
+@pytest.mark.parametrize("damage", [flip, be_a_folder, be_a_file, Path.unlink])
+def test_what_a_disk_spoilt_in_every_file_is_sent_and_made_again_at_one_try(
+    blind: Blind, artist: Connection, tmp_path: Path, damage: Callable[[Path], None], of: str
+) -> None:
+    files = [LocalFile(tmp_path / f"plate.{n}.exr", f"plate.{n}.exr") for n in range(5)]
+    for file in files:
+        file.path.write_bytes(os.urandom(300_000))
+    own = blind.service.home / "transfers"
+    name, told = client_name(artist.keys.public), list[TransferProgress]()
+    with Client(artist) as client:
+        upload(client, files)
+        for kind in {"sets", of}:
+            spoilt = [path for path in (own / kind / name).glob("*/*") if path.is_file()]
+            for path in spoilt:
+                if path.exists():
+                    (damage if kind == of else Path.unlink)(path)
+        there = upload(client, files, told.append)
+    for file in files:
+        assert Path(there.folder, file.name).read_bytes() == file.path.read_bytes()
+    made = [(one.done_bytes, one.total_bytes) for one in told if one.stage == "make"]
+    assert made[0] == (0, 1_500_000) and made[-1] == (1_500_000, 1_500_000)
+    assert len(set(made)) == len(files) + 1  # each file is told
+
+
+@pytest.mark.parametrize(("end", "share"), [(kill, 0.3), (terminate, 0.3), (shut_down, 1.0)])
+def test_a_server_that_ends_and_is_started_again_while_it_is_sent_to_gets_the_rest(
+    tmp_path: Path, end: Callable[[Path], None], share: float
+) -> None:
+    home, file = tmp_path / "home", LocalFile(tmp_path / "plate.1001.exr", "plate.1001.exr")
+    file.path.write_bytes(os.urandom(24_000_000))
+    said: list[str] = []
+
+    def start() -> Client:
+        return start_local_server(home, idle_exit_s=300, arguments=["--device", "cpu"])
+
+    starting = threading.Timer(6.0, lambda: start().close())
+
+    def tell(progress: TransferProgress) -> None:
+        is_there = progress.stage == "send" and progress.done_bytes >= share * progress.total_bytes
+        if is_there and not starting.ident:
+            starting.start()
+            end(home)
+
+    with start() as client:
+        client.report_silence(said.append)
+        there = upload(client, [file], tell)
+        starting.join()
+        assert Path(there.folder, file.name).read_bytes() == file.path.read_bytes()
+        assert said[0][:-9] == silence_words(0)[:-9] and said[-1] == ""
+        client.shutdown()
+
+
+@pytest.mark.parametrize(
+    ("name", "existing", "code"),
+    [
+        ("{plate}", "overwrite", "OUTPUT_EQUALS_PLATE"),
+        ("other.%04d.exr", "error", "OUTPUT_EXISTS"),
+        ("other.1001.exr/new.%04d.exr", "error", "OUTPUT_NOT_WRITABLE"),
+    ],
+)
+def test_a_redo_to_another_place_harms_nothing_that_is_there(
+    blind: Blind, artist: Connection, tmp_path: Path, name: str, existing: str, code: str
+) -> None:
+    plate = write_grainy(tmp_path, seed=2)
+    job = done_job(artist, plate, tmp_path / "out")
+    (tmp_path / "other.1001.exr").write_bytes(b"not ours")
+    before = {path: path.read_bytes() for path in tmp_path.glob("*.exr")}
+    svfr, folder = Command(tmp_path / "artist"), make_private_folder(tmp_path / "there")
+    artist.save(folder / CONNECTION_FILE)
+    output = str(tmp_path / name.replace("{plate}", Path(plate).name))
+    words = ("redo", job, "1001", "--server", str(folder), "-o", output, "--existing", existing)
+    status, lines = svfr.lines(*words)
+    assert (status, lines[-1]["code"]) == (3, code) and lines[-1]["remedy"]
+    assert {path: path.read_bytes() for path in tmp_path.glob("*.exr")} == before
+
+
+def test_a_job_goes_over_no_file_that_it_reads(artist: Connection, blind: Blind, tmp_path: Path) -> None:
+    plate, masks = write_grainy(tmp_path, seed=2), tmp_path / "m"
+    masks.mkdir()
+    for frame in FRAMES:
+        shutil.copy(plate % frame, masks / f"roto.{frame}.exr")
+    own = str(masks / "roto.%04d.exr")
+    job = replace(spec(plate, tmp_path, "overwrite"), tasks=("bfr", "inpaint"), mask_path=own, output=own)
+    with Client(artist) as client, pytest.raises(OutputEqualsPlate) as refusal:
+        hand_in(client, job, new_id())
+    assert refusal.value.frame == 1001 and "that the job reads" in str(refusal.value)
+
+
+def test_a_fetch_leaves_files_that_came_meanwhile_and_takes_up_its_own(
+    blind: Blind, artist: Connection, tmp_path: Path
+) -> None:
+    svfr, folder, out = (
+        Command(tmp_path / "artist"),
+        make_private_folder(tmp_path / "there"),
+        tmp_path / "out",
+    )
+    artist.save(folder / CONNECTION_FILE)
+    job = done_job(artist, write_grainy(tmp_path, seed=2), out)
+    out.mkdir(exist_ok=True)
+    (out / "shot.1002.exr").write_bytes(b"not ours")
+    words = ("fetch", job, "--server", str(folder))
+    for _ in range(2):  # its own frames are no others
+        status, lines = svfr.lines(*words)
+        assert (status, lines[-1]["code"], lines[-1]["frame"]) == (3, "OUTPUT_EXISTS", 1002)
+        assert f"svfr fetch {job} --existing overwrite" in lines[-1]["remedy"]
+    assert (out / "shot.1002.exr").read_bytes() == b"not ours"
+    assert len(list(out.glob("*.exr"))) == len(FRAMES)
+    assert svfr.lines(*words, "--existing", "overwrite")[0] == 0
+    assert (out / "shot.1002.exr").read_bytes() != b"not ours"

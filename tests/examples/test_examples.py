@@ -51,7 +51,7 @@ def test_every_example_is_short_and_says_how_it_is_called() -> None:
     for file in files:
         text = file.read_text(encoding="utf-8")
         assert f"python {file.name}" in text.split("\n\n")[0] + text.split("\n")[0], file.name
-        assert len(text.splitlines()) <= 32, file.name
+        assert len(text.splitlines()) < 30, file.name
 
 
 def test_restoring_and_evaluating_files(

@@ -1,6 +1,7 @@
 """What the house does in one place only: whole files, JSON from outside, starting a program for a host."""
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
@@ -10,6 +11,7 @@ from house_sources import FLOORS, Source, source_of, sources, uses
 EVERYWHERE = (*FLOORS, "ofx_bridge")
 WRITER = "plugin/svfr_client/files.py"
 RENAMES = {
+    "ofx_bridge/build.py",  # standard library only, so that any Python of the machine runs it
     "server/svfr_lab/experiments/kit/clip_folder.py",  # moves clips that are whole into the cache
     "server/svfr_server/job_store/rescue.py",  # moves a damaged store out of the way
 }
@@ -48,7 +50,7 @@ HALF_A_FILE_DOES_NO_HARM = {
     "server/svfr_lab/experiments/kit/peak_memory.py": "a switch of the kernel's in /proc, no file",
     "server/svfr_lab/preview_eval/runs.py": "a plate to restore, in a temporary folder",
     "installer/bootstrap.py": "runs before the project is installed; half a stamp installs once more",
-    "ofx_bridge/build.py": "a build folder; half a note compiles once more",
+    "ofx_bridge/build.py": "writes beside and renames; half a note in its build folder compiles once more",
 }
 WRITING = {
     "OpenImageIO.ImageOutput.create",
@@ -83,6 +85,7 @@ STARTING = {
 READER = "plugin/svfr_client/json_files.py"
 READS_JSON: dict[str, str] = {
     "plugin/svfr_client/protocol/wire.py": "messages have limits of their own, which PROTOCOL.md gives",
+    "installer/svfr_installer/blender_extension.py": "TOML: its own manifest, in a zip it has just built",
 }
 PARSING = {
     "json.JSONDecoder",
@@ -323,3 +326,89 @@ def imported(source: Source) -> set[str]:
 def test_a_start_of_a_program_is_found(text: str) -> None:
     source = source_of(text)
     assert starts(source) or list(uses(source, STARTING))
+
+
+HAND_MADE_SIZES = {
+    "plugin/svfr_client/sizes.py": "the one place",
+    "installer/bootstrap.py": "runs before the project is installed",
+}
+_SIZE = re.compile(r"(?<![\w.])(?:[kKMGT]i?B)\b")
+
+
+def hand_made_sizes(source: Source) -> list[int]:
+    """Lines that put a number before a unit of bytes themselves."""
+    found = []
+    for node in ast.walk(source.tree):
+        if isinstance(node, ast.JoinedStr):
+            texts = [part.value for part in node.values if isinstance(part, ast.Constant)]
+            if any(_SIZE.match(str(text).lstrip()) for text in texts):
+                found.append(node.lineno)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("text", "lines"),
+    [
+        ('f"{size / 1e6:.1f} MB"', [1]),
+        ('f"about {size // 2**20} MiB are sent"', [1]),
+        ('f"{size_text(size)} are sent"', []),
+        ('"At most 20 GiB."', []),
+    ],
+)
+def test_what_makes_a_size_by_hand_is_seen(text: str, lines: list[int]) -> None:
+    assert hand_made_sizes(source_of(text)) == lines
+
+
+def test_sizes_are_written_in_one_unit_by_one_function() -> None:
+    made = {
+        source.path: lines
+        for source in sources(*EVERYWHERE)
+        if not source.path.startswith(("server/benchmarks/", "server/svfr_lab/"))
+        and (lines := hand_made_sizes(source))
+    }
+    assert made.keys() - HAND_MADE_SIZES.keys() == set(), made
+
+
+# Where an artist's paths come in: of one in a folder that may not be entered, pathlib's questions raise.
+PATHS_OF_ARTISTS = (
+    "plugin",
+    "server/svfr_restore",
+    "server/svfr_cli/commands",
+    "server/svfr_cli/job_options.py",
+)
+OF_OUR_OWN_FOLDERS = {
+    "plugin/svfr_nuke/vendored.py",  # beside the plugin itself, before svfr_client can be imported
+    "plugin/svfr_nuke/server_link.py",  # beside the plugin itself
+    "server/svfr_restore/faces/model_files.py",
+    "server/svfr_restore/sampling/method_sources.py",
+    "server/svfr_cli/commands/install.py",
+    "server/svfr_cli/commands/keys.py",
+}
+
+
+def raising_questions(source: Source) -> list[int]:
+    """The lines of ``path.is_file()``, ``.is_dir()`` and ``.exists()``, which raise where nobody may look."""
+    return [
+        node.lineno
+        for node in ast.walk(source.tree)
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and node.func.attr in ("is_file", "is_dir", "exists")
+        and not source.names.origin(node.func).startswith("os.path")
+    ]
+
+
+@pytest.mark.parametrize("question", ["is_file", "is_dir", "exists"])
+def test_a_question_to_a_path_that_may_raise_is_found(question: str) -> None:
+    assert raising_questions(source_of(f"found = path.{question}()")) == [1]
+    assert raising_questions(source_of("import os\nfound = os.path.exists(path)")) == []
+
+
+def test_whether_an_artists_path_is_there_is_asked_where_no_permission_is_no_traceback() -> None:
+    found = [
+        f"{source.path}:{line}: use is_file, is_folder or is_there of svfr_client.files"
+        for source in sources()
+        if source.path.startswith(PATHS_OF_ARTISTS) and source.path not in {*OF_OUR_OWN_FOLDERS, WRITER}
+        for line in raising_questions(source)
+    ]
+    assert found == []

@@ -29,19 +29,29 @@ def load(path: Path) -> ModuleType:
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
-    """A checkout of its own: the script, a project file, one package, an environment without pip."""
+    """A checkout of its own: the script, a project file, one package, an environment whose pip fails."""
     (tmp_path / "installer").mkdir()
     shutil.copy(SCRIPT, tmp_path / "installer")
     (tmp_path / "pyproject.toml").write_text("[project]\nname = 'nothing'\n", encoding="utf-8")
     (tmp_path / "server" / "svfr_one").mkdir(parents=True)
     (tmp_path / "server" / "svfr_one" / "__init__.py").touch()
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(tmp_path / ".venv")], check=True)
+    pip = pip_folder(tmp_path)
+    pip.mkdir()
+    (pip / "__init__.py").touch()
+    (pip / "__main__.py").write_text(
+        "import os, sys\nsys.exit(f'no wheels, {os.environ.get(\"PYTHONPATH\")}')"
+    )
     return tmp_path
+
+
+def pip_folder(checkout: Path) -> Path:
+    return next(iter((checkout / ".venv").glob("[Ll]ib/**/site-packages"))) / "pip"
 
 
 def call(checkout: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, str(checkout / "installer" / "bootstrap.py"), *arguments]
-    env = dict(os.environ, SVFR_TORCH_INDEX="http://127.0.0.1:9/none")
+    env = dict(os.environ, SVFR_TORCH_INDEX="http://127.0.0.1:9/none", PYTHONPATH=str(checkout))
     return subprocess.run(command, capture_output=True, text=True, env=env)
 
 
@@ -109,9 +119,40 @@ def test_a_changed_project_is_installed_again(checkout: Path, change: str) -> No
 def test_a_failing_pip_ends_with_its_words_and_a_remedy(checkout: Path) -> None:
     done = call(checkout, "install")
     assert done.returncode == 1
-    assert "No module named pip" in done.stdout
+    assert "no wheels, None" in done.stdout  # whatever the caller's own PYTHONPATH is
     assert "What to do: " in done.stdout
     assert not (checkout / ".venv" / "svfr-installed.txt").exists()
+
+
+def test_an_environment_that_was_killed_half_way_or_moved_is_made_anew(checkout: Path) -> None:
+    module = load(checkout / "installer" / "bootstrap.py")
+    assert module.why_unusable() == ""
+    moved = checkout.with_name("mövéd to here")
+    checkout.rename(moved)
+    there = load(moved / "installer" / "bootstrap.py")
+    assert "made in another place" in there.why_unusable()
+    shutil.rmtree(pip_folder(moved))
+    assert "half made" in there.why_unusable()
+    there.venv_python().unlink()
+    assert "does not work" in there.why_unusable()
+
+
+def test_a_place_where_no_environment_can_be_made_is_told(checkout: Path) -> None:
+    odd = checkout / f"a{os.pathsep}b"
+    shutil.copytree(checkout / "installer", odd / "installer")
+    shutil.copy(checkout / "pyproject.toml", odd)
+    done = call(odd, "install")
+    assert done.returncode == 1 and f"without '{os.pathsep}' in its path" in done.stdout
+
+
+def test_a_stamp_of_garbage_or_a_folder_in_its_place_is_no_traceback(checkout: Path) -> None:
+    stamp = checkout / ".venv" / "svfr-installed.txt"
+    stamp.write_bytes(b"\xff\xfe\x00")
+    assert "no wheels" in call(checkout, "install").stdout
+    stamp.unlink()
+    stamp.mkdir()
+    done = call(checkout, "install")
+    assert (done.returncode, done.stderr) == (1, "") and "What to do: see that the disk" in done.stdout
 
 
 @pytest.mark.parametrize(

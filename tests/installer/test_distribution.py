@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from e2e_service import expect_that_roots_hold
 from packaging.requirements import Requirement
 
 from svfr_client.version import VERSION
@@ -66,25 +67,43 @@ def test_the_wheel_carries_model_config_and_licences_and_no_tests(distributions:
     assert any(name.endswith("/pyproject.toml") for name in members)
 
 
-def test_the_wheel_runs_in_a_fresh_environment(distributions: tuple[Path, Path], tmp_path: Path) -> None:
-    """The libraries come from the tests' environment, our own packages from the wheel alone."""
-    subprocess.run([sys.executable, "-m", "venv", str(tmp_path / "venv")], check=True)
-    python = tmp_path / "venv" / "bin" / "python"
-    install = [str(python), "-m", "pip", "install", "--quiet", "--no-deps", str(distributions[1])]
-    subprocess.run(install, check=True, timeout=300)
+@pytest.fixture(scope="module")
+def installed(distributions: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An environment that holds our wheel alone, and finds the libraries in the tests' environment."""
+    folder = tmp_path_factory.mktemp("installed")
+    # this environment's pip installs into the new one, which saves making one there
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder)], check=True)
+    python = folder / "bin" / "python"
+    into = [sys.executable, "-m", "pip", "--python", str(python), "install", "--quiet", "--no-deps"]
+    subprocess.run([*into, str(distributions[1])], check=True, timeout=300)
+    (packages,) = folder.glob("lib/**/site-packages")
+    (packages / "libraries.pth").write_text(str(Path(np.__file__).parents[1]) + "\n", encoding="utf-8")
+    return folder
+
+
+def test_the_wheel_runs_in_a_fresh_environment(installed: Path, tmp_path: Path) -> None:
     code = "import svfr, svfr_restore; print(svfr.__file__); print(svfr.load_model('mini').spec.crop_px)"
-    environment = {"PYTHONPATH": str(Path(np.__file__).parents[1]), "PATH": "/usr/bin:/bin"}
+    environment = {"PATH": "/usr/bin:/bin"}
     done = subprocess.run(
-        [str(python), "-c", code], capture_output=True, text=True, env=environment, cwd=tmp_path
+        [str(installed / "bin" / "python"), "-c", code],
+        capture_output=True,
+        text=True,
+        env=environment,
+        cwd=tmp_path,
     )
     assert done.returncode == 0, done.stderr[-2000:]
     where, side = done.stdout.split()
-    assert where.startswith(str(tmp_path)) and side == "192"
+    assert where.startswith(str(installed)) and side == "192"
     told = subprocess.run(
-        [str(tmp_path / "venv" / "bin" / "svfr"), "--version"],
+        [str(installed / "bin" / "svfr"), "--version"],
         capture_output=True,
         text=True,
         env=environment,
         check=True,
     )
     assert told.stdout.strip() == f"svfr {VERSION}"
+
+
+def test_a_service_from_the_wheel_runs_jobs_within_its_roots(installed: Path, tmp_path: Path) -> None:
+    environment = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path)}
+    expect_that_roots_hold([installed / "bin" / "svfr"], tmp_path, tmp_path, environment)

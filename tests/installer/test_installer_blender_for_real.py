@@ -11,6 +11,8 @@ import pytest
 from typer.testing import CliRunner
 
 from svfr_cli.main import app
+from svfr_client.hosting.server_process import find_server_program
+from svfr_installer.machine import server_program
 
 sys.path.append(str(Path(__file__).parents[1] / "svfr_blender"))
 from blender_host import VERSIONS, blender_python
@@ -34,7 +36,10 @@ os._exit(code)
 
 @pytest.mark.hosts
 @pytest.mark.parametrize("version", VERSIONS)
-def test_blender_installs_and_removes_the_extension(version: str, tmp_path: Path) -> None:
+def test_blender_installs_and_removes_the_extension(
+    version: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SVFR_HOME", str(tmp_path / "home"))
     program = tmp_path / "blender"
     program.write_text(PROGRAM.format(python=blender_python(version)))
     program.chmod(0o755)
@@ -48,6 +53,7 @@ def test_blender_installs_and_removes_the_extension(version: str, tmp_path: Path
     assert (installed / "blender_manifest.toml").is_file()
     assert (installed / "svfr_client" / "client.py").is_file()
     assert list((resources / "extensions" / ".local").rglob("zmq/__init__.py"))
+    assert find_server_program("", "", {"PATH": ""}) == server_program()  # as the extension looks for it
     again = CliRunner().invoke(app, ["install", "blender", *options])
     assert again.exit_code == 0, again.output
     gone = CliRunner().invoke(app, ["uninstall", "blender", *options])

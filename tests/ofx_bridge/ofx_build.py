@@ -8,11 +8,12 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
+from host_setup import cached_venv
+
 ROOT = Path(__file__).resolve().parents[2]
 SANITIZE = os.environ.get("SVFR_OFX_SANITIZE", "")
 """For example "address,undefined": the tests then run a plugin and a host that watch themselves."""
 OUT = ROOT / "build" / ("ofx-sanitized" if SANITIZE else "ofx")
-ZIG_VENV = ROOT / ".venv-zig"
 
 
 class Built(NamedTuple):
@@ -46,10 +47,5 @@ def build_all(out: Path = OUT, *options: str) -> Built:
 
 
 def zig_python() -> str:
-    """Return a Python that has ziglang and pyzmq, after making its venv."""
-    python = ZIG_VENV / "bin" / "python"
-    if not (ZIG_VENV / "ready").exists():
-        subprocess.run([sys.executable, "-m", "venv", "--clear", str(ZIG_VENV)], check=True)
-        subprocess.run([str(python), "-m", "pip", "install", "-q", "ziglang", "pyzmq"], check=True)
-        (ZIG_VENV / "ready").touch()
-    return str(python)
+    """Return a Python that has ziglang and pyzmq, after making its environment."""
+    return str(cached_venv("zig", ["ziglang", "pyzmq"]))

@@ -251,6 +251,46 @@ def test_a_reference_photo_is_sent_along(built: Built, home: Path, tmp_path: Pat
         node = Node(host, clip_of(tmp_path), params={**WAIT, "reference": 2, "referencePhoto": str(photo)})
         job = node.restore()
         wait_for(home, job, JobState.FAILED)
-        assert "Not a PNG file" in node.press("refresh")["params"]["status"]
+        status = node.press("refresh")["params"]["status"]
+        assert "Not a PNG file" in status and "the reference photo" in status and "transfers" not in status
         answer, _ = node.render(1001)
         assert answer["status"] == 1 and answer["persistent"]
+
+
+@pytest.mark.parametrize(
+    ("params", "words"),
+    [
+        ({"faces": 0}, ["No face was found", "(the clip)", "Faces: Whole frame", "[NO_FACE]"]),
+        (
+            {"colourspace": "qqqqqqqq"},
+            ["no space 'qqqqqqqq'", "for instance ACEScg", "[UNKNOWN_COLOUR_SPACE]"],
+        ),
+        (
+            {"colourspace": "ACEScgg"},
+            ["no space 'ACEScgg'", "Close names are: ACEScg", "[UNKNOWN_COLOUR_SPACE]"],
+        ),
+    ],
+)
+def test_what_is_wrong_is_said_in_the_words_of_the_panel(
+    built: Built, home: Path, tmp_path: Path, params: dict[str, Any], words: list[str]
+) -> None:
+    with Host(built, "nuke-like", home) as host:
+        node = Node(host, clip_of(tmp_path), params={**WAIT, **params})
+        answer = node.press("restoreRange")["params"]
+        if answer["job"]:
+            wait_for(home, json.loads(answer["job"])["id"], JobState.FAILED)
+            answer = node.press("refresh")["params"]
+            assert all(one in node.render(1001)[0]["persistent"] for one in words)
+        status = answer["status"]
+        assert all(one in status for one in words), status
+        assert "--" not in status and "transfers" not in status and len(status) < 400
+
+
+def test_a_job_that_runs_is_said_to_be_cancelled_soon(built: Built, home: Path, tmp_path: Path) -> None:
+    with Host(built, "nuke-like", home) as host:
+        node = Node(host, clip_of(tmp_path), params={**WAIT, "faces": 3, "model": "mini"})
+        job = node.restore()
+        said = node.press("cancel")["params"]["status"]
+        assert said.startswith("Cancelling:") or said == "Cancelled."
+        wait_for(home, job, JobState.CANCELLED)
+        assert node.press("refresh")["params"]["status"] == "Cancelled."

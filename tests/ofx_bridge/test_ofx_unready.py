@@ -69,6 +69,10 @@ ANSWERS: dict[str, list[bytes] | None] = {
     "half a header": [MAGIC, b'{"v":[1,1],"id":"'],
     "a bomb": [MAGIC, b"[" * 60000],
     "noise": [MAGIC, bytes(range(256)) * 20, b"\0" * 100000],
+    "another version": [
+        MAGIC,
+        b'{"v":[2,0],"id":"%s","re":null,"op":"ok","body":{},"bufs":[]}' % (b"0" * 32),
+    ],
     "many frames": [MAGIC, b"{}"] + [b"x"] * 200,
 }
 
@@ -142,6 +146,39 @@ def test_a_connection_file_that_is_damaged_or_open_to_others_is_not_used(
         assert "damaged" in assert_untouched_and_quick(host, clip)
 
 
+@pytest.mark.parametrize("form", ["none", "no folder", "never joined", "far", "far, by its folder", "own"])
+def test_a_server_that_is_named_is_looked_for_there_and_what_is_missing_is_said(
+    built: Built, tmp_path: Path, form: str
+) -> None:
+    folder = tmp_path / "box"
+    Rubbish(folder, None).end()
+    file = folder / CONNECTION_FILE
+    connection = Connection.load(file)
+    named, words = str(file), f"Nothing listens at {connection.endpoint}. Ask whoever runs the server"
+    if form == "own":
+        words = f"Nothing listens at {connection.endpoint}. Start a server with: svfr serve"
+    else:
+        replace(connection, pid=0).save(file)
+    if form == "far, by its folder":
+        named = str(folder)
+    elif form == "never joined":
+        file.unlink()
+        named, words = str(folder), f"There is no file {file}. Check the path in Server, start"
+    elif form == "none":
+        named, words = str(folder / "other.json"), f"There is no file {folder / 'other.json'}. Check"
+    elif form == "no folder":
+        named, words = (
+            str(tmp_path / "no" / "a.json"),
+            f"There is no file {tmp_path / 'no' / 'a.json'}. Check",
+        )
+    clip = Clip(tmp_path / "clip", [noise(1)])
+    with Host(built, "nuke-like", tmp_path / "home") as host:
+        node = Node(host, clip, params={"job": JOB, "whenNotReady": FAIL, "server": named})
+        said = node.render(1)[0]["persistent"]
+        assert words in said
+        assert ("svfr serve" in said) == (form == "own")
+
+
 def test_a_wait_is_ended_by_abort_within_a_fifth_of_a_second(built: Built, tmp_path: Path) -> None:
     home = tmp_path / "home"
     peer = Rubbish(home, None)
@@ -150,6 +187,17 @@ def test_a_wait_is_ended_by_abort_within_a_fifth_of_a_second(built: Built, tmp_p
         answer, picture = nodes(host, clip, WAIT).render(1, abort_after_ms=300)
         assert answer["status"] == OK and answer["ms"] < 500
         assert picture.tobytes() == clip.pixels[0].tobytes()
+        host.statistics()
+    peer.end()
+
+
+def test_a_background_render_waits_whatever_was_chosen(built: Built, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    peer = Rubbish(home, None)
+    clip = Clip(tmp_path / "clip", [noise(1)])
+    with Host(built, "mlt-like", home) as host:
+        answer, _ = nodes(host, clip, SOURCE).render(1, abort_after_ms=300)
+        assert answer["status"] == OK and answer["ms"] >= 290
         host.statistics()
     peer.end()
 

@@ -10,18 +10,26 @@ import shutil
 import subprocess
 import sys
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
-from platformdirs import user_cache_path
+from host_setup import cached_venv
+from plates import write_exrs
 
-VERSIONS = ("4.2.23", "4.5.15", "5.0.1", "5.3.0")
+from svfr_client.records import to_plain
+from svfr_server.checking.model_offers import offered_models
+
+IN_EVERY_VERSION = bool(os.environ.get("SVFR_EVERY_BLENDER"))
+"""Run every case in every version; else most run in the oldest and the newest, and the chief ones in all."""
+VERSIONS = ("4.2.0", "4.5.15", "5.0.1", "5.3.0") + (("4.2.23",) if IN_EVERY_VERSION else ())
+USUAL_VERSIONS = VERSIONS if IN_EVERY_VERSION else (VERSIONS[0], VERSIONS[-1])
+in_every_version = pytest.mark.parametrize("lone_blender", VERSIONS, indirect=True)
 SVFR = Path(sys.executable).parent / ("svfr.exe" if os.name == "nt" else "svfr")
 INSIDE = Path(__file__).parent / "inside"
 RESULT_MARK = "RESULT "
 SCRIPT_SECONDS = 240
-INSTALL_SECONDS = 1500
 
 
 @dataclass(frozen=True)
@@ -58,20 +66,15 @@ class Blender:
         return json.loads(lines[-1].removeprefix(RESULT_MARK))
 
 
+@cache
 def blender_python(version: str) -> Path:
     """Return the Python that has this bpy; installs it into the user's cache on first use (370 MB)."""
-    folder = user_cache_path("svfr") / "hosts" / f"bpy-{version}"
-    python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
-    if not _has(python, version):
-        is_new = tuple(map(int, version.split(".")[:2])) >= (5, 1)
-        base = _newer_python() if is_new else sys.executable
-        if base is None:
-            pytest.skip("Blender 5.1 and newer need Python 3.13")
-        subprocess.run([base, "-m", "venv", "--clear", str(folder)], check=True)
-        command = [str(python), "-m", "pip", "install", "--quiet", f"bpy=={version}"]
-        command += [] if is_new else ["numpy<2"]
-        subprocess.run(command, check=True, timeout=INSTALL_SECONDS)
-    return python
+    is_new = tuple(map(int, version.split(".")[:2])) >= (5, 1)
+    base = _newer_python() if is_new else sys.executable
+    if base is None:
+        pytest.skip("Blender 5.1 and newer need Python 3.13")
+    packages = [f"bpy=={version}"] if is_new else [f"bpy=={version}", "numpy<2"]
+    return cached_venv(f"bpy-{version}", packages, base)
 
 
 def _newer_python() -> str | None:
@@ -84,10 +87,8 @@ def _newer_python() -> str | None:
     return None
 
 
-def _has(python: Path, version: str) -> bool:
-    ask = "from importlib.metadata import version; print(version('bpy'))"
-    try:
-        answer = subprocess.run([str(python), "-c", ask], capture_output=True, text=True, timeout=60)
-    except OSError:
-        return False
-    return answer.stdout.strip() == version
+def panel_case(folder: Path) -> dict[str, Any]:
+    """Return what the script that takes down the panel needs: a plate, and what a server says of mini."""
+    files = [str(file) for file in write_exrs(folder / "sh020", range(1001, 1004))]
+    (mini,) = (offer for offer in offered_models().models if offer.name == "mini")
+    return {"files": files, "offer": to_plain(mini)}

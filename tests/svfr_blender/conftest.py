@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from blender_host import VERSIONS, Blender, blender_python
+from blender_host import USUAL_VERSIONS, VERSIONS, Blender, blender_python
 from e2e_service import running
 
 from svfr_installer.blender_extension import EDITIONS, build_extension, edition_for, stage_extension
@@ -36,7 +36,7 @@ def service_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         yield home
 
 
-@pytest.fixture(params=VERSIONS)
+@pytest.fixture(params=USUAL_VERSIONS)
 def lone_blender(
     request: pytest.FixtureRequest, extension_zips: dict[str, Path], tmp_path_factory: pytest.TempPathFactory
 ) -> Blender:

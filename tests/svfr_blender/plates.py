@@ -48,6 +48,32 @@ def read_image(path: Path | str) -> Float32:
     return pixels
 
 
+def write_two_parts(path: Path, pixels: Float32) -> Path:
+    """Write an EXR as results with layers are: the picture, and a small part of further channels."""
+    height, width = pixels.shape[:2]
+    specs = [oiio.ImageSpec(width, height, 3, "half"), oiio.ImageSpec(8, 8, 1, "half")]
+    for spec, name in zip(specs, ("rgb", "svfr"), strict=True):
+        spec["oiio:subimagename"] = name
+        spec.full_width, spec.full_height = width, height
+    specs[1].channelnames = ("svfr.matte.A",)
+    out = oiio.ImageOutput.create(str(path))
+    assert out.open(str(path), specs) and out.write_image(pixels), oiio.geterror()
+    assert out.open(str(path), specs[1], "AppendSubimage") and out.write_image(pixels[:8, :8, :1])
+    out.close()
+    return path
+
+
+def count_parts(path: Path | str) -> int:
+    """Return how many parts an EXR has."""
+    source = oiio.ImageInput.open(str(path))
+    assert source is not None, oiio.geterror()
+    count = 1
+    while source.seek_subimage(count, 0):
+        count += 1
+    source.close()
+    return count
+
+
 def attribute(path: Path | str, name: str) -> str:
     """Return what a file's header says of ``name``; empty when it says nothing."""
     source = oiio.ImageInput.open(str(path))

@@ -1,5 +1,6 @@
 """Every command and script of docs/blender.md does what the page says."""
 
+import importlib.util
 import json
 import re
 import subprocess
@@ -7,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from blender_host import Blender
+from blender_host import Blender, panel_case
 from plates import write_exrs
 from typer.testing import CliRunner
 
@@ -39,15 +40,24 @@ def test_the_zips_can_be_built_by_hand(tmp_path: Path) -> None:
     )
     zips = [Path(line) for line in built.stdout.splitlines()]
     assert len(zips) == 2 and all(path.parent == tmp_path and path.is_file() for path in zips)
+    index = json.loads((tmp_path / "index.json").read_text())
+    assert [entry["archive_url"] for entry in index["data"]] == [f"./{path.name}" for path in zips]
 
 
 def test_the_path_map_of_the_page_is_one() -> None:
     assert PathMap.from_json(json.loads(block("json"))).to_server("p:\\shots\\a.exr") == "/srv/shots/a.exr"
 
 
-def test_the_picture_of_the_page_is_there() -> None:
-    picture = re.search(r"!\[[^\]]*3\.4\.1[^\]]*\]\(([^)]+)\)", PAGE)
-    assert picture is not None and (ROOT / "docs" / picture[1]).is_file()
+@pytest.mark.hosts
+def test_the_picture_of_the_page_is_what_the_panel_draws(lone_blender: Blender, tmp_path: Path) -> None:
+    specification = importlib.util.spec_from_file_location("draw_blender", ROOT / "docs" / "draw_blender.py")
+    assert specification is not None and specification.loader is not None
+    drawing = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(drawing)
+    assert "](blender-panel.svg)" in PAGE and drawing.CAPTION.split(";")[1].strip(" .") in PAGE
+    recorded = lone_blender.run("records_panel", tmp_path, panel_case(tmp_path))
+    again = "run `python docs/draw_blender.py`"
+    assert drawing.draw(recorded) == drawing.PICTURE.read_text(encoding="utf-8"), again
 
 
 @pytest.mark.hosts

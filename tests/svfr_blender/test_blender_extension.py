@@ -1,6 +1,7 @@
 """The zip: built by Blender's own tool, the same when built without it, complete, no foreign imports."""
 
 import ast
+import json
 import subprocess
 import sys
 import tomllib
@@ -20,6 +21,7 @@ from svfr_installer.blender_extension import (
     find_wheels,
     stage_extension,
     write_archive,
+    write_index,
 )
 
 
@@ -81,6 +83,23 @@ def test_every_version_of_blender_has_its_edition(version: tuple[int, int], name
     assert edition_for(version).name == name
 
 
+@pytest.mark.parametrize("abi", ["cp311-cp311", "cp312-abi3"])
+def test_a_zip_is_for_every_platform_that_its_wheels_serve(abi: str, tmp_path: Path) -> None:
+    tags = {
+        "manylinux_2_26_x86_64.manylinux_2_28_x86_64": ["linux-x64"],
+        "win_amd64": ["windows-x64"],
+        "win_arm64": ["windows-arm64"],
+        "macosx_10_15_universal2": ["macos-arm64", "macos-x64"],
+    }
+    for count in range(1, len(tags) + 1):
+        wheels = [tmp_path / f"pyzmq-27.0.0-{abi}-{tag}.whl" for tag in list(tags)[:count]]
+        for wheel in wheels:
+            wheel.touch()
+        staged = stage_extension(tmp_path / f"staged{count}", wheels)
+        manifest = tomllib.loads((staged / "blender_manifest.toml").read_text())
+        assert manifest["platforms"] == [name for tag in list(tags)[:count] for name in tags[tag]]
+
+
 def test_equal_files_give_an_equal_archive(tmp_path: Path) -> None:
     staged = stage_extension(tmp_path / "svfr", [])
     write_archive(staged, tmp_path / "a.zip")
@@ -117,3 +136,13 @@ def test_blenders_own_tool_builds_the_same_zip_and_finds_nothing_wrong(version: 
     assert members(built) == members(tmp_path / "own.zip")
     command = [sys.executable, str(script), "validate", str(tmp_path / "own.zip")]
     assert subprocess.run(command, capture_output=True).returncode == 0
+    repository = tmp_path / "repository"
+    repository.mkdir()
+    (tmp_path / "own.zip").rename(repository / "svfr one.zip")
+    ours = json.loads(write_index(repository, [repository / "svfr one.zip"]).read_text())
+    command = [sys.executable, str(script), "server-generate", "--repo-dir", str(repository)]
+    assert subprocess.run(command, capture_output=True).returncode == 0
+    theirs = json.loads((repository / "index.json").read_text())
+    theirs["data"][0].pop("python_versions", None)  # Blender's own versions, which are stated, say as much
+    theirs["data"][0].pop("wheels", None)  # the first 4.2 repeats what the zip's own manifest says
+    assert {**theirs, **ours} == theirs

@@ -12,9 +12,11 @@ from staged_extension.jobs import Controller, JobRecord, records_from_text, reco
 from staged_extension.link import (
     Address,
     AskModels,
+    Cancel,
     Command,
     JobReport,
     ModelsReport,
+    MovieReport,
     Report,
     ServerLink,
     ServerReport,
@@ -23,6 +25,7 @@ from staged_extension.link import (
 )
 from staged_extension.svfr_client.errors import NoServer, ReportedError, SvfrError
 from staged_extension.svfr_client.hosting.conversation import Failed, Lost, Message, NotCancelled, Reached
+from staged_extension.svfr_client.hosting.program import MadeMovie, MovieWish
 from staged_extension.svfr_client.job import ColourClaim, FaceChoice, JobSpec
 from staged_extension.svfr_client.protocol.messages import Event, ModelOffer
 from staged_extension.svfr_client.protocol.wire import new_id
@@ -35,6 +38,8 @@ class RecordingHost:
         self.inserted: list[str] = []
         self.busy = False
         self.complaint: Exception | None = None
+        self.no_movie: Exception | None = None
+        self.movies: list[tuple[str, str]] = []
 
     def can_insert(self) -> bool:
         return not self.busy
@@ -44,6 +49,14 @@ class RecordingHost:
             raise self.complaint
         self.inserted.append(record.job)
         return "told"
+
+    def movie_wish(self, record: JobRecord) -> MovieWish:
+        if self.no_movie is not None:
+            raise self.no_movie
+        return MovieWish("/o/%d.exr", record.movie)
+
+    def note_movie(self, record: JobRecord, movie: MadeMovie) -> None:
+        self.movies.append((record.job, movie.path.name))
 
     def changed(self) -> None:
         pass
@@ -101,6 +114,20 @@ def test_a_finished_job_is_inserted_once() -> None:
     assert (controller.records[0].message, controller.records[0].warnings) == ("told", ("odd",))
 
 
+def test_cancelling_a_job_ends_the_one_that_writes_its_layers_too_and_not_the_other_way() -> None:
+    link = ScriptedLink()
+    controller = Controller(link, RecordingHost())
+    for one in (record(), record("l", layers_of="j"), record("other", layers_of="o")):
+        controller.submit(one, spec(Path("/p")))
+    controller.cancel("other")
+    controller.cancel("j")
+    assert [one for one in link.sent if isinstance(one, Cancel)] == [
+        Cancel("other"),
+        Cancel("l"),
+        Cancel("j"),
+    ]
+
+
 def test_the_servers_models_are_asked_for_once_and_kept_while_it_is_away() -> None:
     link = ScriptedLink()
     controller = Controller(link, RecordingHost())
@@ -144,6 +171,42 @@ def test_a_script_that_waits_ends_when_the_server_stays_away() -> None:
     link.waiting = [JobReport("j", Reached("svfr")), *done()]
     controller.wait(without_server_s=0.2)
     assert controller.records[0].is_inserted
+
+
+def test_a_movie_is_made_once_the_frames_are_in_and_noted_when_strips_may_be_changed() -> None:
+    link, host = ScriptedLink(), RecordingHost()
+    controller = Controller(link, host)
+    frames = ((1, "/o/1.exr"),)
+    controller.records += [
+        record("a", state="done", movie="mov", paths=frames),
+        record("b", state="done", movie="mp4", paths=frames),
+        record("d", state="done", movie="mp4"),  # of no frame no movie is made
+    ]
+    controller.pump()
+    assert [command.job for command in link.sent] == ["a", "b"] and not controller.is_idle
+    assert controller.records[0].movie_text == "Making the movie"
+    made = MadeMovie(Path("/o/x.mov"), False, ("It has no alpha.",))
+    gone = SourceIsGone("The disk is full.")
+    link.waiting = [MovieReport("a", made), MovieReport("b", error=gone), MovieReport("c", made)]
+    host.busy = True
+    controller.pump()
+    assert host.movies == [] and not controller.is_idle
+    host.busy = False
+    controller.pump()
+    assert host.movies == [("a", "x.mov")] and controller.is_idle
+    texts = ["Movie: x.mov. It has no alpha.", "There is no movie: The disk is full.", ""]
+    assert [one.movie_text for one in controller.records] == texts
+    host.no_movie = SourceIsGone("The strip is gone.")
+    controller.insert_again("a")
+    controller.pump()
+    assert controller.records[0].movie_text == "The strip is gone." and controller.is_idle
+
+
+def test_a_movie_that_another_session_did_not_finish_is_told() -> None:
+    controller = Controller(ScriptedLink(), RecordingHost())
+    half = record(state="done", is_inserted=True, movie="mov", movie_text="Making the movie")
+    controller.adopt([half])
+    assert half.movie_text == "The movie was not made: use Insert Again."
 
 
 def test_nothing_is_inserted_while_blender_renders() -> None:

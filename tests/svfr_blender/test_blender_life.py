@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from blender_host import SVFR, Blender
+from blender_host import SVFR, Blender, in_every_version
 from plates import attribute, read_image, write_exrs
 
 from svfr_client.client import Client
@@ -32,6 +32,7 @@ def test_a_strip_inside_a_meta_gets_its_result_inside_the_meta(
         np.testing.assert_array_equal(read_image(before), read_image(after))
 
 
+@in_every_version
 def test_results_are_found_again_after_undo_reload_and_restart(
     blender: Blender, tmp_path: Path, files: list[str]
 ) -> None:
@@ -46,9 +47,33 @@ def test_results_are_found_again_after_undo_reload_and_restart(
     assert said["after_reload"] == both
     later = blender.run("undo_and_reload", tmp_path, {"files": files, "phase": "second"})
     assert later["states"][0] == "done" and later["states"][1] in ("queued", "running", "done")
+    assert later["folder"].startswith("//plate")  # as its source's, so that the project can be moved
     assert all("_v001" in file for file in said["result_files"])
     assert all("_v002" in file for file in later["result_files"])
     assert (read_image(later["result_files"][0]) != read_image(said["result_files"][0])).any()
+
+
+def test_a_project_that_was_moved_finds_its_results_plate_and_mask_again(
+    blender: Blender, tmp_path: Path
+) -> None:
+    before, after = tmp_path / "show", tmp_path / "moved" / "sh010"
+    files = [str(file) for file in write_exrs(before / "plate", range(1001, 1004))]
+    case = {"files": files, "blend": str(before / "shot.blend"), "phase": "first"}
+    named = blender.run("moved_project", tmp_path, case)
+    assert named[0].startswith("//results") and named[1].startswith(str(tmp_path / "elsewhere"))
+    after.parent.mkdir()
+    before.rename(after)
+    said = blender.run(
+        "moved_project", tmp_path, {**case, "blend": str(after / "shot.blend"), "phase": "second"}
+    )
+    for key in ("plate", "shown", "redone", "again"):
+        assert len(said[key]) == 3
+        for file in said[key]:
+            assert Path(file).is_file() and Path(file).resolve().is_relative_to(after), (key, file)
+    assert all(Path(file).is_file() for file in said["elsewhere"])
+    assert all("_v001" in file for file in said["shown"]) and all("_v002" in file for file in said["redone"])
+    assert "was restored before it was moved" in said["some_frames"]
+    assert said["mask"] == "roto" and said["page"] == str(after / "plate" / "plate.%04d.exr")
 
 
 def test_some_frames_are_redone_with_another_seed_and_the_others_stay(
@@ -74,6 +99,7 @@ def test_some_frames_are_redone_with_another_seed_and_the_others_stay(
     assert said["sent"] == 3
 
 
+@in_every_version
 def test_redo_cutting_and_cancelling(blender: Blender, tmp_path: Path, files: list[str]) -> None:
     said = blender.run("redo_cut_cancel", tmp_path, {"files": files})
     assert said["animated_offset"] == 30
@@ -105,6 +131,8 @@ def test_every_part_of_a_source_keeps_its_own_frames(
     assert said["trimmed"] == [[5, 10, numbers[4:9]]]
     assert said["spanning"] == [[1, 13, numbers]]
     assert len({Path(file).resolve().parent for file in said["spanning_files"]}) == 2
+    assert said["copied"] == [[1, 13, numbers], [101, 113, numbers]]
+    assert said["copied_from"] == 2
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from blender_host import Blender
+from blender_host import Blender, in_every_version
 from plates import Float32, read_image, srgb_codes, write_image
 
 from svfr_client.masks import SplineMask
@@ -97,6 +97,7 @@ def iou(ours: Float32, theirs: Float32) -> float:
     return float(np.minimum(ours, theirs).sum() / np.maximum(ours, theirs).sum())
 
 
+@in_every_version
 def test_every_mask_is_drawn_as_blender_draws_it(lone_blender: Blender, tmp_path: Path) -> None:
     masks = [{"name": name, "layers": layers} for name, layers in MASKS.items()]
     case = {"size": [WIDTH, HEIGHT], "finer": FINER, "masks": masks}

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from blender_host import SVFR, Blender
+from blender_host import SVFR, Blender, in_every_version
 from plates import picture, read_image, write_exrs, write_image, write_movie
 
 pytestmark = pytest.mark.hosts
@@ -54,6 +54,7 @@ def test_a_movie_that_blender_stretches_to_the_scenes_rate_is_refused(
     assert said["25"] == "sent" and said["plain"] == "sent"
 
 
+@in_every_version
 def test_the_panel_draws_every_choice_and_every_state(lone_blender: Blender, tmp_path: Path) -> None:
     files = [str(file) for file in write_exrs(tmp_path / "plate", range(1, 4))]
     said = lone_blender.run("draws_panel", tmp_path, {"files": files})
@@ -63,6 +64,7 @@ def test_the_panel_draws_every_choice_and_every_state(lone_blender: Blender, tmp
     drawn = {text for choice in said["choices"] for text in choice}
     assert {"Preset's Detail", "Detail", "Exposure", "OCIO Context"} <= drawn
     assert {"Numbers", "Box", "Current Frame", "Photo", "mask_strip"} <= drawn
+    assert "Layers: none" in said["empty"] and {"Layers: invention, spread", "Seeds"} <= drawn
     assert "Before / After" in said["empty"] and "3 of 6 jobs have ended" in said["queue"]
     models = said["models"]
     mini, plain = " ".join(models["drawn"]["mini"]), " ".join(models["drawn"]["plain"])
@@ -83,6 +85,14 @@ def test_the_panel_draws_every_choice_and_every_state(lone_blender: Blender, tmp
     assert {"running 50%", "Cancel All", "Clear Finished", "failed job"} <= set(said["queue"])
 
 
+def test_the_panel_names_file_and_frame_of_a_job_that_failed(blender: Blender, tmp_path: Path) -> None:
+    files = write_exrs(tmp_path / "plate", range(1001, 1005))
+    files[2].write_bytes(files[2].read_bytes()[:-400])
+    said = blender.run("job_fails", tmp_path, {"files": [str(file) for file in files]})
+    assert "rame 1003" in said and "plate.1003.exr" in said.replace(" ", "")
+
+
+@in_every_version
 def test_the_fields_of_the_panel_become_a_job_and_disabling_leaves_nothing_behind(
     lone_blender: Blender, tmp_path: Path
 ) -> None:

@@ -4,13 +4,12 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
 import typer
+from cli_samples import svfr
 from typer.testing import CliRunner
 
 from svfr_cli.commands.cache import parse_size
@@ -22,29 +21,10 @@ from svfr_client.job import JobSpec
 from svfr_server.errors import TransfersAreFull
 from svfr_server.job_store.checkpoints import DiskCheckpoints
 from svfr_server.job_store.folders import checkpoint_folder
-from svfr_server.job_store.transfers import Transfers, read_quota
+from svfr_server.job_store.steps import finish
+from svfr_server.job_store.transfers import Quota, Transfers, read_quota
 from svfr_server.start import start_local_server
 from svfr_server.supervisor.zap_keys import KeyRing
-
-
-def svfr(*words: str) -> tuple[int, list[dict[str, Any]]]:
-    done = CliRunner().invoke(app, [*words, "--json"])
-    assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
-    return done.exit_code, [json.loads(line) for line in done.stdout.splitlines()]
-
-
-@pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("SVFR_HOME", str(tmp_path / "home"))
-    return tmp_path / "home"
-
-
-@pytest.fixture
-def service(home: Path) -> Iterator[Client]:
-    with start_local_server(home, idle_exit_s=60, arguments=["--device", "cpu"]) as client:
-        yield client
-        if (home / "connection.json").exists():
-            client.shutdown()
 
 
 def test_a_key_is_made_authorised_joined_and_revoked(home: Path, service: Client, tmp_path: Path) -> None:
@@ -54,12 +34,14 @@ def test_a_key_is_made_authorised_joined_and_revoked(home: Path, service: Client
     assert (away / "client.key").stat().st_mode & 0o777 == 0o600
     assert made["public"] not in json.dumps(svfr("key", "list")[1])
     endpoint, server_key = find_connection(home).endpoint, find_connection(home).server_key
-    join = ("key", "join", str(away), "--endpoint", endpoint, "--server-key", server_key)
+    address = endpoint.removeprefix("tcp://")
+    join = ("key", "join", str(away), "--endpoint", address, "--server-key", server_key)
     code, (refused,) = svfr(*join)
     assert (code, refused["code"]) == (4, "AUTH")
     assert not (away / "connection.json").exists()
     code, (authorised,) = svfr("key", "authorize", "anna", made["public"])
     assert (code, authorised["server_key"]) == (0, server_key)
+    assert authorised["endpoint"].rpartition(":")[2] == endpoint.rpartition(":")[2]
     assert svfr(*join)[0] == 0
     with Client(folder=away) as remote:
         assert remote.ping().queue == "open"
@@ -78,6 +60,36 @@ def test_a_key_in_use_is_not_replaced_and_a_wrong_one_not_taken(home: Path, tmp_
     assert svfr("key", "revoke", "nobody")[1][0]["code"] == "BAD_KEY"
     join = ("key", "join", str(tmp_path / "none"), "--endpoint", "tcp://x:1", "--server-key", "y")
     assert svfr(*join)[1][0]["code"] == "BAD_KEY"
+
+
+def test_a_servers_key_that_was_not_copied_whole_or_is_another_names_who_prints_it(
+    home: Path, service: Client, tmp_path: Path
+) -> None:
+    svfr("key", "new", str(tmp_path / "away"))
+    connection = find_connection(home)
+    join = ("key", "join", str(tmp_path / "away"), "--endpoint", connection.endpoint, "--server-key")
+    for key, refusal in ((connection.server_key[:-3], "BAD_KEY"), (KeyPair.new().public, "AUTH")):
+        code, (refused,) = svfr(*join, key)
+        assert (code, refused["code"]) == (4, refusal)
+        assert "svfr key authorize" in refused["remedy"] and "--server-key" in refused["remedy"]
+    assert "svfr key new" in svfr("key", "authorize", "anna", "short")[1][0]["remedy"]
+
+
+def test_the_port_for_others_is_printed_where_it_is_known_and_asked_for_where_it_is_not(home: Path) -> None:
+    words = ["key", "authorize", "anna", KeyPair.new().public]
+    unknown = CliRunner().invoke(app, words)
+    assert ":PORT " in unknown.stdout and "PORT there is yours to fill in" in unknown.stderr
+    known = CliRunner().invoke(app, [*words, "--port", "5555"])
+    assert ":5555 " in known.stdout and not known.stderr
+
+
+@pytest.mark.parametrize("endpoint", ["tcp://", "here", "tcp://a:b", "udp://x:1", ""])
+def test_an_address_that_is_none_is_refused_in_words(home: Path, tmp_path: Path, endpoint: str) -> None:
+    assert svfr("key", "new", str(tmp_path / "away"))[0] == 0
+    where = ("--endpoint", endpoint, "--server-key", KeyPair.new().public)
+    code, (refused,) = svfr("key", "join", str(tmp_path / "away"), *where)
+    assert (code, refused["code"]) == (4, "BAD_CONNECTION_FILE"), refused
+    assert not (tmp_path / "away" / "connection.json").exists()
 
 
 def fill(home: Path, names: list[str]) -> None:
@@ -110,20 +122,32 @@ def test_what_clients_sent_is_shown_by_their_names_limited_and_cleared(home: Pat
     KeyRing(home).authorise("anna", anna)
     transfers = Transfers(home)
     for key, size in ((anna, 60_000), ("somebody whose key was revoked", 50_000)):
-        transfers.put(key, hashlib.sha256(bytes(size)).hexdigest(), bytes(size))
+        finish(transfers.put(key, hashlib.sha256(bytes(size)).hexdigest(), bytes(size)))
     with pytest.raises(TransfersAreFull, match="a client may keep"):  # a file counts twice: pieces and whole
-        transfers.assemble(anna, "0" * 32, "plate.1.exr", [hashlib.sha256(bytes(60_000)).hexdigest()])
+        name = hashlib.sha256(bytes(60_000)).hexdigest()
+        finish(transfers.assemble(anna, "0" * 32, "plate.1.exr", [name]))
     rows = svfr("cache", "show")[1]
     sums = next(row for row in rows if row["kind"] == "transfers")
     assert (sums["size_bytes"], sums["client_bytes"], sums["kept_days"]) == (110_000, 102400, 3.0)
     sizes = {row["client"]: row["size_bytes"] for row in rows if row["kind"] == "client"}
     assert sizes.pop("anna") == 60_000 and list(sizes.values()) == [50_000]
     for name in ("../pieces", "ben"):
-        assert svfr("cache", "clear", "--client", name)[1][0]["freed_bytes"] == 0
+        code, (refused,) = svfr("cache", "clear", "--client", name)
+        assert (code, refused["code"]) == (4, "BAD_KEY")
     assert svfr("cache", "clear", "--client", "anna")[1][0]["freed_bytes"] == 60_000
     assert svfr("cache", "clear")[1][0]["freed_bytes"] == 0  # checkpoints only
     assert svfr("cache", "clear", "--sent")[1][0]["freed_bytes"] == 50_000
-    assert not [row for row in svfr("cache", "show")[1] if row["kind"] == "transfers"]
+    (sums,) = [row for row in svfr("cache", "show")[1] if row["kind"] == "transfers"]
+    assert (sums["size_bytes"], sums["client_bytes"]) == (0, 102400), (
+        "the quota holds also when nobody uses it"
+    )
+
+
+def test_a_quota_of_bytes_leaves_the_days_as_they_were(home: Path) -> None:
+    assert svfr("cache", "quota", "50M")[1][0]["kept_days"] == 7.0
+    svfr("cache", "quota", "50M", "--days", "3")
+    assert svfr("cache", "quota", "5M")[1][0]["kept_days"] == 3.0
+    assert read_quota(home) == Quota(5 * 2**20, 3.0)
 
 
 @pytest.mark.parametrize("words", [("lots",), ("10G", "--days", "0"), ("10G", "--days", "soon")])

@@ -23,7 +23,7 @@ class Stumbling:
 
     def __init__(self, answer: Answer) -> None:
         self.asked: list[Message] = []
-        self._answer = answer
+        self.answer = answer
         self._route = b""
         self._stop = threading.Event()
         self._router = process_context().socket(zmq.ROUTER)
@@ -64,4 +64,4 @@ class Stumbling:
                 if message.op == "hello":
                     self.reply(Message("ok", WELCOME, re=message.id))
                 else:
-                    self._answer(self, message)
+                    self.answer(self, message)

@@ -1,5 +1,6 @@
 """The client against services that stumble: lost answers, gaps in the events, foreign messages."""
 
+import re
 import signal
 import subprocess
 import sys
@@ -13,13 +14,22 @@ from typing import Any
 
 import pytest
 from stumbling_service import JOB, Answer, Stumbling
+from tunnel import Tunnel
 
 from svfr_client.client import Client
-from svfr_client.errors import BadJobId, ReportedError, ServerDoesNotAnswer, SvfrError, UsedInAnotherThread
+from svfr_client.errors import (
+    BadJobId,
+    NotTheServer,
+    ReportedError,
+    ServerDoesNotAnswer,
+    SvfrError,
+    UsedInAnotherThread,
+)
 from svfr_client.job import JobSpec
 from svfr_client.link import process_context
 from svfr_client.protocol.wire import Message, new_id
 from svfr_client.send_window import SendWindow
+from svfr_client.silence import CHECKING_WORDS
 
 
 @contextmanager
@@ -75,6 +85,88 @@ def test_a_silent_service_is_given_up_after_the_last_deadline() -> None:
         assert sum(asked.op == "ping" for asked in service.asked) == 2
 
 
+def test_a_tunnel_that_hangs_up_is_waited_for_once_the_server_was_reached_through_it() -> None:
+    service = Stumbling(pong)
+    with Tunnel(service.connection.endpoint) as tunnel:
+        try:
+            with Client(replace(service.connection, endpoint=tunnel.endpoint)) as client:
+                client.ping()
+                tunnel.shut(hang_ups=4)
+                assert client.ping().boot == "b"
+        finally:
+            service.close()
+
+
+def test_a_tunnel_to_nobody_is_named_at_once_where_no_server_was_reached_yet() -> None:
+    service = Stumbling(pong)
+    with Tunnel(service.connection.endpoint) as tunnel:
+        tunnel.shut(hang_ups=1000)
+        try:
+            with (
+                Client(replace(service.connection, endpoint=tunnel.endpoint)) as client,
+                pytest.raises(NotTheServer, match="another key than expected, or none") as caught,
+            ):
+                client.ping()
+            assert "of a tunnel" in str(caught.value.remedy)
+        finally:
+            service.close()
+
+
+@pytest.mark.parametrize("pid", [0, 1])
+def test_who_follows_a_job_elsewhere_waits_for_its_server_as_long_as_a_transfer_does(pid: int) -> None:
+    service = Stumbling(by_op(follow=following(5, is_final=False, seqs=[1]), ping=pong))
+    with Tunnel(service.connection.endpoint) as tunnel:
+        here = replace(service.connection, endpoint=tunnel.endpoint, pid=pid)
+        try:
+            with Client(here, reply_seconds=0.1) as client:
+                events = client.follow(JOB)
+                assert next(events).seq == 1
+                service.answer = by_op(follow=following(2, seqs=[2]))
+                tunnel.shut(hang_ups=30 if here.is_elsewhere else 1000)
+                if here.is_elsewhere:
+                    assert [event.seq for event in events] == [2]
+                else:
+                    with pytest.raises(ServerDoesNotAnswer, match=r"for 0\.3 s"):
+                        next(events)
+        finally:
+            service.close()
+
+
+def test_a_silence_is_said_some_seconds_after_it_began_and_its_end_too() -> None:
+    said: list[str] = []
+    waiting: list[Message] = []
+
+    def answer(service: Stumbling, message: Message) -> None:
+        if message.op == "list":
+            waiting.append(message)
+            if len(waiting) == 2:
+                service.reply(Message("ok", {}, re=message.id))
+
+    with stumbling(answer, reply_seconds=6.0, attempts=2) as (_, client):
+        client.report_silence(said.append)
+        client.hello()
+        client.ask("list", {})
+    first, last = said
+    assert re.fullmatch(r"The server does not answer; waiting until \d\d:\d\d:\d\d\.", first) and last == ""
+
+
+def test_a_service_that_lives_while_it_works_is_not_called_silent() -> None:
+    said: list[str] = []
+    begun_at = time.monotonic()
+
+    def answer(service: Stumbling, message: Message) -> None:
+        if message.op == "ping":
+            pong(service, message)
+        if time.monotonic() > begun_at + 6 and message.op == "ping":
+            (asked,) = [one for one in service.asked if one.op == "assemble"]
+            service.reply(Message("ok", {}, re=asked.id))
+
+    with stumbling(answer, reply_seconds=10.0) as (_, client):
+        client.report_silence(said.append)
+        client.ask("assemble", {})
+    assert said == []
+
+
 def test_a_request_that_is_checked_for_long_is_waited_for_and_sent_once() -> None:
     waiting: list[Message] = []
 
@@ -86,9 +178,12 @@ def test_a_request_that_is_checked_for_long_is_waited_for_and_sent_once() -> Non
         else:
             waiting.append(message)
 
+    said: list[str] = []
     with stumbling(answer, reply_seconds=0.1, attempts=1) as (_, client):
-        assert client.ask("assemble", {}).body == {"done": True}
+        client.report_silence(said.append)
+        assert client.ask("submit", {}).body == {"done": True}
     assert len(waiting) == 1
+    assert said == [CHECKING_WORDS]
 
 
 def test_several_requests_are_under_way_and_answers_may_come_in_any_order() -> None:

@@ -4,18 +4,22 @@ import json
 import os
 import stat
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from svfr_client.connection import (
+    CLIENT_KEY_FILE,
     CONNECTION_FILE,
     Connection,
     KeyPair,
     check_private,
     find_connection,
+    joined_connection,
     make_private_folder,
     read_private,
+    require_own_folder,
     service_folder,
     write_private,
 )
@@ -49,6 +53,14 @@ def test_the_folder_and_its_files_are_private_whatever_the_umask(tmp_path: Path)
     assert stat.S_IMODE((folder / CONNECTION_FILE).stat().st_mode) == 0o600
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no such pipes")
+def test_a_pipe_in_the_place_of_the_file_is_refused_and_never_waited_for(tmp_path: Path) -> None:
+    folder = make_private_folder(tmp_path / "home")
+    os.mkfifo(folder / CONNECTION_FILE, 0o600)
+    with pytest.raises(BadConnectionFile, match="no regular file"):
+        find_connection(folder)
+
+
 def test_no_half_written_file_is_left_behind(tmp_path: Path) -> None:
     target = tmp_path / "taken"
     target.mkdir()
@@ -63,6 +75,19 @@ def test_without_a_server_the_remedy_is_named(tmp_path: Path) -> None:
         find_connection(tmp_path / "nowhere")
     with pytest.raises(NoServer):
         find_connection(make_private_folder(tmp_path / "empty"))
+
+
+def test_a_joined_folder_is_no_place_for_a_server(tmp_path: Path) -> None:
+    folder = make_private_folder(tmp_path / "box")
+    assert require_own_folder(folder) == folder and joined_connection(folder) is None
+    write_private(folder / CLIENT_KEY_FILE, "a key")
+    with pytest.raises(NoServer, match="svfr key join"):
+        require_own_folder(folder)
+    for joined in (replace(CONNECTION, pid=0), replace(CONNECTION, pid=1)):
+        joined.save(folder / CONNECTION_FILE)
+        assert joined_connection(folder) == (joined if joined.pid == 0 else None)
+        with pytest.raises(NoServer, match="joined" if joined.pid == 0 else "key of a client"):
+            require_own_folder(folder)
 
 
 def test_a_folder_or_file_that_others_can_read_is_refused(tmp_path: Path) -> None:

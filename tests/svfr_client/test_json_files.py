@@ -1,5 +1,6 @@
 """The one reader of JSON: what is broken has a reason, and nothing fills the memory or the stack."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,16 @@ def test_no_more_is_read_than_was_allowed(tmp_path: Path) -> None:
         read_json_file(path, 101)
     assert reason_of(caught.value) == "it is larger than 101 bytes"
     assert MOST_BYTES == 64 * 1024 * 1024
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes with names are POSIX's")
+def test_a_pipe_in_a_files_place_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe", 0o600)
+    (tmp_path / "link").symlink_to(tmp_path / "pipe")
+    for name in (tmp_path / "pipe", tmp_path / "link", Path("/dev/zero"), tmp_path):
+        with pytest.raises(OSError) as caught:
+            read_json_file(name)
+        assert reason_of(caught.value) == "it is no regular file"
 
 
 def test_a_file_that_is_not_there_is_the_systems_error(tmp_path: Path) -> None:

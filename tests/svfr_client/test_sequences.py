@@ -43,6 +43,18 @@ def test_the_files_on_disk_are_found_and_no_others(tmp_path: Path) -> None:
         (tmp_path / name).touch()
     assert PathPattern.parse(tmp_path / "s.%04d.exr").frames() == (-1, 1, 10, 10000)
     assert PathPattern.parse(tmp_path / "s.#.exr").frames() == (1, 10000)
+
+
+def test_a_minus_before_the_width_is_taken_where_the_usual_name_is_not_there(
+    tmp_path: Path,
+) -> None:
+    pattern = PathPattern.parse(tmp_path / "s.####.exr")
+    for name in ("s.-0001.exr", "s.-0003.exr", "s.-003.exr", "s.-00004.exr"):
+        (tmp_path / name).touch()
+    assert pattern.frames() == (-3, -1)
+    assert pattern.path(-1).name == "s.-0001.exr"
+    assert pattern.path(-3).name == "s.-003.exr"
+    assert pattern.path(-2).name == "s.-002.exr"
     assert PathPattern.parse(tmp_path / "no folder" / "s.%04d.exr").frames() == ()
 
 

@@ -12,13 +12,15 @@ import OpenImageIO as oiio
 from benchmarks.random_model import Layout, write_random_model
 from svfr.models.spec import Preset
 from svfr_farm.ledger import Submission
-from svfr_farm.plan import PlanFile
-from svfr_farm.planning import PlanSettings, plan_shots
+from svfr_farm.plan import PlanFile, PlanSettings
+from svfr_farm.planning import plan_shots
 from svfr_farm.segments import SegmentRules
 from svfr_farm.shot_list import read_shot_list
 
 WIDTH, HEIGHT, FIRST = 48, 40, 1001
 CROP_PX, WINDOW = 16, 4
+# A folder that a studio may well have, and one that a shell or a scheduler would make something of.
+ODD_NAME = 'it\'s "50%j" done; $(touch TOUCHED) `touch TOUCHED` ü'
 
 
 def write_plate(folder: Path, count: int) -> str:
@@ -62,6 +64,7 @@ def planned(shot_list: Path, rules: SegmentRules | None = None, gpus: int = 0) -
     submission = Submission(shot_list.with_suffix(".farm"))
     settings = PlanSettings(rules=rules or SegmentRules(), gpus=gpus)
     with submission.locked():
-        plans = plan_shots(read_shot_list(shot_list), settings, submission.known())
-        entries = submission.take(shot_list, plans)
+        listed = read_shot_list(shot_list)
+        plans = plan_shots(listed, settings, submission.known())
+        entries = submission.take(shot_list, plans, listed.sha256, settings=settings)
     return [submission.plan_file(entry) for entry in entries.values()]

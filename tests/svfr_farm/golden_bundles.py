@@ -31,6 +31,7 @@ def fixed_plan() -> PlanFile:
         output="/shows/demo/out/sh010/sh010.%04d.exr",
         colour=ColourClaim(space="acescg"),
         existing="overwrite",
+        priority=20,
     )
     rules = SegmentRules()
     plan = ShotPlan(
@@ -51,7 +52,7 @@ def fixed_plan() -> PlanFile:
 def golden_files() -> dict[str, str]:
     """Return every text by its path below ``tests/data/farm``."""
     file = fixed_plan()
-    wanted, slurm = everything(file), SlurmEngine(PROGRAM, ("--partition=render",))
+    wanted, slurm = everything(file), SlurmEngine(PROGRAM, ("--partition=render",), highest=50)
     submitted = [
         shlex.join(
             [*slurm.arguments(file, step, wanted, after), f"{step}.sh", *task_command(PROGRAM, file, step)]

@@ -6,14 +6,14 @@ from pathlib import Path
 import pytest
 from broken_json import BROKEN, check_refused, write_broken
 
-from svfr_farm.artefacts import REFERENCE_FILE, read_reference
+from svfr_farm.artefacts import read_reference
+from svfr_farm.assembly_result import RESULT_FILE, read_result
 from svfr_farm.errors import ArtefactDiffers
 from svfr_farm.ledger import HANDOVER_FILE, LEDGER_FILE, LedgerShot, Submission
 from svfr_farm.plan import PLAN_FILE, PlanFile, read_plan
-from svfr_farm.report import _result
 from svfr_farm.session import CONNECTION_FILE, _connect
 from svfr_farm.task_state import read_state, state_path
-from svfr_farm.tasks import RESULT_FILE, read_rules
+from svfr_farm.tasks import read_rules
 
 ENTRY = LedgerShot(shot="sh010", asked_sha256="0" * 64, plan_sha256="0" * 64)
 
@@ -43,13 +43,13 @@ def test_a_tasks_state_or_result_that_broke_is_as_if_it_were_not_there(tmp_path:
     file = PlanFile(None, tmp_path / PLAN_FILE, "0" * 64)  # type: ignore[arg-type]
     state = state_path(file, "segment", 0)
     state.parent.mkdir()
-    for path in (state, tmp_path / RESULT_FILE, tmp_path / REFERENCE_FILE):
+    for path in (state, tmp_path / RESULT_FILE, file.reference_path):
         if kind == "a list":
             path.write_text("[]")
         else:
             write_broken(path, kind)
     assert read_state(file, "segment", 0) is None
-    assert _result(file) == {}
+    assert read_result(file) is None
     with pytest.raises(ArtefactDiffers) as caught:
         read_reference(file)
     assert caught.value.path and caught.value.remedy

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import signal
+import threading
+import time
 from pathlib import Path
 
 import farm_samples
@@ -72,7 +75,10 @@ def test_submitting_again_takes_the_mark_away(shot_list: Path) -> None:
     cancelled(shot_list)
     told: list[str] = []
     assert submit(submission, settings, told.append) == 0
-    assert "sh010: cancelled, with flamenco already" in told and is_cancelled(file)
+    assert (
+        "sh010: cancelled, with flamenco already; --only-failed hands it over again" in told
+        and is_cancelled(file)
+    )
     again = SubmitSettings(engine="flamenco", program=PROGRAM, only_failed=True)
     assert submit(submission, again, lambda text: None) == 2
     assert not is_cancelled(file)
@@ -87,3 +93,24 @@ def test_the_local_engine_runs_nothing_of_a_cancelled_shot_again(shot_list: Path
     failed = LocalEngine(program, retries=3).run([(file, everything(file))], told.append)
     assert failed == ["sh010 reference 0 was cancelled."] and told == ["sh010 reference 0: cancelled"]
     assert count.read_text() == "\n"
+
+
+def test_an_interrupted_submission_is_cancelled_also_where_no_task_had_begun(shot_list: Path) -> None:
+    first, second = farm_samples.planned(shot_list)
+    begun = shot_list.with_name("begun")
+    program = ("sh", "-c", f"touch {begun}; exec sleep 60")
+    main = threading.main_thread()
+
+    def interrupt() -> None:
+        while not begun.exists() and main.is_alive():
+            time.sleep(0.05)
+        signal.pthread_kill(main.ident or 0, signal.SIGINT)
+
+    former = signal.signal(signal.SIGINT, signal.default_int_handler)  # parallel test runners ignore it
+    threading.Thread(target=interrupt, daemon=True).start()
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            LocalEngine(program).run([(file, everything(file)) for file in (first, second)])
+    finally:
+        signal.signal(signal.SIGINT, former)
+    assert is_cancelled(first) and is_cancelled(second)

@@ -11,7 +11,7 @@ from pathlib import Path
 import farm_samples
 import pytest
 
-from svfr_farm.engines.commands import everything, own_program
+from svfr_farm.engines.commands import own_program
 from svfr_farm.engines.openjd import OpenJdEngine
 from svfr_farm.errors import TaskFailed
 from svfr_farm.plan import PlanFile
@@ -28,25 +28,25 @@ def plan(folder: Path, plate: str, model: str = "identity") -> PlanFile:
     return farm_samples.planned(shots, SegmentRules(segments=2, halo_frames=8))[0]
 
 
-def test_a_bundle_runs_to_its_frames_in_one_session(tmp_path: Path, plate: str) -> None:
-    file = plan(tmp_path, plate)
-    OpenJdEngine(own_program()).run(file, everything(file))
-    assert len(list(Path(file.plan.job.output).parent.glob("*.exr"))) == 8
-    log = (file.folder / "logs" / "openjd.log").read_text()
-    assert CONNECTION_FILE in log and "Session ended successfully" in log
-
-
-def test_a_failing_segment_ends_the_job_and_its_session(tmp_path: Path, plate: str) -> None:
-    file = plan(tmp_path, plate)
-    (file.folder / "segment-0001.safetensors").mkdir()
+def test_a_failing_segment_ends_the_job_and_a_second_run_gives_the_frames_in_one_session(
+    tmp_path: Path, plate: str
+) -> None:
+    (tmp_path / farm_samples.ODD_NAME).mkdir()  # nothing makes anything of a folder's name
+    file = plan(tmp_path / farm_samples.ODD_NAME, plate)
+    file.segment_path(1).mkdir()
     with pytest.raises(TaskFailed):
-        OpenJdEngine(own_program()).run(file, everything(file))
+        OpenJdEngine(own_program()).run(file)
     state = read_state(file, "segment", 1)
     assert state is not None and state.state == "failed"
     assert read_state(file, "assemble", 0) is None
-    (file.folder / "segment-0001.safetensors").rmdir()
-    OpenJdEngine(own_program()).run(file, everything(file))
+    file.segment_path(1).rmdir()
+    log = file.folder / "logs" / "openjd.log"
+    failed = len(log.read_text())
+    OpenJdEngine(own_program()).run(file)
     assert len(list(Path(file.plan.job.output).parent.glob("*.exr"))) == 8
+    second = log.read_text()[failed:]
+    assert CONNECTION_FILE in second and "Session ended successfully" in second
+    assert not list(tmp_path.rglob("TOUCHED"))
 
 
 def slow(folder: Path) -> str:
@@ -83,7 +83,7 @@ def test_a_task_over_its_time_is_ended_with_its_session(
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     file = plan(tmp_path, plate, slow(tmp_path))
     with pytest.raises(TaskFailed):
-        OpenJdEngine(own_program(), limit_s=8).run(file, everything(file))
+        OpenJdEngine(own_program(), limit_s=8).run(file)
     assert "TIMEOUT" in (file.folder / "logs" / "openjd.log").read_text().upper()
     nothing_is_left(file, tmp_path)
 
@@ -108,7 +108,7 @@ def test_an_interrupted_run_cancels_its_task_and_leaves_no_server(
     threading.Thread(target=interrupt, daemon=True).start()
     try:
         with pytest.raises(KeyboardInterrupt):
-            OpenJdEngine(own_program()).run(file, everything(file))
+            OpenJdEngine(own_program()).run(file)
     finally:
         signal.signal(signal.SIGINT, former)
     nothing_is_left(file, tmp_path)

@@ -62,7 +62,13 @@ def test_cores_tile_the_track_and_what_is_seen_keeps_its_phase(
 
 
 @pytest.mark.parametrize(
-    ("field", "value"), [("core_frames", 40), ("halo_frames", 7), ("fade_frames", 0), ("segments", 0)]
+    ("field", "value", "name"),
+    [
+        ("core_frames", 40, "--core-frames"),
+        ("halo_frames", 7, "--halo"),
+        ("fade_frames", 0, "fade_frames"),
+        ("segments", 0, "--segments"),
+    ],
 )
-def test_rules_that_make_seams_are_refused(field: str, value: int) -> None:
-    assert field in SegmentRules(**{field: value}).problems()[0].message
+def test_rules_that_make_seams_are_refused(field: str, value: int, name: str) -> None:
+    assert name in SegmentRules(**{field: value}).problems()[0].message

@@ -10,7 +10,7 @@ import pytest
 
 from svfr_client.errors import SvfrError
 from svfr_farm.errors import SessionIsGone
-from svfr_farm.session import CONNECTION_FILE, run_in_session, start_session, stop_session
+from svfr_farm.session import CONNECTION_FILE, _Session, run_in_session, start_session, stop_session
 from svfr_farm.task_state import Step, read_state
 
 
@@ -48,6 +48,16 @@ def test_a_session_runs_tasks_reports_errors_and_ends_with_its_folder(
         time.sleep(0.2)
     else:
         pytest.fail("the session outlived its folder")
+
+
+def test_a_session_that_nobody_uses_ends_by_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ended: list[int] = []
+    monkeypatch.setattr("svfr_farm.session.os._exit", ended.append)
+    monkeypatch.setattr("svfr_farm.session._POLL_S", 0.02)
+    began = time.monotonic()
+    _Session(tmp_path, idle_s=0.2).serve()
+    assert ended == [0] and time.monotonic() - began >= 0.2
+    assert not (tmp_path / CONNECTION_FILE).exists()
 
 
 def test_a_task_without_its_session_says_so(tmp_path: Path, shot_list: Path) -> None:

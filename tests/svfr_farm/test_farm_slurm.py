@@ -1,4 +1,4 @@
-"""A real Slurm: arrays, dependencies, a node that dies, a failing task, cancel; nothing is left over."""
+"""A real Slurm: arrays, dependencies, a node that dies, a failing task, cancelling; nothing is left over."""
 
 from __future__ import annotations
 
@@ -11,29 +11,42 @@ import numpy as np
 import OpenImageIO as oiio
 import pytest
 import torch
+from host_setup import one_at_a_time
 
 from benchmarks.farm.slurm_farm import SlurmFarm, install
 from svfr_farm.cancelling import cancel
-from svfr_farm.engines.commands import everything, own_program, unfinished
+from svfr_farm.engines.commands import Wanted, everything, own_program, unfinished
 from svfr_farm.engines.slurm import SlurmEngine
 from svfr_farm.ledger import Submission
 from svfr_farm.plan import PlanFile
 from svfr_farm.report import report_shots
 from svfr_farm.segments import SegmentRules
+from svfr_farm.session import VARIABLE, start_session, stop_session
 from svfr_farm.submit import SubmitSettings, submit
-from svfr_farm.task_state import read_state
+from svfr_farm.task_state import Step, read_state
 from svfr_farm.tasks import run_task
 from svfr_restore.plan.models import ModelCache
 
 pytestmark = pytest.mark.hosts
-RULES = SegmentRules(segments=3, halo_frames=8)
+FRAMES, STEPS = 20, 40
+SEGMENTS = 2  # on three nodes: one is free to take up what another loses
+RULES = SegmentRules(segments=SEGMENTS, halo_frames=8)
 
 
 @pytest.fixture(scope="module")
 def farm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SlurmFarm]:
-    install()
+    with one_at_a_time("apt"):
+        install()
     with SlurmFarm(tmp_path_factory.mktemp("slurm")) as running:
         yield running
+
+
+@pytest.fixture(scope="module")
+def warm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a process with torch loaded, for tasks that nobody is to kill."""
+    state = tmp_path_factory.mktemp("session")
+    yield str(start_session(state, idle_s=300))
+    stop_session(state)
 
 
 @pytest.fixture
@@ -44,8 +57,8 @@ def engine(farm: SlurmFarm, monkeypatch: pytest.MonkeyPatch) -> SlurmEngine:
 
 
 def plan(folder: Path, plate: str, model: str, gpus: int = 1) -> PlanFile:
-    folder.mkdir()
-    row = farm_samples.row(plate, model=model, frames="1001-1024", output="out/a.%04d.exr")
+    folder.mkdir(parents=True)
+    row = farm_samples.row(plate, model=model, frames=f"1001-{1000 + FRAMES}", output="out/a.%04d.exr")
     (file,) = farm_samples.planned(farm_samples.write_list(folder / "s.csv", [row]), RULES, gpus)
     return file
 
@@ -54,32 +67,41 @@ def wait(condition: Callable[[], bool], seconds: float = 600.0) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.3)
+        time.sleep(0.1)
 
 
 def frames(file: PlanFile) -> np.ndarray:
     paths = sorted(Path(file.plan.job.output).parent.iterdir())
-    assert [path.suffix for path in paths] == [".exr"] * 24 and not any(p.name[0] == "." for p in paths)
+    assert [path.suffix for path in paths] == [".exr"] * FRAMES and not any(p.name[0] == "." for p in paths)
     return np.stack([oiio.ImageBuf(str(path)).get_pixels() for path in paths])
 
 
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """Compute here as the farm's tasks do (OMP_NUM_THREADS=1): more threads sum in another order."""
+@pytest.fixture(scope="module")
+def slow(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A model whose segments take long enough to be disturbed in their middle."""
+    return farm_samples.write_model(tmp_path_factory.mktemp("models") / "slow", steps=STEPS)
+
+
+def run_here(file: PlanFile, tasks: list[tuple[Step, int]]) -> None:
+    """Run tasks in this process with one thread, as the farm's do: more would sum in another order."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
-    yield
+    for step, index in tasks:
+        run_task(file, step, index, ModelCache())
     torch.set_num_threads(before)
 
 
-def undisturbed(folder: Path, plate: str, model: str) -> np.ndarray:
-    file = plan(folder, plate, model)
-    models = ModelCache()
-    run_task(file, "reference", 0, models)
-    for index in range(3):
-        run_task(file, "segment", index, models)
-    run_task(file, "assemble", 0, models)
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory, plate: str, slow: str) -> np.ndarray:
+    """The frames of a shot that nothing happened to."""
+    file = plan(tmp_path_factory.mktemp("alone") / "shot", plate, slow)
+    run_here(file, everything(file).tasks)
     return frames(file)
+
+
+def is_denoising(file: PlanFile, index: int) -> bool:
+    """Return whether a segment is in its middle: some of its steps are done, and are kept."""
+    return any((file.folder / "checkpoints" / f"segment-{index:04d}").rglob("*.safetensors"))
 
 
 def test_the_gpu_that_slurm_gave_is_the_tasks_and_no_other(farm: SlurmFarm, tmp_path: Path) -> None:
@@ -92,26 +114,31 @@ def test_the_gpu_that_slurm_gave_is_the_tasks_and_no_other(farm: SlurmFarm, tmp_
 
 
 def test_a_failing_segment_stops_the_assembly_and_is_redone_alone(
-    tmp_path: Path, engine: SlurmEngine, farm: SlurmFarm, plate: str
+    tmp_path: Path, engine: SlurmEngine, plate: str, warm: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    file = plan(tmp_path / "shot", plate, "identity")
-    broken = file.folder / "segment-0001.safetensors"
+    monkeypatch.setenv(VARIABLE, warm)
+    file = plan(tmp_path / farm_samples.ODD_NAME, plate, "identity")
+    broken = file.segment_path(1)
     broken.mkdir()  # where the segment's file should appear
     ids = engine.submit(file, everything(file))
     wait(lambda: not engine.is_active(ids))
     states = engine.states(ids)
+    assert states[ids[0]] == states[f"{ids[1]}_0"] == "COMPLETED"
     assert states[f"{ids[1]}_1"] == "FAILED" and states[ids[2]] == "CANCELLED"
     assert not Path(file.plan.job.output).parent.exists()
     broken.rmdir()
-    assert unfinished(file).segments == (1,)
+    assert unfinished(file).tasks == [("segment", 1), ("assemble", 0)]
     again = engine.submit(file, unfinished(file))
     wait(lambda: not engine.is_active(again))
-    assert len(frames(file)) == 24
+    assert len(frames(file)) == FRAMES
+    logs = {path.name for path in (file.folder / "logs").glob("*.log")}
+    assert logs == {"reference-0000.log", "segment-0000.log", "segment-0001.log", "assemble-0000.log"}
+    assert not list(tmp_path.rglob("TOUCHED"))
 
 
 @pytest.mark.usefixtures("engine")
-def test_a_cancelled_shot_leaves_no_process(tmp_path: Path, farm: SlurmFarm, plate: str, model: str) -> None:
-    file = plan(tmp_path / "shot", plate, model)
+def test_a_cancelled_shot_leaves_no_process(tmp_path: Path, farm: SlurmFarm, plate: str, slow: str) -> None:
+    file = plan(tmp_path / "shot", plate, slow)
     submission = Submission(tmp_path / "shot" / "s.farm")
     submit(submission, SubmitSettings(engine="slurm", program=own_program()), lambda text: None)
     wait(lambda: read_state(file, "reference", 0) is not None)
@@ -122,53 +149,28 @@ def test_a_cancelled_shot_leaves_no_process(tmp_path: Path, farm: SlurmFarm, pla
     assert not Path(file.plan.job.output).parent.exists()
 
 
-def test_a_task_that_is_queued_again_goes_on_alone_and_the_shot_is_the_same(
-    tmp_path: Path, engine: SlurmEngine, farm: SlurmFarm, plate: str
+def test_segments_that_are_queued_again_or_lose_their_node_go_on_and_the_shot_is_the_same(
+    tmp_path: Path, engine: SlurmEngine, farm: SlurmFarm, plate: str, slow: str, undisturbed: np.ndarray
 ) -> None:
-    model = farm_samples.write_model(tmp_path / "slow", steps=80)
-    file = plan(tmp_path / "shot", plate, model)
-    ids = engine.submit(file, everything(file))
-    wait(lambda: engine.states(ids).get(f"{ids[1]}_0") == "RUNNING" and is_denoising(file, 0))
-    farm.ask("scontrol", "requeue", f"{ids[1]}_0")
-    wait(lambda: not engine.is_active(ids))
-    assert set(engine.states(ids).values()) == {"COMPLETED"}
-    attempts = [state.attempt for i in range(3) if (state := read_state(file, "segment", i)) is not None]
-    assert attempts == [2, 1, 1]
-    np.testing.assert_array_equal(frames(file), undisturbed(tmp_path / "alone", plate, model))
-
-
-def is_denoising(file: PlanFile, index: int) -> bool:
-    state = read_state(file, "segment", index)
-    return state is not None and state.state == "running"
-
-
-def test_a_node_that_dies_has_its_segment_taken_up_by_another(
-    tmp_path: Path, engine: SlurmEngine, farm: SlurmFarm, plate: str
-) -> None:
-    model = farm_samples.write_model(tmp_path / "slow", steps=80)
-    file = plan(tmp_path / "shot", plate, model)
-    ids = engine.submit(file, everything(file))
-    running: dict[str, str] = {}
-
-    def a_segment_denoises() -> bool:
-        told = farm.ask("squeue", "-h", "-r", "-t", "running", "-o", "%i %N")
-        running.update(line.split() for line in told.splitlines() if line.startswith(f"{ids[1]}_"))
-        states = {index: read_state(file, "segment", index) for index in range(3)}
-        return any(
-            state is not None and state.state == "running" and f"{ids[1]}_{index}" in running
-            for index, state in states.items()
-        )
-
-    wait(a_segment_denoises)
-    lost, node = next(iter(running.items()))
+    """One shot bears both, each in the middle of a segment; nothing else of it is run again."""
+    file = plan(tmp_path / "shot", plate, slow)
+    run_here(file, [("reference", 0)])
+    (job,) = engine.submit(file, Wanted(False, (0, 1), False))
+    wait(lambda: is_denoising(file, 0))
+    farm.ask("scontrol", "requeue", f"{job}_0")
+    wait(lambda: is_denoising(file, 1))
+    node = farm.ask("squeue", "-h", "-r", "-j", f"{job}_1", "-t", "running", "-o", "%N").strip()
+    assert node, "the segment ended before its node could die"
     farm.kill_node(node)
     try:
-        wait(lambda: not engine.is_active(ids), 180.0)
-        states = engine.states(ids)
-        assert set(states.values()) == {"COMPLETED"}, states
-        task = farm.ask("scontrol", "-o", "show", "job", lost)
+        wait(lambda: not engine.is_active([job]), 180.0)
+        assert set(engine.states([job]).values()) == {"COMPLETED"}
+        task = farm.ask("scontrol", "-o", "show", "job", f"{job}_1")
         assert "Restarts=1" in task and f" NodeList={node} " not in task
-        np.testing.assert_array_equal(frames(file), undisturbed(tmp_path / "alone", plate, model))
+        attempts = [state.attempt for i in range(SEGMENTS) if (state := read_state(file, "segment", i))]
+        assert attempts == [2, 2]
+        run_here(file, [("assemble", 0)])
+        np.testing.assert_array_equal(frames(file), undisturbed)
     finally:
         farm.start_node(node)
 

@@ -13,7 +13,7 @@ import OpenImageIO as oiio
 import pytest
 
 from svfr_client.errors import SvfrError
-from svfr_farm.artefacts import read_reference, read_segment, segment_path
+from svfr_farm.artefacts import read_reference, read_segment
 from svfr_farm.errors import ArtefactDiffers, ArtefactIsMissing, ModelIsNotThePlans, SegmentDoesNotExist
 from svfr_farm.plan import PlanFile
 from svfr_farm.segments import SegmentRules
@@ -45,7 +45,8 @@ def frames_of(file: PlanFile, where: Path | None = None) -> np.ndarray[Any, Any]
 def one_shot(folder: Path, plate: str, model: str, **cells: str) -> Path:
     """A list of one shot in a folder of its own."""
     folder.mkdir(exist_ok=True)
-    row = farm_samples.row(plate, model=model, frames="1001-1024", output="out/a.%04d.exr", **cells)
+    given = {"frames": "1001-1024", "output": "out/a.%04d.exr"} | cells
+    row = farm_samples.row(plate, model=model, **given)
     return farm_samples.write_list(folder / "shots.csv", [row])
 
 
@@ -80,6 +81,20 @@ def test_two_segments_stay_near_the_single_run_and_the_joint_is_measured(
     assert result["written"] == 24 and len(result["devices"]) == 1
 
 
+def test_three_and_five_segments_stay_near_the_single_run_and_no_joint_is_seen(tmp_path: Path) -> None:
+    """The benchmark benchmarks/farm/segments.py holds the same bounds for mini and for more steps."""
+    plate = farm_samples.write_plate(tmp_path / "plate", 50)
+    model = farm_samples.write_model(tmp_path / "models" / "m", steps=3)
+    shots = {count: one_shot(tmp_path / str(count), plate, model, frames="1001-1050") for count in (1, 3, 5)}
+    whole = frames_of(farm(shots.pop(1), 1))
+    for count, shot_list in shots.items():
+        file = farm(shot_list, count)
+        error = np.abs(frames_of(file) - whole).max()
+        seams = [seam["ratio"] for seam in json.loads((file.folder / "result.json").read_text())["seams"]]
+        print(f"{count} segments: largest error {error:.2e}, seams {seams}")
+        assert len(seams) == count - 1 and max(seams) < 1.5 and error < 2e-3
+
+
 def test_a_one_step_model_is_the_same_across_a_joint_but_for_rounding(tmp_path: Path, plate: str) -> None:
     """Where segments are faded into each other, equal latents are weighted, added and so rounded again."""
     model = farm_samples.write_model(tmp_path / "models" / "one", steps=1)
@@ -94,11 +109,11 @@ def test_a_one_step_model_is_the_same_across_a_joint_but_for_rounding(tmp_path: 
 def test_a_segment_that_is_done_again_has_the_same_bits(two: PlanFile, tmp_path: Path) -> None:
     reference = read_reference(two)
     before, _ = read_segment(two, 1, reference)
-    kept = shutil.move(segment_path(two, 1), tmp_path / "kept")
+    kept = shutil.move(two.segment_path(1), tmp_path / "kept")
     run_task(two, "segment", 1, MODELS)
     after, _ = read_segment(two, 1, reference)
     assert all(np.array_equal(before[n].numpy(), after[n].numpy()) for n in before)
-    shutil.move(kept, segment_path(two, 1))
+    shutil.move(kept, two.segment_path(1))
     state = read_state(two, "segment", 1)
     assert state is not None and (state.state, state.attempt) == ("done", 2)
 
@@ -120,10 +135,10 @@ def test_a_segment_refuses_a_reference_that_is_not_the_shots(two: PlanFile, tmp_
     data = bytearray(path.read_bytes())
     data[-1] ^= 1
     path.write_bytes(data)
-    segment_path(file, 0).unlink()
+    file.segment_path(0).unlink()
     with pytest.raises(ArtefactDiffers):
         run_task(file, "segment", 0, MODELS)
-    assert not segment_path(file, 0).exists()
+    assert not file.segment_path(0).exists()
     state = read_state(file, "segment", 0)
     assert state is not None and state.state == "failed" and state.error is not None
 
@@ -131,8 +146,8 @@ def test_a_segment_refuses_a_reference_that_is_not_the_shots(two: PlanFile, tmp_
 def test_assembly_names_every_segment_that_is_missing_or_damaged(two: PlanFile, tmp_path: Path) -> None:
     copy = shutil.copytree(two.folder, tmp_path / two.folder.name)
     file = PlanFile(two.plan, copy / "plan.json", two.sha256)
-    segment_path(file, 0).unlink()
-    segment_path(file, 1).write_bytes(b"not a tensor file")
+    file.segment_path(0).unlink()
+    file.segment_path(1).write_bytes(b"not a tensor file")
     with pytest.raises(SvfrError) as raised:
         run_task(file, "assemble", 0, MODELS)
     assert {p.code for p in raised.value.problems} == {  # type: ignore[attr-defined]

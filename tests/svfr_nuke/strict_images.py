@@ -32,7 +32,7 @@ def render(node: Any, frame: int, view: str) -> Planes:
 def _read(node: Any, frame: int, view: str) -> Planes:
     if not node["file"].value():
         raise RuntimeError("Read: no file")
-    planes = read_exr(node._file(frame, view))
+    planes = read_exr(node._file(_shown_frame(node, frame), view))
     space = str(node["colorspace"].value())
     if not node["raw"].value():
         space = node._graph.working_space if space == "default" else space  # scene-linear files
@@ -40,6 +40,16 @@ def _read(node: Any, frame: int, view: str) -> Planes:
         space = re.sub(r"default \((.*)\)", r"\1", space).rsplit("/", 1)[-1]
         _convert(node._graph, planes, space, node._graph.working_space)
     return planes
+
+
+def _shown_frame(node: Any, frame: int) -> int:
+    """Outside its range a Read holds its first or last frame, as its knobs before and after say."""
+    first, last = int(node["first"].value()), int(node["last"].value())
+    for knob, is_outside, edge in (("before", frame < first, first), ("after", frame > last, last)):
+        if is_outside:
+            assert node[knob].value() == "hold", f"the fake's Read only holds: {knob}"
+            return edge
+    return frame
 
 
 def read_exr(path: str) -> Planes:

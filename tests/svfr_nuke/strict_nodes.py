@@ -1,5 +1,6 @@
 """Nodes of the fake: knobs, inputs, groups, names, frame ranges."""
 
+import copy
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -313,6 +314,26 @@ class Nodes:
 
 def make_node(graph: Graph, kind: str) -> Any:
     return (Group if kind == "Group" else Node)(graph, kind, graph.group)
+
+
+def pasted(node: Any, made_of: dict[Any, Any]) -> Any:
+    """Return a copy of a node in the current group, its knobs and inside too; ``made_of``: copies so far."""
+    made = make_node(node._graph, node._kind)
+    made_of[node] = made
+    made.setName(node._name)
+    for name, knob in node._knobs.items():
+        made._give(copy.copy(knob), name)
+    if node._kind == "Read":
+        made._knobs["reload"]._action = made._check_file
+    made._inputs = {index: made_of.get(source, source) for index, source in node._inputs.items()}
+    if isinstance(node, Group):
+        with_group = made.begin()
+        for member in node._members:
+            pasted(member, made_of)
+        for member in with_group._members:
+            member._inputs = {index: made_of.get(source, source) for index, source in member._inputs.items()}
+        made.end()
+    return made
 
 
 def _free_name(parent: Any, wanted: str) -> str:

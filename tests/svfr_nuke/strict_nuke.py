@@ -165,6 +165,10 @@ class FakeNuke(types.ModuleType):
         """Make a node as an artist would."""
         return getattr(self._graph_nodes, kind)(inputs=list(inputs), **knobs)
 
+    def fake_paste(self, node: Any) -> Any:
+        """Copy and paste a node as an artist does: what its knobs hold and what is inside comes along."""
+        return strict_nodes.pasted(node, {})
+
     @property
     def _graph_nodes(self) -> Any:
         return self.__dict__["_offered"]["nodes"]

@@ -322,7 +322,7 @@ def test_a_pasted_node_leaves_the_inputs_of_its_original(
     grade = nuke.fake_node("Grade", read_node(nuke, nuke_plates.write_plate(tmp_path / "plates")))
     node = svfr_node(grade)
     restore(nuke, node)
-    pasted = svfr_node(grade, svfr_job=node["svfr_job"].value())
+    pasted = nuke.fake_paste(node)
     restore(nuke, pasted)
     request = Path(json.loads(node["svfr_job"].value())["request"])
     assert request.is_file() and len(list(request.parent.glob("plate.*.exr"))) == 3

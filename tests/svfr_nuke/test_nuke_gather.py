@@ -39,6 +39,10 @@ def test_settings_reach_the_job(nuke: FakeNuke, plate: Any, tmp_path: Path) -> N
     spec = gathered(node).spec
     assert (spec.tasks, spec.preset, spec.seed) == (("bfr", "colorize"), "draft", 5)
     assert (spec.frames, spec.existing, spec.layers) == ("1001,1003", "overwrite", ("matte", "st"))
+    assert spec.spread_seeds is None  # what says nothing is refused
+    node["layers"].setValue("spread, invention")
+    node["spread_seeds"].setValue(6)
+    assert (gathered(node).spec.layers, gathered(node).spec.spread_seeds) == (("spread", "invention"), 6)
     assert spec.output.endswith("/out/a.####.exr")
     box = spec.faces.boxes[0]
     assert (box.x, box.y, box.width, box.height) == (10, nuke_plates.HEIGHT - 28, 20, 20)

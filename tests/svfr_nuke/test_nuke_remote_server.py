@@ -83,4 +83,4 @@ def test_a_remote_server_that_is_gone_is_told_and_not_started_here(
     remote.unlink()
     node["connection"].setValue(str(remote))
     restore(nuke, node)
-    assert node["status"].value().startswith("No service is running here.")
+    assert node["status"].value().startswith("There is no")

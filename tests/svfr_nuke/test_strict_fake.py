@@ -3,13 +3,17 @@
 import random
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+import nuke_plates
+import numpy as np
 import pytest
+import strict_images
 import strict_stubs
 from check_fake_names import names_without_stub
 from strict_nuke import FakeNuke
-from strict_objects import OFFERED, WrongThread, strict
+from strict_objects import OFFERED, UndoState, WrongThread, strict
 
 SEED = 20250101
 EACH = 50
@@ -155,3 +159,77 @@ def test_a_terminal_has_no_dialogues_menus_or_event_loop(make_nuke: Callable[...
     ):
         with pytest.raises(AssertionError):
             call()
+
+
+# What a plugin meets in Nuke that was written without these: each would have gone well on a simpler fake.
+
+
+@pytest.fixture
+def read(nuke: FakeNuke, tmp_path: Path) -> Any:
+    """A Read of three frames, 1001 to 1003."""
+    plate = nuke.fake_node("Read", file=nuke_plates.write_plate(tmp_path / "plates"))
+    plate["first"].setValue(1001)
+    plate["last"].setValue(1003)
+    return plate
+
+
+def red(node: Any, frame: int) -> Any:
+    with node._graph.a_run(counted=False):
+        return strict_images.render(node, frame, "main")["rgba.red"]
+
+
+def test_a_role_that_a_knob_holds_is_not_found_in_the_list_as_it_is(nuke: FakeNuke) -> None:
+    nuke.fake_graph.roles = {"scene_linear": "ACES/ACEScg"}
+    spaces = nuke.fake_node("Read")["colorspace"]
+    spaces.setValue("scene_linear")
+    assert spaces.value() == "scene_linear" and "scene_linear" not in nuke.getColorspaceList(spaces)
+    spaces.setValue("scene_linear (ACES/ACEScg)")  # what is no entry is not taken, and nothing is said
+    assert spaces.value() == "scene_linear"
+
+
+def test_proxy_mode_names_the_small_file_and_halves_the_picture(nuke: FakeNuke, read: Any) -> None:
+    full = read["file"].value()
+    read["proxy"].setValue(full.replace("shot", "shot_half"))
+    assert nuke.filename(read) == full and read.width() == nuke_plates.WIDTH
+    nuke.root()["proxy"].setValue(True)
+    assert nuke.filename(read) != full and read.width() == nuke_plates.WIDTH // 2
+
+
+def test_a_read_outside_its_range_holds_its_last_frame(read: Any) -> None:
+    np.testing.assert_array_equal(red(read, 1050), red(read, 1003))
+    np.testing.assert_array_equal(red(read, 1), red(read, 1001))
+    assert (red(read, 1001) != red(read, 1003)).any()
+
+
+def test_a_frame_between_the_steps_of_a_range_fails(read: Any) -> None:
+    Path(read._file(1002, "main")).unlink()
+    with pytest.raises(RuntimeError, match=r"shot\.1002\.exr"):
+        red(read, 1002)
+
+
+def test_a_pasted_node_holds_what_its_original_notes(nuke: FakeNuke) -> None:
+    group = nuke.fake_node("Group", name="SVFR1")
+    group.addKnob(nuke.String_Knob("svfr_job", "", "a job"))
+    pasted = nuke.fake_paste(group)
+    assert pasted["svfr_job"].value() == "a job" and pasted.name() == "SVFR2"
+
+
+def test_every_knob_that_is_set_is_a_step_to_undo_unless_undo_is_off(nuke: FakeNuke, read: Any) -> None:
+    UndoState.steps.clear()
+    read["raw"].setValue(True)
+    nuke.Undo.disable()
+    read["first"].setValue(1002)
+    nuke.Undo.enable()
+    assert UndoState.steps == ["raw"]
+
+
+def test_indie_writes_no_picture_above_its_size(make_nuke: Callable[..., FakeNuke], tmp_path: Path) -> None:
+    indie = make_nuke(edition="indie")
+    read = indie.fake_node("Read", file=nuke_plates.write_plate(tmp_path / "plates"), first=1001, last=1003)
+    write = indie.fake_node("Write", read, file=str(tmp_path / "out.%04d.exr"), file_type="exr", raw=True)
+    indie.execute(write, 1001, 1001)
+    assert strict_images.read_exr(str(tmp_path / "out.1001.exr"))["rgba.red"].shape == (44, 60)
+
+
+def test_nuke_17_is_there_and_says_so(make_nuke: Callable[..., FakeNuke]) -> None:
+    assert make_nuke(major=17).NUKE_VERSION_STRING == "17.0v3"

@@ -7,12 +7,15 @@ import job_samples
 import pytest
 import torch
 
+from svfr.nets.unet import FastUNet
 from svfr.number_types import NumberTypes
-from svfr.precision import STRICT
+from svfr.precision import STRICT, precision_for
 from svfr_restore.compute_options import (
     BATCH_VARIABLE,
+    COMPILED_VARIABLE,
     PRECISION_VARIABLE,
     asked_batch,
+    asked_compiled_folder,
     asked_number_types,
     compute_environment,
 )
@@ -44,6 +47,15 @@ def test_a_batch_that_is_no_small_number_is_refused(stated: str) -> None:
         asked_batch({BATCH_VARIABLE: stated})
 
 
+def test_networks_are_compiled_only_where_a_whole_path_says_so(tmp_path: Path) -> None:
+    assert asked_compiled_folder({}) is None and asked_compiled_folder({COMPILED_VARIABLE: ""}) is None
+    stated = compute_environment(None, 1, tmp_path)
+    assert asked_compiled_folder(stated) == tmp_path
+    for wrong in ("1", "on", "compiled", "./compiled", "/a\0b"):
+        with pytest.raises(ComputeOptionUnknown, match="no whole path"):
+            asked_compiled_folder({COMPILED_VARIABLE: wrong})
+
+
 def test_models_are_loaded_as_the_machine_was_told(tiny_model: str, monkeypatch: pytest.MonkeyPatch) -> None:
     usual = ModelCache().get(tiny_model)
     assert usual.precision == STRICT and (usual.batch, usual.at_once) == (1, 1)
@@ -56,6 +68,22 @@ def test_models_are_loaded_as_the_machine_was_told(tiny_model: str, monkeypatch:
     assert dataclasses.replace(told, at_once=1).computes_on == told.computes_on, (
         "a rung keeps its checkpoints"
     )
+
+
+def test_results_are_kept_by_the_gpus_name_and_recipe_and_not_by_its_slot(
+    tiny_model: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = ModelCache().get(tiny_model)
+    half = dataclasses.replace(model, precision=precision_for("cuda"))
+    names = {0: "NVIDIA H100 80GB HBM3", 1: "NVIDIA H100 80GB HBM3", 2: "NVIDIA GeForce RTX 4090"}
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: names[torch.device(device).index])
+    kept = []
+    for slot in names:
+        monkeypatch.setattr(FastUNet, "device", torch.device("cuda", slot))
+        kept.append(half.computes_on)
+    assert kept[0] == kept[1] != kept[2]
+    assert kept[0].startswith("NVIDIA H100") and "float16" in kept[0] and "cuda:" not in kept[0]
+    assert half.computes_on != dataclasses.replace(half, precision=STRICT).computes_on
 
 
 def test_a_model_folders_own_types_are_for_gpus(tiny_model: str, tmp_path: Path) -> None:

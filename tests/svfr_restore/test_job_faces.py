@@ -99,3 +99,28 @@ def test_a_dark_linear_plate_is_seen_and_exposed(crowd: str, tmp_path: Path) -> 
     stops = read_provenance(result.outputs[0].path)["svfr/exposure_stops"].split(",")
     assert result.tracks == (0, 1)
     assert all(2.0 < float(value) <= 5.0 for value in stops)  # each face by its own light
+
+
+@pytest.mark.parametrize("last", ["even", "blurred"])
+def test_a_last_frame_without_a_sighting_is_left_alone_when_even_and_named_when_not(
+    crowd: str, tmp_path: Path, last: str
+) -> None:
+    """No cut: the face is small beside the tone that stays around it."""
+    pattern = str(tmp_path / "end" / "shot.%04d.exr")
+    head = job_samples.read_exr(Path(crowd % 1001)).astype(np.float32)[:, LARGE]
+    for frame in (1001, 1002, 1003):
+        pixels = np.full((480, 640, 3), 0.45, np.float32)
+        if frame < 1003:
+            pixels[120:360, 200:440] = head
+        elif last == "blurred":
+            pixels[120:360, 200:440] = cv2.GaussianBlur(head, (0, 0), 40.0)
+        job_samples.write_exr(Path(pattern % frame), pixels)
+    reports = Reports()
+    spec = job(pattern, tmp_path / "out", FaceChoice("largest"), "1001-1003")
+    result = job_samples.run(spec, reports=reports)
+    is_named = [
+        text.startswith("Face 0 was looked for and not seen in frame 1003,") for text in reports.warnings
+    ]
+    assert is_named == ([] if last == "even" else [True])
+    restored = [1001, 1002] if last == "even" else [1001, 1002, 1003]
+    assert changed_frames(result, pattern, slice(None)) == restored

@@ -11,7 +11,7 @@ import pytest
 from job_samples import BOX, FIRST, Reports
 
 from svfr_client.errors import BadJob, SeveralProblems, SvfrError
-from svfr_client.job import JobSpec
+from svfr_client.job import Box, FaceChoice, JobSpec
 from svfr_restore.errors import LayerCannotBeMade
 from svfr_restore.reports import JobResult
 
@@ -56,20 +56,27 @@ def attribute(path: Path, name: str) -> str:
     return str(source.spec().getattribute(name))
 
 
-def picture(result: JobResult) -> np.ndarray:
-    return job_samples.read_exr(result.outputs[0].path).astype(np.float64)[LINES, COLUMNS]
+def picture(result: JobResult, lines: slice = LINES, columns: slice = COLUMNS) -> np.ndarray:
+    return job_samples.read_exr(result.outputs[0].path).astype(np.float64)[lines, columns]
 
 
+# A box of the crop's own size is copied, others are resampled: larger and smaller.
+@pytest.mark.parametrize("side", [32, 44, 20])
 def test_base_and_a_share_of_detail_are_the_picture_of_a_job_with_that_detail(
-    plate: str, job: Callable[..., JobSpec]
+    plate: str, job: Callable[..., JobSpec], side: int
 ) -> None:
-    layered = job_samples.run(job("layers", layers=("base", "detail", "delta", "matte"), detail=0.35))
+    asked = {"faces": FaceChoice("box", boxes=(Box(12.0, 8.0, float(side), float(side)),))}
+    place = slice(8, 8 + side), slice(12, 12 + side)
+    layered = job_samples.run(
+        job("layers", layers=("base", "detail", "delta", "matte"), detail=0.35, **asked)
+    )
     path = layered.outputs[0].path
     base, detail, delta, matte = (layer(path, name) for name in ("base", "detail", "delta", "matte"))
     assert np.abs(detail).max() > 0.01 and np.abs(base).max() > 0.01
-    before = job_samples.read_exr(Path(plate % FIRST)).astype(np.float64)[LINES, COLUMNS]
+    before = job_samples.read_exr(Path(plate % FIRST)).astype(np.float64)[place]
     for share in (0.0, 0.35, 0.8, 1.0):
-        rendered = picture(layered if share == 0.35 else job_samples.run(job(f"at {share}", detail=share)))
+        other = layered if share == 0.35 else job_samples.run(job(f"at {share}", detail=share, **asked))
+        rendered = picture(other, *place)
         mixed = before + matte[..., None] * (base + share * detail)
         # the picture is rounded to halves once, and each layer once
         parts = [np.abs(part) for part in (rendered, base, share * detail, mixed - before)]

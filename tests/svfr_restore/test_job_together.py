@@ -160,11 +160,20 @@ def test_an_error_in_writing_stops_the_sampling(one_after_another: JobSpec) -> N
         run_with(one_after_another, lambda track: Endless(), JobContext(report=fail_at_a_frame))
 
 
-@pytest.mark.parametrize("stage", ["crop", "denoise"])
-def test_a_cancelled_job_ends_in_every_stage(one_after_another: JobSpec, tiny_model: str, stage: str) -> None:
-    reports = Reports(cancel_stage=stage, cancel_after=1)
-    with pytest.raises(JobWasCancelled):
-        job_samples.run(replace(one_after_another, model=tiny_model), reports=reports)
+def test_a_job_cancelled_in_any_stage_goes_on_to_the_same_bits(
+    one_after_another: JobSpec, tiny_model: str
+) -> None:
+    spec = replace(one_after_another, model=tiny_model)
+    undisturbed = job_samples.read_all([output.path for output in job_samples.run(spec).outputs])
+    spec = replace(spec, existing="overwrite")
+    for stage in ("survey", "crop", "encode", "reference", "denoise", "decode", "write"):
+        store, reports = job_samples.MemoryStore(), Reports(cancel_stage=stage, cancel_after=1)
+        with pytest.raises(JobWasCancelled):
+            job_samples.run(spec, store, reports)
+        assert reports.progress(stage), stage
+        resumed = job_samples.run(spec, store)
+        pixels = job_samples.read_all([output.path for output in resumed.outputs])
+        np.testing.assert_array_equal(pixels, undisturbed, err_msg=stage)
 
 
 def test_one_bar_goes_forward_after_the_other(one_after_another: JobSpec, tiny_model: str) -> None:
@@ -196,6 +205,39 @@ def test_a_job_whose_frames_fit_into_memory_decodes_each_once(
 ) -> None:
     run_job(one_after_another, ModelCache(), lambda report: None)
     assert sorted(decoded) == list(range(1001, 1010))
+
+
+def test_a_file_is_decoded_by_whoever_needs_it_and_a_movies_frame_at_once(
+    plate: str, decoded: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = open_plate(plate)
+    feed = FrameFeed(opened, keep_bytes=2**30)
+    later = [feed.soon(1001), feed.soon(1002, is_last=True)]
+    assert decoded == []
+    assert [read().frame for read in reversed(later)] == [1002, 1001] and decoded == [1002, 1001]
+    monkeypatch.setattr(opened, "kind", "movie")  # its frames come out of one file, in order
+    read = feed.soon(1003)
+    assert decoded == [1002, 1001, 1003]
+    assert read().frame == 1003 and decoded == [1002, 1001, 1003]
+
+
+def test_several_frames_of_a_survey_are_decoded_at_once(
+    plate: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    both, real = threading.Barrier(2, timeout=PATIENCE_SECONDS), ExrPlate.read
+    threads: set[int] = set()
+
+    def read(self: ExrPlate, frame: int):  # type: ignore[no-untyped-def]
+        if len(threads) < 2:
+            threads.add(threading.get_ident())
+            both.wait()  # breaks the test where nobody else decodes meanwhile
+        return real(self, frame)
+
+    spec = job_samples.job(plate, tmp_path, "1001-1004")
+    models = ModelCache()
+    stages = JobStages(plan_job(spec, models), models, JobContext())
+    monkeypatch.setattr(ExrPlate, "read", read)
+    assert len(stages.find_tracks()) == 1 and len(threads) == 2
 
 
 def test_what_does_not_fit_is_decoded_again_and_the_pixels_are_the_same(

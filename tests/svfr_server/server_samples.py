@@ -31,7 +31,7 @@ class Service:
         return Client(folder=self.home, reply_seconds=3.0)
 
     def kill(self) -> None:
-        os.kill(find_connection(self.home).pid, signal.SIGKILL)
+        kill(self.home)
 
     def stop(self) -> None:
         try:
@@ -60,3 +60,19 @@ def workers_of(service: Service) -> list[psutil.Process]:
     """The service's workers, without its other processes."""
     children = psutil.Process(find_connection(service.home).pid).children()
     return [child for child in children if "svfr_server.worker.main" in child.cmdline()]
+
+
+def shut_down(home: Path) -> None:
+    """Stop the service of a folder in the orderly way."""
+    with Client(folder=home) as client:
+        client.shutdown()
+
+
+def kill(home: Path) -> None:
+    """End the service of a folder as a crash does."""
+    os.kill(find_connection(home).pid, signal.SIGKILL)
+
+
+def terminate(home: Path) -> None:
+    """Ask the service of a folder to end, as the system does."""
+    os.kill(find_connection(home).pid, signal.SIGTERM)

@@ -4,10 +4,12 @@ import json
 import logging
 import os
 import stat
+import time
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import zmq
 from server_samples import job
 
 from svfr_client.connection import KeyPair
@@ -22,6 +24,7 @@ from svfr_server.job_store.store import JobStore, Sender
 from svfr_server.logs import log_to_folder
 from svfr_server.roots import PathRoots
 from svfr_server.settings import Limits, ServerSettings, find_devices
+from svfr_server.supervisor import sockets, zap_keys
 from svfr_server.supervisor.lock import InstanceLock
 from svfr_server.supervisor.streams import Streams
 from svfr_server.supervisor.worker_process import worker_environment
@@ -115,10 +118,50 @@ def test_a_settings_mistake_is_named(tmp_path: Path) -> None:
         ServerSettings(tmp_path, write_roots=(tmp_path / "gone",))
 
 
+@pytest.mark.parametrize(("address", "words"), [("127.0.0.1", "--port"), ("192.0.2.1", "--listen")])
+def test_where_no_socket_can_be_opened_there_is_something_to_do(
+    address: str, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sockets, "REBIND_SECONDS", 0.0)
+    context, keys = zmq.Context(), KeyPair.new()
+    taken = sockets.bind_children(context, address="127.0.0.1", keys=keys, domain="x")
+    try:
+        port = int(sockets.endpoint_of(taken).rpartition(":")[2])
+        with pytest.raises(BadSettings) as caught:
+            sockets.bind_clients(context, address=address, port=port, keys=keys, domain="x")
+    finally:
+        taken.close()
+        context.term()
+    assert words in caught.value.remedy and "addr=" not in caught.value.message
+
+
 def test_the_command_line_gives_the_settings(tmp_path: Path) -> None:
     given = parse(["--read-root", str(tmp_path), "--port", "0", "--idle-exit", "5", "--device", "cpu"])
     settings = ServerSettings(home=tmp_path, **given)
     assert (settings.read_roots, settings.idle_exit_s, settings.devices) == ((tmp_path,), 5.0, ("cpu",))
+
+
+def test_roots_are_told_as_whole_paths_however_they_were_given(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "plates").mkdir()
+    (tmp_path / "link").symlink_to("plates")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    given = [Path(text) for text in ("plates", ".", "~/plates", "link/", "/")]
+    settings = ServerSettings(home=tmp_path, devices=("cpu",), read_roots=tuple(given))
+    expected = [tmp_path / "plates", tmp_path, tmp_path / "plates", tmp_path / "link", Path("/")]
+    assert list(settings.read_roots) == expected
+    monkeypatch.chdir("/")
+    for number, root in enumerate(settings.read_roots):
+        roots = PathRoots(read=(root,))
+        assert roots.read_problem(str(tmp_path / "plates" / "a.exr")) is None
+        assert (roots.read_problem("/srv/a.exr") is None) == (number == 4)
+    outside = tmp_path / "plates" / "out.exr"
+    outside.symlink_to("/srv/a.exr")
+    assert PathRoots(read=(expected[0],)).read_problem(str(outside)) is not None
+    with pytest.raises(BadSettings, match="not a folder"):
+        ServerSettings(home=tmp_path, devices=("cpu",), write_roots=(Path("plates/none"),))
 
 
 def test_each_gpu_is_a_device(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -141,6 +184,14 @@ def test_a_worker_sees_its_gpu_and_no_ocio(monkeypatch: pytest.MonkeyPatch) -> N
     assert environment["SVFR_JOB_MEMORY_MIB"] == "512"
     assert "OCIO" not in environment
     assert environment["CUDA_VISIBLE_DEVICES"] == "GPU-aaaa"
+
+
+def test_a_worker_adds_in_one_order_unless_the_environment_asks_for_another(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert worker_environment("cpu", 2**30)["MKL_CBWR"] == "AUTO"
+    monkeypatch.setenv("MKL_CBWR", "COMPATIBLE")
+    assert worker_environment("cpu", 2**30)["MKL_CBWR"] == "COMPATIBLE"
 
 
 @pytest.mark.parametrize("given", [{"precision": "float8"}, {"batch": 0}, {"batch": 65}])
@@ -192,6 +243,94 @@ def test_a_stream_waits_for_its_reader_and_never_for_another(tmp_path: Path) -> 
     streams.unfollow(b"quick", one)
     assert len(streams) == 0
     store.close()
+
+
+def test_a_folder_in_the_place_of_the_locked_one_is_noticed(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    with InstanceLock(home / "server.lock") as lock:
+        assert lock.holds_folder()
+        home.rename(tmp_path / "away")
+        assert lock.holds_folder()  # a disk that is away comes back
+        home.mkdir()
+        assert not lock.holds_folder()
+        with InstanceLock(home / "server.lock"):
+            pass
+
+
+def test_a_key_that_is_written_over_in_its_place_counts_soon(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ring, first, second = KeyRing(tmp_path), KeyPair.new().public, KeyPair.new().public
+    ring.authorise("anna", first)
+    os.utime(ring.folder, (1, 1))
+    monkeypatch.setattr(zap_keys, "_RECENT_NS", 0)
+    monkeypatch.setattr(zap_keys, "_READ_FILES_SECONDS", 0.05)
+    assert ring.name_of(first) == "anna"
+    (ring.folder / "anna.pub").write_text(second)
+    time.sleep(0.1)
+    assert ring.name_of(first) is None and ring.name_of(second) == "anna"
+
+
+def test_permissions_that_are_put_right_again_let_people_in_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ring, public = KeyRing(tmp_path), KeyPair.new().public
+    ring.authorise("anna", public)
+    os.utime(ring.folder, (1, 1))
+    monkeypatch.setattr(zap_keys, "_READ_FILES_SECONDS", 1e6)
+    with monkeypatch.context() as locked:  # root may read what nobody may
+        locked.setattr(Path, "iterdir", lambda self: (_ for _ in ()).throw(PermissionError(13, "no")))
+        ring.folder.chmod(0o000)
+        assert ring.name_of(public) is None
+    ring.folder.chmod(0o700)
+    assert ring.name_of(public) == "anna"
+
+
+def test_a_log_that_is_removed_while_the_service_runs_is_made_anew(tmp_path: Path) -> None:
+    path = log_to_folder(tmp_path / "logs")
+    handler = logging.getLogger().handlers[-1]
+    log = logging.getLogger("svfr_server.test")
+    try:
+        log.warning("first")
+        path.unlink()
+        log.warning("second")
+        path.unlink()
+        path.parent.rmdir()
+        log.warning("third")
+        assert "third" in path.read_text() and "second" not in path.read_text()
+        assert path.stat().st_mode & 0o777 == 0o600
+    finally:
+        logging.getLogger().removeHandler(handler)
+        handler.close()
+
+
+def test_a_log_whose_folder_was_away_for_a_while_goes_on(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    path = log_to_folder(home / "logs")
+    handler = logging.getLogger().handlers[-1]
+    log = logging.getLogger("svfr_server.test")
+    try:
+        log.warning("first")
+        home.rename(tmp_path / "away")
+        log.warning("nowhere to write")
+        (tmp_path / "away").rename(home)
+        log.warning("third")
+        assert "third" in path.read_text()
+    finally:
+        logging.getLogger().removeHandler(handler)
+        handler.close()
+
+
+def test_a_file_that_is_no_key_is_said_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    ring = KeyRing(tmp_path / "home")
+    wrong = ring.folder / "alice.pub"
+    for _ in range(2):
+        wrong.write_text("ssh-ed25519 AAAA")
+        assert ring.authorised() == ring.authorised() == {}
+        wrong.unlink()
+        ring.authorised()
+    assert len([record for record in caplog.records if "alice.pub" in record.message]) == 2
 
 
 def test_the_log_is_json_lines_with_the_job_and_private(tmp_path: Path) -> None:

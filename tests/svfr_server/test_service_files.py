@@ -135,6 +135,38 @@ def test_the_kernel_keeps_a_confined_process_inside_whatever_it_opens(tmp_path: 
     assert not (tmp_path / "c").exists()
 
 
+def test_a_confined_worker_has_networks_compiled_in_the_home(tmp_path: Path) -> None:
+    """Compilers keep caches below the user's home and in /tmp, which the kernel closes to a worker."""
+    for name in ("inside", "home", "scratch"):
+        (tmp_path / name).mkdir(mode=0o700)
+    code = (
+        "import sys, tempfile, torch\n"
+        "from pathlib import Path\n"
+        "from svfr.compiled.beside import CompileBeside\n"
+        "from svfr.compiled.calls import Call\n"
+        "from svfr.compiled.folder import PackageFolder\n"
+        "from svfr.compiled.recipe import EXPORTED, Recipe\n"
+        "from svfr.precision import STRICT\n"
+        "from svfr_server.roots import PathRoots\n"
+        "from svfr_server.worker.landlock import confine, version\n"
+        "base = Path(sys.argv[1])\n"
+        "tempfile.tempdir = str(base / 'scratch')\n"
+        "roots = PathRoots((base / 'inside',), (base / 'inside',))\n"
+        "assert confine(roots, base / 'home') == (version() > 0)\n"
+        "vae = {'block_out_channels': [32], 'down_block_types': ['DownEncoderBlock2D'],\n"
+        "       'layers_per_block': 1}\n"
+        "recipe = Recipe.of({}, vae, STRICT, torch.device('cpu'), EXPORTED)\n"
+        "folder = PackageFolder(base / 'home' / 'compiled')\n"
+        "beside = CompileBeside(folder)\n"
+        "beside.ask(recipe, Call(network='decoder', sample=(2, 4, 4, 4)))\n"
+        "assert beside.wait(600)\n"
+        "print(beside.take_problems(), set(folder.packages(recipe.key)))\n"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path)]
+    ended = subprocess.run(command, env=package_environment(), capture_output=True, text=True, check=False)
+    assert ended.stdout.strip() == "[] {'decoder-2x4x4x4'}", ended.stdout + ended.stderr
+
+
 @pytest.mark.skipif(landlock.version() == 0, reason="this kernel has no Landlock")
 @pytest.mark.parametrize("started_in", ["/", "server"])
 def test_a_confined_process_reads_its_own_code_wherever_it_lies_and_no_more(

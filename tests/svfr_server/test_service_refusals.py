@@ -22,7 +22,7 @@ from svfr_client.errors import NoServer, NotAuthorised, ReportedError, SeveralPr
 from svfr_client.job import JobSpec
 from svfr_client.link import process_context
 from svfr_client.protocol.bulk import split_bulk
-from svfr_client.protocol.wire import MAGIC, Message, new_id, pack, unpack
+from svfr_client.protocol.wire import MAGIC, MINOR, Message, new_id, pack, unpack
 from svfr_server.supervisor.zap_keys import KeyRing
 
 
@@ -77,7 +77,10 @@ MALFORMED: list[tuple[list[bytes], str]] = [
     ([MAGIC, header(op="list", body={"limit": "5"})], "BAD_REQUEST"),
     ([MAGIC, header(op="submit", body={})], "PROBLEMS"),
     ([MAGIC, header(op="submit", body={"job": JOB_ID, "spec": None})], "BAD_REQUEST"),
-    ([MAGIC, header(op="hello", body={"min_minor": 5, "max_minor": 9, "client": "tomorrow"})], "VERSION"),
+    (
+        [MAGIC, header(op="hello", body={"min_minor": MINOR + 1, "max_minor": 99, "client": "tomorrow"})],
+        "VERSION",
+    ),
     ([MAGIC, header(op="ack", body={"job": 5, "seq": 1})], "BAD_REQUEST"),
 ]
 

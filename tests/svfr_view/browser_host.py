@@ -8,12 +8,11 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
-from platformdirs import user_cache_path
+from host_setup import cached_venv, debian_packages
 
 PLAYWRIGHT = "1.65.2"
 INSIDE = Path(__file__).parent / "inside"
@@ -23,27 +22,20 @@ NAMES = ("chromium", "chromium-browser", "google-chrome")
 def browser() -> str:
     """Return the path of a Chromium; installs one on a build machine, and skips at a desk without one."""
     found = next((path for name in NAMES if (path := shutil.which(name))), None)
-    if found is None and os.environ.get("CI") and shutil.which("apt-get"):
-        for command in (("update",), ("install", "-y", "--no-install-recommends", "chromium")):
-            subprocess.run(["apt-get", "-qq", *command], check=True, timeout=900, capture_output=True)
-        found = shutil.which("chromium")
-    if found is None:
-        if os.environ.get("CI"):
-            pytest.fail("There is no Chromium and none could be installed.", pytrace=False)
+    if found is not None:
+        return found
+    if not os.environ.get("CI"):
         pytest.skip("There is no Chromium on this machine.")
+    problem = debian_packages("chromium")
+    found = shutil.which("chromium")
+    if found is None:
+        pytest.fail(f"There is no Chromium and none could be installed: {problem}", pytrace=False)
     return found
 
 
 def playwright_python() -> Path:
     """Return the Python that has playwright; installs it into the user's cache on first use."""
-    folder = user_cache_path("svfr") / "hosts" / f"playwright-{PLAYWRIGHT}"
-    python = folder / "bin" / "python"
-    if not (folder / "ready").exists():
-        subprocess.run([sys.executable, "-m", "venv", "--clear", str(folder)], check=True)
-        install = [str(python), "-m", "pip", "install", "--quiet", f"playwright=={PLAYWRIGHT}"]
-        subprocess.run(install, check=True, timeout=900)
-        (folder / "ready").touch()
-    return python
+    return cached_venv(f"playwright-{PLAYWRIGHT}", [f"playwright=={PLAYWRIGHT}"])
 
 
 def drive(script: str, address: str, folder: Path) -> Any:

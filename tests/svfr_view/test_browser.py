@@ -39,6 +39,11 @@ def test_a_page_is_looked_at_with_mouse_and_keyboard(tmp_path: Path) -> None:
     assert max(seen["invention_edge"]) > 20 and max(seen["invention_outside"]) == 0
     assert "invention" in seen["plots"] and "Likeness" not in seen["plots"]
     assert seen["rows"] == 5  # a head and four frames
+    assert seen["least"].startswith("Frame 1002") and "-6 stops" in seen["least"]
+    assert seen["squares"] == 1 and seen["playing"] == "false"
+    assert (seen["heard_while_playing"], seen["heard_then"]) == ("off", "polite")
+    # the picture has its own shape on a telephone too, so that squares and wipe lie where they belong
+    assert seen["shapes"] == [[True, round(72 / 56, 2), False]] * 2
     assert "matte" in seen["matte"] and seen["last"].startswith("Frame 1004")
     expected = shown.show(sides.read(1001).before)[25, 36] * 255
     # the movie stores colour at half the resolution

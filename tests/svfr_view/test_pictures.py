@@ -1,5 +1,6 @@
 """What came in and what came back, frame by frame."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -64,12 +65,29 @@ def test_without_delta_and_plate_the_plate_is_asked_for(tmp_path: Path) -> None:
 
 
 def test_frames_that_only_one_side_has_are_left_out(tmp_path: Path) -> None:
-    plate, result = restore(tmp_path)
+    plate, result = restore(tmp_path, layers=())
     Path(plate % 1001).unlink()
     both = pictures(plate, result)
     assert both.frames == (1002, 1003, 1004)
     with pytest.raises(NothingToView):
         Pictures(both.result, both.plate, both.domain, [1001])
+
+
+def test_a_frame_that_the_plate_lacks_is_shown_by_its_delta_and_one_without_it_is_named(
+    tmp_path: Path,
+) -> None:
+    plate, result = restore(tmp_path)
+    named = pictures(plate, result).read(1001)
+    Path(plate % 1001).unlink()
+    held = pictures(plate, result)
+    assert held.frames == (1001, 1002, 1003, 1004)
+    np.testing.assert_allclose(held.read(1001).before, named.before, rtol=2e-3, atol=2e-3)
+    shutil.copyfile(plate % 1003, result % 1003)  # as a frame that was not changed is
+    assert not np.any(held.read(1003).matte)
+    Path(plate % 1003).unlink()
+    with pytest.raises(PlateNeeded, match=r"svfr\.delta") as caught:
+        pictures(plate, result).read(1003)
+    assert caught.value.frame == 1003
 
 
 def test_a_result_says_how_it_was_made(tmp_path: Path) -> None:

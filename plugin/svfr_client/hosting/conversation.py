@@ -11,9 +11,10 @@ import traceback
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Callable, Optional, Union
 
-from ..errors import ReportedError, SvfrError
+from ..errors import NotTheServer, ReportedError, SvfrError
 from ..job import JobSpec
 from ..protocol.messages import Event, Redo
+from ..silence import BACK_WORDS
 from ..transfer.progress import TransferProgress
 from .server_place import ServerPlace
 
@@ -97,6 +98,8 @@ class JobConversation(threading.Thread):
         self._put = put
         self._retry_s = retry_s
         self._seq = 0
+        self._server = ""
+        self._delivery: Optional[Delivery] = None
         self._next_progress = 0.0
         self._was_reached = request is None
         self._is_submitted = threading.Event()
@@ -117,7 +120,7 @@ class JobConversation(threading.Thread):
                 self._talk()
                 return
             except SvfrError as error:
-                comes_back = self._retry_s is not None and self._was_reached and error.code in LOST_CODES
+                comes_back = self._retry_s is not None and self._was_reached and self._is_loss(error)
                 self._put(Lost(error) if comes_back else Failed(error))
                 if not comes_back or self._wants_no_more.wait(self._retry_s):
                     return
@@ -138,6 +141,10 @@ class JobConversation(threading.Thread):
         """Receive no more of the job, once it is sent; it goes on at the server."""
         self._wants_no_more.set()
 
+    def _is_loss(self, error: SvfrError) -> bool:
+        """Return whether the server may be back; a tunnel through which it was reached hangs up meanwhile."""
+        return error.code in LOST_CODES or (isinstance(error, NotTheServer) and bool(self._server))
+
     def _talk(self) -> None:
         request = self.unsent
         if request is not None and not isinstance(request, (JobSpec, Redo)):
@@ -149,14 +156,19 @@ class JobConversation(threading.Thread):
                 keep_waiting=lambda: not self._wants_no_more.is_set(),
             )
         with self._place.client() as client:
+            client.report_silence(self._put_silence)
             welcome = client.hello()
             self._was_reached = True
-            self._put(Reached(f"{welcome.server} on {', '.join(welcome.devices)}"))
-            delivery = self._submit(client)
+            self._server = f"{welcome.server} on {', '.join(welcome.devices)}"
+            self._put(Reached(self._server))
+            # After a loss the same one: it knows what is not here.
+            delivery = self._delivery = self._delivery or self._submit(client)
             if delivery is None:
                 return
             for event in client.follow(self.job, self._seq, wanted=lambda: not self._wants_no_more.is_set()):
                 here = delivery.bring(client, event, self._put_progress, self._keeps_transferring)
+                if self._wants_no_more.is_set() and delivery.left_out:
+                    return  # frames are left for the host's next start, which is no trouble of the job
                 self._seq = event.seq
                 if here is not None:
                     self._put(here)
@@ -188,6 +200,11 @@ class JobConversation(threading.Thread):
         if self._is_cancelled.is_set():
             client.cancel(self.job)
         return delivery
+
+    def _put_silence(self, text: str) -> None:
+        self._put(Note(text or BACK_WORDS))
+        if not text:
+            self._put(Reached(self._server))
 
     def _keeps_transferring(self) -> bool:
         return not self._is_cancelled.is_set() and not self._wants_no_more.is_set()

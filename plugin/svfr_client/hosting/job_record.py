@@ -5,6 +5,7 @@ from typing import Optional, Tuple
 from ..errors import SvfrError, error_from_dict
 from ..protocol.messages import Event
 from ..transfer.progress import TransferProgress
+from ..vocabulary import stage_text
 
 SENDING, QUEUED, RUNNING, DONE, FAILED, CANCELLED = (
     "sending",
@@ -43,7 +44,7 @@ class JobRecord:
         """Note what happened; an event that comes again, after the host was restarted, changes nothing."""
         body = event.body
         if event.kind == "progress":
-            self.stage = str(body["stage"])
+            self.stage = stage_text(str(body["stage"]))
             overall = body.get("overall")
             part = int(body["done"]) / max(1, int(body["total"]))
             self.fraction = part if overall is None else float(overall)

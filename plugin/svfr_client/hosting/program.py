@@ -6,7 +6,7 @@ server, in a thread of its own, and reads what that prints as JSON.
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Dict, List, Mapping, Sequence
+from typing import Any, Dict, List, Mapping, Sequence, Tuple
 
 from ..errors import ProgramFailed, error_from_dict
 from ..json_files import read_json
@@ -23,7 +23,8 @@ class PageWish:
     """A result to be looked at: ``result`` and ``plate`` as patterns of files that this machine sees.
 
     ``frames``: those to show, "" for all. ``space`` is the colour space both are in, by the OCIO config
-    ``config``; "" for what the files say. ``opens``: the program shows it in the browser, which then
+    ``config``; "" for what the files say. ``job`` made the result: the page has its warnings while the
+    server knows it. ``opens``: the program shows it in the browser, which then
     starts without what the host set for its own libraries.
     """
 
@@ -32,6 +33,7 @@ class PageWish:
     frames: str = ""
     space: str = ""
     config: str = ""
+    job: str = ""
     opens: bool = False
 
 
@@ -45,12 +47,61 @@ def make_page(place: ServerPlace, wish: PageWish) -> Path:
         "--frames": wish.frames,
         "--colorspace": wish.space,
         "--ocio": wish.config,
+        "--job": wish.job,
+        "--server": place.connection_file if wish.job else "",
     }
     given = [*stated(options), *(["--open"] if wish.opens else [])]
-    pages = [row for row in run_program(place, ["view", wish.result, *given]) if row["kind"] == "page"]
-    if not pages:
-        raise ProgramFailed("The program svfr made no page.", remedy="Install again, so that both fit.")
-    return Path(str(pages[0]["page"]))
+    return Path(str(_made(place, ["view", wish.result, *given], "page")["page"]))
+
+
+@dataclass(frozen=True)
+class MovieWish:
+    """The movie of a result's frames, beside them: ``result`` is their pattern.
+
+    ``ending``: of the file, mov, mp4 or mkv. ``fps``: the rate where the frames state none, as text.
+    ``space`` and ``config`` as in :class:`PageWish`.
+    """
+
+    result: str
+    ending: str
+    frames: str = ""
+    fps: str = ""
+    space: str = ""
+    config: str = ""
+
+
+@dataclass(frozen=True)
+class MadeMovie:
+    """A movie on this machine; ``keeps_codes``: it is in the space of its frames, else in sRGB."""
+
+    path: Path
+    keeps_codes: bool
+    notes: Tuple[str, ...]
+
+
+def make_movie(place: ServerPlace, wish: MovieWish) -> MadeMovie:
+    """Write the movie of a result beside its frames, as ``svfr movie`` does; one of that name is replaced.
+
+    Raises as :func:`run_program`.
+    """
+    options = {
+        "--frames": wish.frames,
+        "--fps": wish.fps,
+        "--colorspace": wish.space,
+        "--ocio": wish.config,
+    }
+    given = ["movie", wish.result, "--out", wish.ending, "--overwrite", *stated(options)]
+    made = _made(place, given, "movie")
+    notes = tuple(str(note) for note in made.get("notes", ()))
+    return MadeMovie(Path(str(made["movie"])), bool(made.get("keeps_codes")), notes)
+
+
+def _made(place: ServerPlace, given: Sequence[str], kind: str) -> Dict[str, Any]:
+    """Run the program and return what it prints of the page or movie that it made."""
+    for row in run_program(place, given):
+        if row["kind"] == kind:
+            return row
+    raise ProgramFailed(f"The program svfr made no {kind}.", remedy="Install again, so that both fit.")
 
 
 def stated(options: Mapping[str, str]) -> List[str]:

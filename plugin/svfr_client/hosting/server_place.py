@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Callable, ClassVar
 
+from ..files import is_folder
 from ..path_map import PATH_MAP_FILE, PathMap
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ServerPlace:
-    """``connection_file`` "" is this user's own server; ``program`` starts that, as the user chose it.
+    """``connection_file``, or its folder: "" is this user's own server; ``program`` starts that.
 
     A host derives its own from it: ``name`` is for the server's log, ``reply_seconds`` how long one try of a
     request waits.
@@ -41,7 +42,7 @@ class ServerPlace:
 
     def path_map(self) -> PathMap:
         """Return the rules beside the connection file; raises BadPathMap."""
-        return PathMap.load(self._file.parent / PATH_MAP_FILE) if self.connection_file else PathMap()
+        return PathMap.load(self.file.parent / PATH_MAP_FILE) if self.connection_file else PathMap()
 
     def client(self) -> "Client":
         """Return a new client; it belongs to the calling thread.
@@ -51,7 +52,7 @@ class ServerPlace:
         from ..client import Client
         from ..connection import Connection
 
-        fixed = Connection.load(self._file) if self.connection_file else None
+        fixed = Connection.load(self.file) if self.connection_file else None
         return Client(fixed, name=self.name, reply_seconds=self.reply_seconds)
 
     def ensure_running(
@@ -76,5 +77,7 @@ class ServerPlace:
         return f"Connected ({where}): {welcome.server} on {', '.join(welcome.devices)}"
 
     @property
-    def _file(self) -> Path:
-        return Path(self.connection_file).expanduser()
+    def file(self) -> Path:
+        """Return the connection file; of a chosen folder, the one in it."""
+        chosen = Path(self.connection_file).expanduser()
+        return chosen / "connection.json" if is_folder(chosen) else chosen

@@ -17,11 +17,14 @@ from ..client import Client
 from ..connection import (
     Connection,
     find_connection,
+    joined_connection,
     make_private_folder,
     noted_server_program,
+    require_own_folder,
     service_folder,
 )
-from ..errors import ProgramFailed, ServerDidNotStart, ServerProgramNotFound, SvfrError
+from ..errors import NoServer, ProgramFailed, ServerDidNotStart, ServerProgramNotFound, SvfrError
+from ..files import is_file
 from ..reasons import reason_of
 
 PROGRAM_VARIABLE = "SVFR_SERVER"
@@ -67,7 +70,7 @@ def find_server_program(
     for named in (preferred, environment.get(PROGRAM_VARIABLE, ""), noted):
         if named:
             path = Path(os.path.expanduser(named))  # noqa: PTH111 - Path's raises for ~nobody
-            if os.path.isfile(path):  # noqa: PTH113 - Path's raises for a path that is too long
+            if is_file(path):
                 return path.absolute()
             raise ServerProgramNotFound(
                 "The server program is not there.",
@@ -115,6 +118,7 @@ def ensure_server(
     """
     if find_server() is not None:
         return
+    _require_startable(service_folder())
     program = find_server_program(preferred, noted)
     starting()
     start_server([program, "serve"], keep_waiting=keep_waiting)
@@ -141,6 +145,7 @@ def start_server(
     folder = service_folder() if folder is None else folder
     if find_server(folder) is not None:
         return
+    _require_startable(folder)
     make_private_folder(folder)
     idle = [] if idle_exit_s is None else ["--idle-exit", f"{idle_exit_s:g}"]
     whole = [*map(str, command), *idle]
@@ -194,6 +199,18 @@ def run_to_end(command: Sequence[Union[str, Path]], timeout_s: float) -> "subpro
             path=command[0],
             remedy="Name another one in the preferences, or install again.",
         ) from problem
+
+
+def _require_startable(folder: Path) -> None:
+    """Raise NoServer for the folder of a server elsewhere, which does not answer: none is started in it."""
+    joined = joined_connection(folder)
+    if joined is not None:
+        raise NoServer(
+            f"The server on {joined.host} ({joined.endpoint}) does not answer.",
+            path=folder,
+            remedy="Ask whoever runs it whether it is up. None is started in a folder that has joined one.",
+        )
+    require_own_folder(folder)
 
 
 def _end_of(log: Path) -> str:

@@ -1,10 +1,11 @@
-"""Plates to a service that shares no folder with the client, and its frames back (protocol 1.1 to 1.4).
+"""Plates to a service that shares no folder with the client, and its frames back (protocol 1.1 to 1.5).
 
 A file travels in pieces of at most ``PIECE_BYTES``, each named by its SHA-256, so that what the service has
 is not sent again, also after a crash of either side. ``assemble`` puts pieces into a file of a *set*, which
 is a folder of the client's own; its paths then stand in a job as any others do. ``result`` reads a frame of
 a job. ``compare`` (1.2) tells whether the service sees the very files that the client sees. ``put_local``
 (1.4) hands over pieces that a client on the same machine wrote into a file of the service's own folder.
+``room`` (1.5) tells before anything is sent whether all of it may come.
 """
 
 import re
@@ -19,10 +20,13 @@ PIECE_BYTES = 1024 * 1024
 # An answer must stay below 1 MiB (PROTOCOL.md 3.2), header included.
 RESULT_PART_BYTES = 512 * 1024
 MOST_PIECES = 65536
+MOST_ASKED = 8192  # their answer is one message
 HEAD_BYTES = 64 * 1024
 MOST_COMPARED = 64
 # The first minor version in which a client on the same machine hands pieces over by a file.
 LOCAL_MINOR = 4
+# The first minor version in which a service is asked for room.
+ROOM_MINOR = 5
 MOST_LOCAL_PIECES = 64
 MOST_LOCAL_FILE_BYTES = 64 * 1024 * 1024
 _PIECE = re.compile(r"[0-9a-f]{64}\Z")
@@ -48,6 +52,19 @@ class MissingPieces(Record):
     """Answer to :class:`AskPieces`: those to be sent, in the order asked."""
 
     missing: Tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class AskRoom(Record):
+    """Ask whether so many bytes may still come; the answer is what they would get, and keeps nothing free.
+
+    ``pieces_bytes``: of the pieces that the service lacks; ``files_bytes``: of all files of the client's set
+    ``set``, of which the service takes off what it has.
+    """
+
+    set: str
+    pieces_bytes: int
+    files_bytes: int
 
 
 @dataclass(frozen=True)
@@ -160,11 +177,13 @@ def transfer_problems(request: Record) -> List[SvfrError]:
     elif isinstance(request, PutLocal):
         pieces = tuple(piece.piece for piece in request.pieces)
         problems += _local_problems(request)
-    if len(pieces) > MOST_PIECES:
-        problems.append(BadTransfer(f"{len(pieces)} pieces are more than {MOST_PIECES}."))
+    most = MOST_ASKED if isinstance(request, AskPieces) else MOST_PIECES
+    if len(pieces) > most:
+        remedy = f"Name at most {most} in one request."
+        problems.append(BadTransfer(f"{len(pieces)} pieces are more than {most}.", remedy=remedy))
     if not all(map(_PIECE.match, pieces)):
         problems.append(BadTransfer("A piece is not named by 64 hexadecimal digits."))
-    if isinstance(request, Assemble) and not _SET.match(request.set):
+    if isinstance(request, (Assemble, AskRoom)) and not _SET.match(request.set):
         problems.append(BadTransfer("A set is not named by 32 hexadecimal digits."))
     wrong_name = file_name_problem(request.name) if isinstance(request, Assemble) else None
     if wrong_name is not None:

@@ -11,6 +11,7 @@ import math
 import re
 import uuid
 from dataclasses import dataclass, field
+from itertools import accumulate
 from typing import Any, Dict, List, Mapping, NoReturn, Optional, Sequence, Tuple
 
 from ..errors import BadMessage, MessageTooLarge, WrongVersion
@@ -18,7 +19,7 @@ from ..reasons import in_one_line
 
 MAGIC = b"SVFR/1"
 MAJOR = 1
-MINOR = 4
+MINOR = 5
 KIB = 1024
 MIB = 1024 * KIB
 MAX_HEADER_BYTES = 64 * KIB
@@ -36,6 +37,9 @@ _ID = re.compile(r"[0-9a-f]{32}\Z")
 _OP = re.compile(r"[a-z][a-z_]{0,31}\Z")
 _NAME = re.compile(r"[a-z][a-z0-9_.]{0,63}\Z")
 _INT64 = 2**63
+_OPENS = ord("[")
+_ONE_KIND = bytes.maketrans(b"{}", b"[]")
+_NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 
 
 @dataclass(frozen=True)
@@ -165,7 +169,7 @@ def strict_json(data: bytes) -> Any:
         raise BadMessage(f"The JSON is nested deeper than {MAX_DEPTH} levels.") from None
     except ValueError as problem:
         raise BadMessage(f"This is not strict JSON: {str(problem)[:200]}.") from None
-    if data.count(b"[") + data.count(b"{") > MAX_DEPTH and _deeper_than(value, MAX_DEPTH):
+    if data.count(b"[") + data.count(b"{") > MAX_DEPTH and _depth(data) > MAX_DEPTH:
         raise BadMessage(f"The JSON is nested deeper than {MAX_DEPTH} levels.")
     return value
 
@@ -313,10 +317,8 @@ def _unique_keys(pairs: List[Tuple[str, Any]]) -> Dict[str, Any]:
     return result
 
 
-def _deeper_than(value: Any, levels: int) -> bool:
-    if not isinstance(value, (dict, list)):
-        return False
-    if levels == 0:
-        return True
-    items = value.values() if isinstance(value, dict) else value
-    return any(_deeper_than(item, levels - 1) for item in items)
+def _depth(data: bytes) -> int:
+    """Return how deep lists and objects are nested in a JSON text that was read."""
+    without_escapes = data.replace(b"\\\\", b"").replace(b'\\"', b"")
+    brackets = b"".join(without_escapes.split(b'"')[::2]).translate(_ONE_KIND, _NO_BRACKETS)
+    return max(accumulate(1 if byte == _OPENS else -1 for byte in brackets), default=0)

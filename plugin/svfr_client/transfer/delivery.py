@@ -1,7 +1,7 @@
 """Where the frames of a job go on this machine: they are there, or must be fetched.
 
-Where frames are to be fetched to is noted in this user's own folder until the job has ended, so that a host
-that was started again still knows it.
+Where frames are to be fetched to is noted in this user's own folder for as long as the server keeps them, so
+that a host that was started again still knows it, and a later look at the job finds them.
 """
 
 import contextlib
@@ -9,16 +9,19 @@ import json
 import time
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Callable, Optional
+from typing import Callable, Dict, Mapping, Optional
 
 from ..client import Client
 from ..connection import make_private_folder, service_folder, write_private
-from ..errors import SvfrError, TransferWasStopped
+from ..errors import OutputExists, ResultIsGone, SvfrError, TransferWasStopped
+from ..frames import FrameRange
 from ..json_files import read_json_file
 from ..output_names import output_path
 from ..path_map import PathMap
-from ..protocol.messages import Event, check_job_id
+from ..protocol.messages import Event, JobState, check_job_id
+from ..records import from_plain, to_plain
 from .fetch import fetch_frame
+from .own_names import OwnNames
 from .progress import Tell, tell_nobody
 
 _FOLDER = "deliveries"
@@ -30,20 +33,29 @@ _KEPT_SECONDS = 8 * 86400.0
 class Delivery:
     """``output``: this machine's pattern for frames that are fetched; None: the server wrote them in place.
 
-    ``paths``: the rules between the two machines' names.
+    ``paths``: the rules between the two machines' names; ``names``: those of files that were sent;
+    ``written``: the range of frames that the job writes, with handles, or "" where that is not known here;
+    ``replaces``: whether frames go over other files that lie in their places.
+    ``left_out`` says of each frame that was passed over why it is not here.
     """
 
     job: str
     output: Optional[str] = None
     paths: PathMap = field(default_factory=PathMap)
+    names: OwnNames = field(default_factory=OwnNames)
+    written: str = ""
+    replaces: bool = False
+    left_out: Dict[int, SvfrError] = field(default_factory=dict, compare=False)
 
     @classmethod
     def noted(cls, job: str, paths: PathMap) -> "Delivery":
         """Return what was noted of a job that was handed in earlier; without a note frames are in place."""
         try:
             note = read_json_file(_note_of(job))
-            return cls(job, str(note["output"]), paths)
-        except (OSError, ValueError, KeyError, TypeError):
+            names = from_plain(OwnNames, note["names"], "note") if "names" in note else OwnNames()
+            written, replaces = str(note.get("written", "")), note.get("replaces") is True
+            return cls(job, str(note["output"]), paths, names, written=written, replaces=replaces)
+        except (OSError, ValueError, KeyError, TypeError, SvfrError):
             return cls(job, None, paths)
 
     def note(self) -> None:
@@ -55,7 +67,8 @@ class Delivery:
             for former in folder.iterdir():
                 if former.stat().st_mtime < time.time() - _KEPT_SECONDS:
                     former.unlink()
-            write_private(_note_of(self.job), json.dumps({"output": self.output}))
+            note = {"output": self.output, "names": to_plain(self.names), "written": self.written}
+            write_private(_note_of(self.job), json.dumps({**note, "replaces": self.replaces}))
 
     def bring(
         self,
@@ -66,23 +79,51 @@ class Delivery:
     ) -> Optional[Event]:
         """Return the job's event as this machine sees it, once its frame is here.
 
-        None for a frame that is not fetched, because ``keep_going`` turned false. Raises as
-        :func:`~svfr_client.transfer.fetch.fetch_frame` and :meth:`PathMap.to_client`.
+        None for a frame that is passed over, because ``keep_going`` turned false, the server no longer has it
+        or another file lies in its place: others are fetched all the same. The end of a job that is done
+        raises then why frames are not here. Else raises as :meth:`PathMap.to_client` and
+        :func:`~svfr_client.transfer.fetch.fetch_frame`.
         """
-        if event.is_last and self.output is not None:
-            _note_of(self.job).unlink(missing_ok=True)
+        if self.left_out and event.kind == JobState.DONE.value:
+            raise _not_here(self.job, self.left_out)
         if event.kind != "frame":
-            return event
+            return replace(event, body=self.names.renamed(event.body))
         frame = int(event.body["frame"])
         if self.output is None:
             path = self.paths.to_client(str(event.body["path"]))
         else:
             path = str(output_path(self.output, frame))
             try:
-                fetch_frame(client, self.job, frame, Path(path), tell=tell, keep_going=keep_going)
-            except TransferWasStopped:
+                place, replaces = Path(path), self.replaces
+                fetch_frame(
+                    client, self.job, frame, place, replaces=replaces, tell=tell, keep_going=keep_going
+                )
+            except (TransferWasStopped, ResultIsGone, OutputExists) as problem:
+                self.left_out[frame] = problem
                 return None
+            self.left_out.pop(frame, None)
         return replace(event, body=dict(event.body, path=path))
+
+
+def _not_here(job: str, left_out: Mapping[int, SvfrError]) -> SvfrError:
+    """Return the error of a job that is done, some frames of which are not on this machine."""
+    gone = [frame for frame, problem in left_out.items() if isinstance(problem, ResultIsGone)]
+    if gone:
+        text = f"The server no longer has the job's frames {FrameRange.of(gone)}."
+        return ResultIsGone(text, frame=min(gone), remedy="Hand these frames in again.")
+    there = [frame for frame, problem in left_out.items() if isinstance(problem, OutputExists)]
+    if there:
+        return OutputExists(
+            f"Other files lie in the places of the frames {FrameRange.of(there)}; they stay as they are.",
+            frame=min(there),
+            path=left_out[min(there)].path,
+            remedy=f"Replace them: `svfr fetch {job} --existing overwrite`. To another place: `--out`.",
+        )
+    return TransferWasStopped(
+        f"Fetching was stopped; the frames {FrameRange.of(left_out)} are not here.",
+        frame=min(left_out),
+        remedy=f"The server keeps them for some days: `svfr fetch {job}` fetches them.",
+    )
 
 
 def _note_of(job: str) -> Path:

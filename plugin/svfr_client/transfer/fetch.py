@@ -1,18 +1,19 @@
 """A job's frames back from the server, each whole or not at all."""
 
+import filecmp
 from pathlib import Path
 from typing import BinaryIO, Callable
 
 from ..client import Client
-from ..errors import FileCannotBeWritten, ResultIsGone, TransferWasStopped
-from ..files import whole_file
+from ..errors import FileCannotBeWritten, OutputExists, ResultIsGone, TransferWasStopped
+from ..exchange import LINE_SECONDS
+from ..files import is_file, is_there, whole_file
 from ..protocol.transfers import AskResult, ResultPart
 from ..reasons import reason_of
 from ..records import from_plain, known_part, to_plain
 from .handover import copy_here
 from .progress import Tell, TransferProgress, tell_nobody
 
-REPLY_SECONDS = 30.0
 _DATA = "data"
 
 
@@ -26,13 +27,15 @@ def fetch_frame(
     frame: int,
     path: Path,
     *,
+    replaces: bool = True,
     tell: Tell = tell_nobody,
     keep_going: Callable[[], bool] = lambda: True,
 ) -> None:
     """Write the file that the job made of ``frame`` to ``path``; its folder is made if needed.
 
     A connection that breaks goes on in the middle of the file. Raises ResultIsGone, FileCannotBeWritten,
-    TransferWasStopped, and as the client does when the server stays away.
+    TransferWasStopped, as the client does when the server stays away, and OutputExists where another file
+    lies at ``path``, which is not this frame as it was fetched before, unless it ``replaces`` that.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -43,14 +46,36 @@ def fetch_frame(
             remedy="Choose another one.",
         ) from problem
     with whole_file(path) as scratch:
-        is_whole = False
-        while not is_whole:
-            with scratch.open("wb") as file:
-                try:
-                    _copy(client, AskResult(job, frame), file, tell, keep_going)
-                    is_whole = True
-                except _WrittenAnew:
-                    continue
+        _fill(client, AskResult(job, frame), scratch, tell, keep_going)
+        if (
+            not replaces
+            and is_there(path)
+            and not (is_file(path) and filecmp.cmp(str(scratch), str(path), False))
+        ):
+            raise OutputExists(
+                "Another file lies in the place of this frame.",
+                frame=frame,
+                path=path,
+                remedy="Replace it with `--existing overwrite`, or choose another place with `--out`.",
+            )
+
+
+def _is_same(one: Path, other: Path) -> bool:
+    return is_file(other) and filecmp.cmp(str(one), str(other), shallow=False)
+
+
+def _fill(
+    client: Client, asked: AskResult, scratch: Path, tell: Tell, keep_going: Callable[[], bool]
+) -> None:
+    """Write the whole result to ``scratch``, from its beginning where the server wrote it anew meanwhile."""
+    is_whole = False
+    while not is_whole:
+        with scratch.open("wb") as file:
+            try:
+                _copy(client, asked, file, tell, keep_going)
+                is_whole = True
+            except _WrittenAnew:
+                continue
 
 
 def _copy(
@@ -61,7 +86,7 @@ def _copy(
         if not keep_going():
             raise TransferWasStopped("Fetching was stopped.", frame=asked.frame)
         answer = client.ask(
-            "result", to_plain(AskResult(asked.job, asked.frame, done)), reply_seconds=REPLY_SECONDS
+            "result", to_plain(AskResult(asked.job, asked.frame, done)), reply_seconds=LINE_SECONDS
         )
         part = from_plain(ResultPart, known_part(ResultPart, answer.body), "reply")
         if not part.bytes:

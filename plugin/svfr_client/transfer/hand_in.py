@@ -1,21 +1,22 @@
 """Hand a job in at a server that may be elsewhere: by path where it sees the files, else by content."""
 
-import os
 from dataclasses import replace
 from typing import Callable, List, Optional
 
 from ..client import Client
-from ..errors import FileCannotBeWritten, OutputEqualsPlate, SvfrError, raise_problems
+from ..errors import BadJob, ReportedError, SeveralProblems, SvfrError, each_of, raise_problems
 from ..frames import FrameRange
 from ..job import JobSpec
 from ..job_checks import job_problems
-from ..output_names import existing_frames, next_version, output_path, outputs_exist
 from ..path_map import PathMap
 from ..protocol.messages import Redo
+from ..vocabulary import ExistingPolicy
 from .delivery import Delivery
-from .job_files import JobFiles, files_of, with_luts
+from .job_files import files_of, with_luts
+from .output_here import files_read, free_output, output_here
+from .own_names import OwnNames
 from .progress import Tell, tell_nobody
-from .seen import refuse_unseen_model, server_sees
+from .seen import refuse_absent, refuse_missing_frames, refuse_unseen_model, server_sees
 from .upload import upload
 
 _RESULTS = "frame.%04d.exr"
@@ -34,8 +35,9 @@ def hand_in(
 
     The files are sent when the server does not see them, or may not use them there. Raises what is wrong with
     the job, as the client and :func:`~svfr_client.transfer.upload.upload` do, and for files that are sent
-    OutputExists, OutputEqualsPlate and FileCannotBeWritten, and FileCannotBeSent for a model's folder that
-    the server does not see and for LUTs that cannot go along; all of that before anything is sent.
+    as :func:`~svfr_client.transfer.output_here.output_here` does, FrameIsMissing for frames that a sequence
+    lacks, and FileCannotBeSent for a file that is not where the job says, a model's folder that the server
+    does not see and LUTs that cannot go along; all of that before anything is sent.
     """
     raise_problems(job_problems(spec))
     paths = paths or PathMap()
@@ -45,73 +47,83 @@ def hand_in(
             client.submit(paths.job_to_server(spec), job)
             return Delivery(job, None, paths)
         except SvfrError as problem:
-            if not files.files or not _is_forbidden(problem):
+            if not _is_forbidden(problem):
                 raise
+            if not files.files:  # nothing of the job is here: is it a slip, or the server's own?
+                refuse_absent(files, spec)
+                raise
+    refuse_absent(files, spec)
+    refuse_missing_frames(files, spec)
     refuse_unseen_model(client, spec.model, paths)
-    output = _output_here(spec, files)
+    written = _written(spec)
+    output = output_here(spec.output, written, spec.existing, [file.path for file in files.files])
     with with_luts(files, spec) as whole:
         sent = upload(client, whole.files, tell, keep_going)
     there = whole.rewritten(spec, sent.folder, paths.to_server)
     there = replace(there, output=f"{sent.results}{job}/{_RESULTS}", existing="overwrite")
-    delivery = Delivery(job, output, paths)
+    names = OwnNames.of(whole, sent.folder)
+    replaces = spec.existing == "overwrite"
+    delivery = Delivery(job, output, paths, names, written=str(FrameRange.of(written)), replaces=replaces)
     delivery.note()
-    client.submit(there, job)
+    try:
+        client.submit(there, job)
+    except (ReportedError, SeveralProblems) as problem:
+        raise names.error(problem) from problem
     return delivery
 
 
-def hand_in_again(client: Client, redo: Redo, paths: Optional[PathMap] = None) -> Delivery:
+def hand_in_again(
+    client: Client,
+    redo: Redo,
+    paths: Optional[PathMap] = None,
+    *,
+    existing: ExistingPolicy = "overwrite",
+) -> Delivery:
     """Hand in some frames of a former job again, to ``redo.output`` on this machine; return how they come.
 
-    They come as those of the former job did: where its frames were fetched, these are too. Raises what the
-    client does, and :class:`~svfr_client.errors.PathIsNotMapped`.
+    They come as those of the former job did: where its frames were fetched, these are too. ``existing`` is
+    about files that are there; to replace is what a redo in its former place is for. Raises what the client
+    does, :class:`~svfr_client.errors.PathIsNotMapped`, for an output as
+    :func:`~svfr_client.transfer.output_here.free_output` does, and for frames that are fetched BadJob where
+    no place is known, and as :func:`~svfr_client.transfer.output_here.output_here`.
     """
     paths = paths or PathMap()
     own = f"{redo.of}/{_RESULTS}"
-    former = client.status(redo.of).output
-    there = None if redo.output is None else paths.to_server(redo.output)
-    delivery = Delivery(redo.job, None, paths)
-    if former.endswith(own):
-        there = f"{former[: -len(own)]}{redo.job}/{_RESULTS}"
-        delivery = Delivery(redo.job, redo.output, paths)
+    former = client.status(redo.of)
+    is_fetched = former.output.endswith(own)
+    noted = Delivery.noted(redo.of, paths)
+    output = redo.output
+    if output is not None:
+        frames = list(FrameRange.parse(redo.frames))
+        check = output_here if is_fetched else free_output
+        output = check(output, frames, existing, files_read(noted, former.plate, frames))
+    there = None if output is None else paths.to_server(output)
+    delivery = Delivery(redo.job, None, paths, noted.names)
+    if is_fetched:
+        if output is None:
+            raise BadJob(
+                f"It is not known here where the frames of job {redo.of} are.",
+                remedy="Name where the new ones go (`--out` of `svfr redo`).",
+            )
+        there = f"{former.output[: -len(own)]}{redo.job}/{_RESULTS}"
+        delivery = Delivery(redo.job, output, paths, noted.names, written=redo.frames, replaces=True)
         delivery.note()
-    client.redo(redo.of, redo.frames, output=there, seed=redo.seed, job=redo.job)
+    try:
+        client.redo(redo.of, redo.frames, output=there, seed=redo.seed, job=redo.job)
+    except (ReportedError, SeveralProblems) as problem:
+        raise noted.names.error(problem) from problem
     return delivery
 
 
 def _is_forbidden(problem: SvfrError) -> bool:
     """Return whether the server may not read or write at the paths, and nothing else is wrong."""
-    several = getattr(problem, "problems", None) or [problem]
-    return all(one.code == "FORBIDDEN_PATH" for one in several)
+    return all(one.code == "FORBIDDEN_PATH" for one in each_of(problem))
 
 
-def _output_here(spec: JobSpec, files: JobFiles) -> str:
-    """Return the pattern that frames are fetched to, by the job's policy for files that are there."""
+def _written(spec: JobSpec) -> List[int]:
+    """Return the frames that the job writes, with its handles."""
     written = list(FrameRange.parse(spec.frames))
     if spec.write_handles:
         first, last = written[0], written[-1]
         written += [*range(first - spec.handles, first), *range(last + 1, last + 1 + spec.handles)]
-    _refuse_the_plate(spec, files, written)
-    there = existing_frames(spec.output, written)
-    if there and spec.existing == "error":
-        raise outputs_exist(spec.output, there)
-    output = next_version(spec.output) if there and spec.existing == "version_up" else spec.output
-    folder = output_path(output, written[0]).parent
-    while not folder.exists() and folder != folder.parent:
-        folder = folder.parent
-    if not os.access(str(folder), os.W_OK | os.X_OK) or not folder.is_dir():
-        text = "Frames cannot be written here."
-        raise FileCannotBeWritten(text, path=folder, remedy="Choose another output folder.")
-    return output
-
-
-def _refuse_the_plate(spec: JobSpec, files: JobFiles, written: List[int]) -> None:
-    plate = {os.path.realpath(str(file.path)) for file in files.plate}
-    for frame in written:
-        path = output_path(spec.output, frame)
-        if os.path.realpath(str(path)) in plate:
-            raise OutputEqualsPlate(
-                "The output files are the plate's own files.",
-                frame=frame,
-                path=path,
-                remedy="Choose another output folder or name.",
-            )
+    return written

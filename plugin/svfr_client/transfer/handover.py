@@ -46,7 +46,7 @@ class HandoverFile:
     @contextlib.contextmanager
     def at(cls, client: Client) -> Iterator[Optional["HandoverFile"]]:
         """Make a file for as long as the block lasts; None where this client cannot use the folder."""
-        welcome = client.hello()
+        welcome = client.met()
         folder = welcome.local_folder if welcome.minor >= LOCAL_MINOR else None
         made = None if folder is None else _make(Path(folder))
         if made is None:

@@ -1,9 +1,11 @@
 """Which files of this machine a job reads, and what they are called in a set on the server.
 
-A set is a flat folder. Every file gets the name of its part in the job: ``plate.1001.exr``,
-``mask.1001.png``, ``photo0.jpg``; the job is then rewritten to these names.
+A set is a flat folder. Every file gets the name of its part in the job: ``mask.1001.png``, ``photo0.jpg``;
+the plate's has as much of the artist's own as a set takes, for lists of jobs: ``plate_sh010_v2.1001.exr``.
+The job is then rewritten to these names.
 """
 
+import re
 import tempfile
 from bisect import bisect_left
 from contextlib import contextmanager
@@ -11,12 +13,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 from typing import Callable, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
+from ..files import is_file
 from ..frames import BRIDGED_GAP_FRAMES, FrameRange
 from ..job import JobSpec
 from ..sequences import PathPattern, frame_number_in_name, is_sequence, number_ends_name
 from .ocio_pack import ARCHIVE_NAME, luts_of, pack
 
 _PLATE, _MASK, _TRACKS, _CONFIG = "plate", "mask", "tracks", "config"
+_PART_CHARACTERS = 32
 
 
 class LocalFile(NamedTuple):
@@ -36,7 +40,7 @@ class JobFiles:
     @property
     def plate(self) -> Tuple[LocalFile, ...]:
         """The files of the plate."""
-        return tuple(file for file in self.files if file.name.startswith(f"{_PLATE}."))
+        return tuple(file for file in self.files if file.name.startswith(_PLATE))
 
     def rewritten(self, spec: JobSpec, folder: str, other: Callable[[str], str]) -> JobSpec:
         """Return the job with these files in the server's ``folder``, which ends in a separator.
@@ -79,6 +83,11 @@ def files_of(spec: JobSpec) -> JobFiles:
             pattern = _pattern(path, part) if is_sequence(path) else own[0].name
             found = JobFiles((*found.files, *own), {**found.names, path: pattern})
     return found
+
+
+def named_paths(spec: JobSpec) -> List[str]:
+    """Return every path that the job reads."""
+    return [path for path, _ in _named(spec)]
 
 
 def frames_needed(spec: JobSpec, available: Sequence[int]) -> Tuple[int, ...]:
@@ -133,7 +142,7 @@ def with_luts(files: JobFiles, spec: JobSpec) -> Iterator[JobFiles]:
 
 def _named(spec: JobSpec) -> Iterator[Tuple[str, str]]:
     """Yield every path that the job reads, with its part in the job; a photo that serves twice comes once."""
-    yield spec.plate, _PLATE
+    yield spec.plate, _plate_part(spec.plate)
     if spec.mask_path:
         yield spec.mask_path, _MASK
     if spec.crop_tracks:
@@ -146,6 +155,17 @@ def _named(spec: JobSpec) -> Iterator[Tuple[str, str]]:
         yield photo, f"photo{number}"
 
 
+def _plate_part(path: str) -> str:
+    """Return the plate's part with the artist's own name, in the letters that a file of a set may have."""
+    stem = re.split(r"[%#]", PurePath(path).name.rpartition(".")[0])[0]
+    if not is_sequence(path) and number_ends_name(Path(path)):
+        stem = re.sub(r"-?\d+\Z", "", stem)  # its frame, which follows the part
+    own = re.sub(r"[^a-z0-9]+", "_", stem.lower()).strip("_")
+    part = f"{_PLATE}_{own}"[:_PART_CHARACTERS].rstrip("_")
+    # A number that became the end would be taken for the frame.
+    return re.sub(r"_\d+\Z", "", part) if number_ends_name(PurePath(f"{part}.x")) else part
+
+
 def _sequence(path: str, part: str, spec: JobSpec) -> List[LocalFile]:
     pattern = PathPattern.parse(path)
     frames = frames_needed(spec, pattern.frames())
@@ -155,7 +175,7 @@ def _sequence(path: str, part: str, spec: JobSpec) -> List[LocalFile]:
 
 def _single(path: str, part: str) -> List[LocalFile]:
     file = Path(path)
-    if not file.is_file():
+    if not is_file(file):
         return []
     # The number that ends a picture's name is its frame, so it must end the new name too.
     number = f".{frame_number_in_name(file)}" if number_ends_name(file) else ""

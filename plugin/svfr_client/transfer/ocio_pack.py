@@ -9,10 +9,12 @@ not there is left out, as most configs have some that nobody uses; a conversion 
 import re
 import zipfile
 from pathlib import Path, PurePosixPath, PureWindowsPath
-from typing import Dict, List, Mapping, Sequence
+from typing import Dict, Iterator, List, Mapping, Sequence, Tuple
 
 from ..errors import FileCannotBeSent
+from ..files import is_file
 from ..reasons import reason_of
+from ..sizes import size_text
 
 MOST_LUTS = 1000
 MOST_BYTES = 256 * 1024 * 1024
@@ -32,18 +34,30 @@ def luts_of(config: Path, context: Mapping[str, str]) -> Dict[str, Path]:
     Raises :class:`~svfr_client.errors.FileCannotBeSent` for LUTs outside the config's folder, more than
     ``MOST_LUTS`` of them or more than ``MOST_BYTES``.
     """
+    found = {_name(config, folder, source, path): path for folder, source, path in _sought(config, context)}
+    _check_bounds(config, found)
+    return found
+
+
+def lut_paths(config: Path, context: Mapping[str, str]) -> List[Path]:
+    """Return the LUT files of a config wherever they lie; none for one that is an archive itself.
+
+    Raises :class:`~svfr_client.errors.FileCannotBeSent` for a config that cannot be read.
+    """
+    return [path for _, _, path in _sought(config, context)]
+
+
+def _sought(config: Path, context: Mapping[str, str]) -> Iterator[Tuple[str, str, Path]]:
+    """Yield each LUT that is there: the folder of the search path, its name below that, its path."""
     text = _text_of(config)
     values = {**_defaults(text), **context}
     folders = [_filled(folder, values) for folder in _search_path(text)] or ["."]
-    found: Dict[str, Path] = {}
     for source in sorted({_one(match) for match in _SOURCE.findall(text)}):
         for folder in folders:
             path = config.parent / folder / _filled(source, values)
-            if path.is_file():
-                found[_name(config, folder, _filled(source, values), path)] = path
+            if is_file(path):
+                yield folder, _filled(source, values), path
                 break
-    _check_bounds(config, found)
-    return found
 
 
 def pack(config: Path, luts: Mapping[str, Path], archive: Path) -> None:
@@ -113,8 +127,8 @@ def _check_bounds(config: Path, found: Mapping[str, Path]) -> None:
     size_bytes = sum(path.stat().st_size for path in found.values())
     if len(found) > MOST_LUTS or size_bytes > MOST_BYTES:
         raise FileCannotBeSent(
-            f"The OCIO config uses {len(found)} LUT files of {size_bytes // 2**20} MiB; "
-            f"{MOST_LUTS} of {MOST_BYTES // 2**20} MiB are sent at most.",
+            f"The OCIO config uses {len(found)} LUT files of {size_text(size_bytes)}; "
+            f"{MOST_LUTS} of {size_text(MOST_BYTES)} are sent at most.",
             path=config,
             remedy="Put the config where the server sees it, and a rule for its folder into path_map.json.",
         )

@@ -3,10 +3,13 @@
 from dataclasses import dataclass
 from typing import Callable
 
+from ..sizes import counted, size_text
+
 
 @dataclass(frozen=True)
 class TransferProgress:
-    """``stage``: "hash" (files are read to know their content), "send" or "fetch"; bytes done and in all.
+    """``stage``: "hash" (files are read to know their content), "send", "make" (the server makes files of
+    what was sent) or "fetch"; bytes done and in all.
 
     The first of a stage has ``done_bytes`` 0: the amount is told beforehand. Of "send" the amount is what the
     server lacks; ``files`` are all files, ``files_bytes`` their length with what it has.
@@ -22,11 +25,15 @@ class TransferProgress:
     def text(self) -> str:
         """One line for the artist."""
         if self.stage == "hash":
-            return f"Reading {self.files} files, {size_text(self.total_bytes)}"
+            return f"Reading {counted(self.files, 'file')}, {size_text(self.total_bytes)}"
         if self.stage == "fetch":
             return f"Fetching {size_text(self.done_bytes)} of {size_text(self.total_bytes)}"
+        if self.stage == "make":
+            done, total = size_text(self.done_bytes), size_text(self.total_bytes)
+            return f"The server makes {counted(self.files, 'file')} of what was sent, {done} of {total}"
         if not self.total_bytes:
-            return f"The server has all {self.files} files already"
+            which = "the file" if self.files == 1 else f"all {self.files} files"
+            return f"The server has {which} already"
         has = self.files_bytes - self.total_bytes
         rest = f"; it has {size_text(has)} already" if has else ""
         return f"Sending {size_text(self.done_bytes)} of {size_text(self.total_bytes)}{rest}"
@@ -37,12 +44,3 @@ Tell = Callable[[TransferProgress], None]
 
 def tell_nobody(_: TransferProgress) -> None:
     """Take progress and say nothing."""
-
-
-def size_text(size_bytes: int) -> str:
-    """Return a length as people read it: ``12.3 MB``."""
-    if size_bytes < 1_000_000:
-        return f"{size_bytes / 1000:.0f} kB"
-    if size_bytes < 1_000_000_000:
-        return f"{size_bytes / 1e6:.1f} MB"
-    return f"{size_bytes / 1e9:.2f} GB"

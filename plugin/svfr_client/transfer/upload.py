@@ -4,23 +4,23 @@ Nothing is kept on this side. Whoever broke off, client, server or the line betw
 again what is missing, and that is all that is sent.
 """
 
-import hashlib
-from dataclasses import dataclass
-from typing import Callable, Dict, Iterator, List, Sequence, Set
+import contextlib
+from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Set
 
 from ..client import Client
 from ..errors import (
-    FileCannotBeSent,
-    FileWasChanged,
+    ReportedError,
     ServerDoesNotAnswer,
     SvfrError,
-    TransferWasStopped,
+    error_from_dict,
     raise_problems,
 )
+from ..exchange import LINE_SECONDS
 from ..protocol.transfers import (
-    MOST_PIECES,
-    PIECE_BYTES,
+    MOST_ASKED,
+    ROOM_MINOR,
     AskPieces,
+    AskRoom,
     Assemble,
     Assembled,
     MissingPieces,
@@ -28,30 +28,19 @@ from ..protocol.transfers import (
     file_name_problem,
 )
 from ..protocol.wire import Buffer, Message
-from ..reasons import reason_of
 from ..records import from_plain, known_part, sha256_of, to_plain
 from ..send_window import SendWindow
 from .handover import REFUSALS, SLOTS, HandoverFile, batches
 from .job_files import LocalFile
+from .pieces import Piece, check_going, read_all, read_piece
 from .progress import Tell, TransferProgress, tell_nobody
 
-# On a slow line a piece must pass within the 6 s that the heartbeat allows: 256 KiB need 44 kB/s.
-SMALL_PIECE_BYTES = 256 * 1024
 # The answer must stay below the 1 MiB that a server sends.
-ASKED_AT_ONCE = 8192
-# How long one try of a request waits: a slow line, or a disk that makes a file of gigabytes.
-REPLY_SECONDS = 30.0
+ASKED_AT_ONCE = MOST_ASKED
+# How long one try waits for a disk that makes a file of gigabytes.
 ASSEMBLE_SECONDS = 120.0
 _ROUNDS = 3
 _MOST_BREAKS = 5
-
-
-@dataclass(frozen=True)
-class _Piece:
-    digest: str
-    file: LocalFile
-    offset: int
-    size_bytes: int
 
 
 def upload(
@@ -63,60 +52,25 @@ def upload(
     """Make the files on the server, and return the folder where they are and the one for results.
 
     ``files`` is not empty. ``keep_going`` is asked before every piece. Raises BadTransfer naming every file
-    whose ending cannot be sent, TransferWasStopped, FileCannotBeSent, FileWasChanged, the server's
-    TRANSFERS_FULL and DISK_FULL, and as the client does when the server stays away.
+    whose ending cannot be sent, TransferWasStopped, FileCannotBeSent, FileWasChanged, and as the client does
+    when the server stays away. The server's TRANSFERS_FULL and DISK_FULL come before anything is sent, unless
+    others take the room meanwhile or the server is older than that question.
     """
     problems = (file_name_problem(file.name) for file in files)
     raise_problems([problem for problem in problems if problem is not None])
-    pieces = _read_all(files, tell, keep_going)
-    content = {file.name: [piece.digest for piece in own] for file, own in pieces.items()}
-    name_of_set = sha256_of(content)[:32]
+    pieces = read_all(files, tell, keep_going)
     for round_number in range(_ROUNDS):
-        _Sending(client, pieces, tell, keep_going).run()
+        sending = _Sending(client, pieces, tell, keep_going)
+        making = _Making(client, pieces, tell, keep_going)
+        _check_room(client, making.set, pieces_bytes=sending.left_bytes, files_bytes=making.left_bytes)
+        sending.run()
         try:
-            return [_assemble(client, name_of_set, name, content[name]) for name in content][-1]
+            return making.run()
         except SvfrError as problem:
             # The server forgot a piece in between, to make room or because its disk was cleared.
             if problem.code != "PIECES_MISSING" or round_number == _ROUNDS - 1:
                 raise
     raise AssertionError("the last round returns or raises")
-
-
-def _read_all(
-    files: Sequence[LocalFile], tell: Tell, keep_going: Callable[[], bool]
-) -> Dict[LocalFile, List[_Piece]]:
-    """Return the pieces of every file."""
-    total, done = sum(_size_of(file) for file in files), 0
-
-    def read(size_bytes: int) -> None:
-        nonlocal done
-        done += size_bytes
-        tell(TransferProgress("hash", done, total, files=len(files)))
-
-    read(0)
-    return {file: _pieces_of(file, read, keep_going) for file in files}
-
-
-def _pieces_of(file: LocalFile, read: Callable[[int], None], keep_going: Callable[[], bool]) -> List[_Piece]:
-    is_long = _size_of(file) > SMALL_PIECE_BYTES * MOST_PIECES
-    piece_bytes = PIECE_BYTES if is_long else SMALL_PIECE_BYTES
-    found: List[_Piece] = []
-    try:
-        with file.path.open("rb") as opened:
-            while True:
-                _check(keep_going)
-                data = opened.read(piece_bytes)
-                if not data:
-                    break
-                digest = hashlib.sha256(data).hexdigest()
-                offset = len(found) * piece_bytes
-                found.append(_Piece(digest, file, offset=offset, size_bytes=len(data)))
-                read(len(data))
-    except OSError as problem:
-        raise _unreadable(file, problem) from problem
-    if not found:
-        raise FileCannotBeSent("The file is empty.", path=file.path, remedy="Write it again.")
-    return found
 
 
 class _Sending:
@@ -125,7 +79,7 @@ class _Sending:
     def __init__(
         self,
         client: Client,
-        pieces: Dict[LocalFile, List[_Piece]],
+        pieces: Dict[LocalFile, List[Piece]],
         tell: Tell,
         keep_going: Callable[[], bool],
     ) -> None:
@@ -136,6 +90,11 @@ class _Sending:
         self._ask()
         self._total = self._left
         self._say()
+
+    @property
+    def left_bytes(self) -> int:
+        """Return how many bytes the server lacks."""
+        return self._left
 
     def run(self) -> None:
         """Send everything: by a file of the same machine where that works, else in messages."""
@@ -150,7 +109,7 @@ class _Sending:
         self._left = sum(self._every[digest].size_bytes for digest in self._missing)
 
     @property
-    def _wanted(self) -> List[_Piece]:
+    def _wanted(self) -> List[Piece]:
         return [piece for piece in self._every.values() if piece.digest in self._missing]
 
     def _by_file(self, file: HandoverFile) -> None:
@@ -161,13 +120,13 @@ class _Sending:
 
         def requests() -> Iterator[Message]:
             for group in groups:
-                _check(self._keep_going)
-                message, slot = file.put([(piece.digest, _read(piece)) for piece in group])
+                check_going(self._keep_going)
+                message, slot = file.put([(piece.digest, read_piece(piece)) for piece in group])
                 slots.append(slot)
                 yield message
 
         try:
-            for index in self._client.ask_ahead(requests(), SendWindow(SLOTS), REPLY_SECONDS):
+            for index in self._client.ask_ahead(requests(), SendWindow(SLOTS), LINE_SECONDS):
                 file.free(slots[index])
                 self._arrived(groups[index])
         except OSError:
@@ -186,7 +145,7 @@ class _Sending:
         while self._missing:
             wanted = self._wanted
             breaks += 1
-            for index in self._client.ask_ahead(self._puts(wanted), window, REPLY_SECONDS):
+            for index in self._client.ask_ahead(self._puts(wanted), window, LINE_SECONDS):
                 breaks = 0
                 self._arrived([wanted[index]])
             if breaks >= _MOST_BREAKS:
@@ -197,14 +156,14 @@ class _Sending:
                 self._ask()
                 self._say()
 
-    def _puts(self, wanted: Sequence[_Piece]) -> Iterator[Message]:
+    def _puts(self, wanted: Sequence[Piece]) -> Iterator[Message]:
         for piece in wanted:
-            _check(self._keep_going)
-            data = _read(piece)
+            check_going(self._keep_going)
+            data = read_piece(piece)
             buffers = {"data": Buffer(data, kind="raw", dtype="|u1", shape=(len(data),))}
             yield Message("put", to_plain(PutPiece(piece.digest)), buffers=buffers)
 
-    def _arrived(self, pieces: Sequence[_Piece]) -> None:
+    def _arrived(self, pieces: Sequence[Piece]) -> None:
         self._missing -= {piece.digest for piece in pieces}
         self._left -= sum(piece.size_bytes for piece in pieces)
         self._say()
@@ -214,51 +173,96 @@ class _Sending:
         self._tell(TransferProgress("send", done, self._total, files=self._files, files_bytes=self._in_all))
 
 
+def _check_room(client: Client, name_of_set: str, *, pieces_bytes: int, files_bytes: int) -> None:
+    """Raise what the server would say once it had been sent as much as it takes."""
+    if client.met().minor >= ROOM_MINOR:
+        body = to_plain(AskRoom(name_of_set, pieces_bytes, files_bytes))
+        client.ask("room", body, reply_seconds=LINE_SECONDS)
+
+
 def _missing(client: Client, digests: Sequence[str]) -> Set[str]:
     missing: Set[str] = set()
     for start in range(0, len(digests), ASKED_AT_ONCE):
         some = AskPieces(tuple(digests[start : start + ASKED_AT_ONCE]))
-        body = client.ask("missing", to_plain(some), reply_seconds=REPLY_SECONDS).body
+        body = client.ask("missing", to_plain(some), reply_seconds=LINE_SECONDS).body
         missing.update(from_plain(MissingPieces, known_part(MissingPieces, body), "reply").missing)
     return missing
 
 
-def _assemble(client: Client, name_of_set: str, name: str, digests: Sequence[str]) -> Assembled:
-    request = to_plain(Assemble(name_of_set, name, tuple(digests)))
-    body = client.ask("assemble", request, reply_seconds=ASSEMBLE_SECONDS).body
-    return from_plain(Assembled, known_part(Assembled, body), "reply")
+class _Making:
+    """The files of one set, made on the server of the pieces that it has, several on their way at once."""
 
+    def __init__(
+        self,
+        client: Client,
+        pieces: Dict[LocalFile, List[Piece]],
+        tell: Tell,
+        keep_going: Callable[[], bool],
+    ) -> None:
+        self._client, self._tell, self._keep_going = client, tell, keep_going
+        self._content = {file.name: [piece.digest for piece in own] for file, own in pieces.items()}
+        self.set: str = sha256_of(self._content)[:32]
+        self._left = {file.name: sum(piece.size_bytes for piece in own) for file, own in pieces.items()}
+        self._total, self._done = sum(self._left.values()), 0
+        self._made: Optional[Assembled] = None
+        self._lacking: Optional[SvfrError] = None
 
-def _read(piece: _Piece) -> bytes:
-    """Return a piece's bytes, which must be what they were when its name was made."""
-    try:
-        with piece.file.path.open("rb") as opened:
-            opened.seek(piece.offset)
-            data = opened.read(piece.size_bytes)
-    except OSError as problem:
-        raise _unreadable(piece.file, problem) from problem
-    if hashlib.sha256(data).hexdigest() != piece.digest:
-        text = "The file was changed while it was being sent."
-        raise FileWasChanged(text, path=piece.file.path, remedy="Send the job again once nobody writes it.")
-    return data
+    @property
+    def left_bytes(self) -> int:
+        """Return how long the files are together that are not made yet."""
+        return self._total - self._done
 
+    def run(self) -> Assembled:
+        """Make every file; raises PIECES_MISSING once all were tried, so that all is known to be missing."""
+        window = SendWindow()
+        self._say()
+        while self._left:
+            names = list(self._left)
+            replies = self._client.replies_ahead(self._requests(names), window, ASSEMBLE_SECONDS)
+            with contextlib.closing(replies):
+                for index, reply in replies:
+                    self._take(names[index], reply)
+            if self._left:  # the line broke; a single request waits until it is there again
+                window.broke()
+                check_going(self._keep_going)
+                self._again(next(iter(self._left)))
+        if self._lacking is not None:
+            raise self._lacking
+        assert self._made is not None, "there is a file"
+        return self._made
 
-def _size_of(file: LocalFile) -> int:
-    try:
-        return file.path.stat().st_size
-    except OSError as problem:
-        raise _unreadable(file, problem) from problem
+    def _requests(self, names: Sequence[str]) -> Iterator[Message]:
+        for name in names:
+            check_going(self._keep_going)
+            yield Message("assemble", self._body(name))
 
+    def _body(self, name: str) -> Dict[str, Any]:
+        return to_plain(Assemble(self.set, name, tuple(self._content[name])))
 
-def _unreadable(file: LocalFile, problem: OSError) -> FileCannotBeSent:
-    return FileCannotBeSent(
-        f"The file cannot be read: {reason_of(problem)}.",
-        path=file.path,
-        remedy="The server does not see it either; check its permissions.",
-    )
+    def _again(self, name: str) -> None:
+        try:
+            reply = self._client.ask("assemble", self._body(name), reply_seconds=ASSEMBLE_SECONDS)
+        except ReportedError as problem:
+            self._refused(name, problem)
+        else:
+            self._take(name, reply)
 
+    def _take(self, name: str, reply: Message) -> None:
+        if reply.op == "error":
+            self._refused(name, error_from_dict(dict(reply.body)))
+            return
+        self._made = from_plain(Assembled, known_part(Assembled, reply.body), "reply")
+        self._tried(name)
 
-def _check(keep_going: Callable[[], bool]) -> None:
-    if not keep_going():
-        remedy = "Send the job again to go on; what the server has is not sent twice."
-        raise TransferWasStopped("Sending was stopped.", remedy=remedy)
+    def _refused(self, name: str, problem: SvfrError) -> None:
+        if problem.code != "PIECES_MISSING":
+            raise problem
+        self._lacking = problem
+        self._tried(name)
+
+    def _tried(self, name: str) -> None:
+        self._done += self._left.pop(name)
+        self._say()
+
+    def _say(self) -> None:
+        self._tell(TransferProgress("make", self._done, self._total, files=len(self._content)))

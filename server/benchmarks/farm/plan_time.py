@@ -17,11 +17,12 @@ import numpy as np
 import OpenImageIO as oiio  # noqa: N813
 
 from svfr_farm.ledger import Submission
-from svfr_farm.planning import PlanSettings, plan_shots
+from svfr_farm.plan import PlanSettings
+from svfr_farm.planning import plan_shots
 from svfr_farm.shot_list import read_shot_list
 
 
-def write_list(folder: Path, shots: int, frames: int) -> Path:
+def write_list(folder: Path, shots: int, frames: int, model: str = "identity") -> Path:
     """Write so many plates and a list of them."""
     first = folder / "first.exr"
     oiio.ImageBuf(np.full((64, 96, 3), 0.2, np.float32)).write(str(first), "half")
@@ -31,7 +32,7 @@ def write_list(folder: Path, shots: int, frames: int) -> Path:
         plate.mkdir()
         for frame in range(1001, 1001 + frames):
             shutil.copyfile(first, plate / f"p.{frame}.exr")
-        cells = f"{plate.name},{plate.name}/p.%04d.exr,bfr,16 12 32 32,identity"
+        cells = f"{plate.name},{plate.name}/p.%04d.exr,bfr,16 12 32 32,{model}"
         lines.append(f"{cells},out/{plate.name}/o.%04d.exr,lin_rec709_scene,0")
     path = folder / "shots.csv"
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")

@@ -6,7 +6,8 @@ Run from ``server/``::
 
 A textured plate drifts; its middle is restored in 1, 2, 3 and 5 segments by the farm's own steps. ``--steps``
 other than the model's own are made by a copy of its folder with that many steps from full noise, which says
-nothing of its pictures but everything of the windows.
+nothing of its pictures but everything of the windows. The exit status is 1 when a pixel differs by more than
+2e-3 or a seam is more than 1.5 times what is usual.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
+import sys
 import tempfile
 from pathlib import Path
 
@@ -25,12 +27,13 @@ from benchmarks.random_model import Layout, write_random_model
 from svfr.models.folder import find_model
 from svfr.models.spec import Preset
 from svfr.validation import read_json_file
+from svfr_farm.assembly_result import RESULT_FILE
 from svfr_farm.ledger import LedgerShot, Submission
-from svfr_farm.plan import PlannedShot
-from svfr_farm.planning import PlanSettings, plan_shots
+from svfr_farm.plan import PlannedShot, PlanSettings
+from svfr_farm.planning import plan_shots
 from svfr_farm.segments import SegmentRules
 from svfr_farm.shot_list import read_shot_list
-from svfr_farm.tasks import RESULT_FILE, load_models, run_task
+from svfr_farm.tasks import load_models, run_task
 
 SIZE = 256
 RANDOM = Layout(crop_px=32, window=4, overlap=1)
@@ -86,14 +89,18 @@ def submission_entries(
         return tuple(submission.take(folder / "s.csv", planned).values())
 
 
-def main() -> None:
-    """Print one line for each number of segments."""
+MOST_ERROR, MOST_SEAM = 2e-3, 1.5
+
+
+def main() -> int:
+    """Print one line for each number of segments; return 1 if one is beyond the bounds."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--model", default="mini")
     parser.add_argument("--frames", type=int, default=64)
     parser.add_argument("--steps", type=int, nargs="+", default=[1, 8])
     parser.add_argument("--halo", type=int, nargs="+", default=[24])
     given = parser.parse_args()
+    beyond = False
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         plate = write_plate(folder / "plate", given.frames)
@@ -113,7 +120,9 @@ def main() -> None:
                     ratios = " ".join(f"{ratio:.2f}" for ratio in seams)
                     line = f"{steps:5d} {halo:5d} {count:9d} {error.max():14.2e}"
                     print(f"{line} {np.sqrt((error**2).mean()):11.2e}  {ratios}", flush=True)
+                    beyond |= bool(error.max() > MOST_ERROR or max(seams) > MOST_SEAM)
+    return int(beyond)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

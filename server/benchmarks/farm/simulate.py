@@ -2,11 +2,13 @@
 
 Run from ``server/``::
 
-    python -m benchmarks.farm.simulate [--window-s 0.35] [--shots 10000] [--gpus 500]
+    python -m benchmarks.farm.simulate [--measure MODEL] [--window-s 0.35] [--shots 10000] [--gpus 500]
 
 The tasks and their sizes are those of the real rules (svfr_farm.segments) and of the real window grid
-(svfr.diffusion.windows). What one window, a model's start and a scheduler's turn take are assumptions that
-the command line changes.
+(svfr.diffusion.windows). ``--measure`` restores a short plate with a model on this machine's device and takes
+what one evaluation of a window, a frame and a task's start took there. Without it these seconds are
+assumptions that the command line changes, as a scheduler's turn is. What tasks ask of a shared disk is
+counted from the code's own intervals.
 """
 
 from __future__ import annotations
@@ -14,12 +16,24 @@ from __future__ import annotations
 import argparse
 import heapq
 import random
+import subprocess
+import sys
+import tempfile
+import time
 from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
+from pathlib import Path
 
+from benchmarks.farm.plan_time import write_list
 from svfr.diffusion.windows import segment_windows
+from svfr_farm.cancel_mark import CHECK_EVERY_S
 from svfr_farm.segments import SegmentRules, pieces_of, split
+from svfr_farm.shot_list import read_shot_list
+from svfr_farm.task_state import HEARTBEAT_S
+from svfr_farm.tasks import load_models
+from svfr_restore.job import run_job
+from svfr_restore.reports import Report
 
 WINDOW, OVERLAP, STEPS, REFERENCE_STEPS, BRANCHES = 16, 3, 30, 50, 2
 
@@ -104,6 +118,53 @@ def simulate(lengths: list[int], gpus: int, rules: SegmentRules, costs: Costs, s
     return spent
 
 
+def measured(model: str, failure: float, turn: float) -> Costs:
+    """Restore a plate of 24 frames with a model here, and return what its parts took."""
+    began = time.perf_counter()
+    subprocess.run([sys.executable, "-c", "import svfr_farm.steps"], check=True)
+    models = load_models()
+    models.get(model)
+    start = time.perf_counter() - began
+    seconds: dict[str, float] = {}
+    last = time.perf_counter()
+
+    def report(one: Report) -> None:
+        nonlocal last
+        now = time.perf_counter()
+        if one.kind == "progress":
+            seconds[str(one.stage)] = seconds.get(str(one.stage), 0.0) + now - last
+            last = now
+
+    with tempfile.TemporaryDirectory() as name:
+        (shot,) = read_shot_list(write_list(Path(name), 1, 24, model)).shots
+        result = run_job(replace(shot.job, frames="1001-1024"), models, report)
+    window = seconds["denoise"] / result.counts["denoise_windows"]
+    frame = (seconds.get("survey", 0.0) + seconds.get("crop", 0.0) + seconds["write"]) / 24
+    print(
+        f"measured with {model} on {models.device}: {window:.3f} s a window, {frame:.3f} s a frame, ", end=""
+    )
+    print(f"{start:.1f} s to start a task")
+    return Costs(window=window, start=start, turn=turn, frame_io=frame, failure=failure)
+
+
+def disk_lines(lengths: list[int], rules: SegmentRules, spent: dict[str, float]) -> list[str]:
+    """Return what all tasks ask of the shared disk each second, on average."""
+    segments = [len(split([range(n)], rules, may_cut=True)) for n in lengths]
+    tasks = sum(2 + n for n in segments)
+    opened = sum(frames * (2 + n) for frames, n in zip(lengths, segments, strict=True)) + 8 * tasks
+    busy = spent["work"] + spent["lost to failures"]
+    states = busy / HEARTBEAT_S + 2 * tasks
+    steps = sum(REFERENCE_STEPS + STEPS * n for n in segments)
+    made = states + steps + tasks + sum(lengths)
+    asked = busy / CHECK_EVERY_S + opened
+    rates = [count / spent["makespan"] for count in (opened, made, asked)]
+    return [
+        f"  {rates[0]:.0f} files opened a second on the shared disk, on average",
+        f"  {rates[1]:.0f} files made under a scratch name and renamed: states, checkpoints, latents, frames",
+        f"  {rates[2]:.0f} names looked up: those files, and whether a shot was cancelled",
+    ]
+
+
 def main() -> None:
     """Print what the simulation says."""
     parser = argparse.ArgumentParser()
@@ -113,10 +174,13 @@ def main() -> None:
     parser.add_argument("--start-s", type=float, default=20.0)
     parser.add_argument("--turn-s", type=float, default=1.0)
     parser.add_argument("--failure", type=float, default=0.01)
+    parser.add_argument("--measure", metavar="MODEL")
     given = parser.parse_args()
     costs = Costs(
         window=given.window_s, start=given.start_s, turn=given.turn_s, frame_io=0.3, failure=given.failure
     )
+    if given.measure:
+        costs = measured(given.measure, given.failure, given.turn_s)
     dice = random.Random(1)
     lengths = [max(8, min(2000, round(dice.lognormvariate(4.7, 0.7)))) for _ in range(given.shots)]
     for name, rules in (("segments of 192", SegmentRules()), ("never cut", SegmentRules(segments=1))):
@@ -129,10 +193,7 @@ def main() -> None:
             print(f"  {what:<18}{100 * spent[what] / paid:6.2f} % of the GPU time")
         idle = paid - sum(spent[w] for w in ("work", "models started", "scheduler", "lost to failures"))
         print(f"  {'idle':<18}{100 * idle / paid:6.2f} %")
-        files = sum(3 * (2 + len(split([range(n)], rules, may_cut=True))) + 8 for n in lengths)
-        reads = sum(n * (2 + len(split([range(n)], rules, may_cut=True))) for n in lengths)
-        rate = (files + reads + sum(lengths)) / spent["makespan"]
-        print(f"  {rate:.0f} file opens a second on the shared disk, on average")
+        print(*disk_lines(lengths, rules, spent), sep="\n")
 
 
 if __name__ == "__main__":

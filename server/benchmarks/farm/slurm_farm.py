@@ -44,14 +44,14 @@ SwitchType=switch/none
 SelectType=select/cons_tres
 SelectTypeParameters=CR_CPU,CR_LLN
 SchedulerType=sched/backfill
-SchedulerParameters=batch_sched_delay=0,sched_min_interval=100000,sched_interval=2,bf_interval=2
+SchedulerParameters=batch_sched_delay=0,sched_min_interval=100000,sched_interval=1,bf_interval=1
 SlurmdParameters=config_overrides
 ReturnToService=2
 SlurmdTimeout=5
 SlurmctldTimeout=10
 MessageTimeout=10
 InactiveLimit=0
-KillWait=3
+KillWait=1
 MinJobAge=3600
 JobRequeue=1
 GresTypes=gpu

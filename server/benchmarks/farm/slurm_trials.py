@@ -28,8 +28,8 @@ from svfr_client.reasons import in_one_line
 from svfr_farm.engines.commands import everything, own_program, unfinished
 from svfr_farm.engines.slurm import SlurmEngine
 from svfr_farm.ledger import Submission
-from svfr_farm.plan import PlanFile
-from svfr_farm.planning import PlanSettings, plan_shots
+from svfr_farm.plan import PlanFile, PlanSettings
+from svfr_farm.planning import plan_shots
 from svfr_farm.report import report_shot
 from svfr_farm.segments import SegmentRules
 from svfr_farm.shot_list import read_shot_list

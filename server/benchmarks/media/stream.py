@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import argparse
 import itertools
-import os
 import resource
 import shutil
 import subprocess
@@ -30,6 +29,7 @@ import numpy as np
 import OpenImageIO as oiio  # noqa: N813 (its own documentation calls it so)
 from numpy.typing import NDArray
 
+from benchmarks.child_process import child_environment
 from benchmarks.random_model import MINI, write_random_model
 from svfr.errors import ModelMissing
 from svfr.models.folder import find_model, read_diffusion_spec
@@ -44,7 +44,6 @@ FIRST_FRAME = 1001
 # A model may leave alone a plate that nothing is wrong with.
 GRAIN = 0.05
 SIZE = (1080, 1920)
-SERVER = Path(__file__).resolve().parents[2]  # where the child finds the benchmarks from any folder
 _MASK_FRACTION = 0.2
 
 
@@ -142,7 +141,7 @@ def measure(lengths: list[int], model: str | None, size: tuple[int, int], all_ta
             done = subprocess.run(
                 [sys.executable, "-m", "benchmarks.media.stream", *arguments],
                 check=True,
-                env=dict(os.environ, PYTHONPATH=os.pathsep.join([str(SERVER), *sys.path])),
+                env=child_environment(),
                 stdout=subprocess.PIPE,
                 text=True,
             )

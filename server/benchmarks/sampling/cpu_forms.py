@@ -196,10 +196,13 @@ def svd_forms(width: int, side: int, frames: int) -> list[Form]:
     return inference_forms(svd_level(width), torch.randn(frames, 12, side, side), tokens)
 
 
-def training_forms(clips: int, frames: int) -> list[Form]:
-    """Return the forms of a forward and a backward pass of the preview network; each returns gradients."""
+def training_forms(clips: int, frames: int, crop_px: int | None = None) -> list[Form]:
+    """Return the forms of a forward and a backward pass of the preview network; each returns gradients.
+
+    ``crop_px`` None is the model's own size.
+    """
     model = load_model(find_model("mini"))
-    config, side = dict(model.unet.config), model.spec.crop_px // model.codec.factor
+    config, side = dict(model.unet.config), (crop_px or model.spec.crop_px) // model.codec.factor
     native = build_unet(config)
     with torch.no_grad():
         for weight, given in zip(native.parameters(), model.unet.parameters(), strict=True):

@@ -17,7 +17,7 @@ from typing import Any
 
 import torch
 
-from benchmarks.gpu import VAE
+from benchmarks.network_sizes import VAE
 from svfr.nets.decode_in_chunks import decode_in_chunks
 from svfr.nets.kl_temporal import KlTemporalCodec, build_kl
 from svfr.nets.live_bytes import LiveBytes

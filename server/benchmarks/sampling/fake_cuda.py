@@ -24,7 +24,7 @@ import torch
 from torch import nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 
-from benchmarks.gpu import VAE
+from benchmarks.network_sizes import VAE
 from benchmarks.sampling.memory_cards import official
 from svfr.models.convert import FAST_DRAFT, PRESETS
 from svfr.models.model import Model

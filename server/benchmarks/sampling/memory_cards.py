@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from benchmarks.gpu import VAE
+from benchmarks.network_sizes import VAE
 from svfr.diffusion.objectives import Objective
 from svfr.models.spec import ArcFaceSpec, DiffusionSpec, KlTemporalSpec, ScheduleSpec
 from svfr.models.svd_folder import SVD_XT_UNET

@@ -51,11 +51,11 @@ def published_pass(
     ref = torch.zeros_like(lq)
     if reference is not None:
         ref = model.codec.encode(reference[None]).expand_as(lq)
-    tasks = torch.tensor([task_bits, task_bits], dtype=torch.float32)
+    tasks = torch.tensor([task_bits, task_bits], dtype=torch.float32, device=crops.device)
     shift = 0
     for i in range(steps):
         blended = torch.zeros_like(x)
-        weights = torch.zeros(count, 1, 1, 1)
+        weights = torch.zeros(count, 1, 1, 1, device=crops.device)
         for start in range(0, count, window - model.spec.overlap * (i < 3)):
             index = [(start - shift + k) % count for k in range(window)]
             moved = _euler_with_guidance(
@@ -95,12 +95,13 @@ def _euler_with_guidance(
     scaled = x / (sigma**2 + 1) ** 0.5
     unconditional = torch.cat([scaled, lq, torch.zeros_like(ref)], dim=1)
     conditional = torch.cat([scaled, lq, ref], dim=1)
+    computed_in = model.unet.dtype  # latents and sums stay float32
     output = model.unet(
-        torch.stack([unconditional, conditional]),
-        torch.tensor(timestep(sigma)),
-        torch.cat([torch.zeros_like(tokens), tokens]),
+        torch.stack([unconditional, conditional]).to(computed_in),
+        torch.tensor(timestep(sigma), device=x.device),
+        torch.cat([torch.zeros_like(tokens), tokens]).to(computed_in),
         tasks,
-    ).sample
+    ).sample.float()
     v = output[0] + guidance * (output[1] - output[0])
     denoised = -sigma / (sigma**2 + 1) ** 0.5 * v + x / (sigma**2 + 1)
     return x + (x - denoised) / sigma * (sigma_next - sigma)

@@ -92,7 +92,8 @@ class StockCodec(torch.nn.Module):
 
     def decode(self, latents: torch.Tensor) -> torch.Tensor:
         """Return pictures."""
-        return self.vae.decode(latents, num_frames=latents.shape[0]).sample
+        given = latents.to(next(self.vae.decoder.parameters()).dtype)
+        return self.vae.decode(given, num_frames=len(given)).sample.float()
 
     def in_place(self) -> AbstractContextManager[None]:
         """Return a block without an effect."""

@@ -29,7 +29,7 @@ import OpenImageIO as oiio  # noqa: N813 (its own documentation calls it so)
 import torch
 from safetensors.torch import save_file
 
-from benchmarks.gpu import TINY_UNET, TINY_VAE, VAE
+from benchmarks.network_sizes import TINY_UNET, TINY_VAE, VAE
 from benchmarks.sampling.memory_cards import official
 from svfr.models.convert import Recogniser
 from svfr.models.folder import read_diffusion_spec
@@ -204,13 +204,15 @@ def run(work: Path, frames: Iterable[int], steps: int, shortest: int, is_tiny: b
 def main() -> int:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--work", type=Path, required=True, help="a folder that does not exist yet")
+    parser.add_argument("--work", type=Path, required=True, help="a new or empty folder")
     parser.add_argument("--frames", type=int, nargs="*", default=[1, 3], help="of each shot restored")
     parser.add_argument("--steps", type=int, default=2, help="of each pass")
     parser.add_argument("--shortest", type=int, default=8, help="frames of the shortest window")
     parser.add_argument("--tiny", action="store_true", help="a rehearsal with narrow networks")
     asked = parser.parse_args()
-    asked.work.mkdir(parents=True)
+    asked.work.mkdir(parents=True, exist_ok=True)
+    if any(asked.work.iterdir()):
+        parser.error(f"{asked.work} is not empty, and all in it would be removed at the end.")
     try:
         found = run(asked.work.resolve(), asked.frames, asked.steps, asked.shortest, asked.tiny)
     finally:

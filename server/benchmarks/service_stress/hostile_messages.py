@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-import socket
+import subprocess
+import sys
 import time
+from dataclasses import replace
+from pathlib import Path
 
 import zmq
 
 from benchmarks.service_stress.hostile_service import ROW_SECONDS, HostileService
-from svfr_client.connection import KeyPair
+from svfr_client.connection import CONNECTION_FILE, KeyPair
 from svfr_client.protocol.wire import MIB, Buffer, Message, new_id, pack, unpack
 
 
@@ -38,6 +41,14 @@ def _layers(size_bytes: int) -> Buffer:
     head = b'{"format":1,"space":"exr_px","frames":[{"frame":1,"width":64,"height":64,"layers":['
     layer = b'{"splines":[]},'
     return Buffer(head + layer * (size_bytes // len(layer)) + layer[:-1] + b"]}]}")
+
+
+def _roto(size_bytes: int) -> Buffer:
+    """A mask of so many bytes of points, made at once: the client that is measured shares this process."""
+    head = b'{"format":1,"space":"exr_px","frames":[{"frame":1,"width":64,"height":64,"layers":[{"splines":'
+    x_y = b"1234.12345678901,987.123456789012"
+    point = b"[" + b",".join([x_y, x_y, x_y, b"0.3333333333333333"]) + b"],"
+    return Buffer(head + b'[{"points":[' + point * (size_bytes // len(point)) + point[:-1] + b"]}]}]}]}")
 
 
 def delete_characters(service: HostileService) -> str:
@@ -69,36 +80,27 @@ def keys_come_and_go(service: HostileService) -> str:
 def many_connections(service: HostileService) -> str:
     """S1 1100 connections of one authorised client."""
     keys = service.authorise("greedy")
-    context = zmq.Context()
-    context.set(zmq.MAX_SOCKETS, 2000)
-    connection, sockets = service.connection, []
-    for _ in range(1100):
-        one = context.socket(zmq.DEALER)
-        one.linger = 0
-        one.curve_serverkey = connection.server_key.encode("ascii")
-        one.curve_publickey, one.curve_secretkey = keys.public.encode(), keys.secret.encode()
-        one.connect(connection.endpoint)
-        one.send_multipart(pack(Message("ping", minor=0)))
-        sockets.append(one)
-    time.sleep(5.0)
-    for one in sockets:
-        one.close()
-    context.term()
+    folder = service.temporary / "greedy"
+    folder.mkdir(mode=0o700)
+    replace(service.connection, keys=keys).save(folder / CONNECTION_FILE)
+    script = Path(__file__).with_name("connection_flood.py")
+    command = [sys.executable, str(script), str(folder / CONNECTION_FILE), "1100", "5"]
+    service.run_beside(command).wait()
     return "answers a new client" if service.ask("ping", give_up_s=20.0) else "no answer to a new client"
 
 
 def half_open(service: HostileService) -> str:
     """S1 1100 connections of strangers that say nothing."""
     host, port = service.connection.endpoint.removeprefix("tcp://").split(":")
-    opened = []
-    with contextlib.suppress(OSError):
-        for _ in range(1100):
-            opened.append(socket.create_connection((host, int(port)), timeout=5))
+    script = Path(__file__).with_name("silent_connections.py")
+    command = [sys.executable, str(script), host, port, "1100"]
+    stranger = service.run_beside(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert stranger.stdin is not None and stranger.stdout is not None
+    opened = int(stranger.stdout.readline())
     time.sleep(2.0)
     answer = service.ask("ping", give_up_s=20.0)
-    for one in opened:
-        one.close()
-    return f"{len(opened)} opened, {'answers' if answer else 'no answer to'} a new client"
+    stranger.communicate()
+    return f"{opened} opened, {'answers' if answer else 'no answer to'} a new client"
 
 
 def empty_layers(service: HostileService) -> str:
@@ -109,6 +111,24 @@ def empty_layers(service: HostileService) -> str:
 def more_empty_layers(service: HostileService) -> str:
     """S2 7.4 MiB of empty layers."""
     return _messages(service, [_submit(service, {"mask.splines": _layers(74 * MIB // 10)})])
+
+
+def large_rotos(service: HostileService) -> str:
+    """S2 three jobs with rotos of 9 MB."""
+    buffers = [_roto(9 * 10**6) for _ in range(3)]
+    return _messages(service, [_submit(service, {"mask.splines": buffer}) for buffer in buffers])
+
+
+def large_roto(service: HostileService) -> str:
+    """S2 a job with a roto of 18 MB."""
+    return _messages(service, [_submit(service, {"mask.splines": _roto(18 * 10**6)})])
+
+
+def many_frames(service: HostileService) -> str:
+    """S2 five messages of a million empty frames."""
+    script = Path(__file__).with_name("frame_flood.py")
+    command = [sys.executable, str(script), str(service.home / CONNECTION_FILE), "1000000", "5"]
+    return service.run_beside(command, stdout=subprocess.PIPE).communicate()[0].decode().strip()
 
 
 def long_ranges(service: HostileService) -> str:

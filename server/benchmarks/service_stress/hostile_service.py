@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -21,7 +20,6 @@ from svfr_client.link import process_context
 from svfr_client.protocol.wire import Buffer, Message, new_id, pack, unpack
 
 START_SECONDS = 120.0
-PING_SECONDS = 60.0
 # How long a row waits for what it asked.
 ROW_SECONDS = 40.0
 DESCRIPTORS = 1024
@@ -169,37 +167,24 @@ class HostileService:
 
 
 class OtherClient:
-    """Another client that pings all the time; ``waited_ms`` is what it felt."""
+    """Another client that pings all the time, in a process of its own; ``waited_ms`` is what it felt."""
 
     def __init__(self, service: HostileService) -> None:
         self._service = service
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._ping)
         self.waited_ms: list[float] = []
         self.unanswered = 0
 
     def __enter__(self) -> OtherClient:
-        self._thread.start()
-        time.sleep(0.5)
+        script = Path(__file__).with_name("other_client.py")
+        command = [sys.executable, str(script), str(self._service.home / CONNECTION_FILE)]
+        pipe = subprocess.PIPE
+        self._process = self._service.run_beside(command, stdin=pipe, stdout=pipe)
+        assert self._process.stdout is not None
+        self._process.stdout.readline()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        self._thread.join()
-
-    def _ping(self) -> None:
-        dealer = self._service.socket()
-        try:
-            while not self._stop.is_set():
-                began = time.perf_counter()
-                ping = Message("ping", minor=0)
-                dealer.send_multipart(pack(ping))
-                while not dealer.poll(200):
-                    if not self._service.lives or time.perf_counter() - began > PING_SECONDS:
-                        self.unanswered += 1
-                        return
-                dealer.recv_multipart()
-                self.waited_ms.append(1000 * (time.perf_counter() - began))
-                time.sleep(0.01)
-        finally:
-            dealer.close()
+        found = self._process.communicate()[0]
+        if found:
+            felt = read_json(found)
+            self.waited_ms, self.unanswered = felt["waited_ms"], felt["unanswered"]

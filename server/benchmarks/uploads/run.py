@@ -25,6 +25,7 @@ from svfr_client.job import ColourClaim, FaceChoice, JobSpec
 from svfr_client.protocol.wire import new_id
 from svfr_client.transfer.hand_in import hand_in
 from svfr_client.transfer.progress import TransferProgress
+from svfr_server.job_store.local_files import local_folder, make_local_folder
 from svfr_server.start import start_local_server
 from svfr_server.supervisor.zap_keys import KeyRing
 
@@ -65,7 +66,7 @@ def restore(client: Client, spec: JobSpec, tell: Callable[[TransferProgress], No
 
 
 def main() -> int:
-    """Measure and print; returns 1 if the frames differ."""
+    """Measure and print; returns 1 if the frames differ or the line was not cut."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -98,7 +99,9 @@ def measure(folder: Path, count: int, bytes_per_s: float) -> int:
             colour=ColourClaim(space="lin_rec709_scene"),
             model="probe",
         )
-        over_the_line(artist, spec, size, bytes_per_s)
+        make_local_folder(home)
+        local_folder(home).chmod(0o755)  # so that nobody uses it: files go over the line, as from afar
+        cuts = over_the_line(artist, spec, size, bytes_per_s)
         shutil.copytree(Path(unseen).parent, Path(pattern).parent)
         seen = replace(spec, plate=pattern, output=str(root / "out" / "shot.%04d.exr"))
         restore(server, seen, lambda _: None)
@@ -106,11 +109,11 @@ def measure(folder: Path, count: int, bytes_per_s: float) -> int:
         equal = sum(bits_of(here) == bits_of(there) for here, there in pairs)
         server.shutdown()
     print(f"frames with the bits of a server that sees the plate: {equal} of {count}")
-    return 0 if equal == count else 1
+    return 0 if (equal, cuts) == (count, 2) else 1
 
 
-def over_the_line(artist: Connection, spec: JobSpec, size: int, bytes_per_s: float) -> None:
-    """Run the job by content and print what it took."""
+def over_the_line(artist: Connection, spec: JobSpec, size: int, bytes_per_s: float) -> int:
+    """Run the job by content, print what it took, and return how often the line was cut."""
     sent_at: list[float] = []
 
     def tell(progress: TransferProgress) -> None:
@@ -126,6 +129,7 @@ def over_the_line(artist: Connection, spec: JobSpec, size: int, bytes_per_s: flo
         print(f"sent in {seconds:.1f} s ({size / seconds / 1e6:.1f} MB/s)")
         print(f"over the line to the server: {line.to_server_bytes / 1e6:.1f} MB")
     print(f"with the job and its frames back: {time.monotonic() - started:.1f} s")
+    return line.cuts_made
 
 
 if __name__ == "__main__":

@@ -17,7 +17,8 @@ from svfr.errors import SeedOutOfRange
 _WORD = 2**64
 
 
-def _checked_seed(seed: int) -> int:
+def checked_seed(seed: int) -> int:
+    """Return a seed that the noise can be made of; raises SeedOutOfRange."""
     if not 0 <= seed < _WORD:
         raise SeedOutOfRange(f"Seed {seed} is outside 0 to 2^64 - 1.", remedy="Choose a seed of 0 or more.")
     return seed
@@ -31,7 +32,7 @@ class OfficialNoise:
     """
 
     def __init__(self, seed: int) -> None:
-        self._generator = torch.Generator("cpu").manual_seed(_checked_seed(seed))
+        self._generator = torch.Generator("cpu").manual_seed(checked_seed(seed))
 
     def next_pass(self, frame_count: int, crop_px: int, latent_shape: tuple[int, ...]) -> torch.Tensor:
         """Return the unit noise of the next pass, (frame_count, C, h, w) float32.
@@ -46,7 +47,7 @@ class OfficialNoise:
 
 def studio_noise(seed: int, sampling_pass: int, frames: range, latent_shape: tuple[int, ...]) -> torch.Tensor:
     """Return the unit noise of absolute ``frames``, (len(frames), C, h, w) float32."""
-    _checked_seed(seed)
+    checked_seed(seed)
     return torch.stack([_frame_noise(seed, sampling_pass, frame, latent_shape) for frame in frames])
 
 

@@ -30,10 +30,10 @@ from svfr.models.networks import Networks, empty_networks
 from svfr.models.new_folder import new_folder
 from svfr.models.search import SEARCH_VARIABLE, SPEC_FILE, found_folders, search_folders
 from svfr.models.spec import DiffusionSpec, FileRecord, ModelSpec, spec_from_json
-from svfr.models.tensor_files import check_safetensors
+from svfr.models.tensor_files import check_safetensors, check_values
 from svfr.validation import read_json
 from svfr_client.errors import SvfrError
-from svfr_client.files import whole_file, write_whole
+from svfr_client.files import is_file, whole_file, write_whole
 from svfr_client.reasons import reason_of
 
 
@@ -55,7 +55,7 @@ def find_model(name_or_path: str) -> Path:
     is_path = any(separator in name_or_path for separator in ("/", os.sep))
     places = [Path(name_or_path)] if is_path else [folder / name_or_path for folder in search_folders()]
     for place in places:
-        if (place / SPEC_FILE).is_file():
+        if is_file(place / SPEC_FILE):
             return place
     known = ", ".join(listing.name for listing in list_models()) or "none"
     raise ModelMissing(
@@ -119,7 +119,7 @@ def check_files(folder: Path, spec: DiffusionSpec, *, afresh: bool = False) -> l
 def _file_problem(
     path: Path, record: FileRecord, record_of: Callable[[Path], FileRecord]
 ) -> SvfrError | None:
-    if not path.is_file():
+    if not is_file(path):
         remedy = "Copy it from where the folder came, or import the model again."
         return ModelFileMissing("A file of the model is missing.", path=path, remedy=remedy)
     actual = record_of(path)
@@ -149,7 +149,7 @@ def read_networks(folder: Path) -> tuple[DiffusionSpec, Networks]:
 def verify(folder: Path, *, afresh: bool = False) -> list[SvfrError]:
     """Return everything that is wrong with a folder: its description, files, hashes, tensors and shapes.
 
-    ``afresh`` reads every byte of the files, as in :func:`check_files`.
+    ``afresh`` reads every byte of the files, as in :func:`check_files`, and looks at every number.
     """
     try:
         spec, networks = read_networks(folder)
@@ -162,7 +162,8 @@ def verify(folder: Path, *, afresh: bool = False) -> list[SvfrError]:
     damaged = {problem.path for problem in problems}
     for name, network in networks.by_file().items():
         if str(folder / name) not in damaged:
-            problems += check_safetensors(folder / name, network)
+            found = check_safetensors(folder / name, network)
+            problems += found or (check_values(folder / name) if afresh else [])
     return problems
 
 

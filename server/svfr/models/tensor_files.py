@@ -10,11 +10,11 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file
 from torch import nn
 
 from svfr.errors import (
     CheckpointUnreadable,
+    ModelFileCorrupted,
     ModelFileMissing,
     TensorShapesWrong,
     TensorsMissing,
@@ -88,15 +88,29 @@ def check_safetensors(path: Path, module: nn.Module) -> list[SvfrError]:
     return compare_shapes(path, found, expected_shapes(module))
 
 
+def check_values(path: Path) -> list[SvfrError]:
+    """Return an error where a file holds numbers that are none, NaN or infinity; reads every byte of it."""
+    with safe_open(path, "pt") as file:
+        names = [name for name in file.keys() if not bool(torch.isfinite(file.get_tensor(name)).all())]  # noqa: SIM118
+    if not names:
+        return []
+    text = f"{len(names)} tensors of {path.name} hold NaN or infinity: {_shown(names)}."
+    remedy = "It was so when it was installed: import the model again from files that are whole."
+    return [ModelFileCorrupted(text, path=path, remedy=remedy)]
+
+
 def load_weights(module: nn.Module, path: Path, device: str | torch.device, dtype: torch.dtype) -> None:
     """Give a module, built on the meta device, the weights of a file; raises what the check finds.
 
     Floating-point tensors become ``dtype``; the module is left frozen and in ``eval`` mode.
     """
     raise_problems(check_safetensors(path, module))
-    tensors = load_file(path, device=str(device))
     counters = {name: torch.zeros((), dtype=torch.long) for name in module.state_dict() if is_counter(name)}
-    cast = {name: t.to(dtype) if t.is_floating_point() else t for name, t in tensors.items()}
+    cast = {}
+    with safe_open(path, "pt", device=str(device)) as file:
+        for name in file.keys():  # noqa: SIM118 - one by one: never the whole file in two types at once
+            tensor = file.get_tensor(name)
+            cast[name] = tensor.to(dtype) if tensor.is_floating_point() else tensor
     known = module.state_dict().keys()
     module.load_state_dict({n: t for n, t in (counters | cast).items() if n in known}, assign=True)
     module.to(device).requires_grad_(False).eval()

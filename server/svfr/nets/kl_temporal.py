@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from diffusers.models.autoencoders.autoencoder_kl_temporal_decoder import AutoencoderKLTemporalDecoder
@@ -21,6 +21,13 @@ from svfr.nets.temporal_conv import use_fast_temporal_convolutions
 
 # Pictures encoded at a time: the encoder treats each by itself, so this only bounds memory.
 ENCODE_CHUNK = 4
+
+
+class CompiledDecoder(Protocol):
+    """Compiled forms of a decoder, each for one shape of latents."""
+
+    def decode(self, vae: nn.Module, latents: torch.Tensor) -> torch.Tensor | None:
+        """Return the pictures of a window in the decoder's type; None where there is none for the shape."""
 
 
 def build_kl(config: Mapping[str, Any]) -> AutoencoderKLTemporalDecoder:
@@ -61,13 +68,14 @@ class KlTemporalCodec(nn.Module):
         parts = pictures.float().split(ENCODE_CHUNK)
         return torch.cat([self.vae.encode(part).latent_dist.mode() for part in parts])
 
-    def decode(self, latents: torch.Tensor) -> torch.Tensor:
+    def decode(self, latents: torch.Tensor, compiled: CompiledDecoder | None = None) -> torch.Tensor:
         """Decode unscaled (N, C, h, w), all N frames seen together, to pictures that may leave [-1, 1].
 
         Where a device has little memory left, a few frames at a time: the same picture up to float rounding.
-        What a narrow decoder leaves infinite or NaN is decoded again in float32. Returns float32.
+        What a narrow decoder leaves infinite or NaN is decoded again in float32. A whole window is decoded by
+        ``compiled`` where that has a form for its shape. Returns float32.
         """
-        pictures = self._decode(latents, self.decode_dtype)
+        pictures = self._decode(latents, self.decode_dtype, compiled)
         if self.decode_dtype == torch.float32 or bool(torch.isfinite(pictures).all()):
             return pictures
         self.vae.decoder.float()
@@ -76,7 +84,9 @@ class KlTemporalCodec(nn.Module):
         finally:
             self.vae.decoder.to(self.decode_dtype)
 
-    def _decode(self, latents: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
+    def _decode(
+        self, latents: torch.Tensor, dtype: torch.dtype, compiled: CompiledDecoder | None = None
+    ) -> torch.Tensor:
         frames, latents = len(latents), latents.to(dtype)
         widths = self.vae.config["block_out_channels"]
         memory = DecodeMemory(
@@ -88,4 +98,5 @@ class KlTemporalCodec(nn.Module):
         at_once = memory.frames_at_once(frames, self._usable_bytes(latents.device))
         if at_once < frames:
             return decode_in_chunks(self.vae.decoder, latents, at_once).float()
-        return self.vae.decode(latents, num_frames=frames).sample.float()
+        found = None if compiled is None else compiled.decode(self.vae, latents)
+        return (self.vae.decode(latents, num_frames=frames).sample if found is None else found).float()

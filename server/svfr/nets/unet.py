@@ -22,10 +22,10 @@ step it is near.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from diffusers.models.attention import TemporalBasicTransformerBlock
@@ -39,6 +39,22 @@ from torch.nn import functional
 TokenProjection = Mapping[nn.Module, tuple[torch.Tensor, torch.Tensor]]
 
 
+class CompiledBranches(Protocol):
+    """Compiled forms of :meth:`FastUNet.branch`, each for one set of shapes."""
+
+    def branch(
+        self,
+        unet: nn.Module,
+        sample: torch.Tensor,
+        embedding: torch.Tensor,
+        tokens: TokenProjection | None,
+        *,
+        windows: int,
+        with_tokens: int,
+    ) -> tuple[torch.Tensor, torch.Tensor] | None:
+        """Return what the method returns without ``deep``; None where there is none for these shapes."""
+
+
 def build_unet(config: Mapping[str, Any]) -> UNetSpatioTemporalConditionModel:
     """Build the network with random weights; keys that start with an underscore are ignored."""
     known = {k: tuple(v) if isinstance(v, list) else v for k, v in config.items() if not k.startswith("_")}
@@ -46,10 +62,14 @@ def build_unet(config: Mapping[str, Any]) -> UNetSpatioTemporalConditionModel:
 
 
 class FastUNet:
-    """Evaluates one branch of a UNet for one window of frames; it holds no weights of its own."""
+    """Evaluates one branch of a UNet for one window of frames; it holds no weights of its own.
 
-    def __init__(self, unet: nn.Module) -> None:
+    Where ``compiled`` has a form for a call's shapes, that is run instead.
+    """
+
+    def __init__(self, unet: nn.Module, compiled: CompiledBranches | None = None) -> None:
         self._unet: Any = unet
+        self._compiled = compiled
         transformers = [m for m in unet.modules() if isinstance(m, TransformerSpatioTemporalModel)]
         self._cross_attentions: list[Attention] = [
             block.attn2
@@ -88,6 +108,10 @@ class FastUNet:
             for attention in self._cross_attentions
         }
 
+    def as_projection(self, tokens: Sequence[tuple[torch.Tensor, torch.Tensor]]) -> TokenProjection:
+        """Return what :meth:`project_tokens` does of its values alone, in their order."""
+        return dict(zip(self._cross_attentions, tokens, strict=True))
+
     def __call__(
         self,
         sample: torch.Tensor,
@@ -119,14 +143,30 @@ class FastUNet:
         ``windows`` of F / windows frames, one behind the other; the first ``with_tokens`` of them, None: all,
         attend to ``tokens``, the others to zero tokens.
         """
+        attending = 0 if tokens is None else windows if with_tokens is None else with_tokens
+        sample, embedding = sample.to(self.dtype), self.embed(timestep, added_time_ids)
+        if self._compiled is not None and deep is None:
+            found = self._compiled.branch(
+                self._unet, sample, embedding, tokens, windows=windows, with_tokens=attending
+            )
+            if found is not None:
+                return found
+        return self.branch(sample, embedding, tokens, deep=deep, windows=windows, with_tokens=attending)
+
+    def branch(
+        self,
+        sample: torch.Tensor,
+        embedding: torch.Tensor,
+        tokens: TokenProjection | None,
+        *,
+        deep: torch.Tensor | None,
+        windows: int,
+        with_tokens: int,
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Do what :meth:`evaluate` does for an ``embedding`` (1, E) of :meth:`embed`: tensors in and out."""
         unet = self._unet
-        given = _Given(
-            embedding=self._embed(timestep, added_time_ids),
-            tokens=tokens,
-            windows=windows,
-            with_tokens=0 if tokens is None else windows if with_tokens is None else with_tokens,
-        )
-        top = [unet.conv_in(sample.to(self.dtype))]
+        given = _Given(embedding=embedding, tokens=tokens, windows=windows, with_tokens=with_tokens)
+        top = [unet.conv_in(sample)]
         hidden = _down(unet.down_blocks[0], top[0], given, top)
         if deep is None:
             deep = self._below_the_top(hidden, given)
@@ -152,7 +192,7 @@ class FastUNet:
                 hidden = upsampler(hidden, skips[-1].shape[2:] if skips else size)
         return hidden
 
-    def _embed(self, timestep: float, added_time_ids: torch.Tensor) -> torch.Tensor:
+    def embed(self, timestep: float, added_time_ids: torch.Tensor) -> torch.Tensor:
         """Return the (1, E) embedding of noise level and tasks."""
         unet = self._unet
         step = torch.tensor([timestep], dtype=torch.float32, device=self.device)

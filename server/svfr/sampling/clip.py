@@ -22,6 +22,7 @@ import torch
 from numpy.typing import NDArray
 
 from svfr.arrays import Float32
+from svfr.diffusion.noise import checked_seed
 from svfr.errors import CropShapeMismatch, FacePointsNeeded, NotFinite
 from svfr.models.folder import find_model
 from svfr.models.model import Model
@@ -32,9 +33,11 @@ from svfr.sampling.finish import attenuation_for, finish_crop
 from svfr.sampling.network_input import from_network, to_network
 from svfr.sampling.sampler import SamplePlan, two_passes
 from svfr.tasks import TaskSet
-from svfr_client.vocabulary import Sampler
+from svfr_client.arguments import checked
+from svfr_client.vocabulary import SAMPLERS, Sampler, unknown_word
 
 
+@checked
 def load_model(name: str | Path, device: str = "cpu", precision: Precision | None = None) -> Model:
     """Load a model by its name (``"mini"``) or from its folder; see :mod:`svfr.models.folder` for where.
 
@@ -43,12 +46,14 @@ def load_model(name: str | Path, device: str = "cpu", precision: Precision | Non
 
     ``device``: ``"cpu"``, ``"cuda"`` or ``"cuda:1"``. ``precision`` None is the device's own policy.
 
-    Raises ModelMissing, and what :func:`svfr.models.model.load_model` raises: every file's hash and every
+    Raises BadArgument, DeviceUnavailable, ModelMissing, and what
+    :func:`svfr.models.model.load_model` raises: every file's hash and every
     tensor is checked first.
     """
     return load_model_folder(find_model(str(name)), device, precision)
 
 
+@checked
 def restore_clip(
     model: Model,
     clip: Float32,
@@ -74,14 +79,16 @@ def restore_clip(
     None: what the preset says; more than 0 needs a model with a network for it. Both passes run (SVFR section
     3.4): the first restores the reference.
 
-    Raises CropShapeMismatch, NotFinite, UnknownPreset, UnknownTask, SeedOutOfRange, DetailOutOfRange,
-    ModelHasNoDetail; FacePointsNeeded for a model whose identity encoder needs the five points of the face,
-    which only a job looks for.
+    Raises BadArgument, CropShapeMismatch, NotFinite, UnknownPreset, UnknownTask, SeedOutOfRange,
+    DetailOutOfRange, ModelHasNoDetail; FacePointsNeeded for a model whose identity encoder needs the five
+    points of the face, which only a job looks for.
     """
     asked = TaskSet.of(tasks)
-    hole = hole if asked.inpaint else None
+    hole = np.asarray(hole) if asked.inpaint and hole is not None else None
     codes = _checked(model, clip, hole)
-    plan = SamplePlan(asked, model.spec.preset(preset), seed, sampler)
+    if sampler not in SAMPLERS:
+        raise unknown_word("sampler", sampler, SAMPLERS)
+    plan = SamplePlan(asked, model.spec.preset(preset), checked_seed(seed), sampler)
     texture = model.spec.detail_amount(preset, detail)
     rule = attenuation_for(model.spec, asked)
     crops = CropsInMemory(to_network(as_model_sees(model, codes, hole, frozenset(asked.names))))
@@ -97,11 +104,23 @@ def restore_clip(
 def _checked(model: Model, clip: Float32, hole: NDArray[np.bool_] | None) -> Float32:
     """Return the clip as float32 0..1, or raise what is wrong with it."""
     side = model.spec.crop_px
-    given = np.asarray(clip)
+    try:
+        given = np.asarray(clip)
+    except ValueError as problem:  # rows of different lengths
+        raise CropShapeMismatch("The clip is no array.", remedy="Give numpy's.") from problem
     if given.ndim != 4 or given.shape[1:] != (side, side, 3) or not len(given):
         raise CropShapeMismatch(
             f"The clip has the shape {given.shape}; this model takes (frames, {side}, {side}, 3).",
             remedy=f"Crop the face as a square and resize it to {side} px.",
+        )
+    if not np.issubdtype(given.dtype, np.floating):
+        raise CropShapeMismatch(
+            f"The clip holds {given.dtype}; this takes floating-point numbers from 0 to 1.",
+            remedy="Divide codes of 8 bits by 255.",
+        )
+    if hole is not None and hole.dtype != np.bool_:
+        raise CropShapeMismatch(
+            f"The hole holds {hole.dtype}; this takes true and false.", remedy="Give hole > 0.5."
         )
     if hole is not None and hole.shape != (side, side):
         raise CropShapeMismatch(

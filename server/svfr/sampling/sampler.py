@@ -178,7 +178,7 @@ def pass_latents(
         of_whole = partial(segment_windows, length=spec.window, overlap=spec.overlap)
         windows = partial(of_whole, len(shot_frames), first, count, shortest=spec.shortest_window)
         schedule = replace(schedule, windows=windows)
-    networks = [FastUNet(unet) for unet in model.unets]
+    networks = [FastUNet(unet, model.chosen) for unet in model.unets]
     conditioning = Conditioning(
         lq=lq,
         scale=model.codec.scaling_factor,

@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from svfr_client.sizes import counted, size_text
+
 from ..output import speaking
 from .options import AsJson
 
@@ -27,25 +29,26 @@ def parse_size(text: str) -> int:
 def show(as_json: AsJson = False) -> None:
     """Report how much the cache holds and may hold."""
     with speaking(as_json) as output:
-        from svfr_client.connection import service_folder
+        from svfr_client.connection import require_own_folder
         from svfr_server.job_store import transfers
         from svfr_server.job_store.cache import measure
 
-        held = measure(service_folder())
-        text = f"{held.files} checkpoints, {_shown(held.size_bytes)} of at most {_shown(held.limit_bytes)}."
+        home = require_own_folder()
+        held = measure(home)
+        size, most = size_text(held.size_bytes), size_text(held.limit_bytes)
+        text = f"{counted(held.files, 'checkpoint')}, {size} of at most {most}."
         output.result("cache", vars(held), text)
-        home = service_folder()
         sent = transfers.measure(home)
-        if sent:
-            quota = transfers.read_quota(home)
-            may = f"each at most {_shown(quota.client_bytes)}, {quota.kept_days:g} days after the last use"
-            text = f"{_shown(sent)} sent by clients, or not fetched; {may}."
-            output.result("transfers", {"size_bytes": sent, **vars(quota)}, text)
-            clients = {transfers.client_name(key): name for key, name in _clients(home).items()}
-            rows = [
-                {"client": clients.get(client, client), "held": _shown(size), "size_bytes": size}
-                for client, size in sorted(transfers.measure_clients(home).items())
-            ]
+        quota = transfers.read_quota(home)
+        may = f"each at most {size_text(quota.client_bytes)}, {quota.kept_days:g} days after the last use"
+        text = f"{size_text(sent)} sent by clients, or not fetched; {may}."
+        output.result("transfers", {"size_bytes": sent, **vars(quota)}, text)
+        clients = {transfers.client_name(key): name for key, name in _clients(home).items()}
+        rows = [
+            {"client": clients.get(client, client), "held": size_text(size), "size_bytes": size}
+            for client, size in sorted(transfers.measure_clients(home).items())
+        ]
+        if rows:
             output.table("client", rows, ("client", "held"))
 
 
@@ -57,31 +60,35 @@ def limit(
     """Set the limit; what was used longest ago is forgotten beyond it."""
     limit_bytes = parse_size(size)
     with speaking(as_json) as output:
-        from svfr_client.connection import make_private_folder, service_folder
+        from svfr_client.connection import make_private_folder, require_own_folder
         from svfr_server.job_store.cache import trim, write_limit
 
-        home = make_private_folder(service_folder())
+        home = make_private_folder(require_own_folder())
         write_limit(home, limit_bytes)
         freed = trim(home, keep_free_bytes=0)
         body = {"limit_bytes": limit_bytes, "freed_bytes": freed}
-        output.result("cache", body, f"At most {_shown(limit_bytes)}; {_shown(freed)} were forgotten.")
+        output.result("cache", body, f"At most {size_text(limit_bytes)}; {size_text(freed)} were forgotten.")
 
 
 @app.command("quota")
 def quota(
     size: Annotated[str, typer.Argument(metavar="SIZE", help="What one client may keep: 20G.")],
-    days: Annotated[float, typer.Option("--days", min=0.1, help="Kept after the last use.")] = 7.0,
+    days: Annotated[
+        float | None,
+        typer.Option("--days", min=0.1, help="Kept after the last use. Default: as before, at first 7."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Set what each client without a shared folder may keep with the server; holds within ten minutes."""
     client_bytes = parse_size(size)
     with speaking(as_json) as output:
-        from svfr_client.connection import make_private_folder, service_folder
-        from svfr_server.job_store.transfers import Quota, write_quota
+        from svfr_client.connection import make_private_folder, require_own_folder
+        from svfr_server.job_store.transfers import Quota, read_quota, write_quota
 
-        new = Quota(client_bytes, days)
-        write_quota(make_private_folder(service_folder()), new)
-        text = f"Each client at most {_shown(client_bytes)}, {days:g} days after the last use."
+        home = make_private_folder(require_own_folder())
+        new = Quota(client_bytes, read_quota(home).kept_days if days is None else days)
+        write_quota(home, new)
+        text = f"Each client at most {size_text(client_bytes)}, {new.kept_days:g} days after the last use."
         output.result("quota", vars(new), text)
 
 
@@ -98,20 +105,25 @@ def clear(
 ) -> None:
     """Forget all checkpoints. Jobs that run go on and may compute a step again."""
     with speaking(as_json) as output:
-        from svfr_client.connection import service_folder
+        from svfr_client.connection import require_own_folder
+        from svfr_server.errors import BadKeyFile
         from svfr_server.job_store import transfers
         from svfr_server.job_store.cache import clear as clear_cache
 
+        home = require_own_folder()
         if client is not None:
-            keys = [key for key, name in _clients(service_folder()).items() if name == client]
+            keys = [key for key, name in _clients(home).items() if name == client]
             folder = transfers.client_name(keys[0]) if keys else client
-            freed = transfers.clear(service_folder(), folder)
-            output.result("cache", {"freed_bytes": freed}, f"{_shown(freed)} were forgotten.")
+            if not keys and folder not in transfers.measure_clients(home):
+                remedy = "Give a name as `svfr cache show` or `svfr key list` prints it."
+                raise BadKeyFile(f"No client here is called {client}.", remedy=remedy)
+            freed = transfers.clear(home, folder)
+            output.result("cache", {"freed_bytes": freed}, f"{size_text(freed)} were forgotten.")
             return
-        freed = clear_cache(service_folder()).size_bytes
+        freed = clear_cache(home).size_bytes
         if sent:
-            freed += transfers.clear(service_folder())
-        output.result("cache", {"freed_bytes": freed}, f"{_shown(freed)} were forgotten.")
+            freed += transfers.clear(home)
+        output.result("cache", {"freed_bytes": freed}, f"{size_text(freed)} were forgotten.")
 
 
 def _clients(home: Path) -> dict[str, str]:
@@ -119,12 +131,3 @@ def _clients(home: Path) -> dict[str, str]:
     from svfr_server.supervisor.zap_keys import KeyRing
 
     return KeyRing(home).authorised()
-
-
-def _shown(size_bytes: int) -> str:
-    size, unit = float(size_bytes), "B"
-    for larger in ("KiB", "MiB", "GiB", "TiB"):
-        if size < 1024:
-            break
-        size, unit = size / 1024, larger
-    return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from svfr_client.files import is_folder
 from svfr_client.json_files import read_json
 
 from .. import job_options
@@ -43,7 +44,7 @@ def sheet(
     with speaking(as_json) as output:
         from svfr_lab.clips.degradation_sheet import SheetRequest, write_degradation_sheet
 
-        source = data if Path(data).is_dir() else job_options.absolute(data)
+        source = data if is_folder(Path(data)) else job_options.absolute(data)
         drawn = write_degradation_sheet(
             out, SheetRequest(data=source, recipe=recipe, seed=seed, clip=clip, frames=frames, size_px=size)
         )

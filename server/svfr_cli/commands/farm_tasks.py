@@ -3,12 +3,14 @@
 import os
 import signal
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..output import speaking
+from ..output import Output, speaking
 from .options import AsJson
 
 if TYPE_CHECKING:
@@ -22,7 +24,19 @@ Index = Annotated[int, typer.Option("--index", min=0, help="The segment's number
 Rules = Annotated[Path | None, typer.Option("--path-rules", help="Path mapping rules of an OpenJD session.")]
 OpenJd = Annotated[bool, typer.Option("--openjd", help="Tell progress as OpenJD reads it.")]
 State = Annotated[Path, typer.Option("--state", help="Folder of the session, gone when it is over.")]
-IdleExit = Annotated[float, typer.Option("--idle-exit", help="Seconds without a task after which it ends.")]
+IdleExit = Annotated[
+    float,
+    typer.Option("--idle-exit", min=1, max=30 * 86400, help="Seconds without a task after which it ends."),
+]
+
+
+@contextmanager
+def farm_speaking(as_json: bool) -> Iterator[Output]:
+    """Speak as every command does; what the system refuses and nobody else names is an error of the farm."""
+    from svfr_farm.errors import disk_problems_named
+
+    with speaking(as_json) as output, disk_problems_named():
+        yield output
 
 
 def reference(
@@ -51,7 +65,7 @@ def start(state: State, idle_exit: IdleExit = 900.0) -> None:
     """Start a session, or find the one that runs; tell OpenJD where it is."""
     from svfr_farm.session import VARIABLE, start_session
 
-    with speaking(False):
+    with farm_speaking(False):
         print(f"openjd_env: {VARIABLE}={start_session(state, idle_exit)}", flush=True)
 
 
@@ -60,7 +74,8 @@ def stop(state: State) -> None:
     """End a session; none is no error."""
     from svfr_farm.session import stop_session
 
-    stop_session(state)
+    with farm_speaking(False):
+        stop_session(state)
 
 
 def _run(
@@ -82,7 +97,7 @@ def _run(
         elif report.kind == "warning":
             print(f"warning: {report.message}", flush=True)
 
-    with speaking(as_json) as output:
+    with farm_speaking(as_json) as output:
         rules = read_rules(path_rules)
         session = os.environ.get(VARIABLE)
         if session:

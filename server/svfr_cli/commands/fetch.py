@@ -1,40 +1,55 @@
 """``svfr fetch``: the frames of a job at a server elsewhere, also of one that another run handed in."""
 
-from dataclasses import replace
 from typing import Annotated
 
 import typer
 
-from ..output import speaking
-from .options import AsJson, ServerElsewhere
+from svfr_client.job import JobSpec
+from svfr_client.vocabulary import EXISTING_POLICIES, WordReader
+
+from ..output import silence_note, speaking
+from .options import AsJson, Server
+from .restore_options import Existing
 
 
 def fetch(
     job: Annotated[str, typer.Argument(metavar="JOB", help="The job, as svfr restore printed it.")],
-    server: ServerElsewhere,
+    server: Server = None,
     out: Annotated[
         str | None,
-        typer.Option("--out", "-o", help="Where to. Default: as svfr restore was told."),
+        typer.Option(
+            "--out",
+            "-o",
+            help="Where to. Default: where svfr restore, or the last svfr fetch, put them.",
+        ),
     ] = None,
+    existing: Existing = JobSpec.existing,
     as_json: AsJson = False,
 ) -> None:
     """Fetch the frames of a job from a server elsewhere, and wait for those that are not restored yet."""
     with speaking(as_json) as output:
-        from svfr_client.errors import BadJob
+        from svfr_client.errors import BadJob, raise_problems
         from svfr_client.protocol.messages import check_job_id
         from svfr_client.transfer.delivery import Delivery
+        from svfr_client.transfer.output_here import fetched_to
 
         from ..elsewhere import JobElsewhere, TransferPrinter, place_of
-        from ..follow import follow
+        from ..follow import follow, written_text
         from ..job_options import absolute
 
+        words = WordReader()
+        policy = words.one("existing", existing, EXISTING_POLICIES)
+        raise_problems(words.problems)
         place = place_of(server)
         delivery = Delivery.noted(check_job_id(job), place.path_map())
-        if out is not None:
-            delivery = replace(delivery, output=absolute(out))
-        if delivery.output is None:
+        if delivery.output is None and out is None:
             text = "Nothing is noted of this job on this machine."
             raise BadJob(text, remedy="Say where its frames should go with --out.")
         with place.client() as client:
+            client.report_silence(silence_note(output))
+            to = delivery.output if out is None else absolute(out)
+            assert to is not None, "else it is refused above"
+            delivery = fetched_to(client, delivery, to, policy)
+            delivery.note()
             followed = follow(JobElsewhere(client, delivery, TransferPrinter(output)), job, output)
-        output.note(f"{followed.frames_written} frames written, the last one to {followed.last_path}")
+        output.note(written_text(followed))

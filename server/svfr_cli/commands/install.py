@@ -1,5 +1,6 @@
 """``svfr install | uninstall blender|nuke|ofx``, ``svfr install faces``, ``svfr service install|remove``."""
 
+import shlex
 import sys
 import tempfile
 from pathlib import Path
@@ -98,7 +99,7 @@ def install_nuke(
 def uninstall_nuke(prefix: NukePrefix = None, dry_run: DryRun = False, as_json: AsJson = False) -> None:
     """Remove the Nuke plugin and its line in init.py."""
     with speaking(as_json) as output:
-        _do(output, nuke_plugin.plan_uninstall(_nuke_target(prefix, None)), dry_run)
+        _take_back(output, nuke_plugin.plan_uninstall(_nuke_target(prefix, None)), dry_run)
 
 
 @install_app.command("blender")
@@ -167,12 +168,18 @@ def install_ofx(
             ofx_plugin.build_script()
             _say(output, dry_run, ["build the plugin", f"install it in {target.folder}"])
             return
+        if not dry_run:
+            ofx_plugin.check_writable(target)
         built = ofx_plugin.build_bundle(Path(scratch)) if bundle is None else bundle
         _do(output, ofx_plugin.plan_install(target, built), dry_run)
-        if not dry_run:
-            output.note("Start the host; the effect is SVFR Studio > SVFR. To check it: svfr doctor")
         if for_user or prefix:
-            output.note(f"Hosts look there when {ofx_plugin.PLUGIN_PATH} names {target.plugins}")
+            setting = f"{ofx_plugin.PLUGIN_PATH}={target.plugins}"
+            output.note(f"Hosts look there once this is in their environment: {setting}")
+        if not dry_run:
+            with_path = f"{ofx_plugin.PLUGIN_PATH}={shlex.quote(str(target.plugins))} " if prefix else ""
+            output.note(
+                f"Start the host; the effect is SVFR Studio > SVFR. To check it: {with_path}svfr doctor"
+            )
 
 
 @uninstall_app.command("ofx")
@@ -184,7 +191,11 @@ def uninstall_ofx(
 ) -> None:
     """Remove the OpenFX plugin."""
     with speaking(as_json) as output:
-        _do(output, ofx_plugin.plan_uninstall(_ofx_target(prefix, for_user)), dry_run)
+        _take_back(output, ofx_plugin.plan_uninstall(_ofx_target(prefix, for_user)), dry_run)
+        other = _ofx_target(None, not for_user)
+        if prefix is None and other.folder.is_dir():
+            option = "" if for_user else " --user"
+            output.note(f"It is also in {other.folder}: svfr uninstall ofx{option}")
 
 
 @service_app.command("install")
@@ -198,8 +209,8 @@ def install_service(
     as_json: AsJson = False,
 ) -> None:
     """Describe the server to the system and start it, now and at every login."""
-    arguments = [f"--read-root={Path(root).absolute()}" for root in read_root or ()]
-    arguments += [f"--write-root={Path(root).absolute()}" for root in write_root or ()]
+    arguments = [f"--read-root={Path(root).expanduser().absolute()}" for root in read_root or ()]
+    arguments += [f"--write-root={Path(root).expanduser().absolute()}" for root in write_root or ()]
     with speaking(as_json) as output:
         machine = _machine(prefix)
         try:
@@ -244,6 +255,14 @@ def _do(output: Output, plan: Plan, dry_run: bool, more: list[str] | None = None
     if not dry_run:
         plan.carry_out()
     _say(output, dry_run, lines)
+
+
+def _take_back(output: Output, plan: Plan, dry_run: bool) -> None:
+    """Do a plan that removes; say so where there is nothing to remove."""
+    if plan.needed():
+        _do(output, plan, dry_run)
+    else:
+        _say(output, False, [f"nothing to do: there is no plugin of ours in {plan.folder}"])
 
 
 def _say(output: Output, dry_run: bool, lines: list[str]) -> None:

@@ -17,6 +17,7 @@ def list_command(as_json: AsJson = False) -> None:
     """List the models that jobs can name."""
     with speaking(as_json) as output:
         from svfr.models.folder import list_models
+        from svfr.models.search import user_models_folder
 
         rows: list[dict[str, Any]] = []
         for found in list_models():
@@ -28,6 +29,7 @@ def list_command(as_json: AsJson = False) -> None:
                 row["note"] = "preview" if found.spec.preview else ""
             rows.append(row)
         output.table("model", rows, ("name", "crop_px", "note", "folder"))
+        output.note(f"Models of your own go into {user_models_folder()}.")
 
 
 @app.command("check")

@@ -8,9 +8,11 @@ from typing import Annotated
 
 import typer
 
+from svfr_client.sizes import counted
+
 from ..output import Output, speaking
-from ..results import beside_frames, is_job
-from .options import AsJson, ColourSpace, Frames, Ocio
+from ..results import beside_frames, is_job, result_here
+from .options import AsJson, ColourSpace, Frames, Ocio, Server
 
 ENDINGS = ("mov", "mp4", "mkv")
 
@@ -35,16 +37,15 @@ def movie(
     colorspace: ColourSpace = None,
     ocio: Ocio = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a movie of that name.")] = False,
+    server: Server = None,
     as_json: AsJson = False,
 ) -> None:
     """Write a result as a movie, with the rate and time code of its frames; the frames stay as they are."""
     with speaking(as_json) as output:
         result = target
         if is_job(target):
-            from svfr_client.client import Client
-
-            with Client(name="svfr movie") as client:
-                result = client.status(target).output
+            written = result_here(target, server, "svfr movie")
+            result, frames = written.pattern, frames or written.frames
         write_movie(
             result,
             output,
@@ -86,8 +87,13 @@ def write_movie(
     for note in plan.notes:
         output.note(note)
     write_result_movie(plan, opened, domain)
-    body = {"movie": str(path.absolute()), "frames": plan.count, "notes": list(plan.notes)}
-    output.result("movie", body, f"{path} ({plan.count} frames)")
+    body = {
+        "movie": str(path.absolute()),
+        "frames": plan.count,
+        "keeps_codes": plan.keeps_codes,
+        "notes": list(plan.notes),
+    }
+    output.result("movie", body, f"{path} ({counted(plan.count, 'frame')})")
 
 
 def read_movie_wish(text: str) -> str:

@@ -16,10 +16,13 @@ def listed(words: Sequence[str]) -> str:
 AsJson = Annotated[
     bool, typer.Option("--json", help="Print one JSON object per line instead of text and progress.")
 ]
-ServerElsewhere = Annotated[
-    str,
+Server = Annotated[
+    str | None,
     typer.Option(
-        "--server", metavar="CONNECTION", help="A server elsewhere: its connection file, or the folder of it."
+        "--server",
+        metavar="FOLDER|FILE",
+        help="A server elsewhere: the folder that svfr key join made, or its connection.json. Default: the "
+        "folder in SVFR_HOME, else this machine's own server.",
     ),
 ]
 Frames = Annotated[

@@ -5,11 +5,15 @@ from typing import Annotated, Any
 
 import typer
 
+from svfr_client.job import JobSpec
 from svfr_client.protocol.messages import JobStatus
+from svfr_client.sizes import counted
+from svfr_client.transfer.own_names import shown_plate
+from svfr_client.vocabulary import EXISTING_POLICIES, WordReader
 
-from ..follow import step_text
-from ..output import Output, speaking
-from .options import AsJson
+from ..follow import step_text, written_text
+from ..output import JsonOutput, Output, speaking
+from .options import AsJson, Server, listed
 
 _TEXTS = {
     "open": "Waiting jobs are started again.",
@@ -18,31 +22,32 @@ _TEXTS = {
 }
 
 
-def pause(as_json: AsJson = False) -> None:
+def pause(server: Server = None, as_json: AsJson = False) -> None:
     """Start no further job, also after a restart; what runs goes on."""
-    _ask("pause", as_json)
+    _ask("pause", server, as_json)
 
 
-def resume(as_json: AsJson = False) -> None:
+def resume(server: Server = None, as_json: AsJson = False) -> None:
     """Start waiting jobs again."""
-    _ask("resume", as_json)
+    _ask("resume", server, as_json)
 
 
-def drain(as_json: AsJson = False) -> None:
+def drain(server: Server = None, as_json: AsJson = False) -> None:
     """Before an upgrade: take no jobs, let what runs end, then stop; waiting jobs are kept."""
-    _ask("drain", as_json)
+    _ask("drain", server, as_json)
 
 
 def watch(
     every: Annotated[float, typer.Option("--every", min=0.2, help="Seconds between two looks.")] = 1.0,
     count: Annotated[int, typer.Option("--count", min=0, help="Looks to take; 0: until Ctrl-C.")] = 0,
+    server: Server = None,
     as_json: AsJson = False,
 ) -> None:
     """Show the jobs that wait and run, live."""
     with speaking(as_json) as output:
-        from svfr_client.client import Client
+        from ..elsewhere import client_at
 
-        with Client(name="svfr watch") as client:
+        with client_at(server, "svfr watch") as client:
             polls = 0
             while not count or polls < count:
                 if polls:
@@ -54,36 +59,56 @@ def watch(
 
 def redo(
     job: Annotated[str, typer.Argument(metavar="JOB", help="The former job, as svfr jobs shows it.")],
-    frames: Annotated[str, typer.Argument(metavar="FRAMES", help="What to do again: 1010-1015.")],
+    frames: Annotated[str, typer.Argument(metavar="FRAMES", help="What to do again: 1010-1015, also -3--1.")],
     out: Annotated[
         str | None, typer.Option("--out", "-o", help="Where to. Default: over the former frames.")
     ] = None,
     seed: Annotated[int | None, typer.Option("--seed", min=0, help="Default: the former one.")] = None,
+    existing: Annotated[
+        str,
+        typer.Option("--existing", help=f"Files that are there at --out: {listed(EXISTING_POLICIES)}."),
+    ] = JobSpec.existing,
     wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Follow the job, or return at once.")] = True,
+    server: Server = None,
     as_json: AsJson = False,
 ) -> None:
     """Restore some frames of a former job again, with the references it made."""
     with speaking(as_json) as output:
-        from svfr_client.client import Client
+        from svfr_client.errors import raise_problems
+        from svfr_client.protocol.messages import Redo
+        from svfr_client.protocol.wire import new_id
+        from svfr_client.transfer.delivery import Delivery
+        from svfr_client.transfer.hand_in import hand_in_again
 
+        from ..elsewhere import JobElsewhere, TransferPrinter, client_at, option_of, place_of
         from ..follow import follow
         from ..job_options import absolute
 
-        with Client(name="svfr redo") as client:
-            new = client.redo(job, frames, output=absolute(out) if out else None, seed=seed).job
+        words = WordReader()
+        policy = words.one("existing", existing, EXISTING_POLICIES)
+        raise_problems(words.problems)
+        place = place_of(server)
+        with client_at(server, "svfr redo") as client:
+            former = Delivery.noted(job, place.path_map()).output
+            here = absolute(out) if out else former
+            asked = Redo(job=new_id(), of=job, frames=frames, output=here, seed=seed)
+            rule = policy if out and here != former else "overwrite"
+            delivery = hand_in_again(client, asked, place.path_map(), existing=rule)
+            new = delivery.job
             output.result("submitted", {"job": new, "of": job}, "")
             if not wait:
-                output.note(f"Job {new} is accepted; svfr status {new} tells how it goes.")
+                output.note(f"Job {new} is accepted; svfr status {new}{option_of(server)} tells how it goes.")
                 return
-            followed = follow(client, new, output)
-        output.note(f"{followed.frames_written} frames written")
+            output.note(f"Job {new} is accepted.")
+            followed = follow(JobElsewhere(client, delivery, TransferPrinter(output)), new, output)
+        output.note(written_text(followed))
 
 
-def _ask(op: str, as_json: bool) -> None:
+def _ask(op: str, server: str | None, as_json: bool) -> None:
     with speaking(as_json) as output:
-        from svfr_client.client import Client
+        from ..elsewhere import client_at
 
-        with Client(name=f"svfr {op}") as client:
+        with client_at(server, f"svfr {op}") as client:
             pong = {"pause": client.pause, "resume": client.resume, "drain": client.drain}[op]()
         body = {"queue": pong.queue, "queued": pong.queued, "running": pong.running}
         output.result("queue", body, f"{_TEXTS[pong.queue]} {pong.running} running, {pong.queued} queued.")
@@ -94,7 +119,12 @@ def _show(output: Output, jobs: tuple[JobStatus, ...], queue: str) -> None:
     for state in reversed(jobs):
         progress = step_text(state.progress)
         rows.append(
-            {"job": state.job, "state": state.state.value, "progress": progress, "plate": state.plate}
+            {
+                "job": state.job,
+                "state": state.state.value,
+                "progress": progress,
+                "plate": state.plate if isinstance(output, JsonOutput) else shown_plate(state.plate),
+            }
         )
-    output.note(f"{time.strftime('%H:%M:%S')}  queue {queue}, {len(rows)} jobs")
+    output.note(f"{time.strftime('%H:%M:%S')}  queue {queue}, {counted(len(rows), 'job')}")
     output.table("job", rows, ("job", "state", "progress", "plate"))

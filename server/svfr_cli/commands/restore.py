@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from svfr_client.errors import OutputExists, raise_problems
+from svfr_client.files import is_there
 from svfr_client.job import FaceChoice, JobSpec
 from svfr_client.job_checks import job_problems
 from svfr_client.sequences import pattern_of_file
@@ -19,7 +20,8 @@ from svfr_client.vocabulary import (
 )
 
 from .. import job_options
-from ..output import Output, speaking
+from ..elsewhere import option_of, place_of
+from ..output import Output, silence_note, speaking
 from ..results import name_beside
 from .movie import read_movie_wish, write_movie
 from .options import (
@@ -34,6 +36,7 @@ from .options import (
     PlatePart,
     PlateView,
     ReferenceSpace,
+    Server,
     all_frames,
 )
 from .restore_options import (
@@ -58,7 +61,6 @@ from .restore_options import (
     References,
     Sampler,
     Seed,
-    Server,
     SpreadSeeds,
     Tasks,
     Wait,
@@ -145,14 +147,22 @@ def restore(
             mask_channel=mask_channel,
         )
         raise_problems(words.problems + job_problems(spec))
-        if movie is not None:
-            _check_movie(spec, read_movie_wish(movie), wait)
-        if dry_run:
-            _estimate(spec, output)
-            return
-        last = _run(spec, output, wait) if server is None else _run_elsewhere(spec, server, output, wait)
-        if movie is not None and last is not None:
-            _write_movie(spec, movie, last, output)
+        _do(spec, output, server=server, movie=movie, dry_run=dry_run, wait=wait)
+
+
+def _do(
+    spec: JobSpec, output: Output, *, server: str | None, movie: str | None, dry_run: bool, wait: bool
+) -> None:
+    """Estimate a job, or run it and write its movie."""
+    if movie is not None:
+        _check_movie(spec, read_movie_wish(movie), wait)
+    if dry_run:
+        _estimate(spec, output)
+        return
+    is_here = not place_of(server).is_remote
+    last = _run(spec, output, wait) if is_here else _run_elsewhere(spec, server, output, wait)
+    if movie is not None and last is not None:
+        _write_movie(spec, movie, last, output)
 
 
 def _estimate(spec: JobSpec, output: Output) -> None:
@@ -168,9 +178,11 @@ def _check_movie(spec: JobSpec, wish: str, wait: bool) -> None:
         raise typer.BadParameter("--movie is written when the frames are: with --no-wait use svfr movie JOB")
     path = Path(wish) if Path(wish).suffix else name_beside(spec.output, f".{wish}")
     is_named = bool(Path(wish).suffix)
-    if path.exists() and (spec.existing == "error" or (is_named and spec.existing != "overwrite")):
+    if is_there(path) and (spec.existing == "error" or (is_named and spec.existing != "overwrite")):
         raise OutputExists(
-            "The movie is already there.", path=path, remedy="Choose to overwrite, or another name."
+            "The movie is already there.",
+            path=path,
+            remedy="Give --overwrite (`svfr restore`: --existing overwrite), or another name.",
         )
 
 
@@ -196,6 +208,7 @@ def _run(spec: JobSpec, output: Output, wait: bool) -> str | None:
     from ..follow import follow
 
     with start_local_server(idle_exit_s=IDLE_EXIT_SECONDS) as client:
+        client.report_silence(silence_note(output))
         job = client.submit(spec).job
         output.result("submitted", {"job": job, "output": spec.output}, "")
         if not wait:
@@ -204,23 +217,29 @@ def _run(spec: JobSpec, output: Output, wait: bool) -> str | None:
         return _print_end(follow(client, job, output), output)
 
 
-def _run_elsewhere(spec: JobSpec, server: str, output: Output, wait: bool) -> str | None:
-    from ..elsewhere import JobElsewhere, TransferPrinter, place_of
+def _run_elsewhere(spec: JobSpec, server: str | None, output: Output, wait: bool) -> str | None:
+    from ..elsewhere import JobElsewhere, TransferPrinter
     from ..follow import follow
 
     place = place_of(server)
     with place.client() as client:
+        client.report_silence(silence_note(output))
         handed_in = JobElsewhere.hand_in(client, spec, place, TransferPrinter(output))
         job = handed_in.job
         output.result("submitted", {"job": job, "output": handed_in.output or spec.output}, "")
+        fetch = f"svfr fetch {job}{option_of(server)}"
         if not wait:
-            fetch = f"; svfr fetch {job} --server {server} fetches its frames" if handed_in.output else ""
-            output.note(f"Job {job} is accepted{fetch}.")
+            output.note(
+                f"Job {job} is accepted{f'; {fetch} fetches its frames' if handed_in.output else ''}."
+            )
             return None
+        if handed_in.output:
+            output.note(f"Job {job} is accepted. If this command ends early, {fetch} fetches its frames.")
         return _print_end(follow(handed_in, job, output), output)
 
 
 def _print_end(followed: "Followed", output: Output) -> str | None:
-    where = f", the last one to {followed.last_path}" if followed.last_path else ""
-    output.note(f"{followed.frames_written} frames written{where}")
+    from ..follow import written_text
+
+    output.note(written_text(followed))
     return followed.last_path

@@ -85,12 +85,3 @@ DryRun = Annotated[bool, typer.Option("--dry-run", help="Only estimate time, mem
 Wait = Annotated[
     bool, typer.Option("--wait/--no-wait", help="Follow the job, or return once it is accepted.")
 ]
-Server = Annotated[
-    str | None,
-    typer.Option(
-        "--server",
-        metavar="CONNECTION",
-        help="A server elsewhere: its connection file, or the folder of it. It is sent the files that it "
-        "does not see. Default: this machine's own server.",
-    ),
-]

@@ -7,12 +7,13 @@ import typer
 
 from svfr_client.protocol.messages import JobStatus
 from svfr_client.records import to_plain
+from svfr_client.transfer.own_names import shown_plate
 
 from ..exit_codes import ExitCode
 from ..follow import step_text
 from ..output import Output, speaking
 from ..root_options import ReadRoots, WriteRoots
-from .options import AsJson
+from .options import AsJson, Server
 
 JobArgument = Annotated[str, typer.Argument(metavar="JOB", help="The job's id, as svfr jobs shows it.")]
 
@@ -47,6 +48,10 @@ def serve(
     batch: Annotated[
         int, typer.Option("--batch", min=1, help="Branches of windows to evaluate at once, at most.")
     ] = 1,
+    compiles: Annotated[
+        bool,
+        typer.Option("--compile", help="Compile networks for this GPU, beside the jobs; takes a compiler."),
+    ] = False,
     umask: Annotated[
         str | None, typer.Option("--umask", help="Of written frames, e.g. 002. Default: the starter's.")
     ] = None,
@@ -62,8 +67,10 @@ def serve(
                 client.shutdown()
             output.result("stopped", {}, "The server stops.")
             return
+        from svfr_client.connection import require_own_folder
         from svfr_server.__main__ import MODULE_FOLDER_HELD, main
 
+        require_own_folder()
         options = [f"--listen={listen}", f"--port={port}"]
         options += [f"--read-root={root}" for root in read_root or ()]
         options += [f"--write-root={root}" for root in write_root or ()]
@@ -73,6 +80,7 @@ def serve(
         options += [] if worker_memory is None else [f"--worker-memory-mib={worker_memory}"]
         options += [] if precision is None else [f"--precision={precision}"]
         options += [] if batch == 1 else [f"--batch={batch}"]
+        options += ["--compile"] if compiles else []
         options += [] if umask is None else [f"--umask={umask}"]
         code = main(options)
         raise typer.Exit(int(ExitCode.NO_SERVER) if code == MODULE_FOLDER_HELD else code)
@@ -91,19 +99,24 @@ def status(
         bool | None,
         typer.Option("--open/--no-open", help="With --web: open the browser. Default: not with --json."),
     ] = None,
+    server: Server = None,
     as_json: AsJson = False,
 ) -> None:
     """Report whether a server runs and what it does, or how one job stands."""
     with speaking(as_json) as output:
         if web:
-            _show_page(output, port, open_it or (open_it is None and not as_json))
+            _show_page(output, server, port, open_it or (open_it is None and not as_json))
             return
-        from svfr_client.client import Client
+        from svfr_client.transfer.delivery import Delivery
 
-        with Client() as client:
+        from ..elsewhere import client_at, place_of
+
+        with client_at(server, "svfr") as client:
             if job is not None:
                 state = client.status(job)
-                output.result("job", to_plain(state), _job_text(state))
+                fetched_to = Delivery.noted(job, place_of(server).path_map()).output
+                body = {**to_plain(state), "fetched_to": fetched_to}
+                output.result("job", body, _job_text(state, fetched_to))
                 return
             welcome, pong = client.hello(), client.ping()
             body = {**to_plain(welcome), "queued": pong.queued, "running": pong.running}
@@ -114,13 +127,18 @@ def status(
             output.result("server", body, text)
 
 
-def _show_page(output: Output, port: int, is_opened: bool) -> None:
+def _show_page(output: Output, at: str | None, port: int, is_opened: bool) -> None:
     """Serve the page of the server until Ctrl-C."""
     from svfr_client.connection import service_folder
     from svfr_view.server_page.http_server import listening
-    from svfr_view.server_page.watcher import Watcher, client_of
+    from svfr_view.server_page.watcher import Watcher, client_by, client_of
 
-    with listening(Watcher(client_of(None), service_folder()), port) as server:
+    from ..elsewhere import place_of
+
+    file = None if at is None else place_of(at).file
+    folder = service_folder() if file is None else file.parent
+    make_client = client_of(folder) if file is None else client_by(file)
+    with listening(Watcher(make_client, folder), port) as server:
         text = f"{server.address}\nFor this machine's browsers only. Ctrl-C ends the page, not the server."
         output.result("page", {"address": server.address, "port": server.port}, text)
         if is_opened:
@@ -132,25 +150,32 @@ def _show_page(output: Output, port: int, is_opened: bool) -> None:
 def jobs(
     active: Annotated[bool, typer.Option("--active", help="Leave finished jobs out.")] = False,
     limit: Annotated[int, typer.Option("--limit", min=1)] = 20,
+    server: Server = None,
     as_json: AsJson = False,
 ) -> None:
     """List the newest jobs."""
     with speaking(as_json) as output:
-        from svfr_client.client import Client
+        from ..elsewhere import client_at
 
-        with Client() as client:
+        with client_at(server, "svfr") as client:
             listed = client.jobs(limit=limit, active_only=active)
         rows = [_job_row(state) for state in listed]
+        if not as_json:
+            rows = [{**row, "plate": shown_plate(str(row["plate"]))} for row in rows]
         output.table("job", rows, ("job", "state", "progress", "frames", "plate"))
 
 
-def cancel(job: JobArgument, as_json: AsJson = False) -> None:
+def cancel(job: JobArgument, server: Server = None, as_json: AsJson = False) -> None:
     """Cancel a job; a running one ends at its next window."""
     with speaking(as_json) as output:
-        from svfr_client.client import Client
+        from ..elsewhere import client_at
 
-        with Client() as client:
-            client.cancel(job)
+        with client_at(server, "svfr") as client:
+            state = client.cancel(job).state
+        if state.is_final:
+            text = f"Job {job} has ended already: it is {state.value}."
+            output.result("ended", {"job": job, "state": state.value}, text)
+            return
         output.result("cancelling", {"job": job}, f"Job {job} ends at its next window.")
 
 
@@ -164,12 +189,13 @@ def _progress_text(state: JobStatus) -> str:
     return "" if state.state.is_final else step_text(state.progress)
 
 
-def _job_text(state: JobStatus) -> str:
+def _job_text(state: JobStatus, fetched_to: str | None) -> str:
+    """Return how a job stands; ``fetched_to``: this machine's place of frames that are fetched."""
     lines = [
         f"{state.job}  {state.state.value}  {_progress_text(state)}".rstrip(),
-        f"  plate   {state.plate}",
+        f"  plate   {shown_plate(state.plate)}",
         f"  frames  {state.frames}",
-        f"  output  {state.output}",
+        f"  output  {fetched_to or state.output}",
     ]
     if state.error:
         lines.append(f"  error   {state.error.get('message', '')}")

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
-import shlex
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from svfr_client.errors import FileCannotBeWritten, SvfrError
+from svfr_client.files import is_file, is_folder
+from svfr_client.sizes import counted, size_text
+
+from ..again import again
+from ..elsewhere import client_at
 from ..output import speaking
-from ..results import beside_frames, is_job
-from .options import AsJson, ColourSpace, Frames, Ocio
+from ..results import WrittenResult, beside_frames, is_job, result_here, result_of_job
+from .options import AsJson, ColourSpace, Frames, Ocio, Server
+
+OF_ONE_FRAME = ("identity", "crops")
+"""What a file says of its own frame alone: the page shows it there."""
 
 if TYPE_CHECKING:
-    from svfr_client.client import Client
-    from svfr_client.protocol.messages import JobStatus
     from svfr_view.page import FrameWarning
 
 
@@ -35,6 +42,11 @@ def view(
     crop_tracks: Annotated[
         str | None, typer.Option("--crop-tracks", help="Crop-track file whose squares are drawn.")
     ] = None,
+    job: Annotated[
+        str | None,
+        typer.Option("--job", help="The job that wrote OUTPUT: its warnings, and how to redo it."),
+    ] = None,
+    server: Server = None,
     out: Annotated[
         str | None, typer.Option("--out", "-o", help="Page to write. Default: beside the result.")
     ] = None,
@@ -55,11 +67,14 @@ def view(
         from svfr_view.page import PageFacts, write_page
         from svfr_view.pictures import Pictures, config_in, provenance, space_in
 
-        result, job = target, ""
+        result = target
         warnings: Sequence[FrameWarning] = ()
         if is_job(target):
-            result, plate, warnings = _of_job(target, plate)
-            job = target
+            written = result_here(target, server, "svfr view")
+            result, plate, frames = written.pattern, plate or written.plate, frames or written.frames
+            warnings, job = _warnings(written), target
+        elif job is not None:
+            warnings = _warnings_if_known(job, server)
         opened = open_plate(result)
         made = provenance(opened.path(opened.frames[0]))
         config = open_config(ocio or config_in(made))
@@ -69,54 +84,65 @@ def view(
         chosen = None if frames is None else list(FrameRange.parse(frames))
         pictures = Pictures(opened, None if plate is None else open_plate(plate), domain, chosen)
         page = Path(out) if out else beside_frames(opened, ".html")
+        _require_place(page)
+        stops = ",".join(sorted(pictures.all_stated("exposure_stops")))
+        command, open_questions = again(
+            {**made, "exposure_stops": stops},
+            plate=plate,
+            result=result,
+            frames=str(FrameRange.of(pictures.frames)),
+            job=job or "",
+            space=colorspace or space_in(made),
+            ocio=ocio or config_in(made),
+        )
         facts = PageFacts(
             title=Path(result).name,
-            provenance=made,
-            command=_command(made, plate, result, pictures.frames, job),
+            provenance={name: value for name, value in made.items() if name not in OF_ONE_FRAME},
+            command=command,
+            command_note=open_questions,
             warnings=warnings,
             tracks=read_tracks(Path(crop_tracks)) if crop_tracks else (),
         )
         shown = open_view(config, domain, display, view_name)
         size = write_page(page, pictures, shown, facts)
+        if odd := pictures.odd_sizes:
+            output.note(f"Frames {FrameRange.of(odd)} have another size; the first such: {odd[min(odd)]}")
         body = {"page": str(page), "bytes": size, "frames": len(pictures.frames)}
-        output.result("page", body, f"{page} ({len(pictures.frames)} frames, {size / 2**20:.1f} MB)")
+        output.result("page", body, f"{page} ({counted(len(pictures.frames), 'frame')}, {size_text(size)})")
     if open_it or (open_it is None and not as_json):
         typer.launch(str(page))
 
 
-def _of_job(job: str, plate: str | None) -> tuple[str, str, Sequence[FrameWarning]]:
-    """Return a job's result, its plate and what it warned of."""
-    from svfr_client.client import Client
+def _require_place(page: Path) -> None:
+    """Raise FileCannotBeWritten before a long shot is read, not after it."""
+    folder = page.absolute().parent
+    if os.path.lexists(page) and not (is_file(page) and page.suffix.lower() in (".html", ".htm")):
+        raise FileCannotBeWritten(
+            "Something that is no page lies there already.",
+            path=page,
+            remedy="Name another file with --out; an earlier page, .html, is replaced.",
+        )
+    if not is_folder(folder) or not os.access(folder, os.W_OK):
+        raise FileCannotBeWritten(
+            "The page cannot be written there.", path=page, remedy="Name another file with --out."
+        )
 
-    with Client(name="svfr view") as client:
-        state = client.status(job)
-        return state.output, plate or state.plate, _warnings(client, state)
 
-
-def _warnings(client: Client, state: JobStatus) -> Sequence[FrameWarning]:
+def _warnings_if_known(job: str, server: str | None) -> Sequence[FrameWarning]:
+    """Return what a job warned of; where nobody can say that any more, the page says so."""
     from svfr_view.page import FrameWarning
 
-    found = []
-    for event in client.follow(state.job):
-        if event.kind == "warning":
-            found.append(FrameWarning(event.body.get("frame"), str(event.body.get("message", ""))))
-        if event.seq >= state.last_seq:
-            break
-    return tuple(found)
+    try:
+        with client_at(server, "svfr view") as client:
+            return _warnings(result_of_job(client, job))
+    except SvfrError as error:
+        return (FrameWarning(None, f"What the job warned of is not known here: {error}"),)
 
 
-def _command(made: dict[str, str], plate: str | None, result: str, frames: Sequence[int], job: str) -> str:
-    """Return the command lines that make the result again."""
-    from svfr_client.frames import FrameRange
+def _warnings(written: WrittenResult) -> Sequence[FrameWarning]:
+    from svfr_view.page import FrameWarning
 
-    span = str(FrameRange.of(frames))
-    lines = [shlex.join(["svfr", "redo", job, span])] if job else []
-    if plate is not None and "task" in made:
-        model = made.get("model", "mini").removesuffix(" (preview)")
-        again = ["svfr", "restore", plate, "--frames", span, "--model", model]
-        for task in made["task"].split("+"):
-            again += ["--task", task]
-        for option in ("preset", "seed", "sampler"):
-            again += [f"--{option}", made[option]] if option in made else []
-        lines.append(shlex.join([*again, "--out", result]))
-    return "\n".join(lines)
+    return tuple(
+        FrameWarning(event.body.get("frame"), str(event.body.get("message", "")))
+        for event in written.warnings
+    )

@@ -6,7 +6,7 @@ damaged as compressed footage is (``svfr_lab.preview_eval.people.camera``), and 
 server and paste-back as the demo: the face is found, not given.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Annotated
@@ -33,7 +33,7 @@ SHOWN = 5
 WIDTH, HEIGHT = 400, 300
 LEFT = 30  # of the frame, in the portrait's 512 px
 FACE_CENTRE = (194.0, 118.0)  # in the frame at rest
-CLOSEUP_PX, CELL_PX = 200, 400
+CLOSEUP_PX, CELL_PX = 200, 320
 RATIO, HARD_RATIO = 2.5, 4.5
 PICTURE = Path(__file__).parent / "before-after-truth.jpg"
 
@@ -79,13 +79,21 @@ def _compressed(ratio: float) -> Build:
     return build
 
 
-def cells(result: CaseResult, model: str) -> list[Cell]:
-    """Return before, after and truth of one frame, around the face."""
-    name, clips, half = result.pictures.name, result.pictures.clips, CLOSEUP_PX // 2
-    x, y = round(FACE_CENTRE[0]), round(FACE_CENTRE[1])
+def sheet(results: Sequence[CaseResult], model: str) -> list[list[Cell]]:
+    """Return two rows, before and after, of a column for each task; the truth stands last.
+
+    All of it is one frame, around the face; so wide and low, a page of text has room for it.
+    """
+    columns = [(result.pictures.name, result.pictures.clips) for result in results]
+    before = [_closeup(clips["before"], f"{name}: before") for name, clips in columns]
+    after = [_closeup(clips["after"], f"after ({model})") for _, clips in columns]
+    return [[*before, _closeup(columns[0][1]["truth"], "truth")], after]
+
+
+def _closeup(clip: Float32, title: str) -> Cell:
+    x, y, half = round(FACE_CENTRE[0]), round(FACE_CENTRE[1]), CLOSEUP_PX // 2
     window = (slice(max(0, y - half), max(0, y - half) + CLOSEUP_PX), slice(x - half, x + half))
-    titled = {f"{name}: before": clips["before"], f"after ({model})": clips["after"], "truth": clips["truth"]}
-    return [Cell(clip[SHOWN - FRAMES.start][window], title) for title, clip in titled.items()]
+    return Cell(clip[SHOWN - FRAMES.start][window], title)
 
 
 def main(
@@ -106,7 +114,7 @@ def main(
             results = [run_case(case, footage, plan, n, len(cases)) for n, case in enumerate(cases, 1)]
         finally:
             stop_server(plan)
-        write_contact_sheet(picture, [cells(result, model) for result in results], CELL_PX)
+        write_contact_sheet(picture, sheet(results, model), CELL_PX)
 
 
 if __name__ == "__main__":

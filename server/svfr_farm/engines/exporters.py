@@ -10,10 +10,12 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from svfr_client.files import write_whole
+from svfr_client.files import make_folder, write_whole
 from svfr_farm.engines.commands import STEPS, task_command
+from svfr_farm.engines.priority import of_hundred, of_opencue
 from svfr_farm.plan import PlanFile
 
+NEVER_RUN = ("opencue", "deadline10", "flamenco")
 UNTRIED = "Generated and compared with known text, but never run against the engine itself."
 
 _OPENCUE = """\
@@ -36,7 +38,7 @@ for step in job["steps"]:
         layer.depend_all(layers[-1])
     outline.add_layer(layer)
     layers.append(layer)
-cuerun.launch(outline, use_pycuerun=False)
+cuerun.launch(outline, use_pycuerun=False, priority=job["priority"])
 """
 
 _FLAMENCO = """\
@@ -80,7 +82,13 @@ def opencue_script(file: PlanFile, program: Sequence[str]) -> str:
         {"name": "segment", "command": segment, "range": f"0-{last}"},
         {"name": "assemble", "command": task_command(program, file, "assemble"), "range": "0-0"},
     ]
-    job = json.dumps({"name": f"svfr_{file.plan.shot}", "gpus": file.plan.gpus, "steps": steps})
+    body = {
+        "name": f"svfr_{file.plan.shot}",
+        "gpus": file.plan.gpus,
+        "priority": of_opencue(file.plan.job.priority),
+        "steps": steps,
+    }
+    job = json.dumps(body)
     return _OPENCUE.format(untried=UNTRIED, job=job)
 
 
@@ -97,7 +105,8 @@ def deadline10_files(file: PlanFile, program: Sequence[str]) -> dict[str, str]:
         command += ["--index", "<STARTFRAME>"] if step == "segment" else []
         files[f"{order}-{step}.job"] = (
             f"; {UNTRIED}\nPlugin=CommandLine\nName=SVFR {file.plan.shot} {step}\n"
-            f"BatchName=SVFR {file.plan.shot}\nFrames={frames}\nChunkSize=1\n"
+            f"BatchName=SVFR {file.plan.shot}\nPriority={of_hundred(file.plan.job.priority)}\n"
+            f"Frames={frames}\nChunkSize=1\n"
         )
         files[f"{order}-{step}.plugin"] = f"Executable={program[0]}\nArguments={' '.join(command)}\n"
     return files
@@ -110,7 +119,13 @@ def flamenco_files(file: PlanFile, program: Sequence[str]) -> dict[str, str]:
         "plan": str(file.path),
         "last_segment": len(file.plan.segments) - 1,
     }
-    body = {"name": f"SVFR {file.plan.shot}", "type": "svfr-shot", "settings": settings}
+    priority = of_hundred(file.plan.job.priority)
+    body = {
+        "name": f"SVFR {file.plan.shot}",
+        "type": "svfr-shot",
+        "priority": priority,
+        "settings": settings,
+    }
     return {
         "svfr-shot.js": _FLAMENCO.format(untried=UNTRIED),
         "job.json": json.dumps(body, indent=1) + "\n",
@@ -129,7 +144,7 @@ def export_files(engine: str, file: PlanFile, program: Sequence[str]) -> dict[st
 def export(engine: str, file: PlanFile, program: Sequence[str]) -> Path:
     """Write a shot's submission for one of these engines beside its plan and return the folder."""
     folder = file.folder / engine
-    folder.mkdir(exist_ok=True)
+    make_folder(folder)
     for name, text in export_files(engine, file, program).items():
         write_whole(folder / name, text)
     return folder

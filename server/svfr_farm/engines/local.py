@@ -1,27 +1,36 @@
 """No farm at all: the tasks of all shots on the GPUs, or on some CPU workers, of this machine.
 
-Each task is a process of its own on one device, the command that a farm would run, so that its result is the
-farm's to the last bit whatever else runs beside it.
+Each task is a process of its own, the command that a farm would run, so that its result is the farm's to the
+last bit whatever else runs beside it. It has as many GPUs as its plan says; where fewer segments than GPUs
+wait, they share all of them out: a segment spreads the windows of a step, and its bits stay the same.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
-from queue import SimpleQueue
+from pathlib import Path
 
-from svfr_farm.engines.commands import Wanted, task_command
+from svfr_client.errors import SvfrError
+from svfr_client.files import make_folder, open_to_append
+from svfr_client.reasons import reason_of
+from svfr_farm.cancel_mark import mark_cancelled
+from svfr_farm.engines.commands import Wanted, indexed_command
+from svfr_farm.errors import EngineIsMissing
 from svfr_farm.plan import PlanFile
-from svfr_farm.task_state import Step
-from svfr_restore.visible_gpus import visible_gpus
+from svfr_farm.task_state import Step, read_state, with_code
+from svfr_restore.visible_gpus import VARIABLE, visible_gpus
 
 _END_S = 20.0
 # The exit status of a task that was cancelled (svfr_cli.exit_codes.ExitCode.CANCELLED; a test compares them).
 CANCELLED_STATUS = 5
+# What was given to a task was wrong: its input, its model, its command. It is wrong the second time too.
+_IN_VAIN = (2, 3, 6)
 _WORDS = {0: "done", CANCELLED_STATUS: "cancelled"}
 Notify = Callable[[str], None]
 
@@ -50,11 +59,36 @@ class _ShotQueue:
         if self.wanted.assemble:
             self.stages.append([_Task(self.file, "assemble", 0)])
 
-    def ready(self) -> _Task | None:
-        """Return a task that may start now."""
+    def ready(self) -> list[_Task]:
+        """Return the tasks that may start now."""
         while self.stages and not self.stages[0] and not self.running:
             self.stages.pop(0)
-        return self.stages[0].pop(0) if self.stages and self.stages[0] else None
+        return list(self.stages[0]) if self.stages else []
+
+    def start(self, task: _Task) -> None:
+        """Take note that a task which was ready has started."""
+        self.stages[0].remove(task)
+        self.running.add(task)
+
+
+def _mark_cancelled(queues: Sequence[_ShotQueue]) -> None:
+    """Mark the shots that are not through: a task that is ended as it begins leaves no word of its own."""
+    for queue in queues:
+        if queue.running or any(queue.stages):
+            with contextlib.suppress(SvfrError):  # it is interrupted all the same
+                mark_cancelled(queue.file)
+
+
+def _reason(task: _Task, status: int) -> str:
+    """Return why a task failed: its own word, or where its log is when it could not say one."""
+    state = read_state(task.file, task.step, task.index)
+    if state is not None and state.state == "failed" and state.error_line:
+        return with_code(state.error_code, state.error_line)
+    return f"it ended with status {status}; see {_log(task)}."
+
+
+def _log(task: _Task) -> Path:
+    return task.file.folder / "logs" / f"{task.step}-{task.index:04d}.log"
 
 
 class LocalEngine:
@@ -66,11 +100,8 @@ class LocalEngine:
 
     def __init__(self, program: Sequence[str], workers: int = 1, retries: int = 1) -> None:
         self._program, self._retries = tuple(program), retries
-        gpus = visible_gpus()
-        self._slots: SimpleQueue[str | None] = SimpleQueue()
-        for slot in gpus or (None,) * workers:
-            self._slots.put(slot)
-        self._count = len(gpus) or workers
+        self._gpus = visible_gpus()
+        self._count = len(self._gpus) or workers
         self._processes: set[subprocess.Popen[bytes]] = set()
         self._lock, self._stopped = threading.Lock(), False
 
@@ -78,16 +109,20 @@ class LocalEngine:
         """Run all tasks; return what failed, one sentence each. Ends its children when interrupted."""
         queues = [_ShotQueue(file, wanted) for file, wanted in plans]
         failed: list[str] = []
+        free = list(self._gpus or map(str, range(self._count)))
         with ThreadPoolExecutor(self._count) as pool:
-            running: dict[Future[int], tuple[_ShotQueue, _Task]] = {}
+            running: dict[Future[int], tuple[_ShotQueue, _Task, list[str]]] = {}
             try:
                 while True:
-                    self._start(queues, running, pool)
+                    for queue, task, places in self._shares(queues, free):
+                        queue.start(task)
+                        running[pool.submit(self._run, task, places)] = (queue, task, places)
                     if not running:
                         return failed
                     for future in wait(running, return_when=FIRST_COMPLETED).done:
-                        queue, task = running.pop(future)
+                        queue, task, places = running.pop(future)
                         queue.running.discard(task)
+                        free += places
                         name = f"{task.file.plan.shot} {task.step} {task.index}"
                         notify(f"{name}: {_WORDS.get(future.result(), 'failed')}")
                         if future.result() == CANCELLED_STATUS:
@@ -95,45 +130,52 @@ class LocalEngine:
                             failed.append(f"{name} was cancelled.")
                         elif future.result() != 0:
                             queue.stages.clear()
-                            failed.append(f"{name} ended with status {future.result()}.")
-            except BaseException:
+                            failed.append(f"{name} failed: {_reason(task, future.result())}")
+            except BaseException as problem:
+                if isinstance(problem, KeyboardInterrupt):
+                    _mark_cancelled(queues)
                 self._end_children()
                 raise
 
-    def _start(
-        self,
-        queues: Sequence[_ShotQueue],
-        running: dict[Future[int], tuple[_ShotQueue, _Task]],
-        pool: ThreadPoolExecutor,
-    ) -> None:
+    def _shares(
+        self, queues: Sequence[_ShotQueue], free: list[str]
+    ) -> list[tuple[_ShotQueue, _Task, list[str]]]:
+        """Take places of those ``free`` for the tasks that start now, in order."""
+        chosen: list[tuple[_ShotQueue, _Task, list[str]]] = []
         for queue in queues:
-            while len(running) < self._count and (task := queue.ready()) is not None:
-                queue.running.add(task)
-                running[pool.submit(self._run, task)] = (queue, task)
+            for task in queue.ready():
+                needed = min(max(1, task.file.plan.gpus), self._count) if self._gpus else 1
+                if len(free) < needed:
+                    return chosen
+                chosen.append((queue, task, [free.pop(0) for _ in range(needed)]))
+        # Nothing else waits: what is left over goes to segments, which alone have use for it.
+        spreading = [places for _, task, places in chosen if task.step == "segment"] if self._gpus else []
+        while spreading and free:
+            min(spreading, key=len).append(free.pop(0))
+        return chosen
 
-    def _run(self, task: _Task) -> int:
-        slot = self._slots.get()
-        try:
-            for _ in range(1 + self._retries):
-                status = self._run_once(task, slot)
-                if status in (0, CANCELLED_STATUS) or self._stopped:
-                    break
-            return status
-        finally:
-            self._slots.put(slot)
+    def _run(self, task: _Task, places: Sequence[str]) -> int:
+        for _ in range(1 + self._retries):
+            status = self._run_once(task, places)
+            if status in (0, CANCELLED_STATUS, *_IN_VAIN) or self._stopped:
+                break
+        return status
 
-    def _run_once(self, task: _Task, slot: str | None) -> int:
-        command = task_command(self._program, task.file, task.step)
-        command += ["--index", str(task.index)] if task.step == "segment" else []
-        environment = dict(os.environ) if slot is None else dict(os.environ, CUDA_VISIBLE_DEVICES=slot)
-        log = task.file.folder / "logs" / f"{task.step}-{task.index:04d}.log"
-        log.parent.mkdir(exist_ok=True)
-        with log.open("ab") as output, self._lock:
+    def _run_once(self, task: _Task, places: Sequence[str]) -> int:
+        command = indexed_command(self._program, task.file, task.step, task.index)
+        environment = dict(os.environ, **({VARIABLE: ",".join(places)} if self._gpus else {}))
+        log = _log(task)
+        make_folder(log.parent)
+        with open_to_append(log) as output, self._lock:
             if self._stopped:
                 return 1
-            process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=environment
-            )
+            try:
+                process = subprocess.Popen(
+                    command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=environment
+                )
+            except OSError as problem:
+                text = f"The command of the tasks cannot be run: {reason_of(problem)}."
+                raise EngineIsMissing(text, path=command[0], remedy="Change --program.") from problem
             self._processes.add(process)
         status = process.wait()
         self._processes.discard(process)

@@ -8,6 +8,7 @@ the models warm from its first task to its last; every action has an end.
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -16,9 +17,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from svfr_client.files import write_whole
-from svfr_farm.engines.commands import Wanted
+from svfr_client.files import make_folder, open_to_append, write_whole
+from svfr_client.job import JobSpec
+from svfr_client.sequences import is_sequence
+from svfr_client.transfer.job_files import is_config_file, is_model_folder, named_paths
+from svfr_client.transfer.ocio_pack import lut_paths
+from svfr_farm.engines.priority import of_hundred
 from svfr_farm.errors import EngineIsMissing, TaskFailed
+from svfr_farm.next_step import leading_on
 from svfr_farm.plan import PlanFile
 
 SPECIFICATION = "jobtemplate-2023-09"
@@ -100,13 +106,18 @@ def _action(program: Sequence[str], step: str, index: list[str], limit_s: int) -
 
 
 def bundle_files(file: PlanFile, program: Sequence[str], limit_s: int = 24 * 3600) -> dict[str, str]:
-    """Return a plan's job bundle, by file name: the same text for the same plan."""
+    """Return a plan's job bundle, by file name: the same text for the same plan.
+
+    Raises FileCannotBeSent for an OCIO config whose LUTs cannot be looked up.
+    """
     job = file.plan.job_here()
     values = {"Plan": str(file.path), "Work": str(file.folder), "LastSegment": len(file.plan.segments) - 1}
     parameters = [{"name": name, "value": value} for name, value in values.items()]
+    # No part of the specification: AWS Deadline Cloud's own, which `openjd run` is not given.
+    parameters.append({"name": "deadline:priority", "value": of_hundred(job.priority)})
     references = {
         "assetReferences": {
-            "inputs": {"filenames": [str(file.path)], "directories": [str(Path(job.plate).parent)]},
+            "inputs": _inputs(file, job),
             "outputs": {"directories": sorted({str(Path(job.output).parent), str(file.folder)})},
             "referencedPaths": [],
         }
@@ -119,10 +130,29 @@ def bundle_files(file: PlanFile, program: Sequence[str], limit_s: int = 24 * 360
     return {f"{name}.json": json.dumps(body, indent=1) + "\n" for name, body in bodies.items()}
 
 
+def _inputs(file: PlanFile, job: JobSpec) -> dict[str, list[str]]:
+    """Return all that a shot is made of: files by their names, folders of what is numbered.
+
+    Raises FileCannotBeSent for an OCIO config that cannot be read.
+    """
+    files, folders = {str(file.path)}, set[str]()
+    for path in named_paths(job):
+        if is_sequence(path):
+            folders.add(str(Path(path).parent))
+        else:
+            files.add(path)
+    config = job.colour.config
+    if config and is_config_file(config):
+        files |= {os.path.normpath(lut) for lut in lut_paths(Path(config), job.colour.context)}
+    if is_model_folder(job.model):
+        folders.add(job.model)
+    return {"filenames": sorted(files), "directories": sorted(folders)}
+
+
 def write_bundle(file: PlanFile, program: Sequence[str], limit_s: int = 24 * 3600) -> Path:
     """Write a plan's job bundle beside it and return its folder."""
     folder = file.folder / "openjd"
-    folder.mkdir(exist_ok=True)
+    make_folder(folder)
     for name, text in bundle_files(file, program, limit_s).items():
         write_whole(folder / name, text)
     return folder
@@ -134,24 +164,25 @@ class OpenJdEngine:
     def __init__(self, program: Sequence[str], limit_s: int = 24 * 3600) -> None:
         self._program, self._limit_s = tuple(program), limit_s
 
-    def command(self, file: PlanFile, wanted: Wanted) -> list[str]:
-        """Return the ``openjd run`` of the wanted tasks. Steps that are done notice it and end at once."""
+    def command(self, file: PlanFile, openjd: str) -> list[str]:
+        """Return the ``openjd run`` of a shot. Steps that are done notice it and end at once."""
         values = [f"Plan={file.path}", f"Work={file.folder}", f"LastSegment={len(file.plan.segments) - 1}"]
         parameters = [word for value in values for word in ("-p", value)]
         template = str(file.folder / "openjd" / "template.json")
-        return [*openjd_program(), "run", template, *parameters, "--step", "Assemble", "--run-dependencies"]
+        return [openjd, "run", template, *parameters, "--step", "Assemble", "--run-dependencies"]
 
-    def run(self, file: PlanFile, wanted: Wanted) -> None:
+    def run(self, file: PlanFile) -> None:
         """Write the bundle and run it to its end. Raises EngineIsMissing, TaskFailed with the log's end.
 
         Interrupted, it has ``openjd`` cancel the task and leave the session, so that no server stays behind.
         """
         write_bundle(file, self._program, self._limit_s)
+        command = self.command(file, openjd_program())
         log = file.folder / "logs" / "openjd.log"
-        log.parent.mkdir(exist_ok=True)
-        with log.open("ab") as output:
+        make_folder(log.parent)
+        with open_to_append(log) as output:
             process = subprocess.Popen(
-                self.command(file, wanted),
+                command,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
@@ -164,7 +195,7 @@ class OpenJdEngine:
                 raise
         if status != 0:
             text = f"openjd ended with status {status} for {file.plan.shot}."
-            raise TaskFailed(text, path=log, remedy="Read its log, then submit with --only-failed.")
+            raise leading_on(file, TaskFailed(text, path=log, remedy="Read its log."))
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
@@ -177,11 +208,11 @@ def _end(process: subprocess.Popen[bytes]) -> None:
         process.wait()
 
 
-def openjd_program() -> list[str]:
+def openjd_program() -> str:
     """Return how ``openjd`` is started: beside this interpreter, or on the PATH. Raises EngineIsMissing."""
     beside = Path(sys.executable).with_name("openjd")
     found = str(beside) if beside.is_file() else shutil.which("openjd")
     if found is None:
         remedy = 'Install it: pip install "svfr-studio[farm]".'
         raise EngineIsMissing("The program openjd is not on this machine.", remedy=remedy)
-    return [found]
+    return found

@@ -7,12 +7,17 @@ says of it, since without an accounting database Slurm forgets.
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import subprocess
 from collections.abc import Sequence
+from pathlib import Path
 
-from svfr_client.files import write_whole
+from svfr_client.errors import SvfrError
+from svfr_client.files import make_folder, write_whole
+from svfr_client.reasons import reason_of
 from svfr_farm.engines.commands import STEPS, Wanted, task_command
+from svfr_farm.engines.priority import LOWEST
 from svfr_farm.errors import EngineIsMissing, EngineRefused
 from svfr_farm.plan import PlanFile
 from svfr_farm.task_state import Step
@@ -20,28 +25,57 @@ from svfr_farm.task_state import Step
 # The command is the script's arguments. exec: a signal reaches the task itself, and no shell outlives it.
 SCRIPT = '#!/bin/sh\nexec "$@"\n'
 ARRAY_SCRIPT = '#!/bin/sh\nexec "$@" --index "$SLURM_ARRAY_TASK_ID"\n'
+_ID_OF: dict[Step, str] = {"reference": "REFERENCE", "segment": "SEGMENTS", "assemble": "ASSEMBLY"}
 _WAIT_S = 60.0
 _CANCELLED_AT_ONCE = 500
 
 
 class SlurmEngine:
-    """Submits plans by ``sbatch``. ``options`` are a studio's own, such as ``--partition=render``."""
+    """Submits plans by ``sbatch``. ``options`` are a studio's own, such as ``--partition=render``.
 
-    def __init__(self, program: Sequence[str], options: Sequence[str] = ()) -> None:
-        self._program, self._options = tuple(program), tuple(options)
+    ``highest`` is the highest priority of the list: shots below it get that much ``--nice``, since Slurm
+    lets everybody put jobs back and only its operators put them forward.
+    """
+
+    def __init__(self, program: Sequence[str], options: Sequence[str] = (), highest: int = LOWEST) -> None:
+        self._program, self._options, self._highest = tuple(program), tuple(options), highest
 
     def submit(self, file: PlanFile, wanted: Wanted) -> tuple[str, ...]:
         """Submit what is wanted of a plan; return Slurm's ids. Raises EngineIsMissing, EngineRefused."""
-        (file.folder / "logs").mkdir(exist_ok=True)
+        self.write_scripts(file)
         ids: list[str] = []
         try:
-            for step in STEPS:
-                if _wants(wanted, step):
-                    ids.append(self._sbatch(file, self.arguments(file, step, wanted, ids[-1:]), step))
+            for step in wanted.steps:
+                command = self.command(file, step, wanted, ids[-1:])
+                ids.append(_run(command, "Slurm did not take the job").strip().split(";")[0])
         except EngineRefused:
             self.cancel(ids)
             raise
         return tuple(ids)
+
+    def write_scripts(self, file: PlanFile) -> Path:
+        """Write the scripts that sbatch takes beside the plan, and return their folder.
+
+        The folder of the logs is made too: Slurm fails a job whose log it cannot open.
+        """
+        make_folder(logs_folder(file))
+        make_folder(_folder(file))
+        for step in STEPS:
+            write_whole(_script(file, step), ARRAY_SCRIPT if step == "segment" else SCRIPT)
+        return _folder(file)
+
+    def rehearsed(self, file: PlanFile, wanted: Wanted) -> list[list[str]]:
+        """Return the commands of a submission, with REFERENCE and SEGMENTS for the ids that Slurm gives."""
+        found, before = [], list[str]()
+        for step in wanted.steps:
+            found.append(self.command(file, step, wanted, before))
+            before = [_ID_OF[step]]
+        return found
+
+    def command(self, file: PlanFile, step: Step, wanted: Wanted, after: Sequence[str]) -> list[str]:
+        """Return the sbatch of a step: its arguments, its script, and the task's command as the script's."""
+        arguments = self.arguments(file, step, wanted, after)
+        return [*arguments, str(_script(file, step)), *task_command(self._program, file, step)]
 
     def arguments(self, file: PlanFile, step: Step, wanted: Wanted, after: Sequence[str]) -> list[str]:
         """Return sbatch's arguments for a step that waits for the job ``after``."""
@@ -51,7 +85,7 @@ class SlurmEngine:
             "--parsable",
             f"--job-name=svfr-{file.plan.shot}-{step}",
             f"--comment=svfr {file.sha256}",
-            f"--output={file.folder}/logs/{step}-{number}.log",
+            f"--output={str(file.folder).replace('%', '%%')}/logs/{step}-{number}.log",
             "--open-mode=append",
             "--requeue",
             "--kill-on-invalid-dep=yes",
@@ -64,6 +98,8 @@ class SlurmEngine:
             arguments.append("--array=" + ",".join(map(str, wanted.segments)))
         if after:
             arguments.append(f"--dependency=afterok:{after[0]}")
+        if self._highest > file.plan.job.priority:
+            arguments.append(f"--nice={self._highest - file.plan.job.priority}")
         return [*arguments, *self._options]
 
     def is_active(self, ids: Sequence[str]) -> bool:
@@ -85,9 +121,10 @@ class SlurmEngine:
         return tuple({line[0] for line in lines if len(line) == 2 and line[1] == f"svfr {file.sha256}"})
 
     def cancel(self, ids: Sequence[str]) -> None:
-        """Cancel jobs; those that are gone are no error."""
+        """Cancel jobs that were just submitted; what Slurm says of it does not matter."""
         if ids:
-            subprocess.run(["scancel", *ids], capture_output=True, timeout=_WAIT_S, check=False)
+            with contextlib.suppress(SvfrError):  # what went before says what is wrong with Slurm
+                _run(["scancel", *ids], "Slurm did not cancel")
 
     def cancel_all(self, ids: Sequence[str]) -> None:
         """Cancel jobs that were submitted earlier. Raises EngineIsMissing, EngineRefused.
@@ -98,27 +135,40 @@ class SlurmEngine:
         for start in range(0, len(active), _CANCELLED_AT_ONCE):
             _run(["scancel", *sorted(active)[start : start + _CANCELLED_AT_ONCE]], "Slurm did not cancel")
 
-    def _sbatch(self, file: PlanFile, arguments: list[str], step: Step) -> str:
-        script = file.folder / "logs" / f"slurm-{step}.sh"
-        write_whole(script, ARRAY_SCRIPT if step == "segment" else SCRIPT)
-        command = [*arguments, str(script), *task_command(self._program, file, step)]
-        return _run(command, "Slurm did not take the job").strip().split(";")[0]
-
 
 _ACTIVE = ("PENDING", "RUNNING", "SUSPENDED", "CONFIGURING", "COMPLETING", "REQUEUED", "RESIZING")
 
 
-def _wants(wanted: Wanted, step: Step) -> bool:
-    if step == "segment":
-        return bool(wanted.segments)
-    return wanted.reference if step == "reference" else wanted.assemble
+def logs_folder(file: PlanFile) -> Path:
+    """Return the folder of a shot's logs, which has to be there before its jobs are submitted."""
+    return file.folder / "logs"
+
+
+def _folder(file: PlanFile) -> Path:
+    return file.folder / "slurm"
+
+
+def _script(file: PlanFile, step: Step) -> Path:
+    return _folder(file) / f"{step}.sh"
 
 
 def _run(command: list[str], refusal: str | None) -> str:
     if shutil.which(command[0]) is None:
         remedy = "Install Slurm's client programs, or choose another engine."
         raise EngineIsMissing(f"There is no {command[0]} on this machine.", remedy=remedy)
-    done = subprocess.run(command, capture_output=True, text=True, timeout=_WAIT_S, check=False)
+    try:
+        done = subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=_WAIT_S,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired) as problem:
+        text = f"{refusal or 'Slurm does not answer'}: {reason_of(problem)}."
+        raise EngineRefused(text, remedy="Ask Slurm's administrator, then submit again.") from problem
     if done.returncode != 0:
         text = f"{refusal or 'Slurm does not answer'}: {done.stderr.strip()[-500:]}"
         raise EngineRefused(text, remedy="Ask Slurm's administrator, or change --engine-option.")

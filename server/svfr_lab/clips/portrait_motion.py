@@ -14,9 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from svfr.arrays import Float32
+from svfr.models.framing_spec import PUBLISHED
 
 # Crops around the face, and what lies around them for the motion to show.
-SIDE_IN_FACES = 1.8
+SIDE_IN_FACES = PUBLISHED.side_in_faces
 MARGIN = 1.5
 # Pixels of a stored square for each pixel of a crop: what zooming in by as much still fills.
 FINER = 1.25

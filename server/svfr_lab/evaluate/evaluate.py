@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from svfr_client.errors import SeveralProblems, SvfrError, raise_problems
+from svfr_client.errors import SvfrError, each_of, raise_problems
 from svfr_client.frames import FrameRange
 from svfr_client.job import Box
 from svfr_client.masks import SplineMask
@@ -62,7 +62,7 @@ def evaluate(request: Request, progress: Progress = lambda stage, done, total: N
     try:
         instruments = Instruments.load(request.weights, request.protocol.metrics)
     except SvfrError as problem:
-        problems += _single(problem)
+        problems += each_of(problem)
     raise_problems(problems)
     total = sum(len(clip.frames) for clip in clips)
     reports: list[ClipReport] = []
@@ -98,10 +98,6 @@ def _advance(progress: Progress, before: int, total: int, stage: str, done: int)
     progress(stage, before + done, total)
 
 
-def _single(problem: SvfrError) -> list[SvfrError]:
-    return problem.problems if isinstance(problem, SeveralProblems) else [problem]
-
-
 def _opened(request: Request) -> tuple[list[OpenClip], list[SvfrError]]:
     pairs = find_clips(request.result, request.truth)
     if len(pairs) > 1 and (request.matte is not None or request.splines is not None):
@@ -116,7 +112,7 @@ def _opened(request: Request) -> tuple[list[OpenClip], list[SvfrError]]:
         try:
             clips.append(_open(request, pair))
         except SvfrError as problem:
-            problems += _single(problem)
+            problems += each_of(problem)
     return clips, problems
 
 

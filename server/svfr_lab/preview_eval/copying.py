@@ -18,6 +18,7 @@ import numpy as np
 from svfr.arrays import Float64
 from svfr.eight_bit import eight_bit
 from svfr_client.files import write_whole
+from svfr_lab.clips.portrait_motion import SIDE_IN_FACES
 from svfr_lab.clips.portraits import Portrait, PortraitList, read_portrait_list
 from svfr_lab.errors import ArgumentOutOfRange
 from svfr_lab.preview_eval.embedder import NO_EMBEDDER, add_embedder, chosen_embedder
@@ -26,7 +27,7 @@ from svfr_lab.preview_eval.people import Bench, crop_samples, moving_plate
 from svfr_restore.faces.landmarks import FivePointFinder
 from svfr_restore.plan.models import ModelCache
 
-_SIDE_PX, _SIDE_IN_FACES = 192, 1.8
+_SIDE_PX = 192
 INPUT = "input"
 _RATIO = 4.5  # the less there is to see, the more has to be invented
 
@@ -85,7 +86,7 @@ def embedded(portraits: PortraitList, people: Sequence[Portrait], embedder: Embe
     finder, rows = FivePointFinder(), []
     for number, portrait in enumerate(people):
         still = moving_plate(
-            portraits, portrait, side_px=_SIDE_PX, side_in_faces=_SIDE_IN_FACES, frames=1, seed=number
+            portraits, portrait, side_px=_SIDE_PX, side_in_faces=SIDE_IN_FACES, frames=1, seed=number
         )[0]
         points = finder.five_points(eight_bit(still))
         if points is not None:

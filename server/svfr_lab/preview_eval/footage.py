@@ -18,14 +18,13 @@ from numpy.typing import NDArray
 
 from svfr.arrays import Float32
 from svfr.eight_bit import eight_bit
+from svfr.models.framing_spec import PUBLISHED
 from svfr_lab.clips.code_plate import CodePlate
 from svfr_lab.errors import RealFootageIsUnusable
 from svfr_restore.faces.box import FaceBox
 from svfr_restore.faces.hog import HogDetector
 from svfr_restore.faces.landmarks import FivePointFinder
 
-# The published crop grows the face's box by 0.4 on each side.
-_SIDE_IN_FACES = 1.8
 # A square this much larger than the crop is cut as it is: making it smaller would hide the film's own detail.
 _NATIVE_UP_TO = 1.3
 _SHIFT_SHARE = 0.06
@@ -95,7 +94,7 @@ def photo_footage(crop_px: int, frames: int, cuts: int) -> Footage:
     if not boxes:
         raise RealFootageIsUnusable("No face was found in the photo.", remedy="Measure on a film instead.")
     face = boxes[0]
-    side = round(_SIDE_IN_FACES * face.width)
+    side = round(PUBLISHED.side_in_faces * face.width)
     windows = []
     for index in range(2 * cuts):
         angle = np.pi * index / (2 * cuts)
@@ -113,7 +112,7 @@ def photo_footage(crop_px: int, frames: int, cuts: int) -> Footage:
 def _cuts(run: Float32, face: FaceBox, window: int, crop_px: int, cuts: int) -> Iterator[RealWindow]:
     """Yield the square around the face, the first one centred and the others shifted at random."""
     height, width = run.shape[1:3]
-    side = round(_SIDE_IN_FACES * face.width)
+    side = round(PUBLISHED.side_in_faces * face.width)
     if crop_px / _NATIVE_UP_TO <= side <= crop_px * _NATIVE_UP_TO:
         side = crop_px
     side = min(side, height, width)

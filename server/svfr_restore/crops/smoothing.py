@@ -13,12 +13,13 @@ from typing import Protocol
 import numpy as np
 
 from svfr.arrays import Float64
+from svfr.models.framing_spec import PUBLISHED
 from svfr_restore.crops.crop_track import CropTrack
 from svfr_restore.faces.box import FaceBox
 from svfr_restore.media.window import Window
 
-# Each side of the box grows by this part of the box, as in SVFR: the crop is 1.8 times the face.
-EXPAND = 0.4
+# Each side of the box grows by this part of the box: 0.4, as published.
+EXPAND = (PUBLISHED.side_in_faces - 1.0) / 2.0
 # 2nd differences of a jittering HOG track (7 px) fall to 0.1 px at this width; twice as much lags 4 px.
 SIGMA_FRAMES = 4.0
 OUTLIER_FRAMES = 5

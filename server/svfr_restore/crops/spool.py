@@ -12,6 +12,7 @@ from svfr.arrays import Float32
 from svfr.sampling.network_input import to_network
 from svfr_client.errors import FileCannotBeWritten
 from svfr_client.reasons import reason_of
+from svfr_client.sizes import size_text
 from svfr_restore.errors import DiskSpaceIsShort
 from svfr_restore.stages_together import StagesTogether
 
@@ -37,7 +38,7 @@ class CropSpool:
         try:
             with self.path.open("r+b") as file:
                 file.seek(self.frames.index(frame) * self._bytes)
-                file.write(np.ascontiguousarray(crop, np.float32).tobytes())
+                file.write(np.ascontiguousarray(crop, np.float32).data)
         except OSError as error:
             raise FileCannotBeWritten(
                 f"A crop cannot be kept on disk: {reason_of(error)}.",
@@ -99,7 +100,7 @@ def require_space(folder: Path, needed_bytes: int) -> None:
     free = shutil.disk_usage(folder).free
     if needed_bytes > free:
         raise DiskSpaceIsShort(
-            f"The crops need {needed_bytes / 1e9:.1f} GB while the job runs; {free / 1e9:.1f} GB are free.",
+            f"The crops need {size_text(needed_bytes)} while the job runs; {size_text(free)} are free.",
             path=folder,
             remedy=_REMEDY,
         )

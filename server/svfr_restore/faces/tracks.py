@@ -8,7 +8,7 @@ near where it would be by then.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
 from types import MappingProxyType
@@ -100,6 +100,28 @@ def filled_track(index: int, seen: Mapping[int, FaceBox], frames: range) -> Face
     boxes.update((frame, seen[order[-1]]) for frame in range(order[-1], frames.stop))
     covered = {frame: box for frame, box in boxes.items() if frame in frames}
     return FaceTrack(index, MappingProxyType(covered), frozenset(frame for frame in order if frame in frames))
+
+
+def without_blank_ends(track: FaceTrack, is_blank: Callable[[int, FaceBox], bool]) -> FaceTrack:
+    """Return the track less the frames at its ends that were not seen and show nothing in their box."""
+    first, last = track.first_frame, track.last_frame
+    while first not in track.detected and is_blank(first, track.boxes[first]):
+        first += 1
+    while last not in track.detected and is_blank(last, track.boxes[last]):
+        last -= 1
+    kept = {frame: track.boxes[frame] for frame in range(first, last + 1)}
+    return FaceTrack(track.index, MappingProxyType(kept), track.detected)
+
+
+def unseen_ends(track: FaceTrack, examined: Collection[int]) -> list[range]:
+    """Return the stretches before the first sighting and after the last one that were looked at in vain.
+
+    ``examined`` are the frames in which faces were sought; each stretch goes from its first such frame to its
+    last.
+    """
+    before = [frame for frame in track.boxes if frame in examined and frame < min(track.detected)]
+    after = [frame for frame in track.boxes if frame in examined and frame > max(track.detected)]
+    return [range(min(frames), max(frames) + 1) for frames in (before, after) if frames]
 
 
 @dataclass(eq=False)

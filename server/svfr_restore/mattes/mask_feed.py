@@ -26,6 +26,9 @@ class MaskFeed(Protocol):
     def check(self, frames: Iterable[int]) -> list[SvfrError]:
         """Return everything that would stop :meth:`read` for these frames."""
 
+    def path(self, frame: int) -> Path | None:
+        """Return the file that holds for a frame; None where the mask is in no file."""
+
     def read(self, frame: int, window: Window) -> Float32:
         """Return the matte (h, w), 0..1, of a frame over the pixels of ``window``; not to be changed."""
 
@@ -45,6 +48,10 @@ class SplineFeed:
             except SvfrError as problem:
                 return [problem]
         return []
+
+    def path(self, frame: int) -> Path | None:
+        """Return None: splines are in the job."""
+        return None
 
     def read(self, frame: int, window: Window) -> Float32:
         """Rasterise the shape that holds at ``frame``."""
@@ -69,11 +76,18 @@ class MatteFeed:
         """Return gaps, files that cannot be opened and files of another size."""
         return self._mattes.check(frames)
 
+    def path(self, frame: int) -> Path | None:
+        """Return the file that holds for ``frame``, its own or an earlier one."""
+        return self._mattes.path(self._source(frame))
+
     def read(self, frame: int, window: Window) -> Float32:
         """Read the file that holds for ``frame``."""
-        source = nearest_before(self._frames, frame) if self._frames else None
-        wanted = frame if source is None else source
-        return self._last.get((source, window), lambda: self._mattes.read(wanted, window))
+        source = self._source(frame)
+        known_by = source if self._frames else None
+        return self._last.get((known_by, window), lambda: self._mattes.read(source, window))
+
+    def _source(self, frame: int) -> int:
+        return nearest_before(self._frames, frame) if self._frames else frame
 
 
 def open_mask(spec: JobSpec, plate: Plate) -> MaskFeed | None:

@@ -9,9 +9,9 @@ import numpy as np
 
 from svfr.arrays import Float32
 from svfr_client.errors import SvfrError
+from svfr_client.frames import mask_gap
 from svfr_restore.errors import MaskCannotBeRead, MaskSizeDiffers
 from svfr_restore.mattes.last_read import LastRead
-from svfr_restore.mattes.sequence import mask_gap
 from svfr_restore.media.feed import nearest_before
 from svfr_restore.media.movie_plate import MoviePlate
 from svfr_restore.media.plate_base import PlateFrame
@@ -64,6 +64,10 @@ class MovieMatte:
         there = set(self._movie.frames)
         missing = sorted(frame for frame in set(frames) if frame - self._shift not in there)
         return [mask_gap(missing, str(self._path))] if missing else []
+
+    def path(self, frame: int) -> Path | None:
+        """Return the movie, which holds every frame."""
+        return self._path
 
     def read(self, frame: int, window: Window) -> Float32:
         """Return the matte (h, w), 0..1, over plate pixels; 0 outside the plate's display window."""

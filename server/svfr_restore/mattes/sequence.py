@@ -14,9 +14,10 @@ import OpenImageIO as oiio  # noqa: N813 (its own documentation calls it so)
 
 from svfr.arrays import Float32
 from svfr_client.errors import SvfrError
-from svfr_client.frames import FrameRange
+from svfr_client.files import is_file
+from svfr_client.frames import mask_gap
 from svfr_client.sequences import PathPattern, is_sequence
-from svfr_restore.errors import MaskCannotBeRead, MaskFramesMissing, MaskSizeDiffers
+from svfr_restore.errors import MaskCannotBeRead, MaskSizeDiffers
 from svfr_restore.media.regular_file import require_regular, require_size
 from svfr_restore.media.window import Window
 
@@ -87,7 +88,7 @@ class MatteSequence:
         NaN counts as 0. Raises MaskFramesMissing, MaskSizeDiffers or MaskCannotBeRead with the frame.
         """
         path = self.path(frame)
-        if self.pattern is not None and not path.is_file():
+        if self.pattern is not None and not is_file(path):
             raise mask_gap([frame], str(self.pattern))
         layout = _Layout.of(path, self.channel, self.display, frame)
         values = layout.read()
@@ -198,15 +199,4 @@ def _unreadable(path: Path, frame: int | None, why: str) -> MaskCannotBeRead:
         frame=frame,
         path=path,
         remedy="Render it again as EXR, PNG or TIFF.",
-    )
-
-
-def mask_gap(missing: Sequence[int], pattern: str) -> MaskFramesMissing:
-    """Return the one error that names all frames a mask lacks."""
-    one = len(missing) == 1
-    return MaskFramesMissing(
-        f"The mask sequence lacks frame{'' if one else 's'} {FrameRange.of(missing)}.",
-        frame=missing[0],
-        path=pattern,
-        remedy="Render the missing frames, or use a single still that holds for all.",
     )

@@ -29,12 +29,6 @@ CICP: Mapping[tuple[int, int], str] = {
     (_P3_D65, _SRGB): "srgb_p3d65_display",
     (_P3_D65, _PQ): "pq_p3d65_display",
 }
-# What the description of an ICC profile begins with -> Color Interop ID
-ICC_PROFILES: Mapping[str, str] = {
-    "srgb": "srgb_rec709_scene",
-    "display p3": "srgb_p3d65_scene",
-    "linear srgb": "lin_rec709_scene",
-}
 # PNG's gAMA in units of 1/100000 -> Color Interop ID, with the primaries of Rec.709
 PNG_GAMMA: Mapping[int, str] = {
     100000: "lin_rec709_scene",
@@ -85,13 +79,6 @@ def of_codes(primaries: int, transfer: int, matrix: int = UNSPECIFIED) -> Colour
     if transfer in (0, UNSPECIFIED):
         transfer = 1
     return ColourClaimOfFile(CICP.get((primaries, transfer)), words)
-
-
-def of_icc_description(description: str) -> ColourClaimOfFile:
-    """Return the claim of an embedded ICC profile by the name it gives itself."""
-    wanted = description.casefold().strip()
-    found = next((space for name, space in ICC_PROFILES.items() if wanted.startswith(name)), None)
-    return ColourClaimOfFile(found, f"the ICC profile {description.strip()[:80]!r}")
 
 
 def of_gamma(gamma: int, chromaticities: tuple[int, ...] | None) -> ColourClaimOfFile:

@@ -45,7 +45,9 @@ def write_contact_sheet(path: Path, rows: Sequence[Sequence[Cell]], cell_width_p
     quality = [cv2.IMWRITE_JPEG_QUALITY, 92] if path.suffix == ".jpg" else []
     done, encoded = cv2.imencode(path.suffix, sheet[..., ::-1], quality)
     if not done:
-        raise FileCannotBeWritten("The contact sheet cannot be encoded.", path=path)
+        raise FileCannotBeWritten(
+            "The contact sheet cannot be encoded.", path=path, remedy="Give another path."
+        )
     write_whole(path, encoded.tobytes())
 
 

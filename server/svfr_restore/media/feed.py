@@ -5,7 +5,8 @@ from __future__ import annotations
 import bisect
 import dataclasses
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 from svfr_restore.media.plate import Plate, PlateFrame
 
@@ -37,6 +38,18 @@ class FrameFeed:
             picture = self._plate.read(source)
             self._keep(source, picture)
         return dataclasses.replace(picture, frame=frame)
+
+    def soon(self, frame: int, is_last: bool = False) -> Callable[[], PlateFrame]:
+        """Return what reads ``frame``, by :meth:`read` or :meth:`read_last`, for a thread of a pool to call.
+
+        A file is decoded when it is called, so that several are decoded at once. A movie's frame is decoded
+        here and now: those come out of their file in order.
+        """
+        read = self.read_last if is_last else self.read
+        if self._plate.kind != "movie":
+            return partial(read, frame)
+        picture = read(frame)
+        return lambda: picture
 
     def read_last(self, frame: int) -> PlateFrame:
         """Return the picture as :meth:`read` does and keep it no longer: it will not be needed again."""

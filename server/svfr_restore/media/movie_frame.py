@@ -11,10 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from svfr.arrays import Float32
-from svfr_restore.media.yuv import YuvCoding, upsample_chroma
+from svfr_restore.media.yuv import CodingIsUnknown, YuvCoding, upsample_chroma
 
 # Planes that can be read as they are. Everything else is first repacked, without any change of values.
 _PLANAR = re.compile(r"(yuv[aj]?4\d\dp|gbra?p|gray)(9le|1\dle|f32le)?")
+_GREY_WITH_ALPHA = re.compile(r"ya(8|16|f32)(le|be)?")
 _ALPHA_PLANE = 3
 _SUBSAMPLING = {(1, 1): "444", (2, 1): "422", (2, 2): "420", (4, 1): "411", (4, 4): "410", (1, 2): "440"}
 _FULL_RANGE, _LIMITED_RANGE = 2, 1
@@ -38,21 +39,22 @@ def frame_bits(frame: av.VideoFrame) -> int:
 def frame_rgb(frame: av.VideoFrame, tags: MovieTags) -> Float32:
     """Return code values (h, w, 3), 0..1 for legal ones; excursions of limited range are kept.
 
-    Raises ValueError for pixel layouts and matrices that are not supported (XYZ, Bayer, ICtCp, ...).
+    Raises CodingIsUnknown for pixel layouts and matrices that are not supported (XYZ, Bayer, ICtCp, ...).
     """
     name = frame.format.name
     if frame.format.is_bayer or name.startswith("xyz"):
-        raise ValueError(f"the pixel layout {name} is not supported")
+        raise CodingIsUnknown(f"its pixel layout, {name}, is not supported")
     colour_range = frame.color_range or tags.colour_range
     packed = frame if _PLANAR.fullmatch(name) else _repacked(frame)
     layout = packed.format.name
     if layout.startswith("gbr"):
         return _rgb_planes(packed, colour_range == _LIMITED_RANGE)
     matrix = tags.matrix if frame.colorspace in (0, 2) else int(frame.colorspace)
-    is_full = colour_range == _FULL_RANGE or name.startswith("yuvj")
+    is_grey = layout.startswith("gray")  # FFmpeg and all that is built on it take grey for full range
+    is_full = colour_range == _FULL_RANGE or name.startswith("yuvj") or (is_grey and not colour_range)
     coding = YuvCoding.of(matrix, is_full, frame_bits(packed), frame.width, frame.height)
     luma = coding.luma(_plane(packed, 0))
-    if layout.startswith("gray"):
+    if is_grey:
         return np.repeat(luma[..., None], 3, axis=-1)
     left = not (tags.codec in _CENTRED_CHROMA or name.startswith("yuvj"))
     blue, red = (upsample_chroma(coding.chroma(_plane(packed, i)), luma.shape, left) for i in (1, 2))
@@ -63,6 +65,8 @@ def frame_alpha(frame: av.VideoFrame) -> Float32 | None:
     """Return the alpha (h, w), 0..1, of a frame that has one: always of full range."""
     if not any(component.is_alpha for component in frame.format.components):
         return None
+    if _GREY_WITH_ALPHA.fullmatch(frame.format.name):
+        return _grey_alpha(frame)
     packed = frame if _PLANAR.fullmatch(frame.format.name) else _repacked(frame)
     if len(packed.planes) <= _ALPHA_PLANE:
         return None
@@ -70,6 +74,18 @@ def frame_alpha(frame: av.VideoFrame) -> Float32 | None:
     if alpha.dtype == np.float32:
         return np.asarray(alpha, np.float32)
     return alpha.astype(np.float32) / np.float32((1 << frame_bits(packed)) - 1)
+
+
+def _grey_alpha(frame: av.VideoFrame) -> Float32 | None:
+    """Return every second sample of a plane that holds grey and alpha in turn."""
+    bits = frame_bits(frame)
+    if bits == 32:
+        return None
+    dtype = np.dtype("u1" if bits <= 8 else ">u2" if frame.format.name.endswith("be") else "<u2")
+    plane = frame.planes[0]
+    rows = np.frombuffer(memoryview(plane), dtype).reshape(-1, plane.line_size // dtype.itemsize)
+    alpha = rows[: frame.height, 1 : 2 * frame.width : 2]
+    return alpha.astype(np.float32) / np.float32((1 << bits) - 1)
 
 
 def _repacked(frame: av.VideoFrame) -> av.VideoFrame:

@@ -10,24 +10,34 @@ from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
+import av
 import av.error
 
+from svfr_client.files import is_file
 from svfr_client.reasons import in_one_line
-from svfr_restore.errors import FrameSizeDiffers, MovieCannotBeRead, MovieRateVaries, PlateNotFound
+from svfr_restore.errors import (
+    FrameSizeDiffers,
+    MovieCannotBeRead,
+    MovieRateVaries,
+    PlateFormatNotSupported,
+    PlateNotFound,
+)
 from svfr_restore.media.colour_claims import UNSPECIFIED, of_codes
 from svfr_restore.media.movie_frame import MovieTags, frame_alpha, frame_bits, frame_rgb
-from svfr_restore.media.movie_reader import MovieReader
+from svfr_restore.media.movie_reader import MovieReader, moving_streams
 from svfr_restore.media.orientation import orientation_of_rotation, swaps_sides, upright
 from svfr_restore.media.plate_base import FrameShape, Plate, PlateFrame, SourceTags
 from svfr_restore.media.regular_file import require_regular, require_size
 from svfr_restore.media.timecode import Timecode
 from svfr_restore.media.window import Window
+from svfr_restore.media.yuv import CodingIsUnknown
 
 MOVIE_SUFFIXES = (".mov", ".mp4", ".m4v", ".mkv", ".avi", ".mxf", ".webm", ".mpg", ".mpeg", ".ts")
 _FIRST_FRAME = 1
 # A movie whose frame numbers, by time, leave out this part or more has no rate at all.
 _MOST_MISSING = 0.5
 _CLOCK_JITTER = Fraction(1, 3)
+_HOURS = re.compile(r"(\d+):(\d\d):(\d\d(?:\.\d+)?)")
 _DATE = re.compile(r"(\d{4})-(\d\d)-(\d\d)[T ](\d\d:\d\d:\d\d)")
 # Cropping and writing go through the frames at once, each at a place of its own; a third may look around.
 _MOST_READERS = 3
@@ -46,7 +56,7 @@ class MoviePlate(Plate):
         self.pattern = pattern
         self._path = Path(pattern)
         require_regular(self._path)
-        if not self._path.is_file():
+        if not is_file(self._path):
             raise PlateNotFound("The movie does not exist.", path=pattern, remedy="Check the path.")
         self._lock = threading.Lock()
         with self._named_errors(None):
@@ -134,6 +144,14 @@ class MoviePlate(Plate):
         notes = []
         if self._metadata()[0].get("alpha_mode") == "1":
             notes.append("The movie's alpha lies beside its pictures (WebM) and is not read.")
+        streams = len(moving_streams(self._reader.container))
+        if streams > 1:
+            notes.append(f"The movie holds {streams} streams of pictures: the first one is restored.")
+        if (ends_early := self._ends_early(skipped)) is not None:
+            notes.append(
+                f"The movie ends after frame {self.frames[-1]}, though it says that it has {ends_early}: "
+                "it may be truncated."
+            )
         if skipped:
             notes.append(
                 f"The movie begins inside a group of pictures: {skipped} of them cannot be decoded, "
@@ -144,6 +162,18 @@ class MoviePlate(Plate):
                 "The movie is interlaced: its lines are restored as they lie, two moments in a frame."
             )
         return tuple(notes)
+
+    def _ends_early(self, skipped: int) -> int | None:
+        """Return how many frames the movie says that it has, where its data ends before the last of them."""
+        stream, container = self._reader.stream, self._reader.container
+        promised = stream.frames
+        if not promised and self.fps is not None:
+            seconds = _duration(self._metadata()[0].get("duration", ""))
+            if seconds is None and len(container.streams) == 1 and container.duration:
+                seconds = Fraction(container.duration, av.time_base)
+            promised = round(seconds * self.fps) if seconds is not None else 0
+        count = self.frames[-1] - self.frames[0] + 1 + skipped + self._reader.index.left_out
+        return promised if promised > count + max(1, count // 100) else None
 
     def path(self, frame: int) -> Path:
         """Return the movie file, whatever the frame."""
@@ -206,6 +236,13 @@ class MoviePlate(Plate):
     def _named_errors(self, frame: int | None) -> Iterator[None]:
         try:
             yield
+        except CodingIsUnknown as error:
+            raise PlateFormatNotSupported(
+                f"The movie's colours cannot be read: {in_one_line(_reason(error))}.",
+                frame=frame,
+                path=self._path,
+                remedy="Convert it to an image sequence or to a movie of another codec, and restore that.",
+            ) from error
         except (av.error.FFmpegError, ValueError) as error:
             raise MovieCannotBeRead(
                 f"The movie cannot be decoded: {in_one_line(_reason(error))}.",
@@ -218,6 +255,12 @@ class MoviePlate(Plate):
 def _stated(by_picture: int, by_container: int) -> int:
     """Return a code of the picture's own, else of its container: many a ProRes file says it only there."""
     return int(by_container if int(by_picture) in (0, UNSPECIFIED) else by_picture)
+
+
+def _duration(text: str) -> Fraction | None:
+    """Return the seconds of a Matroska stream's tag, like 00:00:10.500000000."""
+    found = _HOURS.fullmatch(text.strip())
+    return None if found is None else int(found[1]) * 3600 + int(found[2]) * 60 + Fraction(found[3])
 
 
 def _reason(error: Exception) -> str:

@@ -13,7 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import av
+from av.container import InputContainer
+from av.stream import Disposition
 
+_STILL_PICTURE = Disposition.attached_pic | Disposition.timed_thumbnails
 _READ_ON_FRAMES = 16  # decoding this far ahead is cheaper than a seek
 
 
@@ -22,31 +25,42 @@ class MovieIndex:
     """Presentation times of all frames in order, and those of the frames where decoding can start.
 
     ``times`` is None when the file does not give every frame its own time (old AVI): frames are then
-    counted from the beginning. ``count`` is the number of frames.
+    counted from the beginning. ``count`` is the number of frames, ``left_out`` of those that an edit list
+    hides.
     """
 
     times: tuple[int, ...] | None
     starts: tuple[int, ...]
     count: int
+    left_out: int = 0
 
 
 def list_frames(path: Path) -> MovieIndex:
     """Read all packets of the first video stream. Raises FFmpegError; ValueError without one."""
     times: list[int | None] = []
     starts: list[int] = []
+    left_out = 0
     with av.open(str(path)) as container:
-        if not container.streams.video:
-            raise ValueError("there is no video stream")
-        for packet in container.demux(container.streams.video[0]):
+        for packet in container.demux(moving_streams(container)[0]):
             if packet.size == 0 or packet.is_discard:  # the final flush; frames cut off by an edit list
+                left_out += packet.size > 0
                 continue
             times.append(packet.pts)
             if packet.is_keyframe and packet.pts is not None:
                 starts.append(packet.pts)
     known = [time for time in times if time is not None]
     if len(set(known)) != len(times):
-        return MovieIndex(None, (), len(times))
-    return MovieIndex(tuple(sorted(known)), tuple(sorted(starts)), len(times))
+        return MovieIndex(None, (), len(times), left_out)
+    return MovieIndex(tuple(sorted(known)), tuple(sorted(starts)), len(times), left_out)
+
+
+def moving_streams(container: InputContainer) -> list[av.VideoStream]:
+    """Return the video streams that are no cover or thumbnail; raises ValueError without one."""
+    streams = list(container.streams.video)
+    moving = [stream for stream in streams if not stream.disposition & _STILL_PICTURE] or streams
+    if not moving:
+        raise ValueError("there is no video stream")
+    return moving
 
 
 class MovieReader:
@@ -81,12 +95,12 @@ class MovieReader:
         dropped = bisect.bisect_left(self.index.times, first)
         times = self.index.times[dropped:]
         starts = tuple(start for start in self.index.starts if start >= first)
-        self.index = MovieIndex(times, starts, len(times))
+        self.index = MovieIndex(times, starts, len(times), self.index.left_out)
         return dropped
 
     def _open(self) -> None:
         self.container = av.open(str(self._path))
-        self.stream = self.container.streams.video[0]
+        self.stream = moving_streams(self.container)[0]
         self.stream.thread_type = "AUTO"
         self._frames = self._decoding()
         self._next: int | None = 0  # position of the frame that decoding yields next; None after a seek

@@ -12,16 +12,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from svfr_client.errors import BadPathPattern, OutputEqualsPlate, SvfrError, raise_problems
-from svfr_client.files import remove_leftovers
-from svfr_client.output_names import existing_frames, next_version, output_path, outputs_exist
-from svfr_client.sequences import PathPattern, has_frame_field
-from svfr_client.vocabulary import ExistingPolicy
-from svfr_restore.errors import (
-    DiskSpaceIsShort,
-    NameIsTooLong,
-    OutputIsNotWritable,
+from svfr_client.errors import OutputEqualsPlate, OutputIsNotWritable, SvfrError, raise_problems
+from svfr_client.files import is_folder, is_there, remove_leftovers
+from svfr_client.output_names import (
+    check_output_pattern,
+    existing_frames,
+    next_version,
+    output_is_input,
+    output_path,
+    outputs_exist,
 )
+from svfr_client.sizes import size_text
+from svfr_client.vocabulary import ExistingPolicy
+from svfr_restore.errors import DiskSpaceIsShort, NameIsTooLong
 from svfr_restore.media.plate_base import Plate
 
 _USUAL_NAME_BYTES = 255
@@ -53,18 +56,25 @@ class OutputPlan:
 
 
 def plan_output(
-    pattern: str | os.PathLike[str], frames: Sequence[int], existing: ExistingPolicy, plate: Plate
+    pattern: str | os.PathLike[str],
+    frames: Sequence[int],
+    existing: ExistingPolicy,
+    plate: Plate,
+    *,
+    inputs: Sequence[Path] = (),
 ) -> OutputPlan:
     """Decide the output files and check them; nothing is created or changed.
+
+    ``inputs``: files beside the plate that the job reads, none of which it may replace.
 
     Raises BadPathPattern (no EXR, no frame field for several frames), OutputEqualsPlate, OutputExists,
     OutputIsNotWritable, NameIsTooLong, DiskSpaceIsShort; SeveralProblems when more than one is wrong.
     """
     text = os.fspath(pattern)
-    _check_pattern(text, len(frames))
+    check_output_pattern(text, len(frames))
     _check_names(text, frames)
     problems: list[SvfrError] = []
-    same = _first_equal_to_plate(text, frames, plate)
+    same = _first_equal_to_input(text, frames, plate, inputs)
     if same:
         problems.append(same)
     there = existing_frames(text, frames)
@@ -88,26 +98,11 @@ def estimate_bytes(plate: Plate, frame_count: int) -> int:
     return int(one * _LAYERS_FACTOR * frame_count)
 
 
-def _check_pattern(text: str, frame_count: int) -> None:
-    if Path(text).suffix.lower() != ".exr":
-        raise BadPathPattern(
-            "The output must be EXR files.", path=text, remedy="End the path in .exr, e.g. out/shot.%04d.exr."
-        )
-    if has_frame_field(text):
-        PathPattern.parse(text)
-    elif frame_count > 1:
-        raise BadPathPattern(
-            f"{frame_count} frames cannot all be written to one file.",
-            path=text,
-            remedy="Write a frame field in the file name, for example shot.%04d.exr.",
-        )
-
-
 def _check_names(text: str, frames: Sequence[int]) -> None:
     """Raise NameIsTooLong for a name that the disk does not take, which no other look at it would survive."""
     longest = max((output_path(text, frame) for frame in frames), key=lambda path: len(path.name))
     there = longest.parent.absolute()
-    while not os.path.exists(there):  # noqa: PTH110 - a name that is too long is not there, and no error
+    while not is_there(there):
         there = there.parent
     most = os.pathconf(there, "PC_NAME_MAX") if hasattr(os, "pathconf") else _USUAL_NAME_BYTES
     if any(len(os.fsencode(part)) > most for part in longest.parts):
@@ -118,44 +113,43 @@ def _check_names(text: str, frames: Sequence[int]) -> None:
         )
 
 
-def _first_equal_to_plate(text: str, frames: Sequence[int], plate: Plate) -> OutputEqualsPlate | None:
+def _first_equal_to_input(
+    text: str, frames: Sequence[int], plate: Plate, inputs: Sequence[Path]
+) -> OutputEqualsPlate | None:
     """Compare both by resolved name, for frames the plate lacks, and by file identity, for links."""
-    plate_files = [plate.path(frame) for frame in {*plate.frames, *frames}]
-    folders = {path.parent: path.parent.resolve() for path in plate_files}
-    names = {folders[path.parent] / path.name for path in plate_files}
-    stats = [path.stat() for path in {plate.path(frame) for frame in plate.frames} if path.exists()]
+    read = {*(plate.path(frame) for frame in {*plate.frames, *frames}), *inputs}
+    outputs = [(frame, output_path(text, frame)) for frame in frames]
+    parents = {path.parent for path in read} | {path.parent for _, path in outputs}
+    folders = {parent: parent.resolve() for parent in parents}  # each once: it asks the disk for every part
+    names = {folders[path.parent] / path.name for path in read}
+    known = {*(plate.path(frame) for frame in plate.frames), *inputs}
+    stats = [path.stat() for path in known if is_there(path)]
     identities = {(stat.st_dev, stat.st_ino) for stat in stats}
-    for frame in frames:
-        path = output_path(text, frame)
-        stat = path.stat() if path.exists() else None
+    for frame, path in outputs:
+        stat = path.stat() if is_there(path) else None
         is_file = stat is not None and (stat.st_dev, stat.st_ino) in identities
-        if is_file or path.parent.resolve() / path.name in names:
-            return OutputEqualsPlate(
-                "The output files are the plate's own files.",
-                frame=frame,
-                path=path,
-                remedy="Choose another output folder or name.",
-            )
+        if is_file or folders[path.parent] / path.name in names:
+            return output_is_input(frame, path)
     return None
 
 
 def _folder_problems(plan: OutputPlan) -> list[SvfrError]:
     folder = plan.path(plan.frames[0]).parent
     parent = folder.absolute()
-    while not parent.exists() and not parent.is_symlink():
+    while not is_there(parent) and not parent.is_symlink():
         parent = parent.parent
-    if not parent.is_dir():
+    if not is_folder(parent):
         return [_not_writable(folder, f"{parent} is not a folder")]
     if not os.access(parent, os.W_OK | os.X_OK):
         return [_not_writable(folder, f"no permission to write in {parent}")]
-    taken = [plan.path(frame) for frame in plan.frames if plan.path(frame).is_dir()]
+    taken = [plan.path(frame) for frame in plan.frames if is_folder(plan.path(frame))]
     if taken:
         return [_not_writable(taken[0], "a folder of that name is in the way")]
     free = shutil.disk_usage(parent).free
     if plan.estimated_bytes > free:
         return [
             DiskSpaceIsShort(
-                f"The output needs about {plan.estimated_bytes / 1e9:.1f} GB; {free / 1e9:.1f} GB are free.",
+                f"The output needs about {size_text(plan.estimated_bytes)}; {size_text(free)} are free.",
                 path=folder,
                 remedy="Free space, choose another disk, or restore fewer frames.",
             )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from svfr_client.files import is_folder
 from svfr_restore.errors import PlateFormatNotSupported
 from svfr_restore.media.exr.plate import ExrPlate
 from svfr_restore.media.movie_plate import MOVIE_SUFFIXES, MoviePlate
@@ -31,7 +32,7 @@ def open_plate(pattern_or_path: str | os.PathLike[str], choice: PictureChoice | 
     if suffix in MOVIE_SUFFIXES:
         return MoviePlate(text)
     known = ", ".join((".exr", *STILL_SUFFIXES, *MOVIE_SUFFIXES))
-    kind = "folder" if Path(text).is_dir() else f"{suffix} file" if suffix else "file without an ending"
+    kind = "folder" if is_folder(Path(text)) else f"{suffix} file" if suffix else "file without an ending"
     raise PlateFormatNotSupported(
         f"A plate cannot be a {kind}.",
         path=text,

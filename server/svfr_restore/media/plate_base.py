@@ -14,8 +14,10 @@ from pathlib import Path
 from typing import Literal
 
 from svfr.arrays import Float32
-from svfr_client.sequences import PathPattern, frame_number_in_name, is_sequence
-from svfr_restore.errors import FrameIsMissing, PlateNotFound
+from svfr_client.errors import FrameIsMissing
+from svfr_client.files import is_file
+from svfr_client.sequences import PathPattern, frame_number_in_name, is_sequence, missing_frame
+from svfr_restore.errors import PlateNotFound
 from svfr_restore.media.colour_claims import ColourClaimOfFile
 from svfr_restore.media.regular_file import require_regular
 from svfr_restore.media.timecode import Timecode
@@ -128,13 +130,7 @@ class Plate(ABC):
         return FrameShape(self.display.width, self.display.height, self.pixel_aspect, self.colour_hint)
 
     def _missing(self, frame: int) -> FrameIsMissing:
-        first, last = self.frames[0], self.frames[-1]
-        return FrameIsMissing(
-            f"The plate has no frame {frame}; it runs from {first} to {last}.",
-            frame=frame,
-            path=self.path(frame),
-            remedy="Render the frame, shorten the range, or choose to hold or skip missing frames.",
-        )
+        return missing_frame(frame, self.frames[0], self.frames[-1], self.path(frame))
 
 
 class FilePlate(Plate):
@@ -150,7 +146,7 @@ class FilePlate(Plate):
         else:
             single = Path(pattern)
             require_regular(single)
-            self._files = {frame_number_in_name(single): single} if single.is_file() else {}
+            self._files = {frame_number_in_name(single): single} if is_file(single) else {}
             self._numbered = None
         if not self._files:
             raise PlateNotFound(
@@ -171,6 +167,6 @@ class FilePlate(Plate):
             raise self._missing(frame)
         path = self._files[frame]
         require_regular(path, frame)
-        if not path.is_file():
+        if not is_file(path):
             raise self._missing(frame)
         return path

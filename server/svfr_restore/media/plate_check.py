@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from svfr_client.errors import SvfrError
+from svfr_client.errors import FrameIsMissing, SvfrError
 from svfr_client.vocabulary import MissingPolicy
-from svfr_restore.errors import ColourTagsDiffer, FrameIsMissing, FrameSizeDiffers, NoFramesAsked
+from svfr_restore.errors import ColourTagsDiffer, FrameSizeDiffers, NoFramesAsked
 from svfr_restore.media.plate_base import FrameShape, Plate
 
 

@@ -17,7 +17,6 @@ from svfr_restore.media.colour_claims import (
     are_rec709,
     of_codes,
     of_gamma,
-    of_icc_description,
 )
 
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -46,7 +45,8 @@ def png_colour(path: Path) -> ColourClaimOfFile:
     if len(codes := found.get(b"cICP", b"")) == 4:
         return _of_cicp(*codes)
     if b"iCCP" in found:
-        return of_icc_description(found[b"iCCP"].split(b"\0")[0].decode("latin-1"))
+        name = found[b"iCCP"].split(b"\0")[0].decode("latin-1")
+        return ColourClaimOfFile(None, f"the ICC profile {name!r}, which cannot be read")
     if b"sRGB" in found:
         return ColourClaimOfFile(_SRGB, "sRGB")
     whites = found.get(b"cHRM", b"")

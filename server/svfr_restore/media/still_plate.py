@@ -16,7 +16,8 @@ import OpenImageIO as oiio  # noqa: N813 - the name its documentation uses
 from svfr_client.errors import SvfrError
 from svfr_client.reasons import in_one_line
 from svfr_restore.errors import FrameCannotBeRead, FrameHasNoRgb, FrameIsTruncated
-from svfr_restore.media.colour_claims import NOTHING, ColourClaimOfFile, of_icc_description
+from svfr_restore.media.colour_claims import NOTHING, ColourClaimOfFile
+from svfr_restore.media.icc_profile import of_profile
 from svfr_restore.media.orientation import swaps_sides, upright
 from svfr_restore.media.plate_base import FilePlate, FrameShape, PlateFrame, SourceTags
 from svfr_restore.media.regular_file import require_size
@@ -26,6 +27,8 @@ from svfr_restore.media.window import Window
 
 STILL_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".dpx")
 _UNTAGGED = ColourClaimOfFile("srgb_rec709_scene")
+# What OpenImageIO calls these formats: a file is what its content is, whatever its name says.
+_FORMS = ("png", "jpeg", "tiff", "dpx")
 _FLOATS = (oiio.HALF, oiio.FLOAT, oiio.DOUBLE)
 _RATES = (Fraction(24000, 1001), Fraction(30000, 1001), Fraction(60000, 1001), Fraction(48000, 1001))
 _AGAIN = "Export or copy the file again."
@@ -34,6 +37,7 @@ _NO_RGB = frozenset({"CMYK", "YCCK", "color separated", "CIELAB", "ICCLAB", "ITU
 
 # Of an Ultra HDR picture the decoder makes linear light with the primaries of the base picture, and goes on
 # saying what the base picture says.
+_NOT_SRGB = 65535  # EXIF's ColorSpace "uncalibrated": cameras say so of Adobe RGB
 _GAIN_MAP = "hdrgm:Version"
 _WITH_GAIN_MAP = {"srgb_rec709_scene": "lin_rec709_scene", "srgb_p3d65_scene": "lin_p3d65_scene"}
 
@@ -45,22 +49,25 @@ class StillPlate(FilePlate):
 
     def __init__(self, pattern: str) -> None:
         super().__init__(pattern)
-        spec, path = self._spec(self.frames[0])
+        spec, form, path = self._spec(self.frames[0])
         self.display = _window(spec)
         self.data_window = self.display
         self.pixel_aspect = _pixel_aspect(spec)
         self.sample_bits = _bits(spec)
         self.fps = _rate(spec)
-        self.colour = colour_of(spec, path)
+        self.colour = colour_of(spec, form, path)
         if spec.getattribute(_GAIN_MAP) is not None and spec.format.basetype not in _FLOATS:
             self.notes = ("The picture has a gain map (Ultra HDR) that cannot be read: it is taken without.",)
+        if form == "tiff" and _has_pages(path):
+            self.notes = (*self.notes, "The file holds several pictures: the first one is restored.")
 
-    def _spec(self, frame: int) -> tuple[oiio.ImageSpec, Path]:
+    def _spec(self, frame: int) -> tuple[oiio.ImageSpec, str, Path]:
+        """Return a frame's header, the format that its content has, and its file."""
         path = self._existing(frame)
         source = _open(path, frame)
-        spec = source.spec()
+        spec, form = source.spec(), source.format_name()
         source.close()
-        return spec, path
+        return spec, form, path
 
     def read(self, frame: int) -> PlateFrame:
         """Return one picture as code values 0..1."""
@@ -95,10 +102,11 @@ class StillPlate(FilePlate):
 
     def probe(self, frame: int) -> FrameShape:
         """Read the header; look for the end mark of PNG and JPEG, decode the last line of the others."""
-        spec, path = self._spec(frame)
-        _require_complete(path, spec, frame)
+        spec, form, path = self._spec(frame)
+        _require_complete(path, form, spec, frame)
         window = _window(spec)
-        return FrameShape(window.width, window.height, _pixel_aspect(spec), colour_of(spec, path).interop_id)
+        colour = colour_of(spec, form, path)
+        return FrameShape(window.width, window.height, _pixel_aspect(spec), colour.interop_id)
 
 
 def _open(path: Path, frame: int) -> oiio.ImageInput:
@@ -114,20 +122,43 @@ def _open(path: Path, frame: int) -> oiio.ImageInput:
             path=path,
             remedy=_AGAIN,
         )
+    form = source.format_name()
+    if form not in _FORMS:
+        source.close()
+        raise FrameCannotBeRead(
+            f"The file is no {path.suffix.lower()[1:].upper()}: by its content it is {form}.",
+            frame=frame,
+            path=path,
+            remedy="Give it the ending of what it is, or export it again.",
+        )
     channels = source.spec().nchannels
     require_size(source.spec().width, source.spec().height, channels, path, frame)
     if channels == 2 and source.spec().alpha_channel < 0:
         source.close()
-        raise FrameHasNoRgb("The still has two channels, neither grey nor RGB.", frame=frame, path=path)
+        raise FrameHasNoRgb(
+            "The still has two channels, neither grey nor RGB.",
+            frame=frame,
+            path=path,
+            remedy="Save it as RGB.",
+        )
     return source
 
 
-def _require_complete(path: Path, spec: oiio.ImageSpec, frame: int) -> None:
+def _has_pages(path: Path) -> bool:
+    source = oiio.ImageInput.open(str(path))
+    if source is None:
+        return False
+    try:
+        return bool(source.seek_subimage(1, 0)) and not source.spec().getattribute("tiff:subfiletype")
+    finally:
+        source.close()
+
+
+def _require_complete(path: Path, form: str, spec: oiio.ImageSpec, frame: int) -> None:
     """Raise FrameIsTruncated for a file that ends early, FrameCannotBeRead for one no decoder here reads."""
-    suffix = path.suffix.lower()
-    if suffix == ".png":
+    if form == "png":
         whole = png_is_whole(path)
-    elif suffix in (".jpg", ".jpeg"):
+    elif form == "jpeg":
         whole = jpeg_is_whole(path)
     else:
         return _require_decodable(path, spec, frame)
@@ -168,29 +199,42 @@ def _undecodable(reason: str, frame: int, path: Path) -> SvfrError:
     return _truncated(frame, path)
 
 
-def colour_of(spec: oiio.ImageSpec, path: Path) -> ColourClaimOfFile:
-    """Return what a still states about its colour; a picture of code values that states nothing is sRGB.
+def colour_of(spec: oiio.ImageSpec, form: str, path: Path) -> ColourClaimOfFile:
+    """Return what a still of that format states about its colour; code values that state nothing are sRGB.
 
     DPX is taken for nothing: its headers seldom say what the scanner or camera did. Values that are stored
     as floats are linear only if the file says so.
     """
-    suffix, stated = path.suffix.lower(), str(spec.getattribute("oiio:ColorSpace") or "")
-    profile = spec.getattribute("ICCProfile:profile_description")
+    stated = str(spec.getattribute("oiio:ColorSpace") or "")
+    profile = _of_profile(spec)
     if spec.format.basetype in _FLOATS and spec.getattribute(_GAIN_MAP) is not None:
-        base = of_icc_description(str(profile)) if profile else _UNTAGGED
+        base = profile or _UNTAGGED
         words = f"a gain map over {base.words or 'sRGB'}"
         return ColourClaimOfFile(_WITH_GAIN_MAP.get(base.interop_id or ""), words)
     if spec.format.basetype in _FLOATS:
         return ColourClaimOfFile(stated if stated.startswith("lin_") else None, stated)
-    if suffix == ".dpx":
+    if form == "dpx":
         return NOTHING
     inks = {str(spec.getattribute(f"{kind}:ColorSpace") or "") for kind in ("tiff", "jpeg")} & _NO_RGB
     if inks:  # what came out of the decoder is a plain conversion, without a profile
         return ColourClaimOfFile(None, f"{inks.pop()} values in place of RGB")
-    png = png_colour(path) if suffix == ".png" else NOTHING
-    if profile and not spec.getattribute("CICP"):
-        return of_icc_description(str(profile))
-    return png if png.words else _UNTAGGED
+    png = png_colour(path) if form == "png" else NOTHING
+    if profile is not None and not spec.getattribute("CICP"):
+        return profile
+    if png.words:
+        return png
+    if spec.get_int_attribute("Exif:ColorSpace", 1) == _NOT_SRGB:
+        return ColourClaimOfFile(None, "colours other than sRGB (EXIF), and no profile")
+    return _UNTAGGED
+
+
+def _of_profile(spec: oiio.ImageSpec) -> ColourClaimOfFile | None:
+    """Return what the embedded ICC profile means; None without one."""
+    data = spec.getattribute("ICCProfile")
+    if data is None:
+        return None
+    name = str(spec.getattribute("ICCProfile:profile_description") or "")
+    return of_profile(bytes(np.asarray(data, np.uint8)), name)
 
 
 def _tags(spec: oiio.ImageSpec) -> SourceTags:

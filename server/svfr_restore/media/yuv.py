@@ -27,6 +27,10 @@ BT709, BT601 = 1, 6
 _UNSPECIFIED = (0, 2, 3)  # 0 means RGB, which no file of luma and colour differences can mean
 
 
+class CodingIsUnknown(ValueError):
+    """A movie's numbers mean colours in a way that is not known here; the movie itself is sound."""
+
+
 @dataclass(frozen=True)
 class YuvCoding:
     """How a movie's numbers mean colour: H.273 matrix, full or limited range, bits per sample."""
@@ -39,13 +43,13 @@ class YuvCoding:
     def of(cls, tagged_matrix: int, is_full_range: bool, bits: int, width: int, height: int) -> YuvCoding:
         """Return the coding that the tags say; an untagged matrix is 601 below 1280 x 577, else 709.
 
-        Raises ValueError for a matrix that is not a luma and two colour differences (YCgCo, ICtCp, ...).
+        Raises CodingIsUnknown for a matrix that is not a luma and two colour differences (YCgCo, ICtCp, ...).
         """
         if tagged_matrix in _UNSPECIFIED:
             is_sd = width < _HD_FROM[0] and height < _HD_FROM[1]
             tagged_matrix = BT601 if is_sd else BT709
         if tagged_matrix not in _COEFFICIENTS:
-            raise ValueError(f"matrix number {tagged_matrix} of ITU-T H.273 is not supported")
+            raise CodingIsUnknown(f"its matrix, number {tagged_matrix} of ITU-T H.273, is not supported")
         return cls(tagged_matrix, is_full_range, bits)
 
     @property

@@ -110,10 +110,11 @@ def _matte(pasted: Pasted) -> Float32:
 
 def _luma_change(pasted: Pasted) -> Float32:
     """Return the Rec.709 luma of restored minus plate, 0 where nothing changed."""
-    old, changed = pasted.picture.rgb, pasted.changed
-    difference = np.zeros(old.shape[:2], np.float32)
+    place = pasted.window.slices_in(pasted.picture.data_window)
+    old, changed = pasted.picture.rgb[place], pasted.changed
+    difference = np.zeros(changed.shape, np.float32)
     difference[changed] = (pasted.rgb[changed] - sanitise(old[changed][None])[0]) @ _LUMA_709
-    return np.ascontiguousarray(difference[pasted.window.slices_in(pasted.picture.data_window)])
+    return difference
 
 
 def _crop_coordinates(pasted: Pasted) -> Float32:

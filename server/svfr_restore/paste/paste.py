@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import reduce
@@ -19,14 +20,18 @@ from svfr_restore.paste.layers import Pasted, make_layers, stored
 from svfr_restore.paste.patch import Patch, make_patch, share_matte
 from svfr_restore.paste.weighted_mean import WeightedMean
 from svfr_restore.plan.model_output import ModelOutput
-from svfr_restore.plan.plate_crop import FinitePlate
+from svfr_restore.plan.plate_crop import FinitePlate, Square
 from svfr_restore.plan.track_plan import TrackPlan
 
 
 @dataclass(frozen=True)
 class Restored:
-    """A plate frame after all faces: ``rgb`` (h, w, 3) where ``changed`` (h, w), and the extra layers."""
+    """A plate frame after all faces: ``rgb`` (h, w, 3) where ``changed`` (h, w), and the extra layers.
 
+    Both lie over ``window``, which holds every change and is empty where there is none.
+    """
+
+    window: Window
     rgb: Float32
     changed: npt.NDArray[np.bool_]
     layers: Layers | None
@@ -37,27 +42,32 @@ def paste(
     picture: PlateFrame,
     faces: Sequence[tuple[TrackPlan, ModelOutput]],
     mask: Float32 | None,
+    squares: Sequence[Square | None] = (),
 ) -> Restored:
     """Put the model outputs of a frame's faces back into the plate.
 
     ``faces`` pairs each track with the model's output in code values; ``mask`` is the artist's mask over the
-    data window. Where faces overlap their mattes are scaled to add up to no more than 1, so
-    their order does not matter.
+    data window, and ``squares`` are the faces' squares as far as they are kept. Where faces overlap their
+    mattes are scaled to add up to no more than 1, so their order does not matter.
     """
     plate = FinitePlate.of(picture)
-    patches = [make_patch(spec, plate, track, m=m, mask=mask) for track, m in faces]
+    patches = [
+        make_patch(spec, plate, track, m=m, mask=mask, known=known)
+        for (track, m), known in itertools.zip_longest(faces, squares)
+    ]
     patches = [patch for patch in patches if patch.matte.any()]
-    changed = np.zeros(picture.rgb.shape[:2], np.bool_)
+    data_window = picture.data_window
     if not patches:
-        layers = Layers.empty(stored(spec.layers), picture.data_window) if stored(spec.layers) else None
-        return Restored(picture.rgb, changed, layers)
-    patches = share_matte(patches, picture.data_window)
+        nothing = Window(data_window.x, data_window.y, 0, 0)
+        layers = Layers.empty(stored(spec.layers), data_window) if stored(spec.layers) else None
+        return Restored(nothing, np.zeros((0, 0, 3), np.float32), np.zeros((0, 0), np.bool_), layers)
+    patches = share_matte(patches, data_window)
     window = reduce(Window.union, (patch.window for patch in patches))
-    place = window.slices_in(picture.data_window)
-    rgb = picture.rgb.copy()
-    rgb[place], changed[place] = _applied(patches, window, np.ascontiguousarray(rgb[place]))
+    before = np.ascontiguousarray(picture.rgb[window.slices_in(data_window)])
+    rgb, changed = _applied(patches, window, before)
     pasted = Pasted(picture=picture, rgb=rgb, changed=changed, patches=patches, window=window)
-    return Restored(rgb, changed, make_layers(stored(spec.layers), pasted) if stored(spec.layers) else None)
+    layers = make_layers(stored(spec.layers), pasted) if stored(spec.layers) else None
+    return Restored(window, rgb, changed, layers)
 
 
 def _applied(

@@ -11,7 +11,7 @@ from svfr.arrays import Float32
 from svfr_client.job import JobSpec
 from svfr_ocio.domain import ModelDomain
 from svfr_ocio.sanitise import sanitise
-from svfr_ocio.transfer import CropTransfer, crop_transfer, mix
+from svfr_ocio.transfer import CropTransfer, crop_transfer
 from svfr_restore.crops.transform import CropTransform
 from svfr_restore.crops.warp import warp_to_plate
 from svfr_restore.mattes.matte import combine, crop_matte
@@ -20,7 +20,7 @@ from svfr_restore.paste.invention import invented_by
 from svfr_restore.paste.spread import seed_spread
 from svfr_restore.paste.target import target
 from svfr_restore.plan.model_output import ModelOutput
-from svfr_restore.plan.plate_crop import FinitePlate
+from svfr_restore.plan.plate_crop import FinitePlate, Square
 from svfr_restore.plan.track_plan import TrackPlan
 
 
@@ -46,6 +46,32 @@ class PlateChange:
             hole=None if hole is None else warp_to_plate(hole, transform, window),
         )
 
+    def towards(self, other: PlateChange, share: float) -> PlateChange:
+        """Return what lies at ``share``, 0 to 1, on the way to another answer to the same crop.
+
+        It is mixed on the plate, in the transfer space, as a comp mixes the layers base and detail: to mix
+        the crops first would be something else, since the resampler holds its results within the range of
+        what it read. At 0 and 1 an end comes back as it is.
+        """
+        if share in (0.0, 1.0):
+            return other if share else self
+        if self.hole is None and other.hole is None:
+            return PlateChange(delta=_between(self.delta, other.delta, share), direct=None, hole=None)
+        (added, put, hole), (other_added, other_put, other_hole) = self._weighed(), other._weighed()
+        weight = _between(hole, other_hole, share)
+        return PlateChange(
+            delta=_over(_between(added, other_added, share), np.float32(1.0) - weight),
+            direct=_over(_between(put, other_put, share), weight),
+            hole=weight,
+        )
+
+    def _weighed(self) -> tuple[Float32, Float32, Float32]:
+        """Return the delta and the direct picture, each times its share, and the share of the latter."""
+        if self.direct is None or self.hole is None:
+            return self.delta, np.zeros_like(self.delta), np.zeros(self.delta.shape[:2], np.float32)
+        hole = np.clip(self.hole, 0.0, 1.0)
+        return self.delta * (1.0 - hole)[..., None], self.direct * hole[..., None], hole
+
     def whole_delta(self, domain: ModelDomain, plate_rgb: Float32) -> Float32:
         """Return what is added to plate pixels (h, w, 3) at a matte of 1, replaced hole included."""
         if self.direct is None or self.hole is None:
@@ -53,6 +79,16 @@ class PlateChange:
         weight = np.clip(self.hole, 0.0, 1.0)[..., None]
         replaced = self.direct - domain.to_transfer(plate_rgb)
         return self.delta * (1.0 - weight) + replaced * weight
+
+
+def _between(first: Float32, second: Float32, share: float) -> Float32:
+    return first + np.float32(share) * (second - first)
+
+
+def _over(weighed: Float32, weight: Float32) -> Float32:
+    """Return a picture (h, w, 3) from what it is times a weight (h, w); 0 where that is 0."""
+    weights = np.broadcast_to(weight[..., None], weighed.shape)
+    return np.divide(weighed, weights, out=np.zeros_like(weighed), where=weights > 0.0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,19 +113,25 @@ class Patch:
 
 
 def make_patch(
-    spec: JobSpec, plate: FinitePlate, track: TrackPlan, *, m: ModelOutput, mask: Float32 | None
+    spec: JobSpec,
+    plate: FinitePlate,
+    track: TrackPlan,
+    *,
+    m: ModelOutput,
+    mask: Float32 | None,
+    known: Square | None = None,
 ) -> Patch:
     """Return what the model's output ``m``, in code values, means for the plate.
 
-    ``mask`` (h, w) is the artist's mask over the plate's data window.
+    ``known`` is the face's square where it is at hand; ``mask`` (h, w) is the artist's mask over the plate's
+    data window.
     """
-    picture, crop = plate.picture, plate.crop(track)
-    x, domain, transform = crop.pixels(), track.domain, crop.transform
+    picture, crop = plate.picture, plate.crop(track, known)
+    (x, codes), domain, transform = crop.square, track.domain, crop.transform
     crop_px = track.crop_px
     hole = crop.hole(mask) if "inpaint" in spec.tasks and mask is not None else None
     window = transform.window(crop_px).intersect(picture.data_window)
     place = window.slices_in(picture.data_window)
-    codes = np.clip(domain.to_codes(x), 0.0, 1.0)
 
     def wanted(ends: Sequence[Float32]) -> list[Float32]:
         return [target(codes, end, spec.tasks, hole) for end in ends]
@@ -103,8 +145,8 @@ def make_patch(
         return PlateChange.of(transfer, transform, window)
 
     targets = wanted(m.ends)
-    transfers = [crop_transfer(domain, x, t, hole) for t in targets]
-    change = on_plate(mix(domain, x, transfers[0], transfers[-1], m.detail))
+    ends = [on_plate(crop_transfer(domain, x, t, hole, seen=codes)) for t in targets]
+    change = ends[0].towards(ends[-1], m.detail)
     square = crop_matte(transform, crop_px, window, spec.feather, picture.display_window)
     roto = None if mask is None else np.ascontiguousarray(mask[place])
     patch = Patch(
@@ -116,7 +158,7 @@ def make_patch(
         matte=combine(square, roto),
     )
     if {"base", "detail"} & set(spec.layers):
-        patch = replace(patch, ends=(on_plate(transfers[0]), on_plate(transfers[-1])))
+        patch = replace(patch, ends=(ends[0], ends[-1]))
     if "crop" in spec.layers:
         light = domain.from_light(between(targets))
         shown = warp_to_plate(sanitise(domain.from_transfer(light)), transform, window)

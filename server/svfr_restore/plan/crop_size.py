@@ -23,9 +23,9 @@ def crop_size(sizes: Sequence[int], crop: CropTrack) -> int:
     return next((size for size in sizes if size * _SHRINK >= side), sizes[-1])
 
 
-def enlargement(crop_px: int, crop: CropTrack) -> float:
-    """Return how much larger than its square on the plate a crop is, at least 1."""
-    return max(1.0, crop_px / plate_side(crop))
+def crop_scale(crop_px: int, crop: CropTrack) -> float:
+    """Return how many pixels a crop has, each way, for each of its square on the plate."""
+    return crop_px / plate_side(crop)
 
 
 def plate_side(crop: CropTrack) -> float:

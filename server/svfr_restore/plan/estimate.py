@@ -13,12 +13,18 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from svfr.diffusion.windows import FrameWindow, official_windows, studio_decode_windows, studio_windows
-from svfr.models.spec import DiffusionSpec, ModelSpec, Preset
+from svfr.models.spec import DiffusionSpec, Preset
 from svfr_restore.crops.spool import crop_bytes
 from svfr_restore.memory_budget import BASE_BYTES, PLATE_BYTES_PER_PIXEL, kept_pixels_bytes
 from svfr_restore.plan.compute_cost import WindowCost, sustained_rate, topmost_share, window_cost
 from svfr_restore.plan.job_plan import JobPlan
-from svfr_restore.plan.memory_cost import asked_precision, kept_bytes, model_memory
+from svfr_restore.plan.memory_cost import (
+    SeenAtOnce,
+    asked_precision,
+    cpu_model_bytes,
+    kept_bytes,
+    model_memory,
+)
 from svfr_restore.plan.model_output import OutputPlanes
 from svfr_restore.plan.precheck import detects
 from svfr_restore.plan.track_plan import TrackPlan, model_for_largest_crop, spool_bytes
@@ -115,7 +121,7 @@ def estimate_job(plan: JobPlan, tracks: Sequence[TrackPlan], device: str = "cpu"
         memory_bytes=BASE_BYTES
         + PLATE_BYTES_PER_PIXEL * pixels
         + kept_pixels_bytes()
-        + _model_bytes(plan.model, plan.preset, tracks, device),
+        + _model_bytes(plan, tracks, device),
         spool_bytes=spool_bytes(plan, tracks),
         output_bytes=plan.output.estimated_bytes,
         checkpoint_bytes=_checkpoint_bytes(plan, tracks),
@@ -150,17 +156,16 @@ def _operations(plan: JobPlan, model: DiffusionSpec, preset: Preset, lengths: Se
     return seeds * (windows * cost.unet + decodes * cost.decode + detail) + chunks * cost.encode
 
 
-def _model_bytes(model: ModelSpec, preset: Preset | None, tracks: Sequence[TrackPlan], device: str) -> int:
+def _model_bytes(plan: JobPlan, tracks: Sequence[TrackPlan], device: str) -> int:
     """Return the weights, the largest feature maps of a window, and what its steps leave for each other."""
-    model = model_for_largest_crop(model, tracks)
+    model = model_for_largest_crop(plan.model, tracks)
     if not isinstance(model, DiffusionSpec):
         return 0
-    precision, longest = (
-        asked_precision(model, device),
-        max((len(track.frames) for track in tracks), default=0),
-    )
-    kept = 0 if preset is None else longest * kept_bytes(model, preset, precision)
-    return model_memory(model, precision).whole + kept
+    precision = asked_precision(model, device)
+    longest = max((len(track.frames) for track in tracks), default=0)
+    kept = 0 if plan.preset is None else longest * kept_bytes(model, plan.preset, precision)
+    memory = model_memory(model, precision, SeenAtOnce.of(model, longest, plan.spec.sampler))
+    return kept + (cpu_model_bytes(memory) if device == "cpu" else memory.whole)
 
 
 def _checkpoint_bytes(plan: JobPlan, tracks: Sequence[TrackPlan]) -> int:

@@ -14,7 +14,9 @@ from svfr.models.spec import ArcFaceSpec, DiffusionSpec, ModelSpec, Preset
 from svfr_client.errors import SeveralProblems, SvfrError, raise_problems
 from svfr_client.frames import FrameRange
 from svfr_client.job import JobSpec
-from svfr_client.job_checks import job_problems
+from svfr_client.job_checks import job_problems, job_type_problems
+from svfr_client.output_names import files_named
+from svfr_client.transfer.job_files import named_paths
 from svfr_ocio.contract import Agreement, agree
 from svfr_ocio.domain import ModelDomain
 from svfr_restore.crops.crop_file import read_tracks
@@ -27,6 +29,7 @@ from svfr_restore.errors import (
 from svfr_restore.faces.likeness import LikenessFinder, Portrait
 from svfr_restore.faces.points import FacePointFinder
 from svfr_restore.mattes.mask_feed import MaskFeed, open_mask
+from svfr_restore.media.feed import nearest_before
 from svfr_restore.media.output import OutputPlan, plan_output
 from svfr_restore.media.plate import PictureChoice, Plate, open_plate
 from svfr_restore.media.plate_check import check_plate
@@ -38,6 +41,8 @@ from svfr_restore.plan.photo import photo_portrait, photo_reference, require_pho
 from svfr_restore.plan.precheck import nothing_to_restore, unmarked
 
 T = TypeVar("T")
+
+_EXPERIMENTAL = "The preset {} of {} is experimental: it skips work, and nobody has judged the pictures yet."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,6 +67,29 @@ class JobPlan:
     crop_tracks: tuple[CropTrack, ...] | None
     photos: Mapping[str, torch.Tensor]
     people: Mapping[str, Portrait]
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What whoever runs the job, whole or in parts, should tell its user: of its plate and its preset."""
+        notes = [*self.plate.notes, *self._holes()]
+        if self.preset is not None and self.preset.is_experimental:
+            notes.append(_EXPERIMENTAL.format(self.spec.preset, self.spec.model))
+        return tuple(notes)
+
+    def _holes(self) -> list[str]:
+        """Return what becomes of frames that are asked for and that the plate lacks."""
+        holes = set(FrameRange.parse(self.spec.frames)) - set(self.plate.frames)
+        if not holes:
+            return []
+        fate = "a neighbour stands in for each" if self.spec.missing == "hold" else "they are left out"
+        return [f"The plate has no frames {FrameRange.of(holes)}: {fate}."]
+
+    @property
+    def held(self) -> dict[int, int]:
+        """The frames that are written and that the plate lacks, each with the one that stands in for it."""
+        there = self.plate.frames
+        absent = sorted(set(self.frames.written) - set(there))
+        return {frame: nearest_before(there, frame) for frame in absent}
 
     @property
     def display(self) -> Window:
@@ -107,6 +135,7 @@ def plan_job(spec: JobSpec, models: ModelCache) -> JobPlan:
     Whether the frames show a face is only told here when something else is wrong: a sound job looks at
     them anyway.
     """
+    raise_problems(job_type_problems(spec))
     found = _Findings(job_problems(spec))
     model, preset = _model(spec, models, found)
     choice = PictureChoice(layer=spec.plate_layer, part=spec.plate_part, view=spec.plate_view)
@@ -331,4 +360,6 @@ def _output(
     if plate is None:
         return None
     written = plate.frames[:1] if frames is None else frames.written
-    return found.attempt(lambda: plan_output(spec.output, written, spec.existing, plate))
+    beside = [name for name in named_paths(spec) if name != spec.plate]
+    inputs = [path for name in beside for path in files_named(name, written)]
+    return found.attempt(lambda: plan_output(spec.output, written, spec.existing, plate, inputs=inputs))

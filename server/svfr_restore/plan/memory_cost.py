@@ -18,7 +18,13 @@ from svfr.nets.decode_in_chunks import DecodeMemory
 from svfr.nets.kl_temporal import ENCODE_CHUNK
 from svfr.precision import Precision, precision_for
 from svfr_restore.compute_options import asked_batch, asked_number_types
-from svfr_restore.memory_budget import BASE_BYTES, PLATE_BYTES_PER_PIXEL, kept_pixels_bytes, require_memory
+from svfr_restore.memory_budget import (
+    BASE_BYTES,
+    PLATE_BYTES_PER_PIXEL,
+    budget_bytes,
+    kept_pixels_bytes,
+    require_memory,
+)
 
 Residence = Literal["whole", "in chunks", "in turns"]
 
@@ -28,6 +34,7 @@ _UNET_MAPS, _ENCODER_MAPS = 22, 5
 # Of each latent of a shot: low-quality, noisy, blended, and where the pass starts.
 _LATENT_COPIES = 4
 _FLOAT_BYTES, _RGB_BYTES = 4, 12
+_LARGE_PLATE_PX = 3840 * 2160
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,12 +57,12 @@ class ModelMemory:
     @property
     def whole(self) -> int:
         """The peak with every network on the device and windows decoded at once."""
-        return self._resident + max(self.encode, self.denoise, self.decode)
+        return self.resident + max(self.encode, self.denoise, self.decode)
 
     @property
     def in_chunks(self) -> int:
         """The peak when windows are decoded frame by frame, as happens by itself when memory is short."""
-        return self._resident + max(self.encode, self.denoise, self.decode_least)
+        return self.resident + max(self.encode, self.denoise, self.decode_least)
 
     @property
     def in_turns(self) -> int:
@@ -74,23 +81,40 @@ class ModelMemory:
 
     def branches_at_once(self, usable_bytes: float) -> int:
         """Return how many branches of a window can be evaluated at once within ``usable_bytes``."""
-        return max(1, int((usable_bytes - self._resident) // self.denoise)) if self.denoise else 1
+        return max(1, int((usable_bytes - self.resident) // self.denoise)) if self.denoise else 1
 
     def longest_shot(self, usable_bytes: float) -> int:
         """Return how many frames' latents fit beside the least that the model needs."""
         return max(0, int((usable_bytes - self.in_turns) // self.latents))
 
     @property
-    def _resident(self) -> int:
+    def resident(self) -> int:
+        """The weights of all networks."""
         return self.unet_weights + self.codec_weights + self.other_weights
 
 
-def model_memory(model: DiffusionSpec, precision: Precision) -> ModelMemory:
-    """Return what a model takes in the number types of ``precision``."""
-    networks = empty_networks(model)
+@dataclass(frozen=True)
+class SeenAtOnce:
+    """How many frames the UNet and the picture decoder see together, at most."""
+
+    unet: int
+    decoder: int
+
+    @classmethod
+    def of(cls, model: DiffusionSpec, longest_track: int, sampler: str) -> SeenAtOnce:
+        """Return them for a job: a short track makes short windows, where the model and the mode allow."""
+        decoder = max(1, min(model.window, longest_track))
+        if sampler == "official" or model.shortest_window is None:
+            return cls(model.window, decoder)
+        return cls(min(model.window, max(longest_track, model.shortest_window)), decoder)
+
+
+def model_memory(model: DiffusionSpec, precision: Precision, seen: SeenAtOnce | None = None) -> ModelMemory:
+    """Return what a model takes in the number types of ``precision``; ``seen`` None: in whole windows."""
+    networks, seen = empty_networks(model), seen or SeenAtOnce(model.window, model.window)
     unet_size, decode_size = precision.unet.itemsize, precision.decode.itemsize
     side = model.crop_px // model.codec.factor
-    unet = _UNET_MAPS * model.unet["block_out_channels"][0] * side**2 * model.window * unet_size
+    unet = _UNET_MAPS * model.unet["block_out_channels"][0] * side**2 * seen.unet * unet_size
     codec_weights = encode = decode = least = 0
     if isinstance(model.codec, KlTemporalSpec) and networks.vae is not None:
         decoder = _numbers(networks.vae.decoder)
@@ -103,7 +127,7 @@ def model_memory(model: DiffusionSpec, precision: Precision) -> ModelMemory:
             picture_px=model.crop_px,
             element_bytes=decode_size,
         )
-        decode, least = memory.whole_bytes(model.window), memory.chunked_bytes(model.window, 1)
+        decode, least = memory.whole_bytes(seen.decoder), memory.chunked_bytes(seen.decoder, 1)
     others = (networks.recogniser, networks.id_projection, networks.conv_identity, networks.detail)
     return ModelMemory(
         unet_weights=_numbers(networks.unet) * unet_size,
@@ -130,8 +154,33 @@ def kept_bytes(model: DiffusionSpec, preset: Preset, precision: Precision) -> in
     return area * (guidance + deep * (1 if preset.guidance == 1.0 else 2))
 
 
+def decode_room(memory: ModelMemory) -> int:
+    """Return what decoding a window may take of the machine's memory, on a CPU, beside all else of a job.
+
+    It is what a job may take less what it has besides on a large plate, and does not depend on how much
+    happens to be free: the same machine gives the same bits.
+    """
+    plate = PLATE_BYTES_PER_PIXEL * _LARGE_PLATE_PX
+    return max(0, budget_bytes() - BASE_BYTES - plate - kept_pixels_bytes() - memory.resident)
+
+
+def cpu_model_bytes(memory: ModelMemory) -> int:
+    """Return the most that a model takes of the machine's memory at once, where it computes on a CPU.
+
+    A window that does not fit into :func:`decode_room` is decoded a few frames at a time.
+    """
+    decode = memory.decode if memory.decode <= decode_room(memory) else memory.decode_least
+    return memory.resident + max(memory.encode, asked_batch() * memory.denoise, decode)
+
+
 def require_job_memory(
-    model: ModelSpec, *, plate_pixels: int, longest_track: int, device: str, preset: Preset | None = None
+    model: ModelSpec,
+    *,
+    plate_pixels: int,
+    longest_track: int,
+    device: str,
+    preset: Preset | None = None,
+    sampler: str = "studio",
 ) -> None:
     """Raise JobNeedsMoreMemory when plate, model and latents together exceed what a job may take.
 
@@ -142,8 +191,9 @@ def require_job_memory(
     if isinstance(model, DiffusionSpec) and preset is not None:
         needed += longest_track * kept_bytes(model, preset, asked_precision(model, device))
     if device == "cpu" and isinstance(model, DiffusionSpec):
-        memory = model_memory(model, asked_precision(model, device))
-        needed += (asked_batch() - 1) * memory.denoise + memory.whole + memory.latents * longest_track
+        seen = SeenAtOnce.of(model, longest_track, sampler)
+        memory = model_memory(model, asked_precision(model, device), seen)
+        needed += cpu_model_bytes(memory) + memory.latents * longest_track
     require_memory(f"The model {model.name} on {longest_track} frames of {plate_pixels} pixels", needed)
 
 

@@ -4,18 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import torch
 
+from svfr.compiled.beside import CompileBeside
+from svfr.compiled.folder import PackageFolder
+from svfr.compiled.networks import CompiledNetworks
+from svfr.compiled.recipe import INDUCTOR, Recipe
 from svfr.models.folder import find_model, read_spec, verify
 from svfr.models.model import Model, load_model
-from svfr.models.spec import DiffusionSpec, ModelSpec
-from svfr.nets.device_memory import USABLE_SHARE
+from svfr.models.spec import DiffusionSpec, KlTemporalSpec, ModelSpec
+from svfr.nets.device_memory import USABLE_SHARE, usable_bytes
 from svfr.precision import Precision, precision_for
+from svfr_client.arguments import checked
 from svfr_client.errors import SvfrError
-from svfr_restore.compute_options import asked_batch, asked_number_types
-from svfr_restore.plan.memory_cost import model_memory
+from svfr_restore.compute_options import asked_batch, asked_compiled_folder, asked_number_types
+from svfr_restore.plan.memory_cost import decode_room, model_memory
 
 _Stamp = tuple[Path, tuple[tuple[str, int, int], ...]]
 
@@ -25,9 +31,11 @@ class ModelCache:
 
     ``device`` is where the networks run; ``precision`` and ``batch`` None are what this machine was told
     (``svfr_restore.compute_options``), else the model folder's and the device's own. The windows of a shot
-    are spread over it and ``further_devices``. Raises ComputeOptionUnknown.
+    are spread over it and ``further_devices``. ``builder`` is what compiles networks where this machine was
+    told to (``svfr.compiled.recipe``). Raises ComputeOptionUnknown, CompiledFolderUnsafe.
     """
 
+    @checked
     def __init__(
         self,
         device: str = "cpu",
@@ -35,10 +43,14 @@ class ModelCache:
         *,
         batch: int | None = None,
         further_devices: Sequence[str] = (),
+        builder: str = INDUCTOR,
     ) -> None:
         self.device, self.precision = device, precision
         self._types, self._batch = asked_number_types(), asked_batch() if batch is None else batch
         self._further_devices = tuple(further_devices)
+        compiled, self._builder = asked_compiled_folder(), builder
+        self._packages = None if compiled is None else PackageFolder(compiled)
+        self._beside = None if self._packages is None else CompileBeside(self._packages)
         self._loaded: tuple[_Stamp, Model] | None = None
         self._sound: set[_Stamp] = set()
 
@@ -76,21 +88,54 @@ class ModelCache:
             self._loaded = (stamp, self._load(folder))
         return self._loaded[1]
 
+    def let_go(self) -> None:
+        """Hold no model any more; the next one is loaded anew."""
+        self._loaded = None
+
+    @property
+    def is_compiling(self) -> bool:
+        """Whether networks are being compiled beside."""
+        return self._beside is not None and self._beside.is_running
+
+    def compiled_within(self, seconds: float) -> bool:
+        """Wait until nothing is being compiled; returns whether that is so."""
+        return self._beside is None or self._beside.wait(seconds)
+
     def precision_of(self, spec: ModelSpec) -> Precision:
         """Return the number types that a model computes in here."""
         of_model = spec.precision if isinstance(spec, DiffusionSpec) else None
         return self.precision or precision_for(self.device, self._types, of_model)
 
     def _load(self, folder: Path) -> Model:
-        precision = self.precision_of(read_spec(folder))
-        model = load_model(folder, self.device, precision, further_devices=self._further_devices)
+        spec = read_spec(folder)
+        precision = self.precision_of(spec)
+        usable = usable_bytes
+        if self.device == "cpu" and isinstance(spec, DiffusionSpec):
+            usable = partial(_always, decode_room(model_memory(spec, precision)))
+        model = load_model(
+            folder, self.device, precision, further_devices=self._further_devices, usable_bytes=usable
+        )
+        model = replace(model, compiled=self._compiled(model))
         if self._batch == 1:
             return model
         fits = self._batch
         if self.device != "cpu":
-            usable = USABLE_SHARE * torch.cuda.get_device_properties(self.device).total_memory
-            fits = model_memory(model.spec, precision).branches_at_once(usable)
+            most = USABLE_SHARE * torch.cuda.get_device_properties(self.device).total_memory
+            fits = model_memory(model.spec, precision).branches_at_once(most)
         return replace(model, batch=self._batch, at_once=max(1, min(self._batch, fits)))
+
+    def _compiled(self, model: Model) -> CompiledNetworks | None:
+        if self._packages is None or self._beside is None:
+            return None
+        spec, device = model.spec, torch.device(self.device)
+        decoder = spec.codec.config if isinstance(spec.codec, KlTemporalSpec) else None
+        recipe = Recipe.of(spec.unet, decoder, model.precision, device, self._builder)
+        return CompiledNetworks(recipe, spec.window, self._packages, self._beside)
+
+
+def _always(count: int, device: torch.device) -> int | None:
+    """Return what decoding may take, whatever is free now: equal machines compute equal bits."""
+    return count
 
 
 def devices_here() -> list[str]:

@@ -9,6 +9,7 @@ import torch
 
 from svfr.eight_bit import eight_bit
 from svfr.sampling.network_input import from_network, to_network
+from svfr_client.files import is_file
 from svfr_ocio.config import ColourConfig
 from svfr_ocio.domain import ModelDomain
 from svfr_ocio.exposure import auto_exposure, face_median
@@ -78,7 +79,7 @@ def photo_portrait(path: Path, finder: LikenessFinder, config: ColourConfig, pla
 
 def require_photo(path: Path) -> None:
     """Raise ReferenceCannotBeUsed when there is no such file."""
-    if not path.is_file():
+    if not is_file(path):
         raise ReferenceCannotBeUsed(
             "The reference photo does not exist.", path=path, remedy="Check the path of the photo."
         )

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from importlib import metadata
 
 from svfr.models.spec import DiffusionSpec
+from svfr_client.version import VERSION
 from svfr_restore.plan.job_plan import JobPlan
 from svfr_restore.plan.track_plan import TrackPlan
 
 
 def provenance(
-    plan: JobPlan, faces: Sequence[TrackPlan], alike: Mapping[int, float | None] | None = None
+    plan: JobPlan,
+    faces: Sequence[TrackPlan],
+    frame: int,
+    alike: Mapping[int, float | None] | None = None,
 ) -> dict[str, str]:
-    """Return the ``svfr/...`` attributes of a frame that shows these faces.
+    """Return the ``svfr/...`` attributes of a ``frame`` that shows these faces.
 
     ``alike`` says how alike each is to its reference, by the track's index; None where that cannot be told.
     """
@@ -24,7 +27,7 @@ def provenance(
     asked = {} if alike is None else {"svfr/identity": identity_words(alike)}
     return asked | {
         "svfr/ai_modified": "1",
-        "svfr/version": metadata.version("svfr-studio"),
+        "svfr/version": VERSION,
         "svfr/model": f"{model.name} (preview)" if model.preview else model.name,
         "svfr/weights_sha256": ",".join(weights),
         "svfr/task": "+".join(sorted(spec.tasks)),
@@ -34,8 +37,21 @@ def provenance(
         "svfr/sampler": spec.sampler,
         "svfr/color": f"{config.uri or config.sha256} {plan.colour.space.name}",
         "svfr/exposure_stops": ",".join(f"{track.domain.exposure_stops:.4f}" for track in faces),
+        "svfr/crops": crop_words(faces, frame, plan.pixel_aspect),
         "svfr/job_hash": spec.pixels_key(),
     }
+
+
+def crop_words(faces: Sequence[TrackPlan], frame: int, pixel_aspect: float) -> str:
+    """Return the squares of faces in a frame, such as ``0=612.5 80 300 300,2=...``: left, top, width, height.
+
+    They are in the plate's own pixels, as its windows are.
+    """
+    places = [(face.index, face.crop.transform(frame, 1, pixel_aspect)) for face in faces]
+    return ",".join(
+        f"{index}={place.left:.7g} {place.top:.7g} {place.scale_x:.7g} {place.scale_y:.7g}"
+        for index, place in places
+    )
 
 
 def identity_words(alike: Mapping[int, float | None]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple, cast
@@ -34,6 +34,10 @@ _MOST_VIEWING_GAIN = 2.0**8
 # What is this much darker than the brightest percent is background: a face on black must not be blown out.
 _LIT_FRACTION = 1.0 / 500.0
 _VIEWING_SAMPLES = 90
+# An even tone varies by less than this part of its mean in the small picture, where grain is averaged away.
+_EVEN_PART = 0.02
+# Of fewer pixels nobody can say whether they are even: a small face may be one pixel there.
+_LEAST_EVEN_PX = 16
 # An exposure is measured over the range of the job. In quarter stops a few more frames seldom change it,
 # and what was computed for the shorter range stays good.
 _STOPS_STEP = 0.25
@@ -70,6 +74,18 @@ class Survey:
                 medians.append(median)
         return round(auto_exposure(medians) / _STOPS_STEP) * _STOPS_STEP if medians else 0.0
 
+    def shows_nothing(self, frame: int, box: FaceBox) -> bool:
+        """Return whether a box of a frame holds an even tone, such as a slate, a fade's end or leader.
+
+        Where the box is too small to tell, it is taken to show something.
+        """
+        thumbnail = self.thumbnails[frame]
+        inside = _box_on(thumbnail.luminance.shape, box, thumbnail.window) > 0.0
+        values = thumbnail.luminance[inside]
+        if values.size < _LEAST_EVEN_PX:
+            return False
+        return float(values.std()) <= _EVEN_PART * abs(float(values.mean()))
+
 
 def survey_runs(
     feed: FrameFeed,
@@ -92,8 +108,8 @@ def survey_runs(
                 context.stop_if_cancelled(frame)
                 is_sought = detect and (index % stride == 0 or frame == run[-1])
                 with context.clock.working("survey"):
-                    picture = feed.read(frame)
-                pool.submit(partial(seen.at, picture, is_sought))
+                    read = feed.soon(frame)
+                pool.submit(partial(seen.at, frame, read, is_sought))
         thumbs = (seen.thumbs.pop(frame) for frame in run)
         faces = {frame: seen.faces[frame] for frame in run if frame in seen.faces}
         thumbnails = {frame: seen.thumbnails[frame] for frame in run}
@@ -111,11 +127,11 @@ class _Sightings:
         self.thumbnails: dict[int, Thumbnail] = {}
         self.thumbs: dict[int, npt.NDArray[np.uint8]] = {}
 
-    def at(self, picture: PlateFrame, is_sought: bool) -> None:
+    def at(self, frame: int, read: Callable[[], PlateFrame], is_sought: bool) -> None:
         """Reduce one frame to its small pictures, and find its faces where they are sought."""
-        frame = picture.frame
         self._context.stop_if_cancelled(frame)
         with self._context.clock.working("survey"):
+            picture = read()
             if is_sought:
                 self.faces[frame] = sightings_on(picture, self._domain, self._detector())
             small = _shrunk(sanitise(picture.rgb), picture.display_window)

@@ -14,7 +14,7 @@ from svfr_restore.crops.smoothing import smooth_track
 from svfr_restore.crops.spool import crop_bytes
 from svfr_restore.faces.box import FaceBox
 from svfr_restore.faces.choose import choose_tracks, tracks_at, tracks_by_id
-from svfr_restore.faces.tracks import FaceTrack, build_tracks, filled_track
+from svfr_restore.faces.tracks import FaceTrack, build_tracks, filled_track, unseen_ends, without_blank_ends
 from svfr_restore.mattes.matte import matte_box
 from svfr_restore.plan.crop_size import crop_size
 from svfr_restore.plan.job_plan import JobPlan
@@ -100,16 +100,22 @@ def require_memory_for(plan: JobPlan, tracks: Sequence[TrackPlan], device: str) 
         longest_track=max((len(track.frames) for track in tracks), default=0),
         device=device,
         preset=plan.preset,
+        sampler=plan.spec.sampler,
     )
 
 
 def all_face_tracks(surveys: Sequence[Survey]) -> list[tuple[Survey, FaceTrack]]:
-    """Return every detected face of every shot, numbered from 0 through all shots."""
+    """Return every detected face of every shot, numbered from 0 through all shots.
+
+    A track that is held towards its shot's ends stops where there is nothing but an even tone: a face that
+    was only missed shows at least a blur.
+    """
     found: list[tuple[Survey, FaceTrack]] = []
     for survey in surveys:
         for shot in survey.shots:
             for track in build_tracks(survey.faces, shot):
-                found.append((survey, replace(track, index=len(found))))
+                shown = without_blank_ends(track, survey.shows_nothing)
+                found.append((survey, replace(shown, index=len(found))))
     return found
 
 
@@ -139,8 +145,28 @@ def _detected(plan: JobPlan, surveys: Sequence[Survey], warn: Warn) -> list[_Reg
     """Return the chosen ones of the detected faces."""
     numbered = all_face_tracks(surveys)
     wanted = {track.index for track in _chosen(plan, surveys, numbered, warn)} if numbered else set()
+    _warn_of_unseen_ends([pair for pair in numbered if pair[1].index in wanted], warn)
     framing = plan.model.framing(plan.spec.tasks)
     return [_region(plan, survey, track, framing) for survey, track in numbered if track.index in wanted]
+
+
+def _warn_of_unseen_ends(chosen: Sequence[tuple[Survey, FaceTrack]], warn: Warn) -> None:
+    """Report where a face is restored though it was not seen yet, or no more: it may not be there.
+
+    Gaps between two sightings, and frames that were not looked at, are no news.
+    """
+    for survey, track in chosen:
+        unseen = unseen_ends(track, survey.faces.keys())
+        if unseen:
+            places = " and ".join(map(_words, unseen))
+            warn(
+                f"Face {track.index} was looked for and not seen in {places}, and is restored there all the "
+                "same, where it was nearest in time. If it is not there, leave these frames out."
+            )
+
+
+def _words(frames: range) -> str:
+    return f"frame {frames[0]}" if len(frames) == 1 else f"frames {frames[0]}-{frames[-1]}"
 
 
 def _region(plan: JobPlan, survey: Survey, track: FaceTrack, framing: Framing = PUBLISHED) -> _Region:

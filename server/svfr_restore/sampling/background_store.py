@@ -1,28 +1,27 @@
 """Checkpoints written beside the sampling: the next denoise step does not wait for the disk.
 
-One thread writes in the order of the saves, and one more value waits at most: sampling that is faster than
-the disk waits for it. A process that is killed loses the values not yet written, two at most, beside the
-step it was computing; what was written before is whole, and a run that resumes ends with the same bits.
+One value is written at a time, and a save waits for the one before it: sampling that is faster than the disk
+goes at the disk's pace. A process that is killed loses the step it was computing and the one that was being
+written; what was written before is whole, and a run that resumes ends with the same bits.
 """
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import partial
+from typing import NamedTuple
 
 import torch
 
 from svfr_client.errors import FileCannotBeWritten
 from svfr_client.reasons import reason_of
 from svfr_restore.reports import CheckpointStore, JobContext
-from svfr_restore.work_pool import WorkPool
 
 
 class BackgroundStore:
-    """Saves to ``store`` on a thread of its own; loading sees what is still being written.
+    """Saves to ``store`` on a thread of its own; loading sees what is still being written. For one thread.
 
     A save that fails is raised by the next one, and by :meth:`close`: as FileCannotBeWritten where the system
     gave the reason, else as it came.
@@ -30,25 +29,29 @@ class BackgroundStore:
 
     def __init__(self, store: CheckpointStore) -> None:
         self._store = store
-        self._pool = WorkPool(threads=1, waiting=1)
-        self._lock = threading.Lock()
-        self._unwritten: dict[str, torch.Tensor] = {}
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="svfr-save")
+        self._last: _Save | None = None
 
     def load(self, name: str) -> torch.Tensor | None:
         """Return what was saved under ``name``, written or not."""
-        with self._lock:
-            waiting = self._unwritten.get(name)
-        return self._store.load(name) if waiting is None else waiting
+        last = self._last
+        if last is not None and last.name == name and not last.written.done():
+            return last.value
+        return self._store.load(name)
 
     def save(self, name: str, value: torch.Tensor) -> None:
-        """Keep a CPU tensor, which nobody may change afterwards. Waits while another one waits."""
-        with self._lock:
-            self._unwritten[name] = value
-        self._pool.submit(partial(self._write, name, value))
+        """Keep a CPU tensor, which nobody may change afterwards. Waits while another one is written."""
+        self._wait()
+        self._last = _Save(name, value, self._thread.submit(self._write, name, value))
 
     def close(self) -> None:
         """Wait until everything is written. Raises the error of a save that failed."""
-        self._pool.close()
+        self._thread.shutdown()
+        self._wait()
+
+    def _wait(self) -> None:
+        if self._last is not None:
+            self._last.written.result()
 
     def _write(self, name: str, value: torch.Tensor) -> None:
         try:
@@ -58,9 +61,12 @@ class BackgroundStore:
                 f"The checkpoint {name} cannot be kept: {reason_of(problem)}.",
                 remedy="Make room on the disk of the cache, then submit the job again.",
             ) from problem
-        with self._lock:
-            if self._unwritten.get(name) is value:
-                del self._unwritten[name]
+
+
+class _Save(NamedTuple):
+    name: str
+    value: torch.Tensor
+    written: Future[None]
 
 
 @contextmanager

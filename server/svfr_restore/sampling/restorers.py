@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -64,7 +64,7 @@ class IdentityRestorer:
 
     def prepare_crop(self, crop: PlateCrop, mask: Float32 | None) -> Float32:
         """Return the crop as it is."""
-        return crop.codes()
+        return crop.square.codes
 
     def restore(self, index: int, crops: CropSpool) -> Iterator[tuple[int, Float32]]:
         """Yield every crop as it is."""
@@ -79,7 +79,7 @@ class ProbeRestorer:
 
     def prepare_crop(self, crop: PlateCrop, mask: Float32 | None) -> Float32:
         """Return the crop as it is."""
-        return crop.codes()
+        return crop.square.codes
 
     def restore(self, index: int, crops: CropSpool) -> Iterator[tuple[int, Float32]]:
         """Yield every crop with the middle third painted."""
@@ -172,11 +172,10 @@ class DiffusionRestorer:
 
         ``crops`` begin with the track's first window. ``shot`` are the same crops, encoded once.
         """
-        s = self._sampling
         reference = self._given
         if reference is None:
-            callbacks = self._callbacks(index, self._reference_key(crops))
-            reference = make_reference(s.model, shot or crops, self._plan, callbacks)
+            model, key = self._computing(index, self._reference_key(crops))
+            reference = make_reference(model, shot or crops, self._plan, self._callbacks(index, key))
         return reference, self._identify(reference)
 
     def latents(
@@ -192,10 +191,11 @@ class DiffusionRestorer:
         """Return the restored latents (n, C, h, w) of ``crops``, a part of the track ``shot_frames``."""
         s = self._sampling
         encoded = shot or encode_shot(s.model, crops)
-        callbacks = self._callbacks(index, self._restore_key(crops, reference, tokens, shot_frames))
+        model, key = self._computing(index, self._restore_key(crops, reference, tokens, shot_frames))
+        callbacks = self._callbacks(index, key)
         with torch.no_grad():
             return pass_latents(
-                s.model,
+                model,
                 encoded,
                 self._plan,
                 sampling_pass=2,
@@ -215,7 +215,10 @@ class DiffusionRestorer:
         s = self._sampling
         callbacks = self._callbacks(index, "decode")
         given = latents.to(s.model.unet.device)
-        for frame, picture in decode_latents(s.model, frames, given, s.mode, callbacks):
+        model = s.model
+        if model.compiled is not None:  # frames written before a crash and after it come of one decoder
+            model, _ = self._computing(index, content_key("decode", tensor_key(latents), frames[0]))
+        for frame, picture in decode_latents(model, frames, given, s.mode, callbacks):
             ends = self._finished(crops, frame, picture)
             yield frame, np.concatenate([from_network(end) for end in ends], axis=-1)
 
@@ -249,6 +252,25 @@ class DiffusionRestorer:
         s = self._sampling
         return SamplePlan(s.tasks, s.preset, s.seed, s.mode)
 
+    def _computing(self, index: int, key: str) -> tuple[Model, str]:
+        """Return the model with what is compiled of it, and the key of what it computes so.
+
+        A pass that was begun before goes on with the very networks it began with, compiled or not, if they
+        are still here: what is kept of it stays of use, and is never mixed with what others round otherwise.
+        """
+        model, context = self._sampling.model, self._sampling.context
+        compiled = model.compiled
+        if compiled is None:
+            return model, key
+        for problem in compiled.take_problems():
+            context.warn(problem, track=index)
+        kept = context.store.load(f"{key}/compiled")
+        begun = None if kept is None else compiled.chosen(_digests_of(kept))
+        chosen = begun or compiled.ready()
+        if begun is None:
+            context.store.save(f"{key}/compiled", _as_tensor(chosen.digests))
+        return model.using(chosen), content_key(key, chosen.digests) if chosen.digests else key
+
     def _callbacks(self, index: int, key: str) -> JobCallbacks:
         return JobCallbacks(index, key, self._sampling.context)
 
@@ -276,3 +298,13 @@ class DiffusionRestorer:
         return content_key(
             code_key(), s.fingerprint, run, settings, s.model.computes_on, crops.frames[0], pixels
         )
+
+
+def _as_tensor(digests: Sequence[str]) -> torch.Tensor:
+    """Return digests as numbers, (n, 32): a store keeps tensors."""
+    rows = [list(bytes.fromhex(digest)) for digest in digests]
+    return torch.tensor(rows, dtype=torch.float32).reshape(len(rows), 32)
+
+
+def _digests_of(kept: torch.Tensor) -> list[str]:
+    return [bytes(int(number) for number in row).hex() for row in kept.tolist()]

@@ -8,6 +8,9 @@ from svfr_client.errors import MessageTooLarge, SeveralProblems, SvfrError
 MOST_CONTAINERS = 1_000_000
 MOST_VALUES = 8_000_000
 MOST_ANSWERED_PROBLEMS = 50
+# A request works so long before others have their turn; then it is gone on with, or dropped.
+SLICE_SECONDS = 0.05
+GO_ON, DROP = b"go on", b"drop"
 MOST_ANSWERED_CHARACTERS = 500
 
 

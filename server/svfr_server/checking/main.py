@@ -2,16 +2,19 @@
 
 Reading megabytes of masks takes seconds, and a path on a share that is gone takes as long as the share likes.
 The supervisor therefore passes on, unread, every long message and every request for a job. This process
-answers with what the queue needs to know, or with what is wrong. It holds no state: the supervisor ends it
-when a request takes too long, and starts another.
+answers with what the queue needs to know, or with what is wrong. What takes longer than a slice of time is
+answered with GO_ON, and gone on with when the supervisor says so. Nothing is lost with the process: the
+supervisor ends it when a request takes too long, starts another, and begins anew with what was under way.
 """
 
+import gc
 import json
 import logging
 import os
 import signal
 import sys
 import threading
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -26,30 +29,39 @@ from svfr_client.job_checks import job_problems
 from svfr_client.protocol.messages import Redo
 from svfr_client.protocol.wire import unpack
 from svfr_client.records import from_plain, to_plain
-from svfr_server.checking.bounds import bounded_error, check_counts
+from svfr_server.checking.bounds import DROP, GO_ON, SLICE_SECONDS, bounded_error, check_counts
 from svfr_server.checking.model_offers import offered_models
 from svfr_server.checking.requests import read_request
 from svfr_server.checking.transfer_requests import answer_transfer
 from svfr_server.errors import InternalFailure
 from svfr_server.job_store.entry import JobEntry
+from svfr_server.job_store.folders import specs_folder, store_file
+from svfr_server.job_store.spec_files import SpecFiles
+from svfr_server.job_store.steps import Steps
 from svfr_server.job_store.transfers import Transfers
 from svfr_server.logs import log_to_stderr
 from svfr_server.roots import PathRoots, named_inputs
 
 MOST_MEMORY_BYTES = 3 * 1024**3
+# A roto is millions of objects that live until the answer: counting them anew takes as long as reading them.
+OBJECTS_BEFORE_COLLECTION = 1_000_000
 REDO = b"redo"
-TRANSFERS = ("missing", "put", "put_local", "assemble", "compare")
+TRANSFERS = ("missing", "room", "put", "put_local", "assemble", "compare")
 _log = logging.getLogger(__name__)
 
 
 class Checker:
-    """Reads requests and says what they are; ``roots`` is what a job may name."""
+    """Reads requests and says what they are; ``roots`` is what a job may name, ``specs`` keeps long texts.
 
-    def __init__(self, roots: PathRoots, transfers: Transfers) -> None:
+    A request that takes its time is done in steps, between which others have their turn.
+    """
+
+    def __init__(self, roots: PathRoots, transfers: Transfers, specs: SpecFiles) -> None:
         self._roots = roots
+        self._specs = specs
         self._transfers = transfers
 
-    def check(self, kind: bytes, client: str, frames: list[bytes]) -> dict[str, Any]:
+    def check(self, kind: bytes, client: str, frames: list[bytes]) -> Steps[dict[str, Any]]:
         """Return what a request is ("body"), or the job it asks for, or its answer ("ok"), or its "error"."""
         request_id: str | None = None
         try:
@@ -64,7 +76,7 @@ class Checker:
             if message.op == "models":
                 return {"id": message.id, "op": message.op, "ok": to_plain(offered_models())}
             if message.op in TRANSFERS:
-                reply = answer_transfer(self._transfers, self._roots, client, request)
+                reply = yield from answer_transfer(self._transfers, self._roots, client, request)
                 return {"id": message.id, "op": message.op, "ok": to_plain(reply)}
             return {"id": message.id, "op": message.op, "body": to_plain(request)}
         except WireError as problem:
@@ -99,14 +111,16 @@ class Checker:
         refusal = self._transfers.foreign_path(client, [*named_inputs(spec), spec.output])
         if refusal is not None:
             raise refusal
-        return {"op": op, "job": job, "entry": vars(JobEntry.of(spec))}
+        entry = JobEntry.of(spec)
+        return {"op": op, "job": job, "entry": vars(replace(entry, spec=self._specs.put(job, entry.spec)))}
 
 
 def serve(start: dict[str, Any]) -> None:
     """Answer what the supervisor passes on, one request after the other."""
     names = ("read_roots", "write_roots", "protected", "transfers")
     roots = PathRoots(*(tuple(map(Path, start[name])) for name in names))
-    checker = Checker(roots, Transfers(Path(start["home"])))
+    home = Path(start["home"])
+    checker = Checker(roots, Transfers(home), SpecFiles(specs_folder(store_file(home))))
     keys = from_plain(KeyPair, start["keys"], "keys")
     link = zmq.Context().socket(zmq.DEALER)
     link.linger = 0
@@ -115,13 +129,34 @@ def serve(start: dict[str, Any]) -> None:
     link.curve_secretkey = keys.secret.encode("ascii")
     link.connect(str(start["endpoint"]))
     link.send_multipart([b"ready"])
+    under_way: dict[bytes, Steps[dict[str, Any]]] = {}
     while True:
         token, kind, client, *frames = link.recv_multipart()
-        answer = checker.check(kind, client.decode("ascii"), frames)
-        entry = answer.get("entry")
-        text = entry.pop("spec").encode("ascii") if entry else b""
-        parts = [text[at : at + 4 * 1024**2] for at in range(0, len(text), 4 * 1024**2)]
-        link.send_multipart([token, json.dumps(answer).encode("ascii"), *parts])
+        work = under_way.pop(token, None)
+        if kind == DROP:
+            if work is not None:
+                work.close()
+            continue
+        if work is None:
+            work = checker.check(kind, client.decode("ascii"), frames)
+        answer = _answer_soon(work)
+        if answer is None:
+            under_way[token] = work
+            link.send_multipart([token, GO_ON])
+            continue
+        link.send_multipart([token, json.dumps(answer).encode("ascii")])
+
+
+def _answer_soon(work: Steps[dict[str, Any]]) -> dict[str, Any] | None:
+    """Work for a little while and return the answer; None if it takes longer."""
+    ends_at = time.monotonic() + SLICE_SECONDS
+    try:
+        while time.monotonic() < ends_at:
+            next(work)
+    except StopIteration as end:
+        answer: dict[str, Any] = end.value
+        return answer
+    return None
 
 
 def _limit_memory() -> None:
@@ -145,6 +180,7 @@ def main() -> None:
     start = read_json(sys.stdin.buffer.readline())
     log_to_stderr()
     _limit_memory()
+    gc.set_threshold(OBJECTS_BEFORE_COLLECTION, 10, 10)
     threading.Thread(target=_end_with_supervisor, daemon=True).start()
     serve(start)
 

@@ -30,6 +30,7 @@ from svfr_client.protocol.messages import (
 from svfr_client.protocol.transfers import (
     AskPieces,
     AskResult,
+    AskRoom,
     Assemble,
     CompareFiles,
     PutLocal,
@@ -58,6 +59,7 @@ REQUESTS: dict[str, type[Record]] = {
     "models": Nothing,
     "shutdown": Nothing,
     "missing": AskPieces,
+    "room": AskRoom,
     "put": PutPiece,
     "put_local": PutLocal,
     "assemble": Assemble,
@@ -137,6 +139,7 @@ def _check_numbers(request: Any) -> None:
     if isinstance(request, Redo):
         check_job_id(request.of)
     counts = {name: value for name, value in vars(request).items() if type(value) is int}
+    counts.pop("frame", None)  # shots may begin before 0
     low = {name: value for name, value in counts.items() if value < 0}
     if low:
         raise BadRequest(f"{', '.join(low)} cannot be negative.")

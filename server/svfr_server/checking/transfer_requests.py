@@ -9,6 +9,7 @@ from svfr_client.protocol.messages import Nothing
 from svfr_client.protocol.transfers import (
     HEAD_BYTES,
     AskPieces,
+    AskRoom,
     Assemble,
     Assembled,
     Compared,
@@ -21,6 +22,7 @@ from svfr_client.records import Record
 from svfr_server.checking.requests import ReceivedPiece
 from svfr_server.job_store.disk_errors import storage_error
 from svfr_server.job_store.local_files import read_local
+from svfr_server.job_store.steps import Steps
 from svfr_server.job_store.transfers import Transfers
 from svfr_server.roots import PathRoots
 
@@ -29,8 +31,8 @@ def answer_transfer(
     transfers: Transfers,
     roots: PathRoots,
     client: str,
-    request: AskPieces | ReceivedPiece | PutLocal | Assemble | CompareFiles,
-) -> Record:
+    request: AskPieces | AskRoom | ReceivedPiece | PutLocal | Assemble | CompareFiles,
+) -> Steps[Record]:
     """Do what the client with this public key asks; raises what the disk and the transfers refuse."""
     try:
         if isinstance(request, CompareFiles):
@@ -38,15 +40,20 @@ def answer_transfer(
             seen = [may and _is_here(file) for may, file in zip(may_see, request.files, strict=True)]
             return Compared(tuple(seen))
         if isinstance(request, AskPieces):
-            return MissingPieces(transfers.missing(client, request.pieces))
+            return MissingPieces((yield from transfers.missing(client, request.pieces)))
+        if isinstance(request, AskRoom):
+            yield from transfers.check_room(
+                client, request.set, pieces_bytes=request.pieces_bytes, files_bytes=request.files_bytes
+            )
+            return Nothing()
         if isinstance(request, ReceivedPiece):
-            transfers.put(client, request.piece, request.data)
+            yield from transfers.put(client, request.piece, request.data)
             return Nothing()
         if isinstance(request, PutLocal):
             for piece, data in read_local(transfers.home, request):
-                transfers.put(client, piece, data)
+                yield from transfers.put(client, piece, data)
             return Nothing()
-        folder = transfers.assemble(client, request.set, request.name, request.pieces)
+        folder = yield from transfers.assemble(client, request.set, request.name, request.pieces)
     except (OSError, FileCannotBeWritten) as problem:
         raise storage_error(problem) from problem
     return Assembled(f"{folder}{os.sep}", f"{transfers.results(client)}{os.sep}")

@@ -59,7 +59,11 @@ class DiskCheckpoints:
         return DiskCheckpoints(self._journal if self._journal is not None else self._folder / "journal")
 
     def load(self, name: str) -> "torch.Tensor | None":
-        """Return the tensor saved as ``name`` ("pass1/step0003") on the CPU, or None."""
+        """Return the tensor saved as ``name`` ("pass1/step0003") in memory of its own, or None.
+
+        Not mapped from the file, which may be removed meanwhile, and where it lies at no kernel's boundary:
+        a run that resumes computes as one that never stopped.
+        """
         from safetensors import SafetensorError, safe_open
 
         path = self._path(name, ".safetensors")
@@ -67,7 +71,7 @@ class DiskCheckpoints:
             return None
         try:
             with safe_open(path, framework="pt") as file:
-                value: torch.Tensor = file.get_tensor(TENSOR_KEY)
+                value: torch.Tensor = file.get_tensor(TENSOR_KEY).clone()
                 expected = (file.metadata() or {}).get("sha256")
             if _digest(value) != expected:
                 return None

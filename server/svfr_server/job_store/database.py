@@ -16,7 +16,7 @@ from svfr_client.reasons import in_one_line
 from svfr_server.errors import StoreUnavailable, StoreUnusable
 from svfr_server.job_store.notes import JobNotes
 from svfr_server.job_store.rescue import COMPANIONS, is_sound, keep_aside, save_rows
-from svfr_server.job_store.schema import migrate
+from svfr_server.job_store.schema import is_empty, is_store, migrate
 
 LOCKED_SECONDS = 1.0
 _log = logging.getLogger(__name__)
@@ -31,10 +31,9 @@ class Database:
         """Open a store, or make it; one that is damaged or gone is made again from its jobs' ``notes``."""
         self.path = path
         self._notes = notes
-        was_there = path.exists()
         if is_sound(path):
             self._connection = self._open()
-            if not was_there:
+            if self._was_empty:
                 self._put_back(self._connection)
         else:
             self._connection = self._rescued()
@@ -44,6 +43,8 @@ class Database:
         try:
             return self._connection.execute(statement, values)
         except sqlite3.OperationalError as problem:
+            if problem.sqlite_errorcode == sqlite3.SQLITE_ERROR and not is_store(self._connection):
+                raise self._after_rescue("found without its tables", "Ask again.") from problem
             raise self._unavailable(problem) from problem
         except sqlite3.DatabaseError as problem:
             if getattr(problem, "sqlite_errorcode", None) not in _DAMAGED:
@@ -73,11 +74,13 @@ class Database:
 
     def _open(self) -> sqlite3.Connection:
         os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))
-        connection = sqlite3.connect(self.path, timeout=LOCKED_SECONDS, isolation_level=None)
         try:
+            connection = sqlite3.connect(self.path, timeout=LOCKED_SECONDS, isolation_level=None)
+            connection.text_factory = lambda data: data.decode("utf-8", "replace")  # what a disk has spoilt
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = NORMAL")
             connection.execute("PRAGMA foreign_keys = ON")
+            self._was_empty = is_empty(connection)
             migrate(connection)
         except sqlite3.OperationalError as problem:
             raise self._unavailable(problem) from problem
@@ -118,8 +121,11 @@ class Database:
             keep_aside(self.path)  # what somebody put there is theirs
         for ending in COMPANIONS:
             self.path.with_name(self.path.name + ending).unlink(missing_ok=True)
-        with closing(sqlite3.connect(self.path)) as fresh:
-            former.backup(fresh)
+        try:
+            with closing(sqlite3.connect(self.path)) as fresh:
+                former.backup(fresh)
+        except sqlite3.OperationalError as problem:  # its folder is gone too
+            raise self._unavailable(problem) from problem
         self.path.chmod(0o600)
         former.close()
         self._connection = self._open()
@@ -155,5 +161,5 @@ class Database:
         return StoreUnavailable(
             f"The job store cannot be used now: {problem}.",
             path=self.path,
-            remedy="Free space on its disk; the service goes on by itself.",
+            remedy="See that its folder is there and its disk has space; the service goes on by itself.",
         )

@@ -1,5 +1,6 @@
 """A job as the store keeps it: its canonical text and the few fields that the queue shows and sorts by."""
 
+import hashlib
 from dataclasses import dataclass
 
 from svfr_client.errors import MessageTooLarge
@@ -24,7 +25,7 @@ class JobEntry:
     @classmethod
     def of(cls, spec: JobSpec) -> "JobEntry":
         """Return the entry of a checked job; raises MessageTooLarge for one that no worker could be sent."""
-        text = canonical_json(spec.to_json())
+        text = canonical_json(spec.in_order().to_json())
         if len(text) > MOST_SPEC_BYTES:
             raise MessageTooLarge(
                 f"The job has {len(text)} bytes as canonical JSON, more than {MOST_SPEC_BYTES}.",
@@ -34,7 +35,7 @@ class JobEntry:
         if len(shown) > SHOWN_FRAMES_CHARACTERS:
             shown = shown[:SHOWN_FRAMES_CHARACTERS].rsplit(",", 1)[0] + ",..."
         return cls(
-            content_key=spec.content_key(),
+            content_key=hashlib.sha256(text.encode("ascii")).hexdigest(),  # JobSpec.content_key, of that text
             spec=text,
             plate=spec.plate,
             frames=shown,

@@ -18,6 +18,16 @@ def references_folder(home: Path, job: str) -> Path:
     return home / "references" / job
 
 
+def store_file(home: Path) -> Path:
+    """Return the job store itself."""
+    return home / "jobs.sqlite"
+
+
+def specs_folder(store: Path) -> Path:
+    """Return the folder of the texts of large jobs, which the store's rows name; beside the store."""
+    return store.with_name(f"{store.stem}-specs")
+
+
 def notes_folder(store: Path) -> Path:
     """Return the folder of the jobs' notes, from which a lost store is made again; beside the store."""
     return store.with_name(f"{store.stem}-notes")

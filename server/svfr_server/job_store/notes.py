@@ -17,9 +17,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from svfr.validation import read_json, read_json_file
+from svfr.validation import read_json_file
 from svfr_client.errors import FileCannotBeWritten
 from svfr_client.files import write_whole
+from svfr_server.job_store.rows import read_object
 
 _log = logging.getLogger(__name__)
 _COLUMNS: Mapping[str, type | tuple[type, ...]] = {
@@ -41,7 +42,8 @@ _COLUMNS: Mapping[str, type | tuple[type, ...]] = {
 }
 _ENDED = ("done", "failed", "cancelled")
 _KEPT_EVENTS = ("frame", "warning", *_ENDED)
-# Written while other clients wait; a roto of this size, or a report of so many frames, has no note.
+# Written while other clients wait; a report of so many frames has no note, nor a roto of this size in a row
+# of an earlier version, which held the text itself.
 MOST_NOTE_BYTES = 4 << 20
 MOST_NOTE_EVENTS = 5000
 
@@ -56,9 +58,10 @@ class JobNotes:
         """Write down what the store says of a job now."""
         names = ", ".join(_COLUMNS)
         row = store.execute(f"SELECT {names} FROM jobs WHERE job = ?", (job,)).fetchone()
-        if row is None or len(row[2]) > MOST_NOTE_BYTES:
+        if row is None or not _is_note(note := dict(zip(_COLUMNS, row, strict=True))):
             return
-        note = dict(zip(_COLUMNS, row, strict=True))
+        if len(note["spec"]) > MOST_NOTE_BYTES:
+            return
         if note["state"] in _ENDED:
             note["events"] = self._events(job, store)
         text = json.dumps(note)
@@ -107,7 +110,8 @@ class JobNotes:
             (job, *_KEPT_EVENTS, MOST_NOTE_EVENTS + 1),
         ).fetchall()
         kept = rows if len(rows) <= MOST_NOTE_EVENTS else rows[:1]
-        return [[kind, read_json(body)] for kind, body in reversed(kept)]
+        found = ([kind, read_object(body)] for kind, body in reversed(kept))
+        return [event for event in found if event[1] is not None]
 
     def _all(self) -> Iterator[dict[str, Any]]:
         """Yield the notes that are whole; others are named in the log and left where they are."""

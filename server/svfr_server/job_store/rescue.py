@@ -13,6 +13,8 @@ import time
 from contextlib import closing, suppress
 from pathlib import Path
 
+from svfr_server.job_store.schema import is_empty, is_store
+
 _log = logging.getLogger(__name__)
 # What belongs to a store of write-ahead logging, beside the file itself.
 COMPANIONS = ("-wal", "-shm")
@@ -20,12 +22,17 @@ _TABLES = {"jobs": "number", "events": "job, seq", "parties": "party", "service"
 
 
 def is_sound(path: Path) -> bool:
-    """Return whether a store's file is what SQLite wrote; a new or empty one is."""
-    if not path.exists() or path.stat().st_size == 0:
+    """Return whether a store's file is what this service wrote; a new or empty one is.
+
+    Damaged ones are not, nor those that lack a table, nor what another program keeps in SQLite.
+    """
+    if not path.exists():
         return True
     try:
         with closing(sqlite3.connect(path, timeout=1.0)) as database:
-            return database.execute("PRAGMA quick_check(1)").fetchone() == ("ok",)
+            if database.execute("PRAGMA quick_check(1)").fetchone() != ("ok",):
+                return False
+            return is_empty(database) or is_store(database)
     except sqlite3.OperationalError:
         return True  # in use, or its disk gives out: not what this is for
     except sqlite3.DatabaseError:

@@ -47,6 +47,27 @@ MIGRATIONS = (
 )
 
 
+# The tables, with one column each that other programs hardly have, that a store of a form has.
+_OF_FORM: tuple[dict[str, str], ...] = (
+    {},
+    {"jobs": "content_key", "events": "seq"},
+    {"jobs": "party", "events": "seq", "parties": "served", "service": "value"},
+)
+
+
+def is_empty(database: sqlite3.Connection) -> bool:
+    """Return whether nothing was ever put into a file: it is new, or was emptied."""
+    return database.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0
+
+
+def is_store(database: sqlite3.Connection) -> bool:
+    """Return whether a file that is not empty is a job store, with all its tables, also of a newer form."""
+    applied = int(database.execute("PRAGMA user_version").fetchone()[0])
+    wanted = _OF_FORM[min(applied, len(MIGRATIONS))]
+    columns = {table: {row[1] for row in database.execute(f"PRAGMA table_info({table})")} for table in wanted}
+    return bool(wanted) and all(column in columns[table] for table, column in wanted.items())
+
+
 def migrate(database: sqlite3.Connection) -> None:
     """Bring the tables up to date; each step is applied whole or not at all.
 

@@ -14,19 +14,23 @@ from typing import Any
 
 from svfr.validation import read_json
 from svfr_client.job import JobSpec
-from svfr_client.protocol.messages import Accepted, Event, JobState, JobStatus, Progress
-from svfr_client.records import from_plain
-from svfr_server.errors import JobIdTaken, QueueFull, UnknownJob
+from svfr_client.protocol.messages import Accepted, Event, JobState, JobStatus
+from svfr_server.errors import JobIdTaken, QueueFull, StoreUnavailable, UnknownJob
 from svfr_server.job_store.database import Database
 from svfr_server.job_store.entry import JobEntry
-from svfr_server.job_store.folders import notes_folder
+from svfr_server.job_store.folders import notes_folder, specs_folder
 from svfr_server.job_store.notes import JobNotes
+from svfr_server.job_store.rows import (
+    SOUND,
+    STATUS_COLUMNS,
+    end_of_unreadable,
+    events_of,
+    frames_of,
+    status_of,
+)
+from svfr_server.job_store.spec_files import SpecFiles
 from svfr_server.settings import Limits
 
-_STATUS_COLUMNS = (
-    "job, state, plate, frames, output, priority, attempts, last_seq, created, updated, cancel_requested, "
-    "progress, error"
-)
 _LATER = "Hand it in again later."
 
 
@@ -47,6 +51,7 @@ class JobStore:
 
     def __init__(self, path: Path) -> None:
         self._notes = JobNotes(notes_folder(path))
+        self._specs = SpecFiles(specs_folder(path))
         self._database = Database(path, self._notes)
 
     def check(self) -> None:
@@ -72,6 +77,8 @@ class JobStore:
         mine = "SELECT count(*) FROM jobs WHERE party = ? AND state = 'queued'"
         if (queued := int(self._only(mine, (sender.party,)))) >= limits.queued_jobs_per_client:
             raise QueueFull(f"{queued} jobs of this client wait already.", remedy=_LATER)
+        if not self._specs.is_there(entry.spec):
+            raise StoreUnavailable("The job's text is gone from the service's folder.", remedy=_LATER)
         now = time.time()
         with self._database.transaction(is_durable=True):
             self._database.execute(
@@ -123,8 +130,13 @@ class JobStore:
             self._append(job, "retry", {"attempt": self.status(job).attempts + 1, "reason": reason})
 
     def requeue_interrupted(self) -> list[str]:
-        """Put back what was running when the last service ended; end what was being cancelled."""
-        rows = self._database.execute("SELECT job, cancel_requested FROM jobs WHERE state = 'running'")
+        """Put back what was running when the last service ended; end what was being cancelled.
+
+        A job whose row cannot be read stays as it is, here and wherever jobs are chosen or counted.
+        """
+        rows = self._database.execute(
+            f"SELECT job, cancel_requested FROM jobs WHERE state = 'running' AND {SOUND}"
+        )
         interrupted = rows.fetchall()
         for job, cancel_requested in interrupted:
             if cancel_requested:
@@ -163,27 +175,33 @@ class JobStore:
             return self._append(job, kind, body)
 
     def events(self, job: str, after_seq: int, limit: int) -> list[Event]:
-        """Return the job's next events after ``after_seq``, in order, at most ``limit``."""
+        """Return the job's next events after ``after_seq``, in order and without gaps, at most ``limit``."""
+        row = self._one(f"SELECT {STATUS_COLUMNS} FROM jobs WHERE job = ?", (job,))
+        if row is None:
+            return []
+        status = status_of(row)
+        if row[0] is not None:
+            return [end_of_unreadable(status, after_seq)]
         rows = self._database.execute(
-            "SELECT seq, kind, body FROM events WHERE job = ? AND seq > ? ORDER BY seq LIMIT ?",
-            (job, after_seq, limit),
+            "SELECT seq, kind, body FROM events WHERE job = ? AND seq > ? AND seq <= ?",
+            (job, after_seq, after_seq + limit),
         )
-        return [Event(job, seq, kind, read_json(body)) for seq, kind, body in rows]
+        return events_of(rows, status, after_seq, limit)
 
     def written_frames(self, job: str) -> set[tuple[int, str]]:
         """Return (frame, path) of every frame the job has reported so far."""
-        rows = self._database.execute("SELECT body FROM events WHERE job = ? AND kind = 'frame'", (job,))
-        bodies = [read_json(row[0]) for row in rows]
-        return {(body["frame"], body["path"]) for body in bodies}
+        return frames_of(
+            self._database.execute("SELECT body FROM events WHERE job = ? AND kind = 'frame'", (job,))
+        )
 
     def written_frame(self, job: str, frame: int) -> Path | None:
         """Return the file of a frame that the job has reported, or None."""
-        row = self._one(
-            "SELECT json_extract(body, '$.path') FROM events WHERE job = ? AND kind = 'frame' "
-            "AND json_extract(body, '$.frame') = ? ORDER BY seq DESC LIMIT 1",
+        rows = self._database.execute(
+            "SELECT body FROM events WHERE job = ? AND kind = 'frame' AND "
+            "CASE WHEN json_valid(body) THEN json_extract(body, '$.frame') = ? END ORDER BY seq DESC LIMIT 1",
             (job, frame),
         )
-        return None if row is None else Path(row[0])
+        return next((Path(path) for _, path in frames_of(rows)), None)
 
     def spec(self, job: str) -> JobSpec:
         """Return what was handed in."""
@@ -191,7 +209,22 @@ class JobStore:
 
     def spec_text(self, job: str) -> str:
         """Return what was handed in as canonical JSON, which nobody has to parse to pass it on."""
-        return str(self._row(job, "spec")[0])
+        return self._specs.read(str(self._row(job, "spec")[0]))
+
+    def release(self, job: str, entry: JobEntry) -> None:
+        """Remove the text of a job that was not taken, or was there already; the one in use stays."""
+        row = self._one("SELECT spec FROM jobs WHERE job = ?", (job,))
+        if row is None or row[0] != entry.spec:
+            self._specs.remove(entry.spec)
+
+    def sweep_specs(self, at_most: int) -> None:
+        """Remove texts that no job has any more."""
+
+        def kept_of(job: str) -> str | None:
+            row = self._one("SELECT spec FROM jobs WHERE job = ?", (job,))
+            return None if row is None else str(row[0])
+
+        self._specs.sweep(kept_of, at_most)
 
     def owner(self, job: str) -> str:
         """Return the public key that handed the job in; raises :class:`UnknownJob`."""
@@ -203,13 +236,13 @@ class JobStore:
 
     def status(self, job: str) -> JobStatus:
         """Return the job's state; raises :class:`UnknownJob`."""
-        return _status(self._row(job, _STATUS_COLUMNS))
+        return status_of(self._row(job, STATUS_COLUMNS))
 
     def list(self, limit: int, active_only: bool) -> tuple[JobStatus, ...]:
-        """Return the newest jobs, newest first."""
+        """Return the newest jobs, newest first; what cannot be read of them is shown as failed."""
         condition = "WHERE state IN ('queued', 'running')" if active_only else ""
-        query = f"SELECT {_STATUS_COLUMNS} FROM jobs {condition} ORDER BY number DESC LIMIT ?"
-        return tuple(_status(row) for row in self._database.execute(query, (limit,)))
+        query = f"SELECT {STATUS_COLUMNS} FROM jobs {condition} ORDER BY number DESC LIMIT ?"
+        return tuple(status_of(row) for row in self._database.execute(query, (limit,)))
 
     def next_queued(self, without: Collection[str] = ()) -> str | None:
         """Return the waiting job that is next, leaving out those in ``without``.
@@ -218,7 +251,7 @@ class JobStore:
         so that many jobs of one client never keep another's waiting; then the oldest.
         """
         row = self._one(
-            "SELECT job FROM jobs LEFT JOIN parties USING (party) WHERE state = 'queued' "
+            f"SELECT job FROM jobs LEFT JOIN parties USING (party) WHERE state = 'queued' AND {SOUND} "
             "AND job NOT IN (SELECT value FROM json_each(?)) "
             "ORDER BY priority DESC, begun DESC, coalesce(served, 0), number LIMIT 1",
             (json.dumps(list(without)),),
@@ -234,7 +267,7 @@ class JobStore:
 
     def count(self, state: JobState) -> int:
         """Return how many jobs are in ``state``."""
-        return int(self._only("SELECT count(*) FROM jobs WHERE state = ?", (state.value,)))
+        return int(self._only(f"SELECT count(*) FROM jobs WHERE state = ? AND {SOUND}", (state.value,)))
 
     def forget_finished(self, before: float, keep: int, at_most: int) -> tuple[str, ...]:
         """Delete finished jobs that ended before a Unix time or are not among the newest ``keep``.
@@ -306,23 +339,3 @@ class JobStore:
             (job, seq, kind, json.dumps(body)),
         )
         return seq
-
-
-def _status(row: tuple[Any, ...]) -> JobStatus:
-    job, state, plate, frames, output, priority, attempts, last_seq = row[:8]
-    created, updated, cancelled, progress, error = row[8:]
-    return JobStatus(
-        job=job,
-        state=JobState(state),
-        plate=plate,
-        frames=frames,
-        output=output,
-        priority=priority,
-        attempts=attempts,
-        last_seq=last_seq,
-        created=created,
-        updated=updated,
-        cancel_requested=bool(cancelled),
-        progress=None if progress is None else from_plain(Progress, read_json(progress), "progress"),
-        error=None if error is None else read_json(error),
-    )

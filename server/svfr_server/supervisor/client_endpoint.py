@@ -3,14 +3,15 @@
 import logging
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import zmq
 
 from svfr_client.connection import KeyPair
 from svfr_client.errors import SvfrError
-from svfr_client.protocol.wire import Message, pack
+from svfr_client.protocol.wire import MAX_FRAMES, Message, pack
+from svfr_client.sizes import size_text
 from svfr_server.errors import InternalFailure
 from svfr_server.settings import ServerSettings
 from svfr_server.supervisor.connections import Connections, connection_budget
@@ -21,10 +22,29 @@ from svfr_server.supervisor.zap_keys import CLIENT_DOMAIN, KeyRing
 
 MOST_MESSAGES_A_TURN = 200
 MOST_SECONDS_A_TURN = 0.01
+# Beyond, a message is no mistake, and others wait while it is read: its sender is cut.
+MOST_FRAMES_READ = 1000
+FRAMES_AT_ONCE = 1000
 DROP_EVERY_SECONDS = 5.0
 CLOSING_MS = 1000
 FAREWELL_SECONDS = 0.3
 _log = logging.getLogger(__name__)
+
+
+@dataclass
+class _Incoming:
+    """A message that is being read: who sent it, and its first frames.
+
+    It is there as soon as its first frame was taken: whatever fails, the next frame is not taken for another
+    message's first.
+    """
+
+    route: bytes
+    has_more: bool
+    client: str = ""
+    descriptor: int = -1
+    count: int = 0
+    frames: list[Any] = field(default_factory=list)
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -39,6 +59,7 @@ class ClientEndpoint:
     def __post_init__(self) -> None:
         self._next_drop = 0.0
         self._answered_at = 0.0
+        self._incoming: _Incoming | None = None
         self._most = connection_budget()
         self.accounts = Accounts(self.settings.limits.credit_bytes)
         self._open(self.settings.port)
@@ -49,18 +70,44 @@ class ClientEndpoint:
         return endpoint_of(self.socket)
 
     def receive(self) -> Iterator[tuple[bytes, str, list[Any]]]:
-        """Yield (routing id, public key, frames) of what waits, for a slice of time."""
+        """Yield (routing id, public key, frames) of what waits, for a slice of time.
+
+        Of a message with too many frames, one more than any may have are yielded.
+        """
         until = time.monotonic() + MOST_SECONDS_A_TURN
         for _ in range(MOST_MESSAGES_A_TURN):
-            try:
-                route, *frames = self.socket.recv_multipart(zmq.NOBLOCK, copy=False)
-            except zmq.Again:
-                return
-            client = str(route.get("User-Id"))
-            self.connections.identify(int(route.get(zmq.SRCFD)), client)
-            yield route.bytes, client, frames
+            if self._incoming is None:
+                try:
+                    route = self.socket.recv(zmq.NOBLOCK, copy=False)
+                except zmq.Again:
+                    return
+                self._incoming = _Incoming(route.bytes, route.more)
+                self._incoming.client = str(route.get("User-Id"))
+                self._incoming.descriptor = int(route.get(zmq.SRCFD))
+            if self._read_on(self._incoming, until):
+                message, self._incoming = self._incoming, None
+                self.connections.identify(message.descriptor, message.client)
+                yield message.route, message.client, message.frames
             if time.monotonic() >= until:
                 return
+
+    def _read_on(self, message: _Incoming, until: float) -> bool:
+        """Read on in a message; returns whether that was all of it, which may take more than one slice.
+
+        ZeroMQ gives out no other message before the end of this one: frames beyond those that one may have
+        are dropped one by one.
+        """
+        while message.has_more:
+            frame = self.socket.recv(copy=False)
+            message.has_more = frame.more
+            message.count += 1
+            if message.count <= MAX_FRAMES + 1:
+                message.frames.append(frame)
+            elif message.count == MOST_FRAMES_READ:
+                self.connections.cut(message.descriptor, "its message has too many frames")
+            elif message.count % FRAMES_AT_ONCE == 0 and time.monotonic() >= until:
+                break
+        return not message.has_more
 
     def send(self, route: bytes, message: Message) -> bool:
         """Send to a client; False if it is gone, cannot take more now, or has no credit for it.
@@ -107,7 +154,7 @@ class ClientEndpoint:
         if held <= self.settings.memory_limit_bytes or now < self._next_drop:
             return False
         self._next_drop = now + DROP_EVERY_SECONDS
-        _log.error("%d MiB are held for clients; all connections are dropped", held >> 20)
+        _log.error("%s are held for clients; all connections are dropped", size_text(held))
         port = int(self.endpoint.rsplit(":", 1)[1])
         self.connections.close()
         self.socket.close(linger=0)
@@ -130,3 +177,4 @@ class ClientEndpoint:
             self.context, address=self.settings.listen, port=port, keys=self.keys, domain=CLIENT_DOMAIN
         )
         self.connections = Connections(self.socket, self._most)
+        self._incoming = None

@@ -3,9 +3,15 @@
 ZeroMQ accepts whoever comes and tells of it through the socket's monitor. When there are more connections
 than the budget, the oldest that never said anything goes first (a stranger without a key says nothing), then
 the newest of the client that has the most. A client that is cut off connects again and loses nothing.
+
+ZeroMQ bounds how long a frame is and not how many a message has. It hands a message over when it is complete,
+and nothing else before it is read: a million empty frames would make all wait. Such a message is found on its
+way. A frame's beginning is in the clear (RFC 26, MESSAGE); whoever is seen, in the system's buffer, to send
+more of them than a message has, with none finished since the look before, is cut.
 """
 
 import contextlib
+import itertools
 import logging
 import os
 import socket
@@ -16,11 +22,19 @@ from typing import Any
 import zmq
 from zmq.utils.monitor import recv_monitor_message
 
+from svfr_client.protocol.wire import MAX_FRAMES
+
 RESERVED_DESCRIPTORS = 256
 MOST_CONNECTIONS = 4096
 WANTED_DESCRIPTORS = 16384
 _EVENTS = zmq.EVENT_ACCEPTED | zmq.EVENT_DISCONNECTED | zmq.EVENT_CLOSED
 _EVENTS_A_TURN = 2000
+READ_EVERY_SECONDS = 0.1
+_READ_A_TURN = 500
+_PEEKED_BYTES = 256 * 1024
+_FRAME_BEGINS = b"\x07MESSAGE"
+# More than a message has; some frames may be seen twice.
+_MOST_FRAMES_SEEN = 2 * MAX_FRAMES
 _log = logging.getLogger(__name__)
 
 
@@ -46,6 +60,7 @@ class _Connection:
     descriptor: int
     peer: Any
     client: str | None = None
+    frames_seen: int = 0
 
 
 class Connections:
@@ -77,6 +92,24 @@ class Connections:
         known = self._open.get(descriptor)
         if known is not None:
             known.client = client
+            known.frames_seen = 0
+
+    def cut_pouring(self) -> None:
+        """Cut who pours frames and finishes no message; some are looked at, others the next time."""
+        turn = list(itertools.islice(self._open.values(), _READ_A_TURN))
+        pouring = []
+        for one in turn:
+            before = one.frames_seen
+            one.frames_seen += _frames_waiting(one.descriptor)
+            if before and one.frames_seen > _MOST_FRAMES_SEEN:
+                pouring.append(one)
+            if len(self._open) > _READ_A_TURN:
+                self._open[one.descriptor] = self._open.pop(one.descriptor)
+        self._cut(pouring, "they send frames without end")
+
+    def cut(self, descriptor: int, why: str) -> None:
+        """Cut one connection; the log says why."""
+        self._cut([one for one in self._open.values() if one.descriptor == descriptor], why)
 
     def cut_client(self, client: str) -> None:
         """Cut every connection on which this client has spoken."""
@@ -116,6 +149,17 @@ def _peer_of(descriptor: int) -> Any:
             return same.getpeername()
     except OSError:
         return None
+
+
+def _frames_waiting(descriptor: int) -> int:
+    """Return how many frames begin in what the system holds of a connection and ZeroMQ has not read."""
+    with contextlib.suppress(OSError):  # nothing waits, or the connection is gone
+        same = socket.socket(socket.AF_INET, socket.SOCK_STREAM, 0, fileno=descriptor)
+        try:
+            return same.recv(_PEEKED_BYTES, socket.MSG_PEEK).count(_FRAME_BEGINS)
+        finally:
+            same.detach()  # the descriptor is ZeroMQ's
+    return 0
 
 
 def _shut(one: _Connection) -> None:

@@ -50,6 +50,17 @@ class InstanceLock:
         json.dump({"pid": os.getpid(), "since": time.strftime("%Y-%m-%d %H:%M:%S")}, self._file)
         self._file.flush()
 
+    def holds_folder(self) -> bool:
+        """Return whether the folder of that name is still the one that is locked; also while it is away."""
+        if self._folder is None:
+            return True
+        held = os.fstat(self._folder)
+        try:
+            named = self.path.parent.stat()
+        except OSError:
+            return True
+        return (named.st_dev, named.st_ino) == (held.st_dev, held.st_ino)
+
     def release(self) -> None:
         """Let the next one in."""
         self._file.close()

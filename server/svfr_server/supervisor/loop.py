@@ -18,11 +18,12 @@ from typing import Any
 import zmq
 
 from svfr_client.awake_clock import MOST_SECONDS_A_TURN, AwakeClock
-from svfr_client.connection import CONNECTION_FILE, Connection, find_connection
+from svfr_client.connection import CONNECTION_FILE, Connection, find_connection, require_own_folder
 from svfr_client.errors import SvfrError
 from svfr_client.protocol.messages import JobState
 from svfr_client.protocol.wire import unpack
 from svfr_server.errors import BadSettings, StoreUnavailable
+from svfr_server.job_store.folders import store_file
 from svfr_server.job_store.store import JobStore
 from svfr_server.logs import log_to_folder, log_to_stderr
 from svfr_server.settings import LOOPBACK, ServerSettings
@@ -30,6 +31,7 @@ from svfr_server.supervisor.check_queue import CheckQueue
 from svfr_server.supervisor.child_endpoint import ChildEndpoint
 from svfr_server.supervisor.child_process import ChildProcess
 from svfr_server.supervisor.client_endpoint import ClientEndpoint
+from svfr_server.supervisor.connections import READ_EVERY_SECONDS
 from svfr_server.supervisor.idleness import IdleWatch
 from svfr_server.supervisor.lock import InstanceLock
 from svfr_server.supervisor.request_handler import RequestHandler
@@ -50,11 +52,13 @@ _log = logging.getLogger(__name__)
 class Supervisor:
     """One service. Construct it, then :meth:`run` until it is asked to stop.
 
-    Raises :class:`~svfr_server.errors.AnotherServerRuns` if the folder is taken.
+    Raises :class:`~svfr_server.errors.AnotherServerRuns` if the folder is taken, and
+    :class:`~svfr_client.errors.NoServer` if it is joined to a server elsewhere.
     """
 
     def __init__(self, settings: ServerSettings) -> None:
         self._settings = settings
+        require_own_folder(settings.home)
         self._ring = KeyRing(settings.home)
         self._lock = InstanceLock(settings.home / "server.lock")
         self.boot = uuid.uuid4().hex
@@ -64,7 +68,7 @@ class Supervisor:
                 f"Listening at {settings.listen} needs clients with keys of their own.",
                 remedy="Authorise one with `svfr key authorize`.",
             )
-        self._store = JobStore(settings.home / "jobs.sqlite")
+        self._store = JobStore(store_file(settings.home))
         self._context: zmq.Context[Any] = zmq.Context()
         self._context.set(zmq.MAX_SOCKETS, 4096)
         self._key_check = KeyCheck(self._context, self._ring)
@@ -79,7 +83,7 @@ class Supervisor:
         self._exited: deque[int] = deque()
         self._next_report_at = 0.0
         self._stopping = False
-        self._next_tick = self._next_store_check = time.monotonic()
+        self._next_tick = self._next_reading = self._next_store_check = time.monotonic()
 
     def _join_parts(self) -> None:
         """Make the parts that answer clients and run jobs."""
@@ -123,7 +127,8 @@ class Supervisor:
         is_more = False
         try:
             while not self._stopping:
-                is_more = self._turn(0 if is_more else int(TICK_SECONDS * 1000))
+                rest = READ_EVERY_SECONDS if len(self._clients.connections) else TICK_SECONDS
+                is_more = self._turn(0 if is_more else int(rest * 1000))
         finally:
             self._close()
 
@@ -159,6 +164,9 @@ class Supervisor:
             self._exited.append(self._children.exited())
         if self._clients.socket in ready:
             self._guarded("receiving from clients", self._receive_from_clients)
+        if time.monotonic() >= self._next_reading:
+            self._next_reading = time.monotonic() + READ_EVERY_SECONDS
+            self._guarded("looking at connections", self._clients.connections.cut_pouring)
         self._guarded("handling the service's own processes", self._handle_children)
         self._guarded("starting jobs", self._scheduler.assign)
         if time.monotonic() >= self._next_tick and not self._unhandled:
@@ -262,10 +270,15 @@ class Supervisor:
             self.stop()
 
     def _watch_store(self) -> None:
-        """Check every few seconds whether the store's file is still the store."""
-        if time.monotonic() >= self._next_store_check:
-            self._next_store_check = time.monotonic() + STORE_CHECK_SECONDS
-            self._store.check()
+        """Check every few seconds whether the store's file is still the store, in a folder still ours."""
+        if time.monotonic() < self._next_store_check:
+            return
+        self._next_store_check = time.monotonic() + STORE_CHECK_SECONDS
+        if not self._lock.holds_folder():
+            _log.error("another folder lies in the place of %s: this service stops", self._settings.home)
+            self.stop()
+            return
+        self._store.check()
 
     def _watch_memory(self) -> None:
         if self._clients.drop_if_too_large():

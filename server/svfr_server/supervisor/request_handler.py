@@ -5,6 +5,7 @@ and all that look at files, go to the checking processes (``check_queue.py``). L
 a few at a time, connections taking turns, so that a short question never waits for long answers.
 """
 
+import contextlib
 import logging
 import os
 from collections import OrderedDict, deque
@@ -36,6 +37,7 @@ from svfr_server.errors import (
     NotAllowed,
     QueueClosed,
     ReferenceIsGone,
+    StoreUnavailable,
 )
 from svfr_server.job_store.entry import JobEntry
 from svfr_server.job_store.folders import references_folder
@@ -54,7 +56,7 @@ READ_HERE_BYTES = 4096
 _UNANSWERED = ("ack", "unfollow", "credit")
 _OWN_USER_ONLY = ("shutdown", "pause", "resume", "drain")
 _RENDERED = ("list", "follow", "ack", "credit", "unfollow", "result")
-_CHECKED = ("submit", "missing", "put", "put_local", "assemble", "compare", "models")
+_CHECKED = ("submit", "missing", "room", "put", "put_local", "assemble", "compare", "models")
 _LIST_BYTES = 512 * 1024
 _PROGRAM_CHARACTERS = 60
 _QUEUE_STATES = {"pause": QueueState.PAUSED, "resume": QueueState.OPEN, "drain": QueueState.DRAINING}
@@ -104,7 +106,7 @@ class RequestHandler:
         self._answer(asked)
         return bool(self._rendered)
 
-    def checked(self, pending: PendingCheck, found: dict[str, Any], spec_text: str) -> None:
+    def checked(self, pending: PendingCheck, found: dict[str, Any]) -> None:
         """Answer a request that a checking process has read."""
         request = found.get("id") or pending.request
 
@@ -118,10 +120,14 @@ class RequestHandler:
             if self.ring.name_of(pending.client) is None:
                 raise KeyWasRevoked("This client's key was revoked.", remedy="Ask for another one.")
             if "entry" in found:
-                entry = JobEntry(spec=spec_text, **found["entry"])
+                entry = JobEntry(**found["entry"])
                 name = str(self.ring.name_of(pending.client))
                 sender = self._sender(pending.route, pending.client, name)
-                accepted = self._add(str(found["job"]), entry, sender, pending.redo_of)
+                try:
+                    accepted = self._add(str(found["job"]), entry, sender, pending.redo_of)
+                finally:
+                    with contextlib.suppress(StoreUnavailable):  # what is left of it is swept
+                        self.store.release(str(found["job"]), entry)
                 self._reply(asked("submit", None), accepted)
                 return
             if "ok" in found:
@@ -166,7 +172,7 @@ class RequestHandler:
 
     def _read(self, route: bytes, client: str, message: Message) -> None:
         if message.op in _OWN_USER_ONLY and self.ring.name_of(client) != LOCAL_CLIENT:
-            raise NotAllowed(f"Only the service's own user may ask for {message.op}.")
+            raise _only_for_its_user(message.op)
         self._take(
             _Asked(route=route, client=client, op=message.op, request=message.id, body=read_request(message))
         )
@@ -174,7 +180,7 @@ class RequestHandler:
     def _take(self, asked: _Asked) -> None:
         """Answer a request that was read, or let it wait for its turn to be rendered."""
         if asked.op in _OWN_USER_ONLY and self.ring.name_of(asked.client) != LOCAL_CLIENT:
-            raise NotAllowed(f"Only the service's own user may ask for {asked.op}.")
+            raise _only_for_its_user(asked.op)
         if asked.op in _RENDERED:
             self._rendered.setdefault(asked.route, deque()).append(asked)
         elif asked.op == "redo":
@@ -252,7 +258,8 @@ class RequestHandler:
 
     def _check_owner(self, client: str, job: str) -> None:
         if self.ring.name_of(client) != LOCAL_CLIENT and self.store.owner(job) != client:
-            raise NotAllowed("The job was handed in by somebody else.")
+            remedy = "Ask who handed it in, or do it as the server's own user on its machine."
+            raise NotAllowed("The job was handed in by somebody else.", remedy=remedy)
 
     def _check(self, pending: PendingCheck) -> None:
         assert self.checks is not None
@@ -331,3 +338,8 @@ class RequestHandler:
         _log.info("job is queued", extra={"job": job})
         self.streams.pump(job)
         return accepted
+
+
+def _only_for_its_user(op: str) -> NotAllowed:
+    remedy = "Do it on the server's machine as that user, or ask who keeps the server."
+    return NotAllowed(f"Only the service's own user may ask for {op}.", remedy=remedy)

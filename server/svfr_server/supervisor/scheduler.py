@@ -15,7 +15,14 @@ from typing import Any
 from svfr_client.awake_clock import AwakeClock
 from svfr_client.protocol.messages import JobState, JobStatus
 from svfr_client.protocol.wire import Buffer, Message
-from svfr_server.errors import InternalFailure, OutOfDeviceMemory, StoreUnavailable, WorkerCrashed
+from svfr_client.sizes import size_text
+from svfr_server.errors import (
+    InternalFailure,
+    JobUnreadable,
+    OutOfDeviceMemory,
+    StoreUnavailable,
+    WorkerCrashed,
+)
 from svfr_server.job_store.folders import journal_folder, references_folder
 from svfr_server.job_store.local_files import sweep_local_files
 from svfr_server.job_store.store import JobStore
@@ -45,6 +52,16 @@ class QueueState(enum.Enum):
     """Takes none and starts none; the service ends with its last running job. Waiting jobs are kept."""
 
 
+def read_queue_state(store: JobStore) -> QueueState:
+    """Return the state that was kept from the last start; one that this version does not know is a pause."""
+    kept = store.load_value(_STATE)
+    try:
+        return QueueState.OPEN if kept is None else QueueState(kept)
+    except ValueError:
+        _log.warning("the queue's state cannot be read; nothing starts before `svfr resume`")
+        return QueueState.PAUSED
+
+
 @dataclass(kw_only=True, eq=False, repr=False)
 class Scheduler:
     """Moves jobs between the store and the workers.
@@ -67,7 +84,7 @@ class Scheduler:
         self._prune_at = 0.0
         self._unreadable: set[str] = set()
         self._retention = RetentionClock(self.store)
-        self.queue = QueueState(self.store.load_value(_STATE) or QueueState.OPEN.value)
+        self.queue = read_queue_state(self.store)
 
     @property
     def workers(self) -> tuple[WorkerProcess, ...]:
@@ -108,7 +125,13 @@ class Scheduler:
                     _log.error("no worker can be started now: %s", problem)
                     return
                 worker.idle_since = self.clock.now()
-            self._start(worker, job)
+            try:
+                self._start(worker, job)
+            except StoreUnavailable:
+                raise
+            except Exception:
+                _log.exception("the job could not be started and is left aside", extra={"job": job})
+                self._leave_aside(worker, job)
 
     def cancel(self, job: str) -> JobStatus:
         """Ask for a job's end; returns its status now."""
@@ -133,8 +156,9 @@ class Scheduler:
         elif worker.job is None or worker.stall is None or body.get("job") != worker.job:
             _log.warning("process %d speaks of a job it does not have", worker.pid)
         elif message.op == "report":
+            is_compiling = bool(body["body"].pop("compiling", False))  # no client's event has it
             self._report(worker.job, str(body["kind"]), body["body"])
-            worker.stall.note(self.clock.now(), str(body["kind"]), body["body"])
+            worker.stall.note(self.clock.now(), str(body["kind"]), body["body"], is_compiling=is_compiling)
         elif message.op == "done":
             self._end(worker, JobState.DONE, body["result"])
         elif message.op == "cancelled":
@@ -200,7 +224,7 @@ class Scheduler:
     def _end_too_large(self, worker: WorkerProcess) -> None:
         """Fail the job of a worker that takes the machine's memory, before the system chooses a victim."""
         limit = self.settings.worker_memory_bytes
-        text = f"The job needs more than {limit / 2**30:.1f} GiB of the machine's memory."
+        text = f"The job needs more than {size_text(limit)} of the machine's memory."
         remedy = "Restore a smaller plate or fewer frames, or raise --worker-memory-mib."
         self._fail(worker, OutOfDeviceMemory(text, remedy=remedy).to_dict())
         worker.is_stopping = True
@@ -255,6 +279,12 @@ class Scheduler:
         _log.warning("%s", text, extra={"job": job})
         self.changed(job)
 
+    def _leave_aside(self, worker: WorkerProcess, job: str) -> None:
+        """Let a job that could not even be started wait for the service's next start; others go on."""
+        self._unreadable.add(job)
+        worker.job = worker.stall = None
+        self.store.requeue(job, "it could not be started, see the server's log")
+
     def fail_unintelligible(self, worker: WorkerProcess, problem: str) -> None:
         """End the job of a worker that sent what does not follow the protocol; the process is replaced."""
         if worker.job is not None:
@@ -278,9 +308,11 @@ class Scheduler:
             self._end(worker, JobState.CANCELLED, {})
             return
         body = {"job": worker.job, "redo_of": self.store.redo_of(worker.job)}
-        spec = Buffer(
-            self.store.spec_text(worker.job).encode("utf-8")
-        )  # the worker reads it, not this process
+        try:
+            spec = Buffer(self.store.spec_text(worker.job).encode("utf-8"))  # the worker parses it
+        except JobUnreadable as problem:
+            self._fail(worker, problem.to_dict())
+            return
         self.tell(worker, Message("run", body, buffers={"spec": spec}))
 
     def _report(self, job: str, kind: str, body: Mapping[str, Any]) -> None:
@@ -319,6 +351,7 @@ class Scheduler:
         before = self._retention.now() - keep.days * DAY_SECONDS
         sweep_local_files(self.settings.home)
         old = self.store.forget_finished(before, keep.jobs, FORGOTTEN_AT_ONCE)
+        self.store.sweep_specs(FORGOTTEN_AT_ONCE)
         for job in old:
             shutil.rmtree(references_folder(self.settings.home, job), ignore_errors=True)
         if old:

@@ -1,5 +1,6 @@
 """The two endpoints of the service: ROUTER sockets with CURVE, one for clients, one for its own processes."""
 
+import errno
 import time
 from typing import Any
 
@@ -78,5 +79,18 @@ def _bind(
         except zmq.ZMQError as problem:
             # The socket that had the port before may still be closing.
             if problem.errno != zmq.EADDRINUSE or time.monotonic() >= give_up:
-                raise BadSettings(f"Cannot listen at {address}:{port}: {problem.strerror}.") from problem
+                router.close()
+                raise _cannot_listen(address, port, problem) from problem
             time.sleep(0.01)
+
+
+def _cannot_listen(address: str, port: int, problem: zmq.ZMQError) -> BadSettings:
+    """Return why no socket can be opened there, and what to do."""
+    if problem.errno == zmq.EADDRINUSE:
+        text = f"Another program listens at {address}:{port} already."
+        return BadSettings(text, remedy="Name another --port, or end that program (`svfr serve --stop`).")
+    where = f"Cannot listen at {address}:{port}"
+    if problem.errno == errno.EACCES:
+        return BadSettings(f"{where}: this user may not.", remedy="Name a --port from 1024 on.")
+    remedy = "Name an address of this machine in --listen; 0.0.0.0 stands for all of them."
+    return BadSettings(f"{where}.", remedy=remedy)

@@ -24,13 +24,25 @@ class StallTimeout:
         self._stage: tuple[Any, Any] | None = None
         self._done = 0
         self._is_stage_done = True
+        self._is_compiling = False
         self._windows: deque[float] = deque(maxlen=_REMEMBERED)
 
-    def note(self, now: float, kind: str = "", body: Mapping[str, Any] | None = None) -> None:
-        """Note a sign of life of the worker; progress also tells how long its windows take."""
+    def note(
+        self,
+        now: float,
+        kind: str = "",
+        body: Mapping[str, Any] | None = None,
+        *,
+        is_compiling: bool = False,
+    ) -> None:
+        """Note a sign of life of the worker; progress also tells how long its windows take.
+
+        ``is_compiling``: a compiler takes a share of cores and device, beside the job, until further notice.
+        """
         self._last_report = now
         if kind != "progress" or body is None:
             return
+        self._is_compiling = is_compiling
         stage, done = (body.get("stage"), body.get("track")), int(body.get("done", 0))
         if stage != self._stage:
             self._stage, self._windows = stage, deque(maxlen=_REMEMBERED)
@@ -48,7 +60,7 @@ class StallTimeout:
     def stalled_at(self) -> float:
         """When the worker will have been silent for too long."""
         median = self.median_window_s
-        if median is None:
+        if median is None or self._is_compiling:
             return self._last_report + self._timeouts.first_s
         return self._last_report + MEDIANS * median + self._timeouts.silence_s
 

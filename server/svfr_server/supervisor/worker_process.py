@@ -4,6 +4,7 @@ import zmq
 
 from svfr_restore.compute_options import compute_environment
 from svfr_restore.memory_budget import BUDGET_VARIABLE
+from svfr_restore.repeatable import repeatable_environment
 from svfr_server.job_store.transfers import transfers_folder
 from svfr_server.settings import ServerSettings
 from svfr_server.supervisor.child_process import ChildProcess, package_environment
@@ -48,7 +49,7 @@ class WorkerProcess(ChildProcess):
             start=start,
             environment={
                 **worker_environment(device, settings.worker_memory_bytes, low_memory),
-                **compute_environment(settings.precision, settings.batch),
+                **compute_environment(settings.precision, settings.batch, settings.compiled),
             },
             context=context,
         )
@@ -71,7 +72,7 @@ def worker_environment(device: str, memory_bytes: int, low_memory: bool = False)
     A job's colour config is what its client claims; a config that happens to be set where the service was
     started must not decide anything.
     """
-    environment = package_environment()
+    environment = repeatable_environment() | package_environment()
     environment.pop("OCIO", None)
     environment[BUDGET_VARIABLE] = str(memory_bytes // 2**20)
     if low_memory:

@@ -26,8 +26,10 @@ from svfr_server.errors import BadKeyFile
 LOCAL_CLIENT = "local"
 CLIENT_DOMAIN = "clients"
 WORKER_DOMAIN = "workers"
+_COPY_CLIENTS_KEY = "Copy all of what `svfr key new` printed on the client's machine."
 _RECENT_NS = 2_000_000_000
 _READ_AGAIN_SECONDS = 0.02
+_READ_FILES_SECONDS = 1.0
 _log = logging.getLogger(__name__)
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}\Z")
 
@@ -38,9 +40,10 @@ class KeyRing:
     def __init__(self, home: Path) -> None:
         self.home = make_private_folder(home)
         self.folder = make_private_folder(home / "authorised")
-        self._stamp = 0
-        self._next_reading = 0.0
+        self._stamp = (0, 0)
+        self._read_at = 0.0
         self._names: dict[str, str] = {}
+        self._warned: set[str] = set()
 
     def server_keys(self) -> KeyPair:
         """Return the service's own pair, made on first use and kept: clients recognise it by this."""
@@ -70,28 +73,46 @@ class KeyRing:
         try:
             names = sorted(path.name for path in self.folder.iterdir())
         except OSError as problem:
-            _log.error("the folder of authorised keys cannot be read, nobody is let in: %s", problem)
+            self._warn(
+                "", f"the folder of authorised keys cannot be read, nobody is let in: {reason_of(problem)}"
+            )
             return {}
-        for name in names:
-            if name.endswith(".pub") and (public := _read_public_key(self.folder / name)) is not None:
+        self._warned &= {*names}
+        for name in filter(lambda name: name.endswith(".pub"), names):
+            try:
+                public = _read_public_key(self.folder / name)
+            except (OSError, BadKeyFile):
+                self._warn(name, f"{self.folder / name} holds no public key and lets nobody in")
+                continue
+            if public is not None:
                 found[public] = name.removesuffix(".pub")
+                self._warned.discard(name)
         return found
+
+    def _warn(self, name: str, text: str) -> None:
+        """Write it to the log once, until it was well again: the folder is read every second."""
+        if name not in self._warned:
+            self._warned.add(name)
+            _log.warning("%s", text)
 
     def name_of(self, public: str) -> str | None:
         """Return the name under which ``public`` is authorised now, or None; cheap enough for every request.
 
         Authorising and revoking replace or remove a file, which changes the folder's time. A time that is
         not yet old says little, since a second change within one tick of the file system's clock leaves it.
+        A file that somebody wrote over in its place does not change the folder: those are read now and then.
         Never raises: a folder that cannot be read lets nobody in.
         """
         try:
-            stamp = self.folder.stat().st_mtime_ns
+            status = self.folder.stat()
         except OSError:
-            self._stamp, self._names = 0, {}
+            self._stamp, self._names = (0, 0), {}
             return None
-        is_fresh = abs(time.time_ns() - stamp) < _RECENT_NS
-        if stamp != self._stamp or (is_fresh and time.monotonic() >= self._next_reading):
-            self._next_reading = time.monotonic() + _READ_AGAIN_SECONDS
+        stamp = (status.st_mtime_ns, status.st_ctime_ns)  # the latter: also of permissions that changed
+        is_fresh = abs(time.time_ns() - max(stamp)) < _RECENT_NS
+        age_s = time.monotonic() - self._read_at
+        if stamp != self._stamp or age_s >= (_READ_AGAIN_SECONDS if is_fresh else _READ_FILES_SECONDS):
+            self._read_at = time.monotonic()
             self._stamp, self._names = stamp, self.authorised()
         return self._names.get(public)
 
@@ -102,7 +123,10 @@ class KeyRing:
 
 
 def _read_public_key(path: Path) -> str | None:
-    """Return the key in ``path``; None for what is gone meanwhile, a link, no file, or no key."""
+    """Return the key in ``path``; None for what is gone meanwhile, a link or no file.
+
+    Raises BadKeyFile for what is no key, and OSError.
+    """
     try:
         handle = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
     except OSError:
@@ -111,21 +135,19 @@ def _read_public_key(path: Path) -> str | None:
         if not stat.S_ISREG(os.fstat(handle).st_mode):
             return None
         return check_public_key(os.read(handle, 256).decode("ascii", "replace").strip())
-    except (OSError, BadKeyFile):
-        _log.warning("%s holds no public key and lets nobody in", path)
-        return None
     finally:
         os.close(handle)
 
 
-def check_public_key(public: str) -> str:
+def check_public_key(public: str, remedy: str = _COPY_CLIENTS_KEY) -> str:
     """Return ``public`` if it is a Z85 key of 40 characters, else raise :class:`BadKeyFile`."""
     try:
         good = len(public) == 40 and len(z85.decode(public.encode("ascii"))) == 32
     except (ValueError, KeyError, UnicodeEncodeError):
         good = False
     if not good:
-        raise BadKeyFile("A public key has 40 characters of Z85.", remedy="Make one with `svfr key new`.")
+        text = f"This is no public key, which is 40 letters, digits and signs: it has {len(public)}."
+        raise BadKeyFile(text, remedy=remedy)
     return public
 
 

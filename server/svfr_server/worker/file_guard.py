@@ -68,7 +68,11 @@ class FileGuard:
             self.creates(path)
         else:
             self._sources.check(path)
-            if self._roots.read and self._is_named(path) and not self._is_scratch(path):
+            if (
+                (self._roots.read or self._roots.hidden)
+                and self._is_named(path)
+                and not self._is_scratch(path)
+            ):
                 _raise(self._roots.read_problem(path))
 
     def creates(self, path: str) -> None:

@@ -10,10 +10,17 @@ class LazyModels:
     without models never pays. ``low_memory``: see ``out_of_memory.py``.
     """
 
+    stands_for = "ModelCache"
+
     def __init__(self, device: str, low_memory: bool = False) -> None:
         self._device = device
         self.low_memory = low_memory
         self._cache: Any = None
+
+    @property
+    def is_compiling(self) -> bool:
+        """Whether networks are being compiled beside; loads nothing."""
+        return self._cache is not None and bool(self._cache.is_compiling)
 
     def use_less_memory(self) -> None:
         """Let go of what is loaded; from now on the networks take turns in the device's memory."""

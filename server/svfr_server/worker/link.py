@@ -3,6 +3,7 @@
 import threading
 import time
 from collections import deque
+from collections.abc import Callable
 from typing import Any
 
 import zmq
@@ -63,9 +64,10 @@ class WorkerLink:
 class JobReporter:
     """Turns the pipeline's reports into messages; thins out progress and estimates the time left."""
 
-    def __init__(self, job: str, link: WorkerLink) -> None:
+    def __init__(self, job: str, link: WorkerLink, is_compiling: Callable[[], bool] = lambda: False) -> None:
         self._job = job
         self._link = link
+        self._is_compiling = is_compiling
         self._stage: tuple[str, int | None] | None = None
         self._stage_began = 0.0
         self._last_sent = 0.0
@@ -88,10 +90,13 @@ class JobReporter:
             return
         self._last_sent = now
         left = report.total - report.done
-        eta_s = round((now - self._stage_began) * left / report.done, 1) if report.done else None
+        # of a stage's first report nothing is measured yet
+        spent = now - self._stage_began
+        eta_s = round(spent * left / report.done, 1) if report.done and spent > 0.0 else None
         steps = {"stage": report.stage, "done": report.done, "total": report.total}
         where = {"track": report.track, "frame": report.frame}
-        self._send("progress", {**steps, **where, "eta_s": eta_s, "overall": report.overall})
+        body = {**steps, **where, "eta_s": eta_s, "overall": report.overall}
+        self._send("progress", body | {"compiling": True} if self._is_compiling() else body)
 
     def _send(self, kind: str, body: dict[str, Any]) -> None:
         self._link.send(Message("report", {"job": self._job, "kind": kind, "body": body}))

@@ -167,8 +167,9 @@ class Worker:
         )
         references = ReferenceKeeper(store, *map(self._references, (work.job, work.redo_of)))
         resumption = Resumption(work.spec, store.journal)
-        sources = Sources.of_job(work.spec, store.journal, self._roots)
-        reporter = JobReporter(work.job, self._link)
+        roots = self._roots.of_job(work.spec)
+        sources = Sources.of_job(work.spec, store.journal, roots)
+        reporter = JobReporter(work.job, self._link, lambda: self._models.is_compiling)
 
         def report(one: Any) -> None:
             resumption.note(one)
@@ -176,7 +177,7 @@ class Worker:
 
         cancelled = partial(self._link.is_cancelled, work.job)
         with file_guard.FileGuard(
-            spec=work.spec, roots=self._roots, sources=sources, appears=resumption.appears, home=self._home
+            spec=work.spec, roots=roots, sources=sources, appears=resumption.appears, home=self._home
         ):
             result = run_job(resumption.spec_to_run(), self._models, report, cancelled, references)
         sources.check_all()

@@ -14,6 +14,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from svfr_client.sizes import size_text
+
 if TYPE_CHECKING:
     import torch
 
@@ -67,8 +69,10 @@ def describe_memory() -> str:
     torch = sys.modules.get("torch")
     if torch is not None and torch.cuda.is_available():
         free, total = torch.cuda.mem_get_info()
-        peak = torch.cuda.max_memory_allocated()
-        return f"{_gib(free)} of {_gib(total)} free on the device, {_gib(peak)} used by the job at its peak"
+        used = size_text(torch.cuda.max_memory_allocated())
+        return (
+            f"{size_text(free)} of {size_text(total)} free on the device, {used} used by the job at its peak"
+        )
     meminfo = Path("/proc/meminfo")
     if not meminfo.exists():
         return "how much memory is free is not known on this system"
@@ -77,20 +81,18 @@ def describe_memory() -> str:
     import resource  # there is none on Windows, which has no /proc/meminfo either
 
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    return f"{_gib(free)} of {_gib(total)} free, {_gib(peak)} used by the worker at its peak"
-
-
-def _gib(count: int) -> str:
-    return f"{count / 2**30:.1f} GiB"
+    return f"{size_text(free)} of {size_text(total)} free, {size_text(peak)} used by the worker at its peak"
 
 
 class LowMemoryModels:
     """A model cache whose networks take turns in the device's memory.
 
     While pictures are encoded or decoded, which takes the most, the UNet waits in the machine's memory, and
-    the other way round, and branches are evaluated one at a time. The same networks compute on the same
-    device: the pixels stay the same, up to what a batch rounds.
+    the other way round, branches are evaluated one at a time, and nothing is compiled. The same networks
+    compute on the same device: the pixels stay the same, up to what a batch or a compiler rounds.
     """
+
+    stands_for = "ModelCache"
 
     def __init__(self, cache: "ModelCache") -> None:
         self._cache = cache
@@ -101,9 +103,8 @@ class LowMemoryModels:
         model = self._cache.get(name)
         known = self._models.get(id(model))
         if known is None:
-            self._models = {
-                id(model): (model, replace(model, codec=cast(Any, OffloadingCodec(model)), at_once=1))
-            }
+            codec = cast(Any, OffloadingCodec(model))
+            self._models = {id(model): (model, replace(model, codec=codec, at_once=1, compiled=None))}
             known = self._models[id(model)]
         return known[1]
 

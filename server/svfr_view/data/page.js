@@ -19,6 +19,7 @@ data.movie = "";
 
 const canvas = $("picture");
 canvas.width = data.width; canvas.height = data.height;
+$("stage").style.setProperty("--aspect", data.width / data.height);
 
 // --- drawing -------------------------------------------------------------------------------------------
 const FRAGMENT = `#version 300 es
@@ -136,13 +137,14 @@ function follow(_now, about) {
 }
 const next = () => video.requestVideoFrameCallback ? video.requestVideoFrameCallback(follow) : requestAnimationFrame(() => follow());
 function play(on) {
+  $("where").setAttribute("aria-live", on ? "off" : "polite");  // a screen reader cannot read 24 frames a second
   state.playing = on; $("play").textContent = on ? "Pause" : "Play"; $("play").setAttribute("aria-pressed", on);
   if (on) { video.play(); next(); } else { video.pause(); show(state.index); }
 }
 
 // --- controls ------------------------------------------------------------------------------------------
 function mode(name) { if (document.querySelector(`input[value=${name}]`).parentElement.hidden) return; state.mode = name; document.querySelector(`input[value=${name}]`).checked = true; draw(); }
-function flag(name) { state[name] = !state[name]; $(name).checked = state[name]; draw(); }
+function flag(name) { if ($(name).parentElement.hidden) return; state[name] = !state[name]; $(name).checked = state[name]; draw(); }
 function exposure(stops) {
   state.stops = Math.min(6, Math.max(-6, stops)); $("exposure").value = state.stops; $("stops").textContent = state.stops;
   $("exposure").setAttribute("aria-valuetext", state.stops + " stops"); draw();
@@ -153,7 +155,9 @@ $("scrub").addEventListener("input", (e) => { if (state.playing) play(false); sh
 $("play").addEventListener("click", () => play(!state.playing));
 $("previous").addEventListener("click", () => step(-1));
 $("next").addEventListener("click", () => step(1));
-for (const name of data.doubts) document.querySelector(`input[value=${name}]`).parentElement.hidden = false;
+const has = (name, box) => { box.parentElement.hidden = false; document.querySelector(`[data-for=${name}]`).hidden = false; };
+for (const name of data.doubts) has(name, document.querySelector(`input[value=${name}]`));
+if (Object.keys(data.tracks).length) has("tracks", $("tracks"));
 for (const box of document.querySelectorAll("input[name=mode]")) box.addEventListener("change", () => mode(box.value));
 $("matte").addEventListener("change", () => { state.matte = $("matte").checked; draw(); });
 $("tracks").addEventListener("change", () => { state.tracks = $("tracks").checked; draw(); });
@@ -169,12 +173,15 @@ $("handle").addEventListener("keydown", (e) => {
   if (by) { wipeTo(state.wipe + by); e.preventDefault(); e.stopPropagation(); }
 });
 document.addEventListener("keydown", (e) => {
-  if (e.ctrlKey || e.metaKey || e.altKey || (e.target.tagName === "INPUT" && e.key.startsWith("Arrow"))) return;
+  if (e.ctrlKey || e.metaKey || e.altKey) return;
+  // what an element does with a key is its own: a slider moves, a box is ticked, a text scrolls
+  const own = { range: /^(Arrow|Home|End|Page)/, checkbox: /^ $/, radio: /^( $|Arrow)/ }[e.target.type] || { SUMMARY: /^ $/, BUTTON: /^ $/, PRE: /^Arrow/, DIV: /^Arrow/ }[e.target.tagName];
+  if (own && own.test(e.key)) return;
   const does = { " ": () => play(!state.playing), ArrowLeft: () => step(-1), ArrowRight: () => step(1), Home: () => show(0),
     End: () => show(count - 1), b: () => mode("before"), a: () => mode("after"), w: () => mode("wipe"), d: () => mode("difference"), i: () => mode("invention"), s: () => mode("spread"),
     m: () => flag("matte"), t: () => flag("tracks"), "-": () => exposure(state.stops - 0.5), "+": () => exposure(state.stops + 0.5),
     "=": () => exposure(state.stops + 0.5) }[e.key];
-  if (does && !(e.key === " " && e.target.tagName === "BUTTON")) { does(); e.preventDefault(); }
+  if (does) { does(); e.preventDefault(); }
 });
 
 // --- words and figures ---------------------------------------------------------------------------------
@@ -192,7 +199,7 @@ function plot(title, series, unit = "code values", digits = 2) {
   svg.setAttribute("aria-label", `${title}: ${words}`);
   for (const s of series) {
     let line = "", pen = "M";
-    s.values.forEach((v, i) => { if (v === null) { pen = "M"; return; } line += `${pen}${i} ${1 - v / most}`; pen = "L"; });
+    s.values.forEach((v, i) => { if (v === null) { pen = "M"; return; } line += `${pen}${i} ${1 - v / most}${pen === "M" ? "h0" : ""}`; pen = "L"; });  // h0: a lone value is a dot
     const path = document.createElementNS(overlay.namespaceURI, "path");
     path.setAttribute("d", line); path.setAttribute("class", s.colour); svg.append(path);
   }
@@ -212,7 +219,7 @@ for (const name of data.doubts) plot(name === "spread" ? "Spread of the seeds un
 plot("Likeness of each face to its reference", named.map(([face, values], i) => ({ name: "face " + face, values, colour: colours[i % 2] })), "", 3);
 const columns = [["frame", frames], ["change", data.changed], ["flicker before", data.flicker_before], ["flicker after", data.flicker_after],
   ...data.doubts.map((name) => [name, data.doubt[name]]), ...named.map(([face, values]) => ["identity of face " + face, values])];
-$("table").parentElement.addEventListener("toggle", () => {  // thousands of cells are made when they are asked for
+$("table").closest("details").addEventListener("toggle", () => {  // thousands of cells are made when they are asked for
   if ($("table").rows.length) return;
   const head = $("table").insertRow(); columns.forEach(([title]) => cell(head, title, "th"));
   frames.forEach((_, i) => { const row = $("table").insertRow(); columns.forEach(([, values]) => cell(row, values[i] === null ? "" : values[i])); });
@@ -220,6 +227,7 @@ $("table").parentElement.addEventListener("toggle", () => {  // thousands of cel
 for (const [name, value] of Object.entries(data.provenance)) { const row = $("provenance").insertRow(); cell(row, name, "th"); cell(row, value); }
 $("display").textContent = data.display;
 $("command").textContent = data.command || "The page was made from files alone; the job's command is not known.";
+$("command-note").textContent = data.command_note;
 if (data.warnings.length) {
   const title = document.createElement("h2"), list = document.createElement("ul");
   title.textContent = "Warnings"; $("warnings").append(title, list);
@@ -229,4 +237,3 @@ if (data.warnings.length) {
     item.append(warning.text); list.append(item);
   }
 }
-if (!Object.keys(data.tracks).length) $("tracks").parentElement.style.display = "none";

@@ -3,8 +3,6 @@
 // focus keeps it, and a screen reader hears the summary only when its words change.
 const $ = (id) => document.getElementById(id);
 const EVERY_MS = 2000, GIB = 2 ** 30;
-const STAGES = { survey: "looking at the plate", crop: "cropping", encode: "encoding", reference: "pass 1: reference",
-  denoise: "pass 2: restoring", decode: "decoding", write: "writing frames" };
 let stopped = false;
 
 const text = (node, words) => { if (node.textContent !== words) node.textContent = words; };
@@ -53,7 +51,7 @@ function running(jobs) {
     if (share === null) bar.removeAttribute("value"); else bar.value = share;
     const facts = [share === null ? "starting" : Math.floor(100 * share) + " %"];
     if (job.state !== "running") facts.push(job.state);
-    if (job.stage) facts.push(`${STAGES[job.stage] || job.stage}, ${job.done} of ${job.total}`);
+    if (job.stage) facts.push(`${job.stage}, ${job.done} of ${job.total}`);
     if (job.frames_a_minute !== null) facts.push(`${job.frames_a_minute.toFixed(1)} frames a minute`);
     if (job.seconds_left !== null) facts.push(`about ${duration(job.seconds_left)} left`);
     if (job.attempts > 1) facts.push(`attempt ${job.attempts}`);
@@ -62,7 +60,7 @@ function running(jobs) {
   });
 }
 function waiting(jobs) {
-  $("queue").hidden = !jobs.length; $("no-queue").hidden = jobs.length > 0;
+  $("queue").parentElement.hidden = !jobs.length; $("no-queue").hidden = jobs.length > 0;
   keyed($("queue").tBodies[0], jobs.map((job) => job.job), "tr").forEach((row, at) => {
     const job = jobs[at], cells = [at + 1, job.plate, job.frames, job.priority, clock(job.created)];
     cells.forEach((words, n) => text(row.cells[n] || row.insertCell(), String(words)));

@@ -13,7 +13,7 @@ import numpy as np
 
 from svfr_client.errors import SvfrError
 from svfr_client.frames import FrameRange
-from svfr_client.output_names import output_path
+from svfr_client.output_names import newest_version, output_path
 from svfr_ocio.config import open_config
 from svfr_ocio.domain import ModelDomain
 from svfr_ocio.view import open_view
@@ -59,11 +59,14 @@ class Thumbnails:
             return
         self._tried[job] = now
         try:
-            frame = newest_frame(output, frames, since)
+            pattern, frame = output, newest_frame(output, frames, since)
+            if frame is None:  # a job that must not overwrite writes the next version
+                pattern = newest_version(output)
+                frame = newest_frame(pattern, frames, since)
             known = self.of(job)
             if frame is None or (known is not None and known.frame == frame):
                 return
-            made = Thumbnail(frame, picture_of(output_path(output, frame)), now)
+            made = Thumbnail(frame, picture_of(output_path(pattern, frame)), now)
         except (SvfrError, OSError, ValueError, cv2.error) as problem:
             # a frame may be half written, replaced, or gone: the next look finds another
             _log.info("no thumbnail of %s: %s", job, problem)

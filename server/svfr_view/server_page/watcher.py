@@ -11,9 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from svfr_client.client import Client
+from svfr_client.connection import Connection
 from svfr_client.errors import SvfrError
 from svfr_client.frames import FrameRange
 from svfr_client.protocol.messages import JobState, JobStatus, Welcome
+from svfr_client.transfer.own_names import shown_plate
+from svfr_client.vocabulary import stage_text
 from svfr_view.server_page import machine
 from svfr_view.server_page.rates import Rates
 from svfr_view.server_page.thumbnails import Thumbnails
@@ -26,6 +29,7 @@ RECENT_JOBS = 50
 SHOWN_ERRORS = 10
 MOST_PICTURES = 8
 _REPLY_SECONDS = 5.0
+_NAME = "svfr status --web"
 _STOPPING_SECONDS = 10.0
 _MACHINE_EVERY_SECONDS = 4.0
 _log = logging.getLogger(__name__)
@@ -121,7 +125,12 @@ class Watcher:
             "jobs": [self._job(state) for state in sorted(active, key=_by_priority_and_age)],
             "ended": sum(state.state.is_final for state in recent),
             "faults": [
-                {"job": state.job, "plate": state.plate, "at": state.updated, **_fault(state.error)}
+                {
+                    "job": state.job,
+                    "plate": shown_plate(state.plate),
+                    "at": state.updated,
+                    **_fault(state.error),
+                }
                 for state in recent
                 if state.state is JobState.FAILED and state.error
             ][:SHOWN_ERRORS],
@@ -149,14 +158,14 @@ class Watcher:
         return {
             "job": state.job,
             "state": "cancelling" if state.cancel_requested else state.state.value,
-            "plate": state.plate,
+            "plate": shown_plate(state.plate),
             "frames": state.frames[:200],
             "count": count,
             "output": state.output,
             "priority": state.priority,
             "attempts": state.attempts,
             "created": state.created,
-            "stage": progress.stage if progress and is_running else None,
+            "stage": stage_text(progress.stage) if progress and is_running else None,
             "done": progress.done if progress and is_running else None,
             "total": progress.total if progress and is_running else None,
             "overall": progress.overall if progress and is_running else None,
@@ -190,11 +199,12 @@ def _by_priority_and_age(state: JobStatus) -> tuple[int, float]:
 
 def client_of(folder: Path | None) -> MakeClient:
     """Return what makes the watcher's client: that of this user's own server, in ``folder``."""
+    return lambda: Client(folder=folder, name=_NAME, reply_seconds=_REPLY_SECONDS, attempts=1)
 
-    def make() -> Client:
-        return Client(folder=folder, name="svfr status --web", reply_seconds=_REPLY_SECONDS, attempts=1)
 
-    return make
+def client_by(file: Path) -> MakeClient:
+    """Return what makes the watcher's client of the server that a connection file names, as it is then."""
+    return lambda: Client(Connection.load(file), name=_NAME, reply_seconds=_REPLY_SECONDS, attempts=1)
 
 
 @lru_cache(maxsize=2 * MOST_JOBS)

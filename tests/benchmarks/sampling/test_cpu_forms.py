@@ -43,7 +43,7 @@ def test_measuring_other_forms_leaves_the_product_as_it_was(benchmark: ModuleTyp
 
 
 def test_a_training_steps_gradients_are_those_of_the_native_form(benchmark: ModuleType) -> None:
-    lines = benchmark.measure(benchmark.training_forms(clips=1, frames=2), repeats=1)
+    lines = benchmark.measure(benchmark.training_forms(clips=1, frames=2, crop_px=64), repeats=1)
     # through the whole network and back rounding adds up: 2e-5 to 7e-5 here, bfloat16 is at 7e-2
     assert all(line.difference < 1e-3 for line in lines if line.form.equal)
     assert sum(line.form.product for line in lines) == 1

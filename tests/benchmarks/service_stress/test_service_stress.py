@@ -7,6 +7,7 @@ import pytest
 
 from benchmarks.service_stress import bad_messages, clients, kills, run, service
 from benchmarks.service_stress.service import Service
+from svfr_server.checking.requests import REQUESTS
 
 
 def random_model(folder: Path) -> tuple[str, str]:
@@ -47,6 +48,11 @@ def test_a_frame_that_is_missing_is_noticed(tmp_path: Path, monkeypatch: pytest.
         monkeypatch.undo()
         running.stop()
     assert found.frames_missing == 2
+
+
+def test_the_bad_messages_are_made_of_every_operation_but_those_that_stop_the_service() -> None:
+    made = {message.op for message in bad_messages._valid()}
+    assert set(REQUESTS) - made == {"shutdown", "pause", "resume", "drain"} and made <= set(REQUESTS)
 
 
 def test_a_third_of_the_bad_messages_are_valid_but_for_one_field(tmp_path: Path) -> None:

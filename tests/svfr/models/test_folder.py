@@ -91,6 +91,17 @@ def test_a_flipped_byte_is_named_with_both_hashes(folder: Path) -> None:
     assert [type(p) for p in verify(folder)] == [ModelFileCorrupted]
 
 
+def test_a_check_finds_numbers_that_are_none_in_a_file_that_is_as_installed(folder: Path) -> None:
+    weights = load_file(folder / "unet.safetensors")
+    weights["conv_in.bias"][0] = float("nan")
+    save_file(weights, folder / "unet.safetensors")
+    record_anew(folder, "unet.safetensors")
+    assert verify(folder) == []  # a job finds out at its first step
+    (problem,) = verify(folder, afresh=True)
+    assert isinstance(problem, ModelFileCorrupted)
+    assert "conv_in.bias" in str(problem) and "NaN" in str(problem)
+
+
 def test_a_truncated_file_is_corrupted(folder: Path) -> None:
     path = folder / "vae.safetensors"
     path.write_bytes(path.read_bytes()[:-100])

@@ -15,6 +15,7 @@ from svfr.nets.arcface import IResNet
 from svfr.parity import check as parity
 from svfr.parity.check import ParityRow, StoredCrops, check_folder, formula_face, load_formula_weights
 from svfr.parity.vectors import Vectors
+from svfr.precision import apply_switches, precision_for, strictest
 from svfr.sampling.callbacks import NoCallbacks
 from svfr.sampling.sampler import SamplePlan, encode_shot, pass_latents
 from svfr.tasks import TaskSet
@@ -36,6 +37,23 @@ def test_every_case_of_the_published_vectors_is_within_its_tolerance() -> None:
     words = " ".join(row.case for row in rows)
     for part in ("unet_forward", "id_proj", "arcface", "seeded_noise", "geometry", "pipe_bfr", "pipe_short"):
         assert part in words
+
+
+def test_vectors_are_recomputed_in_full_float32_whatever_the_process_allows(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    seen = []
+
+    def look(vectors: Vectors) -> list[ParityRow]:
+        seen.append((torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32))
+        return []
+
+    monkeypatch.setattr(parity, "CHECKS", (look,))
+    with strictest():  # puts back what was before
+        apply_switches(precision_for("cuda"))
+        check_folder(GOLDEN)
+        after = (torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32)
+    assert seen == [(False, False)] and after == (True, True)
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from sampling_models import CROP_PX, tiny_model
 
-from svfr.errors import DetailOutOfRange, ModelHasNoDetail
+from svfr.errors import CropShapeMismatch, DetailOutOfRange, ModelHasNoDetail
 from svfr.models.model import Model
 from svfr.models.spec import Preset
 from svfr.sampling.clip import restore_clip
@@ -36,3 +36,11 @@ def test_an_amount_that_is_none_is_refused(detail: float) -> None:
 @pytest.mark.parametrize("detail", [None, 0.0])
 def test_no_detail_of_a_model_that_has_none_is_no_mistake(detail: float | None) -> None:
     assert restore_clip(model_without_detail(), CLIP, ["bfr"], detail=detail).shape == CLIP.shape
+
+
+def test_codes_of_8_bits_are_refused_and_so_is_a_hole_of_numbers() -> None:
+    model = model_without_detail()
+    with pytest.raises(CropShapeMismatch, match="uint8"):
+        restore_clip(model, (CLIP * 255).astype(np.uint8), ["bfr"])
+    with pytest.raises(CropShapeMismatch, match="The hole holds"):
+        restore_clip(model, CLIP, ["inpaint"], hole=np.full((CROP_PX, CROP_PX), 0.5))

@@ -71,6 +71,23 @@ def main(case):
     wait_for_jobs()
     said["spanning"] = shown(scene)
     said["spanning_files"] = files_shown(results(scene)[0])
+
+    # A copy of a strip that has a result is a part of its own.
+    for one in all_strips(scene):
+        (editor.strips if hasattr(editor, "strips") else editor.sequences).remove(one)
+    strip = add_images(editor, case["files"], 1, 1)
+    restored(scene, strip)
+    select_only(scene, strip)
+    area = bpy.context.window_manager.windows[0].screen.areas[0]
+    area.type = "SEQUENCE_EDITOR"
+    region = next(one for one in area.regions if one.type == "WINDOW")
+    with bpy.context.temp_override(area=area, region=region):
+        bpy.ops.sequencer.duplicate()
+    copy = next(s for s in all_strips(scene) if s.select and s != strip)
+    copy.frame_start = 101
+    restored(scene, copy)
+    said["copied"] = shown(scene)
+    said["copied_from"] = len({files_shown(s)[0] for s in results(scene)})
     return said
 
 

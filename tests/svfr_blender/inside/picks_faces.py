@@ -2,7 +2,7 @@
 
 import bpy
 from common import add_images, all_strips, module, opened, pump, run, select_only
-from draws_panel import Layout
+from recorded_layout import Recorder
 
 
 def refusal(call):
@@ -60,9 +60,9 @@ def main(case):
     bpy.ops.svfr.choose_face(face="kfmd")
     said["one_less"] = chosen()
     said["boxes"] = preview.boxes_to_draw(bpy.context)
-    seen = []
-    module("panel").draw_fields(Layout(seen), scene)
-    said["panel"] = seen
+    layout = Recorder()
+    module("panel").draw_fields(layout, scene)
+    said["panel"] = layout.texts()
 
     bpy.ops.svfr.find_faces()
     pump(lambda c: c.faces_text and "Looking" not in c.faces_text)

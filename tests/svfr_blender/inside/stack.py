@@ -52,4 +52,5 @@ def main(case):
     }
 
 
-run(main)
+if __name__ == "__main__":
+    run(main)

@@ -49,6 +49,8 @@ def first(case):
     said["after_reload"] = sorted(s.name for s in all_strips(scene))
     said["result_files"] = files_shown(result_of(scene))
     result = result_of(scene)
+    source = next(strip for strip in all_strips(scene) if strip != result)
+    source.directory = bpy.path.relpath(source.directory) + "/"
     select_only(scene, result)
     scene.svfr.model = "probe"
     assert bpy.ops.svfr.redo() == {"FINISHED"}
@@ -64,7 +66,8 @@ def second(case):
     controller = module("session").controller()
     states = [record.state for record in controller.records]
     pump(lambda c: all(r.is_inserted for r in c.records))
-    return {"states": states, "result_files": files_shown(result_of(bpy.context.scene))}
+    result = result_of(bpy.context.scene)
+    return {"states": states, "result_files": files_shown(result), "folder": result.directory}
 
 
 def main(case):

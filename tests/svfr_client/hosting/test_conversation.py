@@ -8,6 +8,7 @@ from typing import ClassVar
 
 import pytest
 from stumbling_service import JOB, Stumbling
+from tunnel import Tunnel
 
 from svfr_client.client import Client
 from svfr_client.connection import CONNECTION_FILE, Connection, KeyPair, make_private_folder
@@ -18,6 +19,7 @@ from svfr_client.path_map import PathMap
 from svfr_client.protocol.messages import Event, JobState, JobStatus, Redo
 from svfr_client.protocol.wire import Message as WireMessage
 from svfr_client.records import to_plain
+from svfr_client.silence import BACK_WORDS, silence_words
 from svfr_client.transfer.delivery import Delivery
 from svfr_client.transfer.hand_in import hand_in_again
 
@@ -193,6 +195,29 @@ def test_a_server_that_is_lost_is_come_back_to_after_the_last_event_heard(tmp_pa
     assert [event.seq for event in events] == [1, 2, 3, 4]
 
 
+@dataclass(frozen=True)
+class PatientPlace(Place):
+    reply_seconds: ClassVar[float] = 5.0
+
+
+def test_a_server_that_is_silent_is_said_to_be_before_it_is_given_up(tmp_path: Path) -> None:
+    def answer(service: Stumbling, message: WireMessage) -> None:
+        if message.op != "follow" or sum(asked.op == "follow" for asked in service.asked) == 2:
+            accepts(service, message)
+
+    service, heard = Stumbling(answer), Heard()
+    place = PatientPlace(place_of(service, tmp_path / "there").connection_file)
+    try:
+        JobConversation(place, JOB, None, heard.put).start()
+        heard.until(is_last)
+    finally:
+        service.close()
+    before = [message for message in heard.all if not isinstance(message, Event)]
+    assert [type(message) for message in before] == [Reached, Note, Note, Reached]
+    words = [message.text for message in before if isinstance(message, Note)]
+    assert words[0][:-9] == silence_words(0)[:-9] and words[1] == BACK_WORDS
+
+
 def test_without_a_server_the_conversation_ends_with_what_is_wrong_and_one_to_be_watched_waits(
     tmp_path: Path,
 ) -> None:
@@ -221,6 +246,24 @@ def test_a_conversation_that_is_stopped_ends_soon_though_its_job_goes_on(tmp_pat
         assert not conversation.is_alive()
     finally:
         service.close()
+
+
+def test_a_conversation_through_a_tunnel_is_taken_up_again_once_the_tunnel_leads_somewhere(
+    tmp_path: Path,
+) -> None:
+    service, heard = Stumbling(silent_after_two), Heard()
+    file = make_private_folder(tmp_path / "there") / CONNECTION_FILE
+    with Tunnel(service.connection.endpoint) as tunnel:
+        replace(service.connection, endpoint=tunnel.endpoint).save(file)
+        try:
+            JobConversation(Place(str(file)), JOB, None, heard.put, retry_s=0.1).start()
+            heard.until(lambda message: isinstance(message, Event) and message.kind == "warning")
+            service.answer = accepts
+            tunnel.shut(hang_ups=60)
+            last = heard.until(is_last)
+        finally:
+            service.close()
+    assert isinstance(last, Event) and last.kind == "done"
 
 
 def test_a_key_that_the_server_does_not_know_is_not_tried_for_ever(tmp_path: Path) -> None:

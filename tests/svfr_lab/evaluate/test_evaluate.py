@@ -18,7 +18,7 @@ from quality_samples import (
 )
 
 from svfr.errors import ModelFileMissing
-from svfr_client.errors import SeveralProblems
+from svfr_client.errors import MaskFramesMissing, SeveralProblems
 from svfr_client.frames import FrameRange
 from svfr_client.job import Box
 from svfr_lab.evaluate.evaluate import Request, evaluate
@@ -34,7 +34,7 @@ from svfr_lab.metrics.errors import (
     TorchScriptNotTrusted,
 )
 from svfr_ocio.errors import UnknownColourSpace
-from svfr_restore.errors import FrameCannotBeRead, FrameIsTruncated, MaskFramesMissing, PlateNotFound
+from svfr_restore.errors import FrameCannotBeRead, FrameIsTruncated, PlateNotFound
 
 FRAMES = 8
 FLAT = np.full((3, 40, 48, 3), 0.5, np.float32)

@@ -6,7 +6,7 @@ import pytest
 from svfr_restore.errors import FaceTrackNotFound
 from svfr_restore.faces.box import FaceBox
 from svfr_restore.faces.choose import choose_tracks
-from svfr_restore.faces.tracks import build_tracks, filled_track
+from svfr_restore.faces.tracks import build_tracks, filled_track, unseen_ends, without_blank_ends
 from svfr_restore.media.shots import Shot
 
 SHOT = Shot(1001, 1050)
@@ -242,3 +242,29 @@ def test_a_face_that_stops_while_it_is_hidden_stays_one_track() -> None:
 
     (track,) = build_tracks(follow(stops), SHOT)
     assert list(track.boxes) == list(SHOT.frames)
+
+
+def test_frames_with_nothing_at_a_tracks_unseen_ends_are_no_part_of_it() -> None:
+    blank = {1001, 1002, 1030, 1048, 1049, 1050}
+    path = {f: box(500) for f in range(1004, 1047) if f not in range(1025, 1035)}
+    (track,) = build_tracks(follow(path.get), SHOT)
+    assert (track.first_frame, track.last_frame) == (1001, 1050)
+    shown = without_blank_ends(track, lambda frame, b: frame in blank and b == track.boxes[frame])
+    assert list(shown.boxes) == list(range(1003, 1048))  # what lies between two sightings stays
+    assert shown.detected == track.detected
+
+
+def test_a_seen_face_stays_however_even_its_box() -> None:
+    (track,) = build_tracks(follow(lambda f: box(500)), SHOT)
+    assert without_blank_ends(track, lambda frame, b: True).boxes == track.boxes
+
+
+def test_unseen_ends_are_frames_looked_at_before_the_first_sighting_and_after_the_last() -> None:
+    path = {f: box(500) for f in range(1006, 1042) if f not in range(1020, 1030)}
+    found = follow(path.get)
+    (track,) = build_tracks(found, SHOT)
+    assert unseen_ends(track, found) == [range(1001, 1006), range(1042, 1051)]
+    seldom = {frame: found[frame] for frame in found if frame % 5 == 1}  # 1001, 1006, ... 1046
+    (track,) = build_tracks(seldom, SHOT)
+    assert unseen_ends(track, seldom) == [range(1001, 1002), range(1046, 1047)]
+    assert unseen_ends(track, [frame for frame in seldom if 1006 <= frame <= 1041]) == []

@@ -16,7 +16,7 @@ from svfr_ocio.contract import agree
 from svfr_ocio.domain import ModelDomain
 from svfr_ocio.errors import SpaceHasNoKnownPrimaries, UnknownColourSpace, UnknownContextVariable
 from svfr_restore.errors import ColourTagsDiffer
-from svfr_restore.media.colour_claims import CICP, ICC_PROFILES, PNG_GAMMA, of_codes, of_icc_description
+from svfr_restore.media.colour_claims import CICP, PNG_GAMMA, of_codes
 from svfr_restore.media.plate import open_plate
 
 SHOW_CONFIG = """ocio_profile_version: 2.1
@@ -180,17 +180,6 @@ def test_inks_are_no_rgb(tmp_path: Path) -> None:
     path.write_bytes(head + struct.pack("<I4H", 0, 8, 8, 8, 8) + inks.tobytes())
     plate = open_plate(str(path))
     assert plate.colour_hint is None and "in place of RGB" in plate.colour.words
-
-
-@pytest.mark.parametrize(("name", "space"), ICC_PROFILES.items())
-def test_a_profile_is_known_by_its_name(name: str, space: str) -> None:
-    assert of_icc_description(name.upper()).interop_id == space
-    agree(ColourClaim(), space)
-
-
-def test_an_unknown_profile_is_asked_for_by_its_name() -> None:
-    claim = of_icc_description("ProPhoto RGB")
-    assert claim.interop_id is None and "ProPhoto" in claim.words
 
 
 @pytest.mark.parametrize("codes", [(12, 1), (5, 1), (11, 17)])

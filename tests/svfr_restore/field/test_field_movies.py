@@ -13,6 +13,7 @@ from field_samples import GRADIENT, frame_job, write_movie
 
 from svfr_restore.errors import (
     MovieRateVaries,
+    PlateFormatNotSupported,
 )
 from svfr_restore.media.plate import open_plate
 from svfr_restore.media.timecode import Timecode
@@ -102,6 +103,67 @@ def test_frames_that_were_dropped_are_missing_and_the_others_keep_their_numbers(
     plate = open_plate(write_movie(tmp_path / "d.mkv", pictures, "ffv1", "bgr0", times=[0, 1, 2, 5, 6]))
     assert plate.frames == (1, 2, 3, 6, 7)
     np.testing.assert_allclose(plate.read(6).rgb, 80 / 255, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("layout", "codec", "alpha"),
+    [("gray", "ffv1", None), ("gray10le", "ffv1", None), ("ya8", "png", 0.4), ("ya16be", "png", 0.4)],
+)
+def test_grey_is_of_full_range_and_keeps_its_alpha(
+    layout: str, codec: str, alpha: float | None, tmp_path: Path
+) -> None:
+    picture = np.dstack([GRADIENT, np.full((48, 64, 1), 102, np.uint8)])
+    path = tmp_path / f"g.{'mov' if codec == 'png' else 'mkv'}"
+    read = open_plate(write_movie(path, [picture] * 2, codec, layout, "rgba")).read(2)
+    np.testing.assert_allclose(read.rgb[0, :, 0], GRADIENT[0, :, 0] / 255, atol=0.006)
+    assert (read.alpha is None) == (alpha is None)
+    if alpha is not None:
+        np.testing.assert_allclose(read.alpha, alpha, atol=0.005)
+
+
+def test_a_second_stream_is_told_and_a_cover_is_no_stream(tmp_path: Path) -> None:
+    notes = {}
+    for name, kind in (("two.mov", "libx264"), ("cover.mp4", "mjpeg")):
+        with av.open(str(tmp_path / name), "w") as file:
+            second, first = file.add_stream(kind, rate=24), file.add_stream("libx264", rate=24)
+            for stream in (first, second):
+                stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+            if kind == "mjpeg":
+                second.pix_fmt, second.disposition = "yuvj420p", av.stream.Disposition.attached_pic
+            for stream in (first, second):
+                for number in range(1 if stream is second else 3):
+                    frame = av.VideoFrame.from_ndarray(GRADIENT, format="rgb24")
+                    frame.pts, frame.time_base = number, Fraction(1, 24)
+                    file.mux(stream.encode(frame))
+                file.mux(stream.encode())
+        plate = open_plate(tmp_path / name)
+        notes[name] = plate.notes
+    assert "2 streams of pictures" in notes["two.mov"][0]
+    assert notes["cover.mp4"] == () and plate.frames == (1, 2, 3)
+
+
+@pytest.mark.parametrize("ending", ["mkv", "avi"])
+def test_a_movie_that_ends_before_its_header_says_so_is_told(ending: str, tmp_path: Path) -> None:
+    noise = np.random.default_rng(1).integers(0, 255, (10, 48, 64, 3)).astype(np.uint8)
+    path = Path(write_movie(tmp_path / f"t.{ending}", list(noise), "ffv1", "bgr0"))
+    assert open_plate(path).notes == ()
+    path.write_bytes(path.read_bytes()[: path.stat().st_size * 6 // 10])
+    plate = open_plate(path)
+    assert len(plate.frames) < 9 and f"ends after frame {plate.frames[-1]}" in plate.notes[0]
+    assert "it has 10" in plate.notes[0]
+
+
+def test_a_sound_movie_whose_colours_are_not_known_is_not_called_damaged(tmp_path: Path) -> None:
+    path = tmp_path / "ycgco.mkv"
+    with av.open(str(path), "w") as file:
+        stream = file.add_stream("libx264", rate=24)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv444p"
+        stream.codec_context.colorspace = 8
+        grey = av.VideoFrame.from_ndarray(np.full((48, 64, 3), 90, np.uint8)).reformat(format="yuv444p")
+        file.mux([*stream.encode(grey), *stream.encode()])
+    with pytest.raises(PlateFormatNotSupported, match="matrix, number 8") as refused:
+        open_plate(path)
+    assert "Convert it" in refused.value.remedy
 
 
 def test_a_movie_of_no_constant_rate_is_refused(tmp_path: Path) -> None:

@@ -6,8 +6,9 @@ from pathlib import Path
 import job_samples
 import numpy as np
 import OpenEXR
+import OpenImageIO as oiio
 import pytest
-from field_samples import GRADIENT, frame_job, write_still
+from field_samples import GRADIENT, frame_job, write_exr, write_still
 
 from svfr_restore.errors import (
     FrameCannotBeRead,
@@ -95,6 +96,30 @@ def test_a_codec_that_is_not_there_is_not_called_a_short_file() -> None:
 )
 def test_a_file_that_is_there_is_that_file(name: str, tmp_path: Path) -> None:
     assert open_plate(write_still(tmp_path / name)).frames == (1,)
+
+
+def test_a_file_is_what_its_content_is_whatever_its_ending(tmp_path: Path) -> None:
+    for form in ("png", "jpg", "tif"):
+        whole = Path(write_still(tmp_path / f"whole.{form}"))
+        for ending in ("png", "jpg", "tif"):
+            named = tmp_path / f"{form}_as.{ending}"
+            named.write_bytes(whole.read_bytes())
+            plate = open_plate(named)
+            plate.probe(1)
+            np.testing.assert_allclose(plate.read(1).rgb, GRADIENT / 255, atol=0.02)
+    named = tmp_path / "exr_as.jpg"
+    named.write_bytes(Path(write_exr(tmp_path / "a.exr")).read_bytes())
+    with pytest.raises(FrameCannotBeRead, match="no JPG: by its content it is openexr"):
+        open_plate(named)
+
+
+def test_further_pictures_in_a_file_are_told(tmp_path: Path) -> None:
+    path, spec = str(tmp_path / "pages.tif"), oiio.ImageSpec(64, 48, 3, "uint8")
+    output = oiio.ImageOutput.create(path)
+    for mode in ("Create", "AppendSubimage"):
+        assert output.open(path, spec, mode) and output.write_image(GRADIENT)
+    output.close()
+    assert any("several pictures" in note for note in open_plate(path).notes)
 
 
 def test_a_folder_may_hold_what_looks_like_a_field(tmp_path: Path) -> None:

@@ -5,8 +5,8 @@ import numpy as np
 import OpenEXR
 import pytest
 
-from svfr_client.errors import BadPathPattern
-from svfr_restore.errors import MaskCannotBeRead, MaskFramesMissing, MaskSizeDiffers
+from svfr_client.errors import BadPathPattern, MaskFramesMissing
+from svfr_restore.errors import MaskCannotBeRead, MaskSizeDiffers
 from svfr_restore.mattes.sequence import MatteSequence
 from svfr_restore.media.window import Window
 

@@ -10,8 +10,8 @@ import numpy as np
 import OpenImageIO as oiio
 import pytest
 
-from svfr_client.errors import FileCannotBeWritten
-from svfr_restore.errors import FrameIsMissing, FrameSizeDiffers, MovieCannotBeRead
+from svfr_client.errors import FileCannotBeWritten, FrameIsMissing
+from svfr_restore.errors import FrameSizeDiffers, MovieCannotBeRead
 from svfr_restore.media.exr.writer import write_restored
 from svfr_restore.media.movie_frame import MovieTags, frame_rgb
 from svfr_restore.media.movie_writer import MovieWriter
@@ -297,7 +297,7 @@ def test_a_movie_that_changes_size_is_named_at_the_frame(tmp_path: Path) -> None
 
 
 def test_unknown_matrices_are_refused_with_their_number() -> None:
-    with pytest.raises(ValueError, match="matrix number 14"):
+    with pytest.raises(ValueError, match="matrix, number 14"):
         YuvCoding.of(14, False, 10, 1920, 1080)
 
 

@@ -8,9 +8,15 @@ from types import SimpleNamespace
 import pytest
 from exr_samples import picture, write_plate
 
-from svfr_client.errors import BadPathPattern, OutputEqualsPlate, OutputExists, SeveralProblems
-from svfr_client.output_names import next_version
-from svfr_restore.errors import DiskSpaceIsShort, OutputIsNotWritable
+from svfr_client.errors import (
+    BadPathPattern,
+    OutputEqualsPlate,
+    OutputExists,
+    OutputIsNotWritable,
+    SeveralProblems,
+)
+from svfr_client.output_names import newest_version, next_version
+from svfr_restore.errors import DiskSpaceIsShort
 from svfr_restore.media.output import estimate_bytes, plan_output
 from svfr_restore.media.plate import Plate, open_plate
 
@@ -68,7 +74,7 @@ def test_patterns_that_cannot_hold_the_frames_are_refused(tmp_path: Path, plate:
 
 def test_existing_outputs_are_refused_and_named(tmp_path: Path, plate: Plate) -> None:
     touch(tmp_path / "out" / "shot.1002.exr")
-    with pytest.raises(OutputExists, match="1 output files") as caught:
+    with pytest.raises(OutputExists, match="1 output file is already there") as caught:
         plan_output(tmp_path / "out" / "shot.%04d.exr", FRAMES, "error", plate)
     assert caught.value.frame == 1002
     assert caught.value.path == str(tmp_path / "out" / "shot.1002.exr")
@@ -114,6 +120,23 @@ def test_version_up_writes_beside_what_is_there(
 
 def test_a_version_in_the_middle_of_a_word_is_no_version(tmp_path: Path) -> None:
     assert next_version(str(tmp_path / "rev1_shot.%04d.exr")) == str(tmp_path / "rev1_shot_v002.%04d.exr")
+
+
+def test_the_newest_version_is_the_highest_that_has_files_and_the_path_itself_where_none_has(
+    tmp_path: Path,
+) -> None:
+    plain, versioned = str(tmp_path / "a.%04d.exr"), str(tmp_path / "b_v001" / "b_v001.%04d.exr")
+    assert [newest_version(one) for one in (plain, versioned)] == [plain, versioned]
+    for name in ("a_v002.0001.exr", "a_v003.0001.exr", "b_v012/b_v012.0001.exr", "b_v020/b_v019.0001.exr"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    assert newest_version(plain) == str(tmp_path / "a_v003.%04d.exr")
+    assert newest_version(versioned) == str(tmp_path / "b_v012" / "b_v012.%04d.exr")
+
+
+@pytest.mark.parametrize("name", ["sh_plate_v002/c_v001.%04d.exr", "c_v9.%04d.exr", "c_v99.%04d.exr"])
+def test_a_version_that_is_the_newest_keeps_its_name_and_its_folders(tmp_path: Path, name: str) -> None:
+    assert newest_version(str(tmp_path / name)) == str(tmp_path / name)
 
 
 @pytest.mark.parametrize("existing", ["error", "overwrite", "version_up"])
@@ -166,7 +189,7 @@ def test_a_full_disk_is_told_before_anything_is_written(
     tmp_path: Path, plate: Plate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(total=10, used=9, free=1))
-    with pytest.raises(DiskSpaceIsShort, match="GB are free"):
+    with pytest.raises(DiskSpaceIsShort, match="1 B are free"):
         plan_output(tmp_path / "out" / "shot.%04d.exr", FRAMES, "error", plate)
 
 
@@ -182,3 +205,16 @@ def test_several_problems_are_told_together(
 
 def test_the_space_estimate_is_above_the_plates_own_size(plate: Plate) -> None:
     assert estimate_bytes(plate, 100) > 100 * plate.path(1001).stat().st_size
+
+
+@pytest.mark.parametrize("is_link", [False, True])
+def test_no_file_that_the_job_reads_is_replaced(tmp_path: Path, plate: Plate, is_link: bool) -> None:
+    mask, output = tmp_path / "roto.1002.exr", tmp_path / "out.1002.exr"
+    mask.write_bytes(b"a mask")
+    pattern = str(tmp_path / "roto.%04d.exr")
+    if is_link:
+        output.symlink_to(mask)
+        pattern = str(tmp_path / "out.%04d.exr")
+    with pytest.raises(OutputEqualsPlate) as refusal:
+        plan_output(pattern, FRAMES, "overwrite", plate, inputs=[mask])
+    assert refusal.value.frame == 1002

@@ -18,7 +18,7 @@ from svfr.models.spec import DiffusionSpec
 from svfr_client.job import Box, FaceChoice, JobSpec, Reference
 from svfr_restore.crops.crop_track import CropTrack, static_track
 from svfr_restore.job import JobStages
-from svfr_restore.plan.crop_size import crop_size, enlargement
+from svfr_restore.plan.crop_size import crop_scale, crop_size
 from svfr_restore.plan.estimate import estimate_job
 from svfr_restore.plan.job_plan import plan_job
 from svfr_restore.plan.models import ModelCache
@@ -57,7 +57,7 @@ def two_faces(plate: str, output: Path, **changes: Any) -> JobSpec:
 )
 def test_a_crop_has_about_the_pixels_of_its_square_up_to_the_largest(side: float, expected: int) -> None:
     assert crop_size(SIZES, square(side)) == expected
-    assert enlargement(expected, square(side)) == max(1.0, expected / side)
+    assert crop_scale(expected, square(side)) == expected / side
 
 
 def test_one_size_serves_a_whole_track_whatever_some_frames_are() -> None:

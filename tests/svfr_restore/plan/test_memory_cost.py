@@ -4,19 +4,34 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
+from functools import partial
+from pathlib import Path
 
+import official_files
 import pytest
 import torch
+from diffusers.models.autoencoders.autoencoder_kl_temporal_decoder import TemporalDecoder
 from official_model import official
 from torch import nn
 
 from svfr.models.networks import empty_networks
+from svfr.nets import kl_temporal
 from svfr.nets.device_memory import MOST_ELEMENTS
 from svfr.nets.kl_temporal import KlTemporalCodec
 from svfr.nets.live_bytes import LiveBytes
 from svfr.nets.unet import FastUNet
 from svfr.precision import STRICT, Precision, precision_for
-from svfr_restore.plan.memory_cost import ModelMemory, kept_bytes, model_memory
+from svfr_restore.errors import JobNeedsMoreMemory
+from svfr_restore.memory_budget import BUDGET_VARIABLE
+from svfr_restore.plan.memory_cost import (
+    ModelMemory,
+    SeenAtOnce,
+    cpu_model_bytes,
+    kept_bytes,
+    model_memory,
+    require_job_memory,
+)
+from svfr_restore.plan.models import ModelCache
 
 HALF = precision_for("cuda")
 GB = 10**9
@@ -108,3 +123,58 @@ def test_what_a_drafts_steps_leave_for_each_other_is_what_the_network_hands_out(
     assert kept_bytes(model, dataclasses.replace(final, deep_every=2), HALF) == 2 * a_branch
     assert kept_bytes(model, dataclasses.replace(final, deep_every=2, guidance=1.0), HALF) == a_branch
     assert kept_bytes(model, dataclasses.replace(final, guidance_every=2), HALF) == 4 * 4 * 64 * 64
+
+
+def test_a_short_shot_is_not_charged_with_whole_windows() -> None:
+    short_ends = dataclasses.replace(official(16), shortest_window=8)
+    seen = {frames: SeenAtOnce.of(short_ends, frames, "studio") for frames in (1, 10, 100)}
+    assert seen == {1: SeenAtOnce(8, 1), 10: SeenAtOnce(10, 10), 100: SeenAtOnce(16, 16)}
+    assert SeenAtOnce.of(short_ends, 5, "official") == SeenAtOnce(16, 5)  # its windows run round the shot
+    whole_ends = dataclasses.replace(official(16), shortest_window=None)
+    assert SeenAtOnce.of(whole_ends, 1, "studio") == SeenAtOnce(16, 1)
+    codec, memory = codec_of(STRICT), model_memory(official(16), STRICT, SeenAtOnce(8, 3))
+    latents = torch.empty(3, 4, 64, 64, device="meta")
+    live = counted(lambda: codec.vae.decode(latents, num_frames=3))
+    assert memory.decode == pytest.approx(live.peak_bytes, rel=0.2)
+
+
+def test_a_machine_that_cannot_hold_a_decoded_window_takes_it_in_chunks(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    require = partial(require_job_memory, official(16), plate_pixels=1920 * 1080, longest_track=100)
+    seen = SeenAtOnce(16, 16)
+    needed = {}
+    for gib in (12, 20, 64):
+        monkeypatch.setenv(BUDGET_VARIABLE, str(gib * 1024))
+        needed[gib] = cpu_model_bytes(model_memory(official(16), STRICT, seen))
+    whole, least = (getattr(model_memory(official(16), STRICT), name) for name in ("whole", "in_chunks"))
+    assert needed == {12: least, 20: least, 64: whole}
+    monkeypatch.setenv(BUDGET_VARIABLE, str(20 * 1024))
+    require(device="cpu")
+    monkeypatch.setenv(BUDGET_VARIABLE, str(12 * 1024))
+    with pytest.raises(JobNeedsMoreMemory, match=r"needs about 1\d\.\d GiB"):
+        require(device="cpu")
+
+
+def test_the_decoder_on_a_cpu_keeps_to_the_room_that_the_estimate_gives_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    folder = str(tmp_path / "model")
+    official_files.import_to(official_files.write_official_files(tmp_path), tmp_path / "model")
+    monkeypatch.setenv(BUDGET_VARIABLE, "64000")
+    roomy = ModelCache().get(folder).codec
+    monkeypatch.setenv(BUDGET_VARIABLE, "1000")
+    tight = ModelCache().get(folder).codec
+    cut: list[int] = []
+    in_chunks = kl_temporal.decode_in_chunks
+
+    def noted(decoder: TemporalDecoder, latents: torch.Tensor, frames_at_once: int) -> torch.Tensor:
+        cut.append(frames_at_once)
+        return in_chunks(decoder, latents, frames_at_once)
+
+    monkeypatch.setattr(kl_temporal, "decode_in_chunks", noted)
+    latents = torch.randn((3, 4, 8, 8), generator=torch.Generator().manual_seed(1))
+    whole = roomy.decode(latents)
+    assert cut == []
+    torch.testing.assert_close(tight.decode(latents), whole, atol=1e-5, rtol=1e-5)
+    assert cut == [1]

@@ -1,5 +1,6 @@
 """Checkpoints come back bit for bit or not at all."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -38,6 +39,16 @@ def test_what_was_never_saved_is_none(tmp_path: Path) -> None:
     store = DiskCheckpoints(tmp_path / "fresh")
     assert store.load("pass1/step0003") is None
     assert store.load_note("written") is None
+
+
+def test_a_pipe_in_the_place_of_a_value_is_not_waited_for(tmp_path: Path) -> None:
+    store = DiskCheckpoints(tmp_path)
+    store.save("latents", torch.ones(2))
+    store.save_note("written", {})
+    for path in [path for path in tmp_path.rglob("*") if path.is_file()]:
+        path.unlink()
+        os.mkfifo(path)
+    assert store.load("latents") is None and store.load_note("written") is None
 
 
 def test_content_keys_keep_values_apart(tmp_path: Path) -> None:

@@ -2,8 +2,10 @@
 
 import contextlib
 import logging
+import os
 import shutil
 import sqlite3
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -19,11 +21,11 @@ from svfr_server.settings import Limits
 COUNT = 60
 
 
-def filled(path: Path) -> JobStore:
-    """A store of COUNT jobs in pages enough that one of them can be lost."""
+def filled(path: Path, count: int = COUNT) -> JobStore:
+    """A store of so many jobs; of COUNT, in pages enough that one of them can be lost."""
     store = JobStore(path)
     entry = JobEntry.of(job("quick"))
-    for number in range(COUNT):
+    for number in range(count):
         store.add(f"{number:032x}", entry, Sender("me", "me"), Limits())
     return store
 
@@ -68,6 +70,74 @@ def test_a_file_that_is_no_store_is_kept_aside_and_the_queue_begins_empty(tmp_pa
     assert JobStore(path).list(9, False) == ()
     (kept,) = aside(path)
     assert kept.read_bytes() == b"no database " * 1000
+
+
+def other_program(version: int, tables: str) -> Callable[[Path], None]:
+    def put(path: Path) -> None:
+        path.unlink()
+        with contextlib.closing(sqlite3.connect(path)) as database:
+            database.executescript(f"{tables}; PRAGMA user_version = {version}")
+
+    return put
+
+
+def without_events(path: Path) -> None:
+    with contextlib.closing(sqlite3.connect(path)) as database:
+        database.executescript("DROP TABLE events")
+
+
+@pytest.mark.parametrize(
+    ("harm", "is_kept"),
+    [
+        (lambda path: path.write_bytes(b""), False),
+        (lambda path: path.write_bytes(b"S"), False),
+        (other_program(0, "CREATE TABLE moz_places (a)"), True),
+        (other_program(2, "CREATE TABLE jobs (a, b)"), True),
+        (other_program(75, "CREATE TABLE pages (a)"), True),
+        (without_events, True),
+    ],
+    ids=["emptied", "one byte", "a browser's", "tables of our names", "a later form", "a table less"],
+)
+def test_a_file_that_is_no_store_of_ours_loses_no_job(
+    harm: Callable[[Path], None], is_kept: bool, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "jobs.sqlite"
+    filled(path, 3).close()
+    harm(path)
+    again = JobStore(path)
+    assert len(again.list(9, False)) == 3
+    assert len(list(tmp_path.glob("jobs.damaged-*"))) == is_kept
+    assert "from their notes" in caplog.text or "3 of its jobs were saved" in caplog.text
+
+
+def test_what_cannot_be_a_store_is_told_and_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "jobs.sqlite")
+    with pytest.raises(StoreUnavailable, match="cannot be used now"):
+        JobStore(tmp_path / "jobs.sqlite")
+    filled(tmp_path / "other.sqlite", 2).close()
+    os.mkfifo(notes_folder(tmp_path / "other.sqlite") / f"{'f' * 32}.json")
+    (tmp_path / "other.sqlite").write_bytes(b"")
+    assert len(JobStore(tmp_path / "other.sqlite").list(9, False)) == 2
+
+
+def test_tables_that_vanish_while_the_store_is_open_are_noticed(tmp_path: Path) -> None:
+    store = filled(tmp_path / "jobs.sqlite", 3)
+    without_events(tmp_path / "jobs.sqlite")
+    with pytest.raises(StoreUnavailable, match="found without its tables"):
+        store.events(f"{1:032x}", 0, 9)
+    assert len(store.list(9, False)) == 3 and store.events(f"{1:032x}", 0, 9) == []
+
+
+def test_a_folder_that_is_gone_is_said_and_work_goes_on_when_it_is_back(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    store = filled(home / "jobs.sqlite", 2)
+    home.rename(tmp_path / "away")
+    with pytest.raises(StoreUnavailable, match="See that its folder is there"):
+        store.check()
+    (tmp_path / "away").rename(home)
+    store.check()
+    assert len(store.list(9, False)) == 2
 
 
 def test_a_store_deleted_while_it_is_open_is_written_again_with_all_its_jobs(tmp_path: Path) -> None:

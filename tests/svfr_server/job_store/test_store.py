@@ -72,8 +72,8 @@ def test_an_id_belongs_to_one_content(store: JobStore) -> None:
 def test_events_are_numbered_without_gaps_for_each_job(store: JobStore) -> None:
     one, two = add(store), add(store)
     for number in range(5):
-        store.append(one, "warning", {"n": number})
-        store.append(two, "warning", {"n": number})
+        store.append(one, "retry", {"n": number})
+        store.append(two, "retry", {"n": number})
     for name in (one, two):
         assert [event.seq for event in store.events(name, 0, 100)] == [1, 2, 3, 4, 5, 6]
     assert [event.body.get("n") for event in store.events(one, 2, 2)] == [1, 2]

@@ -74,17 +74,40 @@ with sync_playwright() as play:
     page.keyboard.press("+")
     page.keyboard.press("a")
     seen["brighter"] = page.evaluate(PIXEL, middle)
-    page.keyboard.press("m")
+    # a box is ticked with the space bar and a slider jumps with Home, without the page's own meaning of them
+    page.focus("#matte")
+    page.keyboard.press("Space")
     seen["matte"] = where()
-    page.locator("summary").click()
+    page.focus("#exposure")
+    page.keyboard.press("Home")
+    seen["least"] = where()
+    page.keyboard.press("End")
+    page.focus("#tracks")
+    page.keyboard.press("Space")
+    seen["squares"] = page.locator("#stage rect").count()
+    page.keyboard.press("t")
+    seen["playing"] = page.get_attribute("#play", "aria-pressed")
+    page.focus("#play")
+    page.keyboard.press("Space")
+    seen["heard_while_playing"] = page.get_attribute("#where", "aria-live")
+    page.keyboard.press("Space")
+    seen["heard_then"] = page.get_attribute("#where", "aria-live")
+    page.focus("summary")
+    page.keyboard.press("Space")
     page.wait_for_selector("#table td")
     seen["rows"] = page.locator("#table tr").count()
     seen["names"] = page.evaluate(
         "Array.from(document.querySelectorAll('button, input, [role=slider], [role=img]')).filter("
-        "e => !(e.getAttribute('aria-label') || e.getAttribute('aria-describedby') || e.textContent.trim()"
+        "e => !(e.getAttribute('aria-label') || e.textContent.trim()"
         " || (e.labels && e.labels.length))).map(e => e.outerHTML)"
     )
     page.screenshot(path=f"{folder}/page.png", full_page=True)
+    seen["shapes"] = []
+    for width in (390, 1200):
+        page.set_viewport_size({"width": width, "height": 844})
+        stage, shown = (page.locator(part).bounding_box() for part in ("#stage", "#picture"))
+        wide = page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth")
+        seen["shapes"].append([stage == shown, round(shown["width"] / shown["height"], 2), wide])
     seen["complaints"] = complaints
     chromium.close()
 print(json.dumps(seen))

@@ -55,6 +55,15 @@ with sync_playwright() as play:
     )
     seen["scripts_inside"] = page.evaluate("document.querySelectorAll('script:not([src])').length")
     seen["forms"] = page.evaluate("document.querySelectorAll('form, a[href]').length")
+    page.set_viewport_size({"width": 390, "height": 844})
+    seen["is_wide_on_a_telephone"] = page.evaluate(
+        "document.documentElement.scrollWidth > document.documentElement.clientWidth"
+    )
+    seen["grounds"] = []
+    for scheme in ("dark", "light"):
+        page.emulate_media(color_scheme=scheme)
+        seen["grounds"].append(page.evaluate("getComputedStyle(document.body).backgroundColor"))
+    page.set_viewport_size({"width": 1100, "height": 1000})
     page.screenshot(path=f"{folder}/server.png", full_page=True)
     seen["complaints"], seen["elsewhere"] = list(complaints), elsewhere
     # a page without the token, as another program of the machine would open it

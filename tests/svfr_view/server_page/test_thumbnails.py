@@ -59,6 +59,16 @@ def test_a_job_has_the_picture_of_its_newest_frame_until_it_is_forgotten(result:
     assert made.of("a") is None
 
 
+def test_a_job_that_must_not_overwrite_is_shown_by_the_version_that_it_writes(result: str) -> None:
+    written = Path(result % 1001).replace(str(Path(result).parent / "out_v002.1002.exr"))
+    for path in Path(result).parent.iterdir():  # what lay there before the job
+        os.utime(path, (200, 200) if path == written else (100, 100))
+    made = Thumbnails()
+    made.refresh("a", result, FRAMES, 150.0)
+    found = made.of("a")
+    assert found is not None and found.frame == 1002
+
+
 def test_a_file_that_is_half_written_gives_no_picture_and_no_error(result: str) -> None:
     whole = Path(result % 1004).read_bytes()
     for frame in FRAMES.frames:

@@ -7,8 +7,10 @@ import pytest
 from server_page_samples import ShownServer, wait_until
 
 from svfr_client.client import Client
+from svfr_client.connection import find_connection, make_private_folder
+from svfr_client.protocol.messages import Welcome
 from svfr_view.server_page import watcher
-from svfr_view.server_page.watcher import Watcher, client_of
+from svfr_view.server_page.watcher import Watcher, client_by, client_of
 
 
 @pytest.fixture
@@ -29,6 +31,18 @@ def test_a_server_that_is_not_there_is_said_with_what_to_do(tmp_path: Path) -> N
 
 
 @pytest.mark.usefixtures("impatient")
+def test_a_server_elsewhere_is_named_by_a_connection_file_of_any_name(
+    shown: ShownServer, tmp_path: Path
+) -> None:
+    file = make_private_folder(tmp_path / "there") / "farm box.json"
+    find_connection(shown.service.home).save(file)
+    watched = Watcher(client_by(file), file.parent)
+    watched.start()
+    wait_until(lambda: watched.latest()["server"] is not None)
+    watched.stop()
+
+
+@pytest.mark.usefixtures("impatient")
 def test_the_server_is_asked_only_while_somebody_looks(shown: ShownServer) -> None:
     asked: list[str] = []
 
@@ -36,6 +50,10 @@ def test_the_server_is_asked_only_while_somebody_looks(shown: ShownServer) -> No
         def ask(self, op, *more, **named):  # type: ignore[no-untyped-def]
             asked.append(op)
             return super().ask(op, *more, **named)
+
+        def hello(self) -> Welcome:
+            asked.append("hello")
+            return super().hello()
 
     watched = Watcher(lambda: Counted(folder=shown.service.home), shown.service.home)
     watched.start()

@@ -11,9 +11,11 @@ import os
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
+from io import BufferedReader
 from pathlib import Path
 from typing import BinaryIO
 
+from svfr_client.files import open_regular
 from svfr_client.reasons import Flaw, reason_of
 from svfr_restore.errors import FrameCannotBeRead, FrameIsTruncated
 from svfr_restore.media.exr.header import Attribute, PartHeader
@@ -46,28 +48,44 @@ def read_header(path: Path) -> ExrHeader:
     Raises FrameIsTruncated for an empty file or one that ends inside its header, FrameCannotBeRead for a
     file that is no EXR or has a broken header.
     """
-    size = path.stat().st_size
+    with open_regular(path) as file:
+        return _header_of(file, path)
+
+
+def read_complete_header(path: Path) -> ExrHeader:
+    """Read the headers of a file that is all there: see :meth:`ChunkReader.check_complete`.
+
+    It costs one opening, the header, the chunk tables and the head of one chunk a part, whatever the
+    picture's size. Raises as :func:`read_header`.
+    """
+    with open_regular(path) as file:
+        header = _header_of(file, path)
+        ChunkReader(file, header).check_complete()
+        return header
+
+
+def _header_of(file: BufferedReader, path: Path) -> ExrHeader:
+    size = os.fstat(file.fileno()).st_size
     if size == 0:
         raise FrameIsTruncated("The file is empty (zero bytes).", path=path, remedy="Render it again.")
     try:
-        with path.open("rb") as file:
-            magic, version = struct.unpack("<iI", _take(file, 8))
-            if magic != MAGIC or version & 0xFF != _VERSION:
-                raise Flaw("it does not begin as an EXR file does")
-            multipart = bool(version & _MULTIPART)
-            parts = [_read_part(file, size)]
-            while multipart:
-                part = _read_part(file, size)
-                if not part.attributes:
-                    break
-                parts.append(part)
-                if len(parts) > _MOST_PARTS:
-                    raise Flaw("it has more parts than any picture")
-            if not multipart:
-                parts[0] = _with_type_from_flags(parts[0], version)
-            for part in parts:
-                _check_part(part)
-            return ExrHeader(path, tuple(parts), multipart, file.tell())
+        magic, version = struct.unpack("<iI", _take(file, 8))
+        if magic != MAGIC or version & 0xFF != _VERSION:
+            raise Flaw("it does not begin as an EXR file does")
+        multipart = bool(version & _MULTIPART)
+        parts = [_read_part(file, size)]
+        while multipart:
+            part = _read_part(file, size)
+            if not part.attributes:
+                break
+            parts.append(part)
+            if len(parts) > _MOST_PARTS:
+                raise Flaw("it has more parts than any picture")
+        if not multipart:
+            parts[0] = _with_type_from_flags(parts[0], version)
+        for part in parts:
+            _check_part(part)
+        return ExrHeader(path, tuple(parts), multipart, file.tell())
     except EOFError as error:
         raise FrameIsTruncated(
             "The file ends inside its header.", path=path, remedy="Render or copy it again."
@@ -101,7 +119,7 @@ def _with_type_from_flags(part: PartHeader, version: int) -> PartHeader:
     return part.with_("type", "string", kind)
 
 
-def _read_part(file: BinaryIO, file_size: int) -> PartHeader:
+def _read_part(file: BufferedReader, file_size: int) -> PartHeader:
     found: list[Attribute] = []
     while name := _take_name(file):
         kind = _take_name(file)
@@ -123,8 +141,12 @@ def _take(file: BinaryIO, count: int) -> bytes:
     return data
 
 
-def _take_name(file: BinaryIO) -> str:
-    name = bytearray()
+def _take_name(file: BufferedReader) -> str:
+    ahead = file.peek(_LONGEST_NAME + 1)
+    end = ahead.find(b"\0", 0, _LONGEST_NAME + 1)
+    if end >= 0:
+        return _take(file, end + 1)[:end].decode("utf-8")
+    name = bytearray()  # it crosses the end of what is buffered, or never ends
     while (byte := _take(file, 1)) != b"\0":
         name += byte
         if len(name) > _LONGEST_NAME:
@@ -151,8 +173,10 @@ class ChunkReader:
         file.seek(header.tables_at)
         try:
             counts = [part.chunk_count for part in header.parts]
+            if 8 * sum(counts) > self._size:
+                raise EOFError
             self.tables = [struct.unpack(f"<{n}Q", _take(file, 8 * n)) for n in counts]
-        except (EOFError, MemoryError) as error:
+        except EOFError as error:
             raise self._truncated("its chunk table") from error
         self._data_at = file.tell()
 

@@ -103,7 +103,7 @@ class PartHeader:
             at = end + 17
         return tuple(found)
 
-    @property
+    @cached_property
     def compression(self) -> str:
         """The compression's name, one of COMPRESSIONS."""
         code = self._required("compression", 1)[0]
@@ -111,27 +111,27 @@ class PartHeader:
             raise Flaw(f"the compression has the unknown number {code}")
         return COMPRESSIONS[code]
 
-    @property
+    @cached_property
     def data_window(self) -> Window:
         """The pixels that are stored."""
         return _window(self._required("dataWindow", 16))
 
-    @property
+    @cached_property
     def display_window(self) -> Window:
         """The pixels that the picture is meant to show."""
         return _window(self._required("displayWindow", 16))
 
-    @property
+    @cached_property
     def pixel_aspect(self) -> float:
         """Width of a pixel on screen over its height."""
         return float(struct.unpack("<f", self._required("pixelAspectRatio", 4)[:4])[0])
 
-    @property
+    @cached_property
     def is_deep(self) -> bool:
         """Whether the part holds deep samples."""
         return self.text("type").startswith("deep")
 
-    @property
+    @cached_property
     def tile_size(self) -> tuple[int, int] | None:
         """(width, height) of a tile, None for scanline parts."""
         if not self.has("tiles") or "scanline" in self.text("type"):
@@ -141,12 +141,12 @@ class PartHeader:
             raise Flaw("the tiles have no size")
         return width, height
 
-    @property
+    @cached_property
     def has_mip_levels(self) -> bool:
         """Whether a tiled part holds smaller copies of the picture too."""
         return self.tile_size is not None and self._required("tiles", 9)[8] & 0xF != 0
 
-    @property
+    @cached_property
     def full_size_chunks(self) -> int:
         """How many chunks hold the picture at full resolution."""
         window = self.data_window
@@ -155,7 +155,7 @@ class PartHeader:
             return -(-window.width // width) * -(-window.height // height)
         return -(-window.height // LINES_PER_CHUNK[COMPRESSIONS.index(self.compression)])
 
-    @property
+    @cached_property
     def chunk_count(self) -> int:
         """How many chunks the part has in the file, mip levels included."""
         stated = self.get("chunkCount")

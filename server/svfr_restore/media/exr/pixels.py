@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from svfr.arrays import UInt8
 from svfr_client.reasons import Flaw
+from svfr_restore.media.exr.deflate import deflated
 from svfr_restore.media.exr.header import (
     COMPRESSIONS,
     FLOAT,
@@ -27,7 +28,6 @@ from svfr_restore.media.exr.header import (
 )
 from svfr_restore.media.window import Window
 
-ZIP_LEVEL = 4
 CODED_HERE = ("none", "zips", "zip")
 LARGEST_HALF = 65504.0
 _DTYPES = ("<u4", "<f2", "<f4")
@@ -75,8 +75,13 @@ def chunk_window(part: PartHeader, index: int) -> Window:
         across = -(-data.width // width)
         tile = Window(data.x + index % across * width, data.y + index // across * height, width, height)
         return tile.intersect(data)
-    lines = LINES_PER_CHUNK[COMPRESSIONS.index(part.compression)]
+    lines = lines_per_chunk(part)
     return Window(data.x, data.y + index * lines, data.width, lines).intersect(data)
+
+
+def lines_per_chunk(part: PartHeader) -> int:
+    """Return how many lines a chunk of a scanline part has; the last one may have fewer."""
+    return LINES_PER_CHUNK[COMPRESSIONS.index(part.compression)]
 
 
 def chunk_body(part: PartHeader, index: int, payload: bytes) -> bytes:
@@ -96,7 +101,7 @@ def pack(lines: UInt8, compression: str) -> bytes:
     coded = split.copy()
     coded[1:] -= split[:-1]
     coded[1:] += np.uint8(128)
-    packed = zlib.compress(coded.data, ZIP_LEVEL)
+    packed = deflated(coded.data)
     return packed if len(packed) < raw.size else raw.tobytes()
 
 

@@ -29,6 +29,8 @@ from svfr_restore.media.regular_file import require_size
 
 _AP0_INTEROP_ID = "lin_ap0_scene"
 _MOST_READ_TOGETHER = 8
+# The most lines that any compression keeps in one chunk, so that none is decoded twice.
+_ROWS_AT_ONCE = 256
 
 
 class ExrPlate(FilePlate):
@@ -136,11 +138,17 @@ def _sample_bits(header: ExrHeader, choice: RgbChannels) -> int:
 def _read_channels(path: Path, choice: RgbChannels) -> tuple[Float32, Float32 | None]:
     source = oiio.ImageInput.open(str(path))
     if source is None:
-        raise FrameCannotBeRead(f"The file cannot be opened: {in_one_line(oiio.geterror())}.", path=path)
+        raise FrameCannotBeRead(
+            f"The file cannot be opened: {in_one_line(oiio.geterror())}.",
+            path=path,
+            remedy="Render or copy it again.",
+        )
     try:
         if not source.seek_subimage(choice.part, 0):
             raise FrameCannotBeRead(
-                f"Part {choice.part} cannot be read: {in_one_line(source.geterror())}.", path=path
+                f"Part {choice.part} cannot be read: {in_one_line(source.geterror())}.",
+                path=path,
+                remedy="Render or copy it again.",
             )
         names = list(source.spec().channelnames)
         wanted = [*choice.rgb, *([choice.alpha] if choice.alpha else [])]
@@ -173,13 +181,30 @@ def _read_places(source: oiio.ImageInput, path: Path, part: int, places: list[in
 
 
 def _read_range(source: oiio.ImageInput, path: Path, part: int, channels: tuple[int, int]) -> Float32:
-    """Return the channels from a number to before another, (h, w, n)."""
-    pixels = source.read_image(part, 0, *channels, oiio.FLOAT)
+    """Return the channels from a number to before another, (h, w, n).
+
+    Lines are read some at a time: OpenImageIO returns a copy of what it decodes, and memory that is touched
+    for the first time costs as much as decoding does.
+    """
+    spec = source.spec()
+    count = channels[1] - channels[0]
+    if spec.tile_width:
+        whole = _decoded(source, path, source.read_image(part, 0, *channels, oiio.FLOAT))
+        return whole.reshape(spec.height, spec.width, count)
+    rows = np.empty((spec.height, spec.width, count), np.float32)
+    for top in range(0, spec.height, _ROWS_AT_ONCE):
+        stop = min(top + _ROWS_AT_ONCE, spec.height)
+        read = source.read_scanlines(part, 0, spec.y + top, spec.y + stop, 0, *channels, oiio.FLOAT)
+        rows[top:stop] = _decoded(source, path, read).reshape(stop - top, spec.width, count)
+    return rows
+
+
+def _decoded(source: oiio.ImageInput, path: Path, pixels: object | None) -> Float32:
+    """Return what OpenImageIO decoded; raises FrameCannotBeRead where it could not."""
     if pixels is None:
         raise FrameCannotBeRead(
             f"The pixels cannot be decoded: {in_one_line(source.geterror())}.",
             path=path,
             remedy="Render or copy the file again.",
         )
-    spec = source.spec()
-    return np.asarray(pixels, np.float32).reshape(spec.height, spec.width, channels[1] - channels[0])
+    return np.asarray(pixels, np.float32)

@@ -46,7 +46,11 @@ def decode_rows(path: Path, part_number: int, part: PartHeader, rows: Window) ->
     """
     source = oiio.ImageInput.open(str(path))
     if source is None or not source.seek_subimage(part_number, 0):
-        raise FrameCannotBeRead(f"The file cannot be decoded: {in_one_line(oiio.geterror())}.", path=path)
+        raise FrameCannotBeRead(
+            f"The file cannot be decoded: {in_one_line(oiio.geterror())}.",
+            path=path,
+            remedy="Render or copy it again.",
+        )
     try:
         layout = LineLayout(part.channels, part.data_window.width)
         lines = np.zeros((rows.height, layout.line_bytes), np.uint8)
@@ -56,7 +60,9 @@ def decode_rows(path: Path, part_number: int, part: PartHeader, rows: Window) ->
             pixels = _read(source, part_number, part, rows=rows, begin=begin, end=end, pixel_type=pixel_type)
             if pixels is None:
                 raise FrameCannotBeRead(
-                    f"The file cannot be decoded: {in_one_line(source.geterror())}.", path=path
+                    f"The file cannot be decoded: {in_one_line(source.geterror())}.",
+                    path=path,
+                    remedy="Render or copy it again.",
                 )
             for at, channel in enumerate(channels):
                 layout.put(lines, channel.name, pixels[:, :, at])

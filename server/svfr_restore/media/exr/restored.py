@@ -19,6 +19,7 @@ from svfr_restore.media.exr.pixels import (
     as_channel_type,
     chunk_body,
     chunk_window,
+    lines_per_chunk,
     pack,
     unpack,
 )
@@ -42,39 +43,62 @@ class RestoredPart:
 
 
 @dataclass(frozen=True)
-class _Restoration:
-    """The restored colour (h, w, 3) and the changed pixels (h, w), over a part's data window."""
+class Change:
+    """The restored colour ``rgb`` (h, w, 3) where ``changed`` (h, w), both over ``window``.
 
-    channels: RgbChannels
+    The window lies within a part's data window.
+    """
+
     window: Window
     rgb: Float32
     changed: Mask
 
-    def touches(self, window: Window) -> bool:
-        return bool(self.changed[window.slices_in(self.window)].any())
+    def chunks(self, part: PartHeader) -> list[int]:
+        """Return the full-resolution chunks of a part that hold changed pixels, in order."""
+        if part.tile_size:
+            numbers = range(part.full_size_chunks)
+            return [number for number in numbers if self._touches(chunk_window(part, number))]
+        rows = np.flatnonzero(self.changed.any(axis=1)) + self.window.y - part.data_window.y
+        return [int(number) for number in np.unique(rows // lines_per_chunk(part))]
+
+    def _touches(self, window: Window) -> bool:
+        both = window.intersect(self.window)
+        return not both.is_empty and bool(self.changed[both.slices_in(self.window)].any())
+
+
+@dataclass(frozen=True)
+class _Restoration:
+    """A change of a part's colour."""
+
+    channels: RgbChannels
+    change: Change
 
     def put_into(self, lines: UInt8, layout: LineLayout, window: Window) -> None:
         """Replace the changed pixels in the stored lines of ``window``."""
-        place = window.slices_in(self.window)
-        mask, rgb = self.changed[place], self.rgb[place]
+        change = self.change
+        both = window.intersect(change.window)
+        if both.is_empty:
+            return
+        place, stored = both.slices_in(change.window), both.slices_in(window)
+        mask, rgb = change.changed[place], change.rgb[place]
         types = {c.name: c.pixel_type for c in layout.channels}
         for index, name in enumerate(self.channels.rgb):
             plane = layout.get(lines, name)
-            plane[mask] = as_channel_type(rgb[..., index][mask], types[name])
+            plane[stored][mask] = as_channel_type(rgb[..., index][mask], types[name])
             layout.put(lines, name, plane)
 
 
 def restore_part(
-    reader: ChunkReader, header: ExrHeader, channels: RgbChannels, rgb: Float32, changed: Mask
+    reader: ChunkReader, header: ExrHeader, channels: RgbChannels, change: Change
 ) -> RestoredPart:
-    """Return the part with ``rgb`` where ``changed``; the bits of all other pixels and channels stay.
+    """Return the part with the change; the bits of all other pixels and channels stay.
 
     The compression stays when it is lossless and can be written; otherwise the whole part becomes ZIP.
     Raises FrameCannotBeRead when the plate's chunks cannot be decoded.
     """
     part = header.parts[channels.part]
-    restoration = _Restoration(channels, part.data_window, rgb, changed)
-    touched = [i for i in range(part.full_size_chunks) if restoration.touches(chunk_window(part, i))]
+    restoration = _Restoration(channels, change)
+    touched = change.chunks(part)
     if not touched:
         return RestoredPart(part, {})
     single, notes = _without_mip_levels(part)
@@ -83,7 +107,9 @@ def restore_part(
             bodies = {i: _recoded_chunk(reader, part, restoration, i) for i in touched}
         except ValueError as error:
             raise FrameCannotBeRead(
-                f"The pixels cannot be decoded: {reason_of(error)}.", path=header.path
+                f"The pixels cannot be decoded: {reason_of(error)}.",
+                path=header.path,
+                remedy="Render or copy it again.",
             ) from error
         return RestoredPart(single, bodies, notes=notes)
     if is_lossless(part) and not part.tile_size:

@@ -22,9 +22,16 @@ import numpy as np
 
 from svfr.arrays import Float32, Mask
 from svfr_client.errors import OutputEqualsPlate
-from svfr_client.files import whole_file
+from svfr_client.files import is_there, whole_file
 from svfr_restore.errors import RestoredPixelsAreNotFinite
-from svfr_restore.media.exr.container import Chunk, ChunkReader, ExrFileWriter, ExrHeader, read_header
+from svfr_restore.media.exr.container import (
+    Chunk,
+    ChunkReader,
+    ExrFileWriter,
+    ExrHeader,
+    read_complete_header,
+    read_header,
+)
 from svfr_restore.media.exr.header import FLOAT, HALF, PartHeader, as_multipart
 from svfr_restore.media.exr.layers import (
     Layers,
@@ -35,7 +42,7 @@ from svfr_restore.media.exr.layers import (
     picture_part,
 )
 from svfr_restore.media.exr.recode import decode_rows
-from svfr_restore.media.exr.restored import RestoredPart, restore_part
+from svfr_restore.media.exr.restored import Change, RestoredPart, restore_part
 from svfr_restore.media.exr.select import OWN_PARTS, RgbChannels, find_rgb
 from svfr_restore.media.plate_base import PlateFrame
 from svfr_restore.media.window import Window
@@ -63,12 +70,14 @@ def write_restored(
     rgb: Float32,
     changed: Mask,
     *,
+    window: Window | None = None,
     layers: Layers | None = None,
     provenance: Mapping[str, str] | None = None,
     interop_id: str | None = None,
 ) -> WrittenFrame:
-    """Write the plate's picture with ``rgb`` (h, w, 3) where ``changed`` (h, w), both over its data window.
+    """Write the plate's picture with ``rgb`` (h, w, 3) where ``changed`` (h, w).
 
+    Both lie over ``window``, a part of the data window; None: all of it.
     ``provenance`` becomes string attributes of the picture's part, named ``svfr/...`` in at most 31
     characters (old readers know no more); those of an earlier pass are replaced, as are its layers.
     ``interop_id`` names the colour space of a new EXR made from a still or movie; an EXR plate keeps what
@@ -76,15 +85,16 @@ def write_restored(
     RestoredPixelsAreNotFinite, FileCannotBeWritten, and the plate's own errors when it cannot be read
     again; ValueError for arrays of another shape and wrong provenance names.
     """
-    _check_arguments(plate_frame, out_path, rgb, changed, provenance or {})
+    change = Change(plate_frame.data_window if window is None else window, rgb, changed)
+    _check_arguments(plate_frame, out_path, change, provenance or {})
     with ExitStack() as stack:
         if plate_frame.kind == "exr":
             header = read_header(plate_frame.path)
             reader = ChunkReader(stack.enter_context(plate_frame.path.open("rb")), header)
             choice = find_rgb(header, plate_frame.choice)
-            new = _from_exr(header, reader, choice, rgb=rgb, changed=changed, layers=layers)
+            new = _from_exr(header, reader, choice, frame=plate_frame, change=change, layers=layers)
         else:
-            new = _from_pixels(plate_frame, rgb, changed, layers, interop_id)
+            new = _from_pixels(plate_frame, change, layers, interop_id)
         new = new.signed(provenance or {})
         with whole_file(out_path, partial(_check_written, picture=new.picture)) as scratch:
             _write(scratch, new)
@@ -120,16 +130,18 @@ class _NewFile:
 
 
 def _check_arguments(
-    plate_frame: PlateFrame, out_path: Path, rgb: Float32, changed: Mask, provenance: Mapping[str, str]
+    plate_frame: PlateFrame, out_path: Path, change: Change, provenance: Mapping[str, str]
 ) -> None:
-    shape = plate_frame.data_window.shape
+    rgb, changed, shape = change.rgb, change.changed, change.window.shape
     if rgb.shape != (*shape, 3) or changed.shape != shape or changed.dtype != np.bool_:
         raise ValueError(f"rgb {rgb.shape} and changed {changed.shape} do not lie over the plate's {shape}")
+    if not plate_frame.data_window.contains(change.window):
+        raise ValueError(f"{change.window} reaches outside the plate's {plate_frame.data_window}")
     bad = [n for n in provenance if not n.startswith(_PROVENANCE) or len(n.encode()) > _LONGEST_OLD_NAME]
     if bad:
         raise ValueError(f"provenance names must be svfr/... of at most 31 characters: {bad}")
     if out_path.resolve() == plate_frame.path.resolve() or (
-        out_path.exists() and out_path.samefile(plate_frame.path)
+        is_there(out_path) and out_path.samefile(plate_frame.path)
     ):
         raise OutputEqualsPlate(
             "The output file is the plate's own file.",
@@ -137,7 +149,8 @@ def _check_arguments(
             path=out_path,
             remedy="Choose another output folder or name.",
         )
-    if not np.isfinite(rgb[changed]).all():
+    finite = np.asarray(np.isfinite(rgb).all(axis=2))
+    if not finite[changed].all():
         raise RestoredPixelsAreNotFinite(
             "The restored picture holds NaN or infinity.",
             frame=plate_frame.frame,
@@ -150,15 +163,16 @@ def _from_exr(
     reader: ChunkReader,
     choice: RgbChannels,
     *,
-    rgb: Float32,
-    changed: Mask,
+    frame: PlateFrame,
+    change: Change,
     layers: Layers | None,
 ) -> _NewFile:
     part = header.parts[choice.part]
     if choice.is_grey:
-        restored, grey_rgb = RestoredPart(part, {}), [_grey_as_rgb(part, choice, rgb)]
+        restored = RestoredPart(part, {})
+        grey_rgb = [_grey_as_rgb(part, choice, _merged_pixels(frame, change))]
     else:
-        restored, grey_rgb = restore_part(reader, header, choice, rgb, changed), []
+        restored, grey_rgb = restore_part(reader, header, choice, change), []
     rgb_types = {c.pixel_type for c in part.channels if c.name in choice.rgb}
     pixel_type = FLOAT if FLOAT in rgb_types else HALF
     extra = grey_rgb + (layer_parts(layers, part, pixel_type) if layers else [])
@@ -221,7 +235,7 @@ def _chunks_of(parts: list[NewPart], first: int) -> Iterator[Chunk]:
 
 
 def _from_pixels(
-    frame: PlateFrame, rgb: Float32, changed: Mask, layers: Layers | None, interop_id: str | None
+    frame: PlateFrame, change: Change, layers: Layers | None, interop_id: str | None
 ) -> _NewFile:
     pixel_type = HALF if frame.sample_bits <= 8 else FLOAT
     header = picture_header(
@@ -230,7 +244,7 @@ def _from_pixels(
     if interop_id:
         header = header.with_("colorInteropID", "string", interop_id.encode())
     header = _tagged(header, frame)
-    merged = np.where(changed[..., None], rgb, frame.rgb)
+    merged = _merged_pixels(frame, change)
     planes = {name: merged[..., i] for i, name in enumerate("RGB")}
     if frame.alpha is not None:
         planes["A"] = frame.alpha
@@ -240,6 +254,14 @@ def _from_pixels(
     return _NewFile(
         parts=tuple(p.header for p in parts), picture=0, is_multipart=bool(extra), chunks=_chunks_of(parts, 0)
     )
+
+
+def _merged_pixels(frame: PlateFrame, change: Change) -> Float32:
+    """Return the plate's pixels (h, w, 3) with the change in place."""
+    merged = frame.rgb.copy()
+    place = change.window.slices_in(frame.data_window)
+    merged[place] = np.where(change.changed[..., None], change.rgb, merged[place])
+    return merged
 
 
 def _tagged(header: PartHeader, frame: PlateFrame) -> PartHeader:
@@ -266,9 +288,6 @@ def _write(scratch: Path, new: _NewFile) -> None:
 
 def _check_written(path: Path, picture: int) -> None:
     """Open the finished file as any reader would and decode a line of the picture's part."""
-    header = read_header(path)
-    with path.open("rb") as file:
-        ChunkReader(file, header).check_complete()
-    part = header.parts[picture]
+    part = read_complete_header(path).parts[picture]
     window = part.data_window
     decode_rows(path, picture, part, Window(window.x, window.bottom - 1, window.width, 1))

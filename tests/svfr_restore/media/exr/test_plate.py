@@ -10,11 +10,11 @@ import OpenImageIO as oiio
 import pytest
 from exr_samples import bits, picture, rich_parts, window, write_plate
 
+from svfr_client.errors import FrameIsMissing
 from svfr_restore.errors import (
     FrameCannotBeRead,
     FrameHasNoRgb,
     FrameIsDeep,
-    FrameIsMissing,
     FrameIsSubsampled,
     FrameIsTruncated,
     FrameSizeDiffers,

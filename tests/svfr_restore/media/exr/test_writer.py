@@ -2,6 +2,7 @@
 
 import hashlib
 import logging
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -96,6 +97,26 @@ def test_only_the_changed_rgb_differs_under_every_lossless_compression(tmp_path:
     assert_restored(ours, plate, rgb, changed)
     replaced = ("compression",) if written.notes else ()
     assert attributes(ours, *replaced) == attributes(plate, *replaced)
+
+
+@pytest.mark.parametrize("codec", ["zip", "zips", "piz", "dwaa"])
+@pytest.mark.parametrize("window", [Window(7, 13, 40, 21), Window(0, 16, 100, 16), Window(99, 69, 1, 1)])
+def test_a_change_over_a_part_of_the_plate_is_the_same_file_as_over_all_of_it(
+    tmp_path: Path, codec: str, window: Window
+) -> None:
+    frame = read_single(write_plate(tmp_path / "plate.exr", picture(70, 100), codec))
+    rng = np.random.default_rng(7)
+    place = window.slices_in(frame.data_window)
+    rgb, changed = frame.rgb.copy(), np.zeros(frame.data_window.shape, bool)
+    rgb[place] = rng.random((*window.shape, 3), np.float32)
+    changed[place] = rng.random(window.shape) < 0.5
+    changed[place][-1, -1] = True
+    write_restored(frame, tmp_path / "whole.exr", rgb, changed)
+    write_restored(frame, tmp_path / "part.exr", rgb[place], changed[place], window=window)
+    assert (tmp_path / "part.exr").read_bytes() == (tmp_path / "whole.exr").read_bytes()
+    outside = replace(window, x=window.x + 100)
+    with pytest.raises(ValueError, match="reaches outside"):
+        write_restored(frame, tmp_path / "outside.exr", rgb[place], changed[place], window=outside)
 
 
 @pytest.mark.parametrize("codec", ["no", "rle", "zips", "zip", "piz"])

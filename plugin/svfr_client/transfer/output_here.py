@@ -1,0 +1,82 @@
+"""Where frames that are fetched may go on this machine: the checks that a server makes of its own output."""
+
+import contextlib
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import Collection, Iterable, Iterator, List
+
+from ..client import Client
+from ..errors import OutputIsNotWritable, SvfrError
+from ..files import is_folder, is_there
+from ..frames import FrameRange
+from ..output_names import (
+    check_output_pattern,
+    existing_frames,
+    files_named,
+    next_version,
+    output_is_input,
+    output_path,
+    outputs_exist,
+)
+from ..vocabulary import ExistingPolicy
+from .delivery import Delivery
+
+
+def output_here(pattern: str, frames: List[int], existing: ExistingPolicy, sources: Iterable[Path]) -> str:
+    """Return the pattern that ``frames`` are fetched to, by the policy for files that are there.
+
+    ``sources`` are files that no frame may replace. Nothing is made. Raises as :func:`free_output`, and
+    OutputIsNotWritable.
+    """
+    output = free_output(pattern, frames, existing, sources)
+    folder = output_path(output, frames[0]).parent
+    while not is_there(folder) and folder != folder.parent:
+        folder = folder.parent
+    if not os.access(str(folder), os.W_OK | os.X_OK) or not is_folder(folder):
+        text = "Frames cannot be written here."
+        raise OutputIsNotWritable(text, path=folder, remedy="Choose another output folder.")
+    return output
+
+
+def free_output(pattern: str, frames: List[int], existing: ExistingPolicy, sources: Iterable[Path]) -> str:
+    """Return the pattern that ``frames`` may be written to, by whomever, without harm to what is there.
+
+    Raises BadPathPattern, OutputEqualsPlate and OutputExists.
+    """
+    check_output_pattern(pattern, len(frames))
+    _refuse_sources(pattern, frames, {os.path.realpath(str(path)) for path in sources})
+    there = existing_frames(pattern, frames)
+    if there and existing == "error":
+        raise outputs_exist(pattern, there)
+    return next_version(pattern) if there and existing == "version_up" else pattern
+
+
+def fetched_to(client: Client, delivery: Delivery, output: str, existing: ExistingPolicy) -> Delivery:
+    """Return the delivery of a job's frames to another ``output``; to the one noted it goes on.
+
+    Raises as :func:`output_here`, and as the client does, code NOT_FOUND for an unknown job.
+    """
+    replaces = existing == "overwrite"
+    if output == delivery.output and existing != "version_up":
+        return replace(delivery, replaces=delivery.replaces or replaces)
+    status = client.status(delivery.job)
+    frames = list(FrameRange.parse(delivery.written or status.frames))
+    to = output_here(output, frames, existing, files_read(delivery, status.plate, frames))
+    return replace(delivery, output=to, replaces=replaces)
+
+
+def files_read(delivery: Delivery, plate: str, frames: List[int]) -> Iterator[Path]:
+    """Yield the files that a job reads, as far as known here; ``plate``: the server's name of its plate."""
+    read = list(delivery.names.paths.values())
+    with contextlib.suppress(SvfrError):  # a plate that this machine has under no name
+        read.append(delivery.paths.to_client(plate))
+    for text in read:
+        yield from files_named(text, frames)
+
+
+def _refuse_sources(pattern: str, frames: List[int], sources: Collection[str]) -> None:
+    for frame in frames:
+        path = output_path(pattern, frame)
+        if os.path.realpath(str(path)) in sources:
+            raise output_is_input(frame, path)

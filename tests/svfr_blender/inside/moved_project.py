@@ -1,0 +1,81 @@
+"""A project with ``//`` paths: "first" restores and saves it, "second" opens it where it was moved to."""
+
+import bpy
+from common import (
+    add_images,
+    all_strips,
+    files_shown,
+    install,
+    keyed_mask,
+    module,
+    opened,
+    restored,
+    result_of,
+    results,
+    run,
+    select_only,
+    use_scene,
+    wait_for_jobs,
+)
+
+CORNERS = [(0.4, 0.4), (0.6, 0.4), (0.6, 0.6), (0.4, 0.6)]
+
+
+def first(case):
+    opened(case, (160, 120))
+    bpy.ops.wm.save_as_mainfile(filepath=case["blend"])
+    scene = bpy.context.scene
+    strip = add_images(scene.sequence_editor, case["files"], 2, 101)
+    strip.directory = bpy.path.relpath(strip.directory) + "/"
+    settings = scene.svfr
+    settings.model, settings.tasks, settings.mask_source = "probe", {"bfr", "inpaint"}, "MASK"
+    settings.mask = keyed_mask("roto", {101: CORNERS})
+    settings.faces, settings.output = "frame", "//results"
+    restored(scene, strip)
+    settings.output = case["folder"] + "/elsewhere"
+    other = add_images(scene.sequence_editor, case["files"], 6, 201)
+    other.name, other.directory = "other", strip.directory
+    restored(scene, other)
+    bpy.ops.wm.save_mainfile()
+    return [result.directory for result in results(scene)]
+
+
+def second(case):
+    install(case["zip"])
+    bpy.ops.wm.open_mainfile(filepath=case["blend"])
+    scene = bpy.context.scene
+    use_scene(scene)
+    controller = module("session").controller()
+    mine, other = results(scene)
+    said = {"shown": files_shown(mine), "elsewhere": files_shown(other)}
+    strip = next(s for s in all_strips(scene) if s.name == "plate")
+    said["plate"] = files_shown(strip)
+    said["mask"] = scene.svfr.mask.name
+
+    scene.svfr.output = "//results"
+    select_only(scene, mine)
+    said["page"] = module("result_page").page_wish(strip, mine, bpy.path.abspath, None).plate
+
+    try:
+        bpy.ops.svfr.redo_frames(span="GIVEN", first=102, last=102)
+    except RuntimeError as problem:
+        said["some_frames"] = str(problem)
+    assert bpy.ops.svfr.redo() == {"FINISHED"}
+    wait_for_jobs()
+    said["redone"] = files_shown(mine)
+
+    first_job = controller.records[0].job
+    for one in results(scene):
+        owner = scene.sequence_editor
+        (owner.strips if hasattr(owner, "strips") else owner.sequences).remove(one)
+    bpy.ops.svfr.insert_again(job=first_job)
+    controller.pump()
+    said["again"] = files_shown(result_of(scene))
+    return said
+
+
+def main(case):
+    return {"first": first, "second": second}[case["phase"]](case)
+
+
+run(main)

@@ -37,3 +37,29 @@ def write_plate(folder: Path, frames: range) -> str:
         out.write_image(np.ascontiguousarray(np.stack(waves, axis=-1), np.float32))
         out.close()
     return pattern
+
+
+def difference_words(first: Path, second: Path) -> str:
+    """Return in words in what two EXRs differ: which attributes, how many values and by how much at most."""
+    found = []
+    for part in range(max(_parts(first), _parts(second))):
+        pictures = [oiio.ImageBuf(str(path), part, 0) for path in (first, second)]
+        attributes = [{one.name: str(one.value) for one in each.spec().extra_attribs} for each in pictures]
+        found += [
+            f"{name} of part {part}"
+            for name, text in sorted(attributes[0].items())
+            if attributes[1].get(name) != text
+        ]
+        values = [np.asarray(each.get_pixels(oiio.FLOAT)) for each in pictures]
+        if values[0].shape != values[1].shape:
+            found.append(f"the size of part {part}")
+        elif (values[0] != values[1]).any():
+            apart = np.abs(values[0] - values[1])
+            found.append(
+                f"{np.count_nonzero(apart)} of {apart.size} values of part {part}, by {apart.max():.2g}"
+            )
+    return ", ".join(found) or "their bytes alone"
+
+
+def _parts(path: Path) -> int:
+    return int(oiio.ImageBuf(str(path)).nsubimages)

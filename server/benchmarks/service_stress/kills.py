@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from benchmarks.service_stress.figures import write_plate
+from benchmarks.service_stress.figures import difference_words, write_plate
 from benchmarks.service_stress.pipeline import EVALUATIONS
 from benchmarks.service_stress.service import STEPS, Service, model_of_eight_steps
 from svfr.diffusion.windows import studio_windows
@@ -145,14 +145,14 @@ def _undisturbed(service: Service, client: Client, spec: JobSpec) -> _Whole:
     began = 0.0
     times: list[float] = []
     stages: list[str] = []
-    submitted = client.submit(replace(spec, output=spec.output.replace("/out/", "/whole/")))
+    submitted = client.submit(replace(spec, output=str(_whole_folder(spec) / Path(spec.output).name)))
     for event in client.follow(submitted.job):
         if event.kind == "running":
             began = time.monotonic()
         elif event.kind == "progress":
             times.append(time.monotonic() - began)
             stages.append(str(event.body["stage"]))
-    pictures = _pictures(Path(spec.output.replace("/out/", "/whole/")).parent)
+    pictures = _pictures(_whole_folder(spec))
     return _Whole(
         spec=spec,
         times=times,
@@ -160,6 +160,11 @@ def _undisturbed(service: Service, client: Client, spec: JobSpec) -> _Whole:
         pictures=pictures,
         step_evaluations=_evaluations_of_a_step(Path(spec.model)),
     )
+
+
+def _whole_folder(spec: JobSpec) -> Path:
+    """Where the undisturbed run writes."""
+    return Path(spec.output.replace("/out/", "/whole/")).parent
 
 
 def _evaluations_of_a_step(folder: Path) -> int:
@@ -205,7 +210,11 @@ def _run_killed(
     found.repeated += repeated(new, len(stages))
     written = _pictures(folder)
     found.frames_lost += len(whole.pictures) - len(written)
-    found.files_differing += sum(written.get(name) != data for name, data in whole.pictures.items())
+    for name in sorted(name for name, data in whole.pictures.items() if written.get(name) != data):
+        found.files_differing += 1
+        if name in written:
+            words = difference_words(_whole_folder(whole.spec) / name, folder / name)
+            print(f"  {name} differs in {words}")
     in_order = [event.seq for event in events] == list(range(1, len(events) + 1))
     frame_events = Counter(event.body["frame"] for event in events if event.kind == "frame")
     found.events_wrong += not (in_order and events[-1].kind == "done" and set(frame_events.values()) == {1})

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.service_stress import bad_messages, clients, kills, run, service
+from benchmarks.service_stress import bad_messages, clients, figures, kills, run, service
 from benchmarks.service_stress.service import Service
 from svfr_server.checking.requests import REQUESTS
 
@@ -63,3 +63,10 @@ def test_a_third_of_the_bad_messages_are_valid_but_for_one_field(tmp_path: Path)
         running.stop()
     assert answers.mutated * 3 >= answers.refused == 100
     assert (answers.without_answer, answers.internal, answers.crashes) == (0, 0, 0)
+
+
+def test_what_two_files_differ_in_is_named(tmp_path: Path) -> None:
+    first = Path(figures.write_plate(tmp_path / "one", range(1, 2)) % 1)
+    other = Path(figures.write_plate(tmp_path / "two", range(2, 3)) % 2)
+    assert figures.difference_words(first, first) == "their bytes alone"
+    assert "values of part 0, by 0.01" in figures.difference_words(first, other)

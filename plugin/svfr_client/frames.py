@@ -4,14 +4,20 @@ A range is a set of absolute plate frame numbers, kept ascending. Negative frame
 """
 
 import re
+from bisect import bisect_left
 from dataclasses import dataclass
-from typing import Iterable, Iterator, List, Sequence, Tuple
+from numbers import Integral
+from typing import Iterable, Iterator, List, Sequence, Tuple, Union
 
 from .errors import BadFrameRange, EmptyFrameRange, MaskFramesMissing
 
-MOST_FRAMES = 1_000_000
+# More than an hour of film in one job. Text is measured before it is read: no frame takes more characters.
+MOST_FRAMES = 100_000
+MOST_CHARACTERS = 12 * MOST_FRAMES
 # Frames left out between two asked ones are still restored, for context, when the gap is no longer than this.
 BRIDGED_GAP_FRAMES = 8
+_QUOTED_CHARACTERS = 60
+_SPLIT = "Split it into several jobs."
 _REMEDY = 'Write it like "1001-1050", "1001-1050x2" or "1001,1005-1010".'
 _PART = re.compile(r"^(-?\d{1,9})(?:-(-?\d{1,9})(?:x(\d{1,9}))?)?$")
 
@@ -35,21 +41,9 @@ class FrameRange:
         """Return the range that ``text`` writes; overlapping parts are merged.
 
         Raises EmptyFrameRange for blank text and BadFrameRange for text that is no range, for a range that
-        runs backwards, for a step of 0 and for more than ``MOST_FRAMES`` frames.
+        runs backwards, for a step of 0 and for more than ``MOST_FRAMES`` frames, before any is written out.
         """
-        compact = re.sub(r"\s+", "", text)
-        if not compact:
-            raise EmptyFrameRange("The frame range is empty.", remedy=_REMEDY)
-        frames: List[int] = []
-        for part in compact.split(","):
-            span = _parse_part(part, text)
-            if len(frames) + len(span) > MOST_FRAMES:
-                raise BadFrameRange(
-                    f'The frame range "{text}" holds more than {MOST_FRAMES} frames.',
-                    remedy="Split it into several jobs.",
-                )
-            frames.extend(span)
-        return cls.of(frames)
+        return cls.of(frame for span in _spans(text) for frame in span)
 
     @classmethod
     def of(cls, frames: Iterable[int]) -> "FrameRange":
@@ -83,7 +77,10 @@ class FrameRange:
         return len(self.frames)
 
     def __contains__(self, frame: object) -> bool:
-        return frame in self.frames
+        if not isinstance(frame, Integral):
+            return False
+        place = bisect_left(self.frames, frame)
+        return place < len(self.frames) and self.frames[place] == frame
 
     def progressions(self) -> Tuple[Tuple[int, int, int], ...]:
         """Return (first, last, step) of every even stretch, as the canonical text writes them."""
@@ -101,10 +98,48 @@ class FrameRange:
         return ",".join(_write_part(*part) for part in self.progressions())
 
 
+def frame_count(text: str) -> int:
+    """Return how many frames a range's text names, repeats counted; raises as :meth:`FrameRange.parse`."""
+    return sum(map(len, _spans(text)))
+
+
+def refuse_long_text(text: Union[str, bytes]) -> None:
+    """Raise BadFrameRange for text, or the JSON that holds it, which is longer than any range's."""
+    if len(text) > MOST_CHARACTERS:
+        raise BadFrameRange(
+            f"A frame range is {len(text)} characters long, more than {MOST_CHARACTERS}.", remedy=_SPLIT
+        )
+
+
+def _spans(text: str) -> List[range]:
+    """Return the parts of a range's text, at most ``MOST_FRAMES`` frames together."""
+    refuse_long_text(text)
+    if text.count(",") >= MOST_FRAMES:
+        raise _too_many(text)
+    compact = re.sub(r"\s+", "", text)
+    if not compact:
+        raise EmptyFrameRange("The frame range is empty.", remedy=_REMEDY)
+    spans = [_parse_part(part, text) for part in compact.split(",")]
+    if sum(map(len, spans)) > MOST_FRAMES:
+        raise _too_many(text)
+    return spans
+
+
+def _too_many(text: str) -> BadFrameRange:
+    return BadFrameRange(
+        f"The frame range {_quoted(text)} holds more than {MOST_FRAMES} frames.", remedy=_SPLIT
+    )
+
+
+def _quoted(text: str) -> str:
+    """Return a text for a sentence, its beginning where it is long."""
+    return f'"{text}"' if len(text) <= _QUOTED_CHARACTERS else f'"{text[:_QUOTED_CHARACTERS]}..."'
+
+
 def _parse_part(part: str, text: str) -> range:
     match = _PART.match(part)
     if match is None:
-        raise BadFrameRange(f'"{part}" in "{text}" is no frame or range.', remedy=_REMEDY)
+        raise BadFrameRange(f"{_quoted(part)} in {_quoted(text)} is no frame or range.", remedy=_REMEDY)
     first = int(match.group(1))
     last = first if match.group(2) is None else int(match.group(2))
     step = 1 if match.group(3) is None else int(match.group(3))

@@ -11,7 +11,7 @@ from typing import Any, Dict, List, Mapping, Tuple, get_type_hints
 
 from .arguments import type_problems
 from .errors import BadJob, SvfrError
-from .frames import FrameRange
+from .frames import frame_count
 from .job import JobSpec
 from .vocabulary import (
     EXISTING_POLICIES,
@@ -23,7 +23,6 @@ from .vocabulary import (
     unknown_word,
 )
 
-MAX_FRAMES = 100_000
 MAX_HANDLES = 1000
 MAX_TEXT = 4096
 MAX_CONTEXT_VARIABLES = 64
@@ -169,16 +168,11 @@ def _spread_problems(spec: JobSpec) -> List[SvfrError]:
 def _frame_problems(spec: JobSpec) -> List[SvfrError]:
     found: List[SvfrError] = []
     for frames in (spec.frames, spec.context):
-        if frames is None:
-            continue
         try:
-            count = len(FrameRange.parse(frames))
+            if frames is not None:
+                frame_count(frames)
         except SvfrError as problem:
             found.append(problem)
-            continue
-        if count > MAX_FRAMES:
-            text = f"The job asks for {count} frames, more than {MAX_FRAMES}."
-            found.append(BadJob(text, remedy="Split it into several jobs."))
     return found
 
 

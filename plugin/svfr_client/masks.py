@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import Any, Collection, Dict, List, Mapping, Sequence, Tuple
 
 from .errors import BadMask
+from .frames import MOST_FRAMES
 
 FORMAT = 1
 # The widest feather of a point and of a layer: what is rasterised around a mask grows with its square.
@@ -140,6 +141,7 @@ class SplineMask:
         if not self.frames:
             raise BadMask("The mask holds no shape for any frame.", remedy="Send at least one keyed frame.")
         object.__setattr__(self, "frames", MappingProxyType(dict(sorted(self.frames.items()))))
+        object.__setattr__(self, "_keyed", tuple(self.frames))
 
     def __hash__(self) -> int:
         return hash(tuple(self.frames.items()))
@@ -149,7 +151,7 @@ class SplineMask:
 
     def at(self, frame: int) -> MaskShape:
         """Return the shape that holds at ``frame``."""
-        keyed = list(self.frames)
+        keyed: Tuple[int, ...] = self._keyed  # type: ignore[attr-defined]
         return self.frames[keyed[max(0, bisect_right(keyed, frame) - 1)]]
 
     def to_json(self) -> Dict[str, Any]:
@@ -172,7 +174,10 @@ class SplineMask:
                 remedy=f'This version reads format {FORMAT} in space "{SPACE}".',
             )
         frames: Dict[int, MaskShape] = {}
-        for i, row in enumerate(_list(body["frames"], "frames")):
+        rows = _list(body["frames"], "frames")
+        if len(rows) > MOST_FRAMES:
+            raise BadMask(f"The mask has {len(rows)} frames, more than {MOST_FRAMES}.", remedy=_SPLIT)
+        for i, row in enumerate(rows):
             where = f"frames[{i}]"
             if not isinstance(row, Mapping) or "frame" not in row:
                 raise BadMask(f"{where} lacks the key frame.", remedy=_RESEND)
@@ -183,6 +188,7 @@ class SplineMask:
         return cls(frames)
 
 
+_SPLIT = "Split the job, or send a matte sequence."
 _RESEND = "Export the mask from the host again."
 
 

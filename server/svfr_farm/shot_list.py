@@ -15,6 +15,7 @@ from typing import Any
 from svfr_client.errors import BadJob, ReportedError, SeveralProblems, SvfrError, each_of, raise_problems
 from svfr_client.face_words import read_face_choice
 from svfr_client.files import open_regular
+from svfr_client.frames import frame_count
 from svfr_client.job import Box, FaceChoice, JobSpec, Reference
 from svfr_client.job_checks import MAX_TEXT, NUMBER_LIMITS
 from svfr_client.reasons import in_one_line, reason_of
@@ -30,6 +31,8 @@ from svfr_farm.errors import ShotListIsBad
 
 MOST_BYTES = 16 * 1024 * 1024
 MOST_ROWS = 100_000
+# Shots are compared file by file; nobody's show of a list is longer.
+MOST_LISTED_FRAMES = 1_000_000
 _MOST_NAMED = 20  # unknown columns
 # By the number of lines.
 _TOO_FEW = {0: "The shot list is empty.", 1: "The shot list has a head line and no shot below it."}
@@ -126,7 +129,7 @@ def read_shot_list(path: Path) -> ShotList:
     Problems are those that need no plate: unknown, missing and repeated columns, rows of another length than
     the head, cells that are no number, box, face choice or reference, shot names that cannot name a folder,
     and names that occur twice. Every row is read whatever is wrong with others. Raises ShotListIsBad for a
-    file that is no table at all.
+    file that is no table at all, and for one that names more than ``MOST_LISTED_FRAMES`` frames.
     """
     data = _bytes(path)
     (_, head), *rows = _table(data, path)
@@ -142,7 +145,19 @@ def read_shot_list(path: Path) -> ShotList:
         shot, found = _shot(number, dict(zip(reversed(head), reversed(cells), strict=True)), path, seen)
         problems += shot.fault(found)
         shots.append(shot)
+    asked = sum(_frames_asked(shot.job) for shot in shots)
+    if asked > MOST_LISTED_FRAMES:
+        text = f"The shot list names {asked} frames with their handles, more than {MOST_LISTED_FRAMES}."
+        raise ShotListIsBad(text, path=path, remedy="Split it into several lists.")
     return ShotList(tuple(shots), tuple(problems), hashlib.sha256(data).hexdigest())
+
+
+def _frames_asked(job: JobSpec) -> int:
+    """Return how many frames a row names, 0 where it names none or is wrong; none of them is written out."""
+    try:
+        return frame_count(job.frames) + 2 * job.handles
+    except SvfrError:
+        return 0
 
 
 def list_sha256(path: Path) -> str:

@@ -1,11 +1,13 @@
 """Frame ranges: what they accept, what they refuse, how they are written back."""
 
+import tracemalloc
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from svfr_client.errors import BadFrameRange, EmptyFrameRange
-from svfr_client.frames import MOST_FRAMES, FrameRange
+from svfr_client.frames import MOST_CHARACTERS, MOST_FRAMES, FrameRange, frame_count
 
 
 @pytest.mark.parametrize(
@@ -74,6 +76,41 @@ def test_a_step_of_zero_is_refused():
 def test_an_absurdly_long_range_is_refused_without_being_built():
     with pytest.raises(BadFrameRange, match=str(MOST_FRAMES)):
         FrameRange.parse("1-999999999")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"1-{MOST_FRAMES + 1}",
+        "-999999999-999999999",
+        f"1-{MOST_FRAMES},5-5",
+        ",".join(map(str, range(1, 2 * MOST_FRAMES + 2, 2))),
+        ",".join(f"{n}-{n + 1}x2" for n in range(MOST_FRAMES + 1)),
+        "1" + "-999999999" * MOST_CHARACTERS,
+        " " * (MOST_CHARACTERS + 1),
+        "," * MOST_CHARACTERS,
+    ],
+    ids=["one too many", "two billion", "in two parts", "odd", "single frames", "long", "blank", "commas"],
+)
+def test_text_of_too_many_frames_is_refused_before_any_is_written_out(text):
+    """What is built for it must stay below what a range of a hundredth of its frames takes."""
+    tracemalloc.start()
+    try:
+        with pytest.raises(BadFrameRange) as caught:
+            FrameRange.parse(text)
+        with pytest.raises(BadFrameRange):
+            frame_count(text)
+        assert tracemalloc.get_traced_memory()[1] < 100_000
+    finally:
+        tracemalloc.stop()
+    assert len(caught.value.message) < 200
+
+
+def test_the_longest_range_is_read_however_it_is_written():
+    assert len(FrameRange.parse(f"1-{MOST_FRAMES}")) == MOST_FRAMES
+    numbers = range(-999_999_999, -999_999_999 + 3 * MOST_FRAMES, 3)
+    assert FrameRange.parse(",".join(map(str, numbers))).frames == tuple(numbers)
+    assert frame_count("1-10x3,4") == 5
 
 
 def test_frames_that_do_not_ascend_are_refused():

@@ -6,6 +6,7 @@ import pickle
 import pytest
 
 from svfr_client.errors import BadMask
+from svfr_client.frames import MOST_FRAMES
 from svfr_client.masks import MaskLayer, MaskPoint, MaskShape, MaskSpline, SplineMask
 
 
@@ -113,6 +114,13 @@ def test_missing_and_unknown_keys_are_named_together():
     body["frames"][0]["layers"][0]["splines"][0]["pts"] = []
     with pytest.raises(BadMask, match="lacks the key points and has the unknown key pts"):
         SplineMask.from_json(body)
+
+
+def test_a_mask_of_more_frames_than_any_job_is_refused_before_a_shape_is_read():
+    body = {"format": 1, "space": "exr_px", "frames": [None] * (MOST_FRAMES + 1)}
+    with pytest.raises(BadMask, match="more than 100000") as caught:
+        SplineMask.from_json(body)
+    assert caught.value.remedy
 
 
 def test_a_frame_that_comes_twice_is_named():

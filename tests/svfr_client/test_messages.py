@@ -158,7 +158,7 @@ def test_a_sound_job_has_no_problems() -> None:
         ({"priority": 101}, "priority is 101"),
         ({"frames": "ten"}, "no frame or range"),
         ({"frames": ""}, "frame range is empty"),
-        ({"frames": "1-200000"}, "asks for 200000 frames"),
+        ({"frames": "1-200000"}, "more than 100000 frames"),
         ({"tasks": ("inpaint",)}, "inpaint needs a mask"),
         ({"mask_path": "/m.%04d.exr", "mask_splines": MASK}, "a matte sequence and splines"),
         ({"faces": FaceChoice("index")}, "by index, but none"),

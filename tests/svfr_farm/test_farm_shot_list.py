@@ -7,7 +7,7 @@ import pytest
 
 from svfr_client.errors import SeveralProblems, SvfrError
 from svfr_farm.errors import ShotListIsBad
-from svfr_farm.shot_list import MOST_ROWS, at_row, read_shot_list
+from svfr_farm.shot_list import MOST_LISTED_FRAMES, MOST_ROWS, at_row, read_shot_list
 
 
 def faults(path: Path) -> list[str]:
@@ -132,6 +132,13 @@ def test_every_row_of_a_long_list_is_looked_at(tmp_path: Path) -> None:
 def test_more_rows_than_a_list_may_have_are_refused(tmp_path: Path) -> None:
     (tmp_path / "l.csv").write_text("shot,plate,tasks\n" + "s,p,x\n" * (MOST_ROWS + 1), "utf-8")
     with pytest.raises(ShotListIsBad, match="too many"):
+        read_shot_list(tmp_path / "l.csv")
+
+
+def test_more_frames_than_a_list_may_have_are_counted_and_not_written_out(tmp_path: Path) -> None:
+    rows = "".join(f"s{n},p,bfr,1-100000\n" for n in range(MOST_LISTED_FRAMES // 100_000 + 1))
+    (tmp_path / "l.csv").write_text("shot,plate,tasks,frames\n" + rows, "utf-8")
+    with pytest.raises(ShotListIsBad, match=f"1100000 frames .* more than {MOST_LISTED_FRAMES}"):
         read_shot_list(tmp_path / "l.csv")
 
 

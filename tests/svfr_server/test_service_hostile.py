@@ -174,6 +174,7 @@ def hostile_messages() -> dict[str, list[bytes]]:
             plain, **{"plate.frames": Buffer.of_json("\x7f" * MIB)}
         ),
         "a million frames": submit_with({**plain, "frames": "1-1000000"}),
+        "a long list of ranges": submit_with(plain, **{"plate.frames": Buffer.of_json("1-9x2," * MIB)}),
         "empty layers": submit_with({**plain, "frames": "1"}, **{"mask.splines": Buffer.of_json(mask)}),
         "deep nesting": submit_with(plain, **{"plate.frames": Buffer(b"[" * MIB)}),
         "too many lists": submit_with(plain, **{"plate.frames": Buffer(b"[" + b"[]," * 1_100_000 + b"[]]")}),

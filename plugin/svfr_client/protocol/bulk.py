@@ -8,6 +8,7 @@ string) does once it is long. In the header such a field is then null or empty.
 from typing import Any, Dict, Mapping, Tuple
 
 from ..errors import BadMessage
+from ..frames import refuse_long_text
 from ..job import JobSpec
 from .wire import Buffer
 
@@ -33,7 +34,7 @@ def join_bulk(plain: Mapping[str, Any], buffers: Mapping[str, Buffer]) -> Dict[s
     """Return the job's whole plain form.
 
     Raises :class:`BadMessage` for a buffer no job has, one that is not strict JSON, and a field that comes
-    both in the header and in a buffer.
+    both in the header and in a buffer; BadFrameRange for a frame list that is longer than any job's.
     """
     joined = dict(plain)
     fields = {SPLINES: "mask_splines", FRAMES: "frames"}
@@ -42,5 +43,7 @@ def join_bulk(plain: Mapping[str, Any], buffers: Mapping[str, Buffer]) -> Dict[s
             raise BadMessage(f"A job has no buffer {name}; it has {' and '.join(fields)}.")
         if joined.get(fields[name]):
             raise BadMessage(f"The job's {fields[name]} comes in the header and in the buffer {name}.")
+        if name == FRAMES:
+            refuse_long_text(buffer.data)
         joined[fields[name]] = buffer.json()
     return joined

@@ -75,5 +75,5 @@ def plan_frames(
         else:
             runs.append(range(frame, frame + 1))
     if context is not None:
-        return JobFrames(tuple(runs), tuple(frame for frame in wanted if frame in set(asked)))
+        return JobFrames(tuple(runs), tuple(frame for frame in wanted if frame in asked))
     return JobFrames(tuple(runs), tuple(seen if write_handles else wanted))

@@ -60,6 +60,7 @@ def run_experiment(request: LabRequest, voice: Voice) -> ResultFiles:
         own_clips=request.data is not None,
         clips=bench.used_clips,
     )
+    clock.spend_rest()
     return write_results(request.out, request.experiment, findings, circumstances)
 
 

@@ -7,6 +7,7 @@ import torch
 
 import svfr.nets.unet
 from svfr.nets.unet import build_unet
+from svfr.parity import check as parity
 from svfr.training.nets.preview_unet import preview_unet_config
 
 ROOT = Path(__file__).parents[3]
@@ -16,6 +17,12 @@ GOLDEN = ROOT / "tests" / "data" / "golden"
 @pytest.fixture(scope="module")
 def benchmark() -> ModuleType:
     return importlib.import_module("benchmarks.sampling.cpu_forms")
+
+
+@pytest.fixture
+def unet_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the reference vectors recompute those of the network; tests/svfr/parity recomputes all."""
+    monkeypatch.setattr(parity, "CHECKS", (parity.check_unet,))
 
 
 def tiny_forms(benchmark: ModuleType) -> list:
@@ -49,6 +56,7 @@ def test_a_training_steps_gradients_are_those_of_the_native_form(benchmark: Modu
     assert sum(line.form.product for line in lines) == 1
 
 
+@pytest.mark.usefixtures("unet_alone")
 def test_the_record_says_whether_the_claims_hold(benchmark: ModuleType, capsys) -> None:
     found = benchmark.run({"a tiny network": lambda: tiny_forms(benchmark)}, 1, GOLDEN)
     assert found["holds"]
@@ -57,6 +65,7 @@ def test_the_record_says_whether_the_claims_hold(benchmark: ModuleType, capsys) 
     assert "| Conv2d, channels first (in use) |" in capsys.readouterr().out
 
 
+@pytest.mark.usefixtures("unet_alone")
 def test_a_form_that_is_not_equal_though_it_claims_so_does_not_hold(benchmark: ModuleType) -> None:
     def wrong() -> list:
         native, product = (benchmark.Form(name, lambda: torch.ones(3)) for name in ("native", "product"))

@@ -89,6 +89,19 @@ def test_the_same_command_goes_on_and_another_one_is_refused(tmp_path):
         run_experiment(LabRequest(experiment=experiment(), budget_s=61.0, out=tmp_path, seed=4), SILENT)
 
 
+def test_what_was_answered_has_spent_its_budget_and_is_not_worked_on_again(tmp_path):
+    left = []
+
+    def run(bench):
+        left.append(bench.remaining_s())
+        return findings()
+
+    for _ in range(2):
+        run_experiment(LabRequest(experiment=experiment(run), budget_s=60.0, out=tmp_path), SILENT)
+    assert left[0] > 0.0 >= left[1]
+    assert json.loads((tmp_path / "trial.json").read_text())["starts"] == 2
+
+
 def test_a_failing_experiment_leaves_no_answer(tmp_path):
     def fail(bench):
         raise ClipsDoNotSuffice("Too few.")

@@ -33,13 +33,20 @@ class BudgetClock:
         """Return the seconds spent by this process and by those before it."""
         spent = self._before_s + time.monotonic() - self._started
         if spent - self._noted_s >= _SECONDS_BETWEEN_NOTES:
-            self._noted_s = spent
-            write_whole(self._path, json.dumps({"spent_s": spent, "starts": self.starts}))
+            self._note(spent)
         return spent
 
     def remaining_s(self) -> float:
         """Return what is left of the budget, negative when it is overdrawn."""
         return self.budget_s - self.spent_s()
+
+    def spend_rest(self) -> None:
+        """Note that nothing is left: whoever asks again for what was answered is answered the same."""
+        self._note(max(self.budget_s, self.spent_s()))
+
+    def _note(self, spent_s: float) -> None:
+        self._noted_s = spent_s
+        write_whole(self._path, json.dumps({"spent_s": spent_s, "starts": self.starts}))
 
 
 @dataclass(frozen=True)

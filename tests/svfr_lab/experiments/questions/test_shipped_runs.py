@@ -1,4 +1,4 @@
-"""The experiments that train a feed-forward network or examine the shipped model, half a minute each."""
+"""The experiments that train a feed-forward network or examine the shipped model, as short as they go."""
 
 from __future__ import annotations
 

@@ -29,19 +29,19 @@ class _Scope:
 
 
 class Advice:
-    """The remedies in some parsed modules."""
+    """The remedies in parsed modules, which import names from some parsed ones, those among them."""
 
     def __init__(self, trees: Sequence[ast.Module]) -> None:
-        self._trees = trees
         self._everywhere = _merged(_assigned(tree.body) for tree in trees)
 
-    def remedies(self) -> Iterator[tuple[str, str]]:
+    def remedies(self, raising: Sequence[ast.Module]) -> Iterator[tuple[str, str]]:
         """Yield the name of each class that is called with a remedy, and the remedy's text."""
-        for tree in self._trees:
-            functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
+        for tree in raising:
+            nodes = list(ast.walk(tree))
+            functions = [node for node in nodes if isinstance(node, ast.FunctionDef)]
             imported = {
                 alias.asname or alias.name: self._everywhere.get(alias.name, ())
-                for node in ast.walk(tree)
+                for node in nodes
                 if isinstance(node, ast.ImportFrom)
                 for alias in node.names
             }

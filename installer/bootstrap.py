@@ -26,6 +26,7 @@ ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 CONSTRAINTS = ROOT / "installer" / "constraints.txt"
 STAMP = VENV / "svfr-installed.txt"
+PREPARE_HOSTS = ROOT / "tests" / "hosts" / "prepare.py"
 OLDEST_PYTHON = (3, 11)
 TORCH = "torch==2.13.0"
 TORCH_CPU_INDEX = "https://download.pytorch.org/whl/cpu"
@@ -347,13 +348,17 @@ def run(command: Sequence[str], env: Optional[Dict[str, str]] = None) -> int:
 def run_tests(hosts: bool) -> int:
     """Run the linters, the type checker, the layering contracts and the tests; report every one of them.
 
-    The numeric libraries get one thread each: the parallelism is in the test processes.
+    The numeric libraries get one thread each: the parallelism is in the test processes. The linters need one
+    core; on another one what the hosts' tests stand on is installed meanwhile.
     """
     workers = max(1, min(4, os.cpu_count() or 1))
     env = dict(own_environment(), OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1", MKL_NUM_THREADS="1")
     env["PATH"] = str(venv_python().parent) + os.pathsep + env.get("PATH", "")
     selection = [] if hosts else ["-m", "not hosts"]
-    pytest = ("pytest", "-n", str(workers), "--dist", "loadfile", "--durations", "8", *selection)
+    # tests/conftest.py sorts the files; xdist would put those of few tests last, however long they take
+    shared = ("-n", str(workers), "--dist", "loadfile", "--no-loadscope-reorder")
+    pytest = ("pytest", *shared, "--durations", "8", *selection)
+    preparing = subprocess.Popen([str(venv_python()), str(PREPARE_HOSTS)], env=env) if hosts else None
     failed = []
     for name, command in (*TEST_STEPS, ("pytest", pytest)):
         started = time.monotonic()
@@ -361,6 +366,8 @@ def run_tests(hosts: bool) -> int:
         if run(command, env) != 0:
             failed.append(name)
         say(f"{name} took {time.monotonic() - started:.0f} s")
+    if preparing is not None:
+        preparing.wait()
     say("FAILED: " + ", ".join(failed) if failed else "Everything passed.")
     return 1 if failed else 0
 

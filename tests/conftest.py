@@ -1,5 +1,6 @@
 """What every test stands on: no face models but those that it asks for."""
 
+import gc
 import os
 import subprocess
 import sys
@@ -13,6 +14,26 @@ from platformdirs import user_cache_path
 from svfr_restore.faces import model_files
 
 INSTALL_SECONDS = 300
+TESTS = Path(__file__).parent
+LONG_FILES_FIRST = (
+    *("svfr_lab", "benchmarks", "svfr_farm", "svfr_server", "e2e", "ofx_bridge", "svfr_blender"),
+    *("svfr_nuke", "svfr_view", "svfr_cli", "svfr", "svfr_restore"),
+)
+"""Folders in the order of their longest file: what begins last ends soon, so that no process works alone."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    def place(item: pytest.Item) -> int:
+        places = (n for n, name in enumerate(LONG_FILES_FIRST) if TESTS / name in item.path.parents)
+        return next(places, len(LONG_FILES_FIRST))
+
+    items.sort(key=place)
+
+
+def pytest_collection_finish() -> None:
+    """Let no later search for garbage go through all that was imported so far."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session", autouse=True)

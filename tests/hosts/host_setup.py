@@ -36,8 +36,9 @@ def cached_venv(name: str, packages: Sequence[str], base: str = sys.executable) 
     wanted, ready = "\n".join(packages), folder / "ready"
     with one_at_a_time(name):
         if not ready.exists() or ready.read_text() != wanted:
-            subprocess.run([base, "-m", "venv", "--clear", str(folder)], check=True)
-            install = [str(python), "-m", "pip", "install", "--quiet", *packages]
+            subprocess.run([base, "-m", "venv", "--clear", "--without-pip", str(folder)], check=True)
+            into = [sys.executable, "-m", "pip", "--python", str(python), "install", "--quiet"]
+            install = [*into, "--no-compile", *packages]  # few of the modules are ever imported
             subprocess.run(install, check=True, timeout=INSTALL_SECONDS)
             ready.write_text(wanted)
     return python

@@ -18,6 +18,10 @@ from .frames import MOST_FRAMES
 FORMAT = 1
 # The widest feather of a point and of a layer: what is rasterised around a mask grows with its square.
 MAX_FEATHER_PX = 1000.0
+# A shape beyond these is no hand's work: each point is read, checked and drawn, in every frame of its own.
+MOST_POINTS = 100_000
+MOST_SPLINES = 10_000
+MOST_LAYERS = 10_000
 SPACE = "exr_px"
 BLENDS = ("add", "subtract", "intersect", "replace", "difference")
 FILLS = ("union", "even_odd")
@@ -102,6 +106,8 @@ class MaskShape:
                 f"A mask shape is drawn over {self.width} x {self.height} pixels.",
                 remedy="Both sides must be at least 1.",
             )
+        splines = [spline for layer in self.layers for spline in layer.splines]
+        _check_counts("shape", len(self.layers), len(splines), sum(len(one.points) for one in splines))
 
     def to_json(self) -> Dict[str, Any]:
         """Return the JSON object of one shape."""
@@ -117,6 +123,7 @@ class MaskShape:
         """Read :meth:`to_json`; raises BadMask that names the place and every missing or unknown key."""
         _check_keys(body, where, ("width", "height", "layers"), ("invert",))
         layers = _list(body["layers"], where + ".layers")
+        _check_counts(where, *_counts_of(layers))
         return _placed(
             where,
             lambda: cls(
@@ -175,8 +182,7 @@ class SplineMask:
             )
         frames: Dict[int, MaskShape] = {}
         rows = _list(body["frames"], "frames")
-        if len(rows) > MOST_FRAMES:
-            raise BadMask(f"The mask has {len(rows)} frames, more than {MOST_FRAMES}.", remedy=_SPLIT)
+        _check_frames(len(rows))
         for i, row in enumerate(rows):
             where = f"frames[{i}]"
             if not isinstance(row, Mapping) or "frame" not in row:
@@ -189,7 +195,45 @@ class SplineMask:
 
 
 _SPLIT = "Split the job, or send a matte sequence."
+_SIMPLER = "Draw it with fewer of them, or send a matte sequence."
 _RESEND = "Export the mask from the host again."
+
+
+def refuse_long_mask(data: bytes) -> None:
+    """Raise BadMask for a mask's JSON that must hold too many frames, or too many points in one of them.
+
+    Keys and brackets are counted, nothing is parsed; what hides its keys in escapes is counted when it is.
+    """
+    if b"\\" in data:
+        return
+    frames = data.count(b'"frame"')
+    _check_frames(frames)
+    lists = data.count(b"[") - sum(data.count(key) for key in (b'"points"', b'"splines"', b'"layers"'))
+    if lists - 1 > max(frames, 1) * MOST_POINTS:
+        _check_counts("A shape of the mask", 0, 0, (lists - 1) // max(frames, 1))
+
+
+def _counts_of(layers: Sequence[Any]) -> Tuple[int, int, int]:
+    """Return how many layers, splines and points a shape's JSON holds, as far as it is of the right form."""
+    of_layers = [layer.get("splines") for layer in layers if isinstance(layer, Mapping)]
+    splines = [spline for one in of_layers if isinstance(one, list) for spline in one]
+    points = [spline.get("points") for spline in splines if isinstance(spline, Mapping)]
+    return len(layers), len(splines), sum(len(one) for one in points if isinstance(one, list))
+
+
+def _check_counts(where: str, layers: int, splines: int, points: int) -> None:
+    for count, most, what in (
+        (layers, MOST_LAYERS, "layers"),
+        (splines, MOST_SPLINES, "splines"),
+        (points, MOST_POINTS, "points"),
+    ):
+        if count > most:
+            raise BadMask(f"{where} has {count} {what}, more than {most}.", remedy=_SIMPLER)
+
+
+def _check_frames(count: int) -> None:
+    if count > MOST_FRAMES:
+        raise BadMask(f"The mask has {count} frames, more than {MOST_FRAMES}.", remedy=_SPLIT)
 
 
 def _layer_to_json(layer: MaskLayer) -> Dict[str, Any]:

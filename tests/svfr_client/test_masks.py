@@ -7,7 +7,17 @@ import pytest
 
 from svfr_client.errors import BadMask
 from svfr_client.frames import MOST_FRAMES
-from svfr_client.masks import MaskLayer, MaskPoint, MaskShape, MaskSpline, SplineMask
+from svfr_client.masks import (
+    MOST_LAYERS,
+    MOST_POINTS,
+    MOST_SPLINES,
+    MaskLayer,
+    MaskPoint,
+    MaskShape,
+    MaskSpline,
+    SplineMask,
+    refuse_long_mask,
+)
 
 
 def point(x, y, feather=0.0):
@@ -121,6 +131,50 @@ def test_a_mask_of_more_frames_than_any_job_is_refused_before_a_shape_is_read():
     with pytest.raises(BadMask, match="more than 100000") as caught:
         SplineMask.from_json(body)
     assert caught.value.remedy
+
+
+POINT = [1.0] * 6
+
+
+@pytest.mark.parametrize(
+    ("layers", "what"),
+    [
+        ([{"splines": [{"points": [POINT] * (MOST_POINTS + 1)}]}], "100001 points"),
+        ([{"splines": [{"points": [POINT] * MOST_POINTS}]}, {"splines": [{"points": [POINT]}]}], "points"),
+        ([{"splines": [None] * (MOST_SPLINES + 1)}], "10001 splines"),
+        ([None] * (MOST_LAYERS + 1), "10001 layers"),
+    ],
+    ids=["one spline", "two layers", "splines", "layers"],
+)
+def test_a_shape_of_more_than_a_hand_draws_is_refused_before_a_point_is_read(layers, what):
+    """What is wrong with the first of its parts would be said first if any had been read."""
+    row = {"frame": 3, "width": 0, "height": 0, "layers": layers}
+    with pytest.raises(BadMask, match=rf"frames\[0\] has .*{what.split()[-1]}, more than") as caught:
+        SplineMask.from_json({"format": 1, "space": "exr_px", "frames": [row]})
+    assert what in caught.value.message and "matte sequence" in caught.value.remedy
+
+
+def test_a_host_cannot_build_a_shape_that_would_be_refused():
+    spline = MaskSpline((point(0, 0),) * (MOST_POINTS // 2 + 1))
+    MaskShape((MaskLayer((spline,)),), 64, 64)
+    with pytest.raises(BadMask, match="100002 points"):
+        MaskShape((MaskLayer((spline,)), MaskLayer((spline,))), 64, 64)
+
+
+def test_the_bytes_of_a_mask_are_counted_before_they_are_parsed():
+    points = b"[" + b"[0]," * MOST_POINTS + b"[0]]"
+    spline = b'{"points":' + points + b"}"
+    row = b'{"frame":1,"layers":[{"splines":[' + spline + b"]}]}"
+    with pytest.raises(BadMask, match="100001 points"):
+        refuse_long_mask(b'{"frames":[' + row + b"]}")
+    with pytest.raises(BadMask, match="100001 frames"):
+        refuse_long_mask(b'{"frames":[' + b'{"frame":1},' * (MOST_FRAMES + 1) + b"null]}")
+
+
+def test_no_mask_that_may_be_sent_is_refused_for_its_bytes():
+    whole = MaskShape((MaskLayer((MaskSpline((point(0, 0),) * MOST_POINTS),)), MaskLayer(())), 64, 64)
+    refuse_long_mask(json.dumps(SplineMask({1: whole, 2: shape()}).to_json()).encode())
+    refuse_long_mask(json.dumps(SplineMask({1: whole}).to_json()).encode())
 
 
 def test_a_frame_that_comes_twice_is_named():

@@ -176,6 +176,14 @@ def hostile_messages() -> dict[str, list[bytes]]:
         "a million frames": submit_with({**plain, "frames": "1-1000000"}),
         "a long list of ranges": submit_with(plain, **{"plate.frames": Buffer.of_json("1-9x2," * MIB)}),
         "empty layers": submit_with({**plain, "frames": "1"}, **{"mask.splines": Buffer.of_json(mask)}),
+        "half a million points": submit_with(
+            {**plain, "frames": "1"},
+            **{
+                "mask.splines": Buffer(
+                    b'{"frames":[{"frame":1,"layers":[{"splines":[{"points":[' + b"[0]," * 500_000
+                )
+            },
+        ),
         "deep nesting": submit_with(plain, **{"plate.frames": Buffer(b"[" * MIB)}),
         "too many lists": submit_with(plain, **{"plate.frames": Buffer(b"[" + b"[]," * 1_100_000 + b"[]]")}),
         "an output of a billion digits": submit_with(

@@ -10,6 +10,7 @@ from typing import Any, Dict, Mapping, Tuple
 from ..errors import BadMessage
 from ..frames import refuse_long_text
 from ..job import JobSpec
+from ..masks import refuse_long_mask
 from .wire import Buffer
 
 SPLINES = "mask.splines"
@@ -34,7 +35,8 @@ def join_bulk(plain: Mapping[str, Any], buffers: Mapping[str, Buffer]) -> Dict[s
     """Return the job's whole plain form.
 
     Raises :class:`BadMessage` for a buffer no job has, one that is not strict JSON, and a field that comes
-    both in the header and in a buffer; BadFrameRange for a frame list that is longer than any job's.
+    both in the header and in a buffer; BadFrameRange for a frame list
+    and BadMask for a mask that are longer than any job's.
     """
     joined = dict(plain)
     fields = {SPLINES: "mask_splines", FRAMES: "frames"}
@@ -45,5 +47,7 @@ def join_bulk(plain: Mapping[str, Any], buffers: Mapping[str, Buffer]) -> Dict[s
             raise BadMessage(f"The job's {fields[name]} comes in the header and in the buffer {name}.")
         if name == FRAMES:
             refuse_long_text(buffer.data)
+        else:
+            refuse_long_mask(buffer.data)
         joined[fields[name]] = buffer.json()
     return joined

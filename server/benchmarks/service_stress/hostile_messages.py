@@ -15,6 +15,9 @@ from benchmarks.service_stress.hostile_service import ROW_SECONDS, HostileServic
 from svfr_client.connection import CONNECTION_FILE, KeyPair
 from svfr_client.protocol.wire import MIB, Buffer, Message, new_id, pack, unpack
 
+# Of one frame, and below the most that a shape may have.
+ROTO_POINTS = 20_000
+
 
 def _messages(service: HostileService, frames: list[list[bytes]], keys: KeyPair | None = None) -> str:
     """Send these messages and wait for as many answers; return their codes."""
@@ -45,10 +48,12 @@ def _layers(size_bytes: int) -> Buffer:
 
 def _roto(size_bytes: int) -> Buffer:
     """A mask of so many bytes of points, made at once: the client that is measured shares this process."""
-    head = b'{"format":1,"space":"exr_px","frames":[{"frame":1,"width":64,"height":64,"layers":[{"splines":'
+    row = b'{"frame":%d,"width":64,"height":64,"layers":[{"splines":[{"points":['
     x_y = b"1234.12345678901,987.123456789012"
-    point = b"[" + b",".join([x_y, x_y, x_y, b"0.3333333333333333"]) + b"],"
-    return Buffer(head + b'[{"points":[' + point * (size_bytes // len(point)) + point[:-1] + b"]}]}]}]}")
+    point = b"[" + b",".join([x_y, x_y, x_y, b"0.3333333333333333"]) + b"]"
+    frame = b",".join([point] * ROTO_POINTS) + b"]}]}]}"
+    rows = [row % number + frame for number in range(1, 2 + size_bytes // len(frame))]
+    return Buffer(b'{"format":1,"space":"exr_px","frames":[' + b",".join(rows) + b"]}")
 
 
 def delete_characters(service: HostileService) -> str:

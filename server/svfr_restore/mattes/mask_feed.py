@@ -12,7 +12,7 @@ from svfr_client.job import JobSpec
 from svfr_client.masks import SplineMask
 from svfr_restore.mattes.last_read import LastRead
 from svfr_restore.mattes.movie import MovieMatte
-from svfr_restore.mattes.raster import check_shape_size, rasterise
+from svfr_restore.mattes.raster import check_shape_cost, check_shape_size, rasterise
 from svfr_restore.mattes.sequence import MatteSequence
 from svfr_restore.media.feed import nearest_before
 from svfr_restore.media.movie_plate import MOVIE_SUFFIXES
@@ -41,10 +41,16 @@ class SplineFeed:
         self._last: LastRead[Float32] = LastRead()
 
     def check(self, frames: Iterable[int]) -> list[SvfrError]:
-        """Return a MaskSizeDiffers for the first frame drawn over another picture size."""
+        """Return a MaskSizeDiffers for the first frame drawn over another size, or a BadMask as too long."""
+        before = None
         for frame in frames:
+            shape = self._mask.at(frame)
+            if shape is before:
+                continue
+            before = shape
             try:
-                check_shape_size(self._mask.at(frame), self._display, frame)
+                check_shape_size(shape, self._display, frame)
+                check_shape_cost(shape, self._display, frame)
             except SvfrError as problem:
                 return [problem]
         return []

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from svfr.arrays import Float64
 from svfr_client.masks import MaskSpline
@@ -45,19 +47,42 @@ class Outline:
 
 def flatten(spline: MaskSpline, layer_feather_px: float = 0.0) -> Outline:
     """Return the spline's polyline; the feather of points and layer add and go straight between points."""
+    curves = _curves(spline)
+    feather = np.array([p.feather_px for p in spline.points]) + layer_feather_px
+    steps = _steps(curves)
+    curve = np.repeat(np.arange(len(steps)), steps)
+    step = np.arange(1, len(curve) + 1) - np.repeat(np.cumsum(steps) - steps, steps)
+    last = steps[curve]
+    t = np.where(step == last, 1.0, step * (1.0 / last))
+    following = (curve + 1) % len(feather)
+    feathers = feather[curve] + (feather[following] - feather[curve]) * t
+    start = np.array([spline.points[0].centre], np.float64)
+    points = _bezier(t[:, None], *(curves[curve, end] for end in range(4)))
+    return Outline(np.concatenate([start, points]), np.concatenate([feather[:1], feathers]), spline.closed)
+
+
+def drawing_pieces(splines: Iterable[MaskSpline], display: Window) -> int:
+    """Return an upper bound of the pieces into which the pixels of ``display`` divide the splines' outlines.
+
+    A curve crosses no row or column of pixels more often than its control points' polygon does.
+    """
+    low = np.array([display.x, display.y], np.float64)
+    high = np.array([display.right, display.bottom], np.float64)
+    pieces = 0.0
+    for spline in splines:
+        curves = _curves(spline)
+        within = np.clip(curves, low, high)
+        pieces += float(np.abs(np.diff(within, axis=1)).sum()) + float(_steps(curves).sum())
+    return math.ceil(pieces)
+
+
+def _curves(spline: MaskSpline) -> Float64:
+    """Return the control points (n, 4, 2) of the spline's curves: start, two handles, end."""
     centres = np.array([p.centre for p in spline.points], np.float64)
     before = np.array([p.left for p in spline.points], np.float64)
     after = np.array([p.right for p in spline.points], np.float64)
-    feather = np.array([p.feather_px for p in spline.points]) + layer_feather_px
-    count = len(centres)
-    segments = count if spline.closed else count - 1
-    points, feathers = [centres[:1]], [feather[:1]]
-    for i in range(segments):
-        j = (i + 1) % count
-        steps = np.linspace(0.0, 1.0, _steps(centres[i], after[i], before[j], centres[j]) + 1)[1:]
-        points.append(_bezier(steps[:, None], centres[i], after[i], before[j], centres[j]))
-        feathers.append(feather[i] + (feather[j] - feather[i]) * steps)
-    return Outline(np.concatenate(points), np.concatenate(feathers), spline.closed)
+    curves = np.stack([centres, after, np.roll(before, -1, axis=0), np.roll(centres, -1, axis=0)], axis=1)
+    return curves if spline.closed else curves[:-1]
 
 
 def _bezier(t: Float64, a: Float64, b: Float64, c: Float64, d: Float64) -> Float64:
@@ -65,7 +90,8 @@ def _bezier(t: Float64, a: Float64, b: Float64, c: Float64, d: Float64) -> Float
     return s**3 * a + 3 * s * s * t * b + 3 * s * t * t * c + t**3 * d
 
 
-def _steps(a: Float64, b: Float64, c: Float64, d: Float64) -> int:
+def _steps(curves: Float64) -> NDArray[np.intp]:
     """Return how many chords keep within the tolerance: their error is |second derivative| / 8n² at most."""
-    bend = 6.0 * max(np.hypot(*(a - 2 * b + c)), np.hypot(*(b - 2 * c + d)))
-    return int(np.clip(np.ceil(np.sqrt(bend / (8.0 * TOLERANCE_PX))), 1, MOST_STEPS))
+    a, b, c, d = (curves[:, end] for end in range(4))
+    bend = 6.0 * np.maximum(np.hypot(*(a - 2 * b + c).T), np.hypot(*(b - 2 * c + d).T))
+    return np.clip(np.ceil(np.sqrt(bend / (8.0 * TOLERANCE_PX))), 1, MOST_STEPS).astype(np.intp)

@@ -10,12 +10,16 @@ from __future__ import annotations
 import numpy as np
 
 from svfr.arrays import Float32
+from svfr_client.errors import BadMask
 from svfr_client.masks import MaskLayer, MaskShape, MaskSpline
 from svfr_restore.errors import MaskSizeDiffers
 from svfr_restore.mattes.coverage import even_odd_coverage, union_coverage
 from svfr_restore.mattes.feather import soften
-from svfr_restore.mattes.outline import flatten
+from svfr_restore.mattes.outline import MOST_STEPS, drawing_pieces, flatten
 from svfr_restore.media.window import Window
+
+# A piece is a part of an outline within one row or column of pixels; so many take about 1 GB and 2 s.
+MOST_PIECES = 5_000_000
 
 
 def rasterise(shape: MaskShape, window: Window) -> Float32:
@@ -38,6 +42,21 @@ def check_shape_size(shape: MaskShape, display: Window, frame: int | None = None
             f"the plate has {display.width} x {display.height}.",
             frame=frame,
             remedy="Draw the mask over the plate itself, at its full resolution.",
+        )
+
+
+def check_shape_cost(shape: MaskShape, display: Window, frame: int | None = None) -> None:
+    """Raise BadMask for outlines that are too long to be drawn; what cannot be is not worked out."""
+    splines = [spline for layer in shape.layers for spline in layer.splines]
+    of_one = MOST_STEPS + 3 * (display.width + display.height)
+    if sum(len(spline.points) for spline in splines) * of_one <= MOST_PIECES:
+        return
+    pieces = drawing_pieces(splines, display)
+    if pieces > MOST_PIECES:
+        raise BadMask(
+            f"The mask's outlines take {pieces} pieces to draw, more than {MOST_PIECES}.",
+            frame=frame,
+            remedy="Draw it with fewer points, or send a matte sequence.",
         )
 
 

@@ -8,11 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from svfr_client.errors import BadMask
 from svfr_client.masks import MaskLayer, MaskPoint, MaskShape, MaskSpline
 from svfr_restore.errors import MaskSizeDiffers
 from svfr_restore.mattes.feather import smoothstep
-from svfr_restore.mattes.outline import TOLERANCE_PX, flatten
-from svfr_restore.mattes.raster import check_shape_size, rasterise
+from svfr_restore.mattes.outline import TOLERANCE_PX, drawing_pieces, flatten
+from svfr_restore.mattes.raster import MOST_PIECES, check_shape_cost, check_shape_size, rasterise
 from svfr_restore.media.window import Window
 
 WINDOW = Window(0, 0, 160, 120)
@@ -274,3 +275,34 @@ def test_a_shape_drawn_over_another_size_is_refused_with_both_sizes():
     with pytest.raises(MaskSizeDiffers, match=r"160 x 120 .* 1920 x 1080") as caught:
         check_shape_size(shape(), Window(0, 0, 1920, 1080), 1007)
     assert caught.value.frame == 1007
+
+
+def zigzag(count, width):
+    """Return a spline that runs to and fro over the width of a picture."""
+    return polygon(*((width * (i % 2), i % 100) for i in range(count)))
+
+
+def test_outlines_that_are_too_long_to_draw_are_refused_with_their_frame():
+    display = Window(0, 0, 1920, 1080)
+    shape = MaskShape((MaskLayer((zigzag(5000, 1920),)),), 1920, 1080)
+    with pytest.raises(BadMask, match=f"more than {MOST_PIECES}") as caught:
+        check_shape_cost(shape, display, 7)
+    assert caught.value.frame == 7 and "matte sequence" in caught.value.remedy
+
+
+def test_many_points_close_by_and_a_few_far_away_are_no_long_outlines():
+    display = Window(0, 0, 1920, 1080)
+    near = polygon(*((9 * math.cos(i), 9 * math.sin(i)) for i in range(50_000)))
+    far = zigzag(20, 1e9)
+    check_shape_cost(MaskShape((MaskLayer((near, far)),), 1920, 1080), display)
+    assert drawing_pieces([far], display) <= 20 * (3000 + 2000)
+
+
+@given(st.lists(st.tuples(*[st.floats(-200, 300)] * 6), min_size=2, max_size=6), st.booleans())
+@settings(max_examples=30, deadline=None)
+def test_an_outline_is_in_no_more_pieces_than_are_reckoned(points, closed):
+    spline = MaskSpline(tuple(MaskPoint(p[:2], p[2:4], p[4:]) for p in points), closed)
+    outline = flatten(spline)
+    within = np.clip(outline.points, (0, 0), (160, 120))
+    crossed = np.abs(np.diff(within, axis=0)).sum() + len(outline.points) - 1
+    assert crossed <= drawing_pieces([spline], WINDOW) + 1e-6

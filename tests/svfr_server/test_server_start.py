@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
-from server_samples import Service
+from server_samples import PATIENCE_S, Service
 
 from svfr_client.client import Client
 from svfr_client.connection import find_connection
@@ -66,7 +66,7 @@ def test_a_service_that_was_gone_before_its_answer_was_read_has_stopped(
         receive = Link.receive
 
         def receive_late(link: Link, deadline: float) -> list[bytes] | None:
-            until = time.monotonic() + 10.0
+            until = time.monotonic() + PATIENCE_S
             while '"stopped"' not in log.read_text(encoding="utf-8") and time.monotonic() < until:
                 time.sleep(0.02)
             time.sleep(0.2)  # the answer and the hanging up have both come in

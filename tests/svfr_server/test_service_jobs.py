@@ -3,10 +3,9 @@
 import ast
 import os
 import signal
-import time
 
 import pytest
-from server_samples import Service, StartService, job
+from server_samples import Service, StartService, job, wait_until
 
 from svfr_client.client import Client
 from svfr_client.errors import ReportedError, SvfrError
@@ -219,7 +218,7 @@ def test_a_stopped_service_parks_its_job_and_takes_it_up_again(own_service: Serv
         wait_for(client, running, "progress")
         boot = client.ping().boot
         client.shutdown()
-    wait_until_gone(own_service)
+    own_service.wait_until_gone()
     own_service.start()
     with own_service.client() as client:
         assert client.ping().boot != boot
@@ -253,11 +252,7 @@ def test_a_worker_dies_with_its_service(own_service: Service) -> None:
         pid = ast.literal_eval(wait_for(client, running, "warning").body["message"])["pid"]
         list(client.follow(running))
     own_service.kill()
-    for _ in range(100):
-        if not is_alive(pid):
-            break
-        time.sleep(0.05)
-    assert not is_alive(pid)
+    wait_until(lambda: not is_alive(pid))
 
 
 def test_an_idle_worker_is_ended_and_the_next_job_gets_a_fresh_one(start_service: StartService) -> None:
@@ -266,14 +261,13 @@ def test_an_idle_worker_is_ended_and_the_next_job_gets_a_fresh_one(start_service
         for _ in range(2):
             warning = next(e for e in events_of(client, "tells_its_surroundings") if e.kind == "warning")
             pids.append(ast.literal_eval(warning.body["message"])["pid"])
-            time.sleep(1.5)
+            wait_until(lambda: not is_alive(pids[-1]))
         assert pids[0] != pids[1]
-        assert not is_alive(pids[0])
 
 
 def test_an_idle_service_ends(start_service: StartService) -> None:
     one = start_service("--idle-exit", "0.5")
-    wait_until_gone(one)
+    one.wait_until_gone()
     with pytest.raises(SvfrError, match="No service is running"):
         one.client()
 
@@ -285,12 +279,3 @@ def is_alive(pid: int) -> bool:
             return stat.read().rsplit(")", 1)[1].split()[0] != "Z"
     except FileNotFoundError:
         return False
-
-
-def wait_until_gone(one: Service) -> None:
-    for _ in range(200):
-        if not (one.home / "connection.json").exists():
-            time.sleep(0.1)
-            return
-        time.sleep(0.05)
-    raise AssertionError("the service did not end")

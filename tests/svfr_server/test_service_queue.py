@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from server_samples import Service, StartService, job
+from server_samples import Service, StartService, job, wait_until
 
 from svfr_client.client import Client
 from svfr_client.connection import KeyPair, find_connection
@@ -106,10 +106,7 @@ def test_the_service_forgets_by_itself(start_service: StartService) -> None:
         former = run(client, "quick")[0].job
     one.restart()
     with one.client() as client:
-        for _ in range(100):
-            if not client.jobs():
-                break
-            time.sleep(0.05)
+        wait_until(lambda: not client.jobs())
         with pytest.raises(ReportedError, match="There is no job"):
             client.status(former)
 
@@ -119,10 +116,7 @@ def test_a_store_deleted_under_a_running_service_loses_no_job(own_service: Servi
         first = run(client, "quick")[0].job
         for file in own_service.home.glob("jobs.sqlite*"):
             file.unlink()
-        deadline = time.monotonic() + 20
-        while not (own_service.home / "jobs.sqlite").exists():
-            assert time.monotonic() < deadline, "the store was not written again"
-            time.sleep(0.1)
+        wait_until((own_service.home / "jobs.sqlite").exists)
         second = run(client, "quick")[0].job
     own_service.restart()
     with own_service.client() as client:
@@ -166,11 +160,7 @@ def test_a_drained_service_ends_with_its_last_running_job_and_keeps_the_waiting_
             client.submit(job("quick"))
         assert caught.value.code == "QUEUE_FULL"
         client.cancel(running)
-    for _ in range(400):
-        if not (own_service.home / "connection.json").exists():
-            break
-        time.sleep(0.05)
-    time.sleep(0.2)
+    own_service.wait_until_gone()
     own_service.start()
     with own_service.client() as client:
         assert client.status(running).state is JobState.CANCELLED

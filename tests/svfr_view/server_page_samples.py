@@ -4,23 +4,11 @@ from __future__ import annotations
 
 import http.client
 import threading
-import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from server_samples import Service
 
 from svfr_view.server_page.http_server import StatusServer
-
-PATIENCE_SECONDS = 60.0
-
-
-def wait_until(is_so: Callable[[], bool]) -> None:
-    """Wait for something that will be so."""
-    until = time.monotonic() + PATIENCE_SECONDS
-    while not is_so():
-        assert time.monotonic() < until, "it did not come to be"
-        time.sleep(0.05)
 
 
 @dataclass

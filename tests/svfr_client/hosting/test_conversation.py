@@ -40,7 +40,7 @@ class Heard:
 
     def until(self, wanted: Callable[[Message], bool]) -> Message:
         while True:
-            message = self._new.get(timeout=20.0)
+            message = self._new.get(timeout=60.0)
             self.all.append(message)
             if wanted(message):
                 return message
@@ -231,7 +231,7 @@ def test_without_a_server_the_conversation_ends_with_what_is_wrong_and_one_to_be
     watching.start()
     heard.until(lambda message: isinstance(message, Lost))
     watching.stop()
-    watching.join(5.0)
+    watching.join(60.0)
     assert not watching.is_alive()
 
 
@@ -242,7 +242,7 @@ def test_a_conversation_that_is_stopped_ends_soon_though_its_job_goes_on(tmp_pat
         conversation.start()
         heard.until(lambda message: isinstance(message, Event) and message.kind == "warning")
         conversation.stop()
-        conversation.join(2.0)
+        conversation.join(60.0)
         assert not conversation.is_alive()
     finally:
         service.close()

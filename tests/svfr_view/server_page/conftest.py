@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
-from server_page_samples import ShownServer, wait_until
-from server_samples import Service, job
+from server_page_samples import ShownServer
+from server_samples import Service, job, wait_until
 from view_samples import restore
 
 from svfr_client.protocol.messages import JobState

@@ -7,7 +7,8 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
-from server_page_samples import ShownServer, wait_until
+from server_page_samples import ShownServer
+from server_samples import wait_until
 
 from svfr_view.errors import PortIsTaken
 from svfr_view.server_page import http_server

@@ -4,7 +4,8 @@ import time
 from pathlib import Path
 
 import pytest
-from server_page_samples import ShownServer, wait_until
+from server_page_samples import ShownServer
+from server_samples import wait_until
 
 from svfr_client.client import Client
 from svfr_client.connection import find_connection, make_private_folder

@@ -1,14 +1,20 @@
 """What the files of restored frames are called, and where they go when others are there already.
 
-The version of a path is its last ``v001``-like name part, in folder or file name; every part with the same
-number is raised together, to one more than the highest version on disk: ``sh010_v001/sh010_v001.%04d.exr`` ->
-``sh010_v002/sh010_v002.%04d.exr``. A path without a version gains ``_v002`` before the frame field:
-``shot.%04d.exr`` -> ``shot_v002.%04d.exr``.
+The version of a result is a ``v001``-like part that ends its files' name. It rises to one more than the
+highest on disk, together with a folder of the very same name: ``shot_v001.%04d.exr`` ->
+``shot_v002.%04d.exr``. A name without one gains ``_v002`` before the frame field: ``shot.%04d.exr`` ->
+``shot_v002.%04d.exr``.
+
+A version that is the plate's stays. The folders that this product names after a plate, ``NAME_svfr`` and
+``NAME_1-50_v001``, say what its name is, and the result's version is what comes after it:
+``a_v003_svfr/a_v003.%04d.exr`` -> ``a_v003_svfr/a_v003_v002.%04d.exr``, and
+``a_v003_1-50_v001/a_v003.%04d.exr`` -> ``a_v003_1-50_v002/a_v003.%04d.exr``. No other folder changes.
 """
 
 import contextlib
 import functools
 import glob
+import os
 import re
 from pathlib import Path
 from typing import Iterator, List, Optional, Sequence
@@ -18,7 +24,9 @@ from .files import is_there
 from .sequences import FRAME_FIELD, PathPattern, has_frame_field, is_sequence
 from .sizes import counted
 
-_VERSION = re.compile(r"(?<![A-Za-z0-9])([vV])(\d+)(?![A-Za-z0-9])")
+_VERSION = re.compile(r"(?<![A-Za-z0-9])([vV])(\d+)\Z")
+_BESIDE_PLATE = "_svfr"  # ends the folder of a plate's results
+_AFTER_NAME = re.compile(r"_-?\d+--?\d+(?:_layers)?_(?=[vV]\d+\Z)")  # in the folder of a result in Blender
 _FIRST_VERSION, _FIRST_NEW_VERSION = "v001", "v002"
 _ANY_FRAME, _ANY_VERSION = "\0", "\1"  # stand for the fields while the rest is escaped
 
@@ -92,26 +100,58 @@ def output_is_input(frame: int, path: Path) -> OutputEqualsPlate:
 
 def version_name(pattern: str) -> str:
     """Return the version that a path says, ``v002``; ``v001`` for a path without one, which is the first."""
-    tokens = list(_VERSION.finditer(pattern))
+    tokens = _own_version(pattern)
     return tokens[-1].group(0).lower() if tokens else _FIRST_VERSION
 
 
 def next_version(pattern: str) -> str:
     """Return the pattern of the next version: one more than the highest that has any file on disk."""
-    tokens = list(_VERSION.finditer(pattern))
+    tokens = _own_version(pattern)
     if not tokens:
-        return _first_versions(pattern)
-    digits = tokens[-1].group(2)
-    return _with_version(pattern, digits, max(_versions_there(pattern, digits)) + 1)
+        return _appended(pattern)
+    return _with_version(pattern, tokens, max(_versions_there(pattern, tokens)) + 1)
 
 
-def _versions_there(pattern: str, digits: str) -> List[int]:
-    """Return the pattern's own version, which is ``digits``, and the others that have any file on disk."""
-    this_version = rf"(?<![A-Za-z0-9])[vV]{digits}(?![A-Za-z0-9])"
-    general = re.sub(this_version, _ANY_VERSION, FRAME_FIELD.sub(_ANY_FRAME, pattern))
+def newest_version(pattern: str) -> str:
+    """Return the pattern of the highest version that has any file on disk; the path itself when none has."""
+    tokens = _own_version(pattern)
+    if tokens:
+        return _with_version(pattern, tokens, max(_versions_there(pattern, tokens)))
+    following = _appended(pattern)
+    (token,) = tokens = _own_version(following)[-1:]
+    number = int(token.group(2)) - 1
+    return pattern if number <= 1 else _with_version(following, tokens, number)
+
+
+def _own_version(pattern: str) -> List["re.Match[str]"]:
+    """Return the places of a result's version in its path, which say one number; none for a first version."""
+    above, name = os.path.split(pattern)
+    folder = os.path.basename(above)  # noqa: PTH119 - a Path would not keep the text's places
+    at, stem = len(pattern) - len(name), _stem(name)
+    plate = folder[: -len(_BESIDE_PLATE)] if folder.endswith(_BESIDE_PLATE) else ""
+    own = at + len(plate) if stem.startswith(plate) else at
+    in_file = _VERSION.search(pattern, own, at + len(stem))
+    folder_at = len(above) - len(folder)
+    in_folder = _VERSION.search(pattern, folder_at, len(above))
+    if in_folder and folder.startswith(stem) and _AFTER_NAME.match(folder, len(stem)):
+        return [in_folder]
+    if in_folder and in_file and folder == stem:
+        return [in_folder, in_file]
+    return [in_file] if in_file else []
+
+
+def _stem(name: str) -> str:
+    """Return a file's name without its frame field or its ending, and what parts these from it."""
+    field = FRAME_FIELD.search(name)
+    return (name[: field.start()] if field else Path(name).stem).rstrip("._-")
+
+
+def _versions_there(pattern: str, tokens: Sequence["re.Match[str]"]) -> List[int]:
+    """Return the pattern's own version, which stands at ``tokens``, and the others that have any file."""
+    general = FRAME_FIELD.sub(_ANY_FRAME, _replaced(pattern, tokens, _ANY_VERSION))
     wild = glob.escape(general).replace(_ANY_FRAME, "*").replace(_ANY_VERSION, "[vV]*")
     matcher = re.escape(general).replace(_ANY_FRAME, r"-?\d+").replace(_ANY_VERSION, r"[vV](\d+)")
-    numbers = [int(digits)]
+    numbers = [int(tokens[-1].group(2))]
     for path in glob.glob(wild):  # noqa: PTH207 - Path.glob takes no absolute pattern
         found = re.fullmatch(matcher, path)
         if found and len({int(number) for number in found.groups()}) == 1:
@@ -119,35 +159,26 @@ def _versions_there(pattern: str, digits: str) -> List[int]:
     return numbers
 
 
-def newest_version(pattern: str) -> str:
-    """Return the pattern of the highest version that has any file on disk; the path itself when none has."""
-    tokens = list(_VERSION.finditer(pattern))
-    if tokens:
-        digits = tokens[-1].group(2)
-        return _with_version(pattern, digits, max(_versions_there(pattern, digits)))
-    following = next_version(pattern)
-    digits = list(_VERSION.finditer(following))[-1].group(2)
-    return pattern if int(digits) <= 2 else _with_version(following, digits, int(digits) - 1)
+def _with_version(pattern: str, tokens: Sequence["re.Match[str]"], number: int) -> str:
+    """Return the pattern with another number in the place of its version."""
+    return _replaced(pattern, tokens, rf"\g<1>{number:0{len(tokens[-1].group(2))}d}")
 
 
-def _with_version(pattern: str, digits: str, number: int) -> str:
-    """Return the pattern with another number in the place of the version ``digits``."""
-    new = f"{number:0{len(digits)}d}"
-    return _VERSION.sub(
-        lambda token: token.group(1) + new if token.group(2) == digits else token.group(0), pattern
-    )
+def _replaced(pattern: str, tokens: Sequence["re.Match[str]"], template: str) -> str:
+    """Return the pattern with a template in the place of each token."""
+    for token in reversed(tokens):
+        pattern = pattern[: token.start()] + token.expand(template) + pattern[token.end() :]
+    return pattern
 
 
-def _first_versions(pattern: str) -> str:
+def _appended(pattern: str) -> str:
     """Put the first new version before the frame field, or before the ending of a single file."""
     path = Path(pattern)
-    field = FRAME_FIELD.search(path.name)
-    stem, rest = (
-        (path.name[: field.start()], path.name[field.start() :]) if field else (path.stem, path.suffix)
-    )
-    bare = stem.rstrip("._-")
-    separator = stem[len(bare) :] or ("." if field else "")
-    versioned = f"{bare}_{_FIRST_NEW_VERSION}" if bare else _FIRST_NEW_VERSION
-    new = str(path.with_name(versioned + separator + rest))
+    bare, rest = _stem(path.name), path.name[len(_stem(path.name)) :]
+    separator = "." if rest.startswith(("%", "#")) else ""
+    new = str(path.with_name((f"{bare}_" if bare else "") + _FIRST_NEW_VERSION + separator + rest))
+    tokens = _own_version(new)[-1:]
     files = FRAME_FIELD.sub("*", glob.escape(Path(new).name))
-    return next_version(new) if any(path.parent.glob(files)) else new
+    if not any(path.parent.glob(files)):
+        return new
+    return _with_version(new, tokens, max(_versions_there(new, tokens)) + 1)

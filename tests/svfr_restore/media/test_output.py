@@ -15,7 +15,7 @@ from svfr_client.errors import (
     OutputIsNotWritable,
     SeveralProblems,
 )
-from svfr_client.output_names import newest_version, next_version
+from svfr_client.output_names import newest_version, next_version, version_name
 from svfr_restore.errors import DiskSpaceIsShort
 from svfr_restore.media.output import estimate_bytes, plan_output
 from svfr_restore.media.plate import Plate, open_plate
@@ -102,7 +102,8 @@ def test_overwrite_takes_the_path_as_it_is(tmp_path: Path, plate: Plate) -> None
         ("%04d.exr", ["1001.exr"], "v002.%04d.exr"),
         ("shot_v001.%04d.exr", ["shot_v001.1001.exr"], "shot_v002.%04d.exr"),
         ("shot_v001.%04d.exr", ["shot_v001.1001.exr", "shot_v007.0001.exr"], "shot_v008.%04d.exr"),
-        ("v9/a.%04d.exr", ["v9/a.1001.exr"], "v10/a.%04d.exr"),
+        ("v9/a.%04d.exr", ["v9/a.1001.exr"], "v9/a_v002.%04d.exr"),
+        ("v9/_####.exr", ["v9/_1001.exr"], "v9/v002_####.exr"),
         ("a_v001/a_v001.%04d.exr", ["a_v001/a_v001.1001.exr"], "a_v002/a_v002.%04d.exr"),
         ("lut_v003/a_V001.%04d.exr", ["lut_v003/a_V001.1001.exr"], "lut_v003/a_V002.%04d.exr"),
         ("a[1]_v001.####.exr", ["a[1]_v001.1001.exr", "a[1]_v002.1001.exr"], "a[1]_v003.####.exr"),
@@ -116,6 +117,49 @@ def test_version_up_writes_beside_what_is_there(
     plan = plan_output(str(tmp_path / "out" / asked), FRAMES, "version_up", plate)
     assert plan.pattern == str(tmp_path / "out" / new)
     assert (tmp_path / "out" / there[0]).read_bytes() == b"there"
+
+
+@pytest.mark.parametrize(
+    ("versions", "names"),
+    [
+        (
+            [
+                "a_v003_svfr/a_v003.%04d.exr",
+                "a_v003_svfr/a_v003_v002.%04d.exr",
+                "a_v003_svfr/a_v003_v003.%04d.exr",
+            ],
+            ["v001", "v002", "v003"],
+        ),
+        (["a_v003_svfr/b_v003.%04d.exr", "a_v003_svfr/b_v004.%04d.exr"], ["v003", "v004"]),
+        (["b_svfr/b_v009.%04d.exr", "b_svfr/b_v010.%04d.exr"], ["v009", "v010"]),
+        (
+            [
+                "a_v003_svfr/a_v003_1-50_v001/a_v003.%04d.exr",
+                "a_v003_svfr/a_v003_1-50_v002/a_v003.%04d.exr",
+            ],
+            ["v001", "v002"],
+        ),
+        (
+            ["a_v001_1-50_layers_v001/a_v001.%04d.exr", "a_v001_1-50_layers_v002/a_v001.%04d.exr"],
+            ["v001", "v002"],
+        ),
+        (
+            [f"a_v009/{name}.%04d.exr" for name in ("a", "a_v002", "a_v003")],
+            ["v001", "v002", "v003"],
+        ),
+        (["a_v003/a_v003/a_v003.%04d.exr", "a_v003/a_v004/a_v004.%04d.exr"], ["v003", "v004"]),
+        (["a_v003/v003/a_v003_b.%04d.exr", "a_v003/v003/a_v003_b_v002.%04d.exr"], ["v001", "v002"]),
+    ],
+)
+def test_only_a_results_own_version_rises_and_never_one_of_the_plate(
+    tmp_path: Path, versions: list[str], names: list[str]
+) -> None:
+    patterns = [str(tmp_path / "a_v003" / "v001" / version) for version in versions]
+    assert [version_name(pattern) for pattern in patterns] == names
+    for number, pattern in enumerate(patterns):
+        touch(Path(pattern % 1001))
+        assert newest_version(patterns[0]) == pattern
+        assert next_version(patterns[0]) == [*patterns, next_version(pattern)][number + 1]
 
 
 def test_a_version_in_the_middle_of_a_word_is_no_version(tmp_path: Path) -> None:

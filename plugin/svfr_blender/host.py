@@ -31,6 +31,7 @@ from .insertion import (
 )
 from .jobs import JobRecord
 from .modifiers import copy_modifiers
+from .moved import is_among
 from .movies import SRGB, movie_wish, remove_movie
 from .proxies import build_proxies, wants_proxies
 from .sources import Source, check_strip, read_source
@@ -158,7 +159,7 @@ class BlenderHost:
         notes: list[str] = []
         for result in there:
             former = bpy.path.abspath(result.directory)
-            is_same = source.plate in plates_of(result, former)
+            is_same = is_among(source.plate, plates_of(result, former))
             kept = paths_in(result, bpy.path.abspath) if is_same else {}
             layout = layout_of(source, strip, {**_reachable(kept, folder), **dict(record.paths)}, folder)
             spans = any(lie_together(result, part) for part in parts)

@@ -28,6 +28,11 @@ def along(folder: str, way: str) -> str:
     return os.path.normpath(Path(folder) / way)
 
 
+def is_among(path: str, places: Iterable[str]) -> bool:
+    """Return whether a path is one of these, by whatever way each goes: ``//../plate`` goes up and down."""
+    return os.path.normpath(path) in map(os.path.normpath, places)
+
+
 def found_again(paths: Iterable[tuple[int, str]], former: str, project: str) -> tuple[tuple[int, str], ...]:
     """Return (frame, file) with the files where they are now.
 

@@ -15,6 +15,7 @@ from typing import Any
 from .compat import end_frame, first_frame
 from .errors import NoStripIsChosen, StripCannotBeRestored
 from .gather import result_name
+from .moved import is_among
 from .sources import read_source
 from .svfr_client.frames import FrameRange
 from .svfr_client.protocol.messages import Redo
@@ -56,8 +57,8 @@ def redo_request(
     source = read_source(part, abspath)
     former = Path(abspath(result.directory))
     plates = plates_of(result, str(former))
-    if not job_of(result) or source.plate != next(iter(plates), ""):
-        was_moved = source.plate in plates  # the server knows the job by its former path
+    if not job_of(result) or not is_among(source.plate, plates[:1]):
+        was_moved = is_among(source.plate, plates)  # the server knows the job by its former path
         why = "was restored before it was moved" if was_moved else "shows other files than those restored"
         raise StripCannotBeRestored(
             f'The strip "{part.name}" {why}.', path=source.plate, remedy="Use Redo, which sends it anew."

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from .moved import is_among
 from .redo_part import is_redone
 from .sources import read_source, sequence_of
 from .svfr_client.files import is_file
@@ -35,7 +36,7 @@ def page_wish(source: Any, result: Any, abspath: Callable[[str], str], config: P
     pattern, numbers = sequence_of(folder, own)
     return PageWish(
         result=pattern,
-        plate=shown if shown in plates else next(iter(plates), ""),
+        plate=shown if is_among(shown, plates) else next(iter(plates), ""),
         frames=str(FrameRange.of(numbers)),
         space=result.colorspace_settings.name,
         config="" if config is None else str(config),

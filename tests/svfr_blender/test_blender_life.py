@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from blender_host import SVFR, Blender, in_every_version
-from plates import attribute, read_image, write_exrs
+from plates import attribute, read_image, write_exrs, write_movie
 
 from svfr_client.client import Client
 from svfr_client.errors import SvfrError
@@ -58,22 +58,27 @@ def test_a_project_that_was_moved_finds_its_results_plate_and_mask_again(
 ) -> None:
     before, after = tmp_path / "show", tmp_path / "moved" / "sh010"
     files = [str(file) for file in write_exrs(before / "plate", range(1001, 1004))]
-    case = {"files": files, "blend": str(before / "shot.blend"), "phase": "first"}
+    movie = str(write_movie(before / "plate" / "film.mov", 3))
+    project = Path("edit", "shot.blend")  # its plates lie beside its folder: "//../plate"
+    (before / "edit").mkdir()
+    case = {"files": files, "movie": movie, "blend": str(before / project), "phase": "first"}
     named = blender.run("moved_project", tmp_path, case)
     assert named[0].startswith("//results") and named[1].startswith(str(tmp_path / "elsewhere"))
     after.parent.mkdir()
     before.rename(after)
-    said = blender.run(
-        "moved_project", tmp_path, {**case, "blend": str(after / "shot.blend"), "phase": "second"}
-    )
-    for key in ("plate", "shown", "redone", "again"):
+    said = blender.run("moved_project", tmp_path, {**case, "blend": str(after / project), "phase": "second"})
+    for key in ("plate", "shown", "redone", "again", "film", "film_again"):
         assert len(said[key]) == 3
         for file in said[key]:
             assert Path(file).is_file() and Path(file).resolve().is_relative_to(after), (key, file)
     assert all(Path(file).is_file() for file in said["elsewhere"])
     assert all("_v001" in file for file in said["shown"]) and all("_v002" in file for file in said["redone"])
     assert "was restored before it was moved" in said["some_frames"]
-    assert said["mask"] == "roto" and said["page"] == str(after / "plate" / "plate.%04d.exr")
+    assert said["mask"] == "roto"
+    assert Path(said["page"]).resolve() == after / "plate" / "plate.%04d.exr"
+    page = said["film_page"]
+    assert Path(page["plate"]).resolve() == after / "plate" / "film.mov"
+    assert "layers" in page["result"] and Path(page["result"]).resolve().is_relative_to(after)
 
 
 def test_some_frames_are_redone_with_another_seed_and_the_others_stay(

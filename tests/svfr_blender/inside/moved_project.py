@@ -14,6 +14,7 @@ from common import (
     results,
     run,
     select_only,
+    strips,
     use_scene,
     wait_for_jobs,
 )
@@ -36,8 +37,18 @@ def first(case):
     other = add_images(scene.sequence_editor, case["files"], 6, 201)
     other.name, other.directory = "other", strip.directory
     restored(scene, other)
+    film = strips(scene.sequence_editor).new_movie("film", case["movie"], 10, 301, fit_method="ORIGINAL")
+    film.filepath = bpy.path.relpath(film.filepath)
+    settings.tasks, settings.mask_source, settings.output = {"bfr"}, "NONE", "//results"
+    settings.layers = {"delta", "matte", "invention"}
+    restored(scene, film)
     bpy.ops.wm.save_mainfile()
+    assert film.filepath.startswith("//")
     return [result.directory for result in results(scene)]
+
+
+def page_of(strip, result):
+    return dict(vars(module("result_page").page_wish(strip, result, bpy.path.abspath, None)))
 
 
 def second(case):
@@ -46,15 +57,20 @@ def second(case):
     scene = bpy.context.scene
     use_scene(scene)
     controller = module("session").controller()
-    mine, other = results(scene)
+    mine, other, of_film = results(scene)
     said = {"shown": files_shown(mine), "elsewhere": files_shown(other)}
     strip = next(s for s in all_strips(scene) if s.name == "plate")
     said["plate"] = files_shown(strip)
     said["mask"] = scene.svfr.mask.name
 
+    film = next(s for s in all_strips(scene) if s.name == "film")
+    said["film"] = files_shown(of_film)
+    said["film_page"] = page_of(film, of_film)
+    films_job = module("tags").job_of(of_film)
+
     scene.svfr.output = "//results"
     select_only(scene, mine)
-    said["page"] = module("result_page").page_wish(strip, mine, bpy.path.abspath, None).plate
+    said["page"] = page_of(strip, mine)["plate"]
 
     try:
         bpy.ops.svfr.redo_frames(span="GIVEN", first=102, last=102)
@@ -71,6 +87,9 @@ def second(case):
     bpy.ops.svfr.insert_again(job=first_job)
     controller.pump()
     said["again"] = files_shown(result_of(scene))
+    bpy.ops.svfr.insert_again(job=films_job)
+    controller.pump()
+    said["film_again"] = files_shown(results(scene)[-1])
     return said
 
 

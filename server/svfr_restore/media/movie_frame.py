@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+import struct
 from dataclasses import dataclass
 from typing import Any
 
 import av
 import numpy as np
+from av.sidedata.sidedata import Type as SideData
 from numpy.typing import NDArray
 
 from svfr.arrays import Float32
@@ -18,6 +20,7 @@ _PLANAR = re.compile(r"(yuv[aj]?4\d\dp|gbra?p|gray)(9le|1\dle|f32le)?")
 _GREY_WITH_ALPHA = re.compile(r"ya(8|16|f32)(le|be)?")
 _ALPHA_PLANE = 3
 _SUBSAMPLING = {(1, 1): "444", (2, 1): "422", (2, 2): "420", (4, 1): "411", (4, 4): "410", (1, 2): "440"}
+_AS_IT_LIES = (1, 0, 0, 0, 1, 0, 0, 0, 1)
 _FULL_RANGE, _LIMITED_RANGE = 2, 1
 _CENTRED_CHROMA = ("mjpeg", "mpeg1video")
 
@@ -34,6 +37,13 @@ class MovieTags:
 def frame_bits(frame: av.VideoFrame) -> int:
     """Return the bits per sample of the frame's pixel layout."""
     return max(component.bits for component in frame.format.components)
+
+
+def display_matrix(frame: av.VideoFrame) -> tuple[int, ...]:
+    """Return the nine numbers by which the picture is to be shown, a b u c d v x y w; without, as it lies."""
+    carried: Any = frame.side_data  # its type stub names the keys as texts, which they are not
+    data = carried.get(SideData.DISPLAYMATRIX)
+    return _AS_IT_LIES if data is None else struct.unpack("=9i", bytes(data))
 
 
 def frame_rgb(frame: av.VideoFrame, tags: MovieTags) -> Float32:

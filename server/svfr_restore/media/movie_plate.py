@@ -23,9 +23,9 @@ from svfr_restore.errors import (
     PlateNotFound,
 )
 from svfr_restore.media.colour_claims import UNSPECIFIED, of_codes
-from svfr_restore.media.movie_frame import MovieTags, frame_alpha, frame_bits, frame_rgb
+from svfr_restore.media.movie_frame import MovieTags, display_matrix, frame_alpha, frame_bits, frame_rgb
 from svfr_restore.media.movie_reader import MovieReader, moving_streams
-from svfr_restore.media.orientation import orientation_of_rotation, swaps_sides, upright
+from svfr_restore.media.orientation import orientation_of_matrix, swaps_sides, upright
 from svfr_restore.media.plate_base import FrameShape, Plate, PlateFrame, SourceTags
 from svfr_restore.media.regular_file import require_regular, require_size
 from svfr_restore.media.timecode import Timecode
@@ -36,6 +36,7 @@ MOVIE_SUFFIXES = (".mov", ".mp4", ".m4v", ".mkv", ".avi", ".mxf", ".webm", ".mpg
 _FIRST_FRAME = 1
 # A movie whose frame numbers, by time, leave out this part or more has no rate at all.
 _MOST_MISSING = 0.5
+_OBLIQUE = "The movie asks to be shown turned by no quarter, or distorted: its frames stay as they lie."
 _CLOCK_JITTER = Fraction(1, 3)
 _HOURS = re.compile(r"(\d+):(\d\d):(\d\d(?:\.\d+)?)")
 _DATE = re.compile(r"(\d{4})-(\d\d)-(\d\d)[T ](\d\d:\d\d:\d\d)")
@@ -74,7 +75,8 @@ class MoviePlate(Plate):
         self.fps = Fraction(rate) if rate else None
         self._positions = self._numbered()
         self.frames = tuple(self._positions)
-        self._orientation = orientation_of_rotation(first.rotation)
+        turn = orientation_of_matrix(display_matrix(first))
+        self._orientation = turn or 1
         aspect = stream.sample_aspect_ratio or context.sample_aspect_ratio
         self.pixel_aspect, width, height = float(aspect) if aspect else 1.0, first.width, first.height
         if swaps_sides(self._orientation):
@@ -90,6 +92,8 @@ class MoviePlate(Plate):
         self._source_tags = self._read_tags()
         self._readers = [self._reader]
         self.notes = self._notes(skipped, bool(first.interlaced_frame))
+        if turn is None:
+            self.notes = (*self.notes, _OBLIQUE)
 
     def _numbered(self) -> dict[int, int]:
         """Return each frame's place in the index by its number, which follows from its time."""

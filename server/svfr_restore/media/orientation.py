@@ -1,11 +1,25 @@
-"""Pictures turned upright: EXIF orientation of stills, display rotation of movies."""
+"""Pictures turned upright: EXIF orientation of stills, display matrix of movies."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+# Signs of a, b, c and d of a display matrix -> EXIF orientation
+_OF_MATRIX: Mapping[tuple[int, ...], int] = {
+    (1, 0, 0, 1): 1,
+    (-1, 0, 0, 1): 2,
+    (-1, 0, 0, -1): 3,
+    (1, 0, 0, -1): 4,
+    (0, 1, 1, 0): 5,
+    (0, 1, -1, 0): 6,
+    (0, -1, -1, 0): 7,
+    (0, -1, 1, 0): 8,
+}
+_ROUNDING = 0.01  # of the largest entry: half a degree
 
 
 def upright(pixels: NDArray[Any], orientation: int) -> NDArray[Any]:
@@ -24,6 +38,13 @@ def swaps_sides(orientation: int) -> bool:
     return orientation in (5, 6, 7, 8)
 
 
-def orientation_of_rotation(counterclockwise_degrees: int) -> int:
-    """Return the EXIF orientation of a movie's display rotation, to the nearest quarter turn."""
-    return (1, 8, 3, 6)[round(counterclockwise_degrees / 90) % 4]
+def orientation_of_matrix(matrix: Sequence[float]) -> int | None:
+    """Return the EXIF orientation of a movie's display matrix, None for one that turns by no quarter.
+
+    ``matrix``: a, b, u, c, d, v, x, y, w (ISO 14496-12, 6.2.2): the point (p, q) of a picture is shown at
+    (ap + cq + x, bp + dq + y). Its scales are no matter of orientation.
+    """
+    a, b, u, c, d, v, _, _, _ = matrix
+    least = _ROUNDING * max(abs(a), abs(b), abs(c), abs(d))
+    signs = tuple(0 if abs(value) <= least else 1 if value > 0 else -1 for value in (a, b, c, d))
+    return None if u or v else _OF_MATRIX.get(signs)

@@ -173,13 +173,51 @@ def test_a_movie_of_no_constant_rate_is_refused(tmp_path: Path) -> None:
         open_plate(path)
 
 
-def test_a_movie_is_turned_as_it_asks(tmp_path: Path) -> None:
-    path = Path(write_movie(tmp_path / "phone.mp4", [GRADIENT] * 2, "libx264", "yuv420p"))
+QUARTERS = np.kron([[20, 90], [160, 230]], np.ones((24, 32))).astype(np.uint8)
+
+
+def shown_by(path: Path, a: float, b: float, c: float, d: float) -> str:
+    """Four grey quarters, 20 90 / 160 230, with this display matrix in their track's header."""
+    write_movie(path, [np.dstack([QUARTERS] * 3)] * 2, "libx264", "yuv420p")
     data = bytearray(path.read_bytes())
-    at, one = data.find(b"tkhd") + 4 + 40, 0x10000
-    data[at : at + 36] = struct.pack(">9i", 0, one, 0, -one, 0, 0, 48 * one, 0, 0x40000000)
+    matrix = [round(value * 0x10000) for value in (a, b, 0, c, d, 0, 0, 0)]
+    at = data.find(b"tkhd") + 4 + 40
+    data[at : at + 36] = struct.pack(">9i", *matrix, 0x40000000)
     path.write_bytes(data)
-    plate = open_plate(str(path))
-    assert (plate.display.width, plate.display.height) == (48, 64)
-    rows = plate.read(1).rgb.mean(axis=(1, 2))
-    assert rows[-1] - rows[0] > 0.8  # left to right became top to bottom
+    return str(path)
+
+
+@pytest.mark.parametrize(
+    ("matrix", "quarters"),
+    [
+        ((1, 0, 0, 1), [20, 90, 160, 230]),
+        ((-1, 0, 0, 1), [90, 20, 230, 160]),
+        ((-1, 0, 0, -1), [230, 160, 90, 20]),
+        ((1, 0, 0, -1), [160, 230, 20, 90]),
+        ((0, 1, 1, 0), [20, 160, 90, 230]),
+        ((0, 1, -1, 0), [160, 20, 230, 90]),
+        ((0, -1, -1, 0), [230, 90, 160, 20]),
+        ((0, -1, 1, 0), [90, 230, 20, 160]),
+    ],
+    ids=str,
+)
+def test_a_movie_is_turned_and_mirrored_as_it_asks(
+    matrix: tuple[int, int, int, int], quarters: list[int], tmp_path: Path
+) -> None:
+    plate = open_plate(shown_by(tmp_path / "phone.mp4", *matrix))
+    assert plate.notes == ()
+    assert plate.display.shape == ((48, 64) if matrix[0] else (64, 48))
+    rgb = plate.read(2).rgb
+    assert rgb.shape[:2] == plate.display.shape
+    height, width = plate.display.shape
+    seen = [rgb[y, x, 1] * 255 for y in (8, height - 8) for x in (8, width - 8)]
+    np.testing.assert_allclose(seen, quarters, atol=4)
+
+
+@pytest.mark.parametrize("matrix", [(0.7, 0.7, -0.7, 0.7), (1, 0.5, 0, 1), (0, 0, 0, 0)], ids=str)
+def test_a_movie_that_asks_for_an_oblique_angle_is_read_as_it_lies_and_says_so(
+    matrix: tuple[float, float, float, float], tmp_path: Path
+) -> None:
+    plate = open_plate(shown_by(tmp_path / "oblique.mp4", *matrix))
+    assert plate.display.shape == (48, 64)
+    assert any("turned by no quarter" in note for note in plate.notes)

@@ -18,7 +18,7 @@ from svfr_restore.mattes.feather import soften
 from svfr_restore.mattes.outline import MOST_STEPS, drawing_pieces, flatten
 from svfr_restore.media.window import Window
 
-# A piece is a part of an outline within one row or column of pixels; so many take about 1 GB and 2 s.
+# A piece is a part of an outline within one row or column of pixels; so many take about 1 GB and 3 s.
 MOST_PIECES = 5_000_000
 
 

@@ -17,7 +17,7 @@ import glob
 import os
 import re
 from pathlib import Path
-from typing import Iterator, List, Optional, Sequence
+from typing import Hashable, Iterable, Iterator, List, Optional, Sequence, Tuple
 
 from .errors import BadPathPattern, OutputEqualsPlate, OutputExists, SvfrError
 from .files import is_there
@@ -96,6 +96,37 @@ def output_is_input(frame: int, path: Path) -> OutputEqualsPlate:
         path=path,
         remedy="Choose another output folder or name.",
     )
+
+
+def output_among_inputs(
+    outputs: Sequence[Tuple[int, Path]], read: Iterable[Path]
+) -> Optional[OutputEqualsPlate]:
+    """Return the refusal of the first of ``outputs``, (frame, file), that is one of the files ``read``.
+
+    None when none is. Folders and files are compared as the disk knows them: a link and a folder that is
+    mounted twice are no other place. Files that are not there are compared by folder and name.
+    """
+    inputs = list(read)
+    folders = {path.parent: _folder_key(path.parent) for path in (*inputs, *(path for _, path in outputs))}
+    names = {(folders[path.parent], path.name) for path in inputs}
+    identities = {_identity(path) for path in inputs} - {None}
+    for frame, path in outputs:
+        if (folders[path.parent], path.name) in names or _identity(path) in identities:
+            return output_is_input(frame, path)
+    return None
+
+
+def _folder_key(folder: Path) -> Hashable:
+    return _identity(folder) or os.path.realpath(str(folder))
+
+
+def _identity(path: Path) -> Optional[Tuple[int, int]]:
+    """Return what the disk knows a file or folder by; None where there is none or the disk does not say."""
+    try:
+        status = path.stat()
+    except (OSError, ValueError):
+        return None
+    return (status.st_dev, status.st_ino) if status.st_ino else None
 
 
 def version_name(pattern: str) -> str:

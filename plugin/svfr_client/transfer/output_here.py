@@ -4,7 +4,7 @@ import contextlib
 import os
 from dataclasses import replace
 from pathlib import Path
-from typing import Collection, Iterable, Iterator, List
+from typing import Iterable, Iterator, List
 
 from ..client import Client
 from ..errors import OutputIsNotWritable, SvfrError
@@ -15,7 +15,7 @@ from ..output_names import (
     existing_frames,
     files_named,
     next_version,
-    output_is_input,
+    output_among_inputs,
     output_path,
     outputs_exist,
 )
@@ -45,7 +45,7 @@ def free_output(pattern: str, frames: List[int], existing: ExistingPolicy, sourc
     Raises BadPathPattern, OutputEqualsPlate and OutputExists.
     """
     check_output_pattern(pattern, len(frames))
-    _refuse_sources(pattern, frames, {os.path.realpath(str(path)) for path in sources})
+    _refuse_sources(pattern, frames, sources)
     there = existing_frames(pattern, frames)
     if there and existing == "error":
         raise outputs_exist(pattern, there)
@@ -53,17 +53,20 @@ def free_output(pattern: str, frames: List[int], existing: ExistingPolicy, sourc
 
 
 def fetched_to(client: Client, delivery: Delivery, output: str, existing: ExistingPolicy) -> Delivery:
-    """Return the delivery of a job's frames to another ``output``; to the one noted it goes on.
+    """Return the delivery of a job's frames to ``output``, over other files only where ``existing`` says so.
 
-    Raises as :func:`output_here`, and as the client does, code NOT_FOUND for an unknown job.
+    What the job, or an earlier fetch, might replace is not asked. Frames that were fetched to the noted place
+    before are no others: it is gone on with. Raises as :func:`output_here`, and as the client does, code
+    NOT_FOUND for an unknown job.
     """
-    replaces = existing == "overwrite"
-    if output == delivery.output and existing != "version_up":
-        return replace(delivery, replaces=delivery.replaces or replaces)
     status = client.status(delivery.job)
     frames = list(FrameRange.parse(delivery.written or status.frames))
-    to = output_here(output, frames, existing, files_read(delivery, status.plate, frames))
-    return replace(delivery, output=to, replaces=replaces)
+    read = list(files_read(delivery, status.plate, frames))
+    if output == delivery.output and existing != "version_up":
+        _refuse_sources(output, frames, read)
+    else:
+        output = output_here(output, frames, existing, read)
+    return replace(delivery, output=output, replaces=existing == "overwrite")
 
 
 def files_read(delivery: Delivery, plate: str, frames: List[int]) -> Iterator[Path]:
@@ -75,8 +78,7 @@ def files_read(delivery: Delivery, plate: str, frames: List[int]) -> Iterator[Pa
         yield from files_named(text, frames)
 
 
-def _refuse_sources(pattern: str, frames: List[int], sources: Collection[str]) -> None:
-    for frame in frames:
-        path = output_path(pattern, frame)
-        if os.path.realpath(str(path)) in sources:
-            raise output_is_input(frame, path)
+def _refuse_sources(pattern: str, frames: List[int], sources: Iterable[Path]) -> None:
+    refusal = output_among_inputs([(frame, output_path(pattern, frame)) for frame in frames], sources)
+    if refusal is not None:
+        raise refusal

@@ -1,5 +1,6 @@
 """``svfr fetch``: the frames of a job at a server elsewhere, also of one that another run handed in."""
 
+from dataclasses import replace
 from typing import Annotated
 
 import typer
@@ -41,15 +42,17 @@ def fetch(
         policy = words.one("existing", existing, EXISTING_POLICIES)
         raise_problems(words.problems)
         place = place_of(server)
-        delivery = Delivery.noted(check_job_id(job), place.path_map())
-        if delivery.output is None and out is None:
+        noted = Delivery.noted(check_job_id(job), place.path_map())
+        if noted.output is None and out is None:
             text = "Nothing is noted of this job on this machine."
             raise BadJob(text, remedy="Say where its frames should go with --out.")
         with place.client() as client:
             client.report_silence(silence_note(output))
-            to = delivery.output if out is None else absolute(out)
+            to = noted.output if out is None else absolute(out)
             assert to is not None, "else it is refused above"
-            delivery = fetched_to(client, delivery, to, policy)
-            delivery.note()
+            delivery = fetched_to(client, noted, to, policy)
+            # Only what the job itself may replace is noted, for a delivery that goes on by itself.
+            replaces = noted.replaces and noted.output == delivery.output
+            replace(delivery, replaces=replaces).note()
             followed = follow(JobElsewhere(client, delivery, TransferPrinter(output)), job, output)
         output.note(written_text(followed))

@@ -25,6 +25,7 @@ import numpy as np
 from svfr_client.arguments import checked
 from svfr_ocio import errors
 from svfr_ocio.arrays import Float32, Mask
+from svfr_ocio.channels import in_any_channel, in_every_channel
 from svfr_ocio.domain import ModelDomain
 from svfr_ocio.processors import require_plane, require_rgb
 from svfr_ocio.sanitise import HALF_MAX
@@ -76,7 +77,7 @@ def crop_transfer(
     if hole is None:
         return CropTransfer(delta, None, None)
     require_plane(hole, x, "The hole")
-    replaced = hole & changed.any(axis=2)
+    replaced = hole & in_any_channel(changed)
     if not replaced.any():
         return CropTransfer(delta, None, None)
     new = domain.from_light(wanted[replaced][None])[0]
@@ -117,12 +118,12 @@ def apply(
     require_rgb(weighted_delta, "The weighted delta")
     require_plane(weighted_delta[..., 0], plate_rgb, "The weighted delta")
     touched = weighted_delta != 0.0
-    usable = np.isfinite(plate_rgb).all(axis=2)
+    usable = in_every_channel(np.isfinite(plate_rgb))
     if direct is not None and direct_weight is not None:
         require_plane(direct_weight, plate_rgb, "The direct weight")
         touched |= (direct_weight != 0.0)[..., None]
         usable |= direct_weight >= 1.0
-    changed = touched.any(axis=2) & usable
+    changed = in_any_channel(touched) & usable
     restored = plate_rgb.copy()
     if not changed.any():
         return restored, changed

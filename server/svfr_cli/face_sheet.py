@@ -157,6 +157,6 @@ def _face_cells(feed: FrameFeed, job: JobPlan, face: FoundFace) -> list[Cell]:
 def _face_cell(feed: FrameFeed, job: JobPlan, face: FoundFace, frame: int) -> Cell:
     picture = feed.read(frame)
     transform = face.plan.crop.transform(frame, CELL_PX, job.pixel_aspect)
-    crop = warp_to_crop(sanitise(picture.rgb), picture.data_window, transform, CELL_PX)
+    crop = warp_to_crop(picture.rgb, picture.data_window, transform, CELL_PX)
     codes = np.clip(face.plan.domain.to_codes(crop), 0.0, 1.0)
     return Cell(codes, f"face {face.track.index} {face.id}, frame {frame}")

@@ -298,7 +298,7 @@ class JobStages:
         """Crop the faces of one frame and report it; runs on a thread of the stage's pool."""
         self._context.stop_if_cancelled(frame)
         with self._context.clock.working("crop"):
-            plate = FinitePlate.of(read())
+            plate = FinitePlate(read())
             for track, restorer, spool in faces:
                 crop = plate.crop(track)
                 spool.write(frame, restorer.prepare_crop(crop, mask))

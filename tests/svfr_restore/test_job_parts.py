@@ -222,6 +222,15 @@ def test_numbers_that_are_none_are_shown_as_black_or_white(linear: ModelDomain) 
     assert visible(np.zeros((4, 4, 3), np.float32), linear).max() == 0
 
 
+def test_a_large_picture_is_shown_as_its_parts_are(linear: ModelDomain) -> None:
+    plate = np.random.default_rng(2).uniform(0.0, 0.4, (301, 401, 3)).astype(np.float32)
+    shown = visible(
+        plate, linear
+    )  # its exposure is measured at every third row, upside down at the same ones
+    assert np.array_equal(visible(plate[::-1], linear), shown[::-1])
+    assert 100 < shown.mean() < 130
+
+
 def test_each_frame_is_metered_over_its_own_window() -> None:
     luminance = np.full((10, 10), 0.01, np.float32)
     luminance[2:5, 2:5] = 0.8

@@ -24,7 +24,6 @@ from svfr_lab.clips.list_file import plate_pattern
 from svfr_lab.heads.landmarks68 import LANDMARK_COUNT
 from svfr_ocio.contract import Agreement, agree
 from svfr_ocio.domain import ModelDomain
-from svfr_ocio.sanitise import sanitise
 from svfr_restore.crops.crop_track import CropTrack, static_track
 from svfr_restore.crops.smoothing import EXPAND, smooth_track
 from svfr_restore.crops.warp import warp_to_crop
@@ -159,7 +158,7 @@ def read_crop(clip: ClipPlate, crop: CropTrack, domain: ModelDomain, frame: int,
     """Return one frame's crop (crop_px, crop_px, 3) in code values 0..1, cut as a job cuts it."""
     picture = clip.plate.read(frame)
     transform = crop.transform(frame, crop_px, picture.pixel_aspect)
-    pixels = warp_to_crop(sanitise(picture.rgb), picture.data_window, transform, crop_px)
+    pixels = warp_to_crop(picture.rgb, picture.data_window, transform, crop_px)
     return np.clip(domain.to_codes(pixels), 0.0, 1.0)
 
 

@@ -22,7 +22,7 @@ from svfr_restore.faces.model_files import DETECTOR, installed_file
 
 
 class FaceDetector:
-    """Finds faces on single frames. Building one takes about 0.1 s; it keeps no state.
+    """Finds faces on single frames, on one thread at a time; see HogDetector for what building one takes.
 
     Raises FaceModelIsDamaged for an installed file that is not the one it should be.
     """

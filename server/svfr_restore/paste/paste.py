@@ -50,7 +50,7 @@ def paste(
     data window, and ``squares`` are the faces' squares as far as they are kept. Where faces overlap their
     mattes are scaled to add up to no more than 1, so their order does not matter.
     """
-    plate = FinitePlate.of(picture)
+    plate = FinitePlate(picture)
     patches = [
         make_patch(spec, plate, track, m=m, mask=mask, known=known)
         for (track, m), known in itertools.zip_longest(faces, squares)

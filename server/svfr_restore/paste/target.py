@@ -9,6 +9,7 @@ import numpy as np
 from svfr.arrays import Float32, Mask
 from svfr.luma import luma_601
 from svfr.tasks import TaskSet
+from svfr_ocio.channels import in_any_channel
 from svfr_ocio.errors import ModelReturnedNonFinite, NotAnRgbImage
 from svfr_ocio.processors import require_plane, require_rgb
 
@@ -42,7 +43,7 @@ def _with_luma_of(model_output: Float32, crop: Float32) -> Float32:
     """Return ``model_output`` with the luma of ``crop``, drawn towards grey where it would leave 0..1."""
     moved: Float32 = model_output + luma_601(crop - model_output)
     outside = (moved < 0.0) | (moved > 1.0)
-    pixels = outside.any(axis=2)
+    pixels = in_any_channel(outside)
     if pixels.any():
         luma = luma_601(crop[pixels])
         chroma = moved[pixels] - luma

@@ -9,7 +9,6 @@ import numpy as np
 
 from svfr.eight_bit import eight_bit
 from svfr_ocio.domain import ModelDomain
-from svfr_ocio.sanitise import sanitise
 from svfr_restore.crops.crop_track import CropTrack
 from svfr_restore.crops.warp import warp_to_crop
 from svfr_restore.errors import FaceTrackNotFound
@@ -35,7 +34,7 @@ def track_portraits(
     for frame in best_frames(boxes):
         picture = feed.read(frame)
         transform = crop.transform(frame, finder.crop_px, picture.pixel_aspect)
-        pixels = warp_to_crop(sanitise(picture.rgb), picture.data_window, transform, finder.crop_px)
+        pixels = warp_to_crop(picture.rgb, picture.data_window, transform, finder.crop_px)
         portrait = finder.portrait(eight_bit(np.clip(domain.to_codes(pixels), 0.0, 1.0)))
         if portrait is not None:
             portraits.append(portrait)

@@ -13,7 +13,6 @@ from svfr_client.files import is_file
 from svfr_ocio.config import ColourConfig
 from svfr_ocio.domain import ModelDomain
 from svfr_ocio.exposure import auto_exposure, face_median
-from svfr_ocio.sanitise import sanitise
 from svfr_ocio.spaces import Space
 from svfr_restore.crops.smoothing import smooth_track
 from svfr_restore.crops.warp import warp_to_crop
@@ -54,7 +53,7 @@ def photo_reference(path: Path, crop_px: int, config: ColourConfig, plate_space:
     track = filled_track(0, {0: largest}, range(1))
     crop = smooth_track(track, picture.display_window, picture.pixel_aspect)
     transform = crop.transform(0, crop_px, picture.pixel_aspect)
-    pixels = warp_to_crop(sanitise(picture.rgb), picture.data_window, transform, crop_px)
+    pixels = warp_to_crop(picture.rgb, picture.data_window, transform, crop_px)
     if not domain.is_passthrough:
         middle = slice(crop_px // 4, crop_px - crop_px // 4)  # the crop is 1.8 times the face
         luminance = domain.to_linear_luminance(np.ascontiguousarray(pixels[middle, middle]))

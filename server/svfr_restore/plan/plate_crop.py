@@ -17,7 +17,6 @@ from svfr_restore.crops.transform import CropTransform
 from svfr_restore.crops.warp import warp_to_crop
 from svfr_restore.mattes.hole import crop_around_hole, hole_of_mask
 from svfr_restore.media.plate import PlateFrame
-from svfr_restore.media.window import Window
 from svfr_restore.plan.track_plan import TrackPlan
 
 
@@ -57,25 +56,20 @@ class KeptSquares:
 
 @dataclass(frozen=True)
 class FinitePlate:
-    """A plate frame whose pixels ``rgb`` (h, w, 3), over its data window, are all finite.
-
-    Made once for all faces of the frame.
-    """
+    """A plate frame, and its pixels with NaN as 0 and infinities at the range of half floats."""
 
     picture: PlateFrame
-    rgb: Float32
 
-    @classmethod
-    def of(cls, picture: PlateFrame) -> FinitePlate:
-        """Return a frame with NaN as 0 and infinities at the range of half floats."""
-        return cls(picture, sanitise(picture.rgb))
+    @cached_property
+    def rgb(self) -> Float32:
+        """All pixels (h, w, 3) over the data window, finite; made when they are first asked for."""
+        return sanitise(self.picture.rgb)
 
     def crop(self, track: TrackPlan, known: Square | None = None) -> PlateCrop:
         """Return the square of a face that is in this frame; ``known`` is what was cropped of it before."""
         transform = track.crop.transform(self.picture.frame, track.crop_px, self.picture.pixel_aspect)
         return PlateCrop(
-            plate_rgb=self.rgb,
-            data_window=self.picture.data_window,
+            plate=self,
             transform=transform,
             crop_px=track.crop_px,
             domain=track.domain,
@@ -87,8 +81,7 @@ class FinitePlate:
 class PlateCrop:
     """Where a face's square lies on a plate frame, and how its pixels enter the model domain."""
 
-    plate_rgb: Float32
-    data_window: Window
+    plate: FinitePlate
     transform: CropTransform
     crop_px: int
     domain: ModelDomain
@@ -99,7 +92,8 @@ class PlateCrop:
         """The square as it is on the plate; its codes are what a delta is against."""
         if self.known is not None:
             return self.known
-        pixels = warp_to_crop(self.plate_rgb, self.data_window, self.transform, self.crop_px)
+        picture = self.plate.picture
+        pixels = warp_to_crop(picture.rgb, picture.data_window, self.transform, self.crop_px)
         return Square(pixels, self._codes_of(pixels))
 
     def codes_around_hole(self, mask: Float32 | None, hole_fill: HoleFill) -> tuple[Float32, Mask | None]:
@@ -110,9 +104,9 @@ class PlateCrop:
         if mask is None:
             return self.square.codes, None
         pixels, hole = crop_around_hole(
-            self.plate_rgb,
+            self.plate.rgb,
             mask,
-            window=self.data_window,
+            window=self.plate.picture.data_window,
             transform=self.transform,
             crop_px=self.crop_px,
             hole_fill=hole_fill,
@@ -121,7 +115,7 @@ class PlateCrop:
 
     def hole(self, mask: Float32) -> Mask:
         """Return what of the square is replaced, (S, S), of a mask over the data window."""
-        return hole_of_mask(mask, self.data_window, self.transform, self.crop_px)
+        return hole_of_mask(mask, self.plate.picture.data_window, self.transform, self.crop_px)
 
     def _codes_of(self, pixels: Float32) -> Float32:
         return np.clip(self.domain.to_codes(pixels), 0.0, 1.0)

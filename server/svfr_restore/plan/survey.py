@@ -28,6 +28,8 @@ from svfr_restore.reports import JobContext, Report
 from svfr_restore.work_pool import WorkPool, thread_count
 
 _SMALL_WIDTH_PX = 160
+# A picture is shown in strips of so many pixels, which stay in the processor's cache between steps.
+_STRIP_PX = 16 * 1024
 # The detector is shown a picture whose lit part has this median: a plate four stops under still has faces.
 _VIEWING_CODE = 0.42
 _MOST_VIEWING_GAIN = 2.0**8
@@ -165,18 +167,22 @@ def visible(plate_rgb: Float32, domain: ModelDomain) -> npt.NDArray[np.uint8]:
 
     SDR video is shown as it is, everything else at the exposure that puts its lit part in the middle.
     """
-    transfer = domain.to_transfer(plate_rgb)
     if domain.is_passthrough:
-        codes = transfer
-    else:
-        light = domain.to_light(transfer)
-        codes = domain.encode(light * np.float32(_viewing_gain(light, domain)))
-    return eight_bit(codes)
+        return eight_bit(domain.to_transfer(plate_rgb))
+    gain = np.float32(_viewing_gain(plate_rgb, domain))
+    shown = np.empty(plate_rgb.shape, np.uint8)
+    rows = max(1, _STRIP_PX // plate_rgb.shape[1])
+    for top in range(0, plate_rgb.shape[0], rows):
+        strip = np.ascontiguousarray(plate_rgb[top : top + rows])
+        light = domain.to_light(domain.to_transfer(strip))
+        shown[top : top + rows] = eight_bit(domain.encode(light * gain))
+    return shown
 
 
-def _viewing_gain(light: Float32, domain: ModelDomain) -> float:
-    step = max(1, min(light.shape[:2]) // _VIEWING_SAMPLES)
-    luma = light[::step, ::step].mean(axis=-1)
+def _viewing_gain(plate_rgb: Float32, domain: ModelDomain) -> float:
+    step = max(1, min(plate_rgb.shape[:2]) // _VIEWING_SAMPLES)
+    sampled = np.ascontiguousarray(plate_rgb[::step, ::step])
+    luma = domain.to_light(domain.to_transfer(sampled)).mean(axis=-1)
     brightest = float(np.percentile(luma, 99.0))
     if brightest <= 0.0:
         return 1.0

@@ -20,7 +20,7 @@ Warn = Callable[[str], None]
 
 def codes_of(feed: FrameFeed, track: TrackPlan, frame: int) -> Float32:
     """Return the unprepared crop of a frame as the model domain has it, (S, S, 3) clipped to 0..1."""
-    return FinitePlate.of(feed.read(frame)).crop(track).square.codes
+    return FinitePlate(feed.read(frame)).crop(track).square.codes
 
 
 def identify(

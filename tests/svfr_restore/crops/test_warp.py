@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 
+from svfr_ocio.sanitise import sanitise
 from svfr_restore.crops.transform import CropTransform
 from svfr_restore.crops.warp import warp_to_crop, warp_to_plate
 from svfr_restore.errors import PictureArrayDoesNotFit
@@ -94,6 +95,16 @@ def test_whole_offsets_at_scale_one_copy_the_bits(corner):
     assert np.array_equal(
         warp_to_plate(crop, transform, PLATE)[both.slices_in(PLATE)], crop[both.slices_in(square)]
     )
+
+
+@pytest.mark.parametrize("offset", [0.0, 0.5])
+def test_what_is_not_finite_is_read_as_a_finite_number(offset):
+    plate = np.ones((*PLATE.shape, 3), np.float32)
+    plate[40, 50], plate[60, 50] = np.nan, [np.inf, -np.inf, 1e9]
+    transform = CropTransform(offset + PLATE.x, offset + PLATE.y, 1.0, 1.0)
+    crop = warp_to_crop(plate, PLATE, transform, 96)
+    assert np.array_equal(crop, warp_to_crop(sanitise(plate), PLATE, transform, 96))
+    assert np.isfinite(crop).all() and np.isnan(plate[40, 50]).all()
 
 
 @pytest.mark.parametrize(("side", "crop_px", "aspect"), CASES)

@@ -30,6 +30,12 @@ def test_a_frontal_face_is_found_where_it_is(detector):
     assert face.score > 0.5
 
 
+def test_every_detector_of_a_process_finds_the_same_whatever_another_is_at(detector):
+    other = FaceDetector()
+    other.detect(PORTRAIT[::-1])
+    assert other.detect(PORTRAIT) == detector.detect(PORTRAIT)
+
+
 @pytest.mark.parametrize("size", [256, 300, 400])
 def test_a_small_picture_is_enlarged_before(detector, size):
     small = cv2.resize(PORTRAIT, (size, size), interpolation=cv2.INTER_AREA)

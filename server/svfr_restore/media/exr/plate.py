@@ -16,6 +16,7 @@ from svfr_restore.errors import FrameCannotBeRead
 from svfr_restore.media.colour_claims import ColourClaimOfFile
 from svfr_restore.media.exr.container import ChunkReader, ExrHeader, read_header
 from svfr_restore.media.exr.header import PIXEL_BYTES
+from svfr_restore.media.exr.pixels import lines_per_chunk
 from svfr_restore.media.exr.select import RgbChannels, find_rgb, other_views
 from svfr_restore.media.plate_base import (
     ANY_PICTURE,
@@ -29,8 +30,9 @@ from svfr_restore.media.regular_file import require_size
 
 _AP0_INTEROP_ID = "lin_ap0_scene"
 _MOST_READ_TOGETHER = 8
-# The most lines that any compression keeps in one chunk, so that none is decoded twice.
-_ROWS_AT_ONCE = 256
+# Of more lines the copy is so large that its memory comes from the system anew each time. No fewer than a
+# chunk has, or chunks would be decoded twice.
+_ROWS_AT_ONCE = 64
 
 
 class ExrPlate(FilePlate):
@@ -86,8 +88,8 @@ class ExrPlate(FilePlate):
     def read(self, frame: int) -> PlateFrame:
         """Return one picture over its data window, values exactly as stored (NaN and infinity too)."""
         with self._opened(frame) as (path, header, choice):
-            rgb, alpha = _read_channels(path, choice)
-        part = header.parts[choice.part]
+            part = header.parts[choice.part]
+            rgb, alpha = _read_channels(path, choice, max(_ROWS_AT_ONCE, lines_per_chunk(part)))
         bits = _sample_bits(header, choice)
         return PlateFrame(
             frame=frame,
@@ -135,7 +137,8 @@ def _sample_bits(header: ExrHeader, choice: RgbChannels) -> int:
     return max(8 * PIXEL_BYTES[c.pixel_type] for c in channels if c.name in choice.rgb)
 
 
-def _read_channels(path: Path, choice: RgbChannels) -> tuple[Float32, Float32 | None]:
+def _read_channels(path: Path, choice: RgbChannels, most_rows: int) -> tuple[Float32, Float32 | None]:
+    """Return a picture's colours (h, w, 3) and its alpha (h, w), read at most so many lines at a time."""
     source = oiio.ImageInput.open(str(path))
     if source is None:
         raise FrameCannotBeRead(
@@ -154,16 +157,18 @@ def _read_channels(path: Path, choice: RgbChannels) -> tuple[Float32, Float32 | 
         wanted = [*choice.rgb, *([choice.alpha] if choice.alpha else [])]
         places = [names.index(name) for name in wanted]
         if places == list(range(places[0], places[0] + len(places))):  # as OpenImageIO orders them: no copies
-            read = _read_range(source, path, choice.part, (places[0], places[-1] + 1))
+            read = _read_range(source, path, choice.part, (places[0], places[-1] + 1), most_rows)
             rgb = np.ascontiguousarray(read[..., :3])
             return rgb, np.ascontiguousarray(read[..., 3]) if choice.alpha else None
-        planes = _read_places(source, path, choice.part, places)
+        planes = _read_places(source, path, choice.part, places, most_rows)
     finally:
         source.close()
     return np.stack(planes[:3], axis=-1), planes[3] if choice.alpha else None
 
 
-def _read_places(source: oiio.ImageInput, path: Path, part: int, places: list[int]) -> list[Float32]:
+def _read_places(
+    source: oiio.ImageInput, path: Path, part: int, places: list[int], most_rows: int
+) -> list[Float32]:
     """Return these channels, each (h, w): together where they lie close, else one by one.
 
     A file of two thousand channels may have its R far from its B, and what lies between need not be held.
@@ -173,14 +178,16 @@ def _read_places(source: oiio.ImageInput, path: Path, part: int, places: list[in
     ranges = [(begin, end)] if together else [(place, place + 1) for place in places]
     planes: list[Float32] = []
     for first, last in ranges:
-        read = _read_range(source, path, part, (first, last))
+        read = _read_range(source, path, part, (first, last), most_rows)
         planes += [
             np.ascontiguousarray(read[..., place - first]) for place in places if first <= place < last
         ]
     return planes
 
 
-def _read_range(source: oiio.ImageInput, path: Path, part: int, channels: tuple[int, int]) -> Float32:
+def _read_range(
+    source: oiio.ImageInput, path: Path, part: int, channels: tuple[int, int], most_rows: int
+) -> Float32:
     """Return the channels from a number to before another, (h, w, n).
 
     Lines are read some at a time: OpenImageIO returns a copy of what it decodes, and memory that is touched
@@ -192,8 +199,8 @@ def _read_range(source: oiio.ImageInput, path: Path, part: int, channels: tuple[
         whole = _decoded(source, path, source.read_image(part, 0, *channels, oiio.FLOAT))
         return whole.reshape(spec.height, spec.width, count)
     rows = np.empty((spec.height, spec.width, count), np.float32)
-    for top in range(0, spec.height, _ROWS_AT_ONCE):
-        stop = min(top + _ROWS_AT_ONCE, spec.height)
+    for top in range(0, spec.height, most_rows):
+        stop = min(top + most_rows, spec.height)
         read = source.read_scanlines(part, 0, spec.y + top, spec.y + stop, 0, *channels, oiio.FLOAT)
         rows[top:stop] = _decoded(source, path, read).reshape(stop - top, spec.width, count)
     return rows

@@ -23,6 +23,7 @@ import numpy as np
 from svfr.arrays import Float32, Mask
 from svfr_client.errors import OutputEqualsPlate
 from svfr_client.files import is_there, whole_file
+from svfr_ocio.channels import in_every_channel
 from svfr_restore.errors import RestoredPixelsAreNotFinite
 from svfr_restore.media.exr.container import (
     Chunk,
@@ -53,6 +54,8 @@ log = logging.getLogger(__name__)
 _PROVENANCE = "svfr/"
 _LONGEST_OLD_NAME = 31
 _ACES_FLAG = "acesImageContainerFlag"
+# Chunks are often smaller than a hundredth of this, and each call of the system costs as much as copying one.
+_BUFFER_BYTES = 2**20
 
 
 @dataclass(frozen=True)
@@ -90,7 +93,7 @@ def write_restored(
     with ExitStack() as stack:
         if plate_frame.kind == "exr":
             header = read_header(plate_frame.path)
-            reader = ChunkReader(stack.enter_context(plate_frame.path.open("rb")), header)
+            reader = ChunkReader(stack.enter_context(plate_frame.path.open("rb", _BUFFER_BYTES)), header)
             choice = find_rgb(header, plate_frame.choice)
             new = _from_exr(header, reader, choice, frame=plate_frame, change=change, layers=layers)
         else:
@@ -149,7 +152,7 @@ def _check_arguments(
             path=out_path,
             remedy="Choose another output folder or name.",
         )
-    finite = np.asarray(np.isfinite(rgb).all(axis=2))
+    finite = in_every_channel(np.isfinite(rgb))
     if not finite[changed].all():
         raise RestoredPixelsAreNotFinite(
             "The restored picture holds NaN or infinity.",
@@ -279,7 +282,7 @@ def _tagged(header: PartHeader, frame: PlateFrame) -> PartHeader:
 
 
 def _write(scratch: Path, new: _NewFile) -> None:
-    with scratch.open("wb") as file:
+    with scratch.open("wb", _BUFFER_BYTES) as file:
         writer = ExrFileWriter(file, new.parts, new.is_multipart)
         for chunk in new.chunks:
             writer.write(chunk)

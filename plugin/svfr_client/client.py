@@ -38,7 +38,10 @@ from .protocol.wire import MINOR, Buffer, Message, new_id
 from .records import from_plain, known_part, to_plain
 from .send_window import SendWindow
 from .silence import Say
+from .vocabulary import ExistingPolicy
 
+# The first minor version of the protocol in which a redo says what happens to files at its output.
+REDO_POLICY_MINOR = 5
 # The first minor version of the protocol in which a server tells its models.
 MODELS_MINOR = 3
 
@@ -111,14 +114,19 @@ class Client:
         output: Optional[str] = None,
         seed: Optional[int] = None,
         job: Optional[str] = None,
+        existing: Optional[ExistingPolicy] = None,
     ) -> Accepted:
         """Hand in ``frames`` of the former job ``of`` again, with the references it made.
 
-        Its other frames are seen as context and not written. The frames on disk are overwritten, or those
-        of another ``output``. Raises code REFERENCE_GONE when the references are no longer kept.
+        Its other frames are seen as context and not written. The frames on disk are overwritten; files at
+        another ``output`` are so too, unless ``existing`` says otherwise, which a service of protocol 1.4 or
+        older does not know. Raises code REFERENCE_GONE when the references are no longer kept.
         """
         new = new_id() if job is None else check_job_id(job)
-        body = to_plain(Redo(job=new, of=check_job_id(of), frames=frames, output=output, seed=seed))
+        redo = Redo(job=new, of=check_job_id(of), frames=frames, output=output, seed=seed, existing=existing)
+        body = to_plain(redo)
+        if existing is None or self.met().minor < REDO_POLICY_MINOR:
+            del body["existing"]
         return from_plain(Accepted, known_part(Accepted, self._request("redo", body)), "reply")
 
     @checked

@@ -97,8 +97,12 @@ def whole_file(
     *,
     private: bool = False,
     durable: bool = True,
+    judge: Optional[Callable[[Path], None]] = None,
 ) -> Iterator[Path]:
     """Yield a new, empty scratch file beside ``path``; when the block ends well it takes that place.
+
+    ``judge`` is called with the scratch file where something lies at ``path`` at that moment, and raises
+    what it wants unless that may be replaced; without it everything may.
 
     ``check`` may read what was written and refuse it by raising. ``private`` gives the file mode 0600 from
     the moment it exists, whatever the umask. ``durable`` syncs file and folder, so that the file is there
@@ -124,7 +128,10 @@ def whole_file(
         if durable:
             with scratch.open("rb+") as file:
                 os.fsync(file.fileno())
-        scratch.replace(path)
+        if judge is None or not _appeared(scratch, path):
+            if judge is not None:
+                judge(scratch)
+            scratch.replace(path)
         if durable:
             sync_folder(path.parent)
     except OSError as error:
@@ -132,6 +139,21 @@ def whole_file(
     finally:
         with contextlib.suppress(OSError):  # the error that went before says what is wrong with the disk
             scratch.unlink(missing_ok=True)
+
+
+def _appeared(scratch: Path, path: Path) -> bool:
+    """Give a file a second name that nothing has; False where something has it. Nobody can come between."""
+    try:
+        try:
+            os.link(str(scratch), str(path))
+        except FileExistsError:
+            raise
+        except OSError:  # a disk without second names, such as FAT
+            os.close(os.open(str(path), os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
+            scratch.replace(path)
+    except FileExistsError:
+        return False
+    return True
 
 
 def write_whole(

@@ -88,6 +88,17 @@ def outputs_exist(text: str, there: Sequence[int]) -> OutputExists:
     )
 
 
+def file_came_between(frame: int, path: Path) -> OutputExists:
+    """Return the refusal to replace a file that came to a frame's place while its job waited or ran."""
+    return OutputExists(
+        "Another file has come to the place of this frame since the job began; it is kept.",
+        frame=frame,
+        path=path,
+        remedy="Move it away or choose another output with `--out`, then hand the job in again: what was "
+        "computed is kept, so it is soon written.",
+    )
+
+
 def output_is_input(frame: int, path: Path) -> OutputEqualsPlate:
     """Return the refusal of an output whose file for ``frame`` is one that the job reads."""
     return OutputEqualsPlate(

@@ -18,6 +18,11 @@ MissingPolicy = Literal["error", "hold", "skip"]
 """What happens to frames that the plate lacks: refuse, repeat the nearest, leave out."""
 ExistingPolicy = Literal["error", "overwrite", "version_up"]
 """What happens where output frames lie already."""
+OwnFrames = Literal["own"]
+"""In the place of such a policy, for a job that goes on: it replaces the frames that it wrote itself.
+
+Nobody asks for it; a server that takes a job up again sets it.
+"""
 Layer = Literal["delta", "matte", "crop", "diff", "st", "base", "detail", "invention", "spread", "identity"]
 """Extra layers of the written EXR; "identity" is a figure of every face in its metadata.
 
@@ -42,6 +47,7 @@ FACE_MODES: Tuple[FaceMode, ...] = get_args(FaceMode)
 SAMPLERS: Tuple[Sampler, ...] = get_args(Sampler)
 MISSING_POLICIES: Tuple[MissingPolicy, ...] = get_args(MissingPolicy)
 EXISTING_POLICIES: Tuple[ExistingPolicy, ...] = get_args(ExistingPolicy)
+OWN: OwnFrames = "own"
 LAYERS: Tuple[Layer, ...] = get_args(Layer)
 PRESETS: Tuple[PresetName, ...] = get_args(PresetName)
 

@@ -27,14 +27,13 @@ from svfr_client.path_map import PathRule
 from svfr_client.records import Record, from_plain, to_plain
 from svfr_farm.content_hash import content_hash
 from svfr_farm.plan import PlanFile
-from svfr_restore.media.exr.container import read_complete_header
+from svfr_restore.media.exr.origin import job_of
 
 if TYPE_CHECKING:
     from svfr_restore.plan.job_plan import JobPlan
 
 NOTE_FILE = "frames-written.jsonl"
 _MOST_BYTES = 256 * 1024 * 1024
-_JOB_HASH = "svfr/job_hash"
 _FILES_REMEMBERED = 65_536
 _Stamp = tuple[int, int]
 
@@ -100,7 +99,7 @@ def missing_frames(file: PlanFile, rules: tuple[PathRule, ...] = ()) -> list[int
 def are_of_job(plan: JobPlan, frames: Iterable[int]) -> bool:
     """Return whether all these files at the job's output say that they are whole frames of this very job."""
     job_hash = plan.spec.pixels_key()
-    return all(_job_of(plan.output.path(frame)) == job_hash for frame in frames)
+    return all(job_of(plan.output.path(frame)) == job_hash for frame in frames)
 
 
 def _there(noted: _Frame | None, path: Path) -> _Frame | None:
@@ -128,15 +127,6 @@ def _content(path: str, stamp: _Stamp) -> str:
             return content_hash(file)
     except OSError:
         return ""
-
-
-def _job_of(path: Path) -> str | None:
-    """Return the job that a whole EXR says it is of, "" where it says none; None for what is no whole EXR."""
-    try:
-        header = read_complete_header(path)
-    except (SvfrError, OSError, ValueError):
-        return None
-    return next((text for part in header.parts if (text := part.text(_JOB_HASH))), "")
 
 
 def _read(file: PlanFile) -> _Note | None:

@@ -349,8 +349,8 @@ class JobStages:
         frames: Sequence[int] | None = None,
         likeness: ReferenceLikeness | None = None,
     ) -> tuple[WrittenOutput, ...]:
-        plan = self.plan
         outputs[0].crop(tracks[0].frames[0])  # nothing appears before the first face is restored
+        self.plan = plan = replace(self.plan, output=self.plan.output.beside_new_files())
         plan.output.make_folders()
         written: list[WrittenOutput] = []
         unmarked = UnmarkedFrames(self._context.warn)
@@ -411,6 +411,7 @@ class JobStages:
                     None if judge is None else judge(faces),
                 ),
                 interop_id=plan.colour.space.interop_id,
+                judge=plan.output.judge_of(picture.frame),
             )
         with self._counting:
             context.counts["deltas"] += len(faces)

@@ -44,6 +44,30 @@ def test_a_file_that_fails_its_check_does_not_appear(tmp_path: Path) -> None:
     assert names(tmp_path) == []
 
 
+@pytest.mark.parametrize("has_second_names", [True, False])
+def test_what_lies_there_when_a_file_appears_is_judged_and_nothing_comes_between(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, has_second_names: bool
+) -> None:
+    def keep(scratch: Path) -> None:
+        raise KeyError(scratch.read_text())
+
+    def refuse(*_: object) -> None:
+        raise PermissionError(errno.EPERM, "no second names on this disk")
+
+    if not has_second_names:
+        monkeypatch.setattr(os, "link", refuse)
+    target = tmp_path / "frame"
+    with whole_file(target, judge=keep) as scratch:
+        scratch.write_text("first")
+    assert target.read_text() == "first" and names(tmp_path) == ["frame"]
+    with pytest.raises(KeyError, match="second"), whole_file(target, judge=keep) as scratch:
+        scratch.write_text("second")
+    assert target.read_text() == "first" and names(tmp_path) == ["frame"]
+    with whole_file(target, judge=lambda scratch: None) as scratch:
+        scratch.write_text("third")
+    assert target.read_text() == "third" and names(tmp_path) == ["frame"]
+
+
 @pytest.mark.parametrize(("content", "expected"), [("grüße\n", "grüße\n".encode()), (b"\r\n\0", b"\r\n\0")])
 @pytest.mark.parametrize("durable", [True, False])
 def test_text_is_utf_8_and_bytes_are_as_given(

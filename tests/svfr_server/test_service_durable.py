@@ -142,6 +142,43 @@ def test_frames_are_done_again_with_the_same_reference_and_nothing_else_is_touch
         assert caught.value.code == "NOT_FOUND"
 
 
+def test_a_redo_writes_over_the_version_that_its_job_wrote_and_over_no_other_file(
+    service: Service, samples: tuple[str, str], tmp_path: Path
+) -> None:
+    spec = spec_of(samples, tmp_path / "out", 41, frames="1001-1002")
+    other = str(tmp_path / "other" / "o.%04d.exr")
+    with service.client() as client:
+        follow(client, spec)
+        first = pictures(tmp_path / "out")
+        job = follow(client, replace(spec, seed=42, existing="version_up"))[0].job
+        again = list(client.follow(client.redo(job, "1002", seed=43).job))
+        assert ["_v002" in e.body["path"] for e in again if e.kind == "frame"] == [True]
+        assert {name: Path(tmp_path / "out" / name).read_bytes() for name in first} == first
+        kept = Path(other % 1002)
+        kept.parent.mkdir()
+        kept.write_bytes(b"an artist's")
+        refused = list(client.follow(client.redo(job, "1002", output=other, existing="error").job))[-1]
+        assert refused.body["error"]["code"] == "OUTPUT_EXISTS" and kept.read_bytes() == b"an artist's"
+        beside = list(client.follow(client.redo(job, "1002", output=other, existing="version_up").job))
+        assert beside[-1].kind == "done" and kept.read_bytes() == b"an artist's"
+
+
+def test_a_file_that_came_between_two_attempts_of_a_job_is_kept(
+    service: Service, samples: tuple[str, str], tmp_path: Path
+) -> None:
+    spec = spec_of(samples, tmp_path / "out", 44)
+    kept = Path(spec.output % 1003)
+    with service.client() as client:
+        events: list[Event] = []
+        for event in client.follow(client.submit(spec).job):
+            events.append(event)
+            if event.kind == "progress" and event.body["stage"] == "denoise" and not kept.exists():
+                kept.parent.mkdir()
+                kept.write_bytes(b"an artist's")
+                kill_worker(service)
+    assert events[-1].body["error"]["code"] == "OUTPUT_EXISTS" and kept.read_bytes() == b"an artist's"
+
+
 def test_what_the_network_does_not_see_costs_no_evaluation_through_the_service(
     service: Service, samples: tuple[str, str], tmp_path: Path
 ) -> None:

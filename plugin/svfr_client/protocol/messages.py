@@ -14,6 +14,7 @@ from typing import Any, Mapping, Optional, Tuple
 from ..errors import BadJobId
 from ..job import JobSpec
 from ..records import Record
+from ..vocabulary import ExistingPolicy
 
 _JOB_ID = re.compile(r"[0-9a-f]{32}\Z")
 
@@ -177,13 +178,15 @@ class Redo(JobRequest):
     """Ask for ``frames`` of the job ``of`` again, as the new job ``job``, with the references it made.
 
     The other frames of ``of`` are context and stay as they are on disk; ``frames`` are overwritten.
-    ``output``: where they go, None for the former output. ``seed``: None keeps the former one.
+    ``output``: where they go, None for the former output. ``seed``: None keeps the former one. ``existing``
+    (1.5): what happens to other files at ``output``, None to replace them.
     """
 
     of: str
     frames: str
     output: Optional[str] = None
     seed: Optional[int] = None
+    existing: Optional[ExistingPolicy] = None
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Callable, List, Optional
 
-from ..client import Client
+from ..client import REDO_POLICY_MINOR, Client
 from ..errors import BadJob, ReportedError, SeveralProblems, SvfrError, each_of, raise_problems
 from ..frames import FrameRange
 from ..job import JobSpec
@@ -106,10 +106,14 @@ def hand_in_again(
                 remedy="Name where the new ones go (`--out` of `svfr redo`).",
             )
         there = f"{former.output[: -len(own)]}{redo.job}/{_RESULTS}"
-        delivery = Delivery(redo.job, output, paths, noted.names, written=redo.frames, replaces=True)
+        replaces = existing == "overwrite"
+        delivery = Delivery(redo.job, output, paths, noted.names, written=redo.frames, replaces=replaces)
         delivery.note()
+    policy = None if redo.output is None or is_fetched else existing
+    if policy == "version_up" and redo.output is not None and client.met().minor >= REDO_POLICY_MINOR:
+        there = paths.to_server(redo.output)  # the version is the server's to raise, when the job begins
     try:
-        client.redo(redo.of, redo.frames, output=there, seed=redo.seed, job=redo.job)
+        client.redo(redo.of, redo.frames, output=there, seed=redo.seed, job=redo.job, existing=policy)
     except (ReportedError, SeveralProblems) as problem:
         raise noted.names.error(problem) from problem
     return delivery

@@ -1,15 +1,18 @@
 """Where restored frames go: path patterns, what happens to existing files, and checks before the job starts.
 
 Policies for existing outputs: ``error`` refuses; ``overwrite`` replaces frame by frame, each atomically;
-``version_up`` leaves them and writes a new version, which ``svfr_client.output_names`` names.
+``version_up`` leaves them and writes a new version, which ``svfr_client.output_names`` names. A job that goes
+on after a crash replaces its own frames alone. Under all but ``overwrite`` a file that comes to a frame's
+place while the job waits or runs is kept too: whoever wrote it, another job or a person, did so last.
 """
 
 from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from svfr_client.errors import OutputEqualsPlate, OutputIsNotWritable, SvfrError, raise_problems
@@ -17,14 +20,16 @@ from svfr_client.files import is_folder, is_there, remove_leftovers
 from svfr_client.output_names import (
     check_output_pattern,
     existing_frames,
+    file_came_between,
     next_version,
     output_is_input,
     output_path,
     outputs_exist,
 )
 from svfr_client.sizes import size_text
-from svfr_client.vocabulary import ExistingPolicy
+from svfr_client.vocabulary import ExistingPolicy, OwnFrames
 from svfr_restore.errors import DiskSpaceIsShort, NameIsTooLong
+from svfr_restore.media.exr.origin import job_of
 from svfr_restore.media.plate_base import Plate
 
 _USUAL_NAME_BYTES = 255
@@ -35,15 +40,38 @@ _LAYERS_FACTOR = 1.4
 
 @dataclass(frozen=True)
 class OutputPlan:
-    """The output files of one job. ``estimated_bytes`` is a generous guess of what they need on disk."""
+    """The output files of one job. ``estimated_bytes`` is a generous guess of what they need on disk.
+
+    ``existing`` and ``job_hash`` say what they may replace; see :func:`plan_output`.
+    """
 
     pattern: str
     frames: tuple[int, ...]
     estimated_bytes: int
+    existing: ExistingPolicy | OwnFrames = "overwrite"
+    job_hash: str = ""
 
     def path(self, frame: int) -> Path:
         """Return the file of one frame."""
         return output_path(self.pattern, frame)
+
+    def beside_new_files(self) -> OutputPlan:
+        """Return the plan as it is when the first frame is about to be written.
+
+        A version that another job has taken since is left to it.
+        """
+        if self.existing != "version_up" or not existing_frames(self.pattern, self.frames):
+            return self
+        return replace(self, pattern=next_version(self.pattern))
+
+    def judge_of(self, frame: int) -> Callable[[Path], None] | None:
+        """Return what raises OutputExists where a frame would replace a file it may not; None: it may all."""
+        return None if self.existing == "overwrite" else partial(self._judge, frame)
+
+    def _judge(self, frame: int, _: Path) -> None:
+        path = self.path(frame)
+        if self.existing != "own" or job_of(path) != self.job_hash:
+            raise file_came_between(frame, path)
 
     def make_folders(self) -> None:
         """Create the output folders and clear what a killed job left in them. Raises OutputIsNotWritable."""
@@ -58,14 +86,16 @@ class OutputPlan:
 def plan_output(
     pattern: str | os.PathLike[str],
     frames: Sequence[int],
-    existing: ExistingPolicy,
+    existing: ExistingPolicy | OwnFrames,
     plate: Plate,
     *,
     inputs: Sequence[Path] = (),
+    job_hash: str = "",
 ) -> OutputPlan:
     """Decide the output files and check them; nothing is created or changed.
 
-    ``inputs``: files beside the plate that the job reads, none of which it may replace.
+    ``inputs``: files beside the plate that the job reads, none of which it may replace. ``job_hash`` is what
+    the job's own files say of it; those alone may lie there under "own".
 
     Raises BadPathPattern (no EXR, no frame field for several frames), OutputEqualsPlate, OutputExists,
     OutputIsNotWritable, NameIsTooLong, DiskSpaceIsShort; SeveralProblems when more than one is wrong.
@@ -78,11 +108,19 @@ def plan_output(
     if same:
         problems.append(same)
     there = existing_frames(text, frames)
+    if existing == "own":
+        there = [frame for frame in there if job_of(output_path(text, frame)) != job_hash]
     if there and existing == "version_up":
         text = next_version(text)
-    elif there and existing == "error" and not same:
+    elif there and existing in ("error", "own") and not same:
         problems.append(outputs_exist(text, there))
-    plan = OutputPlan(text, tuple(frames), estimate_bytes(plate, len(frames)))
+    plan = OutputPlan(
+        pattern=text,
+        frames=tuple(frames),
+        estimated_bytes=estimate_bytes(plate, len(frames)),
+        existing=existing,
+        job_hash=job_hash,
+    )
     problems += _folder_problems(plan)
     raise_problems(problems)
     return plan

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -17,6 +17,7 @@ from svfr_client.job import JobSpec
 from svfr_client.job_checks import job_problems, job_type_problems
 from svfr_client.output_names import files_named
 from svfr_client.transfer.job_files import named_paths
+from svfr_client.vocabulary import OWN
 from svfr_ocio.contract import Agreement, agree
 from svfr_ocio.domain import ModelDomain
 from svfr_restore.crops.crop_file import read_tracks
@@ -129,6 +130,11 @@ class _Findings:
         return None
 
 
+def _as_handed_in(spec: JobSpec) -> JobSpec:
+    """Return the job with a client's word for existing files, where a server that resumes it set its own."""
+    return replace(spec, existing="error") if str(spec.existing) == OWN else spec
+
+
 def plan_job(spec: JobSpec, models: ModelCache) -> JobPlan:
     """Open and check everything a job names. Raises the one problem, or SeveralProblems with all of them.
 
@@ -136,7 +142,7 @@ def plan_job(spec: JobSpec, models: ModelCache) -> JobPlan:
     them anyway.
     """
     raise_problems(job_type_problems(spec))
-    found = _Findings(job_problems(spec))
+    found = _Findings(job_problems(_as_handed_in(spec)))
     model, preset = _model(spec, models, found)
     choice = PictureChoice(layer=spec.plate_layer, part=spec.plate_part, view=spec.plate_view)
     plate = found.attempt(lambda: open_plate(spec.plate, choice))
@@ -362,4 +368,7 @@ def _output(
     written = plate.frames[:1] if frames is None else frames.written
     beside = [name for name in named_paths(spec) if name != spec.plate]
     inputs = [path for name in beside for path in files_named(name, written)]
-    return found.attempt(lambda: plan_output(spec.output, written, spec.existing, plate, inputs=inputs))
+    job_hash = spec.pixels_key()
+    return found.attempt(
+        lambda: plan_output(spec.output, written, spec.existing, plate, inputs=inputs, job_hash=job_hash)
+    )

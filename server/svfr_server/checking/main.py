@@ -29,6 +29,7 @@ from svfr_client.job_checks import job_problems
 from svfr_client.protocol.messages import Redo
 from svfr_client.protocol.wire import unpack
 from svfr_client.records import from_plain, to_plain
+from svfr_client.sequences import has_frame_field, pattern_of_file
 from svfr_server.checking.bounds import DROP, GO_ON, SLICE_SECONDS, bounded_error, check_counts
 from svfr_server.checking.model_offers import offered_models
 from svfr_server.checking.requests import read_request
@@ -66,7 +67,7 @@ class Checker:
         request_id: str | None = None
         try:
             if kind == REDO:
-                return self._redo(client, Redo(**read_json(frames[0])), frames[1])
+                return self._redo(client, Redo(**read_json(frames[0])), frames[1], os.fsdecode(frames[2]))
             check_counts(frames[1:])
             message = unpack(frames)
             request_id = message.id
@@ -91,16 +92,20 @@ class Checker:
             failure = InternalFailure(text, remedy="See the server's log.")
             return {"id": request_id, "error": bounded_error(failure)}
 
-    def _redo(self, client: str, redo: Redo, former_text: bytes) -> dict[str, Any]:
-        """Make a job of some frames of a former one, in its context."""
+    def _redo(self, client: str, redo: Redo, former_text: bytes, written: str) -> dict[str, Any]:
+        """Make a job of some frames of a former one, in its context.
+
+        ``written`` is a file that the former job wrote, which may be of a version of its output; "" for none.
+        """
         former = JobSpec.from_json(read_json(former_text))
+        output = redo.output or _output_of(former, written)
         spec = replace(
             former,
             frames=redo.frames,
             context=former.context or former.frames,
             write_handles=False,
-            existing="overwrite",
-            output=redo.output or former.output,
+            existing=redo.existing or "overwrite",
+            output=output,
             seed=former.seed if redo.seed is None else redo.seed,
         )
         raise_problems(job_problems(spec))
@@ -113,6 +118,15 @@ class Checker:
             raise refusal
         entry = JobEntry.of(spec)
         return {"op": op, "job": job, "entry": vars(replace(entry, spec=self._specs.put(job, entry.spec)))}
+
+
+def _output_of(former: JobSpec, written: str) -> str:
+    """Return where a job's frames are, of which ``written`` is one; where they were to be, without."""
+    if not written:
+        return former.output
+    if not has_frame_field(former.output):
+        return written
+    return pattern_of_file(written, like=former.output) or former.output
 
 
 def serve(start: dict[str, Any]) -> None:

@@ -194,6 +194,13 @@ class JobStore:
             self._database.execute("SELECT body FROM events WHERE job = ? AND kind = 'frame'", (job,))
         )
 
+    def first_written(self, job: str) -> Path | None:
+        """Return the file of the first frame that the job has reported, or None."""
+        rows = self._database.execute(
+            "SELECT body FROM events WHERE job = ? AND kind = 'frame' ORDER BY seq LIMIT 1", (job,)
+        )
+        return next((Path(path) for _, path in frames_of(rows)), None)
+
     def written_frame(self, job: str, frame: int) -> Path | None:
         """Return the file of a frame that the job has reported, or None."""
         rows = self._database.execute(

@@ -275,7 +275,8 @@ class RequestHandler:
                 f"The references of job {redo.of} are not kept: it made none, or it was long ago.",
                 remedy="Hand in the whole job again.",
             )
-        frames = [canonical_json(to_plain(redo)).encode("ascii"), former.encode("utf-8")]
+        written = os.fsencode(self.store.first_written(redo.of) or "")
+        frames = [canonical_json(to_plain(redo)).encode("ascii"), former.encode("utf-8"), written]
         self._check(
             PendingCheck(
                 route=asked.route,

@@ -44,7 +44,7 @@ class FileGuard:
     ) -> None:
         self._roots = roots
         self._sources = sources
-        self._appears = appears
+        self._tell = appears
         self._named = tuple({Path(path).parent for path in named_inputs(spec)} | set(roots.read))
         self._home = home
         self._scratch = (Path(tempfile.gettempdir()),)
@@ -81,11 +81,11 @@ class FileGuard:
         if is_output and not self._is_scratch(path):
             _raise(self._roots.write_problem(path))
 
-    def renames(self, path: str) -> None:
+    def appears(self, path: str) -> None:
         """Judge, and tell of, a file that is about to appear under its name."""
         self.creates(path)
         if path.lower().endswith(_ENDING) and not path.lower().endswith(_SCRATCH_ENDING):
-            self._appears(path)
+            self._tell(path)
 
     def _is_named(self, path: str) -> bool:
         """Whether the path is written below a folder the job names; others are a library's own files."""
@@ -119,8 +119,8 @@ class _AuditHook:
                 path, _, flags = arguments
                 if isinstance(path, str | bytes | os.PathLike):
                     guard.opens(_absolute(path), int(flags or 0))
-            elif event == "os.rename":
-                guard.renames(_absolute(arguments[1]))
+            elif event in ("os.rename", "os.link"):
+                guard.appears(_absolute(arguments[1]))
             else:
                 guard.creates(_absolute(arguments[_CREATING[event]]))
         finally:

@@ -1,16 +1,17 @@
 """Lets a job go on after its worker died: what the first attempt wrote is its own, not somebody else's.
 
-The policy for existing outputs is about files that were there before the job. A second attempt that finds
-the first one's frames must neither refuse them nor step aside to a new version, so it runs as "overwrite"
-onto the first attempt's files. What it needs to know is kept in the job's journal, before the first file
-appears: a crash at any moment finds either no file or the note.
+The policy for existing outputs is about files that are not the job's. A second attempt that finds the first
+one's frames must neither refuse them nor step aside to a new version, so it may replace the files that say
+they are of this very job, and no others: between two attempts a day may pass. What it needs to know is kept
+in the job's journal, before the first file appears: a crash at any moment finds either no file or the note.
 """
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 from svfr_client.job import JobSpec
 from svfr_client.sequences import pattern_of_file
+from svfr_client.vocabulary import OWN, ExistingPolicy
 from svfr_server.job_store.checkpoints import DiskCheckpoints
 
 _BEGUN = "begun"
@@ -40,7 +41,8 @@ class Resumption:
             return self._spec
         if self._spec.existing == "version_up" and self._output is None:
             return self._spec
-        return replace(self._spec, existing="overwrite", output=self._output or self._spec.output)
+        own = cast(ExistingPolicy, OWN)
+        return replace(self._spec, existing=own, output=self._output or self._spec.output)
 
     def note(self, report: Any) -> None:
         """Note what a later attempt must know.

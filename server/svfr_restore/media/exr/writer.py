@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import logging
 import struct
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
@@ -77,6 +77,7 @@ def write_restored(
     layers: Layers | None = None,
     provenance: Mapping[str, str] | None = None,
     interop_id: str | None = None,
+    judge: Callable[[Path], None] | None = None,
 ) -> WrittenFrame:
     """Write the plate's picture with ``rgb`` (h, w, 3) where ``changed`` (h, w).
 
@@ -84,7 +85,8 @@ def write_restored(
     ``provenance`` becomes string attributes of the picture's part, named ``svfr/...`` in at most 31
     characters (old readers know no more); those of an earlier pass are replaced, as are its layers.
     ``interop_id`` names the colour space of a new EXR made from a still or movie; an EXR plate keeps what
-    it says itself. The file appears whole or not at all. Raises OutputEqualsPlate,
+    it says itself. The file appears whole or not at all; ``judge`` is
+    :func:`svfr_client.files.whole_file`'s. Raises what that does, OutputEqualsPlate,
     RestoredPixelsAreNotFinite, FileCannotBeWritten, and the plate's own errors when it cannot be read
     again; ValueError for arrays of another shape and wrong provenance names.
     """
@@ -99,7 +101,7 @@ def write_restored(
         else:
             new = _from_pixels(plate_frame, change, layers, interop_id)
         new = new.signed(provenance or {})
-        with whole_file(out_path, partial(_check_written, picture=new.picture)) as scratch:
+        with whole_file(out_path, partial(_check_written, picture=new.picture), judge=judge) as scratch:
             _write(scratch, new)
     for note in new.notes:
         log.warning("frame %d: %s", plate_frame.frame, note)

@@ -1,0 +1,78 @@
+"""Files that lie where a job writes, before it begins or since: only its own, or those it was to replace."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, cast
+
+import job_samples
+import pytest
+
+from svfr_client.errors import OutputExists
+from svfr_client.job import JobSpec
+from svfr_client.vocabulary import OWN
+from svfr_restore.job import run_job
+from svfr_restore.plan.models import ModelCache
+from svfr_restore.reports import Report
+
+pytestmark = pytest.mark.usefixtures("scratch")
+
+FRAMES = range(1001, 1004)
+
+
+@pytest.fixture
+def spec(tmp_path: Path) -> JobSpec:
+    plate = job_samples.write_plate(tmp_path / "plate", FRAMES)
+    return job_samples.job(plate, tmp_path, "1001-1003", tasks=("bfr",))
+
+
+def run_beside(spec: JobSpec, path: Path, content: str = "an artist's") -> list[Path]:
+    """Run a job, and put a file at ``path`` while it crops; return what it wrote."""
+
+    def report(one: Report) -> None:
+        if one.kind == "progress" and one.stage == "crop":
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(content)
+
+    return [output.path for output in run_job(spec, ModelCache(), report).outputs]
+
+
+def test_a_file_that_comes_while_a_job_runs_is_kept(spec: JobSpec) -> None:
+    there = Path(spec.output % 1002)
+    with pytest.raises(OutputExists, match="since the job began") as refused:
+        run_beside(spec, there)
+    assert refused.value.frame == 1002 and there.read_text() == "an artist's"
+    assert not [path for path in there.parent.iterdir() if path.name.startswith(".")]
+
+
+def test_a_job_that_may_replace_does(spec: JobSpec) -> None:
+    there = Path(spec.output % 1002)
+    run_beside(replace(spec, existing="overwrite"), there)
+    assert there.stat().st_size > 1000
+
+
+def test_a_version_that_was_taken_since_is_left(spec: JobSpec) -> None:
+    job_samples.run(spec)
+    raised = replace(spec, existing="version_up")
+    second = Path(str(job_samples.run(raised).outputs[0].path))
+    third = run_beside(raised, Path(str(second).replace("_v002", "_v003")))
+    assert len(third) == 3 and all("_v004" in path.name for path in third)
+
+
+def test_a_job_that_goes_on_replaces_its_own_frames_alone(spec: JobSpec) -> None:
+    first = {output.path: output.path.read_bytes() for output in job_samples.run(spec).outputs}
+    resumed = replace(spec, existing=cast(Any, OWN))
+    (lost := Path(spec.output % 1003)).unlink()
+    job_samples.run(resumed)
+    assert {path: path.read_bytes() for path in first} == first
+    lost.write_text("an artist's")
+    with pytest.raises(OutputExists, match="frames 1003"):
+        job_samples.run(resumed)
+    assert lost.read_text() == "an artist's"
+    lost.unlink()
+    with pytest.raises(OutputExists, match="since the job began"):
+        run_beside(resumed, lost)
+    assert lost.read_text() == "an artist's"
+    job_samples.run(replace(spec, seed=5, output=str(lost.parent / "other.%04d.exr")))
+    lost.with_name("other.1003.exr").replace(lost)
+    with pytest.raises(OutputExists, match="frames 1003"):  # another job's
+        job_samples.run(resumed)

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 from server_samples import Service, StartService, job, workers_of
+from service_pipelines import disturbance_of
 
 from svfr_client.client import Client
 from svfr_client.errors import ReportedError
@@ -46,14 +47,15 @@ def plate_job(folder: Path, pipeline: str, **changes: Any) -> JobSpec:
     return replace(job(pipeline, "1001-1008"), **given)
 
 
-def disturbed(client: Client, spec: JobSpec, disturb: Callable[[], None], when: int = 3) -> list[Event]:
-    """Follow a job and disturb it once it has reported so much progress or so many frames."""
+def disturbed(client: Client, spec: JobSpec, disturb: Callable[[], None]) -> list[Event]:
+    """Follow a job and disturb it in its middle, where it waits for that."""
     events: list[Event] = []
     for event in client.follow(client.submit(spec).job):
         events.append(event)
-        seen = [e for e in events if e.kind in ("progress", "frame")]
-        if len(seen) == when and seen[-1] is event:
+        is_amid = event.kind == "progress" and event.body["done"] == 3
+        if is_amid and not disturbance_of(spec).exists():
             disturb()
+            disturbance_of(spec).touch()
     return events
 
 
@@ -264,6 +266,7 @@ def test_a_version_is_noted_before_its_first_file_appears(own_service: Service, 
             time.sleep(0.002)
         assert notes.read_text() == f'"{spec.output}"'
         kill_the_worker()
+        disturbance_of(spec).touch()
         events = list(client.follow(submitted))
     assert [e.kind for e in events if e.kind in ("retry", "done")] == ["retry", "done"]
     assert not list((tmp_path / "out").glob(".*"))

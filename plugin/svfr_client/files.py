@@ -21,7 +21,7 @@ import shutil
 import stat
 import time
 from pathlib import Path
-from typing import Callable, Collection, Iterator, Optional, Union
+from typing import Callable, Collection, Iterable, Iterator, Optional, Tuple, Union
 
 from .errors import FileCannotBeWritten
 from .reasons import reason_of
@@ -83,6 +83,28 @@ def is_there(path: Path) -> bool:
 def is_file(path: Path) -> bool:
     """Return whether a regular file has this name, under the terms of :func:`is_there`."""
     return os.path.isfile(path)  # noqa: PTH113 - Path.is_file raises for such names
+
+
+def is_one_of(path: Path, others: Iterable[Path]) -> bool:
+    """Return whether writing ``path`` would change one of these files, by name or through a link."""
+    others = tuple(others)
+    real = os.path.realpath(str(path))
+    if any(os.path.realpath(str(other)) == real for other in others):
+        return True
+    with contextlib.suppress(OSError, ValueError):
+        return _identity(path) in set(_identities(others))
+    return False
+
+
+def _identities(paths: Iterable[Path]) -> Iterator[Tuple[int, int]]:
+    for path in paths:
+        with contextlib.suppress(OSError, ValueError):
+            yield _identity(path)
+
+
+def _identity(path: Path) -> Tuple[int, int]:
+    found = path.stat()
+    return found.st_dev, found.st_ino
 
 
 def is_folder(path: Path) -> bool:

@@ -18,12 +18,13 @@ import OpenImageIO as oiio  # noqa: N813 - the name its documentation uses
 
 from svfr.arrays import Float32
 from svfr_client.errors import OutputEqualsPlate, OutputExists
+from svfr_client.files import is_one_of
 from svfr_client.frames import FrameRange
 from svfr_client.sizes import size_text
 from svfr_ocio.domain import ModelDomain
 from svfr_restore.errors import DiskSpaceIsShort, FrameSizeDiffers
 from svfr_restore.media.colour_claims import SDR_MOVIE_CODES
-from svfr_restore.media.movie_writer import FORMS, MovieForm, MovieLabels, MovieWriter
+from svfr_restore.media.movie_writer import FORMS, MovieForm, MovieLabels, MovieWriter, is_own_movie
 from svfr_restore.media.plate import Plate
 from svfr_restore.media.timecode import Timecode
 from svfr_view.errors import MovieFormUnknown, NothingToView
@@ -63,11 +64,13 @@ def plan_movie(
     *,
     rate: Fraction | None = None,
     overwrites: bool = False,
+    inputs: Sequence[Path] = (),
 ) -> ResultMovie:
     """Decide all about a movie before anything is written.
 
-    ``frames`` are those wanted, None for all; ``rate`` is taken where the frames state none. Raises
-    MovieFormUnknown, NothingToView, OutputExists, OutputEqualsPlate and DiskSpaceIsShort.
+    ``frames`` are those wanted, None for all; ``rate`` is taken where the frames state none; ``inputs`` are
+    files that the result was made of, as far as they are known. Raises MovieFormUnknown, NothingToView,
+    OutputExists, OutputEqualsPlate and DiskSpaceIsShort.
     """
     ending = path.suffix.lower()
     if ending not in FORMS:
@@ -81,7 +84,8 @@ def plan_movie(
         raise NothingToView(
             "The result has none of these frames.", path=result.pattern, remedy="Check path and range."
         )
-    _require_free_name(path, result, chosen, overwrites)
+    require_no_input(path, [*(result.path(frame) for frame in result.frames), *inputs])
+    require_free_name(path, overwrites=overwrites)
     _require_space(path, ending, result, chosen)
     stated_rate, start = _stated(result.path(chosen[0]))
     codes = SDR_MOVIE_CODES.get(domain.space.interop_id or "")
@@ -138,11 +142,23 @@ def _codes(result: Plate, domain: ModelDomain, frame: int, keeps_codes: bool) ->
     return laid if keeps_codes else domain.to_codes(laid)
 
 
-def _require_free_name(path: Path, result: Plate, frames: Sequence[int], overwrites: bool) -> None:
+def require_no_input(path: Path, inputs: Sequence[Path]) -> None:
+    """Raise OutputEqualsPlate for a movie that would replace a file it is made of, or its job reads."""
+    if is_one_of(path, inputs):
+        text = "The movie would replace a file that it is made from."
+        raise OutputEqualsPlate(text, path=path, remedy="Choose another name for the movie.")
+
+
+def require_free_name(path: Path, *, overwrites: bool) -> None:
+    """Raise OutputExists for a name that is taken: by a movie of ours unless it may be replaced."""
     if not path.exists():
         return
-    if any(path.samefile(result.path(frame)) for frame in {frames[0], frames[-1]}):
-        raise OutputEqualsPlate("The movie would replace the frames.", path=path, remedy="Choose a name.")
+    if not is_own_movie(path):
+        raise OutputExists(
+            "A file of that name is already there, and no movie that SVFR Studio wrote.",
+            path=path,
+            remedy="Choose another name for the movie, or move that file away.",
+        )
     if not overwrites:
         raise OutputExists(
             "The movie is already there.",

@@ -134,6 +134,14 @@ def test_a_movie_is_refused_before_the_job_that_would_write_it(here: InProcess, 
     taken.write_bytes(b"a movie")
     code, lines = here.lines(*words, "--movie", str(taken))
     assert (code, lines[0]["code"]) == (3, "OUTPUT_EXISTS")
+    for options, own in ((("--mask", str(taken)), taken), ((), None)):
+        place = own or taken.with_name("plate.mov")
+        if own is None:
+            place.write_bytes(b"a movie")
+            words = ("restore", str(place), "--frames", "1", *words[2:])
+        for existing in ("error", "overwrite", "version_up"):
+            refused = here.lines(*words, *options, "--movie", str(place), "--existing", existing)
+            assert (refused[0], refused[1][0]["code"]) == (3, "OUTPUT_EQUALS_PLATE")
     for wrong in (("--movie", "avi"), ("--movie", "mov", "--no-wait")):
         assert here.lines(*words, *wrong)[0] == 2
     assert here.lines("movie", plate, "--fps", "none")[0] == 2

@@ -122,9 +122,33 @@ def test_a_movie_or_a_frame_of_that_name_is_not_replaced(tmp_path: Path) -> None
     with pytest.raises(OutputExists):
         written(path, result)
     written(path, result, overwrites=True)
-    (tmp_path / "link.mov").hardlink_to(result % 1001)
+    (tmp_path / "link.mov").hardlink_to(result % 1002)
     with pytest.raises(OutputEqualsPlate):
         written(tmp_path / "link.mov", result, overwrites=True)
+
+
+@pytest.mark.parametrize("ending", [".mov", ".mp4", ".mkv"])
+def test_a_movie_that_the_result_is_made_of_or_of_another_program_is_never_replaced(
+    ending: str, tmp_path: Path
+) -> None:
+    _, result = restore(tmp_path)
+    own, link, other = (tmp_path / f"{name}{ending}" for name in ("own", "link", "other"))
+    written(own, result)
+    link.symlink_to(own)
+    for path, inputs in ((own, [link]), (link, [own])):
+        with pytest.raises(OutputEqualsPlate):
+            written(path, result, overwrites=True, inputs=inputs)
+    with av.open(str(own)) as source, av.open(str(other), "w") as copy:
+        stream = copy.add_stream_from_template(source.streams.video[0])
+        for packet in source.demux(video=0):
+            if packet.dts is not None:
+                packet.stream = stream
+                copy.mux(packet)
+    before = other.read_bytes()
+    for overwrites in (False, True):
+        with pytest.raises(OutputExists, match="no movie that SVFR Studio wrote") as raised:
+            written(other, result, overwrites=overwrites)
+        assert "overwrite" not in str(raised.value.remedy) and other.read_bytes() == before
 
 
 def test_what_cannot_be_written_is_told_before_a_frame_is_read(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Annotated
@@ -42,10 +43,11 @@ def movie(
 ) -> None:
     """Write a result as a movie, with the rate and time code of its frames; the frames stay as they are."""
     with speaking(as_json) as output:
-        result = target
+        result, inputs = target, []
         if is_job(target):
             written = result_here(target, server, "svfr movie")
             result, frames = written.pattern, frames or written.frames
+            inputs = [] if written.plate is None else [Path(written.plate)]
         write_movie(
             result,
             output,
@@ -55,6 +57,7 @@ def movie(
             colorspace=colorspace,
             ocio=ocio,
             overwrites=overwrite,
+            inputs=inputs,
         )
 
 
@@ -68,8 +71,12 @@ def write_movie(
     colorspace: str | None = None,
     ocio: str | None = None,
     overwrites: bool = False,
+    inputs: Sequence[Path] = (),
 ) -> None:
-    """Write the movie of restored frames and say where it is, and what it cannot show."""
+    """Write the movie of restored frames and say where it is, and what it cannot show.
+
+    ``inputs`` are files that the frames were made of, as far as they are known.
+    """
     from svfr_client.frames import FrameRange
     from svfr_ocio.config import open_config
     from svfr_ocio.domain import ModelDomain
@@ -83,7 +90,7 @@ def write_movie(
     domain = ModelDomain.build(open_config(ocio or config_in(made)), space)
     chosen = None if frames is None else list(FrameRange.parse(frames))
     path = beside_frames(opened, f".{out}") if out in ENDINGS else Path(out or beside_frames(opened, ".mov"))
-    plan = plan_movie(path, opened, domain, chosen, rate=fps, overwrites=overwrites)
+    plan = plan_movie(path, opened, domain, chosen, rate=fps, overwrites=overwrites, inputs=inputs)
     for note in plan.notes:
         output.note(note)
     write_result_movie(plan, opened, domain)

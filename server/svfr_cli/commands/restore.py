@@ -5,11 +5,12 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from svfr_client.errors import OutputExists, raise_problems
+from svfr_client.errors import raise_problems
 from svfr_client.files import is_there
 from svfr_client.job import FaceChoice, JobSpec
 from svfr_client.job_checks import job_problems
 from svfr_client.sequences import pattern_of_file
+from svfr_client.transfer.job_files import named_paths
 from svfr_client.vocabulary import (
     EXISTING_POLICIES,
     LAYERS,
@@ -178,12 +179,17 @@ def _check_movie(spec: JobSpec, wish: str, wait: bool) -> None:
         raise typer.BadParameter("--movie is written when the frames are: with --no-wait use svfr movie JOB")
     path = Path(wish) if Path(wish).suffix else name_beside(spec.output, f".{wish}")
     is_named = bool(Path(wish).suffix)
-    if is_there(path) and (spec.existing == "error" or (is_named and spec.existing != "overwrite")):
-        raise OutputExists(
-            "The movie is already there.",
-            path=path,
-            remedy="Give --overwrite (`svfr restore`: --existing overwrite), or another name.",
-        )
+    if not is_there(path):
+        return
+    from svfr_view.movie import require_free_name, require_no_input
+
+    require_no_input(path, _inputs(spec))
+    if is_named or spec.existing != "version_up":  # else its name rises with that of the frames
+        require_free_name(path, overwrites=spec.existing == "overwrite")
+
+
+def _inputs(spec: JobSpec) -> list[Path]:
+    return [Path(name) for name in named_paths(spec)]
 
 
 def _write_movie(spec: JobSpec, movie: str, last: str, output: Output) -> None:
@@ -197,6 +203,7 @@ def _write_movie(spec: JobSpec, movie: str, last: str, output: Output) -> None:
         colorspace=colour.space,
         ocio=colour.config,
         overwrites=spec.existing == "overwrite",
+        inputs=_inputs(spec),
     )
 
 

@@ -26,6 +26,7 @@ from svfr_client.files import whole_file
 # Codes of ITU-T H.273, and ffmpeg's of the range.
 _RGB_MATRIX, _BT709, _SRGB_CURVE = 0, 1, 13
 _LIMITED, _FULL = 1, 2
+_MADE_BY = "SVFR Studio"
 _TOP_16 = 65535.0
 
 
@@ -83,6 +84,16 @@ FFV1 = MovieForm(
 FORMS: Mapping[str, MovieForm] = {".mp4": H264, ".mov": PRORES, ".mkv": FFV1}
 
 
+def is_own_movie(path: Path) -> bool:
+    """Return whether a file says that it is a movie which :class:`MovieWriter` wrote."""
+    try:
+        with av.open(str(path)) as movie:
+            labels = {name.lower(): text for name, text in movie.metadata.items()}
+    except (av.error.FFmpegError, OSError):
+        return False
+    return labels.get("comment") == _MADE_BY
+
+
 class MovieWriter:
     """Writes one movie; use it in a ``with`` block. The file appears when the block ends without an error;
     a block that wrote no picture raises ValueError.
@@ -113,6 +124,7 @@ class MovieWriter:
         try:
             scratch = self._file.__enter__()
             self._container = av.open(str(scratch), "w", format=self._form.container)
+            self._container.metadata["comment"] = _MADE_BY
         except (av.error.FFmpegError, OSError) as error:
             raise self._failed(error) from error
         return self

@@ -1,6 +1,7 @@
 """Mattes that an artist rendered: a numbered sequence or one still, in the plate's own geometry.
 
-Values are data: they are never colour-managed, and soft values stay soft.
+Values are data: they are never colour-managed or multiplied by an alpha, and soft values stay soft. A picture
+that asks to be turned (EXIF orientation) is turned, as a plate is.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from svfr_client.files import is_file
 from svfr_client.frames import mask_gap
 from svfr_client.sequences import PathPattern, is_sequence
 from svfr_restore.errors import MaskCannotBeRead, MaskSizeDiffers
+from svfr_restore.media.orientation import swaps_sides, upright, upright_window
 from svfr_restore.media.regular_file import require_regular, require_size
 from svfr_restore.media.window import Window
 
@@ -101,12 +103,13 @@ class MatteSequence:
 
 @dataclass(frozen=True, kw_only=True)
 class _Layout:
-    """Where the channel lies in one file, and which plate pixels it covers."""
+    """Where the channel lies in one file, how it is turned, and which plate pixels it then covers."""
 
     path: Path
     frame: int | None
     part: int
     channel: int
+    orientation: int
     data: Window
 
     @classmethod
@@ -118,18 +121,27 @@ class _Layout:
             for part, spec in enumerate(specs):
                 if channel not in spec.channelnames:
                     continue
-                if (spec.full_width, spec.full_height) != (display.width, display.height):
+                orientation = _orientation(picture, spec)
+                whole = Window(0, 0, spec.full_width, spec.full_height)
+                stored = Window(spec.x - spec.full_x, spec.y - spec.full_y, spec.width, spec.height)
+                size = whole.width, whole.height
+                whole = upright_window(whole, size, orientation)
+                if whole.shape != display.shape:
                     raise MaskSizeDiffers(
-                        f"The mask has {spec.full_width} x {spec.full_height} pixels, "
+                        f"The mask has {whole.width} x {whole.height} pixels, "
                         f"the plate {display.width} x {display.height}.",
                         frame=frame,
                         path=path,
                         remedy="Render the mask at the plate's full resolution.",
                     )
-                x, y = display.x + spec.x - spec.full_x, display.y + spec.y - spec.full_y
-                data = Window(x, y, spec.width, spec.height)
+                shown = upright_window(stored, size, orientation)
                 return cls(
-                    path=path, frame=frame, part=part, channel=spec.channelnames.index(channel), data=data
+                    path=path,
+                    frame=frame,
+                    part=part,
+                    channel=spec.channelnames.index(channel),
+                    orientation=orientation,
+                    data=Window(display.x + shown.x, display.y + shown.y, shown.width, shown.height),
                 )
         finally:
             picture.close()
@@ -149,7 +161,9 @@ class _Layout:
                 raise _unreadable(self.path, self.frame, picture.geterror())
         finally:
             picture.close()
-        return np.asarray(pixels, np.float32).reshape(self.data.shape)
+        height, width = self.data.shape
+        stored = (width, height) if swaps_sides(self.orientation) else (height, width)
+        return upright(np.asarray(pixels, np.float32).reshape(stored), self.orientation)
 
 
 def _choose_channel(path: Path) -> str:
@@ -182,9 +196,16 @@ def _specs(picture: oiio.ImageInput) -> list[oiio.ImageSpec]:
     return specs
 
 
+def _orientation(picture: oiio.ImageInput, spec: oiio.ImageSpec) -> int:
+    """Return how a picture asks to be turned; EXR has no such attribute."""
+    return 1 if picture.format_name() == "openexr" else int(spec.get_int_attribute("Orientation", 1))
+
+
 def _open(path: Path, frame: int | None) -> oiio.ImageInput:
     require_regular(path, frame)
-    picture = oiio.ImageInput.open(str(path))
+    wishes = oiio.ImageSpec()
+    wishes.attribute("oiio:UnassociatedAlpha", 1)
+    picture = oiio.ImageInput.open(str(path), wishes)
     if picture is None:
         raise _unreadable(path, frame, oiio.geterror())
     spec = picture.spec()

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from svfr_restore.media.window import Window
+
 # Signs of a, b, c and d of a display matrix -> EXIF orientation
 _OF_MATRIX: Mapping[tuple[int, ...], int] = {
     (1, 0, 0, 1): 1,
@@ -31,6 +33,19 @@ def upright(pixels: NDArray[Any], orientation: int) -> NDArray[Any]:
     if orientation in (2, 3, 6, 7):
         pixels = pixels[:, ::-1]
     return np.ascontiguousarray(pixels)
+
+
+def upright_window(part: Window, whole: tuple[int, int], orientation: int) -> Window:
+    """Return where a part of a picture of ``whole`` (width, height) lies once the picture is upright."""
+    x, y, width, height = part.x, part.y, part.width, part.height
+    across, down = whole
+    if swaps_sides(orientation):
+        x, y, width, height, across, down = y, x, height, width, down, across
+    if orientation in (3, 4, 7, 8):
+        y = down - y - height
+    if orientation in (2, 3, 6, 7):
+        x = across - x - width
+    return Window(x, y, width, height)
 
 
 def swaps_sides(orientation: int) -> bool:

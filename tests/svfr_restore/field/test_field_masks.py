@@ -7,7 +7,7 @@ from typing import Any
 import job_samples
 import numpy as np
 import pytest
-from field_samples import frame_job, write_exr, write_movie
+from field_samples import frame_job, write_exr, write_movie, write_still
 
 from svfr_client.errors import BadMask
 from svfr_client.masks import MaskPoint
@@ -107,3 +107,36 @@ def test_frames_whose_mask_marks_nothing_are_told_as_stretches(tmp_path: Path) -
         "The mask marks nothing in frames 1-2, which are not restored.",
         "The mask marks nothing in frames 4-5, which are not restored.",
     ]
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("suffix", [".jpg", ".tif"])
+def test_a_matte_is_turned_as_its_plate_is(orientation: int, suffix: str, tmp_path: Path) -> None:
+    marked = np.zeros((48, 64, 3), np.uint8)
+    marked[4:20, 8:24] = 255
+    files = [write_still(tmp_path / f"{n}{suffix}", marked, Orientation=orientation) for n in "pm"]
+    plate = open_plate(files[0])
+    feed = open_mask(frame_job(files[0], tmp_path, mask_path=files[1]), plate)
+    assert feed is not None and feed.check([1]) == []
+    np.testing.assert_allclose(feed.read(1, plate.display), plate.read(1).rgb[..., 0], atol=1e-6)
+
+
+def test_a_matte_of_another_shape_once_turned_is_refused(tmp_path: Path) -> None:
+    marked = np.full((48, 64, 3), 255, np.uint8)
+    plate = open_plate(write_still(tmp_path / "p.png", marked))
+    mask = write_still(tmp_path / "m.tif", marked, Orientation=6)
+    feed = open_mask(frame_job(plate.pattern, tmp_path, mask_path=mask), plate)
+    assert feed is not None
+    with pytest.raises(MaskSizeDiffers, match="48 x 64 pixels, the plate 64 x 48"):
+        feed.read(1, plate.display)
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tif"])
+def test_a_named_channel_is_not_multiplied_by_the_alpha_beside_it(suffix: str, tmp_path: Path) -> None:
+    picture = np.zeros((48, 64, 4), np.uint16)
+    picture[10:30, 10:40, 0] = 65535
+    picture[..., 3] = 1000
+    mask = write_still(tmp_path / f"m{suffix}", picture, **{"oiio__UnassociatedAlpha": 1})
+    plate = open_plate(write_exr(tmp_path / "p.0001.exr"))
+    feed = open_mask(frame_job(plate.pattern, tmp_path, mask_path=mask, mask_channel="R"), plate)
+    assert feed is not None and feed.read(1, plate.display).sum() == 20 * 30

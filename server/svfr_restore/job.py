@@ -32,6 +32,7 @@ from svfr_client.arguments import checked
 from svfr_client.errors import JobWasCancelled, SvfrError, raise_problems
 from svfr_client.job import JobSpec
 from svfr_restore.crops.spool import CropSpool, FillingSpool, require_space
+from svfr_restore.mattes.matte import marks_any
 from svfr_restore.mattes.unmarked import UnmarkedFrames
 from svfr_restore.media.exr.writer import write_restored
 from svfr_restore.media.feed import FrameFeed
@@ -372,7 +373,7 @@ class JobStages:
                         picture = read()
                     read = partial(_given, picture)
                     mask = plan.mask.read(frame, picture.data_window)
-                unmarked.note(frame, mask is None or bool(mask.any()))
+                unmarked.note(frame, mask is None or marks_any(mask))
                 judge = None if likeness is None else partial(likeness.of_faces, numbers)
                 paste_it = partial(self._paste_frame, frame, read, faces, mask, written=written, judge=judge)
                 pool.submit(paste_it)

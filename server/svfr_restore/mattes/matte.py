@@ -46,6 +46,11 @@ def combine(square: Float32, roto: Float32 | None) -> Float32:
     return _without_tail(square * roto)
 
 
+def marks_any(roto: Float32) -> bool:
+    """Return whether a mask can change a pixel: what is fainter than a crop's own matte may be never does."""
+    return bool((roto >= TAIL).any())
+
+
 def matte_box(matte: Float32, window: Window) -> FaceBox | None:
     """Return the bounds of a matte's pixels of one half and more, in EXR pixels; None for an empty one."""
     inside = matte >= 0.5

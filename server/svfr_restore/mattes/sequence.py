@@ -87,7 +87,8 @@ class MatteSequence:
     def read(self, frame: int, window: Window) -> Float32:
         """Return the matte (h, w) of a frame over plate pixels, limited to 0..1; 0 where the file has none.
 
-        NaN counts as 0. Raises MaskFramesMissing, MaskSizeDiffers or MaskCannotBeRead with the frame.
+        NaN counts as 0, and of a channel of whole numbers (EXR's uint) every number but 0 as 1.
+        Raises MaskFramesMissing, MaskSizeDiffers or MaskCannotBeRead with the frame.
         """
         path = self.path(frame)
         if self.pattern is not None and not is_file(path):
@@ -156,14 +157,14 @@ class _Layout:
     def read(self) -> Float32:
         picture = _open(self.path, self.frame)
         try:
-            pixels = picture.read_image(self.part, 0, self.channel, self.channel + 1, "float")
-            if pixels is None:
+            values = _values(picture, self.part, self.channel)
+            if values is None:
                 raise _unreadable(self.path, self.frame, picture.geterror())
         finally:
             picture.close()
         height, width = self.data.shape
         stored = (width, height) if swaps_sides(self.orientation) else (height, width)
-        return upright(np.asarray(pixels, np.float32).reshape(stored), self.orientation)
+        return upright(values.reshape(stored), self.orientation)
 
 
 def _choose_channel(path: Path) -> str:
@@ -184,8 +185,21 @@ def _choose_channel(path: Path) -> str:
 def _is_solid(picture: oiio.ImageInput, specs: Sequence[oiio.ImageSpec], name: str) -> bool:
     part = next(i for i, spec in enumerate(specs) if name in spec.channelnames)
     channel = specs[part].channelnames.index(name)
-    pixels = picture.read_image(part, 0, channel, channel + 1, "float")
-    return pixels is not None and bool(np.all(np.asarray(pixels) == 1.0))
+    values = _values(picture, part, channel)
+    return values is not None and bool(np.all(values == 1.0))
+
+
+def _values(picture: oiio.ImageInput, part: int, channel: int) -> Float32 | None:
+    """Return a channel's values; None where they cannot be decoded.
+
+    Whole numbers of an EXR are values too (0 and 1, or an object's number), not code values of 32 bits.
+    """
+    picture.seek_subimage(part, 0)
+    spec = picture.spec()
+    is_number = picture.format_name() == "openexr" and spec.channelformat(channel).basetype == oiio.UINT32
+    form = oiio.UINT32 if is_number else oiio.FLOAT
+    pixels = picture.read_image(part, 0, channel, channel + 1, form)
+    return None if pixels is None else np.asarray(pixels).astype(np.float32)
 
 
 def _specs(picture: oiio.ImageInput) -> list[oiio.ImageSpec]:

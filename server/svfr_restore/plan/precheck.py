@@ -11,7 +11,7 @@ from svfr_ocio.domain import ModelDomain
 from svfr_restore.errors import MaskIsEmpty, NoFaceFound
 from svfr_restore.faces.detector import FaceDetector
 from svfr_restore.mattes.mask_feed import MaskFeed
-from svfr_restore.mattes.matte import matte_box
+from svfr_restore.mattes.matte import marks_any, matte_box
 from svfr_restore.media.feed import FrameFeed
 from svfr_restore.media.plate import Plate
 from svfr_restore.plan.frames import JobFrames
@@ -47,7 +47,7 @@ def unmarked(plate: Plate, frames: JobFrames, mask: MaskFeed) -> MaskIsEmpty | N
     A job through such a mask would come back as it went, and look like a restored one.
     """
     order = _spread(frames.written)
-    seen = any(mask.read(frame, plate.display).any() for frame in order)
+    seen = any(marks_any(mask.read(frame, plate.display)) for frame in order)
     return None if seen else mask_is_empty(frames)
 
 

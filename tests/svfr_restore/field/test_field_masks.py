@@ -21,13 +21,14 @@ from svfr_restore.media.plate import open_plate
 from svfr_restore.media.window import Window
 
 
-@pytest.mark.parametrize("kind", ["zero", "nan", "green"])
+@pytest.mark.parametrize("kind", ["zero", "nan", "faint", "green"])
 def test_a_mask_that_marks_nothing_is_refused_before_the_model_runs(kind: str, tmp_path: Path) -> None:
     marked = np.zeros((48, 64), np.float16)
     marked[10:30, 10:40] = 1
     channels = {
         "zero": {"A": marked * 0},
         "nan": {"A": np.where(marked > 0, np.nan, 0).astype(np.float16)},
+        "faint": {"A": marked.astype(np.float32) * 1e-6},
         "green": {"R": marked * 0, "G": marked, "B": marked * 0},
     }[kind]
     mask = write_exr(tmp_path / "mask.exr", channels)
@@ -39,6 +40,18 @@ def test_a_mask_that_marks_nothing_is_refused_before_the_model_runs(kind: str, t
         assert job_samples.run(replace(spec, mask_channel="G")).counts["pixels_changed"] > 0
         with pytest.raises(MaskCannotBeRead, match="B, G, R"):
             job_samples.run(replace(spec, mask_channel="matte", existing="overwrite"))
+
+
+@pytest.mark.parametrize("number", [1, 7, 0xFFFFFFFF])
+def test_whole_numbers_of_an_exr_are_values(number: int, tmp_path: Path) -> None:
+    numbers = np.zeros((48, 64), np.uint32)
+    numbers[10:30, 10:40] = number
+    other = np.full((48, 64), 0.5, np.float16)
+    mask = write_exr(tmp_path / "m.exr", {"A": numbers, "Z": other})
+    plate = open_plate(write_exr(tmp_path / "p.0001.exr"))
+    feed = open_mask(frame_job(plate.pattern, tmp_path, mask_path=mask), plate)
+    assert feed is not None
+    np.testing.assert_array_equal(feed.read(1, plate.display), numbers > 0)
 
 
 def test_a_feather_has_a_bound() -> None:

@@ -199,9 +199,9 @@ def _stated(path: Path) -> tuple[Fraction | None, Timecode | None]:
         rate = Fraction(int(rate[0]), int(rate[1])) if rate[1] else None
     if rate is not None and not 0 < rate <= _MOST_RATE:
         rate = None
+    exact = None if rate is None else Fraction(rate).limit_denominator(1001)
     packed = spec.getattribute("smpte:TimeCode")  # as text it would lose its drop-frame flag
-    timecode = Timecode.of_bits(int(packed[0])) if isinstance(packed, tuple) else None
-    return None if rate is None else Fraction(rate).limit_denominator(1001), timecode
+    return exact, Timecode.of_bits(int(packed[0]), exact) if isinstance(packed, tuple) else None
 
 
 def _notes(

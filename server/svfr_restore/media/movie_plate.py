@@ -36,6 +36,7 @@ MOVIE_SUFFIXES = (".mov", ".mp4", ".m4v", ".mkv", ".avi", ".mxf", ".webm", ".mpg
 _FIRST_FRAME = 1
 # A movie whose frame numbers, by time, leave out this part or more has no rate at all.
 _MOST_MISSING = 0.5
+_NO_CODES = "The movie has more frames a second than a time code in an EXR can count: its frames carry none."
 _OBLIQUE = "The movie asks to be shown turned by no quarter, or distorted: its frames stay as they lie."
 _CLOCK_JITTER = Fraction(1, 3)
 _HOURS = re.compile(r"(\d+):(\d\d):(\d\d(?:\.\d+)?)")
@@ -92,6 +93,8 @@ class MoviePlate(Plate):
         self._source_tags = self._read_tags()
         self._readers = [self._reader]
         self.notes = self._notes(skipped, bool(first.interlaced_frame))
+        if self._timecode is not None and self._timecode.bits(self.fps) is None:
+            self.notes = (*self.notes, _NO_CODES)
         if turn is None:
             self.notes = (*self.notes, _OBLIQUE)
 

@@ -31,6 +31,7 @@ _UNTAGGED = ColourClaimOfFile("srgb_rec709_scene")
 _FORMS = ("png", "jpeg", "tiff", "dpx")
 _FLOATS = (oiio.HALF, oiio.FLOAT, oiio.DOUBLE)
 _RATES = (Fraction(24000, 1001), Fraction(30000, 1001), Fraction(60000, 1001), Fraction(48000, 1001))
+_PACKED = "smpte:TimeCode"
 _AGAIN = "Export or copy the file again."
 # What OpenImageIO calls the stored values of TIFF and JPEG files that hold no RGB.
 _NO_RGB = frozenset({"CMYK", "YCCK", "color separated", "CIELAB", "ICCLAB", "ITULAB", "LOGLUV"})
@@ -238,13 +239,20 @@ def _of_profile(spec: oiio.ImageSpec) -> ColourClaimOfFile | None:
 
 
 def _tags(spec: oiio.ImageSpec) -> SourceTags:
-    text = str(spec.getattribute("dpx:TimeCode") or "")
     return SourceTags(
-        timecode=Timecode.parse(text),
+        timecode=_timecode(spec),
         reel=str(spec.getattribute("DocumentName") or ""),
         owner=str(spec.getattribute("Copyright") or ""),
         captured=str(spec.getattribute("DateTime") or ""),
     )
+
+
+def _timecode(spec: oiio.ImageSpec) -> Timecode | None:
+    """Return a DPX's time code: its header holds the standard's own bits, pairs where frames are many."""
+    code, packed = Timecode.parse(str(spec.getattribute("dpx:TimeCode") or "")), spec.getattribute(_PACKED)
+    if code is None or code.bits() is None or not isinstance(packed, tuple):
+        return code
+    return Timecode.of_bits(int(packed[0]), _rate(spec))
 
 
 def _rate(spec: oiio.ImageSpec) -> Fraction | None:

@@ -8,6 +8,9 @@ from fractions import Fraction
 
 _TEXT = re.compile(r"(\d{1,2})[:.](\d{2})[:.](\d{2})([:;.,])(\d{2,3})")
 _DAY_HOURS = 24
+_MOST_SINGLE, _MOST_PAIRED = 30, 60  # frames a second that a code counts one by one, and in pairs
+_LAST_FRAME = 39  # what two bits of tens hold
+_DROP_FRAME, _FIELD_MARK = 1 << 6, 1 << 15
 _DROPPED_A_MINUTE = 2  # at 30000/1001; twice as many at 60000/1001
 
 
@@ -37,8 +40,11 @@ class Timecode:
         )
 
     @classmethod
-    def of_bits(cls, packed: int) -> Timecode | None:
-        """Read the time and flags of EXR's timeCode attribute; None where they are no time of day."""
+    def of_bits(cls, packed: int, rate: Fraction | None = None) -> Timecode | None:
+        """Read the time and flags of EXR's timeCode attribute, as :meth:`bits` packs them.
+
+        None where they are no time of day.
+        """
         values = []
         for shift, tens in ((24, 3), (16, 7), (8, 7), (0, 3)):
             two = packed >> shift
@@ -46,8 +52,15 @@ class Timecode:
         hours, minutes, seconds, frames = values
         if hours >= _DAY_HOURS or minutes >= 60 or seconds >= 60:
             return None
-        is_drop_frame = bool(packed & 0x40)
-        return cls(hours=hours, minutes=minutes, seconds=seconds, frames=frames, is_drop_frame=is_drop_frame)
+        if rate is not None and rate > _MOST_SINGLE:
+            frames = 2 * frames + bool(packed & _FIELD_MARK)
+        return cls(
+            hours=hours,
+            minutes=minutes,
+            seconds=seconds,
+            frames=frames,
+            is_drop_frame=bool(packed & _DROP_FRAME),
+        )
 
     def __str__(self) -> str:
         """Return the text that :meth:`parse` reads."""
@@ -72,16 +85,25 @@ class Timecode:
             frames=frames,
         )
 
-    def bits(self) -> int:
-        """Return the time and flags of EXR's timeCode attribute (SMPTE 12M, packed for 30 frames or fewer).
+    def bits(self, rate: Fraction | None = None) -> int | None:
+        """Return the time and flags of EXR's timeCode attribute (SMPTE ST 12-1, packed as for 60 fields).
 
-        Faster rates count pairs of frames, as the standard does.
+        Above 30 frames a second the standard counts pairs of frames, and the field mark is set in the second
+        of each. None where even pairs do not fit (above 60 frames a second), and for a frame that does not
+        fit by itself while the rate is unknown.
         """
-        frames = self.frames if self.frames < 40 else self.frames // 2
-        packed = 0
+        frames, mark = self.frames, 0
+        if rate is not None and rate > _MOST_PAIRED:
+            return None
+        if rate is not None and rate > _MOST_SINGLE:
+            frames, second = divmod(self.frames, 2)
+            mark = _FIELD_MARK if second else 0
+        if frames > _LAST_FRAME:
+            return None
+        packed = mark
         for shift, value in ((0, frames), (8, self.seconds), (16, self.minutes), (24, self.hours)):
             packed |= (value // 10 << 4 | value % 10) << shift
-        return packed | (0x40 if self.is_drop_frame else 0)
+        return packed | (_DROP_FRAME if self.is_drop_frame else 0)
 
 
 def _with_drops(count: int, a_second: int, dropped: int) -> int:

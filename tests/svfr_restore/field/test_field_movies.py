@@ -76,6 +76,28 @@ def test_time_codes_count_on(
     assert (later.hours, later.minutes, later.seconds, later.frames) == expected
 
 
+@pytest.mark.parametrize("rate", [Fraction(24), Fraction(30), Fraction(48), Fraction(60000, 1001)])
+def test_every_frame_of_a_second_has_a_time_code_of_its_own_that_comes_back(rate: Fraction) -> None:
+    start = Timecode(10, 0, 0, 0)
+    codes = [start.plus(count, rate) for count in range(round(rate))]
+    packed = [code.bits(rate) for code in codes]
+    assert len(set(packed)) == round(rate)
+    assert [Timecode.of_bits(bits or 0, rate) for bits in packed] == codes
+    assert max((bits or 0) & 0x3F for bits in packed) <= 0x29  # decimal digits; the standard stops there
+
+
+def test_a_rate_that_no_time_code_counts_has_none_and_says_so(tmp_path: Path) -> None:
+    assert Timecode(10, 0, 0, 13).bits(Fraction(120)) is None
+    path = tmp_path / "fast.mov"
+    with av.open(str(path), "w") as file:
+        stream = file.add_stream("prores_ks", rate=120)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv422p10le"
+        stream.metadata["timecode"] = "10:00:00:00"
+        file.mux(stream.encode(av.VideoFrame.from_ndarray(GRADIENT, format="rgb24")))
+        file.mux(stream.encode())
+    assert any("more frames a second" in note for note in open_plate(path).notes)
+
+
 def test_a_movie_that_begins_inside_a_group_of_pictures_is_read_from_its_first_picture(
     tmp_path: Path,
 ) -> None:

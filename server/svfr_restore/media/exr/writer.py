@@ -275,8 +275,9 @@ def _tagged(header: PartHeader, frame: PlateFrame) -> PartHeader:
         rate = struct.pack("<iI", frame.fps.numerator, frame.fps.denominator)
         header = header.with_("framesPerSecond", "rational", rate)
     tags = frame.tags
-    if tags.timecode is not None:
-        header = header.with_("timeCode", "timecode", struct.pack("<II", tags.timecode.bits(), 0))
+    code = None if tags.timecode is None else tags.timecode.bits(frame.fps)
+    if code is not None:
+        header = header.with_("timeCode", "timecode", struct.pack("<II", code, 0))
     for name, text in (("reelName", tags.reel), ("owner", tags.owner), ("capDate", tags.captured)):
         if text:
             header = header.with_(name, "string", text.encode())

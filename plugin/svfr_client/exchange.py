@@ -62,6 +62,7 @@ class Exchange:
         self._attempts = attempts
         self._replies: Dict[str, Optional[Message]] = {}
         self._events: Dict[str, Deque[Event]] = {}
+        self._nameless: Optional[Message] = None
         self._read_bytes = 0
         self._was_reached = False
         self._silence = Silence(say_nothing, self.clock.read)
@@ -224,6 +225,9 @@ class Exchange:
         while self._replies[request] is None:
             if not self.receive_one(deadline):
                 return None
+            if self._nameless is not None:  # of a message whose id could not be read: this one's
+                nameless, self._nameless = self._nameless, None
+                return raise_if_error(nameless)
         return raise_if_error(self._replies[request])
 
     def tell(self, op: str, body: Mapping[str, Any]) -> None:
@@ -289,6 +293,8 @@ class Exchange:
             self._events[message.re].append(from_plain(Event, known_part(Event, message.body), "event"))
         elif message.re in self._replies:
             self._replies[message.re] = message
+        elif message.op == "error" and message.re is None:
+            self._nameless = message
         return True
 
     def _find_again(self) -> bool:

@@ -7,12 +7,13 @@ accepted. Everything wrong is found together.
 import functools
 import math
 from dataclasses import fields
-from typing import Any, Dict, List, Mapping, Tuple, get_type_hints
+from typing import Any, Dict, Iterator, List, Mapping, Tuple, get_type_hints
 
 from .arguments import type_problems
 from .errors import BadJob, SvfrError
 from .frames import frame_count
 from .job import JobSpec
+from .records import to_plain
 from .vocabulary import (
     EXISTING_POLICIES,
     FACE_MODES,
@@ -31,6 +32,8 @@ SPREAD_SEEDS = (2, 16)
 PRIORITIES = (-100, 100)
 _CONTEXT_REMEDY = f"Give both as text of 1 to {MAX_TEXT} characters."
 _BOX_REMEDY = "Give left, top, width and height in pixels of the plate, the last two above 0."
+_INT64 = 2**63
+_BOUNDED = ("mask_splines", "frames", "context")
 # The least and the greatest value of a job's numbers, by field.
 NUMBER_LIMITS: Mapping[str, Tuple[float, float]] = {
     "seed": (0, 2**63 - 1),
@@ -47,7 +50,7 @@ def job_problems(spec: JobSpec) -> List[SvfrError]:
     wrong = job_type_problems(spec)
     if wrong:
         return wrong
-    found = _text_problems(spec) + _set_problems(spec) + _number_problems(spec)
+    found = _wire_problems(spec) + _text_problems(spec) + _set_problems(spec) + _number_problems(spec)
     found += _frame_problems(spec) + _face_problems(spec) + _reference_problems(spec) + _spread_problems(spec)
     if "inpaint" in spec.tasks and spec.mask_path is None and spec.mask_splines is None:
         found.append(BadJob("The task inpaint needs a mask.", remedy="Give one or drop inpaint."))
@@ -64,6 +67,37 @@ def job_type_problems(spec: JobSpec) -> List[SvfrError]:
 @functools.cache
 def _hints() -> Dict[str, Any]:
     return get_type_hints(JobSpec)
+
+
+def _wire_problems(spec: JobSpec) -> List[SvfrError]:
+    """Return a problem for every name and number that no message carries (PROTOCOL.md, section 2).
+
+    Ranges and shapes have bounds of their own.
+    """
+    values = {field.name: getattr(spec, field.name) for field in fields(spec) if field.name not in _BOUNDED}
+    found: List[SvfrError] = []
+    for place, value in _leaves("", to_plain(values)):
+        if isinstance(value, int) and not -_INT64 <= value < _INT64:
+            text = f"{place} is a number of more than 64 bits."
+            found.append(BadJob(text, remedy="Give the number of a frame or face that is there."))
+        elif isinstance(value, str) and any("\ud800" <= letter <= "\udfff" for letter in value):
+            shown = value.encode("utf-8", "backslashreplace").decode()[:MAX_TEXT]
+            remedy = "Rename the file or folder: its name is in an older encoding than UTF-8."
+            found.append(BadJob(f"{place} cannot be sent, for it is not Unicode: {shown}.", remedy=remedy))
+    return found
+
+
+def _leaves(place: str, value: Any) -> Iterator[Tuple[str, Any]]:
+    """Yield the texts and numbers in plain values, with where they are, such as ``references[0].frame``."""
+    if isinstance(value, dict):
+        for name, item in value.items():
+            yield f"a name in {place}", name
+            yield from _leaves(f"{place}.{name}" if place else str(name), item)
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _leaves(f"{place}[{index}]", item)
+    else:
+        yield place, value
 
 
 def _text_problems(spec: JobSpec) -> List[SvfrError]:

@@ -1,5 +1,6 @@
 """Jobs and their plain forms: what is refused, and that one job has one content key."""
 
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -252,3 +253,30 @@ def test_an_unknown_state_is_refused() -> None:
 def test_what_is_no_job_id_is_refused(job: str) -> None:
     with pytest.raises(BadJobId):
         check_job_id(job)
+
+
+OLD_NAME = "/plates/caf\udce9.exr"
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        ({"plate": OLD_NAME}, r"plate cannot be sent, for it is not Unicode: /plates/caf\\udce9.exr"),
+        ({"output": OLD_NAME}, "output cannot be sent"),
+        ({"model": OLD_NAME}, "model cannot be sent"),
+        ({"colour": ColourClaim(space="\udce9")}, "colour.space cannot be sent"),
+        ({"colour": ColourClaim(context={"SHOT": "\udce9"})}, "colour.context.SHOT cannot be sent"),
+        (
+            {"references": (Reference(frame=10**20),)},
+            r"references\[0\].frame is a number of more than 64 bits",
+        ),
+        (
+            {"faces": FaceChoice("point", points=(FacePoint(5.0, 5.0, 10**20),))},
+            r"faces.points\[0\].frame is a",
+        ),
+        ({"faces": FaceChoice("index", indices=(-(2**64),))}, r"faces.indices\[0\] is a number"),
+    ],
+)
+def test_what_no_message_carries_is_named_before_it_is_sent(change: dict[str, Any], complaint: str) -> None:
+    found = [problem.message for problem in job_problems(replace(JOB, **change))]
+    assert any(re.match(complaint, message) for message in found), found

@@ -143,6 +143,14 @@ def test_every_mistake_of_a_job_is_named_at_once(service: Service) -> None:
     assert sorted(named) == ["spec.faces.size", "spec.frame", "spec.seed", "spec.tasks.0"]
 
 
+@pytest.mark.parametrize("wrong", ["\udce9", 10**30])
+def test_an_answer_that_names_no_request_ends_the_wait_for_one(client: Client, wrong: object) -> None:
+    with pytest.raises(ReportedError) as caught:
+        client.ask("status", {"job": wrong})
+    assert caught.value.code == "BAD_REQUEST"
+    client.ping()
+
+
 def test_the_client_refuses_a_bad_job_before_it_is_sent(client: Client) -> None:
     with pytest.raises(SeveralProblems) as caught:
         client.submit(replace(job("quick"), tasks=(), seed=-1))

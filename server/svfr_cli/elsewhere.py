@@ -74,17 +74,21 @@ class TransferPrinter:
 class JobElsewhere:
     """One job at a server elsewhere, followed as any other; its frames are here when its events say so."""
 
-    def __init__(self, client: Client, delivery: Delivery, printer: TransferPrinter) -> None:
+    def __init__(
+        self, client: Client, delivery: Delivery, printer: TransferPrinter, *, server: str | None = None
+    ) -> None:
         self._client = client
         self._delivery = delivery
         self._printer = printer
+        self._server = server
+        self._has_named_place = False
         self._is_cancelled = False
 
     @classmethod
     def hand_in(
-        cls, client: Client, spec: JobSpec, place: ServerPlace, printer: TransferPrinter
+        cls, client: Client, spec: JobSpec, printer: TransferPrinter, *, server: str | None
     ) -> "JobElsewhere":
-        """Send what the server lacks and submit the job; Ctrl-C ends both.
+        """Send what the server of :func:`place_of` lacks and submit the job; Ctrl-C ends both.
 
         Raises UnknownColourSpace before anything is sent, and as
         :func:`~svfr_client.transfer.hand_in.hand_in`.
@@ -92,14 +96,14 @@ class JobElsewhere:
         refuse_unknown_colour(spec)
         job = new_id()
         try:
-            delivery = hand_in(client, spec, job, place.path_map(), tell=printer)
+            delivery = hand_in(client, spec, job, place_of(server).path_map(), tell=printer)
         except KeyboardInterrupt:
             printer.note("Interrupted; what was sent is kept for the next try. Ctrl-C again leaves at once.")
             # It may have arrived just now.
             with contextlib.suppress(SvfrError):
                 client.cancel(job)
             raise
-        return cls(client, delivery, printer)
+        return cls(client, delivery, printer, server=server)
 
     @property
     def job(self) -> str:
@@ -129,6 +133,12 @@ class JobElsewhere:
             here = self._delivery.bring(
                 self._client, event, tell=self._printer, keep_going=lambda: not self._is_cancelled
             )
+            if self._delivery.stays_there and not self._has_named_place:
+                self._has_named_place = True
+                self._printer.note(
+                    "The frames are on the server's disk, which this machine does not see: "
+                    f"{event.body['path']}. Here too: svfr fetch {job}{option_of(self._server)} --out PATTERN"
+                )
             if here is not None:
                 yield here
 

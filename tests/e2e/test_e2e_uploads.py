@@ -94,10 +94,12 @@ def spec(plate: str, out: Path, existing: str = "error") -> JobSpec:
     )
 
 
-def restore(client: Client, job: JobSpec, told: list[TransferProgress]) -> list[Path]:
+def restore(
+    client: Client, job: JobSpec, told: list[TransferProgress], paths: PathMap | None = None
+) -> list[Path]:
     """Run a job and return this machine's frames."""
     name = new_id()
-    delivery = hand_in(client, job, name, tell=told.append)
+    delivery = hand_in(client, job, name, paths, tell=told.append)
     frames = []
     for event in client.follow(name):
         assert event.kind != "failed", event.body
@@ -316,6 +318,20 @@ def test_a_file_the_server_sees_is_not_sent_and_one_of_that_name_with_other_cont
         client.cancel(delivery.job)
     assert delivery.output == str(tmp_path / "out" / "shot.%04d.exr")
     assert told[-1].done_bytes > 0
+
+
+def test_results_on_a_disk_that_only_the_server_sees_come_beside_the_plate_that_both_see(
+    blind: Blind, artist: Connection, tmp_path: Path
+) -> None:
+    told, rules = list[TransferProgress](), PathMap((PathRule(str(tmp_path), str(blind.out)),))
+    for frame in FRAMES:
+        shutil.copyfile(blind.seen % frame, tmp_path / Path(blind.seen % frame).name)
+    with Client(artist) as client:
+        frames = restore(client, spec(str(tmp_path / "shot.%04d.exr"), tmp_path / "own disk"), told, rules)
+    assert {one.stage for one in told} == {"fetch"}  # nothing was sent
+    for frame in frames:
+        assert frame.read_bytes() == (blind.out / "own disk" / frame.name).read_bytes()
+    assert [frame.parent for frame in frames] == [tmp_path / "own disk"] * len(FRAMES)
 
 
 def test_what_is_wrong_with_a_file_that_was_sent_is_said_of_the_artists_own_file(

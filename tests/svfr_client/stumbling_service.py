@@ -1,7 +1,7 @@
 """A service that answers as a test says: for what a client must bear."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import zmq
@@ -21,9 +21,10 @@ Answer = Callable[["Stumbling", Message], None]
 class Stumbling:
     """A service that answers as a test says; it runs in its own thread and keeps what it was asked."""
 
-    def __init__(self, answer: Answer) -> None:
+    def __init__(self, answer: Answer, welcome: Mapping[str, Any] = WELCOME) -> None:
         self.asked: list[Message] = []
         self.answer = answer
+        self._welcome = welcome
         self._route = b""
         self._stop = threading.Event()
         self._router = process_context().socket(zmq.ROUTER)
@@ -62,6 +63,6 @@ class Stumbling:
                 message = unpack(frames)
                 self.asked.append(message)
                 if message.op == "hello":
-                    self.reply(Message("ok", WELCOME, re=message.id))
+                    self.reply(Message("ok", self._welcome, re=message.id))
                 else:
                     self.answer(self, message)

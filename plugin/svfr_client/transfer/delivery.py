@@ -20,7 +20,9 @@ from ..output_names import output_path
 from ..path_map import PathMap
 from ..protocol.messages import Event, JobState, check_job_id
 from ..records import from_plain, to_plain
+from ..sequences import pattern_of_file
 from .fetch import fetch_frame
+from .in_place import Place, place_of_frames
 from .own_names import OwnNames
 from .progress import Tell, tell_nobody
 
@@ -36,6 +38,8 @@ class Delivery:
     ``paths``: the rules between the two machines' names; ``names``: those of files that were sent;
     ``written``: the range of frames that the job writes, with handles, or "" where that is not known here;
     ``replaces``: whether frames go over other files that lie in their places.
+    ``may_be_elsewhere``: of frames that the server wrote in place, whether that may be a disk which this
+    machine does not see; ``places``: where they are, once that is known, by the job.
     ``left_out`` says of each frame that was passed over why it is not here.
     """
 
@@ -45,6 +49,8 @@ class Delivery:
     names: OwnNames = field(default_factory=OwnNames)
     written: str = ""
     replaces: bool = False
+    may_be_elsewhere: bool = False
+    places: Dict[str, Place] = field(default_factory=dict, compare=False)
     left_out: Dict[int, SvfrError] = field(default_factory=dict, compare=False)
 
     @classmethod
@@ -56,7 +62,12 @@ class Delivery:
             written, replaces = str(note.get("written", "")), note.get("replaces") is True
             return cls(job, str(note["output"]), paths, names, written=written, replaces=replaces)
         except (OSError, ValueError, KeyError, TypeError, SvfrError):
-            return cls(job, None, paths)
+            return cls(job, None, paths, may_be_elsewhere=True)
+
+    @property
+    def stays_there(self) -> bool:
+        """Whether the frames lie on the server's disk, which this machine does not see, and stay there."""
+        return self.places.get(self.job) is Place.THERE
 
     def note(self) -> None:
         """Remember where frames are fetched to; without a place to note it only a restart is not survived."""
@@ -79,10 +90,11 @@ class Delivery:
     ) -> Optional[Event]:
         """Return the job's event as this machine sees it, once its frame is here.
 
-        None for a frame that is passed over, because ``keep_going`` turned false, the server no longer has it
-        or another file lies in its place: others are fetched all the same. The end of a job that is done
-        raises then why frames are not here. Else raises as :meth:`PathMap.to_client` and
-        :func:`~svfr_client.transfer.fetch.fetch_frame`.
+        What the server wrote in place on a disk that this machine does not see is fetched to the same place
+        here, if the plate is here. None for a frame that is passed over, because ``keep_going`` turned false,
+        the server no longer has it or another file lies in its place: others are fetched all the same. The
+        end of a job that is done raises then why frames are not here. Else raises as
+        :meth:`PathMap.to_client` and :func:`~svfr_client.transfer.fetch.fetch_frame`.
         """
         if self.left_out and event.kind == JobState.DONE.value:
             raise _not_here(self.job, self.left_out)
@@ -91,8 +103,10 @@ class Delivery:
         frame = int(event.body["frame"])
         if self.output is None:
             path = self.paths.to_client(str(event.body["path"]))
+            is_fetched = self._place(client, frame, path) is Place.WANTED
         else:
-            path = str(output_path(self.output, frame))
+            path, is_fetched = str(output_path(self.output, frame)), True
+        if is_fetched:
             try:
                 place, replaces = Path(path), self.replaces
                 fetch_frame(
@@ -103,6 +117,17 @@ class Delivery:
                 return None
             self.left_out.pop(frame, None)
         return replace(event, body=dict(event.body, path=path))
+
+    def _place(self, client: Client, frame: int, path: str) -> Place:
+        """Return where the frames are that the server writes in place; those to be fetched are noted."""
+        if not self.may_be_elsewhere:
+            return Place.HERE
+        if self.job not in self.places:
+            self.places[self.job] = place_of_frames(client, self.job, frame, Path(path), self.paths)
+            if self.places[self.job] is Place.WANTED:
+                pattern = pattern_of_file(path, like=client.status(self.job).output) or path
+                replace(self, output=pattern).note()
+        return self.places[self.job]
 
 
 def _not_here(job: str, left_out: Mapping[int, SvfrError]) -> SvfrError:

@@ -45,7 +45,8 @@ def hand_in(
     if server_sees(client, files, paths):
         try:
             client.submit(paths.job_to_server(spec), job)
-            return Delivery(job, None, paths)
+            replaces = spec.existing == "overwrite"
+            return Delivery(job, None, paths, replaces=replaces, may_be_elsewhere=True)
         except SvfrError as problem:
             if not _is_forbidden(problem):
                 raise
@@ -98,7 +99,8 @@ def hand_in_again(
         check = output_here if is_fetched else free_output
         output = check(output, frames, existing, files_read(noted, former.plate, frames))
     there = None if output is None else paths.to_server(output)
-    delivery = Delivery(redo.job, None, paths, noted.names)
+    replaces = existing == "overwrite"
+    delivery = Delivery(redo.job, None, paths, noted.names, replaces=replaces, may_be_elsewhere=True)
     if is_fetched:
         if output is None:
             raise BadJob(

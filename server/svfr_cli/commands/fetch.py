@@ -54,5 +54,6 @@ def fetch(
             # Only what the job itself may replace is noted, for a delivery that goes on by itself.
             replaces = noted.replaces and noted.output == delivery.output
             replace(delivery, replaces=replaces).note()
-            followed = follow(JobElsewhere(client, delivery, TransferPrinter(output)), job, output)
+            elsewhere = JobElsewhere(client, delivery, TransferPrinter(output), server=server)
+            followed = follow(elsewhere, job, output)
         output.note(written_text(followed))

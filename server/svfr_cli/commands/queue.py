@@ -100,7 +100,8 @@ def redo(
                 output.note(f"Job {new} is accepted; svfr status {new}{option_of(server)} tells how it goes.")
                 return
             output.note(f"Job {new} is accepted.")
-            followed = follow(JobElsewhere(client, delivery, TransferPrinter(output)), new, output)
+            elsewhere = JobElsewhere(client, delivery, TransferPrinter(output), server=server)
+            followed = follow(elsewhere, new, output)
         output.note(written_text(followed))
 
 

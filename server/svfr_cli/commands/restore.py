@@ -231,7 +231,7 @@ def _run_elsewhere(spec: JobSpec, server: str | None, output: Output, wait: bool
     place = place_of(server)
     with place.client() as client:
         client.report_silence(silence_note(output))
-        handed_in = JobElsewhere.hand_in(client, spec, place, TransferPrinter(output))
+        handed_in = JobElsewhere.hand_in(client, spec, TransferPrinter(output), server=server)
         job = handed_in.job
         output.result("submitted", {"job": job, "output": handed_in.output or spec.output}, "")
         fetch = f"svfr fetch {job}{option_of(server)}"

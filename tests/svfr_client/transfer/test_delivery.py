@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from stumbling_service import JOB, Stumbling
+from stumbling_service import JOB, WELCOME, Stumbling
 
 from svfr_client.client import Client
 from svfr_client.errors import OutputEqualsPlate, OutputExists
+from svfr_client.path_map import PathMap
 from svfr_client.protocol.messages import Event, JobState, JobStatus
 from svfr_client.protocol.transfers import ResultPart
 from svfr_client.protocol.wire import Buffer, Message
@@ -43,7 +44,7 @@ class Elsewhere:
     @contextmanager
     def client(self) -> Iterator[Client]:
         """Give a client of this server."""
-        service = Stumbling(self.answer)
+        service = Stumbling(self.answer, {**WELCOME, "minor": 5})
         try:
             with Client(service.connection) as client:
                 yield client
@@ -99,3 +100,72 @@ def test_a_folder_by_another_name_is_the_same_also_of_frames_that_the_plate_lack
     with pytest.raises(OutputEqualsPlate):
         free_output(str(tmp_path / "again" / "p.%04d.exr"), [5], "error", [tmp_path / "shots" / "p.0005.exr"])
     free_output(str(tmp_path / "again" / "r.%04d.exr"), [5], "error", [tmp_path / "shots" / "p.0005.exr"])
+
+
+@pytest.fixture
+def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """This user's own folder."""
+    monkeypatch.setenv("SVFR_HOME", str(tmp_path / "own"))
+    return tmp_path / "own"
+
+
+def in_place(tmp_path: Path, *, has_plate: bool) -> tuple[Elsewhere, Path]:
+    """A server that names our ``tmp_path`` as we do, and the frame's place in it."""
+    if has_plate:
+        (tmp_path / "p.0001.exr").write_bytes(b"a plate")
+    return Elsewhere(plate=str(tmp_path / "p.%04d.exr")), tmp_path / "out" / "o.0001.exr"
+
+
+@pytest.mark.parametrize("stale", [None, b"old"], ids=["nothing", "an older picture"])
+def test_frames_that_a_server_wrote_in_place_on_another_disk_are_fetched(
+    tmp_path: Path, own: Path, stale: bytes | None
+) -> None:
+    server, path = in_place(tmp_path, has_plate=True)
+    path.parent.mkdir()
+    if stale is not None:
+        path.write_bytes(stale)
+    delivery = Delivery(JOB, None, replaces=stale is not None, may_be_elsewhere=True)
+    with server.client() as client:
+        for frame, content in server.frames.items():
+            here = delivery.bring(client, frame_event(frame, str(path.parent / f"o.{frame:04d}.exr")))
+            assert here is not None and Path(here.body["path"]).read_bytes() == content
+    assert not delivery.stays_there
+    # A later look at the job finds them.
+    assert Delivery.noted(JOB, PathMap()).output == str(path.parent / "o.%04d.exr")
+
+
+def test_another_file_in_the_place_of_a_frame_that_is_on_another_disk_stays_and_is_no_success(
+    tmp_path: Path, own: Path
+) -> None:
+    server, path = in_place(tmp_path, has_plate=True)
+    path.parent.mkdir()
+    path.write_bytes(b"not ours")
+    delivery = Delivery(JOB, None, may_be_elsewhere=True)
+    with server.client() as client:
+        assert delivery.bring(client, frame_event(1, str(path))) is None
+        with pytest.raises(OutputExists):
+            delivery.bring(client, Event(JOB, 9, "done", {}))
+    assert path.read_bytes() == b"not ours"
+
+
+def test_frames_on_a_disk_that_both_machines_see_are_asked_about_once_and_not_fetched(
+    tmp_path: Path, own: Path
+) -> None:
+    server, path = in_place(tmp_path, has_plate=True)
+    path.parent.mkdir()
+    for frame, content in server.frames.items():
+        (path.parent / f"o.{frame:04d}.exr").write_bytes(content)
+    delivery, inode = Delivery(JOB, None, may_be_elsewhere=True), path.stat().st_ino
+    with server.client() as client:
+        for frame in server.frames:
+            assert delivery.bring(client, frame_event(frame, str(path.parent / f"o.{frame:04d}.exr")))
+    assert [message.op for message in server.asked] == ["result"]
+    assert path.stat().st_ino == inode and Delivery.noted(JOB, PathMap()).output is None
+
+
+def test_frames_of_a_plate_that_only_the_server_has_stay_with_it(tmp_path: Path, own: Path) -> None:
+    server, path = in_place(tmp_path, has_plate=False)
+    delivery = Delivery(JOB, None, may_be_elsewhere=True)
+    with server.client() as client:
+        assert delivery.bring(client, frame_event(1, str(path))) is not None
+    assert delivery.stays_there and not path.parent.exists()

@@ -7,7 +7,7 @@ The rules lie in a small JSON file beside the connection file of the remote serv
 """
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, List, Optional, Tuple
 
@@ -41,9 +41,13 @@ _EXAMPLE = r'Write it like {"client": "P:/shots", "server": "/srv/shots"}.'
 
 @dataclass(frozen=True)
 class PathMap:
-    """The rules of one remote server; without rules every path is the same on both machines."""
+    """The rules of one remote server; without rules every path is the same on both machines.
+
+    ``folder``: where they were looked for, which is the connection's; None where they come from elsewhere.
+    """
 
     rules: Tuple[PathRule, ...] = ()
+    folder: Optional[Path] = field(default=None, compare=False)
 
     def to_server(self, path: str) -> str:
         """Return the server's name of a client path.
@@ -98,9 +102,9 @@ class PathMap:
     def load(cls, path: Path) -> "PathMap":
         """Read a path map's file; no file means no rules. Raises :class:`BadPathMap`."""
         try:
-            return cls.from_json(read_json_file(path))
+            return replace(cls.from_json(read_json_file(path)), folder=path.parent)
         except FileNotFoundError:
-            return cls()
+            return cls(folder=path.parent)
         except (OSError, ValueError) as problem:
             raise BadPathMap(
                 f"The path map cannot be read: {reason_of(problem)}.", path=path, remedy=_FILE_REMEDY

@@ -101,7 +101,7 @@ class JobConversation(threading.Thread):
         self._server = ""
         self._delivery: Optional[Delivery] = None
         self._next_progress = 0.0
-        self._said_there = False
+        self._has_named_place = False
         self._was_reached = request is None
         self._is_submitted = threading.Event()
         self._is_cancelled = threading.Event()
@@ -171,8 +171,8 @@ class JobConversation(threading.Thread):
                 if self._wants_no_more.is_set() and delivery.left_out:
                     return  # frames are left for the host's next start, which is no trouble of the job
                 self._seq = event.seq
-                if delivery.stays_there and not self._said_there:
-                    self._said_there = True
+                if delivery.stays_there and not self._has_named_place:
+                    self._has_named_place = True
                     self._put(Note("The frames are on the server's disk, which this machine does not see."))
                 if here is not None:
                     self._put(here)

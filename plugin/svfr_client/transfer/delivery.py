@@ -1,7 +1,8 @@
 """Where the frames of a job go on this machine: they are there, or must be fetched.
 
-Where frames are to be fetched to is noted in this user's own folder for as long as the server keeps them, so
-that a host that was started again still knows it, and a later look at the job finds them.
+Where frames are to be fetched to is noted for as long as the server keeps them, so that a host that was
+started again still knows it, and a later look at the job finds them: beside the connection, so that it is
+found however the server is named, or in this user's own folder where the connection's is not this user's.
 """
 
 import contextlib
@@ -9,16 +10,17 @@ import json
 import time
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Callable, Dict, Mapping, Optional
+from typing import Callable, Dict, List, Mapping, Optional, Tuple
 
 from ..client import Client
-from ..connection import make_private_folder, service_folder, write_private
+from ..connection import check_private, make_private_folder, service_folder, write_private
 from ..errors import OutputExists, ResultIsGone, SvfrError, TransferWasStopped
 from ..frames import FrameRange
 from ..json_files import read_json_file
 from ..output_names import output_path
 from ..path_map import PathMap
 from ..protocol.messages import Event, JobState, check_job_id
+from ..reasons import reason_of
 from ..records import from_plain, to_plain
 from ..sequences import pattern_of_file
 from .fetch import fetch_frame
@@ -56,30 +58,38 @@ class Delivery:
     @classmethod
     def noted(cls, job: str, paths: PathMap) -> "Delivery":
         """Return what was noted of a job that was handed in earlier; without a note frames are in place."""
-        try:
-            note = read_json_file(_note_of(job))
-            names = from_plain(OwnNames, note["names"], "note") if "names" in note else OwnNames()
-            written, replaces = str(note.get("written", "")), note.get("replaces") is True
-            return cls(job, str(note["output"]), paths, names, written=written, replaces=replaces)
-        except (OSError, ValueError, KeyError, TypeError, SvfrError):
-            return cls(job, None, paths, may_be_elsewhere=True)
+        for file in _notes_of(job, paths):
+            try:
+                note = read_json_file(file)
+                names = from_plain(OwnNames, note["names"], "note") if "names" in note else OwnNames()
+                written, replaces = str(note.get("written", "")), note.get("replaces") is True
+                return cls(job, str(note["output"]), paths, names, written=written, replaces=replaces)
+            except (OSError, ValueError, KeyError, TypeError, SvfrError):
+                continue
+        return cls(job, None, paths, may_be_elsewhere=True)
 
     @property
     def stays_there(self) -> bool:
         """Whether the frames lie on the server's disk, which this machine does not see, and stay there."""
         return self.places.get(self.job) is Place.THERE
 
-    def note(self) -> None:
-        """Remember where frames are fetched to; without a place to note it only a restart is not survived."""
-        if self.output is None:
-            return
-        with contextlib.suppress(OSError, SvfrError):
-            folder = make_private_folder(make_private_folder(service_folder()) / _FOLDER)
-            for former in folder.iterdir():
-                if former.stat().st_mtime < time.time() - _KEPT_SECONDS:
-                    former.unlink()
-            note = {"output": self.output, "names": to_plain(self.names), "written": self.written}
-            write_private(_note_of(self.job), json.dumps({**note, "replaces": self.replaces}))
+    def note(self) -> str:
+        """Remember where frames are fetched to, and return ""; else why that can be noted nowhere."""
+        problem = ""
+        note = {"output": self.output, "names": to_plain(self.names), "written": self.written}
+        for folder in _own_folders(self.paths) if self.output is not None else ():
+            try:
+                made = make_private_folder(make_private_folder(folder) / _FOLDER)
+                for former in made.iterdir():
+                    if former.stat().st_mtime < time.time() - _KEPT_SECONDS:
+                        former.unlink()
+                write_private(made / _name(self.job), json.dumps({**note, "replaces": self.replaces}))
+                return ""
+            except OSError as failure:
+                problem = reason_of(failure)
+            except SvfrError as failure:
+                problem = failure.message
+        return problem
 
     def bring(
         self,
@@ -151,5 +161,25 @@ def _not_here(job: str, left_out: Mapping[int, SvfrError]) -> SvfrError:
     )
 
 
-def _note_of(job: str) -> Path:
-    return service_folder() / _FOLDER / f"{check_job_id(job)}.json"
+def _own_folders(paths: PathMap) -> List[Path]:
+    """Return the folders of this user that may hold notes: the connection's, where it is closed to others."""
+    folders = [service_folder()]
+    if paths.folder is not None and paths.folder != folders[0]:
+        with contextlib.suppress(OSError, SvfrError):
+            check_private(paths.folder)
+            folders.insert(0, paths.folder)
+    return folders
+
+
+def _notes_of(job: str, paths: PathMap) -> List[Path]:
+    """Return the notes of a job, the newest first."""
+    found: List[Tuple[float, Path]] = []
+    for folder in _own_folders(paths):
+        file = folder / _FOLDER / _name(job)
+        with contextlib.suppress(OSError):
+            found.append((file.stat().st_mtime, file))
+    return [file for _, file in sorted(found, reverse=True)]
+
+
+def _name(job: str) -> str:
+    return f"{check_job_id(job)}.json"

@@ -2,9 +2,10 @@
 
 import contextlib
 import os
+import re
 from dataclasses import replace
 from pathlib import Path
-from typing import Iterable, Iterator, List
+from typing import Iterable, Iterator, List, Tuple
 
 from ..client import Client
 from ..errors import OutputIsNotWritable, SvfrError
@@ -16,11 +17,15 @@ from ..output_names import (
     files_named,
     next_version,
     output_among_inputs,
+    output_is_input,
     output_path,
     outputs_exist,
 )
+from ..protocol.transfers import FileHead
 from ..vocabulary import ExistingPolicy
 from .delivery import Delivery
+from .own_names import is_private
+from .seen import COMPARE_MINOR, file_head, same_there
 
 
 def output_here(pattern: str, frames: List[int], existing: ExistingPolicy, sources: Iterable[Path]) -> str:
@@ -66,6 +71,8 @@ def fetched_to(client: Client, delivery: Delivery, output: str, existing: Existi
         _refuse_sources(output, frames, read)
     else:
         output = output_here(output, frames, existing, read)
+    if existing == "overwrite" and is_private(status.plate) and not delivery.names.paths:
+        _refuse_sent(client, status.plate, output, frames)
     return replace(delivery, output=output, replaces=existing == "overwrite")
 
 
@@ -82,3 +89,26 @@ def _refuse_sources(pattern: str, frames: List[int], sources: Iterable[Path]) ->
     refusal = output_among_inputs([(frame, output_path(pattern, frame)) for frame in frames], sources)
     if refusal is not None:
         raise refusal
+
+
+def _refuse_sent(client: Client, plate: str, output: str, frames: List[int]) -> None:
+    """Refuse to replace files that the job reads: by content, since without a note their names are not known.
+
+    ``plate`` is the server's name of what was sent; a mask that was sent lies beside it.
+    """
+    if client.met().minor < COMPARE_MINOR:
+        return
+    name = re.split(r"[/\\]", plate)[-1]
+    places: List[Tuple[int, Path]] = []
+    heads: List[FileHead] = []
+    for frame in existing_frames(output, frames):
+        path = output_path(output, frame)
+        for sent in (name, "mask.%04d.exr"):
+            for own in files_named(sent, [frame]):
+                head = file_head(path, plate[: -len(name)] + own.name)
+                if head is not None:
+                    places.append((frame, path))
+                    heads.append(head)
+    for index, is_input in enumerate(same_there(client, heads)):
+        if is_input:
+            raise output_is_input(*places[index])

@@ -3,7 +3,7 @@
 import hashlib
 import os
 from pathlib import Path
-from typing import Dict, List, Optional
+from typing import Dict, List, Optional, Sequence
 
 from ..client import Client
 from ..errors import (
@@ -30,22 +30,45 @@ COMPARE_MINOR = 2
 def server_sees(client: Client, files: JobFiles, paths: PathMap) -> bool:
     """Return whether the server has these files under the same names, with the same content.
 
-    Of each sequence its first and last file are compared, by length and beginning: another file of the same
-    name on the server's own disk is not taken for the artist's. A server too old to be asked is taken at its
-    word, and so is one when this machine has none of the files: then the job names what only the server has.
+    Every file is compared, by length and beginning: another file of the same name on the server's own disk is
+    not taken for the artist's. A server too old to be asked is taken at its word, and so is one when this
+    machine has none of the files: then the job names what only the server has.
     """
     if not files.files or client.met().minor < COMPARE_MINOR:
         return True
-    heads = []
-    for file in _some_of_each(files):
+    compared = _ends_first(files)
+    for start in range(0, len(compared), MOST_COMPARED):
         try:
-            head = _head(file, paths)
+            heads = [
+                file_head(file.path, paths.to_server(str(file.path)))
+                for file in compared[start : start + MOST_COMPARED]
+            ]
         except PathIsNotMapped:
             return False
-        if head is not None:
-            heads.append(head)
-    body = client.ask("compare", to_plain(CompareFiles(tuple(heads[:MOST_COMPARED])))).body
-    return all(from_plain(Compared, known_part(Compared, body), "reply").same)
+        # What cannot be read here either is the server's to judge.
+        if not all(same_there(client, [head for head in heads if head is not None])):
+            return False
+    return True
+
+
+def same_there(client: Client, heads: Sequence[FileHead]) -> List[bool]:
+    """Return of each file whether the server has the same by that name. Older servers cannot be asked."""
+    same: List[bool] = []
+    for start in range(0, len(heads), MOST_COMPARED):
+        some = CompareFiles(tuple(heads[start : start + MOST_COMPARED]))
+        body = client.ask("compare", to_plain(some)).body
+        same += from_plain(Compared, known_part(Compared, body), "reply").same
+    return same
+
+
+def file_head(path: Path, there: str) -> Optional[FileHead]:
+    """Return what the server is asked to compare with its file ``there``; None if it cannot be read here."""
+    try:
+        with open_regular(path) as opened:
+            beginning = opened.read(HEAD_BYTES)
+        return FileHead(there, path.stat().st_size, hashlib.sha256(beginning).hexdigest())
+    except OSError:
+        return None
 
 
 def refuse_unseen_model(client: Client, model: str, paths: PathMap) -> None:
@@ -61,11 +84,10 @@ def refuse_unseen_model(client: Client, model: str, paths: PathMap) -> None:
     if not is_file(described) or client.met().minor < COMPARE_MINOR:
         return
     try:
-        head = _head(LocalFile(described, described.name), paths)
-        body = {} if head is None else client.ask("compare", to_plain(CompareFiles((head,)))).body
+        head = file_head(described, paths.to_server(str(described)))
     except PathIsNotMapped:
-        body = {}
-    if not body or not all(from_plain(Compared, known_part(Compared, body), "reply").same):
+        head = None
+    if head is None or not all(same_there(client, [head])):
         raise FileCannotBeSent(
             "The server does not see this folder of a model, and models are not sent.",
             path=model,
@@ -121,20 +143,10 @@ def refuse_missing_frames(files: JobFiles, spec: JobSpec) -> None:
     raise_problems(problems)
 
 
-def _some_of_each(files: JobFiles) -> List[LocalFile]:
-    """Return the first and the last file of each part of the job."""
+def _ends_first(files: JobFiles) -> List[LocalFile]:
+    """Return all files, the ends and the middle of each part of the job first: where most differ, if any."""
     parts: Dict[str, List[LocalFile]] = {}
     for file in files.files:
         parts.setdefault(file.name.split(".")[0], []).append(file)
-    return [file for own in parts.values() for file in dict.fromkeys((own[0], own[-1]))]
-
-
-def _head(file: LocalFile, paths: PathMap) -> Optional[FileHead]:
-    """Return what the server is asked to compare; None for a file that cannot be read here either."""
-    there = paths.to_server(str(file.path))
-    try:
-        with open_regular(file.path) as opened:
-            beginning = opened.read(HEAD_BYTES)
-        return FileHead(there, file.path.stat().st_size, hashlib.sha256(beginning).hexdigest())
-    except OSError:
-        return None
+    ends = [file for own in parts.values() for file in (own[0], own[-1], own[len(own) // 2])]
+    return list(dict.fromkeys((*ends, *files.files)))

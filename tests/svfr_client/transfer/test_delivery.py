@@ -1,5 +1,6 @@
 """Frames from a server elsewhere into this machine's folders: what they may go over, and where they are."""
 
+import hashlib
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,21 +11,28 @@ import pytest
 from stumbling_service import JOB, WELCOME, Stumbling
 
 from svfr_client.client import Client
+from svfr_client.connection import make_private_folder
 from svfr_client.errors import OutputEqualsPlate, OutputExists
 from svfr_client.path_map import PathMap
 from svfr_client.protocol.messages import Event, JobState, JobStatus
-from svfr_client.protocol.transfers import ResultPart
+from svfr_client.protocol.transfers import MOST_COMPARED, Compared, ResultPart
 from svfr_client.protocol.wire import Buffer, Message
 from svfr_client.records import to_plain
 from svfr_client.transfer.delivery import Delivery
+from svfr_client.transfer.job_files import JobFiles, LocalFile
 from svfr_client.transfer.output_here import fetched_to, free_output
+from svfr_client.transfer.seen import server_sees
 
 
 @dataclass
 class Elsewhere:
-    """A server with one job that is done: ``plate`` as it names it, ``frames`` by their numbers."""
+    """A server with one job that is done: ``plate`` as it names it, ``frames`` by their numbers.
+
+    ``held``: the files that it has in the place of any that it compares, in this order.
+    """
 
     plate: str = "/srv/p.%04d.exr"
+    held: tuple[bytes, ...] = ()
     frames: dict[int, bytes] = field(default_factory=lambda: {1: b"one", 2: b"two"})
     asked: list[Message] = field(default_factory=list)
 
@@ -34,6 +42,11 @@ class Elsewhere:
         if message.op == "status":
             status = JobStatus(JOB, JobState.DONE, self.plate, "1-2", "/srv/o.%04d.exr", 0, 1, 9, 0.0, 0.0)
             service.reply(Message("ok", to_plain(status), re=message.id))
+        elif message.op == "compare":
+            asked = [(one["bytes"], one["sha256"]) for one in message.body["files"]]
+            have = [(len(data), hashlib.sha256(data).hexdigest()) for data in self.held]
+            reply = Compared(tuple(one in have for one in asked))
+            service.reply(Message("ok", to_plain(reply), re=message.id))
         elif message.op == "result":
             whole = self.frames[int(message.body["frame"])]
             data = whole[int(message.body["offset"]) :]
@@ -169,3 +182,57 @@ def test_frames_of_a_plate_that_only_the_server_has_stay_with_it(tmp_path: Path,
     with server.client() as client:
         assert delivery.bring(client, frame_event(1, str(path))) is not None
     assert delivery.stays_there and not path.parent.exists()
+
+
+@pytest.mark.parametrize("frames", [5, 3 * MOST_COMPARED], ids=["few", "several requests"])
+def test_a_server_with_one_other_frame_in_the_middle_does_not_see_the_plate(
+    tmp_path: Path, frames: int
+) -> None:
+    files = [LocalFile(tmp_path / f"p.{n:04d}.exr", f"plate.{n:04d}.exr") for n in range(frames)]
+    for file in files:
+        file.path.write_bytes(file.name.encode())
+    contents = tuple(file.name.encode() for file in files)
+    with Elsewhere(held=contents).client() as client:
+        assert server_sees(client, JobFiles(tuple(files), {}), PathMap())
+    other = 3 * frames // 4
+    with Elsewhere(held=(*contents[:other], *contents[other + 1 :])).client() as client:
+        assert not server_sees(client, JobFiles(tuple(files), {}), PathMap())
+
+
+SENT = "/srv/transfers/sets/" + 16 * "a" + "/" + 32 * "b" + "/plate_p.%04d.exr"
+
+
+def test_a_plate_that_was_sent_is_not_gone_over_when_the_note_of_its_job_is_gone(tmp_path: Path) -> None:
+    (tmp_path / "p.0002.exr").write_bytes(b"the artist's")
+    output = str(tmp_path / "p.%04d.exr")
+    with Elsewhere(plate=SENT, held=(b"the artist's",)).client() as client:
+        with pytest.raises(OutputEqualsPlate) as refusal:
+            fetched_to(client, Delivery(JOB), output, "overwrite")
+        assert refusal.value.frame == 2
+    with Elsewhere(plate=SENT, held=(b"another plate",)).client() as client:
+        assert fetched_to(client, Delivery(JOB), output, "overwrite").output == output
+
+
+def test_a_note_is_found_however_the_server_is_named(
+    tmp_path: Path, own: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there = make_private_folder(tmp_path / "there")
+    by_option = PathMap.load(there / "path_map.json")
+    Delivery(JOB, "/o/a.%04d.exr", by_option).note()
+    assert Delivery.noted(JOB, by_option).output == "/o/a.%04d.exr"
+    monkeypatch.setenv("SVFR_HOME", str(there))
+    assert Delivery.noted(JOB, by_option).output == "/o/a.%04d.exr"
+
+
+@pytest.mark.parametrize("mode", [0o755, 0o500], ids=["open to others", "not to be written"])
+def test_where_the_connections_folder_takes_no_note_it_is_in_the_users_own(
+    tmp_path: Path, own: Path, mode: int
+) -> None:
+    if mode == 0o500 and os.geteuid() == 0:
+        pytest.skip("root writes everywhere")
+    there = make_private_folder(tmp_path / "there")
+    there.chmod(mode)
+    rules = PathMap.load(there / "path_map.json")
+    assert Delivery(JOB, "/o/a.%04d.exr", rules).note() == ""
+    assert list(there.iterdir()) == [] and (own / "deliveries" / f"{JOB}.json").is_file()
+    assert Delivery.noted(JOB, rules).output == "/o/a.%04d.exr"

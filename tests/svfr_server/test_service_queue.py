@@ -114,9 +114,10 @@ def test_the_service_forgets_by_itself(start_service: StartService) -> None:
 def test_a_store_deleted_under_a_running_service_loses_no_job(own_service: Service) -> None:
     with own_service.client() as client:
         first = run(client, "quick")[0].job
-        for file in own_service.home.glob("jobs.sqlite*"):
+        for file in (*own_service.home.glob("jobs.sqlite*"), own_service.home / "connection.json"):
             file.unlink()
         wait_until((own_service.home / "jobs.sqlite").exists)
+        wait_until((own_service.home / "connection.json").exists)
         second = run(client, "quick")[0].job
     own_service.restart()
     with own_service.client() as client:

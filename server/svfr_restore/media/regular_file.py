@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import stat
 from pathlib import Path
 
-from svfr_restore.errors import InputIsNoFile, PictureIsTooLarge
+from svfr_restore.errors import FrameCannotBeRead, InputIsNoFile, PictureIsTooLarge
 from svfr_restore.memory_budget import BASE_BYTES, PLATE_BYTES_PER_PIXEL, require_memory
 
 # A picture has a bound before it costs anything: 16,384 x 12,288 pixels, or a longer strip of as many.
@@ -15,7 +16,17 @@ MOST_CHANNELS = 2048
 
 
 def require_regular(path: Path, frame: int | None = None) -> None:
-    """Raise InputIsNoFile for a pipe, a device, a socket or a folder; a missing file passes."""
+    """Raise InputIsNoFile for a pipe, a device, a socket or a folder; a missing file passes.
+
+    A name that is no Unicode text, which the libraries cannot be given, is FrameCannotBeRead.
+    """
+    if any("\ud800" <= letter <= "\udfff" for letter in str(path)):
+        raise FrameCannotBeRead(
+            "The file's name is not Unicode text.",
+            frame=frame,
+            path=os.fsencode(path).decode("utf-8", "backslashreplace"),
+            remedy="Rename the file or folder: its name is in an older encoding than UTF-8.",
+        )
     try:
         mode = path.stat().st_mode
     except OSError:

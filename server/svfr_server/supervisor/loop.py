@@ -20,6 +20,7 @@ import zmq
 from svfr_client.awake_clock import MOST_SECONDS_A_TURN, AwakeClock
 from svfr_client.connection import CONNECTION_FILE, Connection, find_connection, require_own_folder
 from svfr_client.errors import SvfrError
+from svfr_client.files import is_there
 from svfr_client.protocol.messages import JobState
 from svfr_client.protocol.wire import unpack
 from svfr_server.errors import BadSettings, StoreUnavailable
@@ -270,7 +271,11 @@ class Supervisor:
             self.stop()
 
     def _watch_store(self) -> None:
-        """Check every few seconds whether the store's file is still the store, in a folder still ours."""
+        """Check every few seconds whether the store's file is still the store, in a folder still ours.
+
+        A connection file that somebody deleted is written again: without it nobody finds this service, and
+        no other can be started.
+        """
         if time.monotonic() < self._next_store_check:
             return
         self._next_store_check = time.monotonic() + STORE_CHECK_SECONDS
@@ -279,6 +284,9 @@ class Supervisor:
             self.stop()
             return
         self._store.check()
+        if not is_there(self._settings.home / CONNECTION_FILE):
+            _log.warning("the connection file was gone and is written again")
+            self._write_connection()
 
     def _watch_memory(self) -> None:
         if self._clients.drop_if_too_large():

@@ -1,6 +1,8 @@
 """What is refused before it costs anything: pipes, long names, large pictures, crop tracks without end."""
 
 import os
+import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,9 +10,11 @@ import job_samples
 import pytest
 from field_samples import frame_job, write_exr
 
+from svfr_client.errors import SvfrError
 from svfr_restore.crops.crop_file import read_tracks
 from svfr_restore.errors import (
     CropTrackFileIsBad,
+    FrameCannotBeRead,
     InputIsNoFile,
     JobNeedsMoreMemory,
     NameIsTooLong,
@@ -40,6 +44,31 @@ def test_a_pipe_in_the_place_of_an_input_is_refused_at_once(tmp_path: Path) -> N
             open_plate(str(tmp_path / name))
     with pytest.raises(InputIsNoFile):
         read_tracks(tmp_path / "tracks.json")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes here")
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir])
+def test_what_is_no_file_in_the_first_place_of_a_sequence_is_refused_with_its_frame(
+    tmp_path: Path, make: Callable[[Path], None]
+) -> None:
+    make(tmp_path / "s.0001.exr")
+    with pytest.raises(SvfrError) as refused:
+        open_plate(str(tmp_path / "s.%04d.exr"))
+    assert refused.value.remedy
+    write_exr(tmp_path / "s.0002.exr")
+    plate = open_plate(str(tmp_path / "s.%04d.exr"))
+    with pytest.raises(SvfrError) as refused:
+        plate.read(1)
+    assert refused.value.frame == 1 and refused.value.remedy
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other disks hold Unicode names alone")
+@pytest.mark.parametrize("ending", ["exr", "png"])
+def test_a_name_that_is_no_unicode_is_refused_in_words(tmp_path: Path, ending: str) -> None:
+    path = Path(write_exr(tmp_path / "named.0001.exr")).rename(tmp_path / f"caf\udce9.{ending}")
+    with pytest.raises(FrameCannotBeRead, match="not Unicode") as refused:
+        open_plate(str(path))
+    assert "Rename" in refused.value.remedy
 
 
 @pytest.mark.parametrize(

@@ -64,7 +64,7 @@ class ExrPlate(FilePlate):
         first_error: SvfrError | None = None
         for frame in self.frames:
             try:
-                header = read_header(self.path(frame))
+                header = read_header(self._existing(frame))
                 return header, find_rgb(header, self._chosen)
             except SvfrError as error:
                 error.frame = frame

@@ -11,6 +11,7 @@ finer than half a step there), float32 for deeper ones (half would merge neighbo
 from __future__ import annotations
 
 import logging
+import os
 import struct
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack
@@ -145,7 +146,8 @@ def _check_arguments(
     bad = [n for n in provenance if not n.startswith(_PROVENANCE) or len(n.encode()) > _LONGEST_OLD_NAME]
     if bad:
         raise ValueError(f"provenance names must be svfr/... of at most 31 characters: {bad}")
-    if out_path.resolve() == plate_frame.path.resolve() or (
+    # realpath, which a link to itself does not trouble: the new file takes such a link's place
+    if os.path.realpath(out_path) == os.path.realpath(plate_frame.path) or (
         is_there(out_path) and out_path.samefile(plate_frame.path)
     ):
         raise OutputEqualsPlate(

@@ -13,6 +13,7 @@ from typing import Annotated
 import typer
 
 from svfr_client.version import VERSION
+from svfr_restore.idle_threads import idle_thread_environment
 from svfr_restore.repeatable import repeatable_environment
 
 from .commands import (
@@ -92,7 +93,8 @@ app.add_typer(degradation.app, name="damage", hidden=True)  # the name it used t
 def main() -> None:
     """Run the command line and exit with its status."""
     outlast_readers()
-    os.environ |= repeatable_environment() | os.environ  # before any command loads torch
+    # before any command loads torch
+    os.environ |= repeatable_environment() | idle_thread_environment() | os.environ
     app(prog_name="svfr")
 
 

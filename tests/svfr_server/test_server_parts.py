@@ -186,12 +186,19 @@ def test_a_worker_sees_its_gpu_and_no_ocio(monkeypatch: pytest.MonkeyPatch) -> N
     assert environment["CUDA_VISIBLE_DEVICES"] == "GPU-aaaa"
 
 
-def test_a_worker_adds_in_one_order_unless_the_environment_asks_for_another(
+def test_a_worker_adds_in_one_order_and_its_idle_threads_sleep_unless_the_environment_says_otherwise(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    assert worker_environment("cpu", 2**30)["MKL_CBWR"] == "AUTO"
-    monkeypatch.setenv("MKL_CBWR", "COMPATIBLE")
-    assert worker_environment("cpu", 2**30)["MKL_CBWR"] == "COMPATIBLE"
+    usual, own = (
+        {"MKL_CBWR": "AUTO", "OMP_WAIT_POLICY": "PASSIVE"},
+        {"MKL_CBWR": "SSE2", "OMP_WAIT_POLICY": "ACTIVE"},
+    )
+    for name in usual:
+        monkeypatch.delenv(name, raising=False)
+    assert usual.items() <= worker_environment("cpu", 2**30).items()
+    for name, value in own.items():
+        monkeypatch.setenv(name, value)
+    assert own.items() <= worker_environment("cpu", 2**30).items()
 
 
 @pytest.mark.parametrize("given", [{"precision": "float8"}, {"batch": 0}, {"batch": 65}])

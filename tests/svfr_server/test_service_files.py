@@ -496,9 +496,10 @@ def test_a_link_in_a_scratch_folders_place_is_left_alone(
 def test_outputs_have_the_asked_permissions_and_the_services_files_stay_private(
     start_service: StartService, tmp_path: Path, mask: str, mode: int
 ) -> None:
-    one = start_service("--umask", mask)
+    one, spec = start_service("--umask", mask), plate_job(tmp_path, "writes_its_output")
+    disturbance_of(spec).touch()  # nothing is done to it
     with one.client() as client:
-        last = list(client.follow(client.submit(plate_job(tmp_path, "writes_its_output")).job))[-1]
+        last = list(client.follow(client.submit(spec).job))[-1]
     assert last.kind == "done"
     written = tmp_path / "out" / "o.1001.exr"
     assert written.stat().st_mode & 0o777 == mode

@@ -1,7 +1,7 @@
 """The process that builds one package: ``python -m svfr.compiled.child``, started by ``beside.py`` only.
 
 It reads one line of JSON from its standard input, which stays open: when it ends, whoever asked is gone, and
-this ends too. What goes wrong is one line on the standard output.
+this ends too, also while torch is still being loaded. What goes wrong is one line on the standard output.
 """
 
 from __future__ import annotations
@@ -13,11 +13,6 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from svfr.compiled.calls import Call
-from svfr.compiled.packages import build, check
-from svfr.compiled.recipe import Recipe
-from svfr.compiled.traced import empty_module, example_inputs, exported
-from svfr.precision import Precision, apply_switches
 from svfr.validation import read_json
 from svfr_client.reasons import in_one_line
 
@@ -26,10 +21,23 @@ LOW_PRIORITY = 10
 
 def main() -> int:
     """Build what the first line asks for."""
-    order: dict[str, Any] = read_json(sys.stdin.buffer.readline())
+    line = sys.stdin.buffer.readline()
+    if not line:
+        return 2
     threading.Thread(target=_end_with_the_input, daemon=True).start()
     if hasattr(os, "nice"):
         os.nice(LOW_PRIORITY)
+    return _build(read_json(line))
+
+
+def _build(order: dict[str, Any]) -> int:
+    # torch takes seconds to load
+    from svfr.compiled.calls import Call
+    from svfr.compiled.packages import build, check
+    from svfr.compiled.recipe import Recipe
+    from svfr.compiled.traced import empty_module, example_inputs, exported
+    from svfr.precision import Precision, apply_switches
+
     asked = order["call"]
     call = Call(**{**asked, "sample": tuple(asked["sample"])})
     recipe = Recipe(**order["recipe"])

@@ -69,7 +69,7 @@ class Package:
     def __init__(self, path: Path, builder: str) -> None:
         self._path, self._builder = path, builder
         self.digest = hashlib.sha256(path.read_bytes()).hexdigest()
-        self._open(-1)
+        self._unbound: Any = self._open(-1)
 
     def _open(self, device_index: int) -> Any:
         if self._builder == EXPORTED:
@@ -79,10 +79,13 @@ class Package:
     def bound_to(self, module: nn.Module) -> BoundPackage:
         """Return the package over the weights of ``module``, the form of it that was traced."""
         device = next(module.parameters()).device
+        opened, self._unbound = self._unbound, None  # one that was bound holds that module's weights
         if self._builder == EXPORTED:
-            graph = self._open(-1)
+            graph = self._open(-1) if opened is None else opened
             return BoundPackage(module, graph, lambda weights: graph.load_state_dict(weights, assign=True))
-        runner = self._open(-1 if device.index is None else device.index)
+        if opened is None or device.index is not None:
+            opened = self._open(-1 if device.index is None else device.index)
+        runner = opened
         names = set(runner.get_constant_fqns())
 
         def bind(weights: dict[str, torch.Tensor]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -22,7 +22,8 @@ from svfr_restore.errors import (
     PlateFormatNotSupported,
     PlateNotFound,
 )
-from svfr_restore.media.colour_claims import UNSPECIFIED, of_codes
+from svfr_restore.media.colour_claims import UNSPECIFIED, ColourClaimOfFile, of_codes
+from svfr_restore.media.movie_colours import first_other
 from svfr_restore.media.movie_frame import MovieTags, display_matrix, frame_alpha, frame_bits, frame_rgb
 from svfr_restore.media.movie_reader import MovieReader, moving_streams
 from svfr_restore.media.orientation import orientation_of_matrix, swaps_sides, upright
@@ -84,11 +85,7 @@ class MoviePlate(Plate):
             self.pixel_aspect, width, height = 1.0 / self.pixel_aspect, height, width
         self.display = self.data_window = Window(0, 0, width, height)
         self.sample_bits = frame_bits(first)
-        self.colour = of_codes(
-            _stated(first.color_primaries, context.color_primaries),
-            _stated(first.color_trc, context.color_trc),
-            _stated(first.colorspace, context.colorspace),
-        )
+        self.colour = self._colour_of(first)
         self._timecode = self._first_timecode()
         self._source_tags = self._read_tags()
         self._readers = [self._reader]
@@ -191,6 +188,30 @@ class MoviePlate(Plate):
         if frame not in self._positions:
             raise self._missing(frame)
         return self.shape()
+
+    def _colour_of(self, picture: av.VideoFrame) -> ColourClaimOfFile:
+        context = self._reader.stream.codec_context
+        return of_codes(
+            _stated(picture.color_primaries, context.color_primaries),
+            _stated(picture.color_trc, context.color_trc),
+            _stated(picture.colorspace, context.colorspace),
+        )
+
+    def other_colour(self, frames: Iterable[int]) -> tuple[int, str | None] | None:
+        """Return the first frame that states another colour, of those at which decoding can start."""
+        numbers = {self._positions[frame]: frame for frame in frames if frame in self._positions}
+        reader = self._reader.another()
+        try:
+            place = first_other(
+                reader,
+                sorted(numbers),
+                lambda picture: self._colour_of(picture).interop_id == self.colour_hint,
+            )
+            if place is None:
+                return None
+            return numbers[place], self._colour_of(reader.frame(place)).interop_id
+        finally:
+            reader.close()
 
     def read(self, frame: int) -> PlateFrame:
         """Return one picture as code values. Raises MovieCannotBeRead when it cannot be decoded."""

@@ -8,6 +8,7 @@ one at the end of its name (``shot.1001.exr``), else 1.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -124,6 +125,13 @@ class Plate(ABC):
     @abstractmethod
     def probe(self, frame: int) -> FrameShape:
         """Check that a frame is there and whole without decoding it; raises what :meth:`read` would."""
+
+    def other_colour(self, frames: Iterable[int]) -> tuple[int, str | None] | None:
+        """Return the first of the frames of one file whose tags differ from :attr:`colour`, and its hint.
+
+        None for plates of a file per frame: there :meth:`probe` tells.
+        """
+        return None
 
     def shape(self) -> FrameShape:
         """Return the resolution and pixel aspect of the first frame."""

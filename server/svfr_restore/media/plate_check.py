@@ -47,6 +47,9 @@ def check_plate(
             problems.append(_other_size(plate, frame, shape, expected))
         elif ask_colour and shape.colour != expected.colour:
             problems.append(_other_colour(plate, frame, shape.colour, expected.colour))
+    changed = plate.other_colour(to_read) if ask_colour and not problems else None
+    if changed is not None:
+        problems.append(_other_colour(plate, *changed, plate.colour_hint))
     return problems
 
 

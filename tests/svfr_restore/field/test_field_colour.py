@@ -227,6 +227,49 @@ def test_tags_that_differ_within_a_sequence_are_told_by_frame(tmp_path: Path) ->
     assert len(job_samples.run(named).outputs) == 3
 
 
+def joined_movie(path: Path, *spans: tuple[tuple[int, int, int], int]) -> str:
+    """Recordings of these tags (primaries, transfer, matrix) and numbers of frames, one after the other."""
+    with av.open(str(path), "w") as file:
+        stream, end = None, 0
+        for number, (tags, count) in enumerate(spans):
+            part = path.with_name(f"{number}.ts")
+            with av.open(str(part), "w") as recording:
+                coded = recording.add_stream("libx264", rate=25, options={"bf": "0", "g": "2"})
+                coded.width, coded.height, coded.pix_fmt = 64, 48, "yuv420p"
+                context = coded.codec_context
+                context.color_primaries, context.color_trc, context.colorspace = tags
+                grey = av.VideoFrame.from_ndarray(np.full((48, 64, 3), 90, np.uint8), format="rgb24")
+                grey = grey.reformat(format="yuv420p")
+                for index in range(count):
+                    grey.pts = index
+                    recording.mux(coded.encode(grey))
+                recording.mux(coded.encode())
+            with av.open(str(part)) as recording:
+                source = recording.streams.video[0]
+                stream = stream or file.add_stream_from_template(source)
+                packets = [packet for packet in recording.demux(source) if packet.dts is not None]
+                begin = packets[0].pts
+                for packet in packets:
+                    packet.pts = packet.dts = packet.pts - begin + end * 3600
+                    packet.stream = stream
+                    file.mux(packet)
+            end += count
+    return str(path)
+
+
+@pytest.mark.parametrize("before", [4, 90])
+def test_tags_that_change_inside_a_movie_are_told_by_frame(before: int, tmp_path: Path) -> None:
+    plate = joined_movie(tmp_path / "joined.ts", ((1, 1, 1), before), ((9, 16, 9), 6))
+    frames = f"1-{before + 6}"
+    spec = job_samples.job(plate, tmp_path, frames, faces=FaceChoice("frame"), colour=ColourClaim())
+    with pytest.raises(
+        ColourTagsDiffer, match="pq_rec2020_display, the frames before it g24_rec709"
+    ) as raised:
+        job_samples.run(spec)
+    assert raised.value.frame == before + 1
+    assert open_plate(plate).other_colour(range(1, before + 1)) is None
+
+
 def test_context_variables_come_from_the_job_and_never_from_the_environment(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

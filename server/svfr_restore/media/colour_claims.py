@@ -6,7 +6,7 @@ of the file are in the error. Codes are those of ITU-T H.273, which PNG (cICP) a
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 UNSPECIFIED = 2
@@ -36,9 +36,9 @@ PNG_GAMMA: Mapping[int, str] = {
     45455: "g22_rec709_scene",
     41667: "g24_rec709_scene",
 }
-# PNG's cHRM of Rec.709 (white, red, green, blue; x and y) in units of 1/100000, and how far others may be
+# PNG's cHRM of Rec.709 (white, red, green, blue; x and y) in units of 1/100000
 _REC709_CHROMATICITIES = (31270, 32900, 64000, 33000, 30000, 60000, 15000, 6000)
-_CHROMATICITY_TOLERANCE = 200
+_CHROMATICITY_TOLERANCE = 0.002
 
 
 # Spaces whose values a movie with the Rec.709 matrix can hold as they are -> their codes
@@ -92,5 +92,12 @@ def of_gamma(gamma: int, chromaticities: tuple[int, ...] | None) -> ColourClaimO
 
 def are_rec709(chromaticities: tuple[int, ...]) -> bool:
     """Return whether PNG's cHRM, in units of 1/100000, states the primaries of Rec.709."""
-    pairs = zip(chromaticities, _REC709_CHROMATICITIES, strict=True)
-    return all(abs(stated - known) <= _CHROMATICITY_TOLERANCE for stated, known in pairs)
+    stated, known = ([value / 100000 for value in row] for row in (chromaticities, _REC709_CHROMATICITIES))
+    return near_chromaticities(stated, known)
+
+
+def near_chromaticities(stated: Sequence[float], known: Sequence[float]) -> bool:
+    """Return whether x and y of primaries or whites are those of a known space, as files round them."""
+    if len(stated) != len(known):
+        return False
+    return all(abs(one - other) <= _CHROMATICITY_TOLERANCE for one, other in zip(stated, known, strict=True))

@@ -8,7 +8,7 @@ ICC.1:2022 (profile version 4.4), which holds for version 2 too.
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +20,7 @@ Curve = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 _MOST_TAGS = 200
 _MOST_ENTRIES = 65_536
 # Where curves are compared, and how far apart they may be in linear light: sRGB and a gamma of 2.2 are 0.009.
-_CODES = np.linspace(0.02, 0.98, 33)
+CODES = np.linspace(0.02, 0.98, 33)
 _CURVE_TOLERANCE = 0.002
 _PRIMARY_TOLERANCE = 0.003
 
@@ -63,20 +63,19 @@ def _space(kind: bytes, tags: Mapping[bytes, bytes]) -> str | None:
         return None  # tables: what a reader takes depends on the rendering intent
     if kind == b"GRAY":
         grey = tags.get(b"kTRC")
-        return None if grey is None else PROFILES.get(("rec709", _named_curve([grey]) or ""))
+        return None if grey is None else PROFILES.get(("rec709", known_curve([_evaluated(grey)]) or ""))
     if kind != b"RGB " or any(tag not in tags for tag in (*_COLUMNS, *_CHANNELS)):
         return None
     columns = np.array([_xyz(tags[tag]) for tag in _COLUMNS])
     near = (name for name, known in PRIMARIES.items() if np.abs(columns - known).max() <= _PRIMARY_TOLERANCE)
-    curve = _named_curve([tags[tag] for tag in _CHANNELS])
+    curve = known_curve([_evaluated(tags[tag]) for tag in _CHANNELS])
     return PROFILES.get((next(near, ""), curve or ""))
 
 
-def _named_curve(curves: list[bytes]) -> str | None:
-    """Return the known curve that all channels have."""
-    values = [_evaluated(curve) for curve in curves]
+def known_curve(values: Sequence[NDArray[np.float64]]) -> str | None:
+    """Return the name of the curve that all channels have, whose linear light at ``CODES`` is given."""
     for name, known in CURVES.items():
-        if all(np.abs(value - known(_CODES)).max() <= _CURVE_TOLERANCE for value in values):
+        if all(np.abs(value - known(CODES)).max() <= _CURVE_TOLERANCE for value in values):
             return name
     return None
 
@@ -106,13 +105,13 @@ def _evaluated(tag: bytes) -> NDArray[np.float64]:
         raise ValueError("it has a curve of an unknown kind")
     count = struct.unpack_from(">I", tag, 8)[0]
     if count == 0:
-        return _CODES
+        return CODES
     if count > _MOST_ENTRIES:
         raise ValueError("its curve has too many entries")
     entries = np.array(struct.unpack_from(f">{count}H", tag, 12), np.float64)
     if count == 1:
-        return np.asarray(_CODES ** (entries[0] / 256))
-    return np.interp(_CODES, np.linspace(0.0, 1.0, count), entries / 65535)
+        return np.asarray(CODES ** (entries[0] / 256))
+    return np.interp(CODES, np.linspace(0.0, 1.0, count), entries / 65535)
 
 
 def _parametric(kind: int, tag: bytes) -> NDArray[np.float64]:
@@ -121,9 +120,9 @@ def _parametric(kind: int, tag: bytes) -> NDArray[np.float64]:
     stated = [value / 65536 for value in struct.unpack_from(f">{_PARAMETERS[kind]}i", tag, 12)]
     g, a, b, c, d, e, f = (stated + [0.0] * 7)[:7]
     if kind == 0:
-        return np.asarray(_CODES**g)
+        return np.asarray(CODES**g)
     if kind in (1, 2):  # the linear part is the constant c of kind 2, or 0
         d, e, c = (-b / a if a else 0.0), c, 0.0
         f = e
-    curved = np.maximum(a * _CODES + b, 0.0) ** g + e
-    return np.where(d <= _CODES, curved, c * _CODES + f)
+    curved = np.maximum(a * CODES + b, 0.0) ** g + e
+    return np.where(d <= CODES, curved, c * CODES + f)

@@ -8,11 +8,12 @@ edition, and ITU-T T.81.
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from svfr_restore.media.colour_claims import (
     NOTHING,
+    UNSPECIFIED,
     ColourClaimOfFile,
     are_rec709,
     of_codes,
@@ -22,7 +23,7 @@ from svfr_restore.media.colour_claims import (
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _SRGB = "srgb_rec709_scene"
 _LONGEST_COLOUR_CHUNK = 80  # the longest name of a profile, and its end
-_RGB_MATRIX = 0
+_RGB_MATRIX, _SRGB_TRANSFER = 0, 13
 _SOI, _EOI, _SOS = 0xD8, 0xD9, 0xDA
 _STANDALONE = (0x01, *range(0xD0, 0xD9))
 
@@ -42,7 +43,7 @@ def png_colour(path: Path) -> ColourClaimOfFile:
         if kind == b"IDAT":
             break
         found.setdefault(kind, data)
-    if len(codes := found.get(b"cICP", b"")) == 4:
+    if len(codes := found.get(b"cICP", b"")) == 4 and not codes_say_nothing(codes):
         return _of_cicp(*codes)
     if b"iCCP" in found:
         name = found[b"iCCP"].split(b"\0")[0].decode("latin-1")
@@ -59,11 +60,21 @@ def png_colour(path: Path) -> ColourClaimOfFile:
 
 
 def _of_cicp(primaries: int, transfer: int, matrix: int, full_range: int) -> ColourClaimOfFile:
-    """Return the claim of a cICP chunk; a PNG holds RGB, and code values are read as of full range."""
+    """Return the claim of a cICP chunk; a PNG holds RGB, and code values are read as of full range.
+
+    A transfer that is left out is a still's, sRGB.
+    """
     if matrix != _RGB_MATRIX or full_range != 1:
         kind = "of limited range" if matrix == _RGB_MATRIX else f"with the matrix {matrix} of ITU-T H.273"
         return ColourClaimOfFile(None, f"code values {kind} (cICP)")
-    return of_codes(primaries, transfer)
+    return of_codes(primaries, _SRGB_TRANSFER if transfer in (0, UNSPECIFIED) else transfer)
+
+
+def codes_say_nothing(codes: Sequence[int]) -> bool:
+    """Return whether the four codes of a cICP chunk leave its colour open: the file is as one without it."""
+    primaries, transfer, matrix, full_range = codes
+    is_open = primaries in (0, UNSPECIFIED) and transfer in (0, UNSPECIFIED)
+    return is_open and matrix == _RGB_MATRIX and full_range == 1
 
 
 def _png_chunks(path: Path) -> Iterator[tuple[bytes, bytes]]:

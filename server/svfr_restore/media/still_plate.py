@@ -21,7 +21,8 @@ from svfr_restore.media.icc_profile import of_profile
 from svfr_restore.media.orientation import swaps_sides, upright
 from svfr_restore.media.plate_base import FilePlate, FrameShape, PlateFrame, SourceTags
 from svfr_restore.media.regular_file import require_size
-from svfr_restore.media.still_files import jpeg_is_whole, png_colour, png_is_whole
+from svfr_restore.media.still_files import codes_say_nothing, jpeg_is_whole, png_colour, png_is_whole
+from svfr_restore.media.tiff_colour import tiff_colour
 from svfr_restore.media.timecode import Timecode
 from svfr_restore.media.window import Window
 
@@ -39,6 +40,7 @@ _NO_RGB = frozenset({"CMYK", "YCCK", "color separated", "CIELAB", "ICCLAB", "ITU
 # Of an Ultra HDR picture the decoder makes linear light with the primaries of the base picture, and goes on
 # saying what the base picture says.
 _NOT_SRGB = 65535  # EXIF's ColorSpace "uncalibrated": cameras say so of Adobe RGB
+_EXIF_ADOBE_RGB = 2  # no number of the standard, but of many a camera
 _GAIN_MAP = "hdrgm:Version"
 _WITH_GAIN_MAP = {"srgb_rec709_scene": "lin_rec709_scene", "srgb_p3d65_scene": "lin_p3d65_scene"}
 
@@ -219,14 +221,23 @@ def colour_of(spec: oiio.ImageSpec, form: str, path: Path) -> ColourClaimOfFile:
     inks = {str(spec.getattribute(f"{kind}:ColorSpace") or "") for kind in ("tiff", "jpeg")} & _NO_RGB
     if inks:  # what came out of the decoder is a plain conversion, without a profile
         return ColourClaimOfFile(None, f"{inks.pop()} values in place of RGB")
-    png = png_colour(path) if form == "png" else NOTHING
-    if profile is not None and not spec.getattribute("CICP"):
+    own = png_colour(path) if form == "png" else tiff_colour(path) if form == "tiff" else NOTHING
+    codes = spec.getattribute("CICP")
+    if profile is not None and (codes is None or codes_say_nothing(codes)):
         return profile
-    if png.words:
-        return png
-    if spec.get_int_attribute("Exif:ColorSpace", 1) == _NOT_SRGB:
+    if own.words:
+        return own
+    return _of_exif(spec) or _UNTAGGED
+
+
+def _of_exif(spec: oiio.ImageSpec) -> ColourClaimOfFile | None:
+    """Return what EXIF's ColorSpace says beside sRGB; the decoder calls every JPEG sRGB."""
+    stated = spec.get_int_attribute("Exif:ColorSpace", 1)
+    if stated == _EXIF_ADOBE_RGB:
+        return ColourClaimOfFile(None, "Adobe RGB (EXIF)")
+    if stated == _NOT_SRGB:
         return ColourClaimOfFile(None, "colours other than sRGB (EXIF), and no profile")
-    return _UNTAGGED
+    return None
 
 
 def _of_profile(spec: oiio.ImageSpec) -> ColourClaimOfFile | None:
@@ -256,11 +267,13 @@ def _timecode(spec: oiio.ImageSpec) -> Timecode | None:
 
 
 def _rate(spec: oiio.ImageSpec) -> Fraction | None:
-    stated = float(spec.get_float_attribute("dpx:FrameRate", 0.0))
-    if not 0.0 < stated < 1000.0:
-        return None
-    near = min(_RATES, key=lambda rate: abs(rate - stated))
-    return near if abs(near - stated) < 2e-3 else Fraction(stated).limit_denominator(1000)
+    """Return the rate that a DPX states in its film header, else in its television header."""
+    for name in ("dpx:FrameRate", "dpx:TemporalFrameRate"):
+        stated = float(spec.get_float_attribute(name, 0.0))
+        if 0.0 < stated < 1000.0:
+            near = min(_RATES, key=lambda rate: abs(rate - stated))
+            return near if abs(near - stated) < 2e-3 else Fraction(stated).limit_denominator(1000)
+    return None
 
 
 def _orientation(spec: oiio.ImageSpec) -> int:

@@ -10,6 +10,7 @@ import job_samples
 import numpy as np
 import OpenEXR
 import pytest
+from field_samples import write_still
 
 from svfr_client.job import ColourClaim, FaceChoice
 from svfr_ocio.contract import agree
@@ -17,6 +18,7 @@ from svfr_ocio.domain import ModelDomain
 from svfr_ocio.errors import SpaceHasNoKnownPrimaries, UnknownColourSpace, UnknownContextVariable
 from svfr_restore.errors import ColourTagsDiffer
 from svfr_restore.media.colour_claims import CICP, PNG_GAMMA, of_codes
+from svfr_restore.media.icc_profile import CURVES
 from svfr_restore.media.plate import open_plate
 
 SHOW_CONFIG = """ocio_profile_version: 2.1
@@ -156,6 +158,102 @@ def test_a_png_says_its_colour_in_the_order_of_the_specification(tmp_path: Path)
     older = (chunk(b"sRGB", b"\0"), chunk(b"gAMA", struct.pack(">I", 100000)))
     assert open_plate(write_png(tmp_path / "a.png", codes, *older)).colour_hint == "pq_rec2020_display"
     assert open_plate(write_png(tmp_path / "b.png", *older)).colour_hint == "srgb_rec709_scene"
+
+
+@pytest.mark.parametrize(
+    ("codes", "space"),
+    [
+        ((2, 2), "srgb_rec709_scene"),
+        ((1, 2), "srgb_rec709_display"),
+        ((2, 13), "srgb_rec709_display"),
+        ((12, 2), "srgb_p3d65_display"),
+        ((9, 2), None),
+        ((2, 16), "pq_rec2020_display"),
+    ],
+)
+def test_codes_that_a_png_leaves_open_are_those_of_a_still(
+    codes: tuple[int, int], space: str | None, tmp_path: Path
+) -> None:
+    plate = open_plate(write_png(tmp_path / "a.png", chunk(b"cICP", bytes([*codes, 0, 1]))))
+    assert plate.colour_hint == space and (space or plate.colour.words)
+
+
+def test_open_codes_leave_the_older_chunks_their_say(tmp_path: Path) -> None:
+    gamma = chunk(b"gAMA", struct.pack(">I", 100000))
+    plate = open_plate(write_png(tmp_path / "a.png", chunk(b"cICP", bytes([2, 2, 0, 1])), gamma))
+    assert plate.colour_hint == "lin_rec709_scene"
+
+
+REC709_XY, P3_XY = (0.64, 0.33, 0.30, 0.60, 0.15, 0.06), (0.68, 0.32, 0.265, 0.69, 0.15, 0.06)
+LINEAR_TABLE = tuple(round(code / 255 * 65535) for code in range(256))
+SRGB_TABLE = tuple(round(float(CURVES["srgb"](np.array(code / 255))) * 65535) for code in range(256))
+
+
+def write_tagged_tiff(path: Path, tags: dict[int, tuple[float, ...]], order: str = "<") -> str:
+    """8-bit grey RGB with these colour tags: 301 in whole numbers, 318 and 319 as fractions."""
+    pixels = np.full((24, 40, 3), 90, np.uint8).tobytes()
+    rows: list[tuple[int, str, tuple[int, ...]]] = [
+        *((tag, "H", (value,)) for tag, value in ((256, 40), (257, 24), (259, 1), (262, 2), (277, 3))),
+        *((tag, "H", (value,)) for tag, value in ((278, 24), (284, 1))),
+        *((258, "H", (8, 8, 8)), (273, "I", (8,)), (279, "I", (len(pixels),))),
+    ]
+    for tag, values in tags.items():
+        parts = [(round(value * 100000), 100000) for value in values]
+        whole = tuple(int(value) for value in values)
+        rows.append(
+            (tag, "H", whole) if tag == 301 else (tag, "II", tuple(n for part in parts for n in part))
+        )
+    body, entries = pixels, b""
+    for tag, form, numbers in sorted(rows):
+        data = struct.pack(f"{order}{len(numbers)}{form[0]}", *numbers)
+        if len(data) > 4:
+            place, body = 8 + len(body), body + data
+            data = struct.pack(order + "I", place)
+        kind = {"H": 3, "I": 4, "II": 5}[form]
+        entries += struct.pack(order + "HHI", tag, kind, len(numbers) // len(form)) + data.ljust(4, b"\0")
+    head = (b"II" if order == "<" else b"MM") + struct.pack(order + "HI", 42, 8 + len(body))
+    path.write_bytes(head + body + struct.pack(order + "H", len(rows)) + entries + bytes(4))
+    return str(path)
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize(
+    ("tags", "space", "words"),
+    [
+        ({319: REC709_XY, 318: (0.3127, 0.329)}, "srgb_rec709_scene", ""),
+        ({319: P3_XY}, None, "primaries of its own"),
+        ({319: P3_XY, 301: SRGB_TABLE}, "srgb_p3d65_scene", "transfer"),
+        ({301: LINEAR_TABLE}, "lin_rec709_scene", "transfer"),
+        ({301: LINEAR_TABLE * 3}, "lin_rec709_scene", "transfer"),
+        ({301: tuple(reversed(LINEAR_TABLE))}, None, "transfer function of its own"),
+        ({318: (0.3457, 0.3585)}, None, "primaries of its own"),
+        ({319: (0.64, 0.33)}, None, "primaries of its own"),
+    ],
+    ids=str,
+)
+def test_a_tiff_says_its_colour_in_tags_of_its_own(
+    order: str, tags: dict[int, tuple[float, ...]], space: str | None, words: str, tmp_path: Path
+) -> None:
+    plate = open_plate(write_tagged_tiff(tmp_path / "a.tif", tags, order))
+    assert plate.colour_hint == space and words in plate.colour.words
+    assert plate.probe(1).colour == space and plate.read(1).rgb.shape == (24, 40, 3)
+
+
+def test_a_tiff_whose_colour_tags_lie_outside_it_asks_for_its_space(tmp_path: Path) -> None:
+    path = Path(write_tagged_tiff(tmp_path / "a.tif", {319: P3_XY}))
+    data = bytearray(path.read_bytes())
+    at = data.rindex(struct.pack("<HHI", 319, 5, 6)) + 8
+    data[at : at + 4] = b"\xff\xff\xff\x7f"
+    path.write_bytes(data)
+    plate = open_plate(str(path))
+    assert plate.colour_hint is None and "damaged" in plate.colour.words
+
+
+def test_a_jpeg_that_says_adobe_rgb_is_not_taken_for_srgb(tmp_path: Path) -> None:
+    for number, space in ((1, "srgb_rec709_scene"), (2, None), (65535, None)):
+        path = write_still(tmp_path / f"{number}.jpg", **{"Exif__ColorSpace": number})
+        plate = open_plate(path)
+        assert plate.colour_hint == space and ("EXIF" in plate.colour.words) == (space is None)
 
 
 def test_inks_are_no_rgb(tmp_path: Path) -> None:

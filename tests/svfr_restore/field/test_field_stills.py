@@ -1,6 +1,7 @@
 """Stills as people have them: turned, trailed, planar, with names and time codes of their own."""
 
 import struct
+from fractions import Fraction
 from pathlib import Path
 
 import job_samples
@@ -132,3 +133,9 @@ def test_what_is_no_plate_is_called_what_it_is(tmp_path: Path) -> None:
     for path, words in ((tmp_path, "a folder"), (tmp_path / "note", "a file without an ending")):
         with pytest.raises(PlateFormatNotSupported, match=f"cannot be {words}\\."):
             open_plate(str(path))
+
+
+@pytest.mark.parametrize(("header", "rate"), [("FrameRate", 25.0), ("TemporalFrameRate", 29.97)])
+def test_the_rate_of_a_dpx_is_in_either_of_its_headers(header: str, rate: float, tmp_path: Path) -> None:
+    path = write_still(tmp_path / "a.0001.dpx", **{f"dpx__{header}": rate})
+    assert open_plate(path).fps == (Fraction(25) if rate == 25.0 else Fraction(30000, 1001))

@@ -39,7 +39,14 @@ PNG_GAMMA: Mapping[int, str] = {
 # PNG's cHRM of Rec.709 (white, red, green, blue; x and y) in units of 1/100000
 _REC709_CHROMATICITIES = (31270, 32900, 64000, 33000, 30000, 60000, 15000, 6000)
 _CHROMATICITY_TOLERANCE = 0.002
-
+# Primaries in a Color Interop ID -> x and y of red, green, blue and white
+PRIMARIES_XY: Mapping[str, tuple[float, ...]] = {
+    "rec709": (0.64, 0.33, 0.30, 0.60, 0.15, 0.06, 0.3127, 0.329),
+    "p3d65": (0.68, 0.32, 0.265, 0.69, 0.15, 0.06, 0.3127, 0.329),
+    "rec2020": (0.708, 0.292, 0.17, 0.797, 0.131, 0.046, 0.3127, 0.329),
+    "ap0": (0.7347, 0.2653, 0.0, 1.0, 0.0001, -0.077, 0.32168, 0.33767),
+    "ap1": (0.713, 0.293, 0.165, 0.83, 0.128, 0.044, 0.32168, 0.33767),
+}
 
 # Spaces whose values a movie with the Rec.709 matrix can hold as they are -> their codes
 SDR_MOVIE_CODES: Mapping[str, tuple[int, int]] = {
@@ -79,6 +86,18 @@ def of_codes(primaries: int, transfer: int, matrix: int = UNSPECIFIED) -> Colour
     if transfer in (0, UNSPECIFIED):
         transfer = 1
     return ColourClaimOfFile(CICP.get((primaries, transfer)), words)
+
+
+def of_id(interop_id: str | None, chromaticities: Sequence[float] | None) -> ColourClaimOfFile:
+    """Return the claim of an EXR's words on its colour: none where its chromaticities contradict its space.
+
+    ``chromaticities``: x and y of red, green, blue and white. Alone they are no claim: writers set them
+    whatever the pixels hold.
+    """
+    known = PRIMARIES_XY.get("".join((interop_id or "").split("_")[1:2]))
+    if known is None or chromaticities is None or near_chromaticities(chromaticities, known):
+        return ColourClaimOfFile(interop_id)
+    return ColourClaimOfFile(None, f"the space {interop_id} and chromaticities that are not of it")
 
 
 def of_gamma(gamma: int, chromaticities: tuple[int, ...] | None) -> ColourClaimOfFile:

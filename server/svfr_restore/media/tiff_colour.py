@@ -13,20 +13,21 @@ from typing import BinaryIO
 
 import numpy as np
 
-from svfr_restore.media.colour_claims import NOTHING, ColourClaimOfFile, near_chromaticities
+from svfr_restore.media.colour_claims import (
+    NOTHING,
+    PRIMARIES_XY,
+    ColourClaimOfFile,
+    near_chromaticities,
+)
 from svfr_restore.media.icc_profile import CODES, PROFILES, known_curve
 
 _TRANSFER, _WHITE, _PRIMARIES = 301, 318, 319
 _SHORT, _RATIONAL = 3, 5
 _MOST_ENTRIES = 4096
 _MOST_VALUES = 3 * 65_536  # a transfer function of 16 bits for each of three channels
-_D65 = (0.3127, 0.3290)
-# x and y of red, green and blue
-_KNOWN: Mapping[str, tuple[float, ...]] = {
-    "rec709": (0.64, 0.33, 0.30, 0.60, 0.15, 0.06),
-    "p3d65": (0.68, 0.32, 0.265, 0.69, 0.15, 0.06),
-    "rec2020": (0.708, 0.292, 0.17, 0.797, 0.131, 0.046),
-}
+# x and y of red, green and blue; all of them with the white of daylight
+_KNOWN = {name: PRIMARIES_XY[name][:6] for name in ("rec709", "p3d65", "rec2020")}
+_D65 = PRIMARIES_XY["rec709"][6:]
 
 
 def tiff_colour(path: Path) -> ColourClaimOfFile:

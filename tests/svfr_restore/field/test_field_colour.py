@@ -313,6 +313,19 @@ def test_an_aces_container_says_its_space_also_when_it_is_none_any_more(tmp_path
     job_samples.run(replace(spec, plate=str(result.outputs[0].path), output=str(tmp_path / "again.%04d.exr")))
 
 
+@pytest.mark.parametrize(
+    "stated", [{"acesImageContainerFlag": 1}, {"colorInteropID": "lin_ap1_scene"}], ids=str
+)
+def test_a_space_and_chromaticities_that_contradict_each_other_are_asked_about(
+    stated: dict[str, object], tmp_path: Path
+) -> None:
+    plate = write_exr(tmp_path / "a.0001.exr", chromaticities=(*REC709_XY, 0.3127, 0.329), **stated)
+    spec = job_samples.job(plate, tmp_path, "1", faces=FaceChoice("frame"), colour=ColourClaim())
+    with pytest.raises(UnknownColourSpace, match="chromaticities that are not of it"):
+        job_samples.run(spec)
+    job_samples.run(replace(spec, colour=ColourClaim(space="lin_rec709_scene")))
+
+
 def test_tags_that_differ_within_a_sequence_are_told_by_frame(tmp_path: Path) -> None:
     for frame, space in enumerate(("lin_rec709_scene", "lin_ap1_scene", "lin_rec709_scene"), 1):
         write_exr(tmp_path / f"m.{frame:04d}.exr", colorInteropID=space)

@@ -13,7 +13,7 @@ import OpenImageIO as oiio  # noqa: N813 - the name its documentation uses
 from svfr_client.errors import SvfrError
 from svfr_client.reasons import in_one_line
 from svfr_restore.errors import FrameCannotBeRead
-from svfr_restore.media.colour_claims import ColourClaimOfFile
+from svfr_restore.media.colour_claims import ColourClaimOfFile, of_id
 from svfr_restore.media.exr.container import ChunkReader, ExrHeader, read_header
 from svfr_restore.media.exr.header import PIXEL_BYTES
 from svfr_restore.media.exr.pixels import lines_per_chunk
@@ -52,7 +52,7 @@ class ExrPlate(FilePlate):
         self.data_window = part.data_window
         self.pixel_aspect = part.pixel_aspect
         self.sample_bits = _sample_bits(header, choice)
-        self.colour = ColourClaimOfFile(colour_hint(header, choice))
+        self.colour = colour_claim(header, choice)
         views = other_views(header, choice)
         if views:
             text = (
@@ -110,21 +110,24 @@ class ExrPlate(FilePlate):
             ChunkReader(file, header).check_complete()
         part = header.parts[choice.part]
         shown = part.display_window
-        return FrameShape(shown.width, shown.height, part.pixel_aspect, colour_hint(header, choice))
+        return FrameShape(
+            shown.width, shown.height, part.pixel_aspect, colour_claim(header, choice).interop_id
+        )
 
 
-def colour_hint(header: ExrHeader, choice: RgbChannels) -> str | None:
-    """Return the Color Interop ID that the file states, None without one.
+def colour_claim(header: ExrHeader, choice: RgbChannels) -> ColourClaimOfFile:
+    """Return what the file states about its colour.
 
     Order as the ASWF Color Interop Forum recommends: the ACES container flag first, then colorInteropID.
-    Chromaticities are not taken as a statement: writers set them whatever the pixels hold.
+    Chromaticities are not taken as a statement, but either of them must not contradict them.
     """
     part = header.parts[choice.part]
-    flag = part.get("acesImageContainerFlag")
+    flag, stored = part.get("acesImageContainerFlag"), part.get("chromaticities")
+    chromaticities = struct.unpack("<8f", stored) if stored is not None and len(stored) == 32 else None
     if flag is not None and struct.unpack("<i", flag[:4])[0] == 1:
-        return _AP0_INTEROP_ID
+        return of_id(_AP0_INTEROP_ID, chromaticities)
     stated = part.text("colorInteropID")
-    return stated if stated and stated != "unknown" else None
+    return of_id(stated if stated and stated != "unknown" else None, chromaticities)
 
 
 def _stored_size(header: ExrHeader, choice: RgbChannels) -> tuple[int, int, int]:

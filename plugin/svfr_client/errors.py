@@ -272,6 +272,12 @@ class OutputExists(SvfrError):
     code = "OUTPUT_EXISTS"
 
 
+class DiskSpaceIsShort(SvfrError):
+    """The estimated output does not fit on the disk."""
+
+    code = "DISK_SPACE_SHORT"
+
+
 class OutputIsNotWritable(SvfrError):
     """The output folder cannot be created or written."""
 

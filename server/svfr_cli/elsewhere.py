@@ -1,7 +1,6 @@
 """Jobs at a server elsewhere: files there and back where it does not see them, and the progress of that."""
 
 import contextlib
-import shlex
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -20,6 +19,7 @@ from svfr_client.transfer.progress import TransferProgress
 
 from .colour_check import refuse_unknown_colour
 from .output import Output
+from .server_option import option_of
 
 _PRINT_EVERY_SECONDS = 2.0
 
@@ -42,9 +42,12 @@ def client_at(server: str | None, name: str) -> Client:
     return Client(Connection.load(place.file) if place.is_remote else None, name=name)
 
 
-def option_of(server: str | None) -> str:
-    """Return how a command line that is printed names the server; empty where it need not."""
-    return "" if server is None else f" --server {shlex.quote(server)}"
+def warn_unnoted(output: Output, reason: str) -> None:
+    """Write that a place of frames is not noted, unless ``reason`` is "" and it is."""
+    if reason:
+        text = f"Where the frames go cannot be noted here: {reason.rstrip('.')}."
+        output.result("warning", {"message": text}, "")
+        output.note(f"Warning: {text}")
 
 
 class TransferPrinter:
@@ -109,6 +112,16 @@ class JobElsewhere:
     def job(self) -> str:
         """The job's id."""
         return self._delivery.job
+
+    @property
+    def fetch_command(self) -> str:
+        """The command that fetches the frames, as it can be typed."""
+        return self._delivery.fetch_command.replace(self.job, f"{self.job}{option_of(self._server)}", 1)
+
+    @property
+    def unnoted(self) -> str:
+        """Why it could not be noted where the frames go, or ""."""
+        return self._delivery.unnoted
 
     @property
     def output(self) -> str | None:

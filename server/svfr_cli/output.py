@@ -18,6 +18,7 @@ from svfr_client.reasons import printable
 from svfr_client.silence import BACK_WORDS, Say
 
 from .exit_codes import ExitCode, exit_code_of
+from .server_option import name_server
 
 PIPE_COLUMNS = 200
 
@@ -129,8 +130,10 @@ def _problem_text(group: Sequence[SvfrError]) -> str:
 
 
 @contextmanager
-def speaking(as_json: bool) -> Iterator[Output]:
+def speaking(as_json: bool, server: str | None = None) -> Iterator[Output]:
     """Give a command its output, and turn an error into its message and exit status.
+
+    ``server`` is what the command was given with --server; commands that an error names get it too.
 
     Raises typer.Exit with :func:`~svfr_cli.exit_codes.exit_code_of` after an SvfrError and with CANCELLED
     after Ctrl-C; anything else is a bug and passes through with its traceback.
@@ -139,6 +142,7 @@ def speaking(as_json: bool) -> Iterator[Output]:
     try:
         yield output
     except SvfrError as error:
+        name_server(error, server)
         output.error(error)
         raise typer.Exit(int(exit_code_of(error))) from error
     except KeyboardInterrupt as interrupt:

@@ -13,7 +13,8 @@ from svfr_client.transfer.delivery import Delivery
 from svfr_client.transfer.own_names import is_private
 from svfr_view.errors import NothingToView
 
-from .elsewhere import client_at, option_of, place_of
+from .elsewhere import client_at, place_of
+from .server_option import option_of
 
 if TYPE_CHECKING:
     from svfr_client.client import Client

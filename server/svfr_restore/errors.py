@@ -4,6 +4,7 @@ Each class is a :class:`svfr_client.errors.SvfrError` with its own stable ``code
 ``frame=``, ``path=`` and ``remedy=`` wherever these are known: the same text reaches the artist in the host.
 """
 
+from svfr_client.errors import DiskSpaceIsShort as DiskSpaceIsShort  # also of a client that fetches frames
 from svfr_client.errors import SvfrError
 
 # --- plates ---------------------------------------------------------------------------------------------
@@ -118,12 +119,6 @@ class MovieCannotBeRead(SvfrError):
 
 
 # --- output ---------------------------------------------------------------------------------------------
-
-
-class DiskSpaceIsShort(SvfrError):
-    """The estimated output does not fit on the disk."""
-
-    code = "DISK_SPACE_SHORT"
 
 
 class RestoredPixelsAreNotFinite(SvfrError):

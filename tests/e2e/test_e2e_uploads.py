@@ -622,6 +622,17 @@ def test_a_redo_to_another_place_harms_nothing_that_is_there(
     assert {path: path.read_bytes() for path in tmp_path.glob("*.exr")} == before
 
 
+def test_a_redo_that_is_not_waited_for_says_where_its_frames_go_and_what_fetches_them(
+    blind: Blind, artist: Connection, tmp_path: Path
+) -> None:
+    svfr, folder = Command(tmp_path / "artist"), make_private_folder(tmp_path / "there")
+    artist.save(folder / CONNECTION_FILE)
+    job = done_job(artist, write_grainy(tmp_path, seed=2), tmp_path / "out")
+    code, _, said = svfr("redo", job, "1001", "--no-wait", "--server", str(folder))
+    assert code == 0 and f"frames go to {tmp_path / 'out' / 'shot.%04d.exr'}; svfr fetch " in said
+    assert f"--server {folder} fetches them" in said
+
+
 def test_a_job_goes_over_no_file_that_it_reads(artist: Connection, blind: Blind, tmp_path: Path) -> None:
     plate, masks = write_grainy(tmp_path, seed=2), tmp_path / "m"
     masks.mkdir()
@@ -650,7 +661,7 @@ def test_a_fetch_leaves_files_that_came_meanwhile_and_takes_up_its_own(
     for _ in range(2):  # its own frames are no others
         status, lines = svfr.lines(*words)
         assert (status, lines[-1]["code"], lines[-1]["frame"]) == (3, "OUTPUT_EXISTS", 1002)
-        assert f"svfr fetch {job} --existing overwrite" in lines[-1]["remedy"]
+        assert f"svfr fetch {job} --server {folder} --existing overwrite" in lines[-1]["remedy"]
     assert (out / "shot.1002.exr").read_bytes() == b"not ours"
     assert len(list(out.glob("*.exr"))) == len(FRAMES)
     assert svfr.lines(*words, "--existing", "overwrite")[0] == 0

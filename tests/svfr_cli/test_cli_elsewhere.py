@@ -12,10 +12,11 @@ from typer.testing import CliRunner
 
 from svfr_cli.health import server as server_finding
 from svfr_cli.main import app
+from svfr_cli.server_option import name_server
 from svfr_cli.service_health import keys, service_disk
 from svfr_client.client import Client
 from svfr_client.connection import KeyPair, find_connection
-from svfr_client.errors import SvfrError
+from svfr_client.errors import SeveralProblems, SvfrError, each_of
 from svfr_client.hosting.server_process import ensure_server
 from svfr_client.job import JobSpec
 from svfr_client.path_map import PathMap
@@ -207,3 +208,24 @@ def test_nothing_listens_is_not_said_as_if_something_had(lost_box: Path) -> None
 def test_who_is_let_in_hears_when_the_server_does_not_listen_to_others(home: Path, service: Client) -> None:
     words = ["key", "authorize", "anna", KeyPair.new().public]
     assert "svfr serve --listen" in CliRunner().invoke(app, words).stderr
+
+
+@pytest.mark.parametrize(
+    ("remedy", "named"),
+    [
+        ("Replace them: `svfr fetch JOB --existing overwrite`.", "`svfr fetch JOB{} --existing overwrite`"),
+        (f"`svfr fetch {'0f' * 16}` fetches them.", f"`svfr fetch {'0f' * 16}{{}}` fetches"),
+        (
+            "`svfr jobs` lists them, and svfr status shows one.",
+            "`svfr jobs{}` lists them, and svfr status{} shows",
+        ),
+        ("Start one with `svfr serve`.", "`svfr serve`."),
+        ("Fetch them first: svfr fetch J --server X", "svfr fetch J --server X"),
+    ],
+)
+def test_commands_that_an_error_leads_on_to_name_the_server_that_was_given(remedy: str, named: str) -> None:
+    for error in (SvfrError("x", remedy=remedy), SeveralProblems([SvfrError("x", remedy=remedy)] * 2)):
+        name_server(error, None)
+        assert each_of(error)[0].remedy == remedy
+        name_server(error, "my box")
+        assert named.replace("{}", " --server 'my box'") in each_of(error)[0].remedy

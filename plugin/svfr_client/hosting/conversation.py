@@ -166,6 +166,9 @@ class JobConversation(threading.Thread):
             delivery = self._delivery = self._delivery or self._submit(client)
             if delivery is None:
                 return
+            if delivery.unnoted:
+                text = "After a restart the frames are not fetched by themselves: where they go is not noted."
+                self._put(Note(f"{text} {delivery.unnoted}"))
             for event in client.follow(self.job, self._seq, wanted=lambda: not self._wants_no_more.is_set()):
                 here = delivery.bring(client, event, self._put_progress, self._keeps_transferring)
                 if self._wants_no_more.is_set() and delivery.left_out:

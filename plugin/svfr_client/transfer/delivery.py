@@ -7,6 +7,7 @@ found however the server is named, or in this user's own folder where the connec
 
 import contextlib
 import json
+import shlex
 import time
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -42,6 +43,7 @@ class Delivery:
     ``replaces``: whether frames go over other files that lie in their places.
     ``may_be_elsewhere``: of frames that the server wrote in place, whether that may be a disk which this
     machine does not see; ``places``: where they are, once that is known, by the job.
+    ``unnoted``: why none of this could be noted, or "".
     ``left_out`` says of each frame that was passed over why it is not here.
     """
 
@@ -52,6 +54,7 @@ class Delivery:
     written: str = ""
     replaces: bool = False
     may_be_elsewhere: bool = False
+    unnoted: str = ""
     places: Dict[str, Place] = field(default_factory=dict, compare=False)
     left_out: Dict[int, SvfrError] = field(default_factory=dict, compare=False)
 
@@ -72,6 +75,12 @@ class Delivery:
     def stays_there(self) -> bool:
         """Whether the frames lie on the server's disk, which this machine does not see, and stay there."""
         return self.places.get(self.job) is Place.THERE
+
+    @property
+    def fetch_command(self) -> str:
+        """The command that fetches the frames; it names their place where that could not be noted."""
+        place = f" --out {shlex.quote(self.output)}" if self.unnoted and self.output else ""
+        return f"svfr fetch {self.job}{place}"
 
     def note(self) -> str:
         """Remember where frames are fetched to, and return ""; else why that can be noted nowhere."""
@@ -107,7 +116,7 @@ class Delivery:
         :meth:`PathMap.to_client` and :func:`~svfr_client.transfer.fetch.fetch_frame`.
         """
         if self.left_out and event.kind == JobState.DONE.value:
-            raise _not_here(self.job, self.left_out)
+            raise _not_here(self.fetch_command, self.left_out)
         if event.kind != "frame":
             return replace(event, body=self.names.renamed(event.body))
         frame = int(event.body["frame"])
@@ -140,8 +149,8 @@ class Delivery:
         return self.places[self.job]
 
 
-def _not_here(job: str, left_out: Mapping[int, SvfrError]) -> SvfrError:
-    """Return the error of a job that is done, some frames of which are not on this machine."""
+def _not_here(command: str, left_out: Mapping[int, SvfrError]) -> SvfrError:
+    """Return the error of a job that is done, some frames of which are not here; ``command`` fetches them."""
     gone = [frame for frame, problem in left_out.items() if isinstance(problem, ResultIsGone)]
     if gone:
         text = f"The server no longer has the job's frames {FrameRange.of(gone)}."
@@ -152,12 +161,12 @@ def _not_here(job: str, left_out: Mapping[int, SvfrError]) -> SvfrError:
             f"Other files lie in the places of the frames {FrameRange.of(there)}; they stay as they are.",
             frame=min(there),
             path=left_out[min(there)].path,
-            remedy=f"Replace them: `svfr fetch {job} --existing overwrite`. To another place: `--out`.",
+            remedy=f"Replace them: `{command} --existing overwrite`. To another place: `--out`.",
         )
     return TransferWasStopped(
         f"Fetching was stopped; the frames {FrameRange.of(left_out)} are not here.",
         frame=min(left_out),
-        remedy=f"The server keeps them for some days: `svfr fetch {job}` fetches them.",
+        remedy=f"The server keeps them for some days: `{command}` fetches them.",
     )
 
 

@@ -13,7 +13,7 @@ from ..protocol.messages import Redo
 from ..vocabulary import ExistingPolicy
 from .delivery import Delivery
 from .job_files import files_of, with_luts
-from .output_here import files_read, free_output, output_here
+from .output_here import files_read, free_output, output_here, refuse_short_disk
 from .own_names import OwnNames
 from .progress import Tell, tell_nobody
 from .seen import refuse_absent, refuse_missing_frames, refuse_unseen_model, server_sees
@@ -35,9 +35,9 @@ def hand_in(
 
     The files are sent when the server does not see them, or may not use them there. Raises what is wrong with
     the job, as the client and :func:`~svfr_client.transfer.upload.upload` do, and for files that are sent
-    as :func:`~svfr_client.transfer.output_here.output_here` does, FrameIsMissing for frames that a sequence
-    lacks, and FileCannotBeSent for a file that is not where the job says, a model's folder that the server
-    does not see and LUTs that cannot go along; all of that before anything is sent.
+    as :func:`~svfr_client.transfer.output_here.output_here` does, DiskSpaceIsShort, FrameIsMissing for frames
+    that a sequence lacks, and FileCannotBeSent for a file that is not where the job says, a model's folder
+    that the server does not see and LUTs that cannot go along; all of that before anything is sent.
     """
     raise_problems(job_problems(spec))
     paths = paths or PathMap()
@@ -58,6 +58,7 @@ def hand_in(
     refuse_unseen_model(client, spec.model, paths)
     written = _written(spec)
     output = output_here(spec.output, written, spec.existing, [file.path for file in files.files])
+    refuse_short_disk(output, len(written), [file.path for file in files.plate])
     with with_luts(files, spec) as whole:
         sent = upload(client, whole.files, tell, keep_going)
     there = whole.rewritten(spec, sent.folder, paths.to_server)
@@ -65,7 +66,7 @@ def hand_in(
     names = OwnNames.of(whole, sent.folder)
     replaces = spec.existing == "overwrite"
     delivery = Delivery(job, output, paths, names, written=str(FrameRange.of(written)), replaces=replaces)
-    delivery.note()
+    delivery = replace(delivery, unnoted=delivery.note())
     try:
         client.submit(there, job)
     except (ReportedError, SeveralProblems) as problem:
@@ -108,9 +109,8 @@ def hand_in_again(
                 remedy="Name where the new ones go (`--out` of `svfr redo`).",
             )
         there = f"{former.output[: -len(own)]}{redo.job}/{_RESULTS}"
-        replaces = existing == "overwrite"
         delivery = Delivery(redo.job, output, paths, noted.names, written=redo.frames, replaces=replaces)
-        delivery.note()
+        delivery = replace(delivery, unnoted=delivery.note())
     policy = None if redo.output is None or is_fetched else existing
     if policy == "version_up" and redo.output is not None and client.met().minor >= REDO_POLICY_MINOR:
         there = paths.to_server(redo.output)  # the version is the server's to raise, when the job begins

@@ -3,12 +3,13 @@
 import contextlib
 import os
 import re
+import shutil
 from dataclasses import replace
 from pathlib import Path
-from typing import Iterable, Iterator, List, Tuple
+from typing import Iterable, Iterator, List, Sequence, Tuple
 
 from ..client import Client
-from ..errors import OutputIsNotWritable, SvfrError
+from ..errors import DiskSpaceIsShort, OutputIsNotWritable, SvfrError
 from ..files import is_folder, is_there
 from ..frames import FrameRange
 from ..output_names import (
@@ -22,10 +23,14 @@ from ..output_names import (
     outputs_exist,
 )
 from ..protocol.transfers import FileHead
+from ..sizes import size_text
 from ..vocabulary import ExistingPolicy
 from .delivery import Delivery
 from .own_names import is_private
 from .seen import COMPARE_MINOR, file_head, same_there
+
+# What cropped layers add to a plate's EXR, as a server guesses it.
+LAYERS_FACTOR = 1.4
 
 
 def output_here(pattern: str, frames: List[int], existing: ExistingPolicy, sources: Iterable[Path]) -> str:
@@ -35,13 +40,38 @@ def output_here(pattern: str, frames: List[int], existing: ExistingPolicy, sourc
     OutputIsNotWritable.
     """
     output = free_output(pattern, frames, existing, sources)
-    folder = output_path(output, frames[0]).parent
-    while not is_there(folder) and folder != folder.parent:
-        folder = folder.parent
+    folder = _folder_there(output, frames[0])
     if not os.access(str(folder), os.W_OK | os.X_OK) or not is_folder(folder):
         text = "Frames cannot be written here."
         raise OutputIsNotWritable(text, path=folder, remedy="Choose another output folder.")
     return output
+
+
+def refuse_short_disk(output: str, frame_count: int, plate: Sequence[Path]) -> None:
+    """Raise DiskSpaceIsShort where so many frames of this ``plate`` do not fit on the disk of ``output``.
+
+    The guess is a server's for EXR, and of other numbered files their own size. Of a movie only a server
+    knows the frames: there is no guess.
+    """
+    if not plate or (len(plate) == 1 and frame_count > 1):
+        return
+    one = plate[0].stat().st_size * (LAYERS_FACTOR if plate[0].suffix.lower() == ".exr" else 1.0)
+    needed, folder = int(one * frame_count), _folder_there(output, 0)
+    free = shutil.disk_usage(folder).free
+    if needed > free:
+        raise DiskSpaceIsShort(
+            f"The frames that are fetched need about {size_text(needed)} here; {size_text(free)} are free.",
+            path=output_path(output, 0).parent,
+            remedy="Free space, choose another disk, or restore fewer frames.",
+        )
+
+
+def _folder_there(output: str, frame: int) -> Path:
+    """Return the nearest folder above a frame that is there."""
+    folder = output_path(output, frame).parent
+    while not is_there(folder) and folder != folder.parent:
+        folder = folder.parent
+    return folder
 
 
 def free_output(pattern: str, frames: List[int], existing: ExistingPolicy, sources: Iterable[Path]) -> str:

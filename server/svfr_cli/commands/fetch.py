@@ -28,13 +28,13 @@ def fetch(
     as_json: AsJson = False,
 ) -> None:
     """Fetch the frames of a job from a server elsewhere, and wait for those that are not restored yet."""
-    with speaking(as_json) as output:
+    with speaking(as_json, server) as output:
         from svfr_client.errors import BadJob, raise_problems
         from svfr_client.protocol.messages import check_job_id
         from svfr_client.transfer.delivery import Delivery
         from svfr_client.transfer.output_here import fetched_to
 
-        from ..elsewhere import JobElsewhere, TransferPrinter, place_of
+        from ..elsewhere import JobElsewhere, TransferPrinter, place_of, warn_unnoted
         from ..follow import follow, written_text
         from ..job_options import absolute
 
@@ -53,7 +53,8 @@ def fetch(
             delivery = fetched_to(client, noted, to, policy)
             # Only what the job itself may replace is noted, for a delivery that goes on by itself.
             replaces = noted.replaces and noted.output == delivery.output
-            replace(delivery, replaces=replaces).note()
+            delivery = replace(delivery, unnoted=replace(delivery, replaces=replaces).note())
+            warn_unnoted(output, delivery.unnoted)
             elsewhere = JobElsewhere(client, delivery, TransferPrinter(output), server=server)
             followed = follow(elsewhere, job, output)
         output.note(written_text(followed))

@@ -42,7 +42,7 @@ def movie(
     as_json: AsJson = False,
 ) -> None:
     """Write a result as a movie, with the rate and time code of its frames; the frames stay as they are."""
-    with speaking(as_json) as output:
+    with speaking(as_json, server) as output:
         result, inputs = target, []
         if is_job(target):
             written = result_here(target, server, "svfr movie")

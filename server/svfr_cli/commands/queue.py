@@ -13,6 +13,7 @@ from svfr_client.vocabulary import EXISTING_POLICIES, WordReader
 
 from ..follow import step_text, written_text
 from ..output import JsonOutput, Output, speaking
+from ..server_option import option_of
 from .options import AsJson, Server, listed
 
 _TEXTS = {
@@ -44,7 +45,7 @@ def watch(
     as_json: AsJson = False,
 ) -> None:
     """Show the jobs that wait and run, live."""
-    with speaking(as_json) as output:
+    with speaking(as_json, server) as output:
         from ..elsewhere import client_at
 
         with client_at(server, "svfr watch") as client:
@@ -73,14 +74,14 @@ def redo(
     as_json: AsJson = False,
 ) -> None:
     """Restore some frames of a former job again, with the references it made."""
-    with speaking(as_json) as output:
+    with speaking(as_json, server) as output:
         from svfr_client.errors import raise_problems
         from svfr_client.protocol.messages import Redo
         from svfr_client.protocol.wire import new_id
         from svfr_client.transfer.delivery import Delivery
         from svfr_client.transfer.hand_in import hand_in_again
 
-        from ..elsewhere import JobElsewhere, TransferPrinter, client_at, option_of, place_of
+        from ..elsewhere import JobElsewhere, TransferPrinter, client_at, place_of, warn_unnoted
         from ..follow import follow
         from ..job_options import absolute
 
@@ -95,18 +96,22 @@ def redo(
             rule = policy if out and here != former else "overwrite"
             delivery = hand_in_again(client, asked, place.path_map(), existing=rule)
             new = delivery.job
-            output.result("submitted", {"job": new, "of": job}, "")
+            elsewhere = JobElsewhere(client, delivery, TransferPrinter(output), server=server)
+            to = delivery.output or place.path_map().to_client(client.status(new).output)
+            output.result("submitted", {"job": new, "of": job, "output": to}, "")
+            warn_unnoted(output, elsewhere.unnoted)
             if not wait:
                 output.note(f"Job {new} is accepted; svfr status {new}{option_of(server)} tells how it goes.")
+                fetched = f"; {elsewhere.fetch_command} fetches them" if delivery.output else ""
+                output.note(f"Its frames go to {to}{fetched}.")
                 return
             output.note(f"Job {new} is accepted.")
-            elsewhere = JobElsewhere(client, delivery, TransferPrinter(output), server=server)
             followed = follow(elsewhere, new, output)
         output.note(written_text(followed))
 
 
 def _ask(op: str, server: str | None, as_json: bool) -> None:
-    with speaking(as_json) as output:
+    with speaking(as_json, server) as output:
         from ..elsewhere import client_at
 
         with client_at(server, f"svfr {op}") as client:

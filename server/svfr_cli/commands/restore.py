@@ -21,7 +21,7 @@ from svfr_client.vocabulary import (
 )
 
 from .. import job_options
-from ..elsewhere import option_of, place_of
+from ..elsewhere import place_of
 from ..output import Output, silence_note, speaking
 from ..results import name_beside
 from .movie import read_movie_wish, write_movie
@@ -115,7 +115,7 @@ def restore(
     A local server is started when none runs, unless one elsewhere is named. Ctrl-C cancels the job at its
     next window, and what is being sent.
     """
-    with speaking(as_json) as output:
+    with speaking(as_json, server) as output:
         words = WordReader()
         mask_path, mask_splines = job_options.read_mask(mask)
         spec = JobSpec(
@@ -225,7 +225,7 @@ def _run(spec: JobSpec, output: Output, wait: bool) -> str | None:
 
 
 def _run_elsewhere(spec: JobSpec, server: str | None, output: Output, wait: bool) -> str | None:
-    from ..elsewhere import JobElsewhere, TransferPrinter
+    from ..elsewhere import JobElsewhere, TransferPrinter, warn_unnoted
     from ..follow import follow
 
     place = place_of(server)
@@ -234,7 +234,8 @@ def _run_elsewhere(spec: JobSpec, server: str | None, output: Output, wait: bool
         handed_in = JobElsewhere.hand_in(client, spec, TransferPrinter(output), server=server)
         job = handed_in.job
         output.result("submitted", {"job": job, "output": handed_in.output or spec.output}, "")
-        fetch = f"svfr fetch {job}{option_of(server)}"
+        warn_unnoted(output, handed_in.unnoted)
+        fetch = handed_in.fetch_command
         if not wait:
             output.note(
                 f"Job {job} is accepted{f'; {fetch} fetches its frames' if handed_in.output else ''}."

@@ -103,7 +103,7 @@ def status(
     as_json: AsJson = False,
 ) -> None:
     """Report whether a server runs and what it does, or how one job stands."""
-    with speaking(as_json) as output:
+    with speaking(as_json, server) as output:
         if web:
             _show_page(output, server, port, open_it or (open_it is None and not as_json))
             return
@@ -154,7 +154,7 @@ def jobs(
     as_json: AsJson = False,
 ) -> None:
     """List the newest jobs."""
-    with speaking(as_json) as output:
+    with speaking(as_json, server) as output:
         from ..elsewhere import client_at
 
         with client_at(server, "svfr") as client:
@@ -167,7 +167,7 @@ def jobs(
 
 def cancel(job: JobArgument, server: Server = None, as_json: AsJson = False) -> None:
     """Cancel a job; a running one ends at its next window."""
-    with speaking(as_json) as output:
+    with speaking(as_json, server) as output:
         from ..elsewhere import client_at
 
         with client_at(server, "svfr") as client:

@@ -57,7 +57,7 @@ def view(
     as_json: AsJson = False,
 ) -> None:
     """Make one HTML page of a result: before and after with a wipe, figures, warnings, how it was made."""
-    with speaking(as_json) as output:
+    with speaking(as_json, server) as output:
         from svfr_client.frames import FrameRange
         from svfr_ocio.config import open_config
         from svfr_ocio.domain import ModelDomain

@@ -2,17 +2,19 @@
 
 import hashlib
 import os
+import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from stumbling_service import JOB, WELCOME, Stumbling
 
 from svfr_client.client import Client
 from svfr_client.connection import make_private_folder
-from svfr_client.errors import OutputEqualsPlate, OutputExists
+from svfr_client.errors import DiskSpaceIsShort, OutputEqualsPlate, OutputExists
 from svfr_client.path_map import PathMap
 from svfr_client.protocol.messages import Event, JobState, JobStatus
 from svfr_client.protocol.transfers import MOST_COMPARED, Compared, ResultPart
@@ -20,7 +22,7 @@ from svfr_client.protocol.wire import Buffer, Message
 from svfr_client.records import to_plain
 from svfr_client.transfer.delivery import Delivery
 from svfr_client.transfer.job_files import JobFiles, LocalFile
-from svfr_client.transfer.output_here import fetched_to, free_output
+from svfr_client.transfer.output_here import fetched_to, free_output, refuse_short_disk
 from svfr_client.transfer.seen import server_sees
 
 
@@ -236,3 +238,27 @@ def test_where_the_connections_folder_takes_no_note_it_is_in_the_users_own(
     assert Delivery(JOB, "/o/a.%04d.exr", rules).note() == ""
     assert list(there.iterdir()) == [] and (own / "deliveries" / f"{JOB}.json").is_file()
     assert Delivery.noted(JOB, rules).output == "/o/a.%04d.exr"
+
+
+def test_a_place_that_cannot_be_noted_is_said_and_stands_in_the_command_that_fetches(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "own").write_bytes(b"a file, so that nothing can be noted in it")
+    monkeypatch.setenv("SVFR_HOME", str(tmp_path / "own"))
+    delivery = Delivery(JOB, "/o/my shot.%04d.exr")
+    assert delivery.note() and delivery.fetch_command == f"svfr fetch {JOB}"
+    unnoted = replace(delivery, unnoted=delivery.note())
+    assert unnoted.fetch_command == f"svfr fetch {JOB} --out '/o/my shot.%04d.exr'"
+
+
+@pytest.mark.parametrize(("free", "is_short"), [(4199, True), (4200, False)])
+def test_frames_that_do_not_fit_on_this_machines_disk_are_refused_before_anything_is_sent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, free: int, is_short: bool
+) -> None:
+    plate = [tmp_path / f"p.{frame}.exr" for frame in (1, 2, 3)]
+    plate[0].write_bytes(bytes(1000))
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=free))
+    output = str(tmp_path / "new" / "folder" / "o.%04d.exr")
+    with pytest.raises(DiskSpaceIsShort) if is_short else nullcontext():
+        refuse_short_disk(output, 3, plate)
+    assert not (tmp_path / "new").exists()

@@ -23,6 +23,10 @@ from svfr_restore.media.window import Window
 class MaskFeed(Protocol):
     """A soft matte for every frame, in plate pixels."""
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a user should know about the mask before it is used, as sentences."""
+
     def check(self, frames: Iterable[int]) -> list[SvfrError]:
         """Return everything that would stop :meth:`read` for these frames."""
 
@@ -35,6 +39,8 @@ class MaskFeed(Protocol):
 
 class SplineFeed:
     """Splines, rasterised on demand; a shape that holds over several frames is rasterised once."""
+
+    notes: tuple[str, ...] = ()
 
     def __init__(self, mask: SplineMask, display: Window) -> None:
         self._mask, self._display = mask, display
@@ -74,7 +80,7 @@ class MatteFeed:
     """
 
     def __init__(self, mattes: MatteSequence) -> None:
-        self._mattes = mattes
+        self._mattes, self.notes = mattes, mattes.notes
         self._frames = mattes.pattern.frames() if mattes.pattern is not None else ()
         self._last: LastRead[Float32] = LastRead()
 

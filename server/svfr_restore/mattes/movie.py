@@ -12,6 +12,7 @@ from svfr_client.errors import SvfrError
 from svfr_client.frames import mask_gap
 from svfr_restore.errors import MaskCannotBeRead, MaskSizeDiffers
 from svfr_restore.mattes.last_read import LastRead
+from svfr_restore.mattes.sequence import solid_alpha
 from svfr_restore.media.feed import nearest_before
 from svfr_restore.media.movie_plate import MoviePlate
 from svfr_restore.media.plate_base import PlateFrame
@@ -33,6 +34,7 @@ class MovieMatte:
         self._movie = MoviePlate(str(path))
         self._shift = plate_first - self._movie.frames[0]
         self._last: LastRead[Float32] = LastRead()
+        self.notes: tuple[str, ...] = ()
         self._channel = self._chosen(channel)
 
     def _chosen(self, channel: str | None) -> str:
@@ -46,8 +48,12 @@ class MovieMatte:
                     remedy=f"Its channels are {', '.join(there)}.",
                 )
             return channel.upper()
-        is_solid = first.alpha is None or bool(np.all(first.alpha == 1.0))
-        return "R" if is_solid else "A"
+        if first.alpha is None:
+            return "R"
+        if np.all(first.alpha == 1.0):
+            self.notes = (solid_alpha("R"),)
+            return "R"
+        return "A"
 
     def check(self, frames: Iterable[int]) -> list[SvfrError]:
         """Return one error for another size, and one that names all frames that the movie lacks."""

@@ -37,6 +37,7 @@ class MatteSequence:
     channel: str
     pattern: PathPattern | None
     still: Path
+    notes: tuple[str, ...] = ()
 
     @classmethod
     def open(cls, path: str | Path, display: Window, channel: str | None = None) -> MatteSequence:
@@ -50,14 +51,22 @@ class MatteSequence:
         if not is_sequence(path):
             still = Path(path)
             require_regular(still)
-            return cls(display, channel or _choose_channel(still), None, still)
+            return cls._of(display, channel, None, still)
         pattern = PathPattern.parse(path)
         frames = pattern.frames()
         if not frames:
             raise MaskCannotBeRead("The mask sequence has no file.", path=path, remedy="Check the path.")
         first = pattern.path(frames[0])
         require_regular(first)
-        return cls(display, channel or _choose_channel(first), pattern, first)
+        return cls._of(display, channel, pattern, first)
+
+    @classmethod
+    def _of(
+        cls, display: Window, channel: str | None, pattern: PathPattern | None, first: Path
+    ) -> MatteSequence:
+        chosen, passes_over = (channel, False) if channel else _choose_channel(first)
+        notes = (solid_alpha(chosen),) if passes_over else ()
+        return cls(display=display, channel=chosen, pattern=pattern, still=first, notes=notes)
 
     def path(self, frame: int) -> Path:
         """Return the file that holds the matte of an absolute frame."""
@@ -167,7 +176,16 @@ class _Layout:
         return upright(values.reshape(stored), self.orientation)
 
 
-def _choose_channel(path: Path) -> str:
+def solid_alpha(chosen: str) -> str:
+    """Return what to tell of a mask whose alpha was passed over."""
+    return (
+        f"The mask's first picture has an alpha of 1 everywhere, so its channel {chosen} is the mask "
+        "in all frames; --mask-channel A takes the alpha."
+    )
+
+
+def _choose_channel(path: Path) -> tuple[str, bool]:
+    """Return the channel, and whether a solid alpha was passed over for it."""
     picture = _open(path, None)
     try:
         specs = _specs(picture)
@@ -176,8 +194,9 @@ def _choose_channel(path: Path) -> str:
         if not found:
             raise _unreadable(path, None, "it has no channels")
         if found[0] == "A" and len(found) > 1 and _is_solid(picture, specs, "A"):
-            return found[1] if not _is_solid(picture, specs, found[1]) else "A"
-        return found[0]
+            passes_over = not _is_solid(picture, specs, found[1])
+            return found[1 if passes_over else 0], passes_over
+        return found[0], False
     finally:
         picture.close()
 

@@ -71,8 +71,9 @@ class JobPlan:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What whoever runs the job, whole or in parts, should tell its user: of its plate and its preset."""
-        notes = [*self.plate.notes, *self._holes()]
+        """What whoever runs the job, whole or in parts, should tell its user: of plate, mask and preset."""
+        of_mask = () if self.mask is None else self.mask.notes
+        notes = [*self.plate.notes, *of_mask, *self._holes()]
         if self.preset is not None and self.preset.is_experimental:
             notes.append(_EXPERIMENTAL.format(self.spec.preset, self.spec.model))
         return tuple(notes)

@@ -153,3 +153,19 @@ def test_a_named_channel_is_not_multiplied_by_the_alpha_beside_it(suffix: str, t
     plate = open_plate(write_exr(tmp_path / "p.0001.exr"))
     feed = open_mask(frame_job(plate.pattern, tmp_path, mask_path=mask, mask_channel="R"), plate)
     assert feed is not None and feed.read(1, plate.display).sum() == 20 * 30
+
+
+@pytest.mark.parametrize("kind", ["sequence", "movie"])
+def test_a_solid_alpha_that_is_passed_over_is_told(kind: str, tmp_path: Path) -> None:
+    picture = np.zeros((48, 64, 4), np.uint8)
+    picture[10:30, 10:40], picture[..., 3] = 255, 255
+    if kind == "movie":
+        mask = write_movie(tmp_path / "m.mov", [picture], "png", "rgba", "rgba")
+    else:
+        mask = write_still(tmp_path / "m.png", picture)
+    plate = write_exr(tmp_path / "p.0001.exr")
+    spec = frame_job(plate, tmp_path, colour=job_samples.LINEAR, model="probe", mask_path=mask)
+    for named, told in ((None, 1), ("R", 0)):
+        reports = job_samples.Reports()
+        job_samples.run(replace(spec, mask_channel=named, existing="overwrite"), reports=reports)
+        assert sum("channel R is the mask" in text for text in reports.warnings) == told

@@ -43,7 +43,7 @@ def fetch_frame(
         raise FileCannotBeWritten(
             f"The folder cannot be made: {reason_of(problem)}.",
             path=path.parent,
-            remedy="Choose another one.",
+            remedy=f"Fetch the frames to another one: `svfr fetch {job} --out PATTERN`.",
         ) from problem
     with whole_file(path) as scratch:
         _fill(client, AskResult(job, frame), scratch, tell, keep_going)

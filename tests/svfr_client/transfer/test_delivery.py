@@ -14,7 +14,7 @@ from stumbling_service import JOB, WELCOME, Stumbling
 
 from svfr_client.client import Client
 from svfr_client.connection import make_private_folder
-from svfr_client.errors import DiskSpaceIsShort, OutputEqualsPlate, OutputExists
+from svfr_client.errors import DiskSpaceIsShort, FileCannotBeWritten, OutputEqualsPlate, OutputExists
 from svfr_client.path_map import PathMap
 from svfr_client.protocol.messages import Event, JobState, JobStatus
 from svfr_client.protocol.transfers import MOST_COMPARED, Compared, ResultPart
@@ -161,6 +161,16 @@ def test_another_file_in_the_place_of_a_frame_that_is_on_another_disk_stays_and_
         with pytest.raises(OutputExists):
             delivery.bring(client, Event(JOB, 9, "done", {}))
     assert path.read_bytes() == b"not ours"
+
+
+def test_a_folder_that_only_the_server_has_and_that_cannot_be_made_here_leads_on_to_another(
+    tmp_path: Path, own: Path
+) -> None:
+    server, path = in_place(tmp_path, has_plate=True)
+    path.parent.write_bytes(b"a file in the folder's place")
+    with server.client() as client, pytest.raises(FileCannotBeWritten) as failure:
+        Delivery(JOB, None, may_be_elsewhere=True).bring(client, frame_event(1, str(path)))
+    assert f"svfr fetch {JOB} --out" in failure.value.remedy
 
 
 def test_frames_on_a_disk_that_both_machines_see_are_asked_about_once_and_not_fetched(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from svfr_restore.media.colour_claims import (
@@ -67,7 +68,10 @@ def _of_cicp(primaries: int, transfer: int, matrix: int, full_range: int) -> Col
     if matrix != _RGB_MATRIX or full_range != 1:
         kind = "of limited range" if matrix == _RGB_MATRIX else f"with the matrix {matrix} of ITU-T H.273"
         return ColourClaimOfFile(None, f"code values {kind} (cICP)")
-    return of_codes(primaries, _SRGB_TRANSFER if transfer in (0, UNSPECIFIED) else transfer)
+    stated = of_codes(primaries, transfer)
+    if transfer not in (0, UNSPECIFIED):
+        return stated
+    return replace(of_codes(primaries, _SRGB_TRANSFER), words=stated.words)
 
 
 def codes_say_nothing(codes: Sequence[int]) -> bool:

@@ -12,7 +12,11 @@ from host_setup import one_at_a_time
 from platformdirs import user_cache_path
 
 from svfr_restore.faces import model_files
+from svfr_restore.repeatable import repeatable_environment
 
+os.environ |= (
+    repeatable_environment()
+)  # as every command and worker has it: they are compared with this process
 INSTALL_SECONDS = 300
 TESTS = Path(__file__).parent
 LONG_FILES_FIRST = (

@@ -19,21 +19,25 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from svfr.validation import read_json
-from svfr_client.errors import SvfrError
-from svfr_client.files import open_regular, open_to_append, write_whole
+from svfr_client.errors import OutputExists, SvfrError
+from svfr_client.files import is_file, open_regular, open_to_append, write_whole
 from svfr_client.frames import FrameRange
-from svfr_client.output_names import output_path
+from svfr_client.output_names import existing_frames, output_path
 from svfr_client.path_map import PathRule
 from svfr_client.records import Record, from_plain, to_plain
 from svfr_farm.content_hash import content_hash
-from svfr_farm.plan import PlanFile
-from svfr_restore.media.exr.origin import job_of
+from svfr_farm.plan import PlanFile, ShotPlan
+from svfr_restore.media.exr.origin import is_nobodys_or_of, job_of
 
 if TYPE_CHECKING:
     from svfr_restore.plan.job_plan import JobPlan
 
 NOTE_FILE = "frames-written.jsonl"
 _MOST_BYTES = 256 * 1024 * 1024
+_TAKEN_REMEDY = (
+    "Move the files away, then submit again. Or put overwrite (replaces them) or version_up (writes a new "
+    "version) into the column existing of this row, or give it another output, and plan again."
+)
 _FILES_REMEMBERED = 65_536
 _Stamp = tuple[int, int]
 
@@ -94,6 +98,45 @@ def missing_frames(file: PlanFile, rules: tuple[PathRule, ...] = ()) -> list[int
     noted = {} if note is None else note.frames
     wanted = FrameRange.parse(file.plan.written)
     return [frame for frame in wanted if _there(noted.get(frame), output_path(output, frame)) is None]
+
+
+def others_files(file: PlanFile, rules: tuple[PathRule, ...] = ()) -> list[int]:
+    """Return the frames in whose place a file is that does not say it is of this job.
+
+    A file that ends inside its header is nobody's, a damaged one of this job its own.
+    """
+    job = file.plan.job_here(rules)
+    note = _read(file)
+    noted = {} if note is None else note.frames
+    keys = {job.pixels_key(), file.plan.job.pixels_key()}
+    places = ((frame, output_path(job.output, frame)) for frame in FrameRange.parse(file.plan.written))
+    return [
+        frame
+        for frame, path in places
+        if is_file(path) and _there(noted.get(frame), path) is None and not is_nobodys_or_of(path, keys)
+    ]
+
+
+def require_free_places(file: PlanFile, rules: tuple[PathRule, ...] = ()) -> None:
+    """Raise OutputExists where a frame would replace another's file and its row does not say that it may."""
+    if file.plan.job.existing == "overwrite":
+        return
+    others = others_files(file, rules)
+    if others:
+        text = f"{file.plan.shot}: frame {others[0]} is another file now, not one of this job."
+        if len(others) > 1:
+            text = f"{file.plan.shot}: frames {FrameRange.of(others)} are other files now, not this job's."
+        path = output_path(file.plan.job_here(rules).output, others[0])
+        raise OutputExists(text, frame=others[0], path=path, remedy=_TAKEN_REMEDY)
+
+
+def is_taken(plan: ShotPlan) -> bool:
+    """Return whether others' files alone lie where a plan writes, as when two lists planned one version."""
+    output, job_hash = plan.job_here().output, plan.job_here().pixels_key()
+    there = existing_frames(output, FrameRange.parse(plan.written).frames)
+    return bool(there) and not any(
+        is_nobodys_or_of(output_path(output, frame), {job_hash}) for frame in there
+    )
 
 
 def are_of_job(plan: JobPlan, frames: Iterable[int]) -> bool:

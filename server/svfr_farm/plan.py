@@ -13,6 +13,7 @@ from svfr_client.job import JobSpec
 from svfr_client.path_map import PathMap, PathRule
 from svfr_client.reasons import reason_of
 from svfr_client.records import Record, canonical_json, from_plain, sha256_of, to_plain
+from svfr_client.vocabulary import ExistingPolicy
 from svfr_farm.errors import PlanIsBad, SegmentDoesNotExist
 from svfr_farm.segments import Segment, SegmentRules
 
@@ -164,5 +165,9 @@ def read_plan(path: Path) -> PlanFile:
 
 
 def frozen_job(job: JobSpec, output: str) -> JobSpec:
-    """Return the job as tasks run it: the output is decided, and what lies there is the plan's own."""
-    return replace(job, output=output, existing="overwrite")
+    """Return the job as tasks run it: the output is decided, and whether others' files there may be replaced.
+
+    ``existing`` is "overwrite" where the row says so, else "error". The plan's own frames are no others'.
+    """
+    existing: ExistingPolicy = "overwrite" if job.existing == "overwrite" else "error"
+    return replace(job, output=output, existing=existing)

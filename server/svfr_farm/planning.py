@@ -16,7 +16,7 @@ from svfr_client.records import sha256_of, to_plain
 from svfr_client.version import VERSION
 from svfr_farm.clashes import clashes
 from svfr_farm.errors import disk_problems_named
-from svfr_farm.frames_there import are_of_job
+from svfr_farm.frames_there import are_of_job, is_taken
 from svfr_farm.plan import KnownShot, PlannedShot, PlanSettings, ShotPlan, frozen_job
 from svfr_farm.segments import SegmentRules, split
 from svfr_farm.shot_list import RowProblem, ShotList, ShotRow
@@ -80,9 +80,10 @@ def _plan(shot: ShotRow, settings: PlanSettings, known: KnownShot | None, models
     job = _with_frames(shot.job)
     asked = asked_key(job, settings, models)
     if known is not None and known.asked_sha256 in (asked, ""):
-        if known.plan is not None:
+        is_lost = known.plan is None
+        if known.plan is not None and not (job.existing == "version_up" and is_taken(known.plan)):
             return PlannedShot(known.plan, asked)
-        again = _made_anew(shot, job, settings, known, models=models)
+        again = _made_anew(shot, job, settings, known, models=models) if is_lost else None
         if again is not None:
             return PlannedShot(again, asked)
     problems: list[SvfrError] = []
@@ -111,7 +112,7 @@ def _made_anew(
     output = newest_version(job.output) if job.existing == "version_up" else job.output
     same = replace(job, output=output, existing="overwrite")
     try:
-        plan = _shot_plan(shot, same, plan_job(same, models), settings)
+        plan = _shot_plan(shot, job, plan_job(same, models), settings)
     except SvfrError:
         return None  # the job's own check says what is wrong
     return plan if plan.folder_name in known.folders else None

@@ -9,14 +9,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from svfr_client.errors import SvfrError
+from svfr_client.errors import OutputExists, SvfrError
 from svfr_client.files import write_whole
 from svfr_client.frames import FrameRange
 from svfr_client.records import to_plain
 from svfr_client.sizes import counted
 from svfr_farm.assembly_result import Seam, read_result
 from svfr_farm.cancel_mark import is_cancelled
-from svfr_farm.frames_there import missing_frames
+from svfr_farm.frames_there import missing_frames, require_free_places
 from svfr_farm.ledger import Handover, LedgerShot, Submission
 from svfr_farm.plan import PlanFile
 from svfr_farm.task_state import TaskState, read_state, require_state_files, with_code
@@ -30,7 +30,8 @@ _RUN_BY_SUBMIT = ("local", "openjd")
 class ShotError:
     """What stopped a task, or hides the whole shot: its code, as `svfr explain` takes it, and all in a line.
 
-    ``task`` is the step and index, as "segment 0"; "" where the shot's plan or ledger is the cause.
+    ``task`` is the step and index, as "segment 0"; "" where the shot's plan or ledger is the cause, or a
+    file of another in a frame's place.
     """
 
     code: str
@@ -168,6 +169,10 @@ def report_shot(file: PlanFile, engine: str | None, *, is_worked_on: bool = True
         for task in tasks
         if task.error is not None
     )
+    try:
+        require_free_places(file)
+    except OutputExists as problem:
+        problems += (ShotError(problem.code, "", f"{problem.message} ({problem.path}) {problem.remedy}"),)
     state = _state(file, engine, tasks, missing, is_worked_on=is_worked_on)
     return ShotReport(
         shot=plan.shot,

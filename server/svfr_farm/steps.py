@@ -34,7 +34,7 @@ from svfr_farm.artefacts import (
 )
 from svfr_farm.assembly_result import AssemblyResult, Seam
 from svfr_farm.errors import FramesAreMissing, ModelIsNotThePlans
-from svfr_farm.frames_there import begin_note, missing_frames, note_frame
+from svfr_farm.frames_there import begin_note, missing_frames, note_frame, require_free_places
 from svfr_farm.inputs import Inputs, content_sha256
 from svfr_farm.plan import PlanFile
 from svfr_farm.planning import model_sha256
@@ -65,7 +65,7 @@ class StepRun:
 
         Raises ModelIsNotThePlans, and every problem of the job together.
         """
-        job = self.file.plan.job_here(self.path_rules)
+        job = replace(self.file.plan.job_here(self.path_rules), existing="overwrite")  # its own frames
         if model_sha256(job.model) != self.file.plan.model_sha256:
             raise ModelIsNotThePlans(
                 f"The model {job.model} of this machine is not the one that was planned.",
@@ -177,9 +177,11 @@ def assemble(run: StepRun) -> AssemblyResult:
     """Join the latents, decode them once and write the frames that are not there yet.
 
     Every segment is looked at before anything is decoded; what is wrong with them is raised together. Raises
+    OutputExists for a frame in whose place another file is, before the work and before the first is written,
     InputWasChanged when the plate, the mask or a photo is another than the reference step saw, before the
     work or after it, and FramesAreMissing when a frame of the plan is not on disk at the end.
     """
+    require_free_places(run.file, run.path_rules)
     reference = read_reference(run.file)
     stages = _noting_frames(run).open()
     inputs = _inputs(stages.plan)
@@ -209,6 +211,7 @@ def assemble(run: StepRun) -> AssemblyResult:
             None if track.reference_sha256 is None else read_track_reference(run.file, number, track).picture
             for number, track in enumerate(reference.tracks)
         ]
+        require_free_places(run.file, run.path_rules)
         written = stages.paste(tracks, outputs, left, pictures)
     inputs.require_unchanged(reference.inputs)
     _require_frames(run.file, missing_frames(run.file, run.path_rules))

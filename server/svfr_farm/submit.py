@@ -17,6 +17,7 @@ from svfr_farm.engines.priority import LOWEST
 from svfr_farm.engines.rehearsal import rehearse
 from svfr_farm.engines.slurm import SlurmEngine
 from svfr_farm.errors import ShotListIsBad, TaskFailed
+from svfr_farm.frames_there import require_free_places
 from svfr_farm.ledger import Handover, LedgerShot, Submission
 from svfr_farm.list_changes import list_changes
 from svfr_farm.next_step import plan_command, submit_command
@@ -65,7 +66,8 @@ def submit(submission: Submission, settings: SubmitSettings, notify: Notify) -> 
 
     The local engine and OpenJD run to the end here; raises TaskFailed for all shots that failed. A dry run
     writes what would be submitted beside each plan, and neither submits nor notes anything. Raises PlanIsBad
-    for plans that cannot be read before anything is submitted; a dry run shows the other shots first.
+    for plans that cannot be read, and OutputExists for others' files in the places of frames, before anything
+    is submitted; a dry run shows the shots whose plans are sound first.
     """
     plans, damaged = submission.sound_plans()
     if not settings.dry_run:
@@ -79,7 +81,7 @@ def submit(submission: Submission, settings: SubmitSettings, notify: Notify) -> 
     slurm = SlurmEngine(
         settings.program, settings.options, max((file.plan.job.priority for _, file in plans), default=LOWEST)
     )
-    raise_problems(_not_carried([file for _, file, _ in chosen], settings))
+    raise_problems(_hindrances(submission, [file for _, file, _ in chosen], settings))
     if settings.dry_run:
         for _, file, wanted in chosen:
             text = rehearse(settings.engine, file, wanted, program=settings.program, slurm=slurm)
@@ -96,12 +98,22 @@ def submit(submission: Submission, settings: SubmitSettings, notify: Notify) -> 
     return len(chosen)
 
 
-def _not_carried(files: Sequence[PlanFile], settings: SubmitSettings) -> list[SvfrError]:
+def _hindrances(
+    submission: Submission, files: Sequence[PlanFile], settings: SubmitSettings
+) -> list[SvfrError]:
+    """Return what no engine carries, and files of others in the places of frames."""
     problems: list[SvfrError] = []
+    shot_list = submission.shot_list()
+    plan = plan_command(shot_list, submission.work_of(Path(shot_list)))
     for file in files:
         try:
             require_carried(settings.engine, file, settings.program)
         except SvfrError as problem:
+            problems.append(problem)
+        try:
+            require_free_places(file)
+        except SvfrError as problem:
+            problem.remedy = f"{problem.remedy} ({plan})"
             problems.append(problem)
     return problems
 

@@ -21,7 +21,7 @@ from server_samples import wait_until
 from skimage import data
 
 from svfr.models.spec import Preset
-from svfr_client.errors import SvfrError, each_of
+from svfr_client.errors import OutputExists, SvfrError, each_of
 from svfr_client.frames import FrameRange
 from svfr_client.records import canonical_json
 from svfr_farm import frames_there, steps, task_state
@@ -387,7 +387,60 @@ BROKEN_FRAMES: dict[str, Callable[[bytes], bytes]] = {
 }
 
 
-@pytest.mark.parametrize("damage", BROKEN_FRAMES)
+OTHERS = ("all zeros", "zeros after its beginning", "no EXR", "of another job")
+
+
+@pytest.mark.parametrize("damage", OTHERS)
+def test_a_frame_that_is_another_file_now_is_named_and_kept_until_it_is_moved_away(
+    done: PlanFile, damage: str
+) -> None:
+    frame = Path(done.plan.job.output % 1004)
+    sound = frame.read_bytes()
+    edited = BROKEN_FRAMES[damage](sound)
+    frame.write_bytes(edited)
+    (problem,) = report_shot(done, "local").problems
+    assert problem.code == "OUTPUT_EXISTS" and "frame 1004 is another file now" in problem.text
+    with pytest.raises(SvfrError) as raised:
+        run_task(done, "assemble", 0, MODELS)
+    assert (raised.value.code, raised.value.frame) == ("OUTPUT_EXISTS", 1004) and raised.value.remedy
+    submission = Submission(done.folder.parents[2])
+    (entry,) = submission.shots().values()
+    submission.hand_over(entry, Handover(state="submitted", engine="local"))
+    with pytest.raises(OutputExists, match="frame 1004 is another file now") as refused:
+        submit(submission, SubmitSettings(engine="local", program=("none",), only_failed=True), print)
+    assert "svfr farm plan" in str(refused.value.remedy) and frame.read_bytes() == edited
+    frame.rename(frame.with_suffix(".edit"))
+    assert run(done) == [] and frame.read_bytes() == sound and not report_shot(done, "local").problems
+    frame.with_suffix(".edit").unlink()
+
+
+def test_the_second_of_two_lists_that_were_planned_to_one_version_loses_nothing(tmp_path: Path) -> None:
+    plate = farm_samples.write_plate(tmp_path / "plate", 4)
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "a.1001.exr").write_bytes(b"last week's")
+    cells = {"output": "out/a.%04d.exr", "existing": "version_up"}
+    lists = [
+        farm_samples.write_list(tmp_path / f"{name}.csv", [farm_samples.row(plate, box=box, **cells)])
+        for name, box in (("first", "16 12 16 16"), ("second", "8 8 16 16"))
+    ]
+    (first,), (second,) = map(farm_samples.planned, lists)
+    assert first.plan.job.output == second.plan.job.output == str(tmp_path / "out" / "a_v002.%04d.exr")
+    assert run(first) == [] and report_shot(second, None).problems
+    before = Path(first.plan.job.output % 1001).read_bytes()
+    with pytest.raises(OutputExists):
+        submit(
+            Submission(lists[1].with_suffix(".farm")),
+            SubmitSettings(engine="local", program=("none",)),
+            print,
+        )
+    assert run(second, [("assemble", 0)]) == ["OUTPUT_EXISTS"]
+    (again,) = farm_samples.planned(lists[1])
+    assert run(again) == [] and again.plan.job.output.endswith("a_v003.%04d.exr")
+    assert Path(first.plan.job.output % 1001).read_bytes() == before
+    assert [farm_samples.planned(one)[0].sha256 for one in lists] == [first.sha256, again.sha256]
+
+
+@pytest.mark.parametrize("damage", [name for name in BROKEN_FRAMES if name not in OTHERS])
 def test_a_frame_that_is_not_whole_is_missing_and_redone(done: PlanFile, damage: str) -> None:
     frame = Path(done.plan.job.output % 1004)
     sound = frame.read_bytes()

@@ -31,7 +31,7 @@ def test_the_same_list_gives_the_same_bytes(shot_list: Path) -> None:
 def test_a_plan_holds_the_job_its_frames_and_its_segments(shot_list: Path) -> None:
     first, second = (file.plan for file in farm_samples.planned(shot_list))
     assert (first.shot, first.written, len(first.segments)) == ("sh010", "1001-1010", 1)
-    assert (second.job.frames, second.job.existing) == ("1011-1014", "overwrite")
+    assert (second.job.frames, second.job.existing) == ("1011-1014", "error")
 
 
 def test_a_plan_that_was_changed_by_hand_is_refused(shot_list: Path) -> None:

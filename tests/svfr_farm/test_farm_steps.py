@@ -122,7 +122,7 @@ def test_frames_that_are_there_are_kept_and_missing_ones_written(two: PlanFile) 
     output = Path(two.plan.job.output).parent
     times = {path.name: path.stat().st_mtime_ns for path in output.glob("*.exr")}
     (output / "a.1005.exr").unlink()
-    (output / "a.1006.exr").write_bytes(b"half a frame")
+    (output / "a.1006.exr").write_bytes((output / "a.1006.exr").read_bytes()[:-99])
     run_task(two, "assemble", 0, MODELS)
     changed = [n for n, t in times.items() if (output / n).stat().st_mtime_ns != t]
     assert changed == ["a.1005.exr", "a.1006.exr"] or sorted(changed) == ["a.1005.exr", "a.1006.exr"]

@@ -92,7 +92,8 @@ def missing_frame(frame: int, first: int, last: int, path: Path) -> FrameIsMissi
         f"The plate has no frame {frame}; it runs from {first} to {last}.",
         frame=frame,
         path=path,
-        remedy="Render the frame, shorten the range, or choose to hold or skip missing frames.",
+        remedy="Render the frame, shorten the range, or choose to hold or skip missing frames "
+        "(`--missing hold`, `--missing skip`).",
     )
 
 

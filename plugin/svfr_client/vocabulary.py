@@ -80,8 +80,13 @@ class WordReader:
         return known[0]
 
     def several(self, name: str, texts: Iterable[str], known: Sequence[W]) -> Tuple[W, ...]:
-        """Return all ``texts`` as ``known`` words of the field ``name``, repeats kept."""
-        return tuple(self.one(name, text, known) for text in texts)
+        """Return all ``texts`` as ``known`` words of the field ``name``, repeats kept.
+
+        Unknown ones are left out where others are left, so that they are not taken for repeats.
+        """
+        given = list(texts)
+        read = [self.one(name, text, known) for text in given]
+        return tuple(word for text in given for word in known if word == text) or tuple(read[:1])
 
 
 def stage_text(stage: str) -> str:

@@ -82,6 +82,10 @@ _CROP_THREADS, _WAITING = 2, 1
 # Squares that are kept from cropping to pasting take this part of what decoded frames may take beside them.
 _SQUARES_PART = 8
 
+_NOTHING_CHANGED = (
+    "No pixel was changed: the model found next to nothing to restore, whose smallest changes do not count, "
+    "or the mask lets nothing through. The frames are as the plate has them."
+)
 # Each has a warning of its own; of more, the job's note has the range.
 MOST_HELD_NAMED = 100
 
@@ -379,6 +383,8 @@ class JobStages:
                 pool.submit(paste_it)
         unmarked.end()
         self._context.counts["frames_written"] += len(written)
+        if isinstance(plan.model, DiffusionSpec) and not self._context.counts["pixels_changed"]:
+            self._context.warn(_NOTHING_CHANGED)
         return tuple(sorted(written, key=lambda output: output.frame))
 
     def _paste_frame(

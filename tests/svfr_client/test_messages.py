@@ -255,6 +255,16 @@ def test_what_is_no_job_id_is_refused(job: str) -> None:
         check_job_id(job)
 
 
+def test_an_unknown_word_in_a_list_is_named_and_taken_for_no_repeat() -> None:
+    words = vocabulary.WordReader()
+    assert words.several("layers", ["delta", "foo"], vocabulary.LAYERS) == ("delta",)
+    assert words.several("tasks", ["resto"], vocabulary.TASKS) == (vocabulary.TASKS[0],)
+    assert [problem.message for problem in words.problems] == [
+        "layers cannot be 'foo'.",
+        "tasks cannot be 'resto'.",
+    ]
+
+
 OLD_NAME = "/plates/caf\udce9.exr"
 
 

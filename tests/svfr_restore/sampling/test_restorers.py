@@ -103,7 +103,12 @@ def test_a_change_too_small_to_count_leaves_the_plate_as_it_was(
 ) -> None:
     rule = Attenuation(nothing_codes=250.0, whole_codes=255.0)
     model = job_samples.with_attenuation(tiny_model, tmp_path / "sparing", rule)
-    spared = job_samples.run(job_samples.job(plate, tmp_path / "spared", "1001-1003", model=model))
+    reports = job_samples.Reports()
+    job = job_samples.job(plate, tmp_path / "spared", "1001-1003", model=model)
+    spared = job_samples.run(job, reports=reports)
+    assert spared.counts["pixels_changed"] == 0 and any(
+        "No pixel was changed" in one for one in reports.warnings
+    )
     identity = job_samples.run(job_samples.job(plate, tmp_path / "identity", "1001-1003"))
     plain = job_samples.run(job_samples.job(plate, tmp_path / "plain", "1001-1003", model=tiny_model))
     np.testing.assert_allclose(restored(spared), restored(identity), atol=1e-3)

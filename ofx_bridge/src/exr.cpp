@@ -9,7 +9,7 @@ namespace {
 
 constexpr int MAX_SIDE = 32768;
 constexpr int FLOAT_CHANNEL = 2;
-const char SOURCE[] = "svfrSource";
+const char SOURCE[] = "svfrSource", MEANS[] = "svfrSourceMeans";
 
 void put32(std::string& out, uint32_t value) {
   for (int i = 0; i < 4; ++i) out += char(value >> (8 * i));
@@ -35,7 +35,7 @@ std::string window_of(const Pixels& pixels) {
 }
 
 std::string header(const Pixels& pixels, const std::vector<Channel>& channels, double aspect,
-                   const std::string& source) {
+                   const SourceWords& source) {
   std::string list, one, ratio, centre;
   for (const Channel& channel : channels) {
     list.append(channel.name).push_back('\0');
@@ -58,13 +58,14 @@ std::string header(const Pixels& pixels, const std::vector<Channel>& channels, d
   attribute(out, "pixelAspectRatio", "float", ratio);
   attribute(out, "screenWindowCenter", "v2f", centre);
   attribute(out, "screenWindowWidth", "float", one);
-  if (!source.empty()) attribute(out, SOURCE, "string", source);
+  if (!source.fingerprint.empty()) attribute(out, SOURCE, "string", source.fingerprint);
+  if (!source.means.empty()) attribute(out, MEANS, "string", source.means);
   out += '\0';
   return out;
 }
 
 std::string write(const Pixels& pixels, const std::vector<Channel>& channels, double aspect,
-                  const std::string& source) {
+                  const SourceWords& source) {
   std::string out = header(pixels, channels, aspect, source);
   size_t line = channels.size() * size_t(pixels.width) * 4;
   uint64_t at = out.size() + size_t(pixels.height) * 8;
@@ -113,7 +114,7 @@ struct Cursor {
 struct Header {
   std::vector<int> components;  // of each channel in the file's order: 0 to 3, or -1 for one that is not ours
   int width = 0, height = 0, top = 0;
-  std::string source;
+  SourceWords source;
 };
 
 std::vector<int> channels_of(const std::string& list, bool& is_good) {
@@ -145,7 +146,8 @@ std::string read_header(Cursor& cursor, Header& header) {
     cursor.at += size;
     if (name == "channels") header.components = channels_of(value, is_good);
     if (name == "compression") is_plain = value == std::string(1, '\0');
-    if (name == SOURCE && type == "string") header.source = value;
+    if (name == SOURCE && type == "string") header.source.fingerprint = value;
+    if (name == MEANS && type == "string") header.source.means = value;
     if (name == "dataWindow" && size == 16) {
       Cursor box{value, 0};
       int64_t side[4];
@@ -182,13 +184,13 @@ std::string fingerprint(const Pixels& pixels) {
   return hex;
 }
 
-std::string write_exr(const Pixels& pixels, double pixel_aspect, const std::string& source) {
+std::string write_exr(const Pixels& pixels, double pixel_aspect, const SourceWords& source) {
   std::vector<Channel> channels = {{"B", 2}, {"G", 1}, {"R", 0}};
   if (pixels.has_alpha) channels.insert(channels.begin(), Channel{"A", 3});
   return write(pixels, channels, pixel_aspect, source);
 }
 
-std::string write_matte(const Pixels& pixels) { return write(pixels, {{"Y", 3}}, 1.0, ""); }
+std::string write_matte(const Pixels& pixels) { return write(pixels, {{"Y", 3}}, 1.0, {}); }
 
 ReadExr read_exr(const std::string& file) {
   ReadExr result;

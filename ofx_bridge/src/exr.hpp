@@ -19,14 +19,20 @@ struct Pixels {
 // Returns 32 hexadecimal digits that change when any bit of the pixels does; quick, not cryptographic.
 std::string fingerprint(const Pixels& pixels);
 
-// Returns the file's bytes; `source` is kept as the attribute svfrSource. Pixel aspect is width over height.
-std::string write_exr(const Pixels& pixels, double pixel_aspect, const std::string& source);
+// What a plate says of the source that it is of: its fingerprint, and its coarse means (coarse.hpp).
+struct SourceWords {
+  std::string fingerprint;  // the attribute svfrSource
+  std::string means;        // the attribute svfrSourceMeans
+};
+
+// Returns the file's bytes; `source` is kept in it. Pixel aspect is width over height.
+std::string write_exr(const Pixels& pixels, double pixel_aspect, const SourceWords& source);
 // Returns a file with one channel, Y, from the alpha of the pixels.
 std::string write_matte(const Pixels& pixels);
 
 struct ReadExr {
   Pixels pixels;
-  std::string source;   // the attribute svfrSource
+  SourceWords source;
   std::string problem;  // why the file cannot be read; empty when it was
 };
 // Reads what write_exr wrote, also after the server has replaced pixels and added attributes. Never throws but

@@ -4,6 +4,7 @@
 #include <cstring>
 #include <thread>
 
+#include "coarse.hpp"
 #include "conversation.hpp"
 #include "effect.hpp"
 #include "images.hpp"
@@ -13,6 +14,7 @@ namespace svfr {
 
 namespace {
 
+const char ANOTHER_SOURCE[] = "The source has changed since it was restored. Press Restore range.";
 constexpr Millis FIRST_SIGN(3);        // what a render that shows the source waits for a connection
 constexpr Millis MORE(500);            // and for each further piece of a frame, once pieces come
 constexpr Millis ASK_AGAIN(200);
@@ -97,12 +99,13 @@ std::string apply(const Frame& f, const ReadExr& result, double scale, float mix
   if (scale < 1) {
     double shape = double(result.pixels.width) * f.source.height() / (double(result.pixels.height) * f.source.width());
     if (shape < 0.9 || shape > 1.1) return "The clip's shape has changed since it was restored. Press Restore range.";
+    if (!may_show(result.source.means, to_pixels(f.source))) return ANOTHER_SOURCE;
     put_scaled(f, result.pixels, mix);
     return "";
   }
   Pixels sent = to_pixels(f.source);
-  if (sent.width != result.pixels.width || sent.height != result.pixels.height || fingerprint(sent) != result.source)
-    return "The source has changed since it was restored. Press Restore range.";
+  bool has_size = sent.width == result.pixels.width && sent.height == result.pixels.height;
+  if (!has_size || fingerprint(sent) != result.source.fingerprint) return ANOTHER_SOURCE;
   put_result(f, sent, result.pixels, mix);
   return "";
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "coarse.hpp"
 #include "files.hpp"
 #include "images.hpp"
 #include "sha256.hpp"
@@ -37,7 +38,8 @@ std::string take_frame(const Handing& h, const Take& take, int frame) {
   ClipImage image(h.source.handle, frame);
   if (!image.is_there()) return no_image_words(h.settings, h.source, frame);
   Pixels pixels = to_pixels(image.view());
-  Answer answer = take(frame_name("plate", frame), write_exr(pixels, image.view().pixel_aspect, fingerprint(pixels)));
+  SourceWords words{fingerprint(pixels), coarse_means(pixels)};
+  Answer answer = take(frame_name("plate", frame), write_exr(pixels, image.view().pixel_aspect, words));
   if (!answer || h.settings.roto == Roto::None) return answer ? "" : answer.words;
   if (h.settings.roto == Roto::SourceAlpha) {
     if (image.view().components != 4) return "The roto is to come from the source's alpha, which it has not" + where;

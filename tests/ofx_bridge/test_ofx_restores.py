@@ -210,6 +210,11 @@ def test_a_smaller_render_shows_the_result_smaller(
         half = Node(host, small, "half", params=host.ask("params", id="a"))
         answer, picture = half.render(1001, scale=0.5)
         assert (answer["status"], answer["persistent"]) == (OK, "")
+        green = np.zeros((24, 32, 4), np.float32) + np.array([0, 1, 0, 1], np.float32)
+        other = Clip(tmp_path / "other", [green], 1001)
+        params = {**host.ask("params", id="a"), "whenNotReady": 0}
+        answer, shown = Node(host, other, "other", params=params).render(1001, scale=0.5)
+        assert "has changed" in answer["persistent"] and shown.tobytes() == green.tobytes()
     means = whole[..., :3].reshape(24, 2, 32, 2, 3).mean(axis=(1, 3))
     assert np.allclose(picture[..., :3], means, atol=1e-5)
 

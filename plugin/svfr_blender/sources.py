@@ -17,7 +17,7 @@ from .compat import end_frame, first_frame
 from .errors import StripCannotBeRestored
 from .svfr_client.errors import SvfrError, raise_problems
 from .svfr_client.frames import FrameRange
-from .svfr_client.sequences import FRAME_FIELD, frame_number_in_name
+from .svfr_client.sequences import frame_fields, frame_number_in_name
 
 _DIGITS = re.compile(r"(\d+)")
 
@@ -141,7 +141,7 @@ def sequence_of(folder: str, names: Sequence[str]) -> tuple[str, tuple[int, ...]
     parts = list(fields[0])
     parts[at] = f"%0{width}d"
     pattern = "".join(parts)
-    if len(FRAME_FIELD.findall(pattern)) != 1:  # a name may hold what reads as a frame field
+    if len(frame_fields(pattern)) != 1:  # a name may hold what reads as a frame field
         raise _no_sequence(names)
     return _join(folder, pattern), tuple(int(number) for number in numbers)
 

@@ -21,7 +21,7 @@ from typing import Hashable, Iterable, Iterator, List, Optional, Sequence, Tuple
 
 from .errors import BadPathPattern, OutputEqualsPlate, OutputExists, SvfrError
 from .files import is_there
-from .sequences import FRAME_FIELD, PathPattern, has_frame_field, is_sequence
+from .sequences import PathPattern, frame_fields, has_frame_field, is_sequence
 from .sizes import counted
 
 _VERSION = re.compile(r"(?<![A-Za-z0-9])([vV])(\d+)\Z")
@@ -184,13 +184,21 @@ def _own_version(pattern: str) -> List["re.Match[str]"]:
 
 def _stem(name: str) -> str:
     """Return a file's name without its frame field or its ending, and what parts these from it."""
-    field = FRAME_FIELD.search(name)
-    return (name[: field.start()] if field else Path(name).stem).rstrip("._-")
+    fields = frame_fields(name)
+    return (name[: fields[0].start()] if fields else Path(name).stem).rstrip("._-")
+
+
+def _of_any_frame(pattern: str) -> str:
+    """Return a path with a mark in the place of its frame field; a folder's name has none."""
+    above, name = os.path.split(pattern)
+    for field in reversed(frame_fields(name)):
+        name = name[: field.start()] + _ANY_FRAME + name[field.end() :]
+    return os.path.join(above, name)  # noqa: PTH118 - a Path would not keep the text's places
 
 
 def _versions_there(pattern: str, tokens: Sequence["re.Match[str]"]) -> List[int]:
     """Return the pattern's own version, which stands at ``tokens``, and the others that have any file."""
-    general = FRAME_FIELD.sub(_ANY_FRAME, _replaced(pattern, tokens, _ANY_VERSION))
+    general = _of_any_frame(_replaced(pattern, tokens, _ANY_VERSION))
     wild = glob.escape(general).replace(_ANY_FRAME, "*").replace(_ANY_VERSION, "[vV]*")
     matcher = re.escape(general).replace(_ANY_FRAME, r"-?\d+").replace(_ANY_VERSION, r"[vV](\d+)")
     numbers = [int(tokens[-1].group(2))]
@@ -220,7 +228,7 @@ def _appended(pattern: str) -> str:
     separator = "." if rest.startswith(("%", "#")) else ""
     new = str(path.with_name((f"{bare}_" if bare else "") + _FIRST_NEW_VERSION + separator + rest))
     tokens = _own_version(new)[-1:]
-    files = FRAME_FIELD.sub("*", glob.escape(Path(new).name))
+    files = glob.escape(_of_any_frame(Path(new).name)).replace(_ANY_FRAME, "*")
     if not any(path.parent.glob(files)):
         return new
     return _with_version(new, tokens, max(_versions_there(new, tokens)) + 1)

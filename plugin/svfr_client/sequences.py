@@ -1,6 +1,7 @@
 """Numbered file names: ``shot.%04d.exr``, ``shot.####.exr``, and the number inside one single file's name.
 
-A pattern has exactly one frame field, in the file name. ``%04d`` and ``####`` mean at least four digits;
+A pattern has exactly one frame field, in the file name; beside a ``%04d`` a ``#`` is a letter as any other,
+as in ``take #1.%04d.exr``. ``%04d`` and ``####`` mean at least four digits;
 ``%d`` and ``#`` any number without leading zeros. Larger numbers simply take more digits, and a negative
 frame is ``-`` inside the width, as printf's ``%04d`` writes it: ``-001``. The ``-0001`` of ``%.4d``, with the
 minus before the width, is taken where only that file is there.
@@ -10,7 +11,7 @@ import os
 import re
 from dataclasses import dataclass
 from pathlib import Path, PurePath, PurePosixPath
-from typing import Optional, Tuple, Union
+from typing import List, Optional, Tuple, Union
 
 from .errors import BadPathPattern, FolderCannotBeRead, FrameIsMissing
 from .files import is_file
@@ -28,6 +29,12 @@ def has_frame_field(text: Union[str, "os.PathLike[str]"]) -> bool:
     return bool(FRAME_FIELD.search(Path(text).name))
 
 
+def frame_fields(name: str) -> List["re.Match[str]"]:
+    """Return what may be the frame field of a file's name: what printf knows, else every run of ``#``."""
+    found = list(FRAME_FIELD.finditer(name))
+    return [field for field in found if field.group(2) is None] or found
+
+
 def is_sequence(text: Union[str, "os.PathLike[str]"]) -> bool:
     """Return whether a path means numbered files: it holds a frame field, and is no file as it stands.
 
@@ -42,7 +49,10 @@ def plate_name(path: str) -> str:
     Both kinds of slashes part folders, because a host may hold paths of another machine.
     """
     stem = PurePosixPath(path.replace("\\", "/")).stem
-    name, fields = FRAME_FIELD.subn("", stem)
+    fields = frame_fields(stem)
+    name = stem
+    for field in reversed(fields):
+        name = name[: field.start()] + name[field.end() :]
     return (name.strip("._-") or "plate") if fields else stem
 
 
@@ -71,9 +81,10 @@ def pattern_of_file(path: str, *, like: str = "", frame: Optional[int] = None) -
     is negative, or where ``like`` has none before its field; else it parts words, as in ``clip-0001.png``.
     """
     name = PurePosixPath(path.replace("\\", "/")).name
-    field = FRAME_FIELD.search(PurePosixPath(like.replace("\\", "/")).name) if like else None
-    if like and field is None:
+    fields = frame_fields(PurePosixPath(like.replace("\\", "/")).name) if like else []
+    if like and not fields:
         return None
+    field = fields[0] if fields else None
     before, tail, sign = "", PurePosixPath(name).suffix, "-" if frame is not None and frame < 0 else ""
     if field is not None:
         before, tail, sign = field.string[: field.start()][-1:], field.string[field.end() :], "-?"
@@ -117,7 +128,7 @@ class PathPattern:
         What a folder's name holds is no field. Raises BadPathPattern without a frame field or with two.
         """
         path = Path(text)
-        fields = list(FRAME_FIELD.finditer(path.name))
+        fields = frame_fields(path.name)
         if len(fields) != 1:
             count = "no frame field" if not fields else f"{len(fields)} frame fields"
             raise BadPathPattern(f"The path has {count}.", path=path, remedy=_REMEDY)

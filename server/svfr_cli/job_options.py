@@ -16,7 +16,7 @@ from svfr_client.job import Box, ColourClaim, FaceChoice, Reference
 from svfr_client.json_files import read_json_file
 from svfr_client.masks import SplineMask
 from svfr_client.reasons import reason_of
-from svfr_client.sequences import FRAME_FIELD, digits_of, plate_name
+from svfr_client.sequences import digits_of, frame_fields, is_sequence, plate_name
 
 
 def absolute(path: str) -> str:
@@ -119,7 +119,7 @@ def default_output(plate: str) -> str:
 
     The frame number of a sequence keeps its width; stills and movies get ``.%04d``.
     """
-    name = plate_name(plate)
-    field = FRAME_FIELD.search(Path(plate).stem)
-    digits = 4 if field is None else digits_of(field)
+    fields = frame_fields(Path(plate).stem) if is_sequence(plate) else []
+    name = plate_name(plate) if fields else Path(plate).stem
+    digits = digits_of(fields[0]) if fields else 4
     return str(Path(absolute(plate)).parent / f"{name}_svfr" / f"{name}.%0{digits}d.exr")

@@ -93,10 +93,18 @@ def test_a_missing_or_damaged_json_mask_is_a_typed_error(tmp_path: Path, content
         ("shot.%d.exr", "shot_svfr/shot.%01d.exr"),
         ("take2.mov", "take2_svfr/take2.%04d.exr"),
         ("%04d.exr", "plate_svfr/plate.%04d.exr"),
+        ("take #1.%04d.exr", "take #1_svfr/take #1.%04d.exr"),
     ],
 )
 def test_results_go_to_a_folder_beside_the_plate(tmp_path: Path, plate: str, expected: str) -> None:
     assert Path(job_options.default_output(str(tmp_path / plate))) == tmp_path / expected
+
+
+def test_a_still_whose_name_holds_a_hash_keeps_it(tmp_path: Path) -> None:
+    still = tmp_path / "take #1.png"
+    still.touch()
+    expected = tmp_path / "take #1_svfr" / "take #1.%04d.exr"
+    assert Path(job_options.default_output(str(still))) == expected
 
 
 def test_a_config_path_becomes_absolute_and_an_address_stays() -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from svfr_client.errors import BadPathPattern
+from svfr_client.output_names import next_version
 from svfr_client.sequences import (
     PathPattern,
     frame_number_in_name,
@@ -24,6 +25,8 @@ from svfr_restore.media.window import Window
         ("s.%d.exr", 7, "s.7.exr"),
         ("s#.exr", 1001, "s1001.exr"),
         ("%08d.png", 42, "00000042.png"),
+        ("take #1 100%.%04d.exr", 3, "take #1 100%.0003.exr"),
+        ("##_%d.exr", 3, "##_3.exr"),
     ],
 )
 def test_a_pattern_names_the_file_of_a_frame(pattern: str, frame: int, name: str) -> None:
@@ -68,6 +71,20 @@ def test_patterns_without_one_field_in_the_name_are_refused(bad: str) -> None:
     with pytest.raises(BadPathPattern, match="frame field") as caught:
         PathPattern.parse(bad)
     assert "shot.%04d.exr" in caught.value.remedy
+
+
+def test_a_hash_beside_a_field_is_a_letter(tmp_path: Path) -> None:
+    pattern = str(tmp_path / "Shot #3" / "take #1.%04d.exr")
+    (tmp_path / "Shot #3").mkdir()
+    for name in ("take #1.0007.exr", "take 21.0008.exr"):
+        (tmp_path / "Shot #3" / name).touch()
+    assert PathPattern.parse(pattern).frames() == (7,)
+    assert plate_name(pattern) == "take #1"
+    assert pattern_of_file(pattern % 7, like=pattern) == pattern
+    for version in (2, 3):
+        following = next_version(pattern)
+        assert following == pattern.replace("take #1", f"take #1_v{version:03d}")
+        Path(following % 7).touch()
 
 
 def test_hashes_are_shown_as_printf() -> None:

@@ -15,14 +15,14 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from svfr_client.errors import OutputEqualsPlate, OutputIsNotWritable, SvfrError, raise_problems
+from svfr_client.errors import OutputIsNotWritable, SvfrError, raise_problems
 from svfr_client.files import is_folder, is_there, remove_leftovers
 from svfr_client.output_names import (
     check_output_pattern,
     existing_frames,
     file_came_between,
     next_version,
-    output_is_input,
+    output_among_inputs,
     output_path,
     outputs_exist,
 )
@@ -104,8 +104,9 @@ def plan_output(
     check_output_pattern(text, len(frames))
     _check_names(text, frames)
     problems: list[SvfrError] = []
-    same = _first_equal_to_input(text, frames, plate, inputs)
-    if same:
+    read = [*(plate.path(frame) for frame in {*plate.frames, *frames}), *inputs]
+    same = output_among_inputs([(frame, output_path(text, frame)) for frame in frames], read)
+    if same is not None:
         problems.append(same)
     there = existing_frames(text, frames)
     if existing == "own":
@@ -149,26 +150,6 @@ def _check_names(text: str, frames: Sequence[int]) -> None:
             path=longest,
             remedy="Choose a shorter name with --out; letters beyond a to z take several bytes.",
         )
-
-
-def _first_equal_to_input(
-    text: str, frames: Sequence[int], plate: Plate, inputs: Sequence[Path]
-) -> OutputEqualsPlate | None:
-    """Compare both by resolved name, for frames the plate lacks, and by file identity, for links."""
-    read = {*(plate.path(frame) for frame in {*plate.frames, *frames}), *inputs}
-    outputs = [(frame, output_path(text, frame)) for frame in frames]
-    parents = {path.parent for path in read} | {path.parent for _, path in outputs}
-    folders = {parent: parent.resolve() for parent in parents}  # each once: it asks the disk for every part
-    names = {folders[path.parent] / path.name for path in read}
-    known = {*(plate.path(frame) for frame in plate.frames), *inputs}
-    stats = [path.stat() for path in known if is_there(path)]
-    identities = {(stat.st_dev, stat.st_ino) for stat in stats}
-    for frame, path in outputs:
-        stat = path.stat() if is_there(path) else None
-        is_file = stat is not None and (stat.st_dev, stat.st_ino) in identities
-        if is_file or folders[path.parent] / path.name in names:
-            return output_is_input(frame, path)
-    return None
 
 
 def _folder_problems(plan: OutputPlan) -> list[SvfrError]:

@@ -85,10 +85,14 @@ class HumanOutput:
 
     def error(self, error: SvfrError) -> None:
         """Print message, place and remedy of every kind of problem on standard error."""
-        problems = each_of(error)
-        texts = [_problem_text(group) for group in _grouped(problems)]
-        head = f"{len(texts)} problems must be fixed first:" if len(texts) > 1 else "Error:"
-        print("\n".join([head, *texts]), file=sys.stderr, flush=True)
+        print(error_text(error), file=sys.stderr, flush=True)
+
+
+def error_text(error: SvfrError) -> str:
+    """Return message, code, place and remedy of every kind of problem, in lines."""
+    texts = [_problem_text(group) for group in _grouped(each_of(error))]
+    head = f"{len(texts)} problems must be fixed first:" if len(texts) > 1 else "Error:"
+    return "\n".join([head, *texts])
 
 
 def silence_note(output: Output) -> Say:

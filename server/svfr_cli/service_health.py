@@ -89,9 +89,10 @@ def identity_job() -> Finding:
             same = _pixels(Path(name) / "plate.0001.exr") == _pixels(Path(name) / "out.0001.exr")
     except SvfrError as error:
         problems = each_of(error)
-        is_outside = {problem.code for problem in problems} == {"FORBIDDEN_PATH"}
-        state = NOTE if is_outside else FAULT  # roots may well leave out the temporary folder
-        return Finding("test job", state, error.message, error.remedy)
+        if {problem.code for problem in problems} == {"FORBIDDEN_PATH"}:
+            text = "not run: the server's roots leave out the temporary folder"  # as they well may
+            return Finding("test job", NOTE, text, "Nothing, if jobs within the roots run.")
+        return Finding("test job", FAULT, "; ".join(p.message for p in problems), problems[0].remedy)
     except OSError as error:
         return Finding("test job", FAULT, str(error), "Look at the temporary folder (TMPDIR).")
     return Finding("test job", OK if same else FAULT, f"{how}, {'bit for bit' if same else 'pixels changed'}")

@@ -306,6 +306,7 @@ def _blender_target(program: Path | None, prefix: Path | None) -> blender_plugin
             "Blender's program was not found on this machine"
             + (f", though Blender {used} was used here." if used else "."),
             remedy="Name it with --blender; or build the extension with "
-            "`python -m svfr_installer.blender_extension FOLDER` and drag the zip into Blender's window.",
+            f"`{shlex.quote(sys.executable)} -m svfr_installer.blender_extension FOLDER` and drag the zip "
+            "into Blender's window.",
         )
     return blender_plugin.BlenderTarget(found, prefix)

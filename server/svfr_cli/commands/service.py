@@ -5,13 +5,14 @@ from typing import Annotated, Any
 
 import typer
 
+from svfr_client.errors import error_from_dict
 from svfr_client.protocol.messages import JobStatus
 from svfr_client.records import to_plain
 from svfr_client.transfer.own_names import shown_plate
 
 from ..exit_codes import ExitCode
 from ..follow import step_text
-from ..output import Output, speaking
+from ..output import Output, error_text, speaking
 from ..root_options import ReadRoots, WriteRoots
 from .options import AsJson, Server
 
@@ -198,5 +199,5 @@ def _job_text(state: JobStatus, fetched_to: str | None) -> str:
         f"  output  {fetched_to or state.output}",
     ]
     if state.error:
-        lines.append(f"  error   {state.error.get('message', '')}")
+        lines.append(error_text(error_from_dict(dict(state.error))))
     return "\n".join(lines)

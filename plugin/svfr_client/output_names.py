@@ -78,9 +78,9 @@ def existing_frames(pattern: str, frames: Sequence[int]) -> List[int]:
 def outputs_exist(text: str, there: Sequence[int]) -> OutputExists:
     """Return the refusal of a job that may not replace these frames, which are there."""
     some = ", ".join(map(str, there[:5])) + (", ..." if len(there) > 5 else "")
-    verb = "is" if len(there) == 1 else "are"
+    verb, frames = ("is", "frame") if len(there) == 1 else ("are", "frames")
     return OutputExists(
-        f"{counted(len(there), 'output file')} {verb} already there (frames {some}).",
+        f"{counted(len(there), 'output file')} {verb} already there ({frames} {some}).",
         frame=there[0],
         path=output_path(text, there[0]),
         remedy="To go on or replace them: `--existing overwrite`, which computes nothing twice. Beside them: "

@@ -65,7 +65,7 @@ def test_a_job_that_goes_on_replaces_its_own_frames_alone(spec: JobSpec) -> None
     job_samples.run(resumed)
     assert {path: path.read_bytes() for path in first} == first
     lost.write_text("an artist's")
-    with pytest.raises(OutputExists, match="frames 1003"):
+    with pytest.raises(OutputExists, match="frame 1003"):
         job_samples.run(resumed)
     assert lost.read_text() == "an artist's"
     lost.unlink()
@@ -74,5 +74,5 @@ def test_a_job_that_goes_on_replaces_its_own_frames_alone(spec: JobSpec) -> None
     assert lost.read_text() == "an artist's"
     job_samples.run(replace(spec, seed=5, output=str(lost.parent / "other.%04d.exr")))
     lost.with_name("other.1003.exr").replace(lost)
-    with pytest.raises(OutputExists, match="frames 1003"):  # another job's
+    with pytest.raises(OutputExists, match="frame 1003"):  # another job's
         job_samples.run(resumed)

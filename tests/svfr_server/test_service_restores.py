@@ -95,7 +95,7 @@ def kill_the_worker(service: Service) -> None:
 
 
 @pytest.mark.parametrize("existing", ["error", "overwrite", "version_up"])
-def test_only_a_later_attempt_overwrites(tmp_path: Path, existing: str) -> None:
+def test_only_a_later_attempt_replaces_frames_and_its_own_alone(tmp_path: Path, existing: str) -> None:
     spec = replace(job("quick"), existing=existing)
     journal = DiskCheckpoints(tmp_path)
     first = Resumption(spec, journal)
@@ -103,11 +103,11 @@ def test_only_a_later_attempt_overwrites(tmp_path: Path, existing: str) -> None:
     assert Resumption(spec, journal).spec_to_run() == spec
     first.note(Report("progress", "survey", 1, 9))
     before_a_frame = Resumption(spec, journal).spec_to_run()
-    assert before_a_frame.existing == ("version_up" if existing == "version_up" else "overwrite")
+    assert before_a_frame.existing == {"error": "own"}.get(existing, existing)
     first.appears("/p/out/a_v003.1001.exr")
     first.appears("/p/elsewhere/a_v003.1002.exr")
     later = Resumption(spec, journal).spec_to_run()
-    assert later.existing == "overwrite"
+    assert later.existing == ("overwrite" if existing == "overwrite" else "own")
     assert later.output == (spec.output if existing == "overwrite" else "/p/out/a_v003.%04d.exr")
 
 

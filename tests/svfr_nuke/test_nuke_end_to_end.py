@@ -214,7 +214,7 @@ def test_some_frames_are_redone_over_the_former_ones_with_another_seed(nuke: Fak
     restore(nuke, node, "redo_frame")
     node["redo_range"].setValue("1003")
     restore(nuke, node, "redo_frames")  # of the first job again, though another came between
-    assert node["status"].value() == "Done: 1 frames"
+    assert node["status"].value().startswith("Done: 1 frames")
     last = json.loads(node["svfr_job"].value())
     assert last["part_of"] == first["job"] != last["job"]
     made = "mini, draft, seed 77; 1002 with seed 5; 1003 with seed 5"

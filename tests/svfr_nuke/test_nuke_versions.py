@@ -54,7 +54,7 @@ def test_frames_are_redone_of_the_version_that_is_shown(nuke: FakeNuke, node: An
     node["seed"].setValue(5)
     nuke.frame(1002)
     restore(nuke, node, "redo_frame")
-    assert node["status"].value() == "Done: 1 frames"
+    assert node["status"].value().startswith("Done: 1 frames")
     assert node["version"].value() == "v003"
     pattern = node.node("Result")["file"].value()
     assert [attribute(pattern % frame, "svfr/seed") for frame in FRAMES] == ["77", "5", "77"]

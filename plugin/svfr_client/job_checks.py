@@ -13,6 +13,7 @@ from .arguments import type_problems
 from .errors import BadJob, SvfrError
 from .frames import frame_count
 from .job import JobSpec
+from .reasons import is_unicode
 from .records import to_plain
 from .vocabulary import (
     EXISTING_POLICIES,
@@ -80,7 +81,7 @@ def _wire_problems(spec: JobSpec) -> List[SvfrError]:
         if isinstance(value, int) and not -_INT64 <= value < _INT64:
             text = f"{place} is a number of more than 64 bits."
             found.append(BadJob(text, remedy="Give the number of a frame or face that is there."))
-        elif isinstance(value, str) and any("\ud800" <= letter <= "\udfff" for letter in value):
+        elif isinstance(value, str) and not is_unicode(value):
             shown = value.encode("utf-8", "backslashreplace").decode()[:MAX_TEXT]
             remedy = "Rename the file or folder: its name is in an older encoding than UTF-8."
             found.append(BadJob(f"{place} cannot be sent, for it is not Unicode: {shown}.", remedy=remedy))

@@ -12,6 +12,11 @@ class Flaw(ValueError):
     """What is wrong with a file's data, as the end of a sentence: "a part has no pixels"."""
 
 
+def is_unicode(text: str) -> bool:
+    """Return whether UTF-8 can hold a text, and not only Python, which keeps odd bytes as half letters."""
+    return not any("\ud800" <= letter <= "\udfff" for letter in text)
+
+
 def in_one_line(reason: object) -> str:
     """Return a library's message as one line without its full stop, "no reason is given" for none.
 

@@ -7,7 +7,7 @@ from typing import BinaryIO, Callable
 from ..client import Client
 from ..errors import FileCannotBeWritten, OutputExists, ResultIsGone, TransferWasStopped
 from ..exchange import LINE_SECONDS
-from ..files import is_file, is_there, whole_file
+from ..files import is_file, whole_file
 from ..protocol.transfers import AskResult, ResultPart
 from ..reasons import reason_of
 from ..records import from_plain, known_part, to_plain
@@ -45,19 +45,18 @@ def fetch_frame(
             path=path.parent,
             remedy=f"Fetch the frames to another one: `svfr fetch {job} --out PATTERN`.",
         ) from problem
-    with whole_file(path) as scratch:
-        _fill(client, AskResult(job, frame), scratch, tell, keep_going)
-        if (
-            not replaces
-            and is_there(path)
-            and not (is_file(path) and filecmp.cmp(str(scratch), str(path), False))
-        ):
+
+    def judge(scratch: Path) -> None:
+        if not _is_same(scratch, path):
             raise OutputExists(
                 "Another file lies in the place of this frame.",
                 frame=frame,
                 path=path,
                 remedy="Replace it with `--existing overwrite`, or choose another place with `--out`.",
             )
+
+    with whole_file(path, judge=None if replaces else judge) as scratch:
+        _fill(client, AskResult(job, frame), scratch, tell, keep_going)
 
 
 def _is_same(one: Path, other: Path) -> bool:

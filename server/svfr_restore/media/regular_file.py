@@ -6,6 +6,7 @@ import os
 import stat
 from pathlib import Path
 
+from svfr_client.reasons import is_unicode
 from svfr_restore.errors import FrameCannotBeRead, InputIsNoFile, PictureIsTooLarge
 from svfr_restore.memory_budget import BASE_BYTES, PLATE_BYTES_PER_PIXEL, require_memory
 
@@ -20,7 +21,7 @@ def require_regular(path: Path, frame: int | None = None) -> None:
 
     A name that is no Unicode text, which the libraries cannot be given, is FrameCannotBeRead.
     """
-    if any("\ud800" <= letter <= "\udfff" for letter in str(path)):
+    if not is_unicode(str(path)):
         raise FrameCannotBeRead(
             "The file's name is not Unicode text.",
             frame=frame,

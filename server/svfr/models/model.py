@@ -18,6 +18,7 @@ from svfr.models.folder import check_files, read_networks
 from svfr.models.networks import UNET_FILE, Networks
 from svfr.models.spec import ArcFaceSpec, DiffusionSpec, KlTemporalSpec
 from svfr.models.tensor_files import load_weights
+from svfr.nets.colour_net import ColourNet
 from svfr.nets.detail_net import DetailNet
 from svfr.nets.device_memory import usable_bytes
 from svfr.nets.identity import ArcFaceIdentity, ConvCropIdentity, IdentityEncoder, NoIdentity
@@ -46,6 +47,7 @@ class Model:
     objective: Objective
     identity: IdentityEncoder
     detail: DetailNet | None = None
+    colour: ColourNet | None = None
     precision: Precision = STRICT
     copies: tuple[UNetSpatioTemporalConditionModel, ...] = ()
     batch: int = 1
@@ -125,7 +127,9 @@ def load_model(
         load_weights(network, folder / name, device, precision.unet if name == UNET_FILE else torch.float32)
     codec = _codec(spec, networks, precision, usable_bytes).to(device).eval().requires_grad_(False)
     identity = _identity(spec, networks).to(device).eval().requires_grad_(False)
-    detail = None if networks.detail is None else networks.detail.to(device).eval().requires_grad_(False)
+    for optional in (networks.detail, networks.colour):
+        if optional is not None:
+            optional.to(device).eval().requires_grad_(False)
     copies = tuple(_copied(networks.unet, other) for other in further_devices)
     return Model(
         spec=spec,
@@ -133,7 +137,8 @@ def load_model(
         codec=codec,
         objective=spec.objective,
         identity=identity,
-        detail=detail,
+        detail=networks.detail,
+        colour=networks.colour,
         precision=precision,
         copies=copies,
     )

@@ -19,6 +19,7 @@ from torch import nn
 from svfr.errors import ModelSpecInvalid
 from svfr.models.spec import ArcFaceSpec, ConvIdentitySpec, DiffusionSpec, KlTemporalSpec
 from svfr.nets.arcface import IResNet
+from svfr.nets.colour_net import ColourNet
 from svfr.nets.conv_identity import ConvIdentity
 from svfr.nets.detail_net import DetailNet
 from svfr.nets.identity import IdProjection
@@ -32,6 +33,7 @@ ARCFACE_FILE = "arcface.safetensors"
 ID_PROJECTION_FILE = "id_linear.safetensors"
 CONV_IDENTITY_FILE = "identity.safetensors"
 DETAIL_FILE = "detail.safetensors"
+COLOUR_FILE = "colour.safetensors"
 
 Network = TypeVar("Network", bound=nn.Module)
 
@@ -46,6 +48,7 @@ class Networks:
     id_projection: IdProjection | None = None
     conv_identity: ConvIdentity | None = None
     detail: DetailNet | None = None
+    colour: ColourNet | None = None
 
     def by_file(self) -> dict[str, nn.Module]:
         """Return the networks there are, under the names of their weight files."""
@@ -56,6 +59,7 @@ class Networks:
             ID_PROJECTION_FILE: self.id_projection,
             CONV_IDENTITY_FILE: self.conv_identity,
             DETAIL_FILE: self.detail,
+            COLOUR_FILE: self.colour,
         }
         return {name: network for name, network in named.items() if network is not None}
 
@@ -67,7 +71,7 @@ def empty_networks(spec: DiffusionSpec) -> Networks:
     """
     _check_keys(UNetSpatioTemporalConditionModel, "unet", spec.unet)
     unet = _built(build_unet, "unet", spec.unet)
-    vae = recogniser = projection = conv = detail = None
+    vae = recogniser = projection = conv = detail = colour = None
     if isinstance(spec.codec, KlTemporalSpec):
         _check_keys(AutoencoderKLTemporalDecoder, "codec.config", spec.codec.config)
         vae = _built(build_kl, "codec.config", spec.codec.config)
@@ -80,8 +84,16 @@ def empty_networks(spec: DiffusionSpec) -> Networks:
             conv = ConvIdentity(identity.channels, identity.widths)
         if spec.detail is not None:
             detail = DetailNet(spec.detail.sizes)
+        if spec.colour is not None:
+            colour = ColourNet(spec.colour.sizes)
     return Networks(
-        unet=unet, vae=vae, recogniser=recogniser, id_projection=projection, conv_identity=conv, detail=detail
+        unet=unet,
+        vae=vae,
+        recogniser=recogniser,
+        id_projection=projection,
+        conv_identity=conv,
+        detail=detail,
+        colour=colour,
     )
 
 

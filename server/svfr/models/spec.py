@@ -21,6 +21,7 @@ from svfr.diffusion.objectives import Objective
 from svfr.diffusion.reuse import Reuse
 from svfr.errors import ModelSpecInvalid, PresetNotOfficial, UnknownPreset
 from svfr.models.attenuation_spec import Attenuation
+from svfr.models.colour_spec import ColourSpec
 from svfr.models.detail_spec import DetailSpec, amount_of_detail
 from svfr.models.framing_spec import PUBLISHED, Framing
 from svfr.nets.device_memory import MOST_ELEMENTS
@@ -243,7 +244,7 @@ class DiffusionSpec(_Described):
     share. At the ends of a shot a window may have as few as ``shortest_window`` frames; None: it is whole,
     filled by reflection. ``hole_plane``: crops have a fourth plane that says where the hole is, and the UNet
     one input channel more; SVFR's own weights see three planes. ``identity``'s tokens have ``channels`` equal
-    to the UNet's cross_attention_dim. ``detail`` is None for a model that has no network for it.
+    to the UNet's cross_attention_dim. ``detail`` and ``colour`` are None for a model without such a network.
     ``attenuation`` says which changes are too small to count where bfr alone is asked for; None: all count.
     ``precision`` are number types for GPUs; None: the policy of ``svfr.precision``.
     ``colour_framing`` says what a face's crop shows where colour is asked for; None: as without it.
@@ -264,6 +265,7 @@ class DiffusionSpec(_Described):
     files: Mapping[Annotated[str, AfterValidator(_stays_inside)], FileRecord] = field(default_factory=dict)
     training: Mapping[str, Any] = field(default_factory=dict)
     detail: DetailSpec | None = None
+    colour: ColourSpec | None = None
     attenuation: Attenuation | None = None
     precision: NumberTypes | None = None
     colour_framing: Framing | None = None

@@ -23,7 +23,8 @@ def train(
     recipe: Annotated[
         str,
         typer.Argument(
-            metavar="CONFIG", help="A TOML recipe, or a name: mini, mini-detail, full, or joined by +."
+            metavar="CONFIG",
+            help="A TOML recipe, or a name: mini, mini-detail, mini-colour, full, or joined by +.",
         ),
     ],
     data: Annotated[Path, typer.Option("--data", help="The training clips.")],

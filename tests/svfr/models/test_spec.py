@@ -102,12 +102,12 @@ def test_the_built_in_kinds_need_no_network_entries() -> None:
 
 def test_all_unknown_and_missing_keys_are_named_at_once() -> None:
     body = changed("codec.std", ...)
-    body["colour"] = "red"
+    body["flavour"] = "red"
     body["schedule"]["rhoo"] = 7
     del body["window"], body["presets"]["final"]
     problems = problems_of(body)
     for text in (
-        "unknown key colour",
+        "unknown key flavour",
         "unknown key schedule.rhoo",
         "missing key window",
         "missing key codec.std",

@@ -1,4 +1,4 @@
-"""The recipes of a GPU, rehearsed: one command, both stages, workers, at toy size."""
+"""The recipes of a GPU, rehearsed: one command, all stages, workers, at toy size."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import pytest
 
 from svfr.models.folder import read_spec, verify
 from svfr.models.spec import DiffusionSpec
+from svfr.training.errors import TrainingPartMissing
 from svfr_lab.clips.portraits import Portrait, PortraitList, write_portrait_list
 from svfr_lab.training.request import TrainRequest
 from svfr_lab.training.run import find_recipe, train
@@ -26,6 +28,11 @@ SMALL = (
     ("steps = 8000\n", "steps = 1\n"),
     ("batch = 16 ", "batch = 1 "),
     ("crop_px = 128", "crop_px = 32"),
+    ("widths = [48, 96, 144, 192]", "widths = [8, 8]"),
+    ("blocks = [2, 2, 2, 2]", "blocks = [1, 1]"),
+    ("steps = 3000\n", "steps = 1\n"),
+    ("crop_px = 64", "crop_px = 16"),
+    ("crop_px = 96", "crop_px = 20"),
 )
 
 
@@ -48,15 +55,23 @@ def portraits(folder: Path) -> Path:
     return folder / "people.jsonl"
 
 
-def test_one_command_runs_both_stages_to_a_model_with_detail(tmp_path: Path) -> None:
-    recipe = f"{toy('mini-gpu', tmp_path)}+{toy('mini-detail-gpu', tmp_path)}"
+def test_one_command_runs_all_stages_to_a_model_with_detail_and_colour(tmp_path: Path) -> None:
+    recipe = "+".join(toy(name, tmp_path) for name in ("mini-gpu", "mini-detail-gpu", "mini-colour"))
     rows: list[dict[str, object]] = []
     request = TrainRequest(
         recipe=recipe, data=portraits(tmp_path), out=tmp_path / "run", device="cpu", threads=1, workers=2
     )
     result = train(request, rows.append)
-    assert result.folder is not None and result.folder.parents[1].name == "mini-detail-gpu"
+    assert result.folder is not None and result.folder.parents[1].name == "mini-colour"
     assert not verify(result.folder)
     spec = read_spec(result.folder)
     assert isinstance(spec, DiffusionSpec) and spec.detail is not None and spec.crop_px == 48
-    assert spec.training["detail"]["data"]["people"] + spec.training["detail"]["data"]["held_back"] == 3
+    assert spec.colour is not None and spec.colour.side_px == 20
+    for stage in ("detail", "colour"):
+        assert spec.training[stage]["data"]["people"] + spec.training[stage]["data"]["held_back"] == 3
+
+
+@pytest.mark.parametrize("name", ["mini-detail", "mini-colour"])
+def test_a_stage_that_adds_to_a_model_asks_for_one(name: str, tmp_path: Path) -> None:
+    with pytest.raises(TrainingPartMissing, match="none was given"):
+        train(TrainRequest(recipe=name, data=tmp_path, out=tmp_path / "run"), lambda row: None)

@@ -16,10 +16,12 @@ from typing import Any, Generic, TypeVar
 import torch
 
 from svfr.errors import ModelFileMissing, NotFinite
+from svfr.models.colour_spec import ColourSpec
 from svfr.models.detail_spec import DetailSpec
 from svfr.models.folder import read_spec, write_folder
 from svfr.models.networks import (
     ARCFACE_FILE,
+    COLOUR_FILE,
     CONV_IDENTITY_FILE,
     DETAIL_FILE,
     ID_PROJECTION_FILE,
@@ -29,8 +31,10 @@ from svfr.models.networks import (
 from svfr.models.spec import DiffusionSpec
 from svfr.models.svd_folder import CONFIG_COPIES, vae_weights
 from svfr.models.tensor_files import compare_shapes, expected_shapes
+from svfr.nets.colour_net import ColourNet
 from svfr.nets.detail_net import DetailNet
 from svfr.nets.linear_patch import LinearPatchSpec
+from svfr.training.colour.recipe import ColourConfig
 from svfr.training.detail.recipe import DetailConfig
 from svfr.training.export.model_card import model_card
 from svfr.training.loop.state_file import read_state
@@ -127,24 +131,54 @@ def export_detail(
     ``training`` says where the detail comes from. Raises FolderExists, and NotFinite for weights that float16
     cannot hold.
     """
+    sizes = config.network
+    detail = DetailSpec(widths=sizes.widths, blocks=sizes.blocks, presets=config.presets)
+    weights = _stored(net.strengthened(config.strength).state_dict(), DETAIL_FILE)
+    record = _stage_record(config.seed, steps, config.optimiser.steps, weights=weights, more=training)
+    spec = _spec_beside(base)
+    history = {**spec.training, "detail": record}
+    spec = dataclasses.replace(spec, name=config.name, detail=detail, training=history)
+    return _write_beside(base, folder, spec, {DETAIL_FILE: weights})
+
+
+def export_colour(
+    net: ColourNet, steps: int, config: ColourConfig, *, base: Path, folder: Path, training: Mapping[str, Any]
+) -> DiffusionSpec:
+    """Write the folder of ``base`` with a colour network beside its files; see :func:`export_detail`."""
+    sizes = config.network
+    colour = ColourSpec(widths=sizes.widths, blocks=sizes.blocks, side_px=config.side_px)
+    weights = _stored(net.state_dict(), COLOUR_FILE)
+    record = _stage_record(config.seed, steps, config.steps, weights=weights, more=training)
+    spec = _spec_beside(base)
+    history = {**spec.training, "colour": record}
+    spec = dataclasses.replace(spec, name=config.name, colour=colour, training=history)
+    return _write_beside(base, folder, spec, {COLOUR_FILE: weights})
+
+
+def _spec_beside(base: Path) -> DiffusionSpec:
     spec = read_spec(base)
     assert isinstance(spec, DiffusionSpec), "only a model with networks can be trained beside"
-    weights = _stored(net.strengthened(config.strength).state_dict(), DETAIL_FILE)
-    record = {
-        "seed": config.seed,
-        "steps": steps,
-        "planned_steps": config.optimiser.steps,
-        "parameters": sum(tensor.numel() for tensor in weights.values()),
-        **training,
-    }
-    spec = dataclasses.replace(
-        spec,
-        name=config.name,
-        detail=DetailSpec(widths=config.network.widths, blocks=config.network.blocks, presets=config.presets),
-        training={**spec.training, "detail": record},
-    )
-    copies = {name: base / name for name in spec.files if name != DETAIL_FILE}
-    return write_folder(folder, spec, {DETAIL_FILE: weights}, copies)
+    return spec
+
+
+def _stage_record(
+    seed: int,
+    steps: int,
+    planned_steps: int,
+    *,
+    weights: Mapping[str, torch.Tensor],
+    more: Mapping[str, Any],
+) -> dict[str, Any]:
+    parameters = sum(tensor.numel() for tensor in weights.values())
+    return {"seed": seed, "steps": steps, "planned_steps": planned_steps, "parameters": parameters, **more}
+
+
+def _write_beside(
+    base: Path, folder: Path, spec: DiffusionSpec, tensors: Mapping[str, Mapping[str, torch.Tensor]]
+) -> DiffusionSpec:
+    """Write a folder of the base's files, bit for bit, but for those of ``tensors``."""
+    copies = {name: base / name for name in spec.files if name not in tensors}
+    return write_folder(folder, spec, tensors, copies)
 
 
 def export_model(

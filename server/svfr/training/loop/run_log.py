@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -44,8 +45,8 @@ class RunLog:
         for name, value in terms.items():
             self._sums[name] = self._sums.get(name, 0.0) + value.mean().item()
 
-    def row(self, step: int, learning_rate: float) -> dict[str, Any]:
-        """Return the means since the last row, and write them as a line."""
+    def row(self, step: int, learning_rate: float, also: Mapping[str, float] | None = None) -> dict[str, Any]:
+        """Return the means since the last row and ``also`` what is no mean, and write them as a line."""
         means = {name: round(total / self._steps, 4) for name, total in self._sums.items()}
         seconds = time.monotonic() - self._started
         row = {
@@ -54,6 +55,7 @@ class RunLog:
             "learning_rate": learning_rate,
             "seconds_per_step": round(seconds / self._steps, 3),
             **means,
+            **{name: round(value, 4) for name, value in (also or {}).items()},
         }
         self._started, self._steps, self._sums = time.monotonic(), 0, {}
         if self._path is not None:

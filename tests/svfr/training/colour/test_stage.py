@@ -1,0 +1,194 @@
+"""The colour stage: it learns, goes on where it was, and its model carries what was learnt."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from tiny_training import CONFIG, NoisyGradients
+
+from svfr.models.folder import read_spec, verify
+from svfr.models.model import Model, load_model
+from svfr.nets.colour_net import ColourSizes, luma_of
+from svfr.training.colour.pictures import ColourBatch
+from svfr.training.colour.recipe import (
+    ColourConfig,
+    ColourOptimiser,
+    ColourPhase,
+    is_colour_recipe,
+    read_colour_config,
+)
+from svfr.training.colour.stage import ColourStage, colour_loss, errors
+from svfr.training.errors import RecipeInvalid, TrainingDiverged
+from svfr.training.export.folder import TrainedNet, export_colour, export_preview
+from svfr.training.loop.build import build_net
+from svfr.training.recipe.config import RunConfig
+from svfr_lab.training.run import find_recipe
+
+COLOUR = ColourConfig(
+    stage="colour",
+    name="tiny",
+    seed=3,
+    network=ColourSizes((8, 16, 16), (1, 1, 1)),
+    phases=(ColourPhase(steps=3, crop_px=16), ColourPhase(steps=3, crop_px=24)),
+    optimiser=ColourOptimiser(
+        batch=2,
+        learning_rate=1e-2,
+        warmup_steps=2,
+        constant_share=0.3,
+        weight_decay=0.01,
+        dropout=0.2,
+        ema_decay=0.9,
+    ),
+    run=RunConfig(precision="float32", save_every_steps=100, log_every_steps=2),
+)
+
+
+class Ruddy:
+    """Pictures whose bright parts are red: chroma that the luma tells."""
+
+    def batch(self, rng: np.random.Generator, count: int, crop_px: int) -> ColourBatch:
+        grey = torch.from_numpy(rng.random((count, 1, crop_px, crop_px), np.float32)) * 0.6 + 0.2
+        clean = (grey * torch.tensor([1.3, 0.9, 0.7]).view(1, 3, 1, 1)).clamp(0, 1)
+        return ColourBatch(clean, luma_of(clean))
+
+    def aside(self, crop_px: int) -> ColourBatch | None:
+        return self.batch(np.random.default_rng(99), 3, crop_px)
+
+
+@pytest.fixture(scope="module")
+def base_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    torch.manual_seed(0)
+    folder = tmp_path_factory.mktemp("models") / "base"
+    export_preview(TrainedNet(build_net(CONFIG, NoisyGradients(), None, None), 0), CONFIG, folder, {})
+    return folder
+
+
+@pytest.fixture(scope="module")
+def base(base_folder: Path) -> Model:
+    return load_model(base_folder)
+
+
+def stage(base: Model, folder: Path, config: ColourConfig = COLOUR) -> ColourStage:
+    return ColourStage(config=config, source=Ruddy(), base=base, folder=folder, device=torch.device("cpu"))
+
+
+def same_weights(one: torch.nn.Module, other: torch.nn.Module) -> bool:
+    pairs = zip(one.state_dict().values(), other.state_dict().values(), strict=True)
+    return all(torch.equal(a, b) for a, b in pairs)
+
+
+def test_a_run_that_was_stopped_ends_with_the_bits_of_one_that_was_not(base: Model, tmp_path: Path) -> None:
+    whole = stage(base, tmp_path / "whole")
+    rows: list[dict[str, float]] = []
+    whole.run(rows.append)
+    asked = iter([False, False, True])
+    stage(base, tmp_path / "parts").run(lambda row: None, lambda: next(asked))
+    resumed = stage(base, tmp_path / "parts")
+    assert resumed.step == 2
+    resumed.run(lambda row: None)
+    assert same_weights(whole.averaged_net, resumed.averaged_net) and same_weights(whole.net, resumed.net)
+    assert whole.averaged_net.leave.weight.any(), "it has learnt"
+    assert [row["step"] for row in rows] == [2, 4, 6]
+    assert {"loss", "gain_db", "aside_db", "aside_worst_db", "aside_worse"} <= set(rows[0])
+    logged = [json.loads(line) for line in (tmp_path / "parts" / "log.jsonl").read_text().splitlines()]
+    assert [row["aside_db"] for row in logged] == [row["aside_db"] for row in rows]
+
+
+def test_it_learns_the_colours_that_the_luma_tells(base: Model, tmp_path: Path) -> None:
+    optimiser = dataclasses.replace(COLOUR.optimiser, dropout=0.0, batch=8)
+    longer = dataclasses.replace(COLOUR, phases=(ColourPhase(steps=40, crop_px=16),), optimiser=optimiser)
+    run = stage(base, tmp_path, longer)
+    before = run.gain_aside()["aside_db"]
+    run.run(lambda row: None)
+    assert run.gain_aside()["aside_db"] > before + 3.0
+
+
+@pytest.fixture
+def trained(base: Model, tmp_path: Path) -> ColourStage:
+    """A run after two steps."""
+    begun = stage(base, tmp_path / "run")
+    begun.train_step()
+    begun.train_step()
+    return begun
+
+
+def test_the_model_that_is_written_is_the_base_and_its_colours(
+    trained: ColourStage, base_folder: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "tiny"
+    export_colour(trained.averaged_net, 2, COLOUR, base=base_folder, folder=folder, training={"data": "none"})
+    assert not verify(folder)
+    spec, before = read_spec(folder), read_spec(base_folder)
+    assert spec.colour and spec.colour.sizes == COLOUR.network and spec.colour.side_px == 24
+    assert spec.training["colour"] == {
+        "seed": 3,
+        "steps": 2,
+        "planned_steps": 6,
+        "parameters": sum(p.numel() for p in trained.net.parameters()),
+        "data": "none",
+    }
+    assert {name: spec.files[name] for name in before.files} == dict(before.files)
+    model = load_model(folder)
+    assert model.colour is not None and not any(p.requires_grad for p in model.colour.parameters())
+    again = stage(model, tmp_path / "again")
+    assert same_weights(again.net, model.colour), "a run begins with the colours of its base"
+    other = dataclasses.replace(COLOUR, network=ColourSizes((8, 16), (1, 1)))
+    assert not stage(model, tmp_path / "other", other).net.leave.weight.any()
+
+
+def test_a_loss_that_is_not_finite_stops_the_run(base: Model, tmp_path: Path) -> None:
+    run = stage(base, tmp_path)
+    torch.nn.init.constant_(run.net.leave.weight, float("nan"))
+    with pytest.raises(TrainingDiverged, match="step 0"):
+        run.train_step()
+    assert run.step == 0
+
+
+def test_the_loss_knows_nothing_of_luma() -> None:
+    batch = Ruddy().batch(np.random.default_rng(0), 2, 8)
+    chroma = torch.randn(2, 2, 8, 8, generator=torch.Generator().manual_seed(0)) * 0.1
+    assert torch.allclose(colour_loss(chroma, batch.clean), colour_loss(chroma, batch.clean + 0.1), atol=1e-4)
+    tinted, plain = errors(torch.zeros_like(chroma), batch)
+    assert (tinted > plain).all(), "grey is farther from red than sepia is"
+
+
+def test_rate_and_side_follow_the_phases() -> None:
+    rates = [COLOUR.learning_rate_at(step) for step in range(COLOUR.steps)]
+    assert rates[0] == pytest.approx(5e-3) and rates[1] == pytest.approx(1e-2)
+    assert all(a > b for a, b in itertools.pairwise(rates[1:])) and 0 < rates[-1] < 2e-3
+    assert [COLOUR.crop_px_at(step) for step in (0, 2, 3, 5)] == [16, 16, 24, 24]
+
+
+def test_the_packaged_recipe_is_read_and_a_wrong_key_is_named(tmp_path: Path) -> None:
+    path = find_recipe("mini-colour")
+    assert is_colour_recipe(path) and not is_colour_recipe(find_recipe("mini-detail"))
+    assert not is_colour_recipe(tmp_path / "none.toml")
+    assert read_colour_config(path).network.side_multiple == 16
+    wrong = tmp_path / "wrong.toml"
+    wrong.write_text(path.read_text().replace("batch =", "batches ="))
+    with pytest.raises(RecipeInvalid, match=r"missing key optimiser\.batch.*unknown key optimiser\.batches"):
+        read_colour_config(wrong)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "match"),
+    [
+        ("validation_of = 10", "validation_of = 1", "keep everybody aside"),
+        ("crop_px = 96", "crop_px = 100", "must be a multiple of 16"),
+        ("widths = [48,", "widths = [50,", "multiples of 8"),
+        ("save_every_steps = 200", "save_every_steps = 200\nsheet_every_steps = 5", "no sheets"),
+    ],
+)
+def test_what_cannot_be_true_together_is_refused(tmp_path: Path, old: str, new: str, match: str) -> None:
+    text = find_recipe("mini-colour").read_text()
+    assert old in text
+    path = tmp_path / "recipe.toml"
+    path.write_text(text.replace(old, new))
+    with pytest.raises(RecipeInvalid, match=match):
+        read_colour_config(path)

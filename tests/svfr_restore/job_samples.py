@@ -14,10 +14,12 @@ from numpy.typing import NDArray
 
 from benchmarks.random_model import Layout, write_random_model
 from svfr.models.attenuation_spec import Attenuation
+from svfr.models.colour_spec import ColourSpec
 from svfr.models.detail_spec import DetailAmounts, DetailSpec
 from svfr.models.folder import read_spec, write_folder
-from svfr.models.networks import DETAIL_FILE
+from svfr.models.networks import COLOUR_FILE, DETAIL_FILE
 from svfr.models.spec import DiffusionSpec, Preset
+from svfr.nets.colour_net import ColourNet
 from svfr.nets.detail_net import DetailNet, DetailSizes
 from svfr_client.job import Box, ColourClaim, FaceChoice, JobSpec
 from svfr_restore.crops.crop_file import write_tracks
@@ -94,6 +96,15 @@ def with_detail(model: str, folder: Path) -> str:
     presets = DetailAmounts(draft=0.0, standard=0.0, final=1.0)
     detail = DetailSpec(widths=sizes.widths, blocks=sizes.blocks, presets=presets)
     return written_again(model, folder, {DETAIL_FILE: weights}, detail=detail)
+
+
+def with_colour(model: str, folder: Path) -> str:
+    """Write the model folder again with a random colour network."""
+    colour = ColourSpec(widths=(8, 8), blocks=(1, 1), side_px=12)
+    torch.manual_seed(9)
+    network = ColourNet(colour.sizes)
+    weights = {name: 0.3 * torch.randn_like(tensor) for name, tensor in network.state_dict().items()}
+    return written_again(model, folder, {COLOUR_FILE: weights}, colour=colour)
 
 
 def with_attenuation(model: str, folder: Path, rule: Attenuation) -> str:

@@ -38,6 +38,7 @@ from svfr.validation import (
     read_strictly,
     sentences_of,
 )
+from svfr_client.vocabulary import Sampler
 
 FORMAT = 1
 RESNET_STAGES = 4
@@ -278,6 +279,13 @@ class DiffusionSpec(_Described):
     def detail_amount(self, preset: str, asked: float | None) -> float:
         """Return how much detail is added, 0 to 1; raises as :func:`amount_of_detail`."""
         return amount_of_detail(self.name, self.detail, preset, asked)
+
+    def colour_of_reference(self, tasks: Collection[str], sampler: Sampler) -> ColourSpec | None:
+        """Return the network that colours the reference of pass 1 in a job with these tasks; None: none does.
+
+        The published pipeline has none.
+        """
+        return self.colour if "colorize" in tasks and sampler == "studio" else None
 
     def framing(self, tasks: Collection[str]) -> Framing:
         """Return what a face's crop shows in a job with these tasks."""

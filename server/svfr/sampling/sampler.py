@@ -5,10 +5,10 @@ Pass 1 restores the first window without a reference; a frame of it becomes the 
 identity tokens. A reference of the user's own replaces pass 1.
 
 Mode "official" is numerically faithful to the published pipeline. Mode "studio" differs from it in windows
-that do not join the ends of a shot, any number of frames from one, noise keyed by the absolute frame, and
-decode windows that overlap. Both leave out work whose result is known: see ``unet`` and
-``Conditioning.has_two_branches``; the low-quality crops are encoded once for both passes when both are given
-the same :class:`EncodedShot`.
+that do not join the ends of a shot, any number of frames from one, noise keyed by the absolute frame, decode
+windows that overlap, and the colour network of a model that has one. Both leave out work whose result is
+known: see ``unet`` and ``Conditioning.has_two_branches``; the low-quality crops are encoded once for both
+passes when both are given the same :class:`EncodedShot`.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ from svfr.models.model import Model
 from svfr.models.spec import DiffusionSpec, Preset
 from svfr.nets.unet import FastUNet
 from svfr.sampling.callbacks import NoCallbacks, SamplingCallbacks
+from svfr.sampling.colour_reference import colour_reference
 from svfr.sampling.decode import decode_stream
 from svfr.sampling.denoise import PassSchedule, denoise, start_latents
 from svfr.sampling.encoded_shot import CropSource, EncodedShot
@@ -83,8 +84,9 @@ def make_reference(
 ) -> torch.Tensor:
     """Run pass 1 and return the reference picture (3, S, S) float32 CPU, unclamped.
 
-    It is the last frame of the first window. Raises ShotTooShort in official mode for a shot of no more
-    frames than windows overlap, where the published pipeline returns NaN or fails.
+    It is the last frame of the first window, with the colours of :meth:`DiffusionSpec.colour_of_reference`.
+    Raises ShotTooShort in official mode for a shot of no more frames than windows overlap, where the
+    published pipeline returns NaN or fails.
     """
     callbacks = callbacks or NoCallbacks()
     saved = callbacks.load("pass1/reference")
@@ -96,6 +98,9 @@ def make_reference(
     )
     # one window is also one chunk of the decoder, in both modes
     reference = model.codec.decode(latents / model.codec.scaling_factor)[-1].float().cpu()
+    colour = model.spec.colour_of_reference(plan.tasks.names, plan.mode)
+    if colour is not None and model.colour is not None:
+        reference = colour_reference(model.colour, colour.side_px, reference)
     callbacks.save("pass1/reference", reference)
     return reference
 

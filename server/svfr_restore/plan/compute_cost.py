@@ -8,6 +8,7 @@ processor, its load and the libraries without a table of them.
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -17,7 +18,6 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from svfr.models.networks import empty_networks
 from svfr.models.spec import DiffusionSpec
-from svfr.nets.detail_net import DetailNet
 from svfr.nets.unet import FastUNet, build_unet
 from svfr.training.nets.preview_unet import preview_unet_config
 
@@ -32,13 +32,15 @@ _TIMED_RUNS = 2
 class WindowCost:
     """Float operations of one window: of one branch of the UNet, of encoding and of decoding its crops.
 
-    ``detail`` is that of the detail network on one crop.
+    ``detail`` is that of the detail network on one crop, ``colour`` of the colour network on one reference,
+    which it sees twice.
     """
 
     unet: float
     encode: float
     decode: float
     detail: float = 0.0
+    colour: float = 0.0
 
 
 def window_cost(model: DiffusionSpec) -> WindowCost:
@@ -48,8 +50,10 @@ def window_cost(model: DiffusionSpec) -> WindowCost:
     sample = torch.empty(frames, model.unet["in_channels"], side, side, device="meta")
     tokens = torch.empty(1, _TOKENS, model.identity.channels, device="meta")
     unet = _operations(networks.unet, sample, tokens)
+    detail = _plain_operations(networks.detail, [3, 3, 1], model.crop_px)
+    colour = 0.0 if model.colour is None else _plain_operations(networks.colour, [1], model.colour.side_px)
     if networks.vae is None:
-        return WindowCost(unet, 0.0, 0.0, _detail_operations(networks.detail, model.crop_px))
+        return WindowCost(unet, 0.0, 0.0, detail=detail, colour=2 * colour)
     vae: Any = networks.vae
     vae.to("meta")
     pictures = torch.empty(frames, 3, model.crop_px, model.crop_px, device="meta")
@@ -59,7 +63,8 @@ def window_cost(model: DiffusionSpec) -> WindowCost:
             vae.encode(pictures)
         with FlopCounterMode(display=False) as decoding:
             vae.decode(latents, num_frames=frames)
-    return WindowCost(unet, float(encoding.get_total_flops()), float(decoding.get_total_flops()))
+    encode, decode = float(encoding.get_total_flops()), float(decoding.get_total_flops())
+    return WindowCost(unet, encode, decode, detail=detail, colour=2 * colour)
 
 
 def topmost_share(model: DiffusionSpec) -> float:
@@ -104,10 +109,11 @@ def _operations(
     return float(counter.get_total_flops())
 
 
-def _detail_operations(network: DetailNet | None, crop_px: int) -> float:
+def _plain_operations(network: torch.nn.Module | None, planes_in: Sequence[int], side_px: int) -> float:
+    """Count one picture through a network beside the UNet, which takes tensors of so many planes."""
     if network is None:
         return 0.0
-    planes = [torch.empty(1, count, crop_px, crop_px, device="meta") for count in (3, 3, 1)]
+    planes = [torch.empty(1, count, side_px, side_px, device="meta") for count in planes_in]
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
         network(*planes)
     return float(counter.get_total_flops())

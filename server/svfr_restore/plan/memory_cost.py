@@ -128,7 +128,13 @@ def model_memory(model: DiffusionSpec, precision: Precision, seen: SeenAtOnce | 
             element_bytes=decode_size,
         )
         decode, least = memory.whole_bytes(seen.decoder), memory.chunked_bytes(seen.decoder, 1)
-    others = (networks.recogniser, networks.id_projection, networks.conv_identity, networks.detail)
+    others = (
+        networks.recogniser,
+        networks.id_projection,
+        networks.conv_identity,
+        networks.detail,
+        networks.colour,
+    )
     return ModelMemory(
         unet_weights=_numbers(networks.unet) * unet_size,
         codec_weights=codec_weights,

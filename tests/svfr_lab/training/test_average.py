@@ -3,6 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
+import job_samples
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
@@ -61,14 +62,15 @@ def test_networks_of_another_form_are_refused(tmp_path: Path) -> None:
         mean_weights(tmp_path / "a.safetensors", tmp_path / "b.safetensors")
 
 
-def test_a_detail_network_that_the_new_model_lacks_is_the_old_ones(
+def test_networks_beside_the_base_that_the_new_model_lacks_are_the_old_ones(
     shipped: Path, changed: Path, tmp_path: Path
 ) -> None:
     spec = read_spec(changed)
     assert isinstance(spec, DiffusionSpec)
     copies = {name: changed / name for name in AVERAGED}
-    write_folder(tmp_path / "bare", replace(spec, detail=None), {}, copies)
-    mean = average(shipped, tmp_path / "bare", tmp_path / "mean")
-    assert mean.detail == spec.detail
-    assert "detail" in mean.training
+    write_folder(tmp_path / "bare", replace(spec, detail=None, colour=None), {}, copies)
+    old = Path(job_samples.with_colour(str(shipped), tmp_path / "old"))
+    mean = average(old, tmp_path / "bare", tmp_path / "mean")
+    assert mean.detail == spec.detail and mean.colour is not None
+    assert {"detail", "colour"} <= set(mean.training)
     load_model(tmp_path / "mean", "cpu")

@@ -7,11 +7,21 @@ import job_samples
 import pytest
 from official_model import official
 
+from svfr.models.folder import read_spec
+from svfr.models.spec import DiffusionSpec
+from svfr.precision import STRICT
 from svfr_client.job import Box, FaceChoice, JobSpec
 from svfr_restore.job import survey_job
 from svfr_restore.plan.compute_cost import sustained_rate, topmost_share, window_cost
-from svfr_restore.plan.estimate import Estimate, branch_evaluations, estimate_job, whole_windows
+from svfr_restore.plan.estimate import (
+    Estimate,
+    _operations,
+    branch_evaluations,
+    estimate_job,
+    whole_windows,
+)
 from svfr_restore.plan.job_plan import plan_job
+from svfr_restore.plan.memory_cost import model_memory
 from svfr_restore.plan.models import ModelCache
 from svfr_restore.plan.track_plan import plan_tracks
 from svfr_restore.reports import JobContext
@@ -105,3 +115,25 @@ def test_a_draft_that_skips_work_is_reckoned_with_less() -> None:
 def test_this_machine_does_some_operations_a_second() -> None:
     assert 1e8 < sustained_rate("cpu") < 1e15
     assert sustained_rate("cpu") == sustained_rate("cpu")  # measured once
+
+
+def test_a_coloured_reference_is_counted_where_it_is_coloured(
+    tiny_model: str, plate: str, tmp_path: Path
+) -> None:
+    colouring = job_samples.with_colour(tiny_model, tmp_path / "colouring")
+    spec = read_spec(Path(colouring))
+    assert isinstance(spec, DiffusionSpec)
+    plain, cost = window_cost(dataclasses.replace(spec, colour=None)), window_cost(spec)
+    assert plain.colour == 0.0 and dataclasses.replace(cost, colour=0.0) == plain
+    # two pictures: what enters at 6 x 6 in 36 inputs of 3 x 3 alone is more than this
+    assert cost.colour > 2 * 2 * 36 * 4 * 9 * 8
+    asked = job_samples.job(plate, tmp_path / "out", model=colouring, tasks=("colorize",))
+    counted = {
+        tasks: _operations(
+            plan_job(dataclasses.replace(asked, tasks=tasks), ModelCache()), spec, spec.presets["draft"], [4]
+        )
+        for tasks in (("colorize",), ("bfr",))
+    }
+    assert counted["colorize",] - counted["bfr",] == pytest.approx(cost.colour)
+    memory, bare = (model_memory(s, STRICT) for s in (spec, dataclasses.replace(spec, colour=None)))
+    assert memory.other_weights > bare.other_weights

@@ -13,8 +13,9 @@ from job_samples import MemoryStore, Reports
 import svfr.sampling.sampler
 from svfr.models.attenuation_spec import Attenuation
 from svfr.models.spec import Preset
+from svfr.nets.colour_net import luma_of
 from svfr_client.errors import JobWasCancelled
-from svfr_client.job import JobSpec
+from svfr_client.job import JobSpec, Reference
 from svfr_restore.reports import JobResult
 
 pytestmark = pytest.mark.usefixtures("scratch")
@@ -96,6 +97,52 @@ def test_detail_is_added_to_what_was_kept_and_none_is_the_base_bit_for_bit(
     after = job_samples.run(sharp, kept)
     assert windows(after) == (0, 0) and after.counts["detail_frames"] == 3
     assert (restored(after) != restored(base)).any()
+
+
+@pytest.fixture(scope="module")
+def colouring(tiny_model: str, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The tiny model with a colour network."""
+    return job_samples.with_colour(tiny_model, tmp_path_factory.mktemp("models") / "colouring")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"tasks": ("bfr",)},
+        {"tasks": ("colorize",), "sampler": "official"},
+        {"tasks": ("colorize",), "references": (Reference(frame=1002),)},
+    ],
+)
+def test_a_colour_network_changes_no_bit_where_the_reference_is_not_its_to_colour(
+    plate: str, tiny_model: str, colouring: str, tmp_path: Path, changes: dict[str, Any]
+) -> None:
+    plain, coloured = (
+        job_samples.run(job_samples.job(plate, tmp_path / name, "1001-1004", model=model, **changes))
+        for name, model in (("plain", tiny_model), ("coloured", colouring))
+    )
+    np.testing.assert_array_equal(restored(plain).view(np.uint16), restored(coloured).view(np.uint16))
+
+
+def test_a_coloured_reference_is_kept_and_is_not_that_of_a_model_without_colours(
+    plate: str, tiny_model: str, colouring: str, tmp_path: Path
+) -> None:
+    kept, frames = MemoryStore(), "1001-1003"
+
+    def made(name: str, model: str) -> JobResult:
+        return job_samples.run(
+            job_samples.job(plate, tmp_path / name, frames, model=model, tasks=("colorize",)), kept
+        )
+
+    plain, coloured = made("plain", tiny_model), made("coloured", colouring)
+    assert coloured.counts["reference_windows"] == plain.counts["reference_windows"] > 0
+    assert (restored(coloured) != restored(plain)).any()
+    references = [value for name, value in kept.kept.items() if name.endswith("pass1/reference")]
+    assert len(references) == 2
+    first, second = (luma_of(reference[None]) for reference in references)
+    assert torch.allclose(first, second, atol=1e-5) and not torch.allclose(*references, atol=1e-2)
+    again = made("again", colouring)
+    assert windows(again) == (0, 0)
+    np.testing.assert_array_equal(restored(again).view(np.uint16), restored(coloured).view(np.uint16))
 
 
 def test_a_change_too_small_to_count_leaves_the_plate_as_it_was(

@@ -1,0 +1,124 @@
+"""A model folder with a colour network: what its description says, and what is refused."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+import job_samples
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from svfr.errors import (
+    ModelFileCorrupted,
+    ModelFileMissing,
+    ModelSpecInvalid,
+    TensorShapesWrong,
+    TensorsMissing,
+)
+from svfr.models.colour_spec import ColourSpec
+from svfr.models.folder import read_spec, verify
+from svfr.models.model import load_model
+from svfr.models.networks import COLOUR_FILE
+from svfr_client.errors import SvfrError
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return job_samples.write_tiny_model(tmp_path_factory.mktemp("models") / "tiny")
+
+
+@pytest.fixture
+def folder(tiny: str, tmp_path: Path) -> Path:
+    return Path(job_samples.with_colour(tiny, tmp_path / "colouring"))
+
+
+def test_the_network_is_loaded_frozen_and_without_it_the_folder_is_as_before(folder: Path, tiny: str) -> None:
+    assert verify(folder) == []
+    model = load_model(folder)
+    assert model.colour is not None and not model.colour.training
+    assert not any(p.requires_grad or p.is_meta for p in model.colour.parameters())
+    stored = load_file(folder / COLOUR_FILE)
+    assert all(torch.equal(t, stored[name]) for name, t in model.colour.state_dict().items())
+    before = read_spec(Path(tiny))
+    assert before.colour is None and load_model(Path(tiny)).colour is None
+    assert {name: model.spec.files[name] for name in before.files} == dict(before.files)
+
+
+def without_file(folder: Path) -> None:
+    (folder / COLOUR_FILE).unlink()
+
+
+def flipped(folder: Path) -> None:
+    data = bytearray((folder / COLOUR_FILE).read_bytes())
+    data[-3] ^= 1
+    (folder / COLOUR_FILE).write_bytes(data)
+
+
+def rewritten(folder: Path, weights: dict[str, torch.Tensor]) -> None:
+    """Replace the file and its record, as somebody who mixes up models would."""
+    (folder / COLOUR_FILE).unlink()
+    save_file(weights, folder / COLOUR_FILE)
+    body = json.loads((folder / "model.json").read_text())
+    data = (folder / COLOUR_FILE).read_bytes()
+    body["files"][COLOUR_FILE] = {"sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)}
+    (folder / "model.json").write_text(json.dumps(body))
+
+
+def of_another_shape(folder: Path) -> None:
+    weights = load_file(folder / COLOUR_FILE)
+    rewritten(folder, weights | {"enter.weight": weights["enter.weight"][:, :2].contiguous()})
+
+
+def without_a_tensor(folder: Path) -> None:
+    weights = load_file(folder / COLOUR_FILE)
+    del weights["leave.bias"]
+    rewritten(folder, weights)
+
+
+@pytest.mark.parametrize(
+    ("harm", "error"),
+    [
+        (without_file, ModelFileMissing),
+        (flipped, ModelFileCorrupted),
+        (of_another_shape, TensorShapesWrong),
+        (without_a_tensor, TensorsMissing),
+    ],
+)
+def test_a_colour_file_that_is_not_the_networks_is_refused(
+    folder: Path, harm: object, error: type[SvfrError]
+) -> None:
+    assert callable(harm)
+    harm(folder)
+    with pytest.raises(error, match="colour"):
+        load_model(folder)
+    assert [type(problem) for problem in verify(folder)] == [error]
+
+
+@pytest.mark.parametrize(
+    ("changes", "match"),
+    [
+        ({"side_px": 14}, "side_px must be a multiple of 4"),
+        ({"widths": [8]}, "one entry for each level"),
+        ({"widths": [8, 9]}, "multiples of 8"),
+        ({"dropout": 0.1}, r"unknown key colour\.dropout"),
+    ],
+)
+def test_a_description_that_makes_no_network_is_refused(
+    folder: Path, changes: dict[str, object], match: str
+) -> None:
+    body = json.loads((folder / "model.json").read_text())
+    body["colour"] |= changes
+    (folder / "model.json").write_text(json.dumps(body))
+    with pytest.raises(ModelSpecInvalid, match=match):
+        read_spec(folder)
+
+
+def test_the_reference_is_coloured_in_jobs_with_colorize_alone_and_not_in_official_mode(folder: Path) -> None:
+    spec = read_spec(folder)
+    assert spec.colour == ColourSpec(widths=(8, 8), blocks=(1, 1), side_px=12)
+    assert spec.colour_of_reference(["bfr", "colorize"], "studio") == spec.colour
+    assert spec.colour_of_reference(["bfr", "inpaint"], "studio") is None
+    assert spec.colour_of_reference(["colorize"], "official") is None

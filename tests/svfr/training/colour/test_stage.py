@@ -6,6 +6,7 @@ import dataclasses
 import itertools
 import json
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -83,13 +84,17 @@ def same_weights(one: torch.nn.Module, other: torch.nn.Module) -> bool:
     return all(torch.equal(a, b) for a, b in pairs)
 
 
-def test_a_run_that_was_stopped_ends_with_the_bits_of_one_that_was_not(base: Model, tmp_path: Path) -> None:
-    whole = stage(base, tmp_path / "whole")
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_a_run_that_was_stopped_ends_with_the_bits_of_one_that_was_not(
+    base: Model, tmp_path: Path, precision: Literal["float32", "bfloat16"]
+) -> None:
+    config = dataclasses.replace(COLOUR, run=dataclasses.replace(COLOUR.run, precision=precision))
+    whole = stage(base, tmp_path / "whole", config)
     rows: list[dict[str, float]] = []
     whole.run(rows.append)
     asked = iter([False, False, True])
-    stage(base, tmp_path / "parts").run(lambda row: None, lambda: next(asked))
-    resumed = stage(base, tmp_path / "parts")
+    stage(base, tmp_path / "parts", config).run(lambda row: None, lambda: next(asked))
+    resumed = stage(base, tmp_path / "parts", config)
     assert resumed.step == 2
     resumed.run(lambda row: None)
     assert same_weights(whole.averaged_net, resumed.averaged_net) and same_weights(whole.net, resumed.net)

@@ -37,7 +37,7 @@ from svfr_restore.mattes.unmarked import UnmarkedFrames
 from svfr_restore.media.exr.writer import write_restored
 from svfr_restore.media.feed import FrameFeed
 from svfr_restore.media.plate import PlateFrame
-from svfr_restore.memory_budget import kept_pixels_bytes
+from svfr_restore.memory_budget import kept_pixels_bytes, kept_squares_bytes
 from svfr_restore.overall import Overall
 from svfr_restore.paste.paste import paste
 from svfr_restore.plan.crop_size import crop_scale
@@ -79,8 +79,6 @@ Judge = Callable[[Sequence[tuple[TrackPlan, ModelOutput]]], Mapping[int, float |
 
 # Two frames are being cropped, one waits, one is being read; as many at least are being pasted and written.
 _CROP_THREADS, _WAITING = 2, 1
-# Squares that are kept from cropping to pasting take this part of what decoded frames may take beside them.
-_SQUARES_PART = 8
 
 _NOTHING_CHANGED = (
     "No pixel was changed: the model found next to nothing to restore, whose smallest changes do not count, "
@@ -131,7 +129,7 @@ class JobStages:
         self._given_reporter, self._reporter = context.report, OneStageAtATime(context.report)
         self.plan, self._models, self._context = plan, models, replace(context, report=self._reporter)
         self._feed = FrameFeed(plan.plate, kept_pixels_bytes())
-        self._squares = KeptSquares(kept_pixels_bytes() // _SQUARES_PART)
+        self._squares = KeptSquares(kept_squares_bytes())
         self._counting = threading.Lock()
 
     @property

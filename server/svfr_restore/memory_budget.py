@@ -22,6 +22,8 @@ DEFAULT_SHARE_PERCENT = 85
 BASE_BYTES, PLATE_BYTES_PER_PIXEL = 560_000_000, 220
 # Decoded frames that a job keeps from one reading to the next: 21 of 1080p, or this part of what it may take.
 _KEPT_BYTES, _KEPT_PART = 512 * 1024 * 1024, 8
+# Faces' squares that a job keeps from cropping to pasting take this part of what frames may take beside them.
+_SQUARES_PART = 8
 _MIB = 1024 * 1024
 _REMEDY = (
     "Restore a smaller plate or fewer frames, or give jobs more with svfr serve --worker-memory-mib "
@@ -62,6 +64,11 @@ def budget_bytes(environment: Mapping[str, str] | None = None) -> int:
 def kept_pixels_bytes() -> int:
     """Return what of decoded frames a job may keep, so as to decode them once."""
     return min(_KEPT_BYTES, budget_bytes() // _KEPT_PART)
+
+
+def kept_squares_bytes() -> int:
+    """Return what of faces' squares a job may keep beside frames, so as to crop them once."""
+    return kept_pixels_bytes() // _SQUARES_PART
 
 
 def require_memory(

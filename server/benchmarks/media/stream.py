@@ -2,8 +2,9 @@
 
 Writes a 1080p half-float EXR plate (one picture, a file for every frame) and restores a face box in every
 frame, once for each length, each time in a fresh process that does what the service's worker does: it runs
-the job with checkpoints on disk. Prints the peak resident memory (VmHWM) and its growth per frame. The exit
-status is 1 when any two lengths differ by more than six latents and 0.3 MB a frame: a shot's latents are in
+the job with checkpoints on disk. Prints the peak resident memory (VmHWM), what the job's estimate says, and
+the growth per frame. The exit status is 1 when a peak is higher than its estimate, or when any two lengths
+differ by more than six latents and 0.3 MB a frame: a shot's latents are in
 memory (low-quality, noisy, blended, and up to three on their way to the disk), its pixels are not. Lengths
 from 25 frames on count: so many decoded ones of 1080p are kept.
 
@@ -35,8 +36,12 @@ from svfr.errors import ModelMissing
 from svfr.models.folder import find_model, read_diffusion_spec
 from svfr.models.spec import Preset
 from svfr_client.job import Box, ColourClaim, FaceChoice, JobSpec
-from svfr_restore.job import run_job
+from svfr_restore.job import run_job, survey_job
+from svfr_restore.plan.estimate import estimate_job
+from svfr_restore.plan.job_plan import plan_job
 from svfr_restore.plan.models import ModelCache
+from svfr_restore.plan.track_plan import plan_tracks
+from svfr_restore.reports import JobContext
 from svfr_server.job_store.checkpoints import DiskCheckpoints
 
 MOST_LATENTS_A_FRAME, MOST_OTHER_MB_A_FRAME = 6, 0.3
@@ -91,7 +96,7 @@ def peak_resident_mb() -> float:
 def restore(
     pattern: str, count: int, *, model: str, work: Path, size: tuple[int, int], all_tasks: bool
 ) -> None:
-    """Run one job as the worker does and print its peak memory: what the child process is for."""
+    """Run one job as the worker does and print peak and estimate in MB: what the child process is for."""
     height, width = size
     side = round(0.4 * height)
     mask = None
@@ -108,12 +113,14 @@ def restore(
         colour=ColourClaim(space="ACEScg"),
         model=model,
     )
+    plan = plan_job(spec, ModelCache())
+    estimate = estimate_job(plan, plan_tracks(plan, survey_job(plan, JobContext())))
     result = run_job(
         spec, ModelCache(), lambda report: None, store=DiskCheckpoints(work / "checkpoints", work / "journal")
     )
     if len(result.outputs) != count or not result.counts["pixels_changed"]:
         raise RuntimeError(f"the job wrote {len(result.outputs)} frames, {result.counts}")
-    print(peak_resident_mb())
+    print(peak_resident_mb(), estimate.memory_bytes / 1e6)
 
 
 def _write_mask(path: Path, size: tuple[int, int]) -> None:
@@ -125,13 +132,13 @@ def _write_mask(path: Path, size: tuple[int, int]) -> None:
 
 
 def measure(lengths: list[int], model: str | None, size: tuple[int, int], all_tasks: bool) -> bool:
-    """Run every length in a process of its own and print the figures; return whether growth is small."""
+    """Run every length in a process of its own and print the figures; return whether they hold."""
     with tempfile.TemporaryDirectory(prefix="svfr-stream-") as name:
         work = Path(name)
         chosen = model or _installed_mini() or write_mini_layout(work / "mini-layout")
         print(f"model {Path(chosen).name}, {size[1]}x{size[0]} half, {'three tasks' if all_tasks else 'bfr'}")
         pattern = write_plate(work / "plate", max(lengths), size, GRAIN)
-        peaks = []
+        peaks, is_enough = [], True
         for count in lengths:
             run = work / f"run{count}"
             run.mkdir()
@@ -145,9 +152,15 @@ def measure(lengths: list[int], model: str | None, size: tuple[int, int], all_ta
                 stdout=subprocess.PIPE,
                 text=True,
             )
-            peaks.append(float(done.stdout.split()[-1]))
+            peak, estimate = map(float, done.stdout.split()[-2:])
+            peaks.append(peak)
+            is_enough &= peak <= estimate
             seconds = (time.monotonic() - began) / count
-            print(f"{count:5d} frames: peak {peaks[-1]:7.1f} MB, {seconds:.2f} s a frame", flush=True)
+            print(
+                f"{count:5d} frames: peak {peak:7.1f} MB, estimated {estimate:7.1f} MB, "
+                f"{seconds:.2f} s a frame",
+                flush=True,
+            )
             shutil.rmtree(run)
     growths = [
         (more - less) / (b - a)
@@ -156,7 +169,7 @@ def measure(lengths: list[int], model: str | None, size: tuple[int, int], all_ta
     print("growth: " + ", ".join(f"{growth:.3f}" for growth in growths) + " MB a frame")
     most = most_mb_a_frame(chosen)
     print(f"allowed: {most:.2f} MB a frame")
-    return all(growth <= most for growth in growths)
+    return is_enough and all(growth <= most for growth in growths)
 
 
 def most_mb_a_frame(model: str) -> float:

@@ -15,7 +15,12 @@ from dataclasses import dataclass, replace
 from svfr.diffusion.windows import FrameWindow, official_windows, studio_decode_windows, studio_windows
 from svfr.models.spec import DiffusionSpec, Preset
 from svfr_restore.crops.spool import crop_bytes
-from svfr_restore.memory_budget import BASE_BYTES, PLATE_BYTES_PER_PIXEL, kept_pixels_bytes
+from svfr_restore.memory_budget import (
+    BASE_BYTES,
+    PLATE_BYTES_PER_PIXEL,
+    kept_pixels_bytes,
+    kept_squares_bytes,
+)
 from svfr_restore.plan.compute_cost import WindowCost, sustained_rate, topmost_share, window_cost
 from svfr_restore.plan.job_plan import JobPlan
 from svfr_restore.plan.memory_cost import (
@@ -121,6 +126,7 @@ def estimate_job(plan: JobPlan, tracks: Sequence[TrackPlan], device: str = "cpu"
         memory_bytes=BASE_BYTES
         + PLATE_BYTES_PER_PIXEL * pixels
         + kept_pixels_bytes()
+        + kept_squares_bytes()
         + _model_bytes(plan, tracks, device),
         spool_bytes=spool_bytes(plan, tracks),
         output_bytes=plan.output.estimated_bytes,
@@ -159,15 +165,16 @@ def _operations(plan: JobPlan, model: DiffusionSpec, preset: Preset, lengths: Se
 
 
 def _model_bytes(plan: JobPlan, tracks: Sequence[TrackPlan], device: str) -> int:
-    """Return the weights, the largest feature maps of a window, and what its steps leave for each other."""
+    """Return the weights, the largest feature maps of a window, and what is kept of every frame: latents, and
+    what steps leave for each other."""
     model = model_for_largest_crop(plan.model, tracks)
     if not isinstance(model, DiffusionSpec):
         return 0
     precision = asked_precision(model, device)
     longest = max((len(track.frames) for track in tracks), default=0)
-    kept = 0 if plan.preset is None else longest * kept_bytes(model, plan.preset, precision)
     memory = model_memory(model, precision, SeenAtOnce.of(model, longest, plan.spec.sampler))
-    return kept + (cpu_model_bytes(memory) if device == "cpu" else memory.whole)
+    kept = memory.latents + (0 if plan.preset is None else kept_bytes(model, plan.preset, precision))
+    return longest * kept + (cpu_model_bytes(memory) if device == "cpu" else memory.whole)
 
 
 def _checkpoint_bytes(plan: JobPlan, tracks: Sequence[TrackPlan]) -> int:

@@ -23,6 +23,7 @@ from svfr_restore.memory_budget import (
     PLATE_BYTES_PER_PIXEL,
     budget_bytes,
     kept_pixels_bytes,
+    kept_squares_bytes,
     require_memory,
 )
 
@@ -167,7 +168,8 @@ def decode_room(memory: ModelMemory) -> int:
     happens to be free: the same machine gives the same bits.
     """
     plate = PLATE_BYTES_PER_PIXEL * _LARGE_PLATE_PX
-    return max(0, budget_bytes() - BASE_BYTES - plate - kept_pixels_bytes() - memory.resident)
+    kept = kept_pixels_bytes() + kept_squares_bytes()
+    return max(0, budget_bytes() - BASE_BYTES - plate - kept - memory.resident)
 
 
 def cpu_model_bytes(memory: ModelMemory) -> int:
@@ -192,7 +194,8 @@ def require_job_memory(
 
     Networks on a GPU are judged by its own memory, when they come to it.
     """
-    kept = min(kept_pixels_bytes(), _RGB_BYTES * plate_pixels * longest_track)
+    frames = _RGB_BYTES * plate_pixels * longest_track
+    kept = min(kept_pixels_bytes(), frames) + min(kept_squares_bytes(), 2 * frames)
     needed = BASE_BYTES + PLATE_BYTES_PER_PIXEL * plate_pixels + kept
     if isinstance(model, DiffusionSpec) and preset is not None:
         needed += longest_track * kept_bytes(model, preset, asked_precision(model, device))

@@ -1,6 +1,7 @@
 """An estimate counts what a job will do, and its figures have the right size."""
 
 import dataclasses
+from functools import partial
 from pathlib import Path
 
 import job_samples
@@ -11,7 +12,9 @@ from svfr.models.folder import read_spec
 from svfr.models.spec import DiffusionSpec
 from svfr.precision import STRICT
 from svfr_client.job import Box, FaceChoice, JobSpec
+from svfr_restore.errors import JobNeedsMoreMemory
 from svfr_restore.job import survey_job
+from svfr_restore.memory_budget import BASE_BYTES, BUDGET_VARIABLE, PLATE_BYTES_PER_PIXEL
 from svfr_restore.plan.compute_cost import sustained_rate, topmost_share, window_cost
 from svfr_restore.plan.estimate import (
     Estimate,
@@ -21,7 +24,7 @@ from svfr_restore.plan.estimate import (
     whole_windows,
 )
 from svfr_restore.plan.job_plan import plan_job
-from svfr_restore.plan.memory_cost import model_memory
+from svfr_restore.plan.memory_cost import model_memory, require_job_memory
 from svfr_restore.plan.models import ModelCache
 from svfr_restore.plan.track_plan import plan_tracks
 from svfr_restore.reports import JobContext
@@ -65,7 +68,8 @@ def test_more_frames_and_faces_cost_more(plate: str, tiny_model: str, tmp_path: 
         assert more.seconds > short.seconds > 0.0
         assert more.spool_bytes == 2 * short.spool_bytes == 2 * (2 * 4 * 32 * 32 * 3 * 4)
         assert more.checkpoint_bytes > short.checkpoint_bytes > 0
-    assert long.memory_bytes == short.memory_bytes  # pixels stream
+    # pixels stream; of the latents of each frame, 4 x 8 x 8 numbers, there are four
+    assert long.memory_bytes - short.memory_bytes == 4 * 4 * (4 * 8 * 8) * 4
     assert long.output_bytes == 2 * short.output_bytes > 0
 
 
@@ -73,6 +77,22 @@ def test_a_model_without_a_network_costs_pictures_only(plate: str, tmp_path: Pat
     estimate = estimated(job_samples.job(plate, tmp_path))
     assert estimate.unet_calls == estimate.checkpoint_bytes == 0
     assert estimate.seconds > 0.0 and estimate.memory_bytes > 100e6
+
+
+@pytest.mark.parametrize("budget_mib", [800, 64000])
+def test_what_a_job_keeps_of_frames_and_squares_is_in_its_memory(
+    plate: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, budget_mib: int
+) -> None:
+    monkeypatch.setenv(BUDGET_VARIABLE, str(budget_mib))
+    kept = min(512, budget_mib // 8) * 2**20
+    estimate = estimated(job_samples.job(plate, tmp_path))
+    streamed = BASE_BYTES + PLATE_BYTES_PER_PIXEL * job_samples.WIDTH * job_samples.HEIGHT
+    assert estimate.memory_bytes == streamed + kept + kept // 8
+    require = partial(require_job_memory, ModelCache().spec("probe"), longest_track=1000, device="cpu")
+    most_px = (budget_mib * 2**20 - BASE_BYTES - kept - kept // 8) // PLATE_BYTES_PER_PIXEL
+    require(plate_pixels=most_px)
+    with pytest.raises(JobNeedsMoreMemory):
+        require(plate_pixels=most_px + 1)
 
 
 def test_the_official_model_is_counted_without_its_weights() -> None:

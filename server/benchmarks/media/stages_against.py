@@ -1,18 +1,21 @@
 """How fast survey, crop and write are, beside an older commit's code in the same run.
 
     OMP_NUM_THREADS=1 python -m benchmarks.media.stages_against [--commit 0072499] [--frames 12] [--runs 5]
-        [--compressions zip,dwaa] [--model probe] [--face PICTURE]
+        [--compressions zip,dwaa] [--model probe] [--presets standard] [--face PICTURE]
 
 Run in ``server/`` of a clone with history. A 1080p half-float EXR shot with grain, every frame another
 picture, is restored by the commit's code, unpacked to a temporary folder, and by this one, in turns, each
 time in a process of its own. The built-in model ``probe`` paints a patch and takes no time, so that the
 whole job is survey, crop and write. ``random`` is a small network of random weights that either code
-restores with, at 192 px, and a model folder's path any other. The commit ran its stages one after the other:
+restores with, at 192 px, ``mini-then`` the commit's own ``mini``, and a model folder's path any other. The
+commit ran its stages one after the other:
 the time until each had ended says what each took. Here cropping and writing run at once, so that only the sum
 can be compared.
 
 The face is a box of 40 % of the height; with ``--face`` that picture is put there, and the face is sought as
-well. Printed are medians over the runs, and whether all written pixels are equal.
+well. Printed are medians over the runs, and whether all written pixels are equal. A job of one frame runs
+before each that is measured, so that all is loaded; the last figures are the processor's seconds of the whole
+process, which loads everything and runs both.
 """
 
 from __future__ import annotations
@@ -25,6 +28,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterable, Mapping
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +38,7 @@ import OpenImageIO as oiio  # noqa: N813 (its own documentation calls it so)
 
 from benchmarks.media.stages_child import FIRST_FRAME
 from benchmarks.random_model import Layout, write_random_model
-from benchmarks.sampling.against_commit import LAST_BEFORE_ROOMS, ROOT, TREES, unpack
+from benchmarks.sampling.against_commit import LAST_BEFORE_ROOMS, MODEL, ROOT, TREES, unpack
 from svfr.models.spec import Preset
 from svfr_client.files import write_whole
 from svfr_client.json_files import read_json
@@ -44,8 +48,8 @@ GRAIN = 0.01
 SIDE = round(0.4 * SIZE[0])
 CORNER = ((SIZE[0] - SIDE) // 2, (SIZE[1] - SIDE) // 2)
 HEADER = (
-    "| plate, faces | stages' ends then, s a frame | then, s | now, s | times as fast "
-    "| processor then, now, s | times less | pixels |\n" + "|---" * 8 + "|"
+    "| plate, faces, preset | stages' ends then, s a frame | then, s | now, s | times as fast "
+    "| processor then, now, s | times less | pixels | process then, now, s |\n" + "|---" * 9 + "|"
 )
 Figures = Mapping[str, Any]
 
@@ -125,7 +129,8 @@ def row(name: str, then: list[Figures], now: list[Figures], count: int) -> str:
         f"| {middle(then, 'whole'):.3f} | {middle(now, 'whole'):.3f} "
         f"| {middle(then, 'whole') / middle(now, 'whole'):.2f} "
         f"| {middle(then, 'processor'):.3f}, {middle(now, 'processor'):.3f} "
-        f"| {middle(then, 'processor') / middle(now, 'processor'):.2f} | {same} |"
+        f"| {middle(then, 'processor') / middle(now, 'processor'):.2f} | {same} "
+        f"| {middle(then, 'process') * count:.1f}, {middle(now, 'process') * count:.1f} |"
     )
 
 
@@ -136,25 +141,31 @@ def main() -> int:
     parser.add_argument("--frames", type=int, default=12)
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--compressions", default="zip,dwaa")
-    parser.add_argument("--model", default="probe", help="a built-in one, random, or a folder")
+    parser.add_argument("--model", default="probe", help="built-in, random, mini-then, or a folder")
+    parser.add_argument("--presets", default="standard", help="of the model, with commas between")
     parser.add_argument("--face", type=Path, help="a picture of a face, to be sought as well")
     asked = parser.parse_args()
     box = f"{CORNER[1]},{CORNER[0]},{SIDE},{SIDE}"
     print(f"{asked.frames} frames, medians of {asked.runs} runs, load {os.getloadavg()[0]:.1f}\n\n{HEADER}")
     with tempfile.TemporaryDirectory(prefix="svfr-stages-") as name:
         folder = Path(name)
-        model = write_random_for_both(folder / "random") if asked.model == "random" else asked.model
         trees = {"then": unpack(asked.commit, folder / "tree"), "now": ROOT}
+        model = asked.model
+        if model == "random":
+            model = write_random_for_both(folder / "random")
+        elif model == "mini-then":
+            model = str(trees["then"] / MODEL)
         for compression in asked.compressions.split(","):
             pattern = write_plate(folder / compression, compression, asked.frames, asked.face)
-            for faces in (box,) if asked.face is None else (box, "largest"):
+            sought = (box,) if asked.face is None else (box, "largest")
+            for faces, preset in product(sought, asked.presets.split(",")):
                 figures: dict[str, list[Figures]] = {when: [] for when in trees}
                 for turn in range(asked.runs):
                     for when, tree in trees.items():
-                        out = folder / f"{compression}-{faces}-{turn}-{when}"
-                        job = [pattern, str(asked.frames), str(out), model, faces]
+                        out = folder / f"{compression}-{faces}-{preset}-{turn}-{when}"
+                        job = [pattern, str(asked.frames), str(out), model, faces, preset]
                         figures[when].append(run_by(tree, job, out))
-                case = f"{compression.upper()}, {'sought' if faces == 'largest' else 'a box'}"
+                case = f"{compression.upper()}, {'sought' if faces == 'largest' else 'a box'}, {preset}"
                 print(row(case, figures["then"], figures["now"], asked.frames), flush=True)
     print(f"\nload {os.getloadavg()[0]:.1f}")
     return 0

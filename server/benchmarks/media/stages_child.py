@@ -1,12 +1,12 @@
 """One job without networks: the part of ``stages_against`` that runs on either commit's code.
 
-    python stages_child.py PATTERN FRAMES OUT MODEL FACES
+    python stages_child.py PATTERN FRAMES OUT MODEL FACES PRESET
 
 Restores ``FRAMES`` frames of the plate ``PATTERN`` to the folder ``OUT`` by the model ``MODEL``. ``FACES`` is
 ``largest`` or a box, "x,y,width,height". ``PYTHONPATH`` decides which code runs. Prints one JSON object: the
-seconds until each stage had ended, those of the whole job, its processor seconds, where the code lies, and a
-hash of all written pixels. Names are looked for where they live today and where they lived before the
-packages had rooms.
+seconds until each stage had ended, those of the whole job, its processor seconds and the whole process's,
+where the code lies, and a hash of all written pixels. Names are looked for where they live today and where
+they lived before the packages had rooms.
 """
 
 import hashlib
@@ -16,7 +16,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import OpenImageIO as oiio  # noqa: N813 (its own documentation calls it so)
@@ -42,18 +42,30 @@ def found(name: str) -> Any:
     raise ModuleNotFoundError(name)
 
 
-def spec(pattern: str, count: int, out: Path, model: str, faces: str) -> Any:
+class Asked(NamedTuple):
+    """What the command line says."""
+
+    pattern: str
+    frames: str
+    out: str
+    model: str
+    faces: str
+    preset: str
+
+
+def spec(asked: Asked, count: int, out: Path) -> Any:
     """Return the job's description."""
     choice = found("FaceChoice")
-    boxes = None if faces == "largest" else (found("Box")(*map(float, faces.split(","))),)
+    boxes = None if asked.faces == "largest" else (found("Box")(*map(float, asked.faces.split(","))),)
     return found("JobSpec")(
-        plate=pattern,
+        plate=asked.pattern,
         frames=f"{FIRST_FRAME}-{FIRST_FRAME + count - 1}",
         tasks=("bfr",),
         output=str(out / "restored.%04d.exr"),
         faces=choice("largest") if boxes is None else choice("box", boxes=boxes),
         colour=found("ColourClaim")(space="ACEScg"),
-        model=model,
+        model=asked.model,
+        preset=asked.preset,
     )
 
 
@@ -66,11 +78,11 @@ def pixels_of(out: Path) -> str:
     return digest.hexdigest()
 
 
-def main(pattern: str, frames: str, out: str, model: str, faces: str) -> None:
+def main(asked: Asked) -> None:
     """Run a job of one frame, so that all is loaded, and then the one that is measured."""
-    folder, models = Path(out), found("ModelCache")()
+    folder, models = Path(asked.out), found("ModelCache")()
     with tempfile.TemporaryDirectory() as first:
-        found("run_job")(spec(pattern, 1, Path(first), model, faces), models, lambda report: None)
+        found("run_job")(spec(asked, 1, Path(first)), models, lambda report: None)
     began, processor = time.perf_counter(), time.process_time()
     ended: dict[str, float] = {}
 
@@ -78,11 +90,12 @@ def main(pattern: str, frames: str, out: str, model: str, faces: str) -> None:
         if report.kind == "progress":
             ended[report.stage] = time.perf_counter() - began
 
-    result = found("run_job")(spec(pattern, int(frames), folder, model, faces), models, note)
+    result = found("run_job")(spec(asked, int(asked.frames), folder), models, note)
     figures = {
         "ended": ended,
         "whole": time.perf_counter() - began,
         "processor": time.process_time() - processor,
+        "process": time.process_time(),
         "code": sys.modules["svfr_restore"].__file__,
         "changed": result.counts["pixels_changed"],
         "pixels": pixels_of(folder),
@@ -91,4 +104,4 @@ def main(pattern: str, frames: str, out: str, model: str, faces: str) -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main(Asked(*sys.argv[1:]))

@@ -12,7 +12,7 @@ from host_setup import one_at_a_time
 from platformdirs import user_cache_path
 
 from svfr_restore.faces import model_files
-from svfr_restore.repeatable import repeatable_environment
+from svfr_restore.process_environment import repeatable_environment
 
 os.environ |= (
     repeatable_environment()

@@ -24,7 +24,7 @@ import numpy as np
 import OpenImageIO as oiio  # noqa: N813 (its own documentation calls it so)
 
 from svfr_client.job import Box, ColourClaim, FaceChoice, JobSpec
-from svfr_restore.repeatable import repeatable_environment
+from svfr_restore.process_environment import repeatable_environment
 
 POLICIES = ("ACTIVE", "PASSIVE")
 FIRST_FRAME, SIZE = 1001, (270, 480)

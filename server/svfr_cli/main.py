@@ -13,8 +13,7 @@ from typing import Annotated
 import typer
 
 from svfr_client.version import VERSION
-from svfr_restore.idle_threads import idle_thread_environment
-from svfr_restore.repeatable import repeatable_environment
+from svfr_restore.process_environment import computing_environment
 
 from .commands import (
     bench,
@@ -94,7 +93,7 @@ def main() -> None:
     """Run the command line and exit with its status."""
     outlast_readers()
     # before any command loads torch
-    os.environ |= repeatable_environment() | idle_thread_environment() | os.environ
+    os.environ |= computing_environment() | os.environ
     app(prog_name="svfr")
 
 

@@ -5,7 +5,7 @@ again what is missing, and that is all that is sent.
 """
 
 import contextlib
-from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Set
+from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Sequence, Set
 
 from ..client import Client
 from ..errors import (
@@ -60,8 +60,8 @@ def upload(
     raise_problems([problem for problem in problems if problem is not None])
     pieces = read_all(files, tell, keep_going)
     for round_number in range(_ROUNDS):
-        sending = _Sending(client, pieces, tell, keep_going)
-        making = _Making(client, pieces, tell, keep_going)
+        errand = _Errand(client, pieces, tell, keep_going)
+        sending, making = _Sending(errand), _Making(errand)
         _check_room(client, making.set, pieces_bytes=sending.left_bytes, files_bytes=making.left_bytes)
         sending.run()
         try:
@@ -73,17 +73,20 @@ def upload(
     raise AssertionError("the last round returns or raises")
 
 
+class _Errand(NamedTuple):
+    """Whose files go to which server, and who hears of it."""
+
+    client: Client
+    pieces: Dict[LocalFile, List[Piece]]
+    tell: Tell
+    keep_going: Callable[[], bool]
+
+
 class _Sending:
     """What the server lacks, each content once, on its way; ``tell`` hears of every piece that arrived."""
 
-    def __init__(
-        self,
-        client: Client,
-        pieces: Dict[LocalFile, List[Piece]],
-        tell: Tell,
-        keep_going: Callable[[], bool],
-    ) -> None:
-        self._client, self._tell, self._keep_going = client, tell, keep_going
+    def __init__(self, errand: _Errand) -> None:
+        self._client, pieces, self._tell, self._keep_going = errand
         self._files = len(pieces)
         self._every = {piece.digest: piece for own in pieces.values() for piece in own}
         self._in_all = sum(piece.size_bytes for piece in self._every.values())
@@ -192,14 +195,8 @@ def _missing(client: Client, digests: Sequence[str]) -> Set[str]:
 class _Making:
     """The files of one set, made on the server of the pieces that it has, several on their way at once."""
 
-    def __init__(
-        self,
-        client: Client,
-        pieces: Dict[LocalFile, List[Piece]],
-        tell: Tell,
-        keep_going: Callable[[], bool],
-    ) -> None:
-        self._client, self._tell, self._keep_going = client, tell, keep_going
+    def __init__(self, errand: _Errand) -> None:
+        self._client, pieces, self._tell, self._keep_going = errand
         self._content = {file.name: [piece.digest for piece in own] for file, own in pieces.items()}
         self.set: str = sha256_of(self._content)[:32]
         self._left = {file.name: sum(piece.size_bytes for piece in own) for file, own in pieces.items()}

@@ -106,10 +106,22 @@ def test_a_gap_that_was_not_asked_for_may_be_missing(tmp_path: Path) -> None:
 @pytest.mark.parametrize("write_handles", [False, True])
 def test_handles_reach_as_far_as_the_plate(plate: str, tmp_path: Path, write_handles: bool) -> None:
     spec = job_samples.job(plate, tmp_path, "1003-1005", handles=4, write_handles=write_handles)
-    result = job_samples.run(spec)
+    reports = job_samples.Reports()
+    result = job_samples.run(spec, reports=reports)
     assert result.counts["crops_cut"] == 9  # 1001-1009
+    (lacking,) = (text for text in reports.warnings if "handles" in text)
+    assert "The plate has no frames 999-1000" in lacking
     expected = range(1001, 1010) if write_handles else range(1003, 1006)
     assert [output.frame for output in result.outputs] == list(expected)
+
+
+def test_a_box_that_reaches_beyond_the_plate_is_named(plate: str, tmp_path: Path) -> None:
+    beyond = Box(job_samples.WIDTH - 20.0, 12.0, 32.0, 32.0)
+    faces = FaceChoice("box", boxes=(job_samples.BOX, beyond))
+    reports = job_samples.Reports()
+    job_samples.run(job_samples.job(plate, tmp_path, "1003", handles=1, faces=faces), reports=reports)
+    (text,) = (text for text in reports.warnings if "beyond" in text or "handles" in text)
+    assert "The box 52,12,32,32 reaches beyond the plate, which covers 0,0,72,56" in text
 
 
 def test_a_mask_need_not_cover_the_handles(plate: str, tiny_model: str, tmp_path: Path) -> None:

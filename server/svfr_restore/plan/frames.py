@@ -16,11 +16,13 @@ class JobFrames:
     """The frames of one job.
 
     ``runs`` are stretches of consecutive frames that are looked at and restored together; ``written`` those
-    that become files. Frames of a run that are not written are context: handles and short gaps.
+    that become files. Frames of a run that are not written are context: handles and short gaps. ``lacking``
+    are handles that the plate does not have.
     """
 
     runs: tuple[range, ...]
     written: tuple[int, ...]
+    lacking: tuple[int, ...] = ()
 
     @property
     def read(self) -> tuple[int, ...]:
@@ -65,9 +67,10 @@ def plan_frames(
         wanted = [frame for frame in wanted if frame in present]
     if not wanted:
         return JobFrames((), ())
-    before = [f for f in range(wanted[0] - handles, wanted[0]) if f in present]
-    after = [f for f in range(wanted[-1] + 1, wanted[-1] + handles + 1) if f in present]
-    seen = [*before, *wanted, *after]
+    before = range(wanted[0] - handles, wanted[0])
+    after = range(wanted[-1] + 1, wanted[-1] + handles + 1)
+    lacking = tuple(f for f in (*before, *after) if f not in present)
+    seen = [*(f for f in before if f in present), *wanted, *(f for f in after if f in present)]
     runs: list[range] = [range(seen[0], seen[0] + 1)]
     for frame in seen[1:]:
         if frame - runs[-1].stop <= BRIDGED_GAP_FRAMES:
@@ -75,5 +78,5 @@ def plan_frames(
         else:
             runs.append(range(frame, frame + 1))
     if context is not None:
-        return JobFrames(tuple(runs), tuple(frame for frame in wanted if frame in asked))
-    return JobFrames(tuple(runs), tuple(seen if write_handles else wanted))
+        return JobFrames(tuple(runs), tuple(frame for frame in wanted if frame in asked), lacking)
+    return JobFrames(tuple(runs), tuple(seen if write_handles else wanted), lacking)

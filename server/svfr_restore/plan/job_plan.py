@@ -73,7 +73,10 @@ class JobPlan:
     def notes(self) -> tuple[str, ...]:
         """What whoever runs the job, whole or in parts, should tell its user: of plate, mask and preset."""
         of_mask = () if self.mask is None else self.mask.notes
-        notes = [*self.plate.notes, *of_mask, *self._holes()]
+        notes = [*self.plate.notes, *of_mask, *self._holes(), *_boxes_beyond(self.spec, self.plate)]
+        if self.frames.lacking:
+            lacking = FrameRange.of(self.frames.lacking)
+            notes.append(f"The plate has no frames {lacking}: the handles end where it does.")
         if self.preset is not None and self.preset.is_experimental:
             notes.append(_EXPERIMENTAL.format(self.spec.preset, self.spec.model))
         return tuple(notes)
@@ -314,6 +317,20 @@ def _box_problems(spec: JobSpec, plate: Plate) -> list[SvfrError]:
                 )
             )
     return problems
+
+
+def _boxes_beyond(spec: JobSpec, plate: Plate) -> list[str]:
+    """Return a note for every box that is partly beyond the plate, by more than a pixel."""
+    if spec.faces.mode != "box" or spec.crop_tracks is not None:
+        return []
+    seen = plate.display.union(plate.data_window)
+    return [
+        f"The box {box.x:g},{box.y:g},{box.width:g},{box.height:g} reaches beyond the plate, which covers "
+        f"{seen.x},{seen.y},{seen.width},{seen.height}: what lies outside is made up for the model."
+        for box in spec.faces.boxes
+        if min(box.x - seen.x, box.y - seen.y) < -1.0
+        or max(box.x + box.width - seen.right, box.y + box.height - seen.bottom) > 1.0
+    ]
 
 
 def _crop_sizes(spec: JobSpec, model: ModelSpec, preset: Preset | None) -> tuple[int, ...]:

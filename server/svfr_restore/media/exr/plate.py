@@ -15,7 +15,7 @@ from svfr_client.reasons import in_one_line
 from svfr_restore.errors import FrameCannotBeRead
 from svfr_restore.media.colour_claims import ColourClaimOfFile, of_id
 from svfr_restore.media.exr.container import ChunkReader, ExrHeader, read_header
-from svfr_restore.media.exr.header import PIXEL_BYTES
+from svfr_restore.media.exr.header import PIXEL_BYTES, PartHeader
 from svfr_restore.media.exr.pixels import lines_per_chunk
 from svfr_restore.media.exr.select import RgbChannels, find_rgb, other_views
 from svfr_restore.media.plate_base import (
@@ -59,6 +59,7 @@ class ExrPlate(FilePlate):
                 f"The plate is stereo; the view {', '.join(views)} is not restored (choose it with --view)."
             )
             self.notes = (text,)
+        self.notes += _two_claims(part)
 
     def _first_readable(self) -> tuple[ExrHeader, RgbChannels]:
         first_error: SvfrError | None = None
@@ -122,12 +123,28 @@ def colour_claim(header: ExrHeader, choice: RgbChannels) -> ColourClaimOfFile:
     Chromaticities are not taken as a statement, but either of them must not contradict them.
     """
     part = header.parts[choice.part]
-    flag, stored = part.get("acesImageContainerFlag"), part.get("chromaticities")
+    stored = part.get("chromaticities")
     chromaticities = struct.unpack("<8f", stored) if stored is not None and len(stored) == 32 else None
-    if flag is not None and struct.unpack("<i", flag[:4])[0] == 1:
+    if _is_aces(part):
         return of_id(_AP0_INTEROP_ID, chromaticities)
     stated = part.text("colorInteropID")
     return of_id(stated if stated and stated != "unknown" else None, chromaticities)
+
+
+def _is_aces(part: PartHeader) -> bool:
+    flag = part.get("acesImageContainerFlag")
+    return flag is not None and bool(struct.unpack("<i", flag[:4])[0] == 1)
+
+
+def _two_claims(part: PartHeader) -> tuple[str, ...]:
+    """Return a note where the container flag and the stated ID name two spaces."""
+    stated = part.text("colorInteropID")
+    if not _is_aces(part) or stated in (None, "", "unknown", _AP0_INTEROP_ID):
+        return ()
+    return (
+        f"The plate's acesImageContainerFlag says {_AP0_INTEROP_ID} and its colorInteropID "
+        f"{in_one_line(stated)}: the flag is believed unless the job names the space.",
+    )
 
 
 def _stored_size(header: ExrHeader, choice: RgbChannels) -> tuple[int, int, int]:

@@ -79,7 +79,11 @@ def test_pixels_come_exactly_as_stored(tmp_path: Path) -> None:
 )
 def test_the_colour_hint_is_what_the_file_states(tmp_path: Path, header: dict, hint: str | None) -> None:
     write_plate(tmp_path / "p.exr", picture(8, 30), **header)
-    assert open_plate(tmp_path / "p.exr").colour_hint == hint
+    plate = open_plate(tmp_path / "p.exr")
+    assert plate.colour_hint == hint
+    contradicts = header.get("colorInteropID") == "lin_ap1_scene" and hint == "lin_ap0_scene"
+    noted = "acesImageContainerFlag says lin_ap0_scene and its colorInteropID lin_ap1_scene"
+    assert [noted in note for note in plate.notes] == [True] * contradicts
 
 
 def test_a_second_part_holds_the_picture_when_the_first_has_no_rgb(tmp_path: Path) -> None:

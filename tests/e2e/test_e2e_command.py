@@ -207,9 +207,10 @@ def test_a_job_can_be_handed_in_and_cancelled_later(svfr: Command, tmp_path: Pat
     plate = e2e_plates.write_still_sequence(tmp_path / "long", 200)
     out = str(tmp_path / "out" / "shot.%04d.exr")
     words = ("restore", plate, "-t", "bfr", "--model", "identity", *COLOUR, "-o", out, "--no-wait")
-    code, lines = svfr.lines(*words)
+    code, printed, said = svfr(*words)
     assert code == 0
-    job = lines[0]["job"]
+    job = printed.strip()
+    assert printed == f"{job}\n" and f"svfr status {job}" in said
     assert svfr.lines("cancel", job)[0] == 0
     assert (
         svfr.lines("status", job)[1][0]["cancel_requested"]

@@ -628,7 +628,8 @@ def test_a_redo_that_is_not_waited_for_says_where_its_frames_go_and_what_fetches
     svfr, folder = Command(tmp_path / "artist"), make_private_folder(tmp_path / "there")
     artist.save(folder / CONNECTION_FILE)
     job = done_job(artist, write_grainy(tmp_path, seed=2), tmp_path / "out")
-    code, _, said = svfr("redo", job, "1001", "--no-wait", "--server", str(folder))
+    code, new, said = svfr("redo", job, "1001", "--no-wait", "--server", str(folder))
+    assert new.count("\n") == 1 and f"Job {new.strip()} is accepted" in said
     assert code == 0 and f"frames go to {tmp_path / 'out' / 'shot.%04d.exr'}; svfr fetch " in said
     assert f"--server {folder} fetches them" in said
 

@@ -98,7 +98,7 @@ def redo(
             new = delivery.job
             elsewhere = JobElsewhere(client, delivery, TransferPrinter(output), server=server)
             to = delivery.output or place.path_map().to_client(client.status(new).output)
-            output.result("submitted", {"job": new, "of": job, "output": to}, "")
+            output.result("submitted", {"job": new, "of": job, "output": to}, "" if wait else new)
             warn_unnoted(output, elsewhere.unnoted)
             if not wait:
                 output.note(f"Job {new} is accepted; svfr status {new}{option_of(server)} tells how it goes.")

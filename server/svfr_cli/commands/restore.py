@@ -217,7 +217,7 @@ def _run(spec: JobSpec, output: Output, wait: bool) -> str | None:
     with start_local_server(idle_exit_s=IDLE_EXIT_SECONDS) as client:
         client.report_silence(silence_note(output))
         job = client.submit(spec).job
-        output.result("submitted", {"job": job, "output": spec.output}, "")
+        output.result("submitted", {"job": job, "output": spec.output}, "" if wait else job)
         if not wait:
             output.note(f"Job {job} is accepted; svfr status {job} tells how it goes.")
             return None
@@ -233,7 +233,8 @@ def _run_elsewhere(spec: JobSpec, server: str | None, output: Output, wait: bool
         client.report_silence(silence_note(output))
         handed_in = JobElsewhere.hand_in(client, spec, TransferPrinter(output), server=server)
         job = handed_in.job
-        output.result("submitted", {"job": job, "output": handed_in.output or spec.output}, "")
+        body = {"job": job, "output": handed_in.output or spec.output}
+        output.result("submitted", body, "" if wait else job)
         warn_unnoted(output, handed_in.unnoted)
         fetch = handed_in.fetch_command
         if not wait:

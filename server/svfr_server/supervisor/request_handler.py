@@ -272,7 +272,7 @@ class RequestHandler:
         former = self.store.spec_text(redo.of)
         if not references_folder(self.settings.home, redo.of).is_dir():
             raise ReferenceIsGone(
-                f"The references of job {redo.of} are not kept: it made none, or it was long ago.",
+                f"The references of job {redo.of} are not kept: it never ran, or it was long ago.",
                 remedy="Hand in the whole job again.",
             )
         written = os.fsencode(self.store.first_written(redo.of) or "")

@@ -118,7 +118,7 @@ def written_again(
     """Write the model folder again with changes of its description and further files."""
     spec = read_spec(Path(model))
     assert isinstance(spec, DiffusionSpec)
-    copies = {name: Path(model) / name for name in spec.files}
+    copies = {name: Path(model) / name for name in spec.files if name not in (more or {})}
     write_folder(folder, replace(spec, **changes), more or {}, copies)
     return str(folder)
 

@@ -36,12 +36,13 @@ from svfr_restore.mattes.matte import marks_any
 from svfr_restore.mattes.unmarked import UnmarkedFrames
 from svfr_restore.media.exr.writer import write_restored
 from svfr_restore.media.feed import FrameFeed
-from svfr_restore.media.plate import PlateFrame
+from svfr_restore.media.plate import PictureChoice, PlateFrame
 from svfr_restore.memory_budget import kept_pixels_bytes, kept_squares_bytes
 from svfr_restore.overall import Overall
 from svfr_restore.paste.paste import paste
 from svfr_restore.plan.crop_size import crop_scale
 from svfr_restore.plan.job_plan import JobPlan, plan_job
+from svfr_restore.plan.kept_survey import KeptSurvey, colour_identity
 from svfr_restore.plan.model_output import ModelOutput, OutputPlanes
 from svfr_restore.plan.models import ModelCache
 from svfr_restore.plan.plate_crop import FinitePlate, KeptSquares
@@ -59,6 +60,8 @@ from svfr_restore.reports import (
     Report,
     Reporter,
     WrittenOutput,
+    ignore_report,
+    never,
 )
 from svfr_restore.sampling.background_store import saving_in_background
 from svfr_restore.sampling.identities import codes_of, identify
@@ -117,9 +120,38 @@ def _given(picture: PlateFrame) -> PlateFrame:
 
 
 def survey_job(plan: JobPlan, context: JobContext, feed: FrameFeed | None = None) -> list[Survey]:
-    """Find the shots of a job, and its faces when the job's choice needs them, reading every frame once."""
-    feed = feed or FrameFeed(plan.plate)
-    return survey_runs(feed, plan.frames.runs, plan.domain, detects(plan.spec), context)
+    """Find the shots of a job, and its faces when the job's choice needs them, reading every frame once.
+
+    What the context's store keeps of an earlier survey is not read again.
+    """
+    feed, spec = feed or FrameFeed(plan.plate), plan.spec
+    kept = None
+    if not isinstance(context.store, NoStore):
+        kept = KeptSurvey(
+            context.store,
+            plan.plate,
+            choice=PictureChoice(layer=spec.plate_layer, part=spec.plate_part, view=spec.plate_view),
+            colour=colour_identity(spec.colour, plan.colour, plan.domain),
+            detect=detects(spec),
+        )
+    return survey_runs(feed, plan.frames.runs, plan.domain, detects(spec), context, kept=kept)
+
+
+def survey_ahead(
+    spec: JobSpec,
+    models: ModelCache,
+    store: CheckpointStore,
+    cancelled: CancelCheck = never,
+    report: Reporter = ignore_report,
+) -> int:
+    """Survey a job that will be run later, into the store that it will run with; returns the frames seen.
+
+    Nothing is computed or written besides. Raises what :func:`run_job` raises before its model runs, and
+    JobWasCancelled between frames; what was seen until then is kept.
+    """
+    with saving_in_background(JobContext(report=report, cancelled=cancelled, store=store)) as context:
+        survey_job(plan_job(spec, models), context)
+    return context.counts["frames_surveyed"]
 
 
 class JobStages:

@@ -174,9 +174,10 @@ class JobResult:
     """What a finished job did.
 
     ``outputs`` in frame order; ``tracks`` the face tracks restored; ``counts`` how often each part of the
-    path ran: crops_cut, crops_restored, deltas, pixels_changed, frames_written, the windows computed of each
-    sampling stage (encode_windows, reference_windows, denoise_windows, decode_windows) and
-    checkpoints_reused. They tell a model that changes nothing from one that was skipped.
+    path ran: frames_surveyed (without those that were kept), crops_cut, crops_restored, deltas,
+    pixels_changed, frames_written, the windows computed of each sampling stage (encode_windows,
+    reference_windows, denoise_windows, decode_windows) and checkpoints_reused. They tell a model that changes
+    nothing from one that was skipped.
     """
 
     outputs: tuple[WrittenOutput, ...]

@@ -380,7 +380,7 @@ OF_OUR_OWN_FOLDERS = {
     "plugin/svfr_nuke/vendored.py",  # beside the plugin itself, before svfr_client can be imported
     "plugin/svfr_nuke/server_link.py",  # beside the plugin itself
     "server/svfr_restore/faces/model_files.py",
-    "server/svfr_restore/sampling/method_sources.py",
+    "server/svfr_restore/code_sources.py",
     "server/svfr_cli/commands/install.py",
     "server/svfr_cli/commands/keys.py",
 }

@@ -16,6 +16,8 @@ from svfr.sampling.network_input import from_network, to_network
 from svfr_client.frames import FrameRange
 from svfr_ocio.config import open_config
 from svfr_ocio.domain import ModelDomain
+from svfr_restore.code_sources import OURS, imported_sources, method_sources
+from svfr_restore.content_keys import content_key
 from svfr_restore.crops.spool import CropSpool
 from svfr_restore.faces.box import FaceBox
 from svfr_restore.media.feed import nearest_before
@@ -24,15 +26,14 @@ from svfr_restore.media.window import Window
 from svfr_restore.paste.weighted_mean import WeightedMean
 from svfr_restore.plan.frames import plan_frames
 from svfr_restore.plan.precheck import _spread
-from svfr_restore.plan.survey import Survey, Thumbnail, visible
+from svfr_restore.plan.survey import Survey, visible
+from svfr_restore.plan.surveyed_frame import Thumbnail
 from svfr_restore.reports import JobContext
 from svfr_restore.sampling.job_callbacks import (
     JobCallbacks,
     code_key,
-    content_key,
     tensor_key,
 )
-from svfr_restore.sampling.method_sources import OURS, imported_sources, method_sources
 
 
 def test_gaps_of_up_to_eight_frames_are_bridged_and_longer_ones_part() -> None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import NamedTuple, cast
+from typing import cast
 
 import cv2
 import numpy as np
@@ -24,6 +25,8 @@ from svfr_restore.media.feed import FrameFeed
 from svfr_restore.media.plate import PlateFrame
 from svfr_restore.media.shots import Shot, find_cuts
 from svfr_restore.media.window import Window
+from svfr_restore.plan.kept_survey import BlockPlace, KeptSurvey, blocks_of
+from svfr_restore.plan.surveyed_frame import SurveyedFrame, Thumbnail
 from svfr_restore.reports import JobContext, Report
 from svfr_restore.work_pool import WorkPool, thread_count
 
@@ -43,13 +46,6 @@ _LEAST_EVEN_PX = 16
 # An exposure is measured over the range of the job. In quarter stops a few more frames seldom change it,
 # and what was computed for the shorter range stays good.
 _STOPS_STEP = 0.25
-
-
-class Thumbnail(NamedTuple):
-    """A small ACEScg luminance picture (h, w) of a frame over its data window, for metering."""
-
-    luminance: Float32
-    window: Window
 
 
 @dataclass(frozen=True)
@@ -95,28 +91,56 @@ def survey_runs(
     domain: ModelDomain,
     detect: bool,
     context: JobContext,
+    *,
+    kept: KeptSurvey | None = None,
 ) -> list[Survey]:
-    """Read every frame of every run once, in order; ``detect`` says whether faces are sought.
+    """See every frame of every run, in order; ``detect`` says whether faces are sought.
 
-    ``domain`` is the plate's with no exposure. Raises JobWasCancelled, and the plate's errors.
+    ``domain`` is the plate's with no exposure. What is ``kept`` is not read again. Raises JobWasCancelled,
+    and the plate's errors.
     """
-    total = sum(len(run) for run in runs)
-    seen = _Sightings(domain, context, total)
+    seen = _Sightings(domain, context, sum(len(run) for run in runs))
     surveys = []
     for run in runs:
-        stride = detection_stride(len(run))
-        with WorkPool(thread_count(), waiting=1) as pool:
-            for index, frame in enumerate(run):
-                context.stop_if_cancelled(frame)
-                is_sought = detect and (index % stride == 0 or frame == run[-1])
-                with context.clock.working("survey"):
-                    read = feed.soon(frame)
-                pool.submit(partial(seen.at, frame, read, is_sought))
-        thumbs = (seen.thumbs.pop(frame) for frame in run)
-        faces = {frame: seen.faces[frame] for frame in run if frame in seen.faces}
-        thumbnails = {frame: seen.thumbnails[frame] for frame in run}
-        surveys.append(Survey(tuple(find_cuts(thumbs, run.start)), faces, thumbnails))
+        surveyed = _survey_run(run, feed, seen, detect, kept)
+        small = (surveyed[frame].small for frame in run)
+        faces = {frame: found for frame in run if (found := surveyed[frame].faces) is not None}
+        thumbnails = {frame: surveyed[frame].thumbnail for frame in run}
+        surveys.append(Survey(tuple(find_cuts(small, run.start)), faces, thumbnails))
     return surveys
+
+
+def _survey_run(
+    run: range, feed: FrameFeed, seen: _Sightings, detect: bool, kept: KeptSurvey | None
+) -> dict[int, SurveyedFrame]:
+    """Return what a run shows, block by block; one is kept when all its frames are seen."""
+    stride = detection_stride(len(run))
+    sought = {frame: detect and (index % stride == 0 or frame == run[-1]) for index, frame in enumerate(run)}
+    surveyed: dict[int, SurveyedFrame] = {}
+    unkept: deque[tuple[BlockPlace, range]] = deque()
+
+    def keep_seen() -> None:
+        while kept is not None and unkept and all(frame in surveyed for frame in unkept[0][1]):
+            place, block = unkept.popleft()
+            kept.save(place, {frame: surveyed[frame] for frame in block})
+
+    with WorkPool(thread_count(), waiting=1) as pool:
+        for block in blocks_of(run):
+            asked = {frame: sought[frame] for frame in block}
+            place = None if kept is None else kept.place(asked)
+            known = None if kept is None or place is None else kept.load(place, asked)
+            if known is not None:
+                seen.note_known(known)
+                surveyed.update(known)
+                continue
+            if place is not None:
+                unkept.append((place, block))
+            for frame in block:
+                seen.stop_if_cancelled(frame)
+                pool.submit(partial(seen.at, frame, seen.reading(feed, frame), sought[frame], surveyed))
+                keep_seen()
+    keep_seen()
+    return surveyed
 
 
 class _Sightings:
@@ -125,23 +149,38 @@ class _Sightings:
     def __init__(self, domain: ModelDomain, context: JobContext, total: int) -> None:
         self._domain, self._context, self._total = domain, context, total
         self._done, self._lock, self._own = 0, threading.Lock(), threading.local()
-        self.faces: dict[int, list[FaceBox]] = {}
-        self.thumbnails: dict[int, Thumbnail] = {}
-        self.thumbs: dict[int, npt.NDArray[np.uint8]] = {}
+        self.stop_if_cancelled = context.stop_if_cancelled
 
-    def at(self, frame: int, read: Callable[[], PlateFrame], is_sought: bool) -> None:
+    def reading(self, feed: FrameFeed, frame: int) -> Callable[[], PlateFrame]:
+        """Return what reads a frame, as :meth:`FrameFeed.soon` does, in the survey's time."""
+        with self._context.clock.working("survey"):
+            return feed.soon(frame)
+
+    def at(
+        self, frame: int, read: Callable[[], PlateFrame], is_sought: bool, surveyed: dict[int, SurveyedFrame]
+    ) -> None:
         """Reduce one frame to its small pictures, and find its faces where they are sought."""
         self._context.stop_if_cancelled(frame)
         with self._context.clock.working("survey"):
             picture = read()
-            if is_sought:
-                self.faces[frame] = sightings_on(picture, self._domain, self._detector())
+            faces = sightings_on(picture, self._domain, self._detector()) if is_sought else None
             small = _shrunk(sanitise(picture.rgb), picture.display_window)
-            self.thumbnails[frame] = Thumbnail(self._domain.to_linear_luminance(small), picture.data_window)
-            self.thumbs[frame] = _on_display(visible(small, self._domain), picture)
+            thumbnail = Thumbnail(self._domain.to_linear_luminance(small), picture.data_window)
+            shown = _on_display(visible(small, self._domain), picture)
+        surveyed[frame] = SurveyedFrame(shown, thumbnail, faces)
         with self._lock:
-            self._done += 1
-            self._context.report(Report("progress", "survey", self._done, self._total, frame=frame))
+            self._context.counts["frames_surveyed"] += 1
+            self._report(frame)
+
+    def note_known(self, frames: Iterable[int]) -> None:
+        """Report frames whose survey was kept."""
+        with self._lock:
+            for frame in frames:
+                self._report(frame)
+
+    def _report(self, frame: int) -> None:
+        self._done += 1
+        self._context.report(Report("progress", "survey", self._done, self._total, frame=frame))
 
     def _detector(self) -> FaceDetector:
         """Return this thread's detector: dlib's keeps the picture it is at."""

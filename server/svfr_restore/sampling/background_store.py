@@ -17,7 +17,7 @@ import torch
 
 from svfr_client.errors import FileCannotBeWritten
 from svfr_client.reasons import reason_of
-from svfr_restore.reports import CheckpointStore, JobContext
+from svfr_restore.reports import CheckpointStore, JobContext, NoStore
 
 
 class BackgroundStore:
@@ -73,8 +73,12 @@ class _Save(NamedTuple):
 def saving_in_background(context: JobContext) -> Iterator[JobContext]:
     """Give the same context with a store that writes in the background; leaving waits for the last write.
 
-    Also a block that fails keeps what it had saved: a cancelled job goes on from its last step.
+    Also a block that fails keeps what it had saved: a cancelled job goes on from its last step. A store that
+    keeps nothing stays as it is, so that nobody makes anything for it.
     """
+    if isinstance(context.store, NoStore):
+        yield context
+        return
     store = BackgroundStore(context.store)
     try:
         yield replace(context, store=store)

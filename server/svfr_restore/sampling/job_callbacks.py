@@ -2,31 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import re
 from functools import cache
-from importlib import metadata
-from typing import Any, cast
+from typing import cast
 
 import torch
 
+from svfr_restore.code_sources import method_sources
+from svfr_restore.content_keys import content_key, key_of_code
 from svfr_restore.reports import JobContext, Report, Stage
-from svfr_restore.sampling.method_sources import method_sources
 
 # Of these stages every report is one more window; the others first say how far an earlier run had come.
 _STAGES_FROM_NOTHING = ("encode", "decode")
 _MINUS = re.compile(r"(?<!\d)-")
-
-
-def content_key(*parts: Any) -> str:
-    """Return a sha256 over JSON values and bytes; equal inputs give equal keys on every machine."""
-    digest = hashlib.sha256()
-    for part in parts:
-        data = part if isinstance(part, bytes) else json.dumps(part, sort_keys=True).encode()
-        digest.update(len(data).to_bytes(8, "little"))
-        digest.update(data)
-    return digest.hexdigest()
 
 
 def tensor_key(tensor: torch.Tensor) -> str:
@@ -37,8 +25,7 @@ def tensor_key(tensor: torch.Tensor) -> str:
 @cache
 def code_key() -> str:
     """Return the key of the code that computes: the sources of the method and the libraries under it."""
-    versions = [metadata.version(name) for name in ("torch", "diffusers", "numpy")]
-    return content_key(versions, *(part for name, data in method_sources() for part in (name, data)))
+    return key_of_code(("torch", "diffusers", "numpy"), method_sources())
 
 
 class JobCallbacks:

@@ -25,12 +25,13 @@ from svfr.sampling.sampler import (
 )
 from svfr.tasks import TaskSet
 from svfr_client.vocabulary import Sampler
+from svfr_restore.content_keys import content_key
 from svfr_restore.crops.spool import CropSpool
 from svfr_restore.plan.model_output import OutputPlanes
 from svfr_restore.plan.plate_crop import PlateCrop
 from svfr_restore.reports import JobContext
 from svfr_restore.sampling.further_seeds import seed_context
-from svfr_restore.sampling.job_callbacks import JobCallbacks, code_key, content_key, tensor_key
+from svfr_restore.sampling.job_callbacks import JobCallbacks, code_key, tensor_key
 
 # The probe's patch: the middle third of the crop becomes this code value.
 PROBE_CODES = np.array([0.75, 0.25, 0.5], np.float32)

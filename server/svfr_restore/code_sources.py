@@ -1,11 +1,11 @@
-"""Which sources decide what sampling computes: the method, and all of ours that it may import.
+"""Which sources decide what sampling and the survey compute: their own, and all of ours that they may import.
 
-A checkpoint is kept under the key of the code that made it. That code is the package ``svfr``, but for
-training, and every module of this project that one of its modules names in an import: at the top, inside a
-function, or as a text given to ``import_module``. So a module that moves into a package of its own stays in
-the key. The modules that happen to be loaded would not do, since a lazy import may come after the key was
-made; nor would all packages of the project, since a change of the service must not cost a shot its
-checkpoints.
+What is kept lies under the key of the code that made it. Of sampling that is the package ``svfr``, but for
+training, of the survey its module; and every module of this project that one of these names in an import: at
+the top, inside a function, or as a text given to ``import_module``. So a module that moves into a package of
+its own stays in the key. The modules that happen to be loaded would not do, since a lazy import may come
+after the key was made; nor would all packages of the project, since a change of the service must not cost a
+shot its checkpoints.
 
 Read from the syntax tree alone: nothing is imported for it.
 """
@@ -13,7 +13,7 @@ Read from the syntax tree alone: nothing is imported for it.
 from __future__ import annotations
 
 import ast
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from functools import cache
 from importlib.util import find_spec, resolve_name
 from pathlib import Path
@@ -21,6 +21,7 @@ from pathlib import Path
 OURS = "svfr"
 """Every package of the project has a name that begins so."""
 _NOT_SAMPLED = ("svfr.training",)
+_SURVEY = "svfr_restore.plan.survey"
 
 
 @cache
@@ -29,13 +30,24 @@ def method_sources() -> tuple[tuple[str, bytes], ...]:
     return imported_sources("svfr", _NOT_SAMPLED)
 
 
+@cache
+def survey_sources() -> tuple[tuple[str, bytes], ...]:
+    """Return the names and bytes of every module that the survey of a plate may run, decoding too, sorted."""
+    return _reached([_SURVEY])
+
+
 def imported_sources(package: str, left_out: Collection[str]) -> tuple[tuple[str, bytes], ...]:
     """Return the modules of ``package`` and what of ours they import, and those again, as names and bytes.
 
     ``left_out`` are rooms of the package that are followed only where one of the others imports them.
     """
+    return _reached(name for name in _modules(package) if not _is_inside(name, left_out))
+
+
+def _reached(modules: Iterable[str]) -> tuple[tuple[str, bytes], ...]:
+    """Return these modules and what of ours they may import, and those again, as names and bytes, sorted."""
     found: dict[str, bytes] = {}
-    waiting = [name for name in _modules(package) if not _is_inside(name, left_out)]
+    waiting = list(modules)
     while waiting:
         name = waiting.pop()
         path = None if name in found else _path_of(name)

@@ -41,6 +41,8 @@ def parse(arguments: Sequence[str] | None = None) -> dict[str, Any]:
     )
     parser.add_argument("--batch", type=int, default=1, help="branches of windows at once, at most")
     parser.add_argument("--compile", action="store_true", help="compile networks, beside the jobs")
+    ahead = "survey waiting jobs while the devices are busy; default: beside GPUs"
+    parser.add_argument("--survey-ahead", action=argparse.BooleanOptionalAction, default=None, help=ahead)
     parser.add_argument("--umask", type=lambda text: int(text, 8), default=None, help="of outputs, e.g. 002")
     parser.add_argument("--pipeline", default=RESTORE_PIPELINE, help="module:function that runs a job")
     given = parser.parse_args(arguments)
@@ -61,6 +63,7 @@ def parse(arguments: Sequence[str] | None = None) -> dict[str, Any]:
         "precision": given.precision,
         "batch": given.batch,
         "compiles": given.compile,
+        "surveys_ahead": given.survey_ahead,
         "umask": given.umask,
         "pipeline": given.pipeline,
     }

@@ -7,9 +7,10 @@ when a job is handed in, again in the worker before the job starts, and at every
 
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from svfr_client.errors import SvfrError
 from svfr_client.job import JobSpec
@@ -35,6 +36,12 @@ class PathRoots:
     protected: tuple[Path, ...] = ()
     transfers: tuple[Path, ...] = ()
     hidden: tuple[Path, ...] = ()
+
+    @classmethod
+    def of_start(cls, start: Mapping[str, Any]) -> "PathRoots":
+        """Return the roots that the supervisor wrote into a child's starting line."""
+        names = ("read_roots", "write_roots", "protected", "transfers")
+        return cls(*(tuple(map(Path, start[name])) for name in names))
 
     def of_job(self, spec: JobSpec) -> "PathRoots":
         """Return the roots of one job: of all that was sent, the folders that it names itself.

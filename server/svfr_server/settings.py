@@ -82,9 +82,10 @@ class ServerSettings:
     before it begins, one that takes more all the same fails. ``precision``: the number type of UNet and
     decoder, None: the model folder's or the device's; ``batch``: how many branches of windows are evaluated
     at once at most; ``compiles``: networks are compiled, beside the jobs that need them
-    (``svfr_restore.compute_options``). ``umask``:
-    that of the written frames and folders, None keeps the one the service was started with; the service's own
-    files are private whatever it is.
+    (``svfr_restore.compute_options``). ``surveys_ahead``: the plates of waiting jobs are surveyed while the
+    devices are busy, None: where a device is no CPU, whose cores compute. ``umask``: that of the written
+    frames and folders, None keeps the one the service was started with; the service's own files are private
+    whatever it is.
     """
 
     home: Path = field(default_factory=service_folder)
@@ -102,6 +103,7 @@ class ServerSettings:
     precision: str | None = None
     batch: int = 1
     compiles: bool = False
+    surveys_ahead: bool | None = None
     limits: Limits = field(default_factory=Limits)
     timeouts: WorkerTimeouts = field(default_factory=WorkerTimeouts)
     retention: Retention = field(default_factory=Retention)
@@ -125,6 +127,13 @@ class ServerSettings:
                 raise BadSettings("A root is not a folder.", path=root, remedy="Create it or leave it out.")
         if self.umask is not None and not 0 <= self.umask <= 0o777:
             raise BadSettings(f"{self.umask:o} is not a umask.", remedy="Give octal digits like 002.")
+
+    @property
+    def is_surveying_ahead(self) -> bool:
+        """Whether waiting jobs are surveyed while the devices are busy."""
+        if self.surveys_ahead is not None:
+            return self.surveys_ahead
+        return any(device != "cpu" for device in self.devices)
 
     @property
     def compiled(self) -> Path | None:

@@ -20,9 +20,9 @@ PATIENCE_MS = 60_000
 """How long a test waits for what comes at once on a quiet machine: it ends the test and decides nothing."""
 
 
-def wait_until(is_so: Callable[[], bool]) -> None:
+def wait_until(is_so: Callable[[], bool], patience_s: float = PATIENCE_S) -> None:
     """Wait for something that will be so."""
-    until = time.monotonic() + PATIENCE_S
+    until = time.monotonic() + patience_s
     while not is_so():
         assert time.monotonic() < until, "it did not come to be"
         time.sleep(0.02)

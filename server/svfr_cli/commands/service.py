@@ -53,6 +53,13 @@ def serve(
         bool,
         typer.Option("--compile", help="Compile networks for this GPU, beside the jobs; takes a compiler."),
     ] = False,
+    survey_ahead: Annotated[
+        bool | None,
+        typer.Option(
+            "--survey-ahead/--no-survey-ahead",
+            help="Survey waiting jobs while the devices are busy. Default: beside GPUs.",
+        ),
+    ] = None,
     umask: Annotated[
         str | None, typer.Option("--umask", help="Of written frames, e.g. 002. Default: the starter's.")
     ] = None,
@@ -82,6 +89,8 @@ def serve(
         options += [] if precision is None else [f"--precision={precision}"]
         options += [] if batch == 1 else [f"--batch={batch}"]
         options += ["--compile"] if compiles else []
+        if survey_ahead is not None:
+            options += ["--survey-ahead" if survey_ahead else "--no-survey-ahead"]
         options += [] if umask is None else [f"--umask={umask}"]
         code = main(options)
         raise typer.Exit(int(ExitCode.NO_SERVER) if code == MODULE_FOLDER_HELD else code)

@@ -12,6 +12,7 @@ from svfr_client.protocol.wire import Message, pack
 from svfr_server.settings import LOOPBACK, ServerSettings
 from svfr_server.supervisor.child_process import CHILD_EXITS, ChildProcess, package_environment
 from svfr_server.supervisor.sockets import bind_children, endpoint_of
+from svfr_server.supervisor.survey_ahead import SurveyProcess
 from svfr_server.supervisor.worker_process import WorkerProcess, described
 from svfr_server.supervisor.zap_keys import WORKER_DOMAIN, KeyCheck
 
@@ -61,6 +62,17 @@ class ChildEndpoint:
             )
         )
 
+    def start_surveyor(self) -> SurveyProcess:
+        """Start the process that surveys ahead; raises OSError when the system gives no process."""
+        return self._known(
+            SurveyProcess(
+                settings=self._settings,
+                endpoint=endpoint_of(self.socket),
+                server_key=self._keys.public,
+                context=self._context,
+            )
+        )
+
     def receive(self) -> tuple[ChildProcess, list[bytes]] | None:
         """Return the next message of a living child, or None if none waits."""
         while True:
@@ -84,14 +96,14 @@ class ChildEndpoint:
                 del self._children[key]
                 self._key_check.worker_keys.discard(key)
 
-    def tell(self, worker: WorkerProcess, message: Message) -> None:
-        """Send to a worker; what cannot be sent is logged, and the worker's silence decides."""
-        if worker.route is None:
+    def tell(self, child: ChildProcess, message: Message) -> None:
+        """Send to a child; what cannot be sent is logged, and the child's silence decides."""
+        if child.route is None:
             return
         try:
-            self.send(worker.route, pack(message))
+            self.send(child.route, pack(message))
         except SvfrError:
-            _log.exception("process %d cannot be told %s", worker.pid, message.op)
+            _log.exception("process %d cannot be told %s", child.pid, message.op)
 
     def send(self, route: bytes, frames: Sequence[Any]) -> None:
         """Send frames as they are."""

@@ -38,6 +38,7 @@ from svfr_server.supervisor.lock import InstanceLock
 from svfr_server.supervisor.request_handler import RequestHandler
 from svfr_server.supervisor.scheduler import Scheduler
 from svfr_server.supervisor.streams import Streams
+from svfr_server.supervisor.survey_ahead import SurveyAhead, SurveyProcess
 from svfr_server.supervisor.worker_process import WorkerProcess
 from svfr_server.supervisor.zap_keys import LOCAL_CLIENT, KeyCheck, KeyRing
 
@@ -97,6 +98,14 @@ class Supervisor:
             tell=self._children.tell,
             changed=self._streams.pump,
             clock=self._clock,
+        )
+        self._ahead = SurveyAhead(
+            store=self._store,
+            settings=settings,
+            clock=self._clock,
+            spawn=self._children.start_surveyor,
+            tell=self._children.tell,
+            next_waiting=self._scheduler.next_waiting,
         )
         self._requests = RequestHandler(
             store=self._store,
@@ -187,6 +196,7 @@ class Supervisor:
         return (
             ("watching workers", self._scheduler.check_workers),
             ("watching checks", self._checks.check_time),
+            ("surveying ahead", self._ahead.check),
             ("sending events", self._streams.resend),
             ("cutting revoked clients", self._clients.cut_revoked),
             ("watching idleness", self._watch_idleness),
@@ -243,10 +253,14 @@ class Supervisor:
             serial = self._exited[0]
             self._children.forget(serial)
             self._checks.process_exited(serial)
+            self._ahead.process_exited(serial)
             self._scheduler.worker_exited(serial)
             self._exited.popleft()
 
     def _handle_child(self, child: ChildProcess, frames: list[bytes]) -> None:
+        if isinstance(child, SurveyProcess):
+            self._ahead.handle(child, frames)
+            return
         if not isinstance(child, WorkerProcess):
             self._checks.handle(child, frames)
             return
@@ -297,6 +311,7 @@ class Supervisor:
     def _close(self) -> None:
         self._scheduler.stop_workers()
         self._checks.end()
+        self._ahead.end()
         self._remove_connection()
         self._clients.close()  # the answer to a shutdown request still goes out
         self._children.close()

@@ -8,7 +8,7 @@ is killed, and so is one that does not react to a cancel within the grace period
 import enum
 import logging
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -132,6 +132,13 @@ class Scheduler:
             except Exception:
                 _log.exception("the job could not be started and is left aside", extra={"job": job})
                 self._leave_aside(worker, job)
+
+    def next_waiting(self, without: Collection[str]) -> str | None:
+        """Return the job that starts when a device is free, but for those; None while one is."""
+        busy = {worker.device for worker in self._workers.values() if worker.job is not None}
+        if self.queue is not QueueState.OPEN or not busy.issuperset(self.settings.devices):
+            return None
+        return self.store.next_queued(self._unreadable.union(without))
 
     def cancel(self, job: str) -> JobStatus:
         """Ask for a job's end; returns its status now."""

@@ -35,6 +35,7 @@ from svfr_server.logs import log_job, log_to_folder, log_to_stderr
 from svfr_server.roots import PathRoots
 from svfr_server.worker import file_guard, landlock
 from svfr_server.worker.lazy_models import LazyModels
+from svfr_server.worker.lifeline import watch_lifeline
 from svfr_server.worker.link import JobReporter, WorkerLink
 from svfr_server.worker.out_of_memory import describe_memory, free_unused, is_device_lost, is_out_of_memory
 from svfr_server.worker.references import ReferenceKeeper
@@ -43,7 +44,6 @@ from svfr_server.worker.scratch import make_scratch_folder
 from svfr_server.worker.sources import Sources
 
 CANCELLED = "CANCELLED"
-SUPERVISOR_GONE = 3
 DEVICE_LOST = 4
 MOST_PROBLEMS = 100
 MOST_TEXT = 2000
@@ -68,7 +68,7 @@ class Worker:
 
     def __init__(self, start: dict[str, Any]) -> None:
         self._home = Path(start["home"])
-        self._roots = roots_of(start)
+        self._roots = PathRoots.of_start(start)
         self._pipeline = str(start["pipeline"])
         self._began_low_memory = bool(start["low_memory"])
         keys = from_plain(KeyPair, start["keys"], "keys")
@@ -187,12 +187,6 @@ class Worker:
         return None if job is None else DiskCheckpoints(references_folder(self._home, job))
 
 
-def roots_of(start: dict[str, Any]) -> PathRoots:
-    """Return the roots that the supervisor wrote into the worker's starting line."""
-    names = ("read_roots", "write_roots", "protected", "transfers")
-    return PathRoots(*(tuple(map(Path, start[name])) for name in names))
-
-
 def load_pipeline(name: str) -> Callable[..., Any]:
     """Return the function that ``name`` ("module:function") stands for.
 
@@ -223,14 +217,6 @@ def _failed(job: str, problem: SvfrError, is_last: bool = False) -> Message:
     return Message("failed", {"job": job, "error": error, "is_last": is_last})
 
 
-def _watch_lifeline() -> None:
-    """End the process when the supervisor is gone, whatever it is computing."""
-    lifeline = sys.stdin.fileno()  # not the buffered reader: its lock would block the interpreter's exit
-    while os.read(lifeline, 4096):
-        pass
-    os._exit(SUPERVISOR_GONE)
-
-
 def main() -> None:
     """Run the worker that the supervisor described on the standard input."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in a terminal is the supervisor's to handle
@@ -238,12 +224,12 @@ def main() -> None:
     log_to_stderr()
     device = re.sub(r"[^A-Za-z0-9-]", "_", str(start["name"]))
     log_to_folder(Path(start["home"]) / "logs", f"worker-{device}.log")
-    threading.Thread(target=_watch_lifeline, daemon=True).start()
+    threading.Thread(target=watch_lifeline, daemon=True).start()
     if start["umask"] is not None:
         os.umask(int(start["umask"]))
     make_scratch_folder(Path(start["home"]), device)
     file_guard.install()
-    if landlock.confine(roots_of(start), Path(start["home"])):
+    if landlock.confine(PathRoots.of_start(start), Path(start["home"])):
         _log.info("the kernel holds this process inside the roots")
     Worker(start).serve()
 

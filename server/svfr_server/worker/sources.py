@@ -39,11 +39,16 @@ class Sources:
             known = cls({path: (size, changed) for path, (size, changed) in noted.items()})
             known.check_all()
             return known
-        files = _files(spec)
-        raise_problems([problem for path in files if (problem := input_problem(path, roots)) is not None])
-        found = cls({path: state for path in files if (state := _state(path)) is not None})
+        found = cls.now(spec, roots)
         journal.save_note(_NOTE, found._states)
         return found
+
+    @classmethod
+    def now(cls, spec: JobSpec, roots: PathRoots = _ANYWHERE) -> "Sources":
+        """Return the inputs as they are now, of which no attempt has seen anything; raises PathForbidden."""
+        files = _files(spec)
+        raise_problems([problem for path in files if (problem := input_problem(path, roots)) is not None])
+        return cls({path: state for path in files if (state := _state(path)) is not None})
 
     def check(self, path: str) -> None:
         """Raise :class:`SourceChanged` if this is an input and no longer as it was.

@@ -3,6 +3,7 @@
 import ast
 import os
 import signal
+import time
 
 import pytest
 from server_samples import Service, StartService, job, wait_until
@@ -263,6 +264,16 @@ def test_an_idle_worker_is_ended_and_the_next_job_gets_a_fresh_one(start_service
             pids.append(ast.literal_eval(warning.body["message"])["pid"])
             wait_until(lambda: not is_alive(pids[-1]))
         assert pids[0] != pids[1]
+
+
+def test_an_idle_worker_lives_on_while_it_compiles(start_service: StartService) -> None:
+    with start_service("--idle-unload", "0.2").client() as client:
+        warning = next(e for e in events_of(client, "compiles_afterwards") if e.kind == "warning")
+        pid = ast.literal_eval(warning.body["message"])["pid"]
+        time.sleep(1.5)
+        assert is_alive(pid)
+        client.shutdown()
+    wait_until(lambda: not is_alive(pid))
 
 
 def test_an_idle_service_ends(start_service: StartService) -> None:

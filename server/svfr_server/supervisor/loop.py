@@ -278,7 +278,8 @@ class Supervisor:
         if self._scheduler.is_drained:
             _log.info("nothing runs any more, the drained service stops")
             self.stop()
-        if self._store.count(JobState.QUEUED) + self._store.count(JobState.RUNNING):
+        is_at_work = self._store.count(JobState.QUEUED) + self._store.count(JobState.RUNNING)
+        if is_at_work or self._scheduler.is_compiling:
             self._idle.note()
         if self._idle.is_over:
             _log.info("idle for %g s, stopping", self._settings.idle_exit_s)

@@ -34,6 +34,8 @@ from svfr_server.supervisor.worker_process import WorkerProcess
 
 MOST_ATTEMPTS = 2
 STOP_SECONDS = 5.0
+# A worker that compiles says so every ten seconds; of a busy machine some are late.
+COMPILING_FOR_SECONDS = 45.0
 RETENTION_EVERY_SECONDS = 60.0
 FORGOTTEN_AT_ONCE = 100
 DAY_SECONDS = 86400.0
@@ -95,6 +97,11 @@ class Scheduler:
     def is_drained(self) -> bool:
         """Whether a drain is over: nothing runs any more."""
         return self.queue is QueueState.DRAINING and all(w.job is None for w in self._workers.values())
+
+    @property
+    def is_compiling(self) -> bool:
+        """Whether a worker without a job compiles networks for the next one."""
+        return any(worker.compiling_until > self.clock.now() for worker in self._workers.values())
 
     def set_queue(self, state: QueueState) -> None:
         """Open, pause or drain the queue. A drain ends with the service; what was before it is kept."""
@@ -160,6 +167,8 @@ class Scheduler:
         if message.op == "ready":
             if worker.job is not None:
                 self._send_job(worker)
+        elif message.op == "compiling":
+            worker.compiling_until = self.clock.now() + COMPILING_FOR_SECONDS
         elif worker.job is None or worker.stall is None or body.get("job") != worker.job:
             _log.warning("process %d speaks of a job it does not have", worker.pid)
         elif message.op == "report":
@@ -220,7 +229,7 @@ class Scheduler:
                 self._end_too_large(worker)
             elif worker.is_stopping or worker.job is not None:
                 continue
-            elif now - worker.idle_since > self.settings.idle_unload_s:
+            elif now > max(worker.idle_since + self.settings.idle_unload_s, worker.compiling_until):
                 self._stop(worker)
         if now >= self._prune_at:
             self._prune(now)

@@ -32,6 +32,7 @@ class WorkerProcess(ChildProcess):
         self.stall: StallTimeout | None = None
         self.low_memory = low_memory
         self.idle_since = 0.0
+        self.compiling_until = 0.0
         self.kill_at: float | None = None
         self.is_stopping = False
         start = {

@@ -12,6 +12,8 @@ from svfr_client.connection import KeyPair
 from svfr_client.protocol.wire import Message, pack, unpack
 
 PROGRESS_SECONDS = 0.1
+# How often a worker without a job says that it compiles.
+COMPILING_SECONDS = 10.0
 LINGER_MS = 3000
 
 
@@ -35,11 +37,17 @@ class WorkerLink:
         with self._lock:
             self._socket.send_multipart(pack(message))
 
-    def next_order(self) -> Message:
-        """Wait for what to do next: "run" or "stop". Called between jobs, when nobody else reports."""
+    def next_order(self, is_compiling: Callable[[], bool] = lambda: False) -> Message:
+        """Wait for what to do next: "run" or "stop". Called between jobs, when nobody else reports.
+
+        While ``is_compiling`` the supervisor is told so again and again: it does not end the process then.
+        """
         while not self._orders:
+            if is_compiling():
+                self.send(Message("compiling"))
             with self._lock:
-                self._take(unpack(self._socket.recv_multipart()))
+                if self._socket.poll(round(1000 * COMPILING_SECONDS)):
+                    self._take(unpack(self._socket.recv_multipart()))
         return self._orders.popleft()
 
     def is_cancelled(self, job: str) -> bool:

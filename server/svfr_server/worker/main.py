@@ -79,7 +79,7 @@ class Worker:
         """Take jobs until "stop"."""
         self._link.send(Message("ready", {"pid": os.getpid()}))
         while True:
-            message = self._link.next_order()
+            message = self._link.next_order(lambda: self._models.is_compiling)
             if message.op == "stop":
                 break
             if message.op == "run" and not self._run(message):

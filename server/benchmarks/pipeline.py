@@ -129,7 +129,7 @@ class Case:
     @property
     def bound(self) -> float:
         """What no job can beat with these stages and cores."""
-        return max(self.device, *self.stages.values(), self.processor / _cores())
+        return max(self.device, *self.stages.values(), self.processor / cores())
 
     @property
     def cores(self) -> int:
@@ -141,7 +141,7 @@ class Case:
         alone = " / ".join(f"{seconds:.1f}" for seconds in self.stages.values())
         idle = f"{1 - self.device / self.serial:.0%} | {1 - self.device / self.together:.0%}"
         return (
-            f"| {self.name} | {self.device:.1f} | {alone} | {self.processor / _cores():.1f} "
+            f"| {self.name} | {self.device:.1f} | {alone} | {self.processor / cores():.1f} "
             f"| {self.serial:.1f} | {self.together:.1f} | {self.together / self.bound:.2f} "
             f"| {self.processor / sum(self.stages.values()):.2f} "
             f"| {idle} | {self.cores} |"
@@ -156,7 +156,8 @@ HEADER = (
 )
 
 
-def _cores() -> int:
+def cores() -> int:
+    """Return how many cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
@@ -239,7 +240,7 @@ def main() -> int:
     given = parser.parse_args()
     devices = [d.slower(given.slower) for d in DEVICES if d.name in given.devices.split(",")]
     print(
-        f"{_cores()} cores, load {os.getloadavg()[0]:.1f}, {given.frames} frames, "
+        f"{cores()} cores, load {os.getloadavg()[0]:.1f}, {given.frames} frames, "
         f"{given.steps} + {given.steps} steps\n\n{HEADER}"
     )
     with tempfile.TemporaryDirectory(prefix="svfr-pipeline-") as folder:

@@ -16,10 +16,14 @@ from svfr.training.errors import TrainingDataUnusable
 from svfr_lab.clips.portrait_clips import PortraitStore, graded
 from svfr_lab.clips.portrait_motion import draw_motion
 from svfr_lab.clips.portraits import read_portrait_list
+from svfr_lab.degradation.draws import bernoulli, uniform
 from svfr_lab.degradation.grey import draw_grey
 
 _ZOOMS = (0.75, 1.25)
 _GRADED = 0.6
+# Most film is paler than a studio's photographs, and nobody can tell it from the grey: what is expected of a
+# face has to lie between them.
+_PALE, _SATURATION = 0.4, (0.4, 1.0)
 
 _people: People | None = None
 
@@ -53,7 +57,10 @@ class People:
         if rng.random() < _GRADED:
             pictures = graded(pictures, rng)
         picture = np.ascontiguousarray(np.clip(pictures[0], 0, 1), np.float32)
-        return picture, draw_grey(picture, rng)
+        grey = draw_grey(picture, rng)
+        if bernoulli(rng, _PALE):
+            picture = _paler(picture, uniform(rng, _SATURATION))
+        return picture, grey
 
     def aside(self) -> list[tuple[Float32, Float32]]:
         """Return everybody who is kept aside, at rest, and the luma."""
@@ -99,6 +106,12 @@ class GreyPortraits:
                 context = multiprocessing.get_context("fork")
                 self._pool = ProcessPoolExecutor(self._workers, context, _begin, (self._people,))
         return self._people
+
+
+def _paler(picture: Float32, saturation: float) -> Float32:
+    """Return a picture of the same luma and so much of its chroma."""
+    luma = luma_601(picture)
+    return np.asarray(luma + np.float32(saturation) * (picture - luma), np.float32)
 
 
 def _batch(drawn: list[tuple[Float32, Float32]]) -> ColourBatch:

@@ -184,7 +184,7 @@ def test_the_packaged_recipe_is_read_and_a_wrong_key_is_named(tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("old", "new", "match"),
     [
-        ("validation_of = 10", "validation_of = 1", "keep everybody aside"),
+        ("validation_of = 0", "validation_of = 1", "keep everybody aside"),
         ("crop_px = 96", "crop_px = 100", "must be a multiple of 16"),
         ("widths = [48,", "widths = [50,", "multiples of 8"),
         ("save_every_steps = 200", "save_every_steps = 200\nsheet_every_steps = 5", "no sheets"),

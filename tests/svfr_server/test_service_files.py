@@ -460,7 +460,17 @@ def shared_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(folder))
     monkeypatch.setenv("TMPDIR", str(folder))
+    for variable in COMPILERS_PLACES:
+        monkeypatch.setenv(variable, "/somebody/elses")
     return folder
+
+
+COMPILERS_PLACES = ("TORCHINDUCTOR_CACHE_DIR", "TRITON_CACHE_DIR")
+
+
+def test_compilers_keep_theirs_in_the_scratch_folder_whatever_was_inherited(shared_folder: Path) -> None:
+    folder = make_scratch_folder(shared_folder.parent / "home", "cpu")
+    assert all(Path(os.environ[variable]).parent == folder for variable in COMPILERS_PLACES)
 
 
 def test_a_worker_removes_what_its_killed_predecessor_left(

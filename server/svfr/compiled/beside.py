@@ -60,8 +60,13 @@ class CompileBeside:
         with self._changed:
             return self._changed.wait_for(lambda: self._thread is None, seconds)
 
+    def note(self, problem: str) -> None:
+        """Keep a sentence on what went wrong for :meth:`take_problems`."""
+        with self._changed:
+            self._problems.append(problem)
+
     def take_problems(self) -> list[str]:
-        """Return what could not be built and why, in sentences, each once."""
+        """Return what could not be built or read and why, in sentences, each once."""
         with self._changed:
             taken, self._problems = self._problems, []
             return taken
@@ -76,9 +81,7 @@ class CompileBeside:
                 recipe, call = self._waiting.popleft()
             problem = self._built(recipe, call)
             if problem is not None:
-                with self._changed:
-                    text = f"A network could not be compiled ({problem}): it runs as before, which is slower."
-                    self._problems.append(text)
+                self.note(f"A network could not be compiled ({problem}): it runs as before, which is slower.")
 
     def _built(self, recipe: Recipe, call: Call) -> str | None:
         """Build one package; returns why it could not be done."""

@@ -22,6 +22,7 @@ from svfr.compiled.packages import BoundPackage, Package, as_traced
 from svfr.compiled.recipe import Recipe
 from svfr.compiled.traced import BranchModule, DecoderModule
 from svfr.nets.unet import TokenProjection
+from svfr_client.reasons import in_one_line
 
 WANTED_TIMES = 4
 MOST_CALLS = 8
@@ -51,8 +52,11 @@ class CompiledNetworks:
                 path = found[name]
                 try:
                     self._read[name] = Package(path, self.recipe.builder)
-                except Exception:  # torch has no error of its own for a damaged file: it is built again
+                except Exception as problem:  # torch has no error of its own for a damaged file
                     path.unlink(missing_ok=True)
+                    self._beside.note(
+                        f"A compiled network could not be read ({in_one_line(problem)}): it is built again."
+                    )
             return ChosenPackages(self, self._read)
 
     def chosen(self, digests: Sequence[str]) -> ChosenPackages | None:
@@ -64,7 +68,7 @@ class CompiledNetworks:
         return ChosenPackages(self, {name: self._read[name] for name in names})
 
     def take_problems(self) -> list[str]:
-        """Return what could not be compiled since this was last asked, in sentences."""
+        """Return what could not be compiled or read since this was last asked, in sentences."""
         return self._beside.take_problems()
 
     def want(self, call: Call) -> None:

@@ -1,4 +1,5 @@
-"""A worker's own folder for what it needs while a job runs: crops on disk, scratch files of libraries.
+"""A worker's own folder for what it needs while a job runs: crops on disk, scratch files of libraries
+and compilers.
 
 It lies where temporary files belong (``TMPDIR``), which other users of the machine share: its name is random,
 it is made new, and nothing that was there before is used. What a worker that was killed has left is removed
@@ -19,6 +20,9 @@ from svfr.validation import read_json_file
 from svfr_client.connection import write_private
 
 _PREFIX = "svfr-worker-"
+# Compilers' caches: places that were inherited, or the user's own, may be closed to a worker that the kernel
+# confines, and then not even what is compiled already can be read.
+_COMPILERS_PLACES = {"TORCHINDUCTOR_CACHE_DIR": "inductor", "TRITON_CACHE_DIR": "triton"}
 
 
 def make_scratch_folder(home: Path, device: str) -> Path:
@@ -30,6 +34,8 @@ def make_scratch_folder(home: Path, device: str) -> Path:
     write_private(note, json.dumps({"path": str(folder), "device": status.st_dev, "inode": status.st_ino}))
     tempfile.tempdir = str(folder)
     os.environ["TMPDIR"] = str(folder)
+    for variable, name in _COMPILERS_PLACES.items():
+        os.environ[variable] = str(folder / name)
     return folder
 
 

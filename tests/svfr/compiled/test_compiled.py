@@ -145,6 +145,8 @@ def test_a_damaged_package_is_as_good_as_none(tmp_path: Path) -> None:
     place.write_bytes(b"PK damaged")
     place.with_name(f".{place.name}").write_bytes(b"half-written")
     assert own.networks.ready().digests == () and not place.exists()
+    (problem,) = own.networks.take_problems()
+    assert "could not be read" in problem and "built again" in problem
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no permission bits")

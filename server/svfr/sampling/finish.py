@@ -18,13 +18,12 @@ _SPARED_TASKS = ("bfr",)
 def attenuation_for(spec: DiffusionSpec, tasks: TaskSet, crop_scale: float = 1.0) -> Attenuation | None:
     """Return the model's rule for these tasks, or None where every change counts.
 
-    ``crop_scale`` says how many pixels the crop has, each way, for each of its square on the plate. A crop
-    that had to be enlarged is soft, whatever the plate is like, and the network changes it by more. In one
-    that was shrunk the plate's own damage is averaged away, and less of what the network changes is right.
-    So the range grows with the root of either (docs/decisions/0022).
+    ``crop_scale`` says how many pixels the crop has, each way, for each of its square on the plate. In one
+    that was shrunk the plate's own damage is averaged away, and less of what the network changes is right:
+    the range grows with the root of how much it was (docs/decisions/0022).
     """
     rule = spec.attenuation if tasks.names == _SPARED_TASKS else None
-    return None if rule is None else rule.scaled(max(crop_scale, 1.0 / crop_scale) ** 0.5)
+    return None if rule is None else rule.scaled(max(1.0, 1.0 / crop_scale) ** 0.5)
 
 
 def finishes(model: Model, *, detail: float, rule: Attenuation | None) -> bool:

@@ -63,10 +63,10 @@ def test_only_bfr_alone_has_an_undamaged_input_to_spare() -> None:
     assert attenuation_for(tiny_model().spec, BFR) is None
 
 
-@pytest.mark.parametrize("crop_scale", [4.0, 0.25])
-def test_a_crop_that_had_to_be_resampled_is_spared_larger_changes(crop_scale: float) -> None:
+@pytest.mark.parametrize(("crop_scale", "factor"), [(4.0, 1.0), (1.0, 1.0), (0.25, 2.0)])
+def test_a_crop_that_had_to_be_shrunk_is_spared_larger_changes(crop_scale: float, factor: float) -> None:
     spec = replace(tiny_model().spec, attenuation=RULE)
-    assert attenuation_for(spec, BFR, crop_scale) == RULE.scaled(2.0)
+    assert attenuation_for(spec, BFR, crop_scale) == RULE.scaled(factor)
 
 
 def test_a_crop_is_finished_by_the_rule_and_without_one_comes_back_as_it_is() -> None:

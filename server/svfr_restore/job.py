@@ -127,6 +127,7 @@ def survey_job(plan: JobPlan, context: JobContext, feed: FrameFeed | None = None
     feed, spec = feed or FrameFeed(plan.plate), plan.spec
     kept = None
     if not isinstance(context.store, NoStore):
+        plan.colour.config.require_unchanged()  # what is kept is kept under this config's name
         kept = KeptSurvey(
             context.store,
             plan.plate,

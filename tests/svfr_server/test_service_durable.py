@@ -2,6 +2,7 @@
 
 import os
 import signal
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -221,6 +222,19 @@ def test_the_cache_is_trimmed_while_a_job_fills_it_oldest_first(tmp_path: Path) 
     assert store.load("key/part19") is not None and store.load("key/part0") is None
     assert trim(tmp_path, keep_free_bytes=2**60) > 0  # a disk that is nearly full
     assert measure(tmp_path).files == 0
+
+
+def test_two_that_trim_one_cache_at_once_harm_no_job(tmp_path: Path) -> None:
+    write_limit(tmp_path, 0)
+
+    def keep(name: int) -> None:
+        keeper = CacheKeeper(tmp_path)
+        store = DiskCheckpoints(checkpoint_folder(tmp_path), saved=keeper.saved)
+        for number in range(60):
+            store.save(f"{name}key{number}/deep/part", torch.zeros(4))
+
+    with ThreadPoolExecutor(4) as pool:
+        assert [done.result() for done in [pool.submit(keep, name) for name in range(4)]] == [None] * 4
 
 
 @pytest.mark.parametrize("text", ["", "{}", '{"limit_bytes": -1}', '{"limit_bytes": "x"}', "[1]"])

@@ -23,6 +23,7 @@ from svfr_restore.errors import (
     PlateNotFound,
 )
 from svfr_restore.media.colour_claims import UNSPECIFIED, ColourClaimOfFile, of_codes
+from svfr_restore.media.file_state import file_state
 from svfr_restore.media.movie_colours import first_other
 from svfr_restore.media.movie_frame import MovieTags, display_matrix, frame_alpha, frame_bits, frame_rgb
 from svfr_restore.media.movie_reader import MovieReader, moving_streams
@@ -63,6 +64,7 @@ class MoviePlate(Plate):
             raise PlateNotFound("The movie does not exist.", path=pattern, remedy="Check the path.")
         self._lock = threading.Lock()
         with self._named_errors(None):
+            self.opened_state = file_state(self._path)  # before it is opened: later it may be another file's
             self._reader = MovieReader(self._path)
             skipped = self._reader.drop_undecodable_start()
             if not self._reader.index.count:

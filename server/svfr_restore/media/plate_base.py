@@ -20,6 +20,7 @@ from svfr_client.files import is_file
 from svfr_client.sequences import PathPattern, frame_number_in_name, is_sequence, missing_frame
 from svfr_restore.errors import PlateNotFound
 from svfr_restore.media.colour_claims import ColourClaimOfFile
+from svfr_restore.media.file_state import FileState
 from svfr_restore.media.regular_file import require_regular
 from svfr_restore.media.timecode import Timecode
 from svfr_restore.media.window import Window
@@ -108,6 +109,8 @@ class Plate(ABC):
     """What the file itself states about its colour."""
     notes: tuple[str, ...] = ()
     """What a user should know about the file before it is restored, as sentences."""
+    opened_state: FileState | None = None
+    """The state of the one file that stays open, taken before it was; None where each frame has a file."""
 
     @property
     def colour_hint(self) -> str | None:

@@ -6,13 +6,14 @@ that decides what is seen in it: the code, the colours, where faces are sought a
 which files the frames come from.
 
 A file is known by its place, inode, size and times. Whoever writes to it changes one of these, but for two
-writes within one tick of the disk's clock: a block whose files are that fresh is not kept.
+writes within one tick of the disk's clock: a block whose files are that fresh is not kept. A file that is
+another than it was when this job first met it is neither found nor kept: pictures of the former one may still
+be open or in memory.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -28,6 +29,7 @@ from svfr_restore.code_sources import survey_sources
 from svfr_restore.content_keys import content_key, key_of_code
 from svfr_restore.faces.model_files import DETECTOR, SHA256, installed_file
 from svfr_restore.media.feed import nearest_before
+from svfr_restore.media.file_state import FileState, file_state
 from svfr_restore.media.plate import PictureChoice, Plate
 from svfr_restore.plan.surveyed_frame import SurveyedFrame, packed, unpacked
 from svfr_restore.reports import CheckpointStore
@@ -43,8 +45,6 @@ _FRESH_NS = 2_000_000_000
 _PROBE = np.array(
     [[[0, 0, 0], [0.18, 0.18, 0.18], [1, 1, 1], [1, 0, 0], [0, 1, 0], [0, 0, 1], [4, 2, 0.5]]], np.float32
 )
-
-_FileState = tuple[str, int, int, int, int]
 
 
 @cache
@@ -67,7 +67,7 @@ class BlockPlace:
 
     key: str
     sources: tuple[int, ...]
-    states: tuple[_FileState, ...]
+    states: tuple[FileState, ...]
     asked_ns: int
 
     @property
@@ -93,21 +93,26 @@ class KeptSurvey:
         detect: bool,
     ) -> None:
         self._store, self._plate = store, plate
-        finder = SHA256[DETECTOR] if detect and installed_file(DETECTOR) is not None else ""
+        self._detect, self._has_finder = detect, installed_file(DETECTOR) is not None
+        finder = SHA256[DETECTOR] if detect and self._has_finder else ""
         shape = [list(dataclasses.astuple(window)) for window in (plate.display, plate.data_window)]
         seen = [plate.kind, shape, plate.pixel_aspect, plate.sample_bits]
+        opened = plate.opened_state
+        self._met: dict[str, FileState] = {} if opened is None else {opened[0]: opened}
         self._settings = content_key(_code(), colour, seen, dataclasses.asdict(choice), finder)
 
     def place(self, sought: Mapping[int, bool]) -> BlockPlace | None:
         """Return where the block of these frames is kept; ``sought`` says of each whether faces are sought.
 
-        None where a file cannot be looked at: its reader will say why.
+        None where a file cannot be looked at, since its reader will say why, and where it was changed.
         """
         asked_ns = time.time_ns()
         sources = tuple(nearest_before(self._plate.frames, frame) for frame in sought)
         try:
             states = self._states(sources)
         except OSError:
+            return None
+        if any(self._met.setdefault(state[0], state) != state for state in states):
             return None
         frames = [list(each) for each in zip(sought, sources, sought.values(), strict=True)]
         key = content_key(self._settings, frames, [list(state) for state in states])
@@ -126,12 +131,13 @@ class KeptSurvey:
             is_same = self._states(place.sources) == place.states
         except OSError:
             return
-        if is_same and place.is_settled:
+        is_finder_same = not self._detect or (installed_file(DETECTOR) is not None) == self._has_finder
+        if is_same and is_finder_same and place.is_settled:
             self._store.save(place.key, torch.frombuffer(bytearray(packed(surveyed)), dtype=torch.uint8))
 
-    def _states(self, sources: Sequence[int]) -> tuple[_FileState, ...]:
+    def _states(self, sources: Sequence[int]) -> tuple[FileState, ...]:
         """Return the state of every frame's file; raises OSError."""
-        return tuple(_state(os.path.realpath(self._plate.path(source))) for source in sources)
+        return tuple(file_state(self._plate.path(source)) for source in sources)
 
 
 def colour_identity(claim: ColourClaim, colour: Agreement, domain: ModelDomain) -> list[object]:
@@ -144,8 +150,3 @@ def colour_identity(claim: ColourClaim, colour: Agreement, domain: ModelDomain) 
     numbers = [value.astype(np.float32).tobytes().hex() for value in (codes, luminance)]
     named = [colour.config.identity, colour.space.name, claim.interop_id, claim.reference_space]
     return [named, dict(claim.context), domain.kind, numbers]
-
-
-def _state(path: str) -> _FileState:
-    status = os.stat(path)  # noqa: PTH116 - the path is resolved
-    return path, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns

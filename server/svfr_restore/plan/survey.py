@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import cast
@@ -100,9 +100,11 @@ def survey_runs(
     and the plate's errors.
     """
     seen = _Sightings(domain, context, sum(len(run) for run in runs))
+    parts = [_find_kept(run, seen, detect, kept) for run in runs]
+    seen.note_known([frame for surveyed, _ in parts for frame in surveyed])
     surveys = []
-    for run in runs:
-        surveyed = _survey_run(run, feed, seen, detect, kept)
+    for run, (surveyed, missing) in zip(runs, parts, strict=True):
+        _survey_rest(missing, surveyed, feed, seen=seen, kept=kept)
         small = (surveyed[frame].small for frame in run)
         faces = {frame: found for frame in run if (found := surveyed[frame].faces) is not None}
         thumbnails = {frame: surveyed[frame].thumbnail for frame in run}
@@ -110,37 +112,57 @@ def survey_runs(
     return surveys
 
 
-def _survey_run(
-    run: range, feed: FrameFeed, seen: _Sightings, detect: bool, kept: KeptSurvey | None
-) -> dict[int, SurveyedFrame]:
-    """Return what a run shows, block by block; one is kept when all its frames are seen."""
+@dataclass(frozen=True)
+class _Missing:
+    """A block that has to be surveyed: of each frame whether faces are sought, and where it will be kept."""
+
+    sought: Mapping[int, bool]
+    place: BlockPlace | None
+
+
+def _find_kept(
+    run: range, seen: _Sightings, detect: bool, kept: KeptSurvey | None
+) -> tuple[dict[int, SurveyedFrame], list[_Missing]]:
+    """Return what of a run was surveyed before, and the blocks that were not."""
     stride = detection_stride(len(run))
-    sought = {frame: detect and (index % stride == 0 or frame == run[-1]) for index, frame in enumerate(run)}
     surveyed: dict[int, SurveyedFrame] = {}
-    unkept: deque[tuple[BlockPlace, range]] = deque()
+    missing = []
+    for block in blocks_of(run):
+        seen.stop_if_cancelled(block[0])
+        sought = {f: detect and ((f - run.start) % stride == 0 or f == run[-1]) for f in block}
+        place = None if kept is None else kept.place(sought)
+        known = None if kept is None or place is None else kept.load(place, sought)
+        if known is None:
+            missing.append(_Missing(sought, place))
+        else:
+            surveyed.update(known)
+    return surveyed, missing
+
+
+def _survey_rest(
+    missing: Sequence[_Missing],
+    surveyed: dict[int, SurveyedFrame],
+    feed: FrameFeed,
+    *,
+    seen: _Sightings,
+    kept: KeptSurvey | None,
+) -> None:
+    """Survey the missing blocks into ``surveyed``; each is kept when all its frames are seen."""
+    unkept = deque(block for block in missing if block.place is not None)
 
     def keep_seen() -> None:
-        while kept is not None and unkept and all(frame in surveyed for frame in unkept[0][1]):
-            place, block = unkept.popleft()
-            kept.save(place, {frame: surveyed[frame] for frame in block})
+        while kept is not None and unkept and all(frame in surveyed for frame in unkept[0].sought):
+            block = unkept.popleft()
+            assert block.place is not None
+            kept.save(block.place, {frame: surveyed[frame] for frame in block.sought})
 
     with WorkPool(thread_count(), waiting=1) as pool:
-        for block in blocks_of(run):
-            asked = {frame: sought[frame] for frame in block}
-            place = None if kept is None else kept.place(asked)
-            known = None if kept is None or place is None else kept.load(place, asked)
-            if known is not None:
-                seen.note_known(known)
-                surveyed.update(known)
-                continue
-            if place is not None:
-                unkept.append((place, block))
-            for frame in block:
+        for block in missing:
+            for frame, is_sought in block.sought.items():
                 seen.stop_if_cancelled(frame)
-                pool.submit(partial(seen.at, frame, seen.reading(feed, frame), sought[frame], surveyed))
+                pool.submit(partial(seen.at, frame, seen.reading(feed, frame), is_sought, surveyed))
                 keep_seen()
     keep_seen()
-    return surveyed
 
 
 class _Sightings:
@@ -172,11 +194,12 @@ class _Sightings:
             self._context.counts["frames_surveyed"] += 1
             self._report(frame)
 
-    def note_known(self, frames: Iterable[int]) -> None:
-        """Report frames whose survey was kept."""
-        with self._lock:
-            for frame in frames:
-                self._report(frame)
+    def note_known(self, frames: Collection[int]) -> None:
+        """Report frames whose survey was kept, at once: they say nothing of how long one takes."""
+        if frames:
+            with self._lock:
+                self._done += len(frames) - 1
+                self._report(max(frames))
 
     def _report(self, frame: int) -> None:
         self._done += 1

@@ -65,7 +65,10 @@ def _surveyed(arrays: Mapping[str, NDArray[np.generic]], frame: int, is_sought: 
         raise ValueError("the small picture has another form")
     if luminance.dtype != np.float32 or luminance.ndim != 2 or luminance.size == 0:
         raise ValueError("the luminance has another form")
-    left, top, width, height = (int(number) for number in arrays[f"{frame}/window"])
+    window = arrays[f"{frame}/window"]
+    if window.dtype != np.int64 or window.shape != (4,):
+        raise ValueError("the window has another form")
+    left, top, width, height = (int(number) for number in window)
     faces = None
     if is_sought:
         rows = np.asarray(arrays[f"{frame}/faces"], np.float64).reshape(-1, 5)

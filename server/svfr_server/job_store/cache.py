@@ -5,8 +5,10 @@ loading a checkpoint counts as use. The limit is kept in ``cache.json`` in the s
 each trim, so that changing it needs no restart.
 """
 
+import contextlib
 import json
 import logging
+import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -103,20 +105,21 @@ class CacheKeeper:
 
 
 def _files(folder: Path) -> Iterator[tuple[float, int, Path]]:
-    """Yield (time of last use, bytes, path) of every file; those that vanish meanwhile are left out."""
-    for path in folder.rglob("*"):
-        try:
-            status = path.stat()
-        except FileNotFoundError:
-            continue
-        if path.is_file():
+    """Yield (time of last use, bytes, path) of every file; what vanishes meanwhile is left out.
+
+    Several processes trim one cache: folders vanish under each, too.
+    """
+    for inner, _, names in os.walk(folder):
+        for path in (Path(inner) / name for name in names):
+            try:
+                status = path.lstat()
+            except OSError:
+                continue
             yield status.st_mtime, status.st_size, path
 
 
 def _remove_empty(folder: Path) -> None:
-    for path in sorted(folder.rglob("*"), reverse=True):
-        if path.is_dir():
-            try:
-                path.rmdir()
-            except OSError:
-                continue  # something is in it
+    for inner, folders, _ in os.walk(folder, topdown=False):
+        for name in folders:
+            with contextlib.suppress(OSError):  # something is in it, or another process was faster
+                (Path(inner) / name).rmdir()

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 from svfr.validation import read_json_file
 from svfr_client.errors import FileCannotBeWritten
 from svfr_client.files import whole_file, write_whole
+from svfr_client.reasons import reason_of
 from svfr_restore.step_names import TENSOR_KEY, StepName
 from svfr_server.errors import CheckpointNameRefused
 from svfr_server.job_store.disk_errors import storage_error
@@ -102,7 +103,10 @@ class DiskCheckpoints:
         former = None if step is None else step.before()
         if former is not None:
             self._path(former, ".safetensors").unlink(missing_ok=True)
-        self._saved(kept.nbytes)
+        try:
+            self._saved(kept.nbytes)
+        except OSError as problem:
+            _log.warning("the cache is not trimmed: %s", reason_of(problem))
 
     def load_note(self, name: str) -> Any:
         """Return the JSON value saved as ``name``, or None."""

@@ -3,7 +3,7 @@
 One process does it, started when it is first needed, at a low priority. Nothing depends on it: a job whose
 survey was not made, or not to its end, makes the rest itself. So it is stopped on a job as soon as that waits
 no more, ended when it says nothing for long or takes too much memory, not given the same job twice, and given
-up when it has died a few times.
+up when it has died a few times in a row.
 """
 
 import logging
@@ -96,6 +96,7 @@ class SurveyAhead:
             self._send(process, process.job)
         elif message.op == "surveyed":
             process.job = process.kill_at = None
+            self._exits = 0
 
     def process_exited(self, serial: int) -> None:
         """Handle that a process has ended; a job that it had is not surveyed again."""
@@ -104,7 +105,8 @@ class SurveyAhead:
             return
         self._process = None
         if process.job is not None:
-            self._exits += 1
+            # else it was ended from here, because its job began
+            self._exits += process.kill_at is None
             _log.warning("surveying ahead was %s", process.exit_reason(), extra={"job": process.job})
             if self._exits == MOST_EXITS:
                 _log.warning("no more jobs are surveyed ahead before the next start")

@@ -7,6 +7,7 @@ checkpoints, where that job will find it. It reports nothing to anybody: what is
 job to say. It runs at a low priority, uses no GPU and writes nothing but checkpoints.
 """
 
+import contextlib
 import logging
 import os
 import signal
@@ -101,6 +102,16 @@ def _no_output(path: str) -> None:
     """Take note of no output: a survey has none."""
 
 
+def _go_first_where_memory_runs_out() -> None:
+    """Have Linux end this process, and no worker with its job."""
+    with contextlib.suppress(OSError):
+        score = os.open("/proc/self/oom_score_adj", os.O_WRONLY)
+        try:
+            os.write(score, b"1000")
+        finally:
+            os.close(score)
+
+
 def main() -> None:
     """Run the process that the supervisor described on the standard input."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in a terminal is the supervisor's to handle
@@ -113,6 +124,7 @@ def main() -> None:
         os.umask(int(start["umask"]))
     if hasattr(os, "nice"):
         os.nice(_NICE)
+    _go_first_where_memory_runs_out()
     make_scratch_folder(home, NAME)
     file_guard.install()
     roots = PathRoots.of_start(start)

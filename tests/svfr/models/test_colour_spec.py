@@ -103,6 +103,9 @@ def test_a_colour_file_that_is_not_the_networks_is_refused(
         ({"side_px": 14}, "side_px must be a multiple of 4"),
         ({"widths": [8]}, "one entry for each level"),
         ({"widths": [8, 9]}, "multiples of 8"),
+        ({"side_px": 10**9}, "less than or equal to 2048"),
+        ({"blocks": [1, 10**9]}, "less than or equal to 64"),
+        ({"widths": [8] * 40, "blocks": [1] * 40}, "at most 8 items"),
         ({"dropout": 0.1}, r"unknown key colour\.dropout"),
     ],
 )

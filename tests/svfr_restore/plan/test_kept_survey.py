@@ -12,6 +12,9 @@ import job_samples
 import numpy as np
 import pytest
 import torch
+from field_samples import GRADIENT, write_movie
+from safetensors.numpy import load as tensors_of
+from safetensors.numpy import save as as_file
 
 from svfr_client.errors import JobWasCancelled
 from svfr_client.job import FaceChoice, JobSpec
@@ -163,11 +166,43 @@ def test_a_file_that_was_written_this_moment_is_not_kept(plate: str, store: Disk
 
 def test_a_file_that_is_written_while_it_is_surveyed_is_not_kept(plate: str, store: DiskCheckpoints) -> None:
     def write(report: object) -> None:
-        overwritten(Path(plate % 1002))
+        swapped(Path(plate % 1002))  # whole, since another thread may be reading it
 
     survey_job(plan_job(job_of(plate, "1001-1007"), ModelCache()), JobContext(report=write, store=store))
     _, looked = surveyed(job_of(plate, "1001-1007"), store)
     assert looked == 7
+
+
+def test_a_movie_that_takes_the_place_of_the_open_one_is_another_survey(
+    tmp_path: Path, store: DiskCheckpoints
+) -> None:
+    """What is still open shows the former pictures, under a name that is the new file's already."""
+    path, other = tmp_path / "m.mov", tmp_path / "new.mov"
+    bright = [np.full((48, 64, 3), 200, np.uint8)] * 8
+    write_movie(path, [GRADIENT] * 8, "prores_ks", "yuv422p10le", "rgb24")
+    write_movie(other, bright[:3] + [GRADIENT] * 5, "prores_ks", "yuv422p10le", "rgb24")
+    for each in (path, other):
+        written_long_ago(each)
+    spec = job_samples.job(str(path), tmp_path, "1-8", colour=job_samples.SDR, faces=FaceChoice("largest"))
+    opened = plan_job(spec, ModelCache())
+    other.replace(path)
+    survey_job(opened, JobContext(store=store))
+    after, looked = surveyed(spec, store)
+    assert looked == 8 and as_bits(after) == as_bits(surveyed(spec, NoStore())[0])
+
+
+def test_what_is_found_is_reported_at_once_and_stops_for_a_cancelled_job(
+    plate: str, store: DiskCheckpoints
+) -> None:
+    """Found frames take no time, and must not tell the supervisor how long a frame takes."""
+    surveyed(job_of(plate, "1001-1023"), store)
+    reports = job_samples.Reports("survey", 10**6)
+    survey_job(plan_job(job_of(plate), ModelCache()), JobContext(report=reports, store=store))
+    done = [report.done for report in reports.all if report.stage == "survey"]
+    assert done == list(range(23, 40))
+    stopped = JobContext(cancelled=lambda: True, store=store)
+    with pytest.raises(JobWasCancelled):
+        survey_job(plan_job(job_of(plate), ModelCache()), stopped)
 
 
 @pytest.mark.parametrize(
@@ -223,6 +258,9 @@ def test_looks_come_back_from_their_bytes_as_they_went() -> None:
         assert look.thumbnail.window == Window(-5, 3, 160, 90)
         np.testing.assert_array_equal(look.small, looks[frame].small)
         np.testing.assert_array_equal(look.thumbnail.luminance, looks[frame].thumbnail.luminance)
+    assert (
+        unpacked(as_file({**tensors_of(packed(looks)), "4/window": np.full(4, np.inf)}), {4: False}) is None
+    )
     assert unpacked(packed(looks), {4: True}) is None and unpacked(packed(looks), {5: False}) is None
 
 

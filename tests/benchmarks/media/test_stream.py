@@ -24,10 +24,23 @@ def test_a_length_is_measured_in_its_own_process(
     assert benchmark.peak_resident_mb() < own_peak + 100.0  # the job ran elsewhere
 
 
-def test_growth_beyond_the_limit_is_a_failure(
-    benchmark: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(
+    ("printed", "growth", "holds"),
+    [
+        (("500.0 2000.0", "1250.3 2000.0", "1400.3 2000.0"), "5.002, 0.750", False),  # it grows by too much
+        (("500.0 2000.0", "650.0 2000.0", "800.0 700.0"), "1.000, 0.750", False),  # more than was estimated
+        (("500.0 2000.0", "650.0 2000.0", "800.0 2000.0"), "1.000, 0.750", True),
+    ],
+)
+def test_growth_beyond_the_limit_and_more_than_the_estimate_are_failures(
+    printed: tuple[str, ...],
+    growth: str,
+    holds: bool,
+    benchmark: ModuleType,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    peaks = iter(("500.0", "1250.3", "1400.3"))
+    peaks = iter(printed)
     done = type("Done", (), {"stdout": ""})
 
     def run(*_: object, **__: object) -> object:
@@ -35,5 +48,5 @@ def test_growth_beyond_the_limit_is_a_failure(
         return done
 
     monkeypatch.setattr(benchmark.subprocess, "run", run)
-    assert not benchmark.measure([50, 200, 400], "mini", (90, 160), all_tasks=False)
-    assert "growth: 5.002, 0.750 MB a frame" in capsys.readouterr().out
+    assert benchmark.measure([50, 200, 400], "mini", (90, 160), all_tasks=False) == holds
+    assert f"growth: {growth} MB a frame" in capsys.readouterr().out

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from pathlib import Path
 
 import cv2
@@ -20,17 +21,14 @@ SMALL = (
     ("crop_px = 192", "crop_px = 48"),
     ("widths = [64, 96, 160]", "widths = [32, 32, 32]"),
     ("layers = [4, 2, 1]", "layers = 1"),
-    ("steps = 1500\n", "steps = 1\n"),
     ("batch = 64", "batch = 2"),
     ("widths = [64, 96, 128]", "widths = [8, 8]"),
     ("blocks = [2, 2, 2]", "blocks = [1, 1]"),
     ("clips = 2000", "clips = 2"),
-    ("steps = 8000\n", "steps = 1\n"),
     ("batch = 16 ", "batch = 1 "),
     ("crop_px = 128", "crop_px = 32"),
     ("widths = [48, 96, 144, 192]", "widths = [8, 8]"),
     ("blocks = [2, 2, 2, 2]", "blocks = [1, 1]"),
-    ("steps = 3000\n", "steps = 1\n"),
     ("crop_px = 64", "crop_px = 16"),
     ("crop_px = 96", "crop_px = 20"),
 )
@@ -40,6 +38,7 @@ def toy(name: str, folder: Path) -> str:
     text = find_recipe(name).read_text()
     for old, new in SMALL:
         text = text.replace(old, new)
+    text = re.sub(r"(?m)^steps = \d+", "steps = 1", text)  # however many a recipe has
     (folder / f"{name}.toml").write_text(text)
     return str(folder / f"{name}.toml")
 

@@ -166,6 +166,10 @@ def test_rgb_films_are_their_numbers(
         stream.width, stream.height, stream.pix_fmt = 96, 64, pix_fmt
         stream.options = options
         packed = av.VideoFrame.from_ndarray(rgb, format="rgb48le" if top > 255 else "rgb24")
+        packed.pts, packed.time_base = (
+            0,
+            Fraction(1, 24),
+        )  # else an encoder may leave its packet without a time
         container.mux(stream.encode(packed.reformat(format=pix_fmt)))
         container.mux(stream.encode(None))
     np.testing.assert_allclose(open_plate(tmp_path / name).read(1).rgb, rgb / np.float32(top), atol=1e-7)

@@ -7,7 +7,6 @@ as if it had not been.
 from __future__ import annotations
 
 import functools
-import math
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
@@ -15,21 +14,19 @@ from typing import Any, cast
 
 import numpy as np
 import torch
-from torch import nn
 from torch.optim.swa_utils import AveragedModel
 
 from svfr.models.model import Model
 from svfr.nets.colour_net import ColourNet, luma_of, with_chroma
 from svfr.training.colour.pictures import ColourBatch, ColourSource
 from svfr.training.colour.recipe import ColourConfig
-from svfr.training.errors import TrainingDiverged
+from svfr.training.loop.descent import descend
 from svfr.training.loop.run_log import RunLog
 from svfr.training.loop.state_file import load_module, read_state, write_state
 from svfr.training.loop.trainer import has_fast_bfloat16
 
 _ENTRIES = ("step", "net", "average", "optimiser")
 _BETAS = (0.9, 0.99)
-_MOST_GRADIENT = 1.0
 # An error of 35 dB is as good as none: without it faces that are easy would weigh without end.
 _LEAST_ERROR = 3e-4
 # What anyone can do without a network: the sepia in which a skin is least wrong.
@@ -98,16 +95,7 @@ class ColourStage:
         self.net.train()
         chroma = self._chroma(self.net, batch.grey)
         loss = colour_loss(chroma, batch.clean).mean()
-        if not math.isfinite(float(loss.detach())):
-            raise TrainingDiverged(
-                f"The loss of step {self.step} is {float(loss.detach())}.",
-                path=self.state_path,
-                remedy="The state on disk is from before. Lower the learning rate.",
-            )
-        self._optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        nn.utils.clip_grad_norm_(self.net.parameters(), _MOST_GRADIENT)
-        self._optimiser.step()
+        descend(self.net, self._optimiser, loss, step=self.step, state_path=self.state_path)
         self.step += 1
         self._average.update_parameters(self.net)
         shown, plain = errors(chroma.detach(), batch)

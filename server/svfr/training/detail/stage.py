@@ -6,14 +6,12 @@ run that was stopped goes on as if it had not been.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
 import torch
-from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from svfr.models.model import Model
@@ -32,14 +30,13 @@ from svfr.training.detail.losses import (
     pixel_loss,
 )
 from svfr.training.detail.recipe import DetailConfig
-from svfr.training.errors import TrainingDiverged
+from svfr.training.loop.descent import descend
 from svfr.training.loop.run_log import RunLog
 from svfr.training.loop.state_file import load_module, read_state, write_state
 
 _ENTRIES = ("step", "net", "average", "discriminator", "optimisers")
 _BETAS, _DISCRIMINATOR_BETAS = (0.5, 0.99), (0.0, 0.99)
 _LEAST_TEXTURE = 1e-3
-_MOST_GRADIENT = 1.0
 
 
 class DetailStage:
@@ -164,16 +161,7 @@ class DetailStage:
             "flicker": weights.flicker * flicker_loss(result, batch.clean, batch.flow).mean(),
         }
         loss = torch.stack(list(terms.values())).sum()
-        if not math.isfinite(float(loss.detach())):
-            raise TrainingDiverged(
-                f"The loss of step {self.step} is {float(loss.detach())}.",
-                path=self.state_path,
-                remedy="The state on disk is from before. Lower the learning rate.",
-            )
-        self._optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        nn.utils.clip_grad_norm_(self.net.parameters(), _MOST_GRADIENT)
-        self._optimiser.step()
+        descend(self.net, self._optimiser, loss, step=self.step, state_path=self.state_path)
         errors = [(clips - clean).detach().square().mean((1, 2, 3)) for clips in (made, base)]
         shares = {
             "loss": loss,

@@ -29,12 +29,12 @@ from svfr.models.spec import DiffusionSpec
 from svfr.sampling.finish import attenuation_for
 from svfr.tasks import TaskSet
 from svfr_client.arguments import checked
-from svfr_client.errors import JobWasCancelled, SvfrError, raise_problems
+from svfr_client.errors import JobWasCancelled, OutputExists, SvfrError, raise_problems
 from svfr_client.job import JobSpec
 from svfr_restore.crops.spool import CropSpool, FillingSpool, require_space
 from svfr_restore.mattes.matte import marks_any
 from svfr_restore.mattes.unmarked import UnmarkedFrames
-from svfr_restore.media.exr.writer import write_restored
+from svfr_restore.media.exr.writer import WrittenFrame, write_restored
 from svfr_restore.media.feed import FrameFeed
 from svfr_restore.media.plate import PictureChoice, PlateFrame
 from svfr_restore.memory_budget import kept_pixels_bytes, kept_squares_bytes
@@ -411,12 +411,26 @@ class JobStages:
                 unmarked.note(frame, mask is None or marks_any(mask))
                 judge = None if likeness is None else partial(likeness.of_faces, numbers)
                 paste_it = partial(self._paste_frame, frame, read, faces, mask, written=written, judge=judge)
-                pool.submit(paste_it)
+                if plan.output.existing == "version_up" and not written:
+                    paste_it()  # alone: which version is this job's is known once its first frame is there
+                else:
+                    pool.submit(paste_it)
         unmarked.end()
         self._context.counts["frames_written"] += len(written)
         if isinstance(plan.model, DiffusionSpec) and not self._context.counts["pixels_changed"]:
             self._context.warn(_NOTHING_CHANGED)
         return tuple(sorted(written, key=lambda output: output.frame))
+
+    def _placed(self, frame: int, write: Callable[..., WrittenFrame], *, is_first: bool) -> WrittenFrame:
+        """Write a frame where the plan says; the first takes the next version where this one is taken."""
+        while True:
+            output = self.plan.output
+            try:
+                return write(out_path=output.path(frame), judge=output.judge_of(frame))
+            except OutputExists:
+                self.plan = replace(self.plan, output=output.beside_new_files())
+                if not is_first or self.plan.output == output:
+                    raise
 
     def _paste_frame(
         self,
@@ -435,11 +449,11 @@ class JobStages:
             picture = read()
             squares = [self._squares.take(frame, track.index) for track, _ in faces]
             restored = paste(plan.spec, picture, faces, mask, squares)
-            result = write_restored(
+            write = partial(
+                write_restored,
                 picture,
-                plan.output.path(picture.frame),
-                restored.rgb,
-                restored.changed,
+                rgb=restored.rgb,
+                changed=restored.changed,
                 window=restored.window,
                 layers=restored.layers,
                 provenance=provenance(
@@ -449,8 +463,8 @@ class JobStages:
                     None if judge is None else judge(faces),
                 ),
                 interop_id=plan.colour.space.interop_id,
-                judge=plan.output.judge_of(picture.frame),
             )
+            result = self._placed(frame, write, is_first=not written)
         with self._counting:
             context.counts["deltas"] += len(faces)
             context.counts["pixels_changed"] += int(restored.changed.sum())

@@ -104,8 +104,9 @@ def test_only_a_later_attempt_replaces_frames_and_its_own_alone(tmp_path: Path, 
     first.note(Report("progress", "survey", 1, 9))
     before_a_frame = Resumption(spec, journal).spec_to_run()
     assert before_a_frame.existing == {"error": "own"}.get(existing, existing)
-    first.appears("/p/out/a_v003.1001.exr")
-    first.appears("/p/elsewhere/a_v003.1002.exr")
+    first.appears("/p/out/a_v002.1001.exr")
+    first.appears("/p/out/a_v003.1001.exr")  # the place before was taken at that moment
+    first.appears("/p/out/a_v003.1002.exr")
     later = Resumption(spec, journal).spec_to_run()
     assert later.existing == ("overwrite" if existing == "overwrite" else "own")
     assert later.output == (spec.output if existing == "overwrite" else "/p/out/a_v003.%04d.exr")

@@ -58,7 +58,8 @@ class OutputPlan:
     def beside_new_files(self) -> OutputPlan:
         """Return the plan as it is when the first frame is about to be written.
 
-        A version that another job has taken since is left to it.
+        A version that another job has taken since is left to it. Nobody has taken it for sure before the
+        first frame has its place: ask again where that is refused.
         """
         if self.existing != "version_up" or not existing_frames(self.pattern, self.frames):
             return self

@@ -55,7 +55,8 @@ class Resumption:
             self._journal.save_note(_BEGUN, True)
 
     def appears(self, path: str) -> None:
-        """Note where the outputs go, with the first one."""
-        if self._output is None:
-            self._output = pattern_of_file(path, like=self._spec.output) or path
-            self._journal.save_note(_OUTPUT, self._output)
+        """Note where the outputs go, with the first one, and anew where that place was taken."""
+        output = pattern_of_file(path, like=self._spec.output) or path
+        if output != self._output:
+            self._output = output
+            self._journal.save_note(_OUTPUT, output)

@@ -3,26 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Literal
-
-from pydantic import Field
+from typing import Literal
 
 from svfr.nets.colour_net import ColourSizes
+from svfr.nets.size_limits import BlockCounts, SidePx, Widths
 from svfr.validation import Strict
-
-# Bounds of a file that anybody may name: what it says is built before a weight is read.
-MOST_LEVELS, MOST_SIDE_PX = 8, 2048
-Width = Annotated[int, Field(ge=1, le=4096)]
-Blocks = Annotated[int, Field(ge=1, le=64)]
 
 
 @dataclass(frozen=True, kw_only=True)
 class ColourSpec(Strict):
     """The sizes of a :class:`svfr.nets.colour_net.ColourNet`, and the side of the pictures that it sees."""
 
-    widths: Annotated[tuple[Width, ...], Field(max_length=MOST_LEVELS)]
-    blocks: Annotated[tuple[Blocks, ...], Field(max_length=MOST_LEVELS)]
-    side_px: Annotated[int, Field(ge=1, le=MOST_SIDE_PX)]
+    widths: Widths
+    blocks: BlockCounts
+    side_px: SidePx
     kind: Literal["unet"] = "unet"
 
     def __post_init__(self) -> None:

@@ -9,7 +9,8 @@ from pydantic import Field
 
 from svfr.errors import DetailOutOfRange, ModelHasNoDetail
 from svfr.nets.detail_net import DetailSizes
-from svfr.validation import PositiveInt, Strict
+from svfr.nets.size_limits import BlockCounts, Widths
+from svfr.validation import Strict
 
 Amount = Annotated[float, Field(ge=0, le=1)]
 
@@ -31,14 +32,13 @@ class DetailAmounts(Strict):
 class DetailSpec(Strict):
     """The sizes of a :class:`svfr.nets.detail_net.DetailNet`, and how much of it each preset adds."""
 
-    widths: tuple[PositiveInt, ...]
-    blocks: tuple[PositiveInt, ...]
+    widths: Widths
+    blocks: BlockCounts
     presets: DetailAmounts
     kind: Literal["unet"] = "unet"
 
     def __post_init__(self) -> None:
-        if len(self.widths) != len(self.blocks) or not self.widths:
-            raise ValueError("widths and blocks must have one entry for each level")
+        _ = self.sizes  # asking for the sizes checks them
 
     @property
     def sizes(self) -> DetailSizes:

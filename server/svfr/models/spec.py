@@ -8,7 +8,7 @@ and the embedded preview model; all that differs between them is here.
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from functools import cache
 from itertools import pairwise
@@ -27,6 +27,7 @@ from svfr.models.framing_spec import PUBLISHED, Framing
 from svfr.nets.device_memory import MOST_ELEMENTS
 from svfr.nets.identity import IdCrop
 from svfr.nets.linear_patch import LinearPatchSpec
+from svfr.nets.size_limits import MOST_DIFFUSERS_LAYERS, MOST_LEVELS, Blocks, Width, Widths
 from svfr.number_types import NumberTypes
 from svfr.validation import (
     SCHEMA_DIALECT,
@@ -46,6 +47,9 @@ RESNET_STAGES = 4
 _WIDENING = 8
 # A face of more pixels than the model's crop is cropped this much larger.
 _CROP_STEPS = (1.5, 2.0)
+# Far above every schedule in use: what plans a job walks through the steps one by one.
+Steps = Annotated[int, Field(ge=1, le=10_000)]
+Level = Annotated[float, Field(gt=0, le=1e6)]
 _UNCOUNTABLE = "a tensor of the UNet would have more elements than kernels can count"
 PRESET_NAMES = ("draft", "standard", "final")
 
@@ -68,8 +72,8 @@ class Preset(Strict):
     in between; 1: in every step.
     """
 
-    reference_steps: PositiveInt
-    steps: PositiveInt
+    reference_steps: Steps
+    steps: Steps
     _: KW_ONLY
     initial_noise: NotNegative
     guidance: NotNegative
@@ -108,6 +112,25 @@ class _ExactlyThePresets:
         return core_schema.typed_dict_schema(fields, extra_behavior="forbid")
 
 
+def _can_be_built(config: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Refuse a configuration of diffusers' that would build modules without end."""
+    for name, value in config.items():
+        if isinstance(value, list | tuple) and len(value) > MOST_LEVELS:
+            raise ValueError(f"{name} must have at most {MOST_LEVELS} entries")
+        counts = _whole_numbers(value) if "layers" in name else ()
+        if any(count > MOST_DIFFUSERS_LAYERS for count in counts):
+            raise ValueError(f"{name} must be at most {MOST_DIFFUSERS_LAYERS}")
+    return config
+
+
+def _whole_numbers(value: object) -> Iterator[int]:
+    if isinstance(value, int):
+        yield value
+    elif isinstance(value, list | tuple):
+        for entry in value:
+            yield from _whole_numbers(entry)
+
+
 def _names_its_blocks(config: Mapping[str, Any]) -> Mapping[str, Any]:
     blocks = config.get("block_out_channels")
     if not isinstance(blocks, list | tuple) or not blocks or not all(type(width) is int for width in blocks):
@@ -119,7 +142,7 @@ def _names_its_blocks(config: Mapping[str, Any]) -> Mapping[str, Any]:
 class KlTemporalSpec(Strict):
     """Stable Video Diffusion's autoencoder: the config of diffusers' AutoencoderKLTemporalDecoder."""
 
-    config: Annotated[Mapping[str, Any], AfterValidator(_names_its_blocks)]
+    config: Annotated[Mapping[str, Any], AfterValidator(_names_its_blocks), AfterValidator(_can_be_built)]
     kind: Literal["kl_temporal"] = "kl_temporal"
 
     @property
@@ -140,9 +163,9 @@ CodecSpec: TypeAlias = LinearPatchSpec | KlTemporalSpec
 class ScheduleSpec(Strict):
     """The Karras sigmas (arXiv 2206.00364, eq. 5) that a preset without its own sigmas uses."""
 
-    sigma_min: Positive
-    sigma_max: Positive
-    rho: Positive
+    sigma_min: Level
+    sigma_max: Level
+    rho: Annotated[float, Field(ge=1, le=100)]
     kind: Literal["karras"] = "karras"
 
 
@@ -164,11 +187,11 @@ class NoIdentitySpec(_TokensSpec):
 class ConvIdentitySpec(_TokensSpec):
     """The preview model's encoder: ``widths`` are its convolutions', before the last of ``channels``."""
 
-    widths: tuple[PositiveInt, ...]
+    widths: Widths
     kind: Literal["conv"] = "conv"
 
 
-_Stages = Annotated[tuple[PositiveInt, ...], Field(min_length=RESNET_STAGES, max_length=RESNET_STAGES)]
+_FOUR = Field(min_length=RESNET_STAGES, max_length=RESNET_STAGES)
 
 
 @dataclass(frozen=True)
@@ -179,8 +202,8 @@ class ArcFaceSpec(_TokensSpec):
     around the left eye, or "corrected", which sees the face.
     """
 
-    widths: _Stages
-    layers: _Stages
+    widths: Annotated[tuple[Width, ...], _FOUR]
+    layers: Annotated[tuple[Blocks, ...], _FOUR]
     id_crop: IdCrop = "official"
     kind: Literal["iresnet100"] = "iresnet100"
 
@@ -258,7 +281,7 @@ class DiffusionSpec(_Described):
     hole_plane: bool = False
     latent_channels: PositiveInt
     codec: Annotated[CodecSpec, Field(discriminator="kind")]
-    unet: Mapping[str, Any]
+    unet: Annotated[Mapping[str, Any], AfterValidator(_can_be_built)]
     objective: Objective
     schedule: ScheduleSpec
     identity: Annotated[IdentitySpec, Field(discriminator="kind")]

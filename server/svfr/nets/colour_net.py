@@ -15,7 +15,8 @@ from torch import nn
 from torch.nn import functional
 
 from svfr.luma import LUMA_601
-from svfr.validation import PositiveInt, Strict
+from svfr.nets.size_limits import BlockCounts, Widths
+from svfr.validation import Strict
 
 CHROMA_PLANES = 2
 """Cb and Cr of Rec.601."""
@@ -37,8 +38,8 @@ class ColourSizes(Strict):
     Widths are multiples of 8, the groups of normalisation. The way up has as many blocks as the way down.
     """
 
-    widths: tuple[PositiveInt, ...]
-    blocks: tuple[PositiveInt, ...]
+    widths: Widths
+    blocks: BlockCounts
 
     def __post_init__(self) -> None:
         if len(self.widths) != len(self.blocks) or not self.widths:

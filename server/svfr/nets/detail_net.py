@@ -16,7 +16,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from svfr.validation import PositiveInt, Strict
+from svfr.nets.size_limits import BlockCounts, Widths
+from svfr.validation import Strict
 
 PLANES_IN = 7
 """Red, green and blue of the damaged crop and of the base, and the hole: all in [-1, 1]."""
@@ -34,8 +35,12 @@ class DetailSizes(Strict):
     The way up has as many blocks as the way down.
     """
 
-    widths: tuple[PositiveInt, ...]
-    blocks: tuple[PositiveInt, ...]
+    widths: Widths
+    blocks: BlockCounts
+
+    def __post_init__(self) -> None:
+        if len(self.widths) != len(self.blocks) or not self.widths:
+            raise ValueError("widths and blocks must have one entry for each level")
 
     @property
     def side_multiple(self) -> int:

@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 from pydantic import Field, TypeAdapter
 
 from svfr.nets.colour_net import ColourSizes
+from svfr.nets.size_limits import SidePx
 from svfr.training.recipe.config import RunConfig, Share, checked, read_tables
 from svfr.validation import NotNegative, NotNegativeInt, Positive, PositiveInt, Strict, read_toml
 
@@ -23,7 +24,7 @@ class ColourPhase(Strict):
     """So many steps with pictures of this side."""
 
     steps: PositiveInt
-    crop_px: PositiveInt
+    crop_px: SidePx
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -177,3 +177,16 @@ def test_the_packaged_recipes_are_read_and_a_wrong_key_is_named(tmp_path: Path) 
     wrong.write_text(path.read_text().replace("clips =", "clip ="))
     with pytest.raises(RecipeInvalid, match=r"missing key bank\.clips.*unknown key bank\.clip"):
         read_detail_config(wrong)
+
+
+@pytest.mark.parametrize(
+    ("new", "match"),
+    [("blocks = [2, 2]", "one entry for each level"), ("blocks = [2, 2, 65]", "less than or equal to 64")],
+)
+def test_a_network_that_cannot_be_built_is_refused(tmp_path: Path, new: str, match: str) -> None:
+    text = find_recipe("mini-detail").read_text()
+    assert "blocks = [2, 2, 2]" in text
+    path = tmp_path / "recipe.toml"
+    path.write_text(text.replace("blocks = [2, 2, 2]", new))
+    with pytest.raises(RecipeInvalid, match=match):
+        read_detail_config(path)

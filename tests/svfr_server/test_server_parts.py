@@ -4,6 +4,7 @@ import json
 import logging
 import os
 import stat
+import subprocess
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -24,7 +25,8 @@ from svfr_server.job_store.store import JobStore, Sender
 from svfr_server.logs import log_to_folder
 from svfr_server.roots import PathRoots
 from svfr_server.settings import Limits, ServerSettings, find_devices
-from svfr_server.supervisor import sockets, zap_keys
+from svfr_server.supervisor import child_process, sockets, zap_keys
+from svfr_server.supervisor.child_process import ChildProcess
 from svfr_server.supervisor.lock import InstanceLock
 from svfr_server.supervisor.streams import Streams
 from svfr_server.supervisor.worker_process import worker_environment
@@ -358,3 +360,20 @@ def test_the_log_is_json_lines_with_the_job_and_private(tmp_path: Path) -> None:
     assert (first["message"], first["job"], first["level"]) == ("job is queued", "abc", "info")
     assert "ValueError: bad" in second["traceback"]
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_a_process_that_not_even_a_kill_ends_does_not_keep_the_service(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The kernel keeps a process that waits for a dead disk, whatever signal it is sent."""
+    (tmp_path / "reads_its_input.py").write_text("import sys\nsys.stdin.read()\n")
+    monkeypatch.setattr(child_process, "KILLED_SECONDS", 0.05)
+    environment = dict(os.environ, PYTHONPATH=str(tmp_path))
+    with zmq.Context() as context:
+        child = ChildProcess(module="reads_its_input", start={}, environment=environment, context=context)
+        with monkeypatch.context() as patch:
+            patch.setattr(subprocess.Popen, "kill", lambda process: None)
+            child.end(0.0)
+        assert f"process {child.pid} was killed and is still there" in caplog.text
+        child.kill("the test is over")
+        assert child.exit_reason() == "killed by the service, because the test is over"

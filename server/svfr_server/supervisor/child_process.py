@@ -22,6 +22,8 @@ from svfr_client.connection import KeyPair
 from svfr_client.records import to_plain
 
 CHILD_EXITS = "inproc://child-exits"
+# A killed process ends at once, but for one that waits for a disk: the kernel keeps it until that answers.
+KILLED_SECONDS = 2.0
 _log = logging.getLogger(__name__)
 
 
@@ -63,12 +65,18 @@ class ChildProcess:
         self._process.kill()
 
     def end(self, seconds: float) -> None:
-        """Wait up to ``seconds`` for a process that was asked to stop, then kill it."""
+        """Wait up to ``seconds`` for a process that was asked to stop, then kill it.
+
+        One that does not even end then is left to the system: its input ends with this process.
+        """
         try:
             self._process.wait(seconds)
         except subprocess.TimeoutExpired:
             self._process.kill()
-            self._process.wait()
+            try:
+                self._process.wait(KILLED_SECONDS)
+            except subprocess.TimeoutExpired:
+                _log.warning("process %d was killed and is still there; it may wait for a disk", self.pid)
 
     def exit_reason(self) -> str:
         """Return in plain words why the process is gone."""

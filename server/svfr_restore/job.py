@@ -428,9 +428,10 @@ class JobStages:
             try:
                 return write(out_path=output.path(frame), judge=output.judge_of(frame))
             except OutputExists:
-                self.plan = replace(self.plan, output=output.beside_new_files())
-                if not is_first or self.plan.output == output:
+                following = output.beside_new_files()
+                if not is_first or following == output:
                     raise
+                self.plan = replace(self.plan, output=following)
 
     def _paste_frame(
         self,

@@ -21,7 +21,7 @@ from svfr_client.errors import ReportedError
 from svfr_client.job import JobSpec, Reference
 from svfr_client.protocol.messages import Event
 from svfr_client.protocol.wire import new_id
-from svfr_server.errors import DiskIsFull, SourceChanged, StorageFailed, StoreUnavailable
+from svfr_server.errors import DiskIsFull, PathForbidden, SourceChanged, StorageFailed, StoreUnavailable
 from svfr_server.job_store.checkpoints import DiskCheckpoints
 from svfr_server.job_store.disk_errors import storage_error
 from svfr_server.job_store.entry import JobEntry
@@ -430,6 +430,37 @@ def test_the_gate_judges_the_real_path_at_each_open(tmp_path: Path, monkeypatch:
         (inside / "x.tmp.exr").rename(inside / "x.exr")
     assert appeared == [str(inside / "x.exr")]
     assert Path(spec.plate % 1002).read_bytes() == b"s"  # without the gate
+
+
+@pytest.mark.parametrize("read_again", ["a.1001.exr", ".scratch.tmp.exr"])
+def test_what_a_job_makes_beside_its_inputs_may_be_read_again_and_nothing_else_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, read_again: str
+) -> None:
+    """The plate is a folder of links to where plates are read, and the outputs go below it."""
+    install()
+    (tmp_path / "scratch").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "scratch"))
+    plates, show = tmp_path / "plates", tmp_path / "show"
+    (show / "out").mkdir(parents=True)
+    spec = replace(plate_job(plates, "quick"), output=str(show / "out" / "a.%04d.exr"))
+    link = show / "a.1001.exr"
+    link.symlink_to(spec.plate % 1001)
+    spec = replace(spec, plate=str(show / "a.%04d.exr"))
+    others, secret = show / "out" / "b.1001.exr", tmp_path / "secret.exr"
+    for file in (others, secret):
+        file.write_text("not this job's")
+    roots, home = PathRoots((plates,), (show / "out",)), tmp_path / "home"
+    with FileGuard(spec=spec, roots=roots, sources=Sources({}), appears=lambda path: None, home=home):
+        assert link.read_bytes()
+        with pytest.raises(PathForbidden, match="may not read here"):
+            others.read_bytes()
+        made = show / "out" / read_again
+        made.write_bytes(b"made")
+        assert made.read_bytes() == b"made"
+        made.unlink()
+        made.symlink_to(secret)
+        with pytest.raises(PathForbidden, match="may not read here"):
+            made.read_bytes()
 
 
 @pytest.mark.parametrize(

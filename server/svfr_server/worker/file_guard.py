@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from svfr_client.job import JobSpec
+from svfr_client.sequences import pattern_of_file
 from svfr_server.errors import PathForbidden
 from svfr_server.roots import PathRoots, is_inside, named_inputs, real_path
 from svfr_server.worker.sources import Sources
@@ -32,6 +33,9 @@ class FileGuard:
     ``home`` is the service's own folder: its own notes there are not the job's. ``appears`` is told the path
     of every output just before it appears under its name. The guard raises PathForbidden and SourceChanged
     inside the pipeline, where the file would have been opened.
+
+    Where a job may write it may also read what it made itself, now or in an earlier attempt: a frame is read
+    again before it appears, and a job that goes on asks of what lies there whose it is.
     """
 
     def __init__(
@@ -48,6 +52,8 @@ class FileGuard:
         self._named = tuple({Path(path).parent for path in named_inputs(spec)} | set(roots.read))
         self._home = home
         self._scratch = (Path(tempfile.gettempdir()),)
+        self._output = spec.output
+        self._made: set[str] = set()
 
     def __enter__(self) -> "FileGuard":
         _hook.guard = self
@@ -66,12 +72,15 @@ class FileGuard:
             raise PathForbidden(text, path=path, remedy=remedy)
         if flags & _WRITING:
             self.creates(path)
+            if path.lower().endswith(_ENDING):
+                self._made.add(path)
         else:
             self._sources.check(path)
             if (
                 (self._roots.read or self._roots.hidden)
                 and self._is_named(path)
                 and not self._is_scratch(path)
+                and not self._is_own(path)
             ):
                 _raise(self._roots.read_problem(path))
 
@@ -81,9 +90,10 @@ class FileGuard:
         if is_output and not self._is_scratch(path):
             _raise(self._roots.write_problem(path))
 
-    def appears(self, path: str) -> None:
+    def appears(self, path: str, scratch: str) -> None:
         """Judge, and tell of, a file that is about to appear under its name."""
         self.creates(path)
+        self._made.discard(scratch)
         if path.lower().endswith(_ENDING) and not path.lower().endswith(_SCRATCH_ENDING):
             self._tell(path)
 
@@ -92,6 +102,11 @@ class FileGuard:
         if Path(path).is_relative_to(self._home):
             return False
         return any(Path(path).is_relative_to(folder) for folder in self._named)
+
+    def _is_own(self, path: str) -> bool:
+        """Whether this job makes the path, or an attempt before it has, in a place where it may write."""
+        is_output = path == self._output or pattern_of_file(path, like=self._output) == self._output
+        return (path in self._made or is_output) and self._roots.write_problem(path) is None
 
     def _is_scratch(self, path: str) -> bool:
         return any(Path(path).is_relative_to(folder) for folder in self._scratch) and is_inside(
@@ -120,7 +135,7 @@ class _AuditHook:
                 if isinstance(path, str | bytes | os.PathLike):
                     guard.opens(_absolute(path), int(flags or 0))
             elif event in ("os.rename", "os.link"):
-                guard.appears(_absolute(arguments[1]))
+                guard.appears(_absolute(arguments[1]), _absolute(arguments[0]))
             else:
                 guard.creates(_absolute(arguments[_CREATING[event]]))
         finally:

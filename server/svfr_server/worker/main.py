@@ -176,10 +176,11 @@ class Worker:
             reporter.report(one)
 
         cancelled = partial(self._link.is_cancelled, work.job)
+        spec = resumption.spec_to_run()
         with file_guard.FileGuard(
-            spec=work.spec, roots=roots, sources=sources, appears=resumption.appears, home=self._home
+            spec=spec, roots=roots, sources=sources, appears=resumption.appears, home=self._home
         ):
-            result = run_job(resumption.spec_to_run(), self._models, report, cancelled, references)
+            result = run_job(spec, self._models, report, cancelled, references)
         sources.check_all()
         return result
 

@@ -13,13 +13,13 @@ from svfr_client.hosting.server_place import ServerPlace
 from svfr_client.job import JobSpec
 from svfr_client.protocol.messages import Event, Pong
 from svfr_client.protocol.wire import new_id
+from svfr_client.server_naming import option_of
 from svfr_client.transfer.delivery import Delivery
 from svfr_client.transfer.hand_in import hand_in
 from svfr_client.transfer.progress import TransferProgress
 
 from .colour_check import refuse_unknown_colour
 from .output import Output
-from .server_option import option_of
 
 _PRINT_EVERY_SECONDS = 2.0
 

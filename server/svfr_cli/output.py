@@ -15,10 +15,10 @@ import typer
 from svfr_client.errors import SvfrError, each_of
 from svfr_client.frames import FrameRange
 from svfr_client.reasons import printable
+from svfr_client.server_naming import name_server
 from svfr_client.silence import BACK_WORDS, Say
 
 from .exit_codes import ExitCode, exit_code_of
-from .server_option import name_server
 
 PIPE_COLUMNS = 200
 

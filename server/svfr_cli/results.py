@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 from svfr_client.frames import FrameRange
 from svfr_client.output_names import output_path
 from svfr_client.sequences import pattern_of_file
+from svfr_client.server_naming import option_of
 from svfr_client.transfer.delivery import Delivery
 from svfr_client.transfer.own_names import is_private
 from svfr_view.errors import NothingToView
 
 from .elsewhere import client_at, place_of
-from .server_option import option_of
 
 if TYPE_CHECKING:
     from svfr_client.client import Client

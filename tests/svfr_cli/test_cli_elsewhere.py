@@ -12,7 +12,6 @@ from typer.testing import CliRunner
 
 from svfr_cli.health import server as server_finding
 from svfr_cli.main import app
-from svfr_cli.server_option import name_server
 from svfr_cli.service_health import keys, service_disk
 from svfr_client.client import Client
 from svfr_client.connection import KeyPair, find_connection
@@ -20,6 +19,7 @@ from svfr_client.errors import SeveralProblems, SvfrError, each_of
 from svfr_client.hosting.server_process import ensure_server
 from svfr_client.job import JobSpec
 from svfr_client.path_map import PathMap
+from svfr_client.server_naming import name_server
 from svfr_client.transfer.delivery import Delivery
 from svfr_client.transfer.seen import refuse_unseen_model
 from svfr_server.start import start_local_server

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Callable, Optional, Union
 from ..errors import NotTheServer, ReportedError, SvfrError
 from ..job import JobSpec
 from ..protocol.messages import Event, Redo
+from ..server_naming import event_with_server, with_server
 from ..silence import BACK_WORDS
 from ..transfer.progress import TransferProgress
 from .server_place import ServerPlace
@@ -95,7 +96,7 @@ class JobConversation(threading.Thread):
         self.job = job
         self._place = place
         self._request = request
-        self._put = put
+        self._hand_on = put
         self._retry_s = retry_s
         self._seq = 0
         self._server = ""
@@ -207,6 +208,15 @@ class JobConversation(threading.Thread):
         if self._is_cancelled.is_set():
             client.cancel(self.job)
         return delivery
+
+    def _put(self, message: Message) -> None:
+        """Hand a message on; commands that an error leads on to are for the server of this place."""
+        server = self._place.connection_file
+        if isinstance(message, Event):
+            message = event_with_server(message, server)
+        elif isinstance(message, (Lost, NotCancelled, Failed)):
+            message = replace(message, error=with_server(message.error, server))
+        self._hand_on(message)
 
     def _put_silence(self, text: str) -> None:
         self._put(Note(text or BACK_WORDS))

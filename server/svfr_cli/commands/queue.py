@@ -7,13 +7,13 @@ import typer
 
 from svfr_client.job import JobSpec
 from svfr_client.protocol.messages import JobStatus
+from svfr_client.server_naming import option_of
 from svfr_client.sizes import counted
 from svfr_client.transfer.own_names import shown_plate
 from svfr_client.vocabulary import EXISTING_POLICIES, WordReader
 
 from ..follow import step_text, written_text
 from ..output import JsonOutput, Output, speaking
-from ..server_option import option_of
 from .options import AsJson, Server, listed
 
 _TEXTS = {

@@ -12,6 +12,7 @@ from tunnel import Tunnel
 
 from svfr_client.client import Client
 from svfr_client.connection import CONNECTION_FILE, Connection, KeyPair, make_private_folder
+from svfr_client.errors import SeveralProblems, SvfrError, error_from_dict
 from svfr_client.hosting.conversation import Failed, JobConversation, Lost, Message, Note, Reached
 from svfr_client.hosting.server_place import ServerPlace
 from svfr_client.job import JobSpec
@@ -278,3 +279,31 @@ def test_a_key_that_the_server_does_not_know_is_not_tried_for_ever(tmp_path: Pat
     finally:
         service.close()
     assert isinstance(last, Failed) and last.error.code == "AUTH"
+
+
+REMEDY = SvfrError("No place.", remedy=f"`svfr fetch {JOB} --out PATTERN`.")
+
+
+def fails(service: Stumbling, message: WireMessage) -> None:
+    """Let the job that is followed fail, and refuse a new one for two reasons."""
+    if message.op == "follow":
+        service.reply(WireMessage("ok", {"last_seq": 1, "is_final": False}, re=message.id))
+        service.event(message, 1, "failed", {"error": REMEDY.to_dict()})
+    elif message.op in ("redo", "status"):
+        service.reply(WireMessage("error", SeveralProblems([REMEDY, REMEDY]).to_dict(), re=message.id))
+
+
+@pytest.mark.parametrize("request_", [None, Redo(job=JOB, of="0" * 32, frames="1")])
+def test_commands_that_an_error_leads_on_to_are_for_the_hosts_server(
+    tmp_path: Path, request_: Redo | None
+) -> None:
+    service, heard = Stumbling(fails), Heard()
+    place = place_of(service, tmp_path / "there")
+    try:
+        JobConversation(place, JOB, request_, heard.put).start()
+        last = heard.until(is_last)
+    finally:
+        service.close()
+    error = last.error if isinstance(last, Failed) else error_from_dict(last.body["error"])  # type: ignore[union-attr]
+    named = f"`svfr fetch {JOB} --server {place.connection_file} --out PATTERN`"
+    assert str(error).count(named) == (1 if request_ is None else 2)

@@ -8,6 +8,7 @@ import pytest
 import torch
 from sampling_models import CROP_PX, Crops, Recorder, plan_with, tiny_model
 
+from svfr.errors import NotFinite
 from svfr.models.colour_spec import ColourSpec
 from svfr.models.model import Model
 from svfr.nets.colour_net import ColourNet, luma_of
@@ -73,6 +74,16 @@ def test_pass_1_hands_out_and_keeps_the_coloured_reference(
     assert reference.shape == (3, CROP_PX, CROP_PX) and not torch.allclose(reference, before, atol=1e-2)
     assert torch.equal(recorder.saved["pass1/reference"], reference)
     assert torch.equal(make_reference(model, Crops(5), GREY, Recorder(recorder.saved)), reference)
+
+
+def test_colours_that_are_no_numbers_are_the_models_fault_and_are_not_kept(model: Model) -> None:
+    broken = ColourNet(COLOUR.sizes)
+    torch.nn.init.constant_(broken.leave.bias, float("nan"))
+    recorder = Recorder()
+    with pytest.raises(NotFinite, match="colour network") as refused:
+        make_reference(replace(model, colour=broken), Crops(5), GREY, recorder)
+    assert "svfr model check" in refused.value.remedy
+    assert "pass1/reference" not in recorder.saved
 
 
 @pytest.mark.parametrize("plan", [plan_with(), replace(GREY, mode="official")])

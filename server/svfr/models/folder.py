@@ -19,6 +19,7 @@ import torch
 from safetensors.torch import save_file
 
 from svfr.errors import (
+    CheckpointUnreadable,
     ModelFileCorrupted,
     ModelFileMissing,
     ModelHasNoNetwork,
@@ -122,7 +123,11 @@ def _file_problem(
     if not is_file(path):
         remedy = "Copy it from where the folder came, or import the model again."
         return ModelFileMissing("A file of the model is missing.", path=path, remedy=remedy)
-    actual = record_of(path)
+    try:
+        actual = record_of(path)
+    except OSError as error:
+        text, remedy = f"The file cannot be read: {reason_of(error)}.", "Check its permissions and its disk."
+        return CheckpointUnreadable(text, path=path, remedy=remedy)
     if actual == record:
         return None
     return ModelFileCorrupted(

@@ -28,6 +28,7 @@ Shape = tuple[int, ...]
 # Batch norm counts its training batches; inference never reads it, and checkpoints come with and without.
 _COUNTER = "num_batches_tracked"
 _NAMES_SHOWN = 8
+_WEIGHT_TYPES = ("F64", "F32", "F16", "BF16")
 
 
 def is_counter(name: str) -> bool:
@@ -41,18 +42,38 @@ def expected_shapes(module: nn.Module) -> dict[str, Shape]:
 
 
 def safetensors_shapes(path: Path) -> dict[str, Shape]:
-    """Return the shapes of all tensors of a file; raises ModelFileMissing or CheckpointUnreadable."""
+    """Return the shapes of all tensors of a file.
+
+    Raises ModelFileMissing, and CheckpointUnreadable also for weights of a type that nothing computes with.
+    """
     if not path.is_file():
         raise ModelFileMissing("A weight file is missing.", path=path, remedy="Import the model again.")
     try:
         with safe_open(path, "pt") as file:
-            return {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
+            slices = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118
+            types = {name: str(tensor.get_dtype()) for name, tensor in slices.items()}
+            shapes = {name: tuple(tensor.get_shape()) for name, tensor in slices.items()}
     except (SafetensorError, OSError) as error:
         raise CheckpointUnreadable(
             f"The weight file cannot be read: {reason_of(error)}.",
             path=path,
             remedy="It is truncated or no safetensors file; copy it again.",
         ) from error
+    wrong = [f"{name} ({kind})" for name, kind in types.items() if not _holds_weights(name, kind, types)]
+    if wrong:
+        raise CheckpointUnreadable(
+            f"{len(wrong)} tensors of {path.name} hold no floating-point numbers of 16 bits or more: "
+            f"{_shown(wrong)}.",
+            path=path,
+            remedy="The file was converted to a type that is not read here; use the one before.",
+        )
+    return shapes
+
+
+def _holds_weights(name: str, kind: str, types: Mapping[str, str]) -> bool:
+    """Return whether a tensor's type is one of weights: whole numbers have scales beside them."""
+    has_scales = kind == "I8" and f"{name}_scale" in types
+    return kind in _WEIGHT_TYPES or has_scales or is_counter(name)
 
 
 def compare_shapes(path: Path, found: Mapping[str, Shape], expected: Mapping[str, Shape]) -> list[SvfrError]:

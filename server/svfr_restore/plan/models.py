@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
@@ -149,5 +150,13 @@ def devices_here() -> list[str]:
 
 def _stamp(folder: Path) -> _Stamp:
     """Return what changes when somebody replaces or edits a file of the folder."""
-    stats = ((path.name, path.stat()) for path in sorted(folder.iterdir()))
+    stats = ((path.name, _status(path)) for path in sorted(folder.iterdir()))
     return folder.resolve(), tuple((name, stat.st_size, stat.st_mtime_ns) for name, stat in stats)
+
+
+def _status(path: Path) -> os.stat_result:
+    """Return what a file is, or the link where it leads to none: checking the folder says what is missing."""
+    try:
+        return path.stat()
+    except OSError:
+        return path.lstat()

@@ -12,6 +12,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from svfr.errors import (
+    CheckpointUnreadable,
     ModelFileCorrupted,
     ModelFileMissing,
     ModelSpecInvalid,
@@ -23,6 +24,7 @@ from svfr.models.folder import read_spec, verify
 from svfr.models.model import load_model
 from svfr.models.networks import COLOUR_FILE
 from svfr_client.errors import SvfrError
+from svfr_restore.plan.models import ModelCache
 
 
 @pytest.fixture(scope="module")
@@ -78,6 +80,32 @@ def without_a_tensor(folder: Path) -> None:
     rewritten(folder, weights)
 
 
+def of_another_type(folder: Path, kind: torch.dtype) -> None:
+    rewritten(folder, {name: tensor.to(kind) for name, tensor in load_file(folder / COLOUR_FILE).items()})
+
+
+def with_whole_numbers(folder: Path) -> None:
+    of_another_type(folder, torch.int8)
+
+
+def with_complex_numbers(folder: Path) -> None:
+    of_another_type(folder, torch.complex64)
+
+
+def with_floats_of_8_bits(folder: Path) -> None:
+    of_another_type(folder, torch.float8_e4m3fn)
+
+
+def linked_to_nothing(folder: Path) -> None:
+    (folder / COLOUR_FILE).unlink()
+    (folder / COLOUR_FILE).symlink_to(folder / "colour-of-another-machine")
+
+
+def linked_to_what_cannot_be_read(folder: Path) -> None:
+    (folder / COLOUR_FILE).unlink()
+    (folder / COLOUR_FILE).symlink_to("/proc/self/mem")  # a regular file whose first byte nobody may read
+
+
 @pytest.mark.parametrize(
     ("harm", "error"),
     [
@@ -85,6 +113,15 @@ def without_a_tensor(folder: Path) -> None:
         (flipped, ModelFileCorrupted),
         (of_another_shape, TensorShapesWrong),
         (without_a_tensor, TensorsMissing),
+        (with_whole_numbers, CheckpointUnreadable),
+        (with_complex_numbers, CheckpointUnreadable),
+        (with_floats_of_8_bits, CheckpointUnreadable),
+        (linked_to_nothing, ModelFileMissing),
+        pytest.param(
+            linked_to_what_cannot_be_read,
+            CheckpointUnreadable,
+            marks=pytest.mark.skipif(not Path("/proc/self/mem").exists(), reason="Linux has such a file"),
+        ),
     ],
 )
 def test_a_colour_file_that_is_not_the_networks_is_refused(
@@ -94,7 +131,8 @@ def test_a_colour_file_that_is_not_the_networks_is_refused(
     harm(folder)
     with pytest.raises(error, match="colour"):
         load_model(folder)
-    assert [type(problem) for problem in verify(folder)] == [error]
+    for found in (verify(folder), verify(folder, afresh=True), ModelCache().problems(str(folder))):
+        assert [type(problem) for problem in found] == [error]
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
-from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +11,7 @@ from svfr.arrays import Float32
 from svfr.luma import luma_601
 from svfr.training.colour.pictures import ColourBatch
 from svfr.training.errors import TrainingDataUnusable
+from svfr_lab.clips.drawing_pool import DrawingPool
 from svfr_lab.clips.portrait_clips import PortraitStore, graded
 from svfr_lab.clips.portrait_motion import draw_motion
 from svfr_lab.clips.portraits import read_portrait_list
@@ -80,13 +79,13 @@ class GreyPortraits:
         self._path, self._validation_of, self._workers = path, validation_of, workers
         self._people: People | None = None
         self._aside: ColourBatch | None = None
-        self._pool: ProcessPoolExecutor | None = None
+        self._pool: DrawingPool | None = None
 
     def batch(self, rng: np.random.Generator, count: int, crop_px: int) -> ColourBatch:
         """Draw ``count`` pictures; see :class:`svfr.training.colour.pictures.ColourSource`."""
         people = self._at(crop_px)
         seeds = rng.integers(2**62, size=count).tolist()
-        return _batch(list(self._pool.map(_drawn, seeds) if self._pool else map(people.draw, seeds)))
+        return _batch(self._pool.map(_drawn, seeds) if self._pool else [people.draw(seed) for seed in seeds])
 
     def aside(self, crop_px: int) -> ColourBatch | None:
         """Return the people who are kept aside; see :class:`svfr.training.colour.pictures.ColourSource`."""
@@ -100,11 +99,9 @@ class GreyPortraits:
         if self._people is None or self._people.store.crop_px != crop_px:
             self._people, self._aside = People(self._path, self._validation_of, crop_px), None
             if self._pool is not None:
-                self._pool.shutdown()
+                self._pool.close()
             if self._workers:
-                # forked, so that pictures in memory are shared and not copied
-                context = multiprocessing.get_context("fork")
-                self._pool = ProcessPoolExecutor(self._workers, context, _begin, (self._people,))
+                self._pool = DrawingPool(self._workers, _begin, self._people)
         return self._people
 
 
@@ -122,7 +119,6 @@ def _batch(drawn: list[tuple[Float32, Float32]]) -> ColourBatch:
 def _begin(people: People) -> None:
     global _people
     _people = people
-    torch.set_num_threads(1)
 
 
 def _drawn(seed: int) -> tuple[Float32, Float32]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import fields, replace
 from typing import Any
 
@@ -12,6 +10,7 @@ import torch
 
 from svfr.training.batches import ClipBatch, ClipSource
 from svfr.training.recipe.config import Phase
+from svfr_lab.clips.drawing_pool import DrawingPool
 
 _source: ClipSource | None = None
 
@@ -24,16 +23,14 @@ class ParallelClips:
     """
 
     def __init__(self, source: ClipSource, workers: int) -> None:
-        # forked, so that pictures in memory are shared and not copied
-        context = multiprocessing.get_context("fork")
-        self._pool = ProcessPoolExecutor(workers, context, _begin, (source,))
+        self._pool = DrawingPool(workers, _begin, source)
 
     def batch(self, rng: np.random.Generator, phase: Phase) -> ClipBatch:
         """Draw ``phase.batch`` samples; see :class:`svfr.training.batches.ClipSource`."""
         clips = phase.batch // phase.tasks_per_clip
         seeds = rng.integers(2**62, size=clips).tolist()
         one = replace(phase, batch=phase.tasks_per_clip)
-        parts = list(self._pool.map(_drawn, seeds, [one] * clips, chunksize=1))
+        parts = self._pool.map(_drawn, seeds, [one] * clips)
         joined: dict[str, Any] = {}
         for field in fields(ClipBatch):
             arrays = [part[field.name] for part in parts]
@@ -44,7 +41,6 @@ class ParallelClips:
 def _begin(source: ClipSource) -> None:
     global _source
     _source = source
-    torch.set_num_threads(1)
 
 
 def _drawn(seed: int, phase: Phase) -> dict[str, Any]:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import multiprocessing
+import signal
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 import cv2
@@ -81,3 +84,32 @@ def test_grey_is_often_the_luma_and_never_leaves_its_range() -> None:
     assert all(grey.min() >= 0.0 and grey.max() <= 1.0 for grey in greys)
     plain = sum(np.array_equal(grey, luma_601(picture)) for grey in greys)
     assert 0 < plain < 30
+
+
+def test_a_process_that_draws_and_is_killed_ends_the_run_with_something_to_do(listed: Path) -> None:
+    source = GreyPortraits(listed, 0, workers=2)
+    drawn(source, 5)
+    for process in multiprocessing.active_children():
+        process.kill()
+    with pytest.raises(TrainingDataUnusable, match="ended from outside"):
+        for seed in range(3):
+            drawn(source, seed)
+
+
+def test_processes_that_draw_end_with_a_run_that_is_killed(listed: Path) -> None:
+    reading, writing = multiprocessing.Pipe(duplex=False)
+    run = multiprocessing.get_context("fork").Process(target=_draw_until_killed, args=(listed, writing))
+    run.start()
+    writing.close()
+    assert reading.poll(60.0) and reading.recv() == "drawn"
+    run.kill()
+    run.join()
+    assert reading.poll(60.0), "the last process that holds the other end is gone"
+    with pytest.raises(EOFError):
+        reading.recv()
+
+
+def _draw_until_killed(path: Path, writing: Connection) -> None:
+    drawn(GreyPortraits(path, 0, workers=2), 5)
+    writing.send("drawn")
+    signal.pause()

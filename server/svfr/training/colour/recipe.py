@@ -12,7 +12,7 @@ from pydantic import Field, TypeAdapter
 
 from svfr.nets.colour_net import ColourSizes
 from svfr.nets.size_limits import SidePx
-from svfr.training.recipe.config import RunConfig, Share, checked, read_tables
+from svfr.training.recipe.config import FolderName, RunConfig, Share, checked, read_tables
 from svfr.validation import NotNegative, NotNegativeInt, Positive, PositiveInt, Strict, read_toml
 
 STAGE = "colour"
@@ -54,7 +54,7 @@ class ColourConfig(Strict):
     """
 
     stage: Literal["colour"]
-    name: str
+    name: FolderName
     seed: NotNegativeInt
     validation_of: NotNegativeInt = 0
     network: ColourSizes

@@ -12,7 +12,7 @@ from pydantic import Field, TypeAdapter
 
 from svfr.models.detail_spec import DetailAmounts
 from svfr.nets.detail_net import DetailSizes
-from svfr.training.recipe.config import checked, read_tables
+from svfr.training.recipe.config import FolderName, checked, read_tables
 from svfr.validation import (
     NotNegative,
     NotNegativeInt,
@@ -72,7 +72,7 @@ class DetailConfig(Strict):
     """
 
     stage: Literal["detail"]
-    name: str
+    name: FolderName
     seed: NotNegativeInt
     task_shares: Mapping[str, NotNegative]
     presets: DetailAmounts

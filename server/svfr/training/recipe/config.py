@@ -13,7 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeAlias, TypeVar
 
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import AfterValidator, Field, TypeAdapter, ValidationError
 
 from svfr.models.attenuation_spec import Attenuation
 from svfr.models.framing_spec import Framing
@@ -36,6 +36,15 @@ from svfr.validation import (
 from svfr_client.reasons import reason_of
 
 Share = Annotated[float, Field(ge=0, le=1)]
+
+
+def _names_a_folder(name: str) -> str:
+    if not name or name.startswith(".") or any(character in name for character in "/\\:\0"):
+        raise ValueError("must be a name for the folder that the model is written to")
+    return name
+
+
+FolderName = Annotated[str, Field(max_length=100), AfterValidator(_names_a_folder)]
 T = TypeVar("T")
 
 
@@ -186,7 +195,7 @@ class SvdRunConfig(RunConfig):
 class _Recipe(Strict):
     """Everything that decides a training run, beside the data, whatever the network."""
 
-    name: str
+    name: FolderName
     seed: NotNegativeInt
     task_shares: Mapping[str, NotNegative]
     reference_share: Share

@@ -187,6 +187,8 @@ def test_the_packaged_recipe_is_read_and_a_wrong_key_is_named(tmp_path: Path) ->
         ("validation_of = 0", "validation_of = 1", "keep everybody aside"),
         ("crop_px = 96", "crop_px = 100", "must be a multiple of 16"),
         ("widths = [48,", "widths = [50,", "multiples of 8"),
+        ('name = "mini"', 'name = "../elsewhere"', "name: must be a name for the folder"),
+        ('name = "mini"', 'name = ""', "name: must be a name for the folder"),
         ("crop_px = 96", "crop_px = 4096", "crop_px must be less than or equal to 2048"),
         ("blocks = [2,", "blocks = [65,", "less than or equal to 64"),
         ("save_every_steps = 200", "save_every_steps = 200\nsheet_every_steps = 5", "no sheets"),

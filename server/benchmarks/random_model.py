@@ -29,6 +29,7 @@ class Layout:
     widths: tuple[int, ...] = (32, 32)
     token_channels: int = 8
     identity_widths: tuple[int, ...] = (8, 8, 8)
+    hole_plane: bool = False
 
 
 TINY = Layout()
@@ -54,6 +55,7 @@ def write_random_model(
         widths=layout.widths,
         token_channels=layout.token_channels,
         window=layout.window,
+        hole_plane=layout.hole_plane,
     )
     torch.manual_seed(seed)
     unet, identity = build_unet(config), ConvIdentity(layout.token_channels, layout.identity_widths)
@@ -67,6 +69,7 @@ def write_random_model(
         crop_px=layout.crop_px,
         window=layout.window,
         overlap=layout.overlap,
+        hole_plane=layout.hole_plane,
         latent_channels=channels,
         codec=LinearPatchSpec(layout.coefficients, mean=(0.0,) * channels, std=(1.0,) * channels),
         unet=config,

@@ -14,13 +14,14 @@ from numpy.typing import NDArray
 
 from benchmarks.random_model import Layout, write_random_model
 from svfr.models.attenuation_spec import Attenuation
-from svfr.models.colour_spec import ColourSpec
 from svfr.models.detail_spec import DetailAmounts, DetailSpec
 from svfr.models.folder import read_spec, write_folder
-from svfr.models.networks import COLOUR_FILE, DETAIL_FILE
+from svfr.models.networks import COLOUR_FILE, DETAIL_FILE, HOLE_FILE
+from svfr.models.reference_net_spec import ReferenceNetSpec
 from svfr.models.spec import DiffusionSpec, Preset
 from svfr.nets.colour_net import ColourNet
 from svfr.nets.detail_net import DetailNet, DetailSizes
+from svfr.nets.hole_net import HoleNet
 from svfr_client.job import Box, ColourClaim, FaceChoice, JobSpec
 from svfr_restore.crops.crop_file import write_tracks
 from svfr_restore.crops.crop_track import static_track
@@ -78,14 +79,15 @@ def write_mattes(folder: Path, frames: Iterable[int], size: tuple[int, int] = (H
     return pattern
 
 
-def write_tiny_model(folder: Path, seed: int = 5) -> str:
+def write_tiny_model(folder: Path, seed: int = 5, *, hole_plane: bool = False) -> str:
     """Write a model folder with random weights, as small as the block types allow; return its path."""
     presets = {
         "draft": Preset(1, 1, initial_noise=0.0, guidance=1.0),
         "standard": Preset(2, 2, initial_noise=1.0, guidance=2.0),
         "final": Preset(2, 3, initial_noise=1.0, guidance=2.0),
     }
-    return write_random_model(folder, presets, Layout(crop_px=CROP_PX, window=WINDOW), seed)
+    layout = Layout(crop_px=CROP_PX, window=WINDOW, hole_plane=hole_plane)
+    return write_random_model(folder, presets, layout, seed)
 
 
 def with_detail(model: str, folder: Path) -> str:
@@ -100,11 +102,21 @@ def with_detail(model: str, folder: Path) -> str:
 
 def with_colour(model: str, folder: Path) -> str:
     """Write the model folder again with a random colour network."""
-    colour = ColourSpec(widths=(8, 8), blocks=(1, 1), side_px=12)
+    colour = ReferenceNetSpec(widths=(8, 8), blocks=(1, 1), side_px=12)
     torch.manual_seed(9)
     network = ColourNet(colour.sizes)
     weights = {name: 0.3 * torch.randn_like(tensor) for name, tensor in network.state_dict().items()}
     return written_again(model, folder, {COLOUR_FILE: weights}, colour=colour)
+
+
+def with_hole(folder: Path) -> tuple[str, str]:
+    """Write a tiny model that is shown where holes are, and again with a random hole network; return both."""
+    plain = write_tiny_model(folder / "plain", hole_plane=True)
+    hole = ReferenceNetSpec(widths=(8, 8), blocks=(1, 1), side_px=12)
+    torch.manual_seed(9)
+    network = HoleNet(hole.sizes)
+    weights = {name: 0.3 * torch.randn_like(tensor) for name, tensor in network.state_dict().items()}
+    return plain, written_again(plain, folder / "painting", {HOLE_FILE: weights}, hole=hole)
 
 
 def with_attenuation(model: str, folder: Path, rule: Attenuation) -> str:

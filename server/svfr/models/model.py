@@ -21,6 +21,7 @@ from svfr.models.tensor_files import load_weights
 from svfr.nets.colour_net import ColourNet
 from svfr.nets.detail_net import DetailNet
 from svfr.nets.device_memory import usable_bytes
+from svfr.nets.hole_net import HoleNet
 from svfr.nets.identity import ArcFaceIdentity, ConvCropIdentity, IdentityEncoder, NoIdentity
 from svfr.nets.kl_temporal import KlTemporalCodec
 from svfr.nets.linear_patch import LinearPatchCodec
@@ -48,6 +49,7 @@ class Model:
     identity: IdentityEncoder
     detail: DetailNet | None = None
     colour: ColourNet | None = None
+    hole: HoleNet | None = None
     precision: Precision = STRICT
     copies: tuple[UNetSpatioTemporalConditionModel, ...] = ()
     batch: int = 1
@@ -127,7 +129,7 @@ def load_model(
         load_weights(network, folder / name, device, precision.unet if name == UNET_FILE else torch.float32)
     codec = _codec(spec, networks, precision, usable_bytes).to(device).eval().requires_grad_(False)
     identity = _identity(spec, networks).to(device).eval().requires_grad_(False)
-    for optional in (networks.detail, networks.colour):
+    for optional in (networks.detail, networks.colour, networks.hole):
         if optional is not None:
             optional.to(device).eval().requires_grad_(False)
     copies = tuple(_copied(networks.unet, other) for other in further_devices)
@@ -139,6 +141,7 @@ def load_model(
         identity=identity,
         detail=networks.detail,
         colour=networks.colour,
+        hole=networks.hole,
         precision=precision,
         copies=copies,
     )

@@ -22,6 +22,7 @@ from svfr.nets.arcface import IResNet
 from svfr.nets.colour_net import ColourNet
 from svfr.nets.conv_identity import ConvIdentity
 from svfr.nets.detail_net import DetailNet
+from svfr.nets.hole_net import HoleNet
 from svfr.nets.identity import IdProjection
 from svfr.nets.kl_temporal import build_kl
 from svfr.nets.unet import build_unet
@@ -34,6 +35,7 @@ ID_PROJECTION_FILE = "id_linear.safetensors"
 CONV_IDENTITY_FILE = "identity.safetensors"
 DETAIL_FILE = "detail.safetensors"
 COLOUR_FILE = "colour.safetensors"
+HOLE_FILE = "hole.safetensors"
 
 Network = TypeVar("Network", bound=nn.Module)
 
@@ -49,6 +51,7 @@ class Networks:
     conv_identity: ConvIdentity | None = None
     detail: DetailNet | None = None
     colour: ColourNet | None = None
+    hole: HoleNet | None = None
 
     def by_file(self) -> dict[str, nn.Module]:
         """Return the networks there are, under the names of their weight files."""
@@ -60,6 +63,7 @@ class Networks:
             CONV_IDENTITY_FILE: self.conv_identity,
             DETAIL_FILE: self.detail,
             COLOUR_FILE: self.colour,
+            HOLE_FILE: self.hole,
         }
         return {name: network for name, network in named.items() if network is not None}
 
@@ -71,7 +75,7 @@ def empty_networks(spec: DiffusionSpec) -> Networks:
     """
     _check_keys(UNetSpatioTemporalConditionModel, "unet", spec.unet)
     unet = _built(build_unet, "unet", spec.unet)
-    vae = recogniser = projection = conv = detail = colour = None
+    vae = recogniser = projection = conv = detail = colour = hole = None
     if isinstance(spec.codec, KlTemporalSpec):
         _check_keys(AutoencoderKLTemporalDecoder, "codec.config", spec.codec.config)
         vae = _built(build_kl, "codec.config", spec.codec.config)
@@ -86,6 +90,8 @@ def empty_networks(spec: DiffusionSpec) -> Networks:
             detail = DetailNet(spec.detail.sizes)
         if spec.colour is not None:
             colour = ColourNet(spec.colour.sizes)
+        if spec.hole is not None:
+            hole = HoleNet(spec.hole.sizes)
     return Networks(
         unet=unet,
         vae=vae,
@@ -94,6 +100,7 @@ def empty_networks(spec: DiffusionSpec) -> Networks:
         conv_identity=conv,
         detail=detail,
         colour=colour,
+        hole=hole,
     )
 
 

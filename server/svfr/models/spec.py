@@ -21,9 +21,9 @@ from svfr.diffusion.objectives import Objective
 from svfr.diffusion.reuse import Reuse
 from svfr.errors import ModelSpecInvalid, PresetNotOfficial, UnknownPreset
 from svfr.models.attenuation_spec import Attenuation
-from svfr.models.colour_spec import ColourSpec
 from svfr.models.detail_spec import DetailSpec, amount_of_detail
 from svfr.models.framing_spec import PUBLISHED, Framing
+from svfr.models.reference_net_spec import ReferenceNetSpec
 from svfr.nets.device_memory import MOST_ELEMENTS
 from svfr.nets.identity import IdCrop
 from svfr.nets.linear_patch import LinearPatchSpec
@@ -268,7 +268,8 @@ class DiffusionSpec(_Described):
     share. At the ends of a shot a window may have as few as ``shortest_window`` frames; None: it is whole,
     filled by reflection. ``hole_plane``: crops have a fourth plane that says where the hole is, and the UNet
     one input channel more; SVFR's own weights see three planes. ``identity``'s tokens have ``channels`` equal
-    to the UNet's cross_attention_dim. ``detail`` and ``colour`` are None for a model without such a network.
+    to the UNet's cross_attention_dim. ``detail``, ``colour`` and ``hole`` are None for a model without such
+    a network.
     ``attenuation`` says which changes are too small to count where bfr alone is asked for; None: all count.
     ``precision`` are number types for GPUs; None: the policy of ``svfr.precision``.
     ``colour_framing`` says what a face's crop shows where colour is asked for; None: as without it.
@@ -289,7 +290,8 @@ class DiffusionSpec(_Described):
     files: Mapping[Annotated[str, AfterValidator(_stays_inside)], FileRecord] = field(default_factory=dict)
     training: Mapping[str, Any] = field(default_factory=dict)
     detail: DetailSpec | None = None
-    colour: ColourSpec | None = None
+    colour: ReferenceNetSpec | None = None
+    hole: ReferenceNetSpec | None = None
     attenuation: Attenuation | None = None
     precision: NumberTypes | None = None
     colour_framing: Framing | None = None
@@ -303,7 +305,11 @@ class DiffusionSpec(_Described):
         """Return how much detail is added, 0 to 1; raises as :func:`amount_of_detail`."""
         return amount_of_detail(self.name, self.detail, preset, asked)
 
-    def colour_of_reference(self, tasks: Collection[str], sampler: Sampler) -> ColourSpec | None:
+    def hole_of_reference(self, tasks: Collection[str], sampler: Sampler) -> ReferenceNetSpec | None:
+        """Return the network that fills the hole in the reference of pass 1; see colour_of_reference."""
+        return self.hole if "inpaint" in tasks and sampler == "studio" else None
+
+    def colour_of_reference(self, tasks: Collection[str], sampler: Sampler) -> ReferenceNetSpec | None:
         """Return the network that colours the reference of pass 1 in a job with these tasks; None: none does.
 
         The published pipeline has none.
@@ -384,6 +390,7 @@ def _contradictions(spec: DiffusionSpec) -> list[str]:
             f"unet.in_channels must be {channels_in}: 3 x latent_channels, and one for hole_plane",
         ),
         (not spec.hole_plane or spec.codec.kind == "linear_patch", "hole_plane needs the codec linear_patch"),
+        (spec.hole is None or spec.hole_plane, "hole needs hole_plane, which says where the hole is"),
         (unet.get("out_channels") == channels, f"unet.out_channels must be {channels}, as latent_channels"),
         (
             unet.get("cross_attention_dim") == spec.identity.channels,

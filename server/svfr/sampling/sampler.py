@@ -39,6 +39,7 @@ from svfr.sampling.colour_reference import colour_reference
 from svfr.sampling.decode import decode_stream
 from svfr.sampling.denoise import PassSchedule, denoise, start_latents
 from svfr.sampling.encoded_shot import CropSource, EncodedShot
+from svfr.sampling.hole_reference import paint_hole
 from svfr.sampling.step_evaluator import Conditioning
 from svfr.tasks import TaskSet
 from svfr_client.vocabulary import Sampler
@@ -84,7 +85,8 @@ def make_reference(
 ) -> torch.Tensor:
     """Run pass 1 and return the reference picture (3, S, S) float32 CPU, unclamped.
 
-    It is the last frame of the first window, with the colours of :meth:`DiffusionSpec.colour_of_reference`.
+    It is the last frame of the first window; where the model has such networks, its hole is painted and it is
+    coloured (:meth:`DiffusionSpec.hole_of_reference`, :meth:`DiffusionSpec.colour_of_reference`).
     Raises ShotTooShort in official mode for a shot of no more frames than windows overlap, where the
     published pipeline returns NaN or fails.
     """
@@ -98,6 +100,11 @@ def make_reference(
     )
     # one window is also one chunk of the decoder, in both modes
     reference = model.codec.decode(latents / model.codec.scaling_factor)[-1].float().cpu()
+    hole = model.spec.hole_of_reference(plan.tasks.names, plan.mode)
+    if hole is not None and model.hole is not None:
+        last = latents.shape[0] - 1
+        plane = shot.source.read(last, last + 1)[0, -1]
+        reference = paint_hole(model.hole, hole.side_px, reference, plane > 0)
     colour = model.spec.colour_of_reference(plan.tasks.names, plan.mode)
     if colour is not None and model.colour is not None:
         reference = colour_reference(model.colour, colour.side_px, reference)

@@ -14,7 +14,7 @@ import torch
 from safetensors.torch import load_file
 
 from svfr.models.folder import read_spec, write_folder
-from svfr.models.networks import COLOUR_FILE, DETAIL_FILE
+from svfr.models.networks import COLOUR_FILE, DETAIL_FILE, HOLE_FILE
 from svfr.models.spec import DiffusionSpec
 from svfr_lab.errors import ArgumentOutOfRange
 
@@ -39,7 +39,7 @@ def mean_weights(old: Path, new: Path) -> dict[str, torch.Tensor]:
 def average(old: Path, new: Path, out: Path) -> DiffusionSpec:
     """Write the folder ``out``: ``new`` with the mean weights, and in its training record both.
 
-    All else is the new model's; a detail or colour network that it lacks is the old one's. Raises
+    All else is the new model's; a network beside the base that it lacks is the old one's. Raises
     ArgumentOutOfRange, FolderExists, and what reading a model raises.
     """
     before, after = read_spec(old), read_spec(new)
@@ -50,12 +50,16 @@ def average(old: Path, new: Path, out: Path) -> DiffusionSpec:
     hashes = {name: [spec.files[name].sha256 for spec in (before, after)] for name in AVERAGED}
     training = {**after.training, "mean_of_sha256": hashes}
     copies = {name: new / name for name in after.files if name not in AVERAGED}
-    for part, file in (("detail", DETAIL_FILE), ("colour", COLOUR_FILE)):
+    for part, file in (("detail", DETAIL_FILE), ("colour", COLOUR_FILE), ("hole", HOLE_FILE)):
         if getattr(after, part) is None and getattr(before, part) is not None:
             copies[file] = old / file
             training[part] = before.training.get(part, {})
     spec = replace(
-        after, detail=after.detail or before.detail, colour=after.colour or before.colour, training=training
+        after,
+        detail=after.detail or before.detail,
+        colour=after.colour or before.colour,
+        hole=after.hole or before.hole,
+        training=training,
     )
     tensors = {name: mean_weights(old / name, new / name) for name in AVERAGED}
     return write_folder(out, spec, tensors, copies)

@@ -17,20 +17,20 @@ import torch
 from svfr.models.folder import find_model
 from svfr.models.model import load_model
 from svfr.sampling.network_input import HoleFill
-from svfr.training.colour.recipe import is_colour_recipe
 from svfr.training.detail.recipe import is_detail_recipe
 from svfr.training.errors import RecipeInvalid
 from svfr.training.export.folder import export_model
 from svfr.training.loop.trainer import Trainer
 from svfr.training.recipe.config import NetworkConfig, Recipe, read_recipe
+from svfr.training.reference.recipe import is_reference_recipe
 from svfr_lab.clips.degraded_clips import DegradedClips, RenderedClips
 from svfr_lab.clips.list_file import LIST_SUFFIX
 from svfr_lab.clips.parallel_clips import ParallelClips
 from svfr_lab.clips.portrait_clips import PortraitClips
 from svfr_lab.clips.portraits import is_portrait_list
 from svfr_lab.clips.video_clips import VideoClips
-from svfr_lab.training.colour_run import train_colour
 from svfr_lab.training.detail_run import train_detail
+from svfr_lab.training.reference_run import train_reference_net
 from svfr_lab.training.request import TrainRequest, TrainResult, data_record, keep_recipe, stop_requested
 from svfr_lab.training.tensorboard_log import Board
 from svfr_lab.training.validation_sheet import write_sheet
@@ -94,8 +94,8 @@ def train(request: TrainRequest, report: Callable[[dict[str, Any]], None]) -> Tr
     recipe = find_recipe(request.recipe)
     if is_detail_recipe(recipe):
         return train_detail(recipe, request, report)
-    if is_colour_recipe(recipe):
-        return train_colour(recipe, request, report)
+    if is_reference_recipe(recipe):
+        return train_reference_net(recipe, request, report)
     config = read_recipe(recipe)
     if request.threads is not None:
         torch.set_num_threads(request.threads)

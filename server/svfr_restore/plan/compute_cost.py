@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
@@ -32,8 +32,8 @@ _TIMED_RUNS = 2
 class WindowCost:
     """Float operations of one window: of one branch of the UNet, of encoding and of decoding its crops.
 
-    ``detail`` is that of the detail network on one crop, ``colour`` of the colour network on one reference,
-    which it sees twice.
+    ``detail`` is that of the detail network on one crop, ``colour`` and ``hole`` of the networks that change
+    one reference, which they see twice.
     """
 
     unet: float
@@ -41,6 +41,7 @@ class WindowCost:
     decode: float
     detail: float = 0.0
     colour: float = 0.0
+    hole: float = 0.0
 
 
 def window_cost(model: DiffusionSpec) -> WindowCost:
@@ -52,8 +53,10 @@ def window_cost(model: DiffusionSpec) -> WindowCost:
     unet = _operations(networks.unet, sample, tokens)
     detail = _plain_operations(networks.detail, [3, 3, 1], model.crop_px)
     colour = 0.0 if model.colour is None else _plain_operations(networks.colour, [1], model.colour.side_px)
+    hole = 0.0 if model.hole is None else _plain_operations(networks.hole, [3, 1], model.hole.side_px)
+    cost = WindowCost(unet, 0.0, 0.0, detail=detail, colour=2 * colour, hole=2 * hole)
     if networks.vae is None:
-        return WindowCost(unet, 0.0, 0.0, detail=detail, colour=2 * colour)
+        return cost
     vae: Any = networks.vae
     vae.to("meta")
     pictures = torch.empty(frames, 3, model.crop_px, model.crop_px, device="meta")
@@ -64,7 +67,7 @@ def window_cost(model: DiffusionSpec) -> WindowCost:
         with FlopCounterMode(display=False) as decoding:
             vae.decode(latents, num_frames=frames)
     encode, decode = float(encoding.get_total_flops()), float(decoding.get_total_flops())
-    return WindowCost(unet, encode, decode, detail=detail, colour=2 * colour)
+    return replace(cost, encode=encode, decode=decode)
 
 
 def topmost_share(model: DiffusionSpec) -> float:

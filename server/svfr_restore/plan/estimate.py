@@ -151,15 +151,18 @@ def _picture_seconds(plan: JobPlan, tracks: Sequence[TrackPlan]) -> float:
 
 
 def _operations(plan: JobPlan, model: DiffusionSpec, preset: Preset, lengths: Sequence[int]) -> float:
-    """Return the float operations of both passes over tracks of these lengths, of their detail and colour."""
+    """Return the float operations of both passes over tracks of these lengths, of what goes beside."""
     cost: WindowCost = window_cost(model)
     share = 1.0 if preset.deep_every == 1 else topmost_share(model)
     windows = sum(whole_windows(model, preset, length, plan.spec.sampler, share) for length in lengths)
     chunks = sum(-(-length // model.window) for length in lengths)
     decodes = sum(1 + len(studio_decode_windows(length, model.window)) for length in lengths)
     detail = sum(lengths) * cost.detail if any(OutputPlanes.of(plan).amounts) else 0.0
-    colours = model.colour_of_reference(plan.spec.tasks, plan.spec.sampler) is not None
-    pictures = decodes * cost.decode + detail + (len(lengths) * cost.colour if colours else 0.0)
+    tasks, sampler = plan.spec.tasks, plan.spec.sampler
+    reference = (cost.colour if model.colour_of_reference(tasks, sampler) else 0.0) + (
+        cost.hole if model.hole_of_reference(tasks, sampler) else 0.0
+    )
+    pictures = decodes * cost.decode + detail + len(lengths) * reference
     seeds = 1 + len(plan.spec.further_seeds)
     return seeds * (windows * cost.unet + pictures) + chunks * cost.encode
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 import torch
 
-from svfr.nets.colour_net import ColourNet, ColourSizes, luma_of, with_chroma
+from svfr.nets.colour_net import ColourNet, luma_of, with_chroma
+from svfr.nets.patch_unet import PatchUNetSizes
 
-SIZES = ColourSizes((8, 16), (1, 2))
+SIZES = PatchUNetSizes((8, 16), (1, 2))
 
 
 def trained_net() -> ColourNet:
@@ -33,7 +34,7 @@ def test_it_answers_with_two_planes_at_every_side_that_its_levels_halve() -> Non
 
 
 def test_dropout_is_for_training_alone() -> None:
-    sizes = ColourSizes((8, 8, 8), (1, 1, 1))
+    sizes = PatchUNetSizes((8, 8, 8), (1, 1, 1))
     torch.manual_seed(1)
     net = ColourNet(sizes, dropout=0.5)
     for parameter in net.parameters():
@@ -60,4 +61,4 @@ def test_sizes_that_make_no_network_are_refused(
     widths: tuple[int, ...], blocks: tuple[int, ...], match: str
 ) -> None:
     with pytest.raises(ValueError, match=match):
-        ColourSizes(widths, blocks)
+        PatchUNetSizes(widths, blocks)

@@ -9,14 +9,14 @@ import torch
 from sampling_models import CROP_PX, Crops, Recorder, plan_with, tiny_model
 
 from svfr.errors import NotFinite
-from svfr.models.colour_spec import ColourSpec
 from svfr.models.model import Model
+from svfr.models.reference_net_spec import ReferenceNetSpec
 from svfr.nets.colour_net import ColourNet, luma_of
 from svfr.sampling.colour_reference import colour_reference
 from svfr.sampling.sampler import make_reference
 from svfr.tasks import TaskSet
 
-COLOUR = ColourSpec(widths=(8, 16), blocks=(1, 1), side_px=12)
+COLOUR = ReferenceNetSpec(widths=(8, 16), blocks=(1, 1), side_px=12)
 GREY = replace(plan_with(), tasks=TaskSet(bfr=True, colorize=True))
 
 

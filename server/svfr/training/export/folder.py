@@ -16,7 +16,6 @@ from typing import Any, Generic, TypeVar
 import torch
 
 from svfr.errors import ModelFileMissing, NotFinite
-from svfr.models.colour_spec import ColourSpec
 from svfr.models.detail_spec import DetailSpec
 from svfr.models.folder import read_spec, write_folder
 from svfr.models.networks import (
@@ -24,17 +23,18 @@ from svfr.models.networks import (
     COLOUR_FILE,
     CONV_IDENTITY_FILE,
     DETAIL_FILE,
+    HOLE_FILE,
     ID_PROJECTION_FILE,
     UNET_FILE,
     VAE_FILE,
 )
+from svfr.models.reference_net_spec import ReferenceNetSpec
 from svfr.models.spec import DiffusionSpec
 from svfr.models.svd_folder import CONFIG_COPIES, vae_weights
 from svfr.models.tensor_files import compare_shapes, expected_shapes
-from svfr.nets.colour_net import ColourNet
 from svfr.nets.detail_net import DetailNet
 from svfr.nets.linear_patch import LinearPatchSpec
-from svfr.training.colour.recipe import ColourConfig
+from svfr.nets.patch_unet import PatchUNet
 from svfr.training.detail.recipe import DetailConfig
 from svfr.training.export.model_card import model_card
 from svfr.training.loop.state_file import read_state
@@ -42,6 +42,7 @@ from svfr.training.nets.preview_net import PreviewNet
 from svfr.training.nets.svd_net import SvdNet
 from svfr.training.nets.trainable import TrainableNet
 from svfr.training.recipe.config import NetworkConfig, Recipe
+from svfr.training.reference.recipe import ReferenceConfig
 from svfr_client.errors import raise_problems
 from svfr_client.files import write_whole
 
@@ -141,18 +142,29 @@ def export_detail(
     return _write_beside(base, folder, spec, {DETAIL_FILE: weights})
 
 
-def export_colour(
-    net: ColourNet, steps: int, config: ColourConfig, *, base: Path, folder: Path, training: Mapping[str, Any]
+def export_reference_net(
+    net: PatchUNet,
+    steps: int,
+    config: ReferenceConfig,
+    *,
+    base: Path,
+    folder: Path,
+    training: Mapping[str, Any],
 ) -> DiffusionSpec:
-    """Write the folder of ``base`` with a colour network beside its files; see :func:`export_detail`."""
+    """Write the folder of ``base`` with a network beside its files that changes the reference.
+
+    ``config.stage`` says which; see :func:`export_detail`.
+    """
     sizes = config.network
-    colour = ColourSpec(widths=sizes.widths, blocks=sizes.blocks, side_px=config.side_px)
-    weights = _stored(net.state_dict(), COLOUR_FILE)
+    beside = ReferenceNetSpec(widths=sizes.widths, blocks=sizes.blocks, side_px=config.side_px)
+    file = {"colour": COLOUR_FILE, "hole": HOLE_FILE}[config.stage]
+    weights = _stored(net.state_dict(), file)
     record = _stage_record(config.seed, steps, config.steps, weights=weights, more=training)
     spec = _spec_beside(base)
-    history = {**spec.training, "colour": record}
-    spec = dataclasses.replace(spec, name=config.name, colour=colour, training=history)
-    return _write_beside(base, folder, spec, {COLOUR_FILE: weights})
+    history = {**spec.training, config.stage: record}
+    given: dict[str, Any] = {config.stage: beside}
+    spec = dataclasses.replace(spec, name=config.name, training=history, **given)
+    return _write_beside(base, folder, spec, {file: weights})
 
 
 def _spec_beside(base: Path) -> DiffusionSpec:

@@ -4,7 +4,6 @@ import pytest
 from tiny_training import CONFIG
 
 import svfr
-from svfr.training.colour.recipe import is_colour_recipe, read_colour_config
 from svfr.training.detail.recipe import is_detail_recipe, read_detail_config
 from svfr.training.errors import RecipeInvalid
 from svfr.training.recipe.config import (
@@ -15,6 +14,7 @@ from svfr.training.recipe.config import (
     read_recipe,
     recipe_schema,
 )
+from svfr.training.reference.recipe import is_reference_recipe, read_reference_config
 
 MINI = Path(svfr.__file__).parent / "training" / "configs" / "mini-fifth.toml"
 
@@ -68,7 +68,7 @@ def test_an_empty_recipe_names_all_that_is_missing(tmp_path: Path) -> None:
 
 
 PACKAGED = sorted(
-    path for path in MINI.parent.glob("*.toml") if not (is_detail_recipe(path) or is_colour_recipe(path))
+    path for path in MINI.parent.glob("*.toml") if not (is_detail_recipe(path) or is_reference_recipe(path))
 )
 
 
@@ -196,7 +196,7 @@ def test_a_recipe_that_is_no_toml_or_not_there_is_named(tmp_path: Path) -> None:
 def test_a_file_that_would_break_the_reader_is_refused(tmp_path: Path, text: str) -> None:
     path = tmp_path / "recipe.toml"
     path.write_text(text)
-    assert not is_detail_recipe(path) and not is_colour_recipe(path)
-    for read in (read_recipe, read_detail_config, read_colour_config):
+    assert not is_detail_recipe(path) and not is_reference_recipe(path)
+    for read in (read_recipe, read_detail_config, read_reference_config):
         with pytest.raises(RecipeInvalid, match=r"nested too deeply|too many digits"):
             read(path)

@@ -1,4 +1,7 @@
-"""The recipe of the colour stage as data: one TOML file, read strictly, with ``stage = "colour"``."""
+"""The recipe of a stage whose network changes a reference: one TOML file, read strictly.
+
+``stage`` is "colour" for the network that colours it, "hole" for the one that paints its hole.
+"""
 
 from __future__ import annotations
 
@@ -6,21 +9,21 @@ import math
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import Field, TypeAdapter
 
-from svfr.nets.colour_net import ColourSizes
+from svfr.nets.patch_unet import PatchUNetSizes
 from svfr.nets.size_limits import SidePx
 from svfr.training.recipe.config import FolderName, RunConfig, Share, checked, read_tables
 from svfr.validation import NotNegative, NotNegativeInt, Positive, PositiveInt, Strict, read_toml
 
-STAGE = "colour"
+Stage = Literal["colour", "hole"]
 _LAST_SHARE_OF_RATE = 1e-3
 
 
 @dataclass(frozen=True, kw_only=True)
-class ColourPhase(Strict):
+class ReferencePhase(Strict):
     """So many steps with pictures of this side."""
 
     steps: PositiveInt
@@ -28,7 +31,7 @@ class ColourPhase(Strict):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ColourOptimiser(Strict):
+class ReferenceOptimiser(Strict):
     """AdamW; its rate rises over ``warmup_steps`` and falls as a cosine after ``constant_share`` of all.
 
     ``dropout`` is a share of the coarse features; the average of the weights is over the last
@@ -45,28 +48,46 @@ class ColourOptimiser(Strict):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ColourConfig(Strict):
-    """Everything that decides a run of the colour stage, beside the data and the base model.
+class AdversaryConfig(Strict):
+    """A discriminator from step ``begin_step`` on, and how much its verdict counts beside the error.
+
+    ``weight`` is reached over ``warmup_steps``. ``widths`` are those of its layers, of which all but the last
+    halve the side.
+    """
+
+    weight: Positive
+    begin_step: NotNegativeInt
+    warmup_steps: PositiveInt
+    learning_rate: Positive
+    widths: Annotated[tuple[PositiveInt, ...], Field(min_length=2)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReferenceConfig(Strict):
+    """Everything that decides a run of such a stage, beside the data and the base model.
 
     ``phases`` come one after the other; the pictures of the last one are of the side that the model's are.
     One in ``validation_of`` of the people who are trained with is kept aside, to see whether what is learnt
     is true of others; 0: none.
     """
 
-    stage: Literal["colour"]
+    stage: Stage
     name: FolderName
     seed: NotNegativeInt
     validation_of: NotNegativeInt = 0
-    network: ColourSizes
-    phases: Annotated[tuple[ColourPhase, ...], Field(min_length=1)]
-    optimiser: ColourOptimiser
+    network: PatchUNetSizes
+    phases: Annotated[tuple[ReferencePhase, ...], Field(min_length=1)]
+    optimiser: ReferenceOptimiser
     run: RunConfig
+    adversary: AdversaryConfig | None = None
 
     def __post_init__(self) -> None:
         if self.validation_of == 1:
             raise ValueError("validation_of 1 would keep everybody aside: 0 keeps nobody, 10 every tenth")
         if self.run.sheet_every_steps:
-            raise ValueError("run.sheet_every_steps must be 0: the colour stage writes no sheets")
+            raise ValueError("run.sheet_every_steps must be 0: this stage writes no sheets")
+        if self.adversary is not None and self.stage != "hole":
+            raise ValueError("adversary is for the stage hole: colours have no discriminator")
         multiple = self.network.side_multiple
         if any(phase.crop_px % multiple for phase in self.phases):
             raise ValueError(f"crop_px of every phase must be a multiple of {multiple}, for this network")
@@ -101,18 +122,18 @@ class ColourConfig(Strict):
 
 
 @cache
-def _adapter() -> TypeAdapter[ColourConfig]:
-    return TypeAdapter(ColourConfig)
+def _adapter() -> TypeAdapter[ReferenceConfig]:
+    return TypeAdapter(ReferenceConfig)
 
 
-def is_colour_recipe(path: Path) -> bool:
-    """Return whether a recipe is one of the colour stage."""
+def is_reference_recipe(path: Path) -> bool:
+    """Return whether a recipe is one of these stages."""
     try:
-        return read_toml(path.read_text(encoding="utf-8")).get("stage") == STAGE
+        return read_toml(path.read_text(encoding="utf-8")).get("stage") in get_args(Stage)
     except (OSError, ValueError):
         return False
 
 
-def read_colour_config(path: Path) -> ColourConfig:
+def read_reference_config(path: Path) -> ReferenceConfig:
     """Read a recipe; raises RecipeInvalid for every missing, unknown and impossible key, all at once."""
     return checked(_adapter(), read_tables(path), path)

@@ -1,4 +1,4 @@
-"""Training the colour network on grey pictures, beside a base model that stays as it is.
+"""Training a network that changes a reference, beside a base model that stays as it is.
 
 Everything random in a step comes from the seed and the step's number, so that a run that was stopped goes on
 as if it had not been.
@@ -17,39 +17,46 @@ import torch
 from torch.optim.swa_utils import AveragedModel
 
 from svfr.models.model import Model
-from svfr.nets.colour_net import ColourNet, luma_of, with_chroma
-from svfr.training.colour.pictures import ColourBatch, ColourSource
-from svfr.training.colour.recipe import ColourConfig
+from svfr.nets.patch_unet import PatchUNet
 from svfr.training.loop.descent import descend
 from svfr.training.loop.run_log import RunLog
 from svfr.training.loop.state_file import load_module, read_state, write_state
 from svfr.training.loop.trainer import has_fast_bfloat16
+from svfr.training.reference.adversary import Adversary
+from svfr.training.reference.aim import Aim
+from svfr.training.reference.colour import ColourAim
+from svfr.training.reference.hole import HoleAim
+from svfr.training.reference.pictures import PictureBatch, PictureSource
+from svfr.training.reference.recipe import ReferenceConfig
 
-_ENTRIES = ("step", "net", "average", "optimiser")
+_ENTRIES = ("step", "net", "average", "optimiser", "adversary")
 _BETAS = (0.9, 0.99)
-# An error of 35 dB is as good as none: without it faces that are easy would weigh without end.
-_LEAST_ERROR = 3e-4
-# What anyone can do without a network: the sepia in which a skin is least wrong.
-_TINT = (1.11, 1.0, 0.86)
 _ASIDE_AT_ONCE = 32
+_AIMS: dict[str, Callable[[], Aim]] = {"colour": ColourAim, "hole": HoleAim}
 
 
-class ColourStage:
+class ReferenceStage:
     """One run in one folder; ``state.pt`` holds everything needed to go on.
 
-    A base that carries a colour network of the recipe's sizes lends it its weights to begin with.
+    A base that carries a network of this kind and of the recipe's sizes lends it its weights to begin with.
     """
 
     def __init__(
-        self, config: ColourConfig, source: ColourSource, base: Model, folder: Path, device: torch.device
+        self,
+        config: ReferenceConfig,
+        source: PictureSource,
+        base: Model,
+        folder: Path,
+        device: torch.device,
     ) -> None:
         self.config, self._source, self._device = config, source, device
         folder.mkdir(parents=True, exist_ok=True)
         self._folder, self.state_path = folder, folder / "state.pt"
+        self._aim = _AIMS[config.stage]()
         torch.manual_seed(config.seed)
-        network = _first_network(config, base)
+        network = self._first_network(base)
         # the layout in which convolutions of few channels are fastest
-        self.net = cast(ColourNet, cast(Any, network).to(device, memory_format=torch.channels_last))
+        self.net = cast(PatchUNet, cast(Any, network).to(device, memory_format=torch.channels_last))
         average = functools.partial(_average, config.optimiser.ema_decay)
         self._average = AveragedModel(self.net, multi_avg_fn=average)
         self._optimiser = torch.optim.AdamW(
@@ -59,14 +66,17 @@ class ColourStage:
             weight_decay=config.optimiser.weight_decay,
         )
         self._computing = _number_types(config, device)
+        self._adversary = (
+            Adversary(config.adversary, device, self._computing) if config.adversary is not None else None
+        )
         self.step = 0
         if self.state_path.exists():
             self._load()
 
     @property
-    def averaged_net(self) -> ColourNet:
+    def averaged_net(self) -> PatchUNet:
         """The network whose weights are the running average: the one that is kept."""
-        return cast(ColourNet, self._average.module)
+        return cast(PatchUNet, self._average.module)
 
     def run(self, report: Callable[[dict[str, Any]], None], stop: Callable[[], bool] = lambda: False) -> None:
         """Train to the last step, or until ``stop``; the log goes to ``log.jsonl`` and to ``report``."""
@@ -82,7 +92,7 @@ class ColourStage:
         self.save()
 
     def train_step(self) -> dict[str, torch.Tensor]:
-        """Do one step; returns the loss, and as ``errors`` those relative to a tint.
+        """Do one step; returns the loss, and as ``errors`` those relative to what needs no network.
 
         Raises TrainingDiverged before a loss that is not finite can do harm.
         """
@@ -93,33 +103,39 @@ class ColourStage:
         for group in self._optimiser.param_groups:
             group["lr"] = config.learning_rate_at(self.step)
         self.net.train()
-        chroma = self._chroma(self.net, batch.grey)
-        loss = colour_loss(chroma, batch.clean).mean()
-        descend(self.net, self._optimiser, loss, step=self.step, state_path=self.state_path)
+        answer = self._answer(self.net, batch)
+        loss = self._aim.losses(answer, batch).mean()
+        descended = functools.partial(descend, self.net, self._optimiser)
+        if self._adversary is None or not (weight := self._adversary.weight_at(self.step)):
+            descended(loss, step=self.step, state_path=self.state_path)
+        else:
+            filled = self._aim.shown(answer, batch)
+            reproof = weight * self._adversary.reproof(filled, batch.plane)
+            descended(loss + reproof, step=self.step, state_path=self.state_path)
+            self._adversary.learn(
+                2.0 * batch.clean - 1.0, filled, batch.plane, step=self.step, state_path=self.state_path
+            )
         self.step += 1
         self._average.update_parameters(self.net)
-        shown, plain = errors(chroma.detach(), batch)
+        shown, plain = self._aim.errors(answer.detach(), batch)
         terms = {"loss": loss.detach(), "errors": shown.mean()[None] / plain.mean()}
         return {**terms, "gain_db": 10 * torch.log10(plain / shown)}
 
     @torch.no_grad()
     def gain_aside(self) -> dict[str, float]:
-        """Return how much better than a tint the people kept aside are coloured, in dB; nothing without them.
+        """Return how much better than without a network people come out who are kept aside, in dB.
 
-        The mean, the worst of them and the share that a tint would colour better, each with the average of
-        the network's answers for a picture and its mirror image.
+        Nothing where nobody is. The mean, the worst of them and the share that comes out worse, each with
+        the average of the network's answers for a picture and its mirror image.
         """
         batch = self._source.aside(self.config.crop_px_at(self.step))
         if batch is None:
             return {}
         network = self.averaged_net.eval()
         gains = []
-        for clean, grey in zip(
-            batch.clean.split(_ASIDE_AT_ONCE), batch.grey.split(_ASIDE_AT_ONCE), strict=True
-        ):
-            part = ColourBatch(clean, grey).to(self._device)
-            both = [self._chroma(network, part.grey), self._chroma(network, part.grey.flip(3)).flip(3)]
-            shown, plain = errors((both[0] + both[1]) / 2, part)
+        for part in (each.to(self._device) for each in batch.split(_ASIDE_AT_ONCE)):
+            both = [self._answer(network, part), self._answer(network, part.mirrored()).flip(3)]
+            shown, plain = self._aim.errors((both[0] + both[1]) / 2, part)
             gains.append(10 * torch.log10(plain / shown))
         gain = torch.cat(gains)
         worse = (gain < 0).float().mean()
@@ -138,6 +154,7 @@ class ColourStage:
                 "net": self.net.state_dict(),
                 "average": self._average.state_dict(),
                 "optimiser": self._optimiser.state_dict(),
+                "adversary": None if self._adversary is None else self._adversary.state(),
             },
         )
 
@@ -146,44 +163,28 @@ class ColourStage:
         load_module(self.state_path, self.net, state["net"])
         load_module(self.state_path, self._average, state["average"])
         self._optimiser.load_state_dict(state["optimiser"])
+        if self._adversary is not None:
+            self._adversary.load(state["adversary"])
         self.step = int(state["step"])
 
-    def _chroma(self, network: ColourNet, grey: torch.Tensor) -> torch.Tensor:
-        """Return Cb and Cr in float32 of grey pictures of code values 0 to 1."""
+    def _answer(self, network: PatchUNet, batch: PictureBatch) -> torch.Tensor:
+        """Return the network's answer in float32."""
+        planes = [p.contiguous(memory_format=torch.channels_last) for p in self._aim.planes(batch)]
         with self._computing():
-            chroma: torch.Tensor = network((2.0 * grey - 1.0).contiguous(memory_format=torch.channels_last))
-        return chroma.float()
+            answer: torch.Tensor = network(*planes)
+        return answer.float()
+
+    def _first_network(self, base: Model) -> PatchUNet:
+        network, given = (
+            self._aim.network(self.config.network, self.config.optimiser.dropout),
+            self._aim.of(base),
+        )
+        if given is not None and given.sizes == self.config.network:
+            network.load_state_dict(given.state_dict())
+        return network
 
 
-def colour_loss(chroma: torch.Tensor, clean: torch.Tensor) -> torch.Tensor:
-    """Return the logarithm of the mean squared error of each picture's colours (N,), as RGB shows them.
-
-    ``chroma`` (N, 2, S, S) against that of ``clean`` (N, 3, S, S): what the luma lost is not its to learn.
-    The logarithm makes a decibel of every face worth the same, and so no face the only one.
-    """
-    wanted = clean - luma_of(clean)
-    error = (with_chroma(torch.zeros_like(chroma[:, :1]), chroma) - wanted).square().mean((1, 2, 3))
-    return torch.log(error + _LEAST_ERROR)
-
-
-def errors(chroma: torch.Tensor, batch: ColourBatch) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return the mean squared errors (N,) of the coloured pictures and of tinted ones, clamped to 0..1."""
-    coloured = with_chroma(batch.grey, chroma)
-    tinted = batch.grey * batch.grey.new_tensor(_TINT).view(1, 3, 1, 1)
-    shown, plain = (
-        (pictures.clamp(0.0, 1.0) - batch.clean).square().mean((1, 2, 3)) for pictures in (coloured, tinted)
-    )
-    return shown, plain
-
-
-def _first_network(config: ColourConfig, base: Model) -> ColourNet:
-    network = ColourNet(config.network, config.optimiser.dropout)
-    if base.colour is not None and base.colour.sizes == config.network:
-        network.load_state_dict(base.colour.state_dict())
-    return network
-
-
-def _number_types(config: ColourConfig, device: torch.device) -> Callable[[], AbstractContextManager[Any]]:
+def _number_types(config: ReferenceConfig, device: torch.device) -> Callable[[], AbstractContextManager[Any]]:
     precision = config.run.precision
     if precision == "bfloat16" or (precision == "auto" and has_fast_bfloat16(device)):
         return functools.partial(torch.autocast, device.type, torch.bfloat16)

@@ -1,4 +1,4 @@
-"""Grey portraits to learn colours from: who is in them, and that equal draws are equal."""
+"""Portraits to learn colours or holes from: who is in them, and that equal draws are equal."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import torch
 from svfr.luma import luma_601
 from svfr.training.errors import TrainingDataUnusable
 from svfr_lab.clips.errors import PortraitListInvalid
-from svfr_lab.clips.grey_portraits import GreyPortraits, People
+from svfr_lab.clips.portrait_pairs import People, PortraitPairs
 from svfr_lab.clips.portraits import Portrait, PortraitList, read_portrait_list, write_portrait_list
 from svfr_lab.degradation.grey import draw_grey
 
@@ -37,13 +37,13 @@ def listed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root / "people.jsonl"
 
 
-def drawn(source: GreyPortraits, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
+def drawn(source: PortraitPairs, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
     batch = source.batch(np.random.default_rng(seed), 3, SIDE)
-    return batch.clean, batch.grey
+    return batch.clean, batch.plane
 
 
 def test_equal_generators_give_equal_pictures_whoever_draws_them(listed: Path) -> None:
-    one, other = GreyPortraits(listed, 3), GreyPortraits(listed, 3, workers=2)
+    one, other = PortraitPairs(listed, 3), PortraitPairs(listed, 3, workers=2)
     clean, grey = drawn(one, 5)
     assert clean.shape == (3, 3, SIDE, SIDE) and grey.shape == (3, 1, SIDE, SIDE)
     assert clean.dtype == grey.dtype == torch.float32
@@ -58,11 +58,27 @@ def test_who_is_kept_aside_or_held_back_is_never_learnt_from(listed: Path) -> No
     trained_with = len(read_portrait_list(listed).trained_with)
     assert people.kept_aside and not set(people.kept_aside) & set(people.learnt)
     assert sorted([*people.kept_aside, *people.learnt]) == nobody.learnt == list(range(trained_with))
-    aside = GreyPortraits(listed, 3).aside(SIDE)
+    aside = PortraitPairs(listed, 3).aside(SIDE)
     assert aside is not None and len(aside.clean) == len(people.kept_aside)
     pictures = aside.clean.permute(0, 2, 3, 1).numpy()
-    assert np.array_equal(luma_601(pictures), aside.grey.permute(0, 2, 3, 1).numpy()), "undamaged"
-    assert GreyPortraits(listed, 0).aside(SIDE) is None
+    assert np.array_equal(luma_601(pictures), aside.plane.permute(0, 2, 3, 1).numpy()), "undamaged"
+    assert PortraitPairs(listed, 0).aside(SIDE) is None
+
+
+def test_holes_are_drawn_and_those_aside_are_always_the_same(listed: Path) -> None:
+    one, other = (PortraitPairs(listed, 3, workers=count, stage="hole") for count in (0, 2))
+    batches = [source.batch(np.random.default_rng(5), 40, SIDE) for source in (one, other)]
+    for batch in batches:
+        assert batch.plane.shape == (40, 1, SIDE, SIDE) and set(batch.plane.unique().tolist()) == {0.0, 1.0}
+        assert (batch.plane.sum((1, 2, 3)) > 0).all() and float(batch.plane.mean()) < 0.5
+        grey = (batch.clean - batch.clean.mean(1, keepdim=True)).abs().amax((1, 2, 3)) < 1e-3
+        assert 0 < int(grey.sum()) < 20, "film without colours has holes too"
+    assert torch.equal(batches[0].clean, batches[1].clean)
+    assert torch.equal(batches[0].plane, batches[1].plane)
+    aside, again = one.aside(SIDE), PortraitPairs(listed, 3, stage="hole").aside(SIDE)
+    assert aside is not None and again is not None and torch.equal(aside.plane, again.plane)
+    assert len(aside.clean) == 2 * len(People(listed, 3, SIDE).kept_aside)
+    assert not torch.equal(aside.plane[0], aside.plane[1])
 
 
 def test_a_list_with_nobody_to_learn_from_and_what_is_no_list_are_refused(

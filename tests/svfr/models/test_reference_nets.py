@@ -1,4 +1,4 @@
-"""A model folder with a colour network: what its description says, and what is refused."""
+"""A model folder with a network for references: what its description says, and what is refused."""
 
 from __future__ import annotations
 
@@ -19,10 +19,11 @@ from svfr.errors import (
     TensorShapesWrong,
     TensorsMissing,
 )
-from svfr.models.colour_spec import ColourSpec
 from svfr.models.folder import read_spec, verify
 from svfr.models.model import load_model
-from svfr.models.networks import COLOUR_FILE
+from svfr.models.networks import COLOUR_FILE, HOLE_FILE
+from svfr.models.reference_net_spec import ReferenceNetSpec
+from svfr.models.spec import DiffusionSpec
 from svfr_client.errors import SvfrError
 from svfr_restore.plan.models import ModelCache
 
@@ -37,16 +38,41 @@ def folder(tiny: str, tmp_path: Path) -> Path:
     return Path(job_samples.with_colour(tiny, tmp_path / "colouring"))
 
 
-def test_the_network_is_loaded_frozen_and_without_it_the_folder_is_as_before(folder: Path, tiny: str) -> None:
+@pytest.mark.parametrize(("part", "file"), [("colour", COLOUR_FILE), ("hole", HOLE_FILE)])
+def test_the_network_is_loaded_frozen_and_without_it_the_folder_is_as_before(
+    part: str, file: str, tiny: str, tmp_path: Path
+) -> None:
+    if part == "colour":
+        plain, folder = Path(tiny), Path(job_samples.with_colour(tiny, tmp_path / "colouring"))
+    else:
+        plain, folder = map(Path, job_samples.with_hole(tmp_path))
     assert verify(folder) == []
     model = load_model(folder)
-    assert model.colour is not None and not model.colour.training
-    assert not any(p.requires_grad or p.is_meta for p in model.colour.parameters())
-    stored = load_file(folder / COLOUR_FILE)
-    assert all(torch.equal(t, stored[name]) for name, t in model.colour.state_dict().items())
-    before = read_spec(Path(tiny))
-    assert before.colour is None and load_model(Path(tiny)).colour is None
+    network = getattr(model, part)
+    assert network is not None and not network.training
+    assert not any(p.requires_grad or p.is_meta for p in network.parameters())
+    stored = load_file(folder / file)
+    assert all(torch.equal(t, stored[name]) for name, t in network.state_dict().items())
+    before = read_spec(plain)
+    assert isinstance(before, DiffusionSpec)
+    assert getattr(before, part) is None and getattr(load_model(plain), part) is None
     assert {name: model.spec.files[name] for name in before.files} == dict(before.files)
+
+
+def test_a_hole_is_painted_in_jobs_with_inpaint_alone_and_not_in_official_mode(tmp_path: Path) -> None:
+    plain, folder = map(Path, job_samples.with_hole(tmp_path))
+    spec = read_spec(folder)
+    assert isinstance(spec, DiffusionSpec) and spec.hole is not None
+    assert spec.hole_of_reference(["colorize", "inpaint"], "studio") == spec.hole
+    assert spec.hole_of_reference(["bfr"], "studio") is None
+    assert spec.hole_of_reference(["inpaint"], "official") is None
+    assert spec.colour_of_reference(["inpaint"], "studio") is None
+    body = json.loads((folder / "model.json").read_text())
+    body["hole_plane"] = False
+    (folder / "model.json").write_text(json.dumps(body))
+    with pytest.raises(ModelSpecInvalid, match="hole needs hole_plane"):
+        read_spec(folder)
+    assert not verify(plain)
 
 
 def without_file(folder: Path) -> None:
@@ -159,7 +185,7 @@ def test_a_description_that_makes_no_network_is_refused(
 
 def test_the_reference_is_coloured_in_jobs_with_colorize_alone_and_not_in_official_mode(folder: Path) -> None:
     spec = read_spec(folder)
-    assert spec.colour == ColourSpec(widths=(8, 8), blocks=(1, 1), side_px=12)
+    assert spec.colour == ReferenceNetSpec(widths=(8, 8), blocks=(1, 1), side_px=12)
     assert spec.colour_of_reference(["bfr", "colorize"], "studio") == spec.colour
     assert spec.colour_of_reference(["bfr", "inpaint"], "studio") is None
     assert spec.colour_of_reference(["colorize"], "official") is None

@@ -1,18 +1,18 @@
-"""What model.json says of the optional network that colours a reference."""
+"""What model.json says of the optional networks that change a reference: its colours, or its hole."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Literal
 
-from svfr.nets.colour_net import ColourSizes
+from svfr.nets.patch_unet import PatchUNetSizes
 from svfr.nets.size_limits import BlockCounts, SidePx, Widths
 from svfr.validation import Strict
 
 
 @dataclass(frozen=True, kw_only=True)
-class ColourSpec(Strict):
-    """The sizes of a :class:`svfr.nets.colour_net.ColourNet`, and the side of the pictures that it sees."""
+class ReferenceNetSpec(Strict):
+    """The sizes of a :class:`svfr.nets.patch_unet.PatchUNet`, and the side of the pictures that it sees."""
 
     widths: Widths
     blocks: BlockCounts
@@ -25,6 +25,6 @@ class ColourSpec(Strict):
             raise ValueError(f"side_px must be a multiple of {multiple}: 2 px times 2 for each further level")
 
     @property
-    def sizes(self) -> ColourSizes:
+    def sizes(self) -> PatchUNetSizes:
         """The sizes as the network takes them."""
-        return ColourSizes(self.widths, self.blocks)
+        return PatchUNetSizes(self.widths, self.blocks)

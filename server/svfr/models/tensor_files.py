@@ -20,6 +20,7 @@ from svfr.errors import (
     TensorsMissing,
     TensorsUnexpected,
 )
+from svfr.models.eight_bit_weights import is_scale, scale_name, unpacked
 from svfr_client.errors import SvfrError, raise_problems
 from svfr_client.reasons import reason_of
 
@@ -104,9 +105,11 @@ def check_safetensors(path: Path, module: nn.Module) -> list[SvfrError]:
     """Return what keeps a file from being the module's weights; the module may live on the meta device."""
     try:
         found = safetensors_shapes(path)
+        eight_bit = _eight_bit(path)
     except SvfrError as error:
         return [error]
-    return compare_shapes(path, found, expected_shapes(module))
+    scales = {scale_name(name): found[name][:1] for name in eight_bit}
+    return compare_shapes(path, found, expected_shapes(module) | scales)
 
 
 def check_values(path: Path) -> list[SvfrError]:
@@ -129,12 +132,21 @@ def load_weights(module: nn.Module, path: Path, device: str | torch.device, dtyp
     counters = {name: torch.zeros((), dtype=torch.long) for name in module.state_dict() if is_counter(name)}
     cast = {}
     with safe_open(path, "pt", device=str(device)) as file:
+        eight_bit = _eight_bit(path)
         for name in file.keys():  # noqa: SIM118 - one by one: never the whole file in two types at once
-            tensor = file.get_tensor(name)
+            if is_scale(name, eight_bit):
+                continue
+            tensor = unpacked(name, file.get_tensor(name), file.get_tensor)
             cast[name] = tensor.to(dtype) if tensor.is_floating_point() else tensor
     known = module.state_dict().keys()
     module.load_state_dict({n: t for n, t in (counters | cast).items() if n in known}, assign=True)
     module.to(device).requires_grad_(False).eval()
+
+
+def _eight_bit(path: Path) -> list[str]:
+    """Return the tensors of a file that are weights of 8 bits; reads its header alone."""
+    with safe_open(path, "pt") as file:
+        return [name for name in file.keys() if file.get_slice(name).get_dtype() == "I8"]  # noqa: SIM118
 
 
 def _form(shape: Iterable[int]) -> str:

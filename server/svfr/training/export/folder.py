@@ -2,7 +2,7 @@
 
 What is written are the averaged weights. The output gain is folded into the UNet's last layer, so that the
 folder needs no constant of the run beside the codec's scaling. Numbers are stored as float16, which halves
-the folder; after loading they are computed with in float32 again.
+the folder; after loading they are computed with in float32 again. Networks beside the base have 8 bits.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import torch
 
 from svfr.errors import ModelFileMissing, NotFinite
 from svfr.models.detail_spec import DetailSpec
+from svfr.models.eight_bit_weights import packed
 from svfr.models.folder import read_spec, write_folder
 from svfr.models.networks import (
     ARCFACE_FILE,
@@ -139,7 +140,7 @@ def export_detail(
     spec = _spec_beside(base)
     history = {**spec.training, "detail": record}
     spec = dataclasses.replace(spec, name=config.name, detail=detail, training=history)
-    return _write_beside(base, folder, spec, {DETAIL_FILE: weights})
+    return _write_beside(base, folder, spec, {DETAIL_FILE: packed(weights)})
 
 
 def export_reference_net(
@@ -164,7 +165,7 @@ def export_reference_net(
     history = {**spec.training, config.stage: record}
     given: dict[str, Any] = {config.stage: beside}
     spec = dataclasses.replace(spec, name=config.name, training=history, **given)
-    return _write_beside(base, folder, spec, {file: weights})
+    return _write_beside(base, folder, spec, {file: packed(weights)})
 
 
 def _spec_beside(base: Path) -> DiffusionSpec:

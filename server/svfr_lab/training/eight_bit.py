@@ -16,7 +16,7 @@ BESIDE = (DETAIL_FILE, COLOUR_FILE, HOLE_FILE)
 
 
 def in_eight_bits(model: Path, out: Path) -> DiffusionSpec:
-    """Write the folder ``out``: ``model``, with the networks beside its base in 8 bits where they are not yet.
+    """Write the folder ``out``: ``model``, with the networks beside its base in 8 bits.
 
     Raises FolderExists, and what reading a model raises.
     """

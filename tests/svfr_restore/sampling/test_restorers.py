@@ -145,6 +145,57 @@ def test_a_coloured_reference_is_kept_and_is_not_that_of_a_model_without_colours
     np.testing.assert_array_equal(restored(again).view(np.uint16), restored(coloured).view(np.uint16))
 
 
+@pytest.fixture(scope="module")
+def painting(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
+    """A tiny model that is shown holes, and the same with a hole network."""
+    return job_samples.with_hole(tmp_path_factory.mktemp("models"))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"tasks": ("bfr",)},
+        {"tasks": ("inpaint",), "sampler": "official"},
+        {"tasks": ("inpaint",), "references": (Reference(frame=1002),)},
+    ],
+)
+def test_a_hole_network_changes_no_bit_where_the_reference_is_not_its_to_paint(
+    plate: str, painting: tuple[str, str], tmp_path: Path, changes: dict[str, Any]
+) -> None:
+    masks = job_samples.write_mattes(tmp_path / "mattes", range(1001, 1005))
+    plain, painted = (
+        job_samples.run(
+            job_samples.job(
+                plate, tmp_path / Path(model).name, "1001-1004", model=model, mask_path=masks, **changes
+            )
+        )
+        for model in painting
+    )
+    np.testing.assert_array_equal(restored(plain).view(np.uint16), restored(painted).view(np.uint16))
+
+
+def test_a_hole_is_painted_into_the_reference_that_is_kept_and_no_pixel_beside_the_matte_changes(
+    plate: str, painting: tuple[str, str], tmp_path: Path
+) -> None:
+    masks, kept = job_samples.write_mattes(tmp_path / "mattes", range(1001, 1005)), MemoryStore()
+
+    def made(name: str, model: str) -> JobResult:
+        folder = tmp_path / name
+        spec = job_samples.job(plate, folder, "1001-1004", model=model, mask_path=masks, tasks=("inpaint",))
+        return job_samples.run(spec, kept)
+
+    plain, painted = (made(name, model) for name, model in zip(("plain", "painted"), painting, strict=True))
+    changed = (restored(plain) != restored(painted)).any(axis=(0, -1))
+    assert changed.any() and not changed[:16].any() and not changed[:, :24].any()
+    references = [value for name, value in kept.kept.items() if name.endswith("pass1/reference")]
+    assert len(references) == 2
+    differs = (references[0] != references[1]).any(0)
+    assert differs.any() and not differs.all()
+    again = made("again", painting[1])
+    assert windows(again) == (0, 0)
+    np.testing.assert_array_equal(restored(again).view(np.uint16), restored(painted).view(np.uint16))
+
+
 def test_a_change_too_small_to_count_leaves_the_plate_as_it_was(
     plate: str, tiny_model: str, tmp_path: Path
 ) -> None:

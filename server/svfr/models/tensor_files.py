@@ -73,7 +73,7 @@ def safetensors_shapes(path: Path) -> dict[str, Shape]:
 
 def _holds_weights(name: str, kind: str, types: Mapping[str, str]) -> bool:
     """Return whether a tensor's type is one of weights: whole numbers have scales beside them."""
-    has_scales = kind == "I8" and f"{name}_scale" in types
+    has_scales = kind == "I8" and scale_name(name) in types
     return kind in _WEIGHT_TYPES or has_scales or is_counter(name)
 
 

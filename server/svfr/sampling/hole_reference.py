@@ -9,6 +9,7 @@ from __future__ import annotations
 import torch
 from torch.nn import functional
 
+from svfr.errors import NotFinite
 from svfr.nets.hole_net import HoleNet
 
 
@@ -19,6 +20,7 @@ def paint_hole(network: HoleNet, side_px: int, reference: torch.Tensor, hole: to
     ``hole`` (S, S) is True where the reference's frame has lost its pixels; others stay, bit for bit. The
     network sees ``side_px`` pixels a side, whatever S; of those that a hole touches it is shown none. Its
     answers for the picture and for its mirror image are averaged: neither side of a face is the better known.
+    Raises NotFinite where they are none.
     """
     if not hole.any():
         return reference
@@ -28,6 +30,11 @@ def paint_hole(network: HoleNet, side_px: int, reference: torch.Tensor, hole: to
     small = functional.interpolate(reference[None].to(weight), size=size, mode="area").clamp(-1.0, 1.0)
     holes = (functional.interpolate(hidden, size=size, mode="area") > 0).to(weight)
     painted = (network(small, holes) + network(small.flip(3), holes.flip(3)).flip(3)) / 2.0
+    if not bool(torch.isfinite(painted).all()):
+        raise NotFinite(
+            "What the model's hole network paints into the reference is not finite.",
+            remedy="Check the model with `svfr model check`: its weights may be damaged.",
+        )
     filled = torch.where(holes > 0, painted, small)  # so that its edge is met smoothly
     enlarged = functional.interpolate(filled, size=hole.shape, mode="bicubic", align_corners=False)
     return torch.where(hole[None], enlarged[0].to(reference), reference)

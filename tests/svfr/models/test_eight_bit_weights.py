@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from svfr.errors import TensorShapesWrong, TensorsMissing, TensorsUnexpected
+from svfr.errors import CheckpointUnreadable, TensorShapesWrong, TensorsUnexpected
 from svfr.models.eight_bit_weights import packed, scale_name
 from svfr.models.tensor_files import check_safetensors, check_values, load_weights
 from svfr_client.errors import SvfrError
@@ -75,7 +75,7 @@ def with_scales_of_nothing(weights: dict[str, torch.Tensor]) -> None:
 @pytest.mark.parametrize(
     ("harm", "error"),
     [
-        (without_scales, TensorsMissing),
+        (without_scales, CheckpointUnreadable),
         (with_few_scales, TensorShapesWrong),
         (with_scales_of_nothing, TensorsUnexpected),
     ],

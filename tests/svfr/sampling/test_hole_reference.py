@@ -8,6 +8,7 @@ import pytest
 import torch
 from sampling_models import CROP_PX, Crops, Recorder, plan_with, random_unet, tiny_model, unet_config
 
+from svfr.errors import NotFinite
 from svfr.models.model import Model
 from svfr.models.reference_net_spec import ReferenceNetSpec
 from svfr.nets.hole_net import HoleNet
@@ -98,6 +99,15 @@ def test_pass_1_hands_out_and_keeps_the_reference_painted_where_its_own_frame_is
     assert torch.equal(make_reference(model, crops, FILL, Recorder(recorder.saved)), reference)
     elsewhere = Holed(5, holed=2)
     assert torch.equal(make_reference(model, elsewhere, FILL), make_reference(plain, elsewhere, FILL))
+
+
+def test_what_is_no_number_is_said_of_the_network_and_not_kept(model: Model) -> None:
+    broken, recorder = HoleNet(HOLE.sizes), Recorder()
+    torch.nn.init.constant_(broken.leave.bias, float("nan"))
+    with pytest.raises(NotFinite, match="hole network") as refused:
+        make_reference(replace(model, hole=broken), Holed(5), FILL, recorder)
+    assert "svfr model check" in refused.value.remedy
+    assert "pass1/reference" not in recorder.saved
 
 
 @pytest.mark.parametrize("plan", [plan_with(), replace(FILL, mode="official")])

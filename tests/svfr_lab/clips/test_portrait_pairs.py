@@ -103,7 +103,7 @@ def test_grey_is_often_the_luma_and_never_leaves_its_range() -> None:
 
 
 def test_a_process_that_draws_and_is_killed_ends_the_run_with_something_to_do(listed: Path) -> None:
-    source = GreyPortraits(listed, 0, workers=2)
+    source = PortraitPairs(listed, 0, workers=2)
     drawn(source, 5)
     for process in multiprocessing.active_children():
         process.kill()
@@ -126,6 +126,6 @@ def test_processes_that_draw_end_with_a_run_that_is_killed(listed: Path) -> None
 
 
 def _draw_until_killed(path: Path, writing: Connection) -> None:
-    drawn(GreyPortraits(path, 0, workers=2), 5)
+    drawn(PortraitPairs(path, 0, workers=2), 5)
     writing.send("drawn")
     signal.pause()

@@ -8,23 +8,26 @@ decoded once.
 The survey comes first and alone: which faces are meant, and whether there are any, is known only at the end
 of the last shot, and nothing is computed for a job that cannot be done. Then cropping, sampling and writing
 run at once (:mod:`svfr_restore.stages_together`): a track is sampled as soon as its first window is cut, and
-a frame is written as soon as all its faces are decoded, while the next track is sampled.
+a frame is written as soon as all its faces are decoded, while the next track is sampled. The next job of the
+same process may begin while the last frames are written (:mod:`svfr_restore.job_line`).
 """
 
 from __future__ import annotations
 
 import itertools
+import shutil
 import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 import torch
 
 from svfr.arrays import Float32
 from svfr.errors import Cancelled, ShotTooShort
+from svfr.models.model import Model
 from svfr.models.spec import DiffusionSpec
 from svfr.sampling.finish import attenuation_for
 from svfr.tasks import TaskSet
@@ -32,17 +35,19 @@ from svfr_client.arguments import checked
 from svfr_client.errors import JobWasCancelled, OutputExists, SvfrError, raise_problems
 from svfr_client.job import JobSpec
 from svfr_restore.crops.spool import CropSpool, FillingSpool, require_space
+from svfr_restore.job_line import JobPlace
 from svfr_restore.mattes.matte import marks_any
 from svfr_restore.mattes.unmarked import UnmarkedFrames
 from svfr_restore.media.exr.writer import WrittenFrame, write_restored
 from svfr_restore.media.feed import FrameFeed
 from svfr_restore.media.plate import PictureChoice, PlateFrame
-from svfr_restore.memory_budget import kept_pixels_bytes, kept_squares_bytes
+from svfr_restore.memory_budget import budget_bytes, kept_pixels_bytes, kept_squares_bytes
 from svfr_restore.overall import Overall
 from svfr_restore.paste.paste import paste
 from svfr_restore.plan.crop_size import crop_scale
 from svfr_restore.plan.job_plan import JobPlan, plan_job
 from svfr_restore.plan.kept_survey import KeptSurvey, colour_identity
+from svfr_restore.plan.memory_cost import job_memory_bytes
 from svfr_restore.plan.model_output import ModelOutput, OutputPlanes
 from svfr_restore.plan.models import ModelCache
 from svfr_restore.plan.plate_crop import FinitePlate, KeptSquares
@@ -175,13 +180,27 @@ class JobStages:
         overall = Overall(self.plan, self._given_reporter)
         self._reporter = OneStageAtATime(overall.report)
         self._context = replace(self._context, report=self._reporter)
-        tracks = self.find_tracks()
-        overall.know_tracks([(track.index, len(track.frames)) for track in tracks])
-        references = self.user_references(tracks)
+        with self._models.line.join(self._context.stop_if_cancelled) as place:
+            place.take_memory(self._memory_bytes(), budget_bytes())
+            tracks = self.find_tracks()
+            overall.know_tracks([(track.index, len(track.frames)) for track in tracks])
+            references = self.user_references(tracks)
+            with tempfile.TemporaryDirectory(prefix="svfr-") as name:
+                folder = Path(name)
+                self._require_space(tracks, folder, place)
+                written = self._run_at_once(tracks, references, folder, place)
+        return JobResult(written, tuple(sorted({track.index for track in tracks})), self._context.counts)
+
+    def _run_at_once(
+        self,
+        tracks: Sequence[TrackPlan],
+        references: Sequence[torch.Tensor | None],
+        folder: Path,
+        place: JobPlace,
+    ) -> tuple[WrittenOutput, ...]:
+        """Crop, sample and write; sampling and writing wait for the jobs before this one."""
         written: list[WrittenOutput] = []
-        with tempfile.TemporaryDirectory(prefix="svfr-") as name, StagesTogether() as together:
-            folder = Path(name)
-            self._require_space(tracks, folder)
+        with StagesTogether() as together:
             restorers = [
                 self.restorer(track, reference) for track, reference in zip(tracks, references, strict=True)
             ]
@@ -194,15 +213,35 @@ class JobStages:
             outputs = [
                 filling(folder / f"{n}.restored", t.frames, t.crop_px, planes) for n, t in enumerate(tracks)
             ]
-            together.begin("crop", partial(self._crop_into, tracks, restorers, crops))
             likeness = self._likeness(lambda number: restorers[number].reference)
-            together.begin("write", lambda: written.extend(self._paste(tracks, outputs, likeness=likeness)))
-            for track, restorer, spool, output in zip(tracks, restorers, crops, outputs, strict=True):
-                self._restore_into(track, restorer, spool, output)
+
+            def go_on() -> None:
+                self._context.stop_if_cancelled()
+                together.stop_if_failed()
+
+            def write() -> None:
+                place.wait_to_write(go_on)
+                written.extend(self._paste(tracks, outputs, likeness=likeness))
+
+            together.begin("crop", partial(self._crop_into, tracks, restorers, crops))
+            together.begin("write", write)
+            with place.sampling(go_on):
+                for track, restorer, spool, output in zip(tracks, restorers, crops, outputs, strict=True):
+                    self._restore_into(track, restorer, spool, output)
             self._context.clock.add("sample", -together.waited_seconds)
             self._reporter.note_sampled()
-        return JobResult(
-            tuple(written), tuple(sorted({track.index for track in tracks})), self._context.counts
+        return tuple(written)
+
+    def _memory_bytes(self) -> float:
+        """Return what the job may come to take, before it is known which of its frames have a face."""
+        plan = self.plan
+        return job_memory_bytes(
+            plan.model,
+            plate_pixels=plan.display.width * plan.display.height,
+            longest_track=max(map(len, plan.frames.runs), default=0),
+            device=self._models.device,
+            preset=plan.preset,
+            sampler=plan.spec.sampler,
         )
 
     def find_tracks(self) -> list[TrackPlan]:
@@ -228,9 +267,11 @@ class JobStages:
         raise_problems(self._too_short(tracks))
         return references
 
-    def _require_space(self, tracks: Sequence[TrackPlan], folder: Path) -> None:
+    def _require_space(self, tracks: Sequence[TrackPlan], folder: Path, place: JobPlace) -> None:
         """Raise DiskSpaceIsShort unless every track's input and output fit on the disk."""
-        require_space(folder, spool_bytes(self.plan, tracks))
+        needed = spool_bytes(self.plan, tracks)
+        place.take_room(needed, lambda: shutil.disk_usage(folder).free)
+        require_space(folder, needed)
 
     def _warn_of_empty_shots(self, surveys: Sequence[Survey], tracks: Sequence[TrackPlan]) -> None:
         """Warn of shots that go through untouched: a missed face must not look like a restored one."""
@@ -257,17 +298,23 @@ class JobStages:
         ]
 
     def restorer(self, track: TrackPlan, reference: torch.Tensor | None) -> Restorer:
-        """Return what restores a track; a diffusion model is loaded with the first."""
+        """Return what restores a track; a diffusion model is loaded when the first is sampled."""
         if self.plan.model.kind == "identity":
             return IdentityRestorer()
         if self.plan.model.kind == "probe":
             return ProbeRestorer()
         spec, preset = self.plan.spec, self.plan.preset
-        assert preset is not None
-        model = self._models.get(spec.model).with_crop_px(track.crop_px)
+        assert preset is not None and isinstance(self.plan.model, DiffusionSpec)
+        model_spec = replace(self.plan.model, crop_px=track.crop_px)
         tasks = TaskSet.of(spec.tasks)
+
+        @cache
+        def load() -> Model:
+            return self._models.get(spec.model).with_crop_px(track.crop_px)
+
         sampling = Sampling(
-            model=model,
+            spec=model_spec,
+            load=load,
             fingerprint=self._models.fingerprint(spec.model),
             preset=preset,
             tasks=tasks,
@@ -275,15 +322,15 @@ class JobStages:
             mode=spec.sampler,
             context=self._context,
             outputs=self.outputs,
-            attenuation=attenuation_for(model.spec, tasks, crop_scale(track.crop_px, track.crop)),
+            attenuation=attenuation_for(model_spec, tasks, crop_scale(track.crop_px, track.crop)),
         )
-        last_of_first_window = track.frames[: model.spec.window][-1]
+        last_of_first_window = track.frames[: model_spec.window][-1]
         plate_identity_codes = partial(codes_of, self._feed, track, last_of_first_window)
         return DiffusionRestorer(
             sampling,
             reference,
             lambda picture: identify(
-                model.identity,
+                load().identity,
                 picture,
                 plate_identity_codes if reference is None else None,
                 partial(self._context.warn, track=track.index),

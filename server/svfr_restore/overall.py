@@ -42,7 +42,7 @@ def phases_of(plan: JobPlan, frames_of_tracks: Sequence[tuple[int, int]]) -> tup
 
 
 class Overall:
-    """Passes the reports of a job on with ``overall``, the part of its work that is done, 0 to 1.
+    """Passes the reports of a job on with ``overall``, the part of its work that is done, and ``is_ending``.
 
     Before its faces are known one is reckoned with, in all frames.
     """
@@ -51,17 +51,26 @@ class Overall:
         self._plan, self._report = plan, report
         self._phases = phases_of(plan, [(0, sum(map(len, plan.frames.runs)))])
         self._most = 0.0
+        self._last_track: int | None = None
 
     def know_tracks(self, frames_of_tracks: Sequence[tuple[int, int]]) -> None:
         """Reckon with the faces that were found: (track, frames) each, in the order they are restored."""
         self._phases = phases_of(self._plan, frames_of_tracks)
+        self._last_track = frames_of_tracks[-1][0] if frames_of_tracks else None
 
     def report(self, report: Report) -> None:
         """Pass a report on; progress gains the overall number."""
         if report.kind == "progress":
             self._most = max(self._most, self._done(report))
-            report = replace(report, overall=round(self._most, 4))
+            overall = round(self._most, 4)
+            report = replace(report, overall=overall, is_ending=self._is_ending(report))
         self._report(report)
+
+    def _is_ending(self, report: Report) -> bool:
+        if report.stage == "denoise" and report.done < report.total:
+            return False
+        is_last = report.track == self._last_track
+        return report.stage == "write" or (report.stage in ("denoise", "decode") and is_last)
 
     def _done(self, report: Report) -> float:
         before = 0.0

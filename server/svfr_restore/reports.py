@@ -25,7 +25,8 @@ class Report:
     """One thing a job has to say.
 
     "progress": ``done`` of ``total`` steps of ``stage``, with ``track`` where a stage runs for each face;
-    ``overall`` of the whole job's work is done, 0 to 1, where a whole job runs here.
+    ``overall`` of the whole job's work is done, 0 to 1, where a whole job runs here, and ``is_ending`` says
+    that nothing is left to compute but the last face's pictures.
     "frame": ``frame`` was written to ``path``. "warning": ``message`` for the user, with ``frame`` if known.
     """
 
@@ -38,6 +39,7 @@ class Report:
     path: str | None = None
     message: str = ""
     overall: float | None = None
+    is_ending: bool = False
 
 
 Reporter = Callable[[Report], None]

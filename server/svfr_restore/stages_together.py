@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from contextvars import copy_context
 from types import TracebackType
 
 
@@ -32,7 +33,8 @@ class StagesTogether:
 
     def begin(self, name: str, stage: Callable[[], object]) -> None:
         """Run a stage on a thread of its own."""
-        thread = threading.Thread(target=self._run, args=(stage,), name=f"svfr-{name}", daemon=True)
+        run = copy_context().run
+        thread = threading.Thread(target=run, args=(self._run, stage), name=f"svfr-{name}", daemon=True)
         self._threads.append(thread)
         thread.start()
 
@@ -46,6 +48,12 @@ class StagesTogether:
                 self._changed.wait()
             own = threading.get_ident()
             self._waited[own] = self._waited.get(own, 0.0) + time.perf_counter() - began
+
+    def stop_if_failed(self) -> None:
+        """Raise when a stage has failed; for who waits for something else than a stage."""
+        with self._changed:
+            if self._error is not None:
+                raise _OtherStageFailed
 
     def tell(self, change: Callable[[], object]) -> None:
         """Make a change that others may be waiting for."""

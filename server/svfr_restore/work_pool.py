@@ -1,7 +1,9 @@
 """Work beside the main thread: a few threads, a short queue, and no error lost.
 
 Decoding, finding faces, resampling and compressing release Python's lock, so threads are enough. The queue is
-bounded because frames are large: a submitter that is faster than the workers waits.
+bounded because frames are large: a submitter that is faster than the workers waits. Threads here and of
+:mod:`svfr_restore.stages_together` run in the context (``contextvars``) of who made them: a process may run
+two jobs, and tells by it whose thread it is.
 """
 
 from __future__ import annotations
@@ -10,6 +12,7 @@ import os
 import queue
 import threading
 from collections.abc import Callable
+from contextvars import copy_context
 from types import TracebackType
 
 from svfr_client.reasons import reason_of
@@ -40,7 +43,9 @@ class WorkPool:
         self._dropping = threading.Event()
         self._closed = False
         self._threads = [
-            threading.Thread(target=self._work, name=f"svfr-pool-{number}", daemon=True)
+            threading.Thread(
+                target=copy_context().run, args=(self._work,), name=f"svfr-pool-{number}", daemon=True
+            )
             for number in range(threads)
         ]
         for thread in self._threads:

@@ -181,6 +181,31 @@ def cpu_model_bytes(memory: ModelMemory) -> int:
     return memory.resident + max(memory.encode, asked_batch() * memory.denoise, decode)
 
 
+def job_memory_bytes(
+    model: ModelSpec,
+    *,
+    plate_pixels: int,
+    longest_track: int,
+    device: str,
+    preset: Preset | None = None,
+    sampler: str = "studio",
+) -> float:
+    """Return what plate, model and latents of a job take of the machine's memory together.
+
+    Networks on a GPU are judged by its own memory, when they come to it.
+    """
+    frames = _RGB_BYTES * plate_pixels * longest_track
+    kept = min(kept_pixels_bytes(), frames) + min(kept_squares_bytes(), 2 * frames)
+    needed: float = BASE_BYTES + PLATE_BYTES_PER_PIXEL * plate_pixels + kept
+    if isinstance(model, DiffusionSpec) and preset is not None:
+        needed += longest_track * kept_bytes(model, preset, asked_precision(model, device))
+    if device == "cpu" and isinstance(model, DiffusionSpec):
+        seen = SeenAtOnce.of(model, longest_track, sampler)
+        memory = model_memory(model, asked_precision(model, device), seen)
+        needed += cpu_model_bytes(memory) + memory.latents * longest_track
+    return needed
+
+
 def require_job_memory(
     model: ModelSpec,
     *,
@@ -190,19 +215,15 @@ def require_job_memory(
     preset: Preset | None = None,
     sampler: str = "studio",
 ) -> None:
-    """Raise JobNeedsMoreMemory when plate, model and latents together exceed what a job may take.
-
-    Networks on a GPU are judged by its own memory, when they come to it.
-    """
-    frames = _RGB_BYTES * plate_pixels * longest_track
-    kept = min(kept_pixels_bytes(), frames) + min(kept_squares_bytes(), 2 * frames)
-    needed = BASE_BYTES + PLATE_BYTES_PER_PIXEL * plate_pixels + kept
-    if isinstance(model, DiffusionSpec) and preset is not None:
-        needed += longest_track * kept_bytes(model, preset, asked_precision(model, device))
-    if device == "cpu" and isinstance(model, DiffusionSpec):
-        seen = SeenAtOnce.of(model, longest_track, sampler)
-        memory = model_memory(model, asked_precision(model, device), seen)
-        needed += cpu_model_bytes(memory) + memory.latents * longest_track
+    """Raise JobNeedsMoreMemory when a job would take more than it may; see :func:`job_memory_bytes`."""
+    needed = job_memory_bytes(
+        model,
+        plate_pixels=plate_pixels,
+        longest_track=longest_track,
+        device=device,
+        preset=preset,
+        sampler=sampler,
+    )
     require_memory(f"The model {model.name} on {longest_track} frames of {plate_pixels} pixels", needed)
 
 

@@ -22,6 +22,7 @@ from svfr.precision import Precision, precision_for
 from svfr_client.arguments import checked
 from svfr_client.errors import SvfrError
 from svfr_restore.compute_options import asked_batch, asked_compiled_folder, asked_number_types
+from svfr_restore.job_line import JobLine
 from svfr_restore.plan.memory_cost import decode_room, model_memory
 
 _Stamp = tuple[Path, tuple[tuple[str, int, int], ...]]
@@ -32,8 +33,9 @@ class ModelCache:
 
     ``device`` is where the networks run; ``precision`` and ``batch`` None are what this machine was told
     (``svfr_restore.compute_options``), else the model folder's and the device's own. The windows of a shot
-    are spread over it and ``further_devices``. ``builder`` is what compiles networks where this machine was
-    told to (``svfr.compiled.recipe``). Raises ComputeOptionUnknown, CompiledFolderUnsafe.
+    are spread over it and ``further_devices``. ``line`` are the jobs that share it. ``builder`` is what
+    compiles networks where this machine was told to (``svfr.compiled.recipe``). Raises ComputeOptionUnknown,
+    CompiledFolderUnsafe.
     """
 
     @checked
@@ -52,6 +54,7 @@ class ModelCache:
         compiled, self._builder = asked_compiled_folder(), builder
         self._packages = None if compiled is None else PackageFolder(compiled)
         self._beside = None if self._packages is None else CompileBeside(self._packages)
+        self.line = JobLine()
         self._loaded: tuple[_Stamp, Model] | None = None
         self._sound: set[_Stamp] = set()
 

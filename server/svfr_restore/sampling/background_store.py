@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from contextvars import copy_context
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -42,7 +43,7 @@ class BackgroundStore:
     def save(self, name: str, value: torch.Tensor) -> None:
         """Keep a CPU tensor, which nobody may change afterwards. Waits while another one is written."""
         self._wait()
-        self._last = _Save(name, value, self._thread.submit(self._write, name, value))
+        self._last = _Save(name, value, self._thread.submit(copy_context().run, self._write, name, value))
 
     def close(self) -> None:
         """Wait until everything is written. Raises the error of a save that failed."""

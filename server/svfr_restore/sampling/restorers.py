@@ -12,7 +12,7 @@ import torch
 from svfr.arrays import Float32
 from svfr.models.attenuation_spec import Attenuation
 from svfr.models.model import Model
-from svfr.models.spec import Preset
+from svfr.models.spec import DiffusionSpec, Preset
 from svfr.sampling.encoded_shot import EncodedShot
 from svfr.sampling.finish import finish_crop, finishes
 from svfr.sampling.network_input import from_network, seen_by_network
@@ -95,11 +95,13 @@ class ProbeRestorer:
 class Sampling:
     """How a job samples one of its faces.
 
-    ``outputs`` says which amounts of detail are computed, and of how many seeds; ``attenuation`` which
-    changes are too small to count; None: all count.
+    ``spec`` is what the model says of itself; its networks are loaded when they are first needed, by
+    ``load``, which returns the same ones each time. ``outputs`` says which amounts of detail are computed,
+    and of how many seeds; ``attenuation`` which changes are too small to count; None: all count.
     """
 
-    model: Model
+    spec: DiffusionSpec
+    load: Callable[[], Model]
     fingerprint: str
     preset: Preset
     tasks: TaskSet
@@ -108,6 +110,11 @@ class Sampling:
     context: JobContext
     outputs: OutputPlanes = field(default_factory=OutputPlanes)
     attenuation: Attenuation | None = None
+
+    @property
+    def model(self) -> Model:
+        """The model, loaded."""
+        return self.load()
 
 
 class DiffusionRestorer:
@@ -129,7 +136,7 @@ class DiffusionRestorer:
 
     def prepare_crop(self, crop: PlateCrop, mask: Float32 | None) -> Float32:
         """Return the crop prepared for the network: grey for colorize, its hole filled for inpaint."""
-        spec, tasks = self._sampling.model.spec, self._sampling.tasks.names
+        spec, tasks = self._sampling.spec, self._sampling.tasks.names
         codes, hole = crop.codes_around_hole(mask, spec.hole_fill)
         return seen_by_network(codes, tasks, hole, spec.hole_fill, spec.hole_plane)
 
@@ -246,7 +253,7 @@ class DiffusionRestorer:
     @property
     def window(self) -> int:
         """The number of frames that the network sees at once."""
-        return self._sampling.model.spec.window
+        return self._sampling.spec.window
 
     @property
     def _plan(self) -> SamplePlan:
@@ -277,7 +284,7 @@ class DiffusionRestorer:
 
     def _reference_key(self, crops: CropSpool) -> str:
         """Pass 1 sees the first window only, and has one branch: guidance does not matter to it."""
-        count = min(self._sampling.model.spec.window, len(crops.frames))
+        count = min(self._sampling.spec.window, len(crops.frames))
         return self._key("reference", self._sampling.preset.reference_steps, crops, count)
 
     def _restore_key(

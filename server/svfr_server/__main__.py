@@ -43,6 +43,8 @@ def parse(arguments: Sequence[str] | None = None) -> dict[str, Any]:
     parser.add_argument("--compile", action="store_true", help="compile networks, beside the jobs")
     ahead = "survey waiting jobs while the devices are busy; default: beside GPUs"
     parser.add_argument("--survey-ahead", action=argparse.BooleanOptionalAction, default=None, help=ahead)
+    overlap = "begin a job while the last frames of the one before are written; default: on GPUs"
+    parser.add_argument("--overlap", action=argparse.BooleanOptionalAction, default=None, help=overlap)
     parser.add_argument("--umask", type=lambda text: int(text, 8), default=None, help="of outputs, e.g. 002")
     parser.add_argument("--pipeline", default=RESTORE_PIPELINE, help="module:function that runs a job")
     given = parser.parse_args(arguments)
@@ -64,6 +66,7 @@ def parse(arguments: Sequence[str] | None = None) -> dict[str, Any]:
         "batch": given.batch,
         "compiles": given.compile,
         "surveys_ahead": given.survey_ahead,
+        "overlaps": given.overlap,
         "umask": given.umask,
         "pipeline": given.pipeline,
     }

@@ -1,8 +1,8 @@
 """Logs as one JSON object per line, with the job they belong to, in files that rotate.
 
 The service writes ``server.log``, each device's worker ``worker-<device>.log`` beside it: a file has one
-writer, or rotating it would lose lines. A worker runs one job at a time, so all that is logged meanwhile, by
-whichever library or thread, belongs to it.
+writer, or rotating it would lose lines. A line belongs to the job of the thread that logs it; while one job
+runs, all that is logged, by whichever library or thread, belongs to it.
 """
 
 import json
@@ -10,6 +10,7 @@ import logging
 import logging.handlers
 import os
 import time
+from contextvars import ContextVar
 from io import TextIOWrapper
 from pathlib import Path
 from typing import cast
@@ -17,7 +18,8 @@ from typing import cast
 LOG_FILE = "server.log"
 LOG_BYTES = 5_000_000
 LOG_FILES = 5
-_running: dict[str, str | None] = {"job": None}
+_own: ContextVar[str | None] = ContextVar("svfr_job", default=None)
+_running: list[str] = []
 
 
 class JsonLines(logging.Formatter):
@@ -33,7 +35,7 @@ class JsonLines(logging.Formatter):
             "process": record.process,
             "message": record.getMessage(),
         }
-        job = getattr(record, "job", None) or _running["job"]
+        job = getattr(record, "job", None) or _job_of_this_thread()
         if job is not None:
             line["job"] = job
         if record.exc_info:
@@ -49,8 +51,18 @@ def log_to_stderr() -> None:
 
 
 def log_job(job: str | None) -> None:
-    """Name the job in every line from now on; None: no job."""
-    _running["job"] = job
+    """Name the job in every line of this thread, and of those it starts, from now on; None: no job."""
+    former = _own.get()
+    if former in _running:
+        _running.remove(former)
+    _own.set(job)
+    if job is not None:
+        _running.append(job)
+
+
+def _job_of_this_thread() -> str | None:
+    own, running = _own.get(), tuple(_running)
+    return running[0] if own is None and len(running) == 1 else own
 
 
 def log_to_folder(folder: Path, name: str = LOG_FILE) -> Path:

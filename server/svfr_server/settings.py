@@ -83,9 +83,10 @@ class ServerSettings:
     decoder, None: the model folder's or the device's; ``batch``: how many branches of windows are evaluated
     at once at most; ``compiles``: networks are compiled, beside the jobs that need them
     (``svfr_restore.compute_options``). ``surveys_ahead``: the plates of waiting jobs are surveyed while the
-    devices are busy, None: where a device is no CPU, whose cores compute. ``umask``: that of the written
-    frames and folders, None keeps the one the service was started with; the service's own files are private
-    whatever it is.
+    devices are busy, None: where a device is no CPU, whose cores compute. ``overlaps``: the next job begins
+    while the last frames of the one before are written, None: on devices that are no CPU. ``umask``: that of
+    the written frames and folders, None keeps the one the service was started with; the service's own files
+    are private whatever it is.
     """
 
     home: Path = field(default_factory=service_folder)
@@ -104,6 +105,7 @@ class ServerSettings:
     batch: int = 1
     compiles: bool = False
     surveys_ahead: bool | None = None
+    overlaps: bool | None = None
     limits: Limits = field(default_factory=Limits)
     timeouts: WorkerTimeouts = field(default_factory=WorkerTimeouts)
     retention: Retention = field(default_factory=Retention)
@@ -134,6 +136,10 @@ class ServerSettings:
         if self.surveys_ahead is not None:
             return self.surveys_ahead
         return any(device != "cpu" for device in self.devices)
+
+    def is_overlapping(self, device: str) -> bool:
+        """Whether a device's next job begins while the last frames of the one before are written."""
+        return device != "cpu" if self.overlaps is None else self.overlaps
 
     @property
     def compiled(self) -> Path | None:

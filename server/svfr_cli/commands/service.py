@@ -60,6 +60,13 @@ def serve(
             help="Survey waiting jobs while the devices are busy. Default: beside GPUs.",
         ),
     ] = None,
+    overlap: Annotated[
+        bool | None,
+        typer.Option(
+            "--overlap/--no-overlap",
+            help="Begin a job while the last frames of the one before are written. Default: on GPUs.",
+        ),
+    ] = None,
     umask: Annotated[
         str | None, typer.Option("--umask", help="Of written frames, e.g. 002. Default: the starter's.")
     ] = None,
@@ -91,6 +98,8 @@ def serve(
         options += ["--compile"] if compiles else []
         if survey_ahead is not None:
             options += ["--survey-ahead" if survey_ahead else "--no-survey-ahead"]
+        if overlap is not None:
+            options += ["--overlap" if overlap else "--no-overlap"]
         options += [] if umask is None else [f"--umask={umask}"]
         code = main(options)
         raise typer.Exit(int(ExitCode.NO_SERVER) if code == MODULE_FOLDER_HELD else code)

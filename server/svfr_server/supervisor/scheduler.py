@@ -3,6 +3,10 @@
 The scheduler holds no sockets; it is told what happened and says what to send. A job whose worker dies
 goes on once with a fresh worker and fails after the second one. A worker that says nothing for too long
 is killed, and so is one that does not react to a cancel within the grace period.
+
+A worker has one job, and may begin the next one beside it when nothing but the last pictures of the first are
+left to be decoded and written. Of two whose worker dies nobody knows whose fault it was: it counts for
+neither, and each goes on alone.
 """
 
 import enum
@@ -30,7 +34,7 @@ from svfr_server.settings import ServerSettings
 from svfr_server.supervisor.memory_watch import resident_bytes
 from svfr_server.supervisor.retention import RetentionClock
 from svfr_server.supervisor.stall_timeout import StallTimeout
-from svfr_server.supervisor.worker_process import WorkerProcess
+from svfr_server.supervisor.worker_process import RunningJob, WorkerProcess
 
 MOST_ATTEMPTS = 2
 STOP_SECONDS = 5.0
@@ -83,6 +87,7 @@ class Scheduler:
         self._workers: dict[str, WorkerProcess] = {}
         self._written: dict[str, set[tuple[int, str]]] = {}
         self._low_memory_jobs: set[str] = set()
+        self._lone_jobs: set[str] = set()
         self._prune_at = 0.0
         self._unreadable: set[str] = set()
         self._retention = RetentionClock(self.store)
@@ -96,7 +101,7 @@ class Scheduler:
     @property
     def is_drained(self) -> bool:
         """Whether a drain is over: nothing runs any more."""
-        return self.queue is QueueState.DRAINING and all(w.job is None for w in self._workers.values())
+        return self.queue is QueueState.DRAINING and not any(w.jobs for w in self._workers.values())
 
     @property
     def is_compiling(self) -> bool:
@@ -114,13 +119,15 @@ class Scheduler:
         """Give waiting jobs to idle devices, starting workers as needed."""
         if self.queue is not QueueState.OPEN:
             return
-        for device in self.settings.devices:
+        for device in sorted(self.settings.devices, key=self._is_busy):
             worker = self._workers.get(device)
-            if worker is not None and (worker.job is not None or worker.is_stopping):
+            if worker is not None and (worker.is_stopping or not self._takes_one(worker)):
                 continue
             job = self.store.next_queued(self._unreadable)
             if job is None:
                 return
+            if worker is not None and worker.jobs and self._is_for_one_alone(job):
+                continue
             needs_low_memory = job in self._low_memory_jobs
             if worker is not None and needs_low_memory and not worker.low_memory:
                 self._stop(worker)  # its successor takes the job
@@ -142,18 +149,28 @@ class Scheduler:
 
     def next_waiting(self, without: Collection[str]) -> str | None:
         """Return the job that starts when a device is free, but for those; None while one is."""
-        busy = {worker.device for worker in self._workers.values() if worker.job is not None}
-        if self.queue is not QueueState.OPEN or not busy.issuperset(self.settings.devices):
+        if self.queue is not QueueState.OPEN or not all(map(self._is_busy, self.settings.devices)):
             return None
         return self.store.next_queued(self._unreadable.union(without))
+
+    def _is_busy(self, device: str) -> bool:
+        worker = self._workers.get(device)
+        return worker is not None and bool(worker.jobs)
+
+    def _takes_one(self, worker: WorkerProcess) -> bool:
+        return not worker.jobs or (worker.has_room and self.settings.is_overlapping(worker.device))
+
+    def _is_for_one_alone(self, job: str) -> bool:
+        """Whether a job should not begin beside another: something has gone wrong with it before."""
+        return job in self._low_memory_jobs or job in self._lone_jobs or self.store.status(job).attempts > 0
 
     def cancel(self, job: str) -> JobStatus:
         """Ask for a job's end; returns its status now."""
         status = self.store.request_cancel(job)
         worker = self._worker_of(job)
-        if worker is not None and worker.kill_at is None:
-            assert worker.stall is not None
-            worker.kill_at = worker.stall.cancel_deadline(self.clock.now())
+        running = None if worker is None else worker.running(job)
+        if worker is not None and running is not None and running.kill_at is None:
+            running.kill_at = running.stall.cancel_deadline(self.clock.now())
             if worker.route is not None:
                 self.tell(worker, Message("cancel", {"job": job}))
         if status.state.is_final:
@@ -163,86 +180,116 @@ class Scheduler:
 
     def handle(self, worker: WorkerProcess, message: Message) -> None:
         """Handle what a worker says. Raises StoreUnavailable, after which the same may be said again."""
-        body = message.body
+        running = worker.running(message.body.get("job"))
         if message.op == "ready":
-            if worker.job is not None:
-                self._send_job(worker)
+            for one in list(worker.jobs):
+                self._send_job(worker, one)
         elif message.op == "compiling":
             worker.compiling_until = self.clock.now() + COMPILING_FOR_SECONDS
-        elif worker.job is None or worker.stall is None or body.get("job") != worker.job:
+        elif running is None:
             _log.warning("process %d speaks of a job it does not have", worker.pid)
-        elif message.op == "report":
+        else:
+            self._handle_of_job(worker, running, message)
+
+    def _handle_of_job(self, worker: WorkerProcess, running: RunningJob, message: Message) -> None:
+        body, now = message.body, self.clock.now()
+        if message.op == "report":
             is_compiling = bool(body["body"].pop("compiling", False))  # no client's event has it
-            self._report(worker.job, str(body["kind"]), body["body"])
-            worker.stall.note(self.clock.now(), str(body["kind"]), body["body"], is_compiling=is_compiling)
+            self._report(running.job, str(body["kind"]), body["body"])
+            running.stall.note(now, str(body["kind"]), body["body"], is_compiling=is_compiling)
+            for one in worker.jobs[worker.jobs.index(running) + 1 :]:
+                one.stall.note(now)  # it may be waiting for this one
+        elif message.op == "room":
+            running.has_room = True
         elif message.op == "done":
-            self._end(worker, JobState.DONE, body["result"])
+            self._end(worker, running, JobState.DONE, body["result"])
         elif message.op == "cancelled":
-            self._end(worker, JobState.CANCELLED, {})
+            self._end(worker, running, JobState.CANCELLED, {})
         elif message.op == "unreadable":
-            self._set_aside(worker, str(body["reason"]))
+            self._set_aside(worker, running, str(body["reason"]))
         elif message.op == "low_memory":
-            self._retry_in_fresh_process(worker, str(body["reason"]))
+            self._retry_in_fresh_process(worker, running, str(body["reason"]))
         elif message.op == "failed":
-            self._fail(worker, body["error"])
-            worker.is_stopping = bool(body["is_last"])
+            self._fail(worker, running, body["error"])
+            worker.is_stopping = worker.is_stopping or bool(body["is_last"])
 
     def worker_exited(self, serial: int) -> None:
         """Handle that a worker's process has ended; raises StoreUnavailable as :meth:`handle`."""
         worker = next((w for w in self._workers.values() if w.serial == serial), None)
         if worker is None:
             return
-        job = worker.job
-        if job is not None:
-            self._after_exit(worker, job)
+        is_alone = len(worker.jobs) == 1
+        for running in list(worker.jobs):
+            self._after_exit(worker, running, is_alone=is_alone)
         del self._workers[worker.device]
 
-    def _after_exit(self, worker: WorkerProcess, job: str) -> None:
-        how = worker.exit_reason()
+    def _after_exit(self, worker: WorkerProcess, running: RunningJob, *, is_alone: bool) -> None:
+        how, job = worker.exit_reason(), running.job
         status = self.store.status(job)
         _log.warning("the worker was %s", how, extra={"job": job})
         if status.cancel_requested:
-            self._end(worker, JobState.CANCELLED, {"forced": True})
+            self._end(worker, running, JobState.CANCELLED, {"forced": True})
+        elif not is_alone:
+            self.store.requeue(job, f"the worker process, which had another job too, was {how}")
+            self._lone_jobs.add(job)
+            self._take_back(worker, running)
         elif status.attempts >= MOST_ATTEMPTS:
             text = f"The worker process died {status.attempts} times under this job, at last {how}."
             remedy = "See the server's log; a driver or memory problem is likely."
-            self._fail(worker, WorkerCrashed(text, remedy=remedy).to_dict())
+            self._fail(worker, running, WorkerCrashed(text, remedy=remedy).to_dict())
         else:
             self.store.retry(job, f"the worker process was {how}")
-            worker.job = None
-            self.changed(job)
+            self._take_back(worker, running)
 
     def check_workers(self) -> None:
         """Do what is due: kill workers that have stalled, end those idle for too long, forget old jobs."""
         now = self.clock.now()
         for worker in list(self._workers.values()):
-            if worker.kill_at is not None and now >= worker.kill_at:
-                why = "did not stop" if worker.job is None else "ignored the cancel"
-                _log.warning("process %d %s and is killed", worker.pid, why)
-                worker.kill_at = None
-                worker.kill(f"it {why}")
-            elif worker.job is not None and worker.stall is not None and now >= worker.stall.stalled_at:
-                _log.warning("process %d is stuck and is killed", worker.pid, extra={"job": worker.job})
-                worker.stall.note(now)  # its end is reported in a moment
-                worker.kill("it was stuck")
-            elif worker.job is not None and self._is_too_large(worker):
+            if self._is_killed_for_its_time(worker, now):
+                continue
+            if worker.jobs and self._is_too_large(worker):
                 self._end_too_large(worker)
-            elif worker.is_stopping or worker.job is not None:
+            elif worker.is_stopping or worker.jobs:
                 continue
             elif now > max(worker.idle_since + self.settings.idle_unload_s, worker.compiling_until):
                 self._stop(worker)
         if now >= self._prune_at:
             self._prune(now)
 
+    def _is_killed_for_its_time(self, worker: WorkerProcess, now: float) -> bool:
+        """Kill a worker that does not stop, ignores a cancel or is stuck; returns whether it is one."""
+        if worker.kill_at is not None and now >= worker.kill_at:
+            worker.kill_at = None
+            self._kill(worker, "did not stop")
+            return True
+        for running in worker.jobs:
+            if running.kill_at is not None and now >= running.kill_at:
+                running.kill_at = None
+                self._kill(worker, "ignored the cancel")
+                return True
+            if now >= running.stall.stalled_at:
+                running.stall.note(now)  # its end is reported in a moment
+                self._kill(worker, "was stuck")
+                return True
+        return False
+
+    def _kill(self, worker: WorkerProcess, why: str) -> None:
+        _log.warning("process %d %s and is killed", worker.pid, why)
+        worker.kill(f"it {why}")
+
     def _is_too_large(self, worker: WorkerProcess) -> bool:
         return resident_bytes(worker.pid) > self.settings.worker_memory_bytes
 
     def _end_too_large(self, worker: WorkerProcess) -> None:
-        """Fail the job of a worker that takes the machine's memory, before the system chooses a victim."""
-        limit = self.settings.worker_memory_bytes
-        text = f"The job needs more than {size_text(limit)} of the machine's memory."
-        remedy = "Restore a smaller plate or fewer frames, or raise --worker-memory-mib."
-        self._fail(worker, OutOfDeviceMemory(text, remedy=remedy).to_dict())
+        """Fail the job of a worker that takes the machine's memory, before the system chooses a victim.
+
+        Two jobs that take it together go on one after the other.
+        """
+        if len(worker.jobs) == 1:
+            limit = self.settings.worker_memory_bytes
+            text = f"The job needs more than {size_text(limit)} of the machine's memory."
+            remedy = "Restore a smaller plate or fewer frames, or raise --worker-memory-mib."
+            self._fail(worker, worker.jobs[0], OutOfDeviceMemory(text, remedy=remedy).to_dict())
         worker.is_stopping = True
         worker.kill("it took too much memory")
 
@@ -253,59 +300,68 @@ class Scheduler:
                 self.tell(worker, Message("stop"))
         for worker in self._workers.values():
             worker.end(STOP_SECONDS if worker.route is not None else 0.0)
-            if worker.job is None:
-                continue
-            try:
-                if self.store.status(worker.job).cancel_requested:
-                    self.store.finish(worker.job, JobState.CANCELLED, {})
-                else:
-                    self.store.requeue(worker.job, "the service was stopped")
-            except StoreUnavailable as problem:
-                _log.warning("the next start takes the job up: %s", problem, extra={"job": worker.job})
+            for running in worker.jobs:
+                self._keep_for_next_start(running.job)
         self._workers.clear()
+
+    def _keep_for_next_start(self, job: str) -> None:
+        try:
+            if self.store.status(job).cancel_requested:
+                self.store.finish(job, JobState.CANCELLED, {})
+            else:
+                self.store.requeue(job, "the service was stopped")
+        except StoreUnavailable as problem:
+            _log.warning("the next start takes the job up: %s", problem, extra={"job": job})
 
     def _start(self, worker: WorkerProcess, job: str) -> None:
         self.store.start_attempt(job, worker.device)
         self._written[job] = self.store.written_frames(job)
-        worker.job = job
-        worker.stall = StallTimeout(self.settings.timeouts, self.clock.now())
+        stall = StallTimeout(self.settings.timeouts, self.clock.now())
+        running = RunningJob(job, stall, is_first=self.store.status(job).attempts == 1)
+        worker.jobs.append(running)
         self.changed(job)
         _log.info("job starts on %s in process %d", worker.device, worker.pid, extra={"job": job})
         if worker.route is not None:
-            self._send_job(worker)
+            self._send_job(worker, running)
 
-    def _retry_in_fresh_process(self, worker: WorkerProcess, reason: str) -> None:
+    def _take_back(self, worker: WorkerProcess, running: RunningJob) -> None:
+        """Let a worker have a job no longer."""
+        worker.jobs.remove(running)
+        worker.idle_since = self.clock.now()
+        for one in worker.jobs:
+            one.stall.note(worker.idle_since)  # it may have waited for this one
+        self.changed(running.job)
+
+    def _retry_in_fresh_process(self, worker: WorkerProcess, running: RunningJob, reason: str) -> None:
         """Give the job to a fresh process that uses less memory: what is left of this one is fragmented."""
-        job = str(worker.job)
-        self.store.requeue(job, reason)
-        self._low_memory_jobs.add(job)
-        worker.job = None
+        self.store.requeue(running.job, reason)
+        self._low_memory_jobs.add(running.job)
         worker.is_stopping = True
-        self.changed(job)
+        self._take_back(worker, running)
 
-    def _set_aside(self, worker: WorkerProcess, reason: str) -> None:
+    def _set_aside(self, worker: WorkerProcess, running: RunningJob, reason: str) -> None:
         """Let a job that this version cannot read wait for one that can: a newer one has written it."""
-        job = str(worker.job)
+        job = running.job
         text = f"This version cannot read the job, which waits for the version that wrote it: {reason}"
         self._unreadable.add(job)
         self.store.requeue(job, text)
         self.store.append(job, "warning", {"message": text, "frame": None, "path": None})
-        worker.job = worker.stall = None
-        worker.idle_since = self.clock.now()
         _log.warning("%s", text, extra={"job": job})
-        self.changed(job)
+        self._take_back(worker, running)
 
     def _leave_aside(self, worker: WorkerProcess, job: str) -> None:
         """Let a job that could not even be started wait for the service's next start; others go on."""
         self._unreadable.add(job)
-        worker.job = worker.stall = None
+        worker.jobs = [one for one in worker.jobs if one.job != job]
         self.store.requeue(job, "it could not be started, see the server's log")
 
     def fail_unintelligible(self, worker: WorkerProcess, problem: str) -> None:
         """End the job of a worker that sent what does not follow the protocol; the process is replaced."""
-        if worker.job is not None:
+        if len(worker.jobs) == 1:
             text = f"The worker sent what cannot be read: {problem}"
-            self._fail(worker, InternalFailure(text, remedy="See the server's log.").to_dict())
+            self._fail(
+                worker, worker.jobs[0], InternalFailure(text, remedy="See the server's log.").to_dict()
+            )
         worker.is_stopping = True
         worker.kill("it sent what cannot be read")
 
@@ -315,19 +371,18 @@ class Scheduler:
         self.tell(worker, Message("stop"))
 
     def _worker_of(self, job: str) -> WorkerProcess | None:
-        return next((worker for worker in self._workers.values() if worker.job == job), None)
+        return next((worker for worker in self._workers.values() if worker.running(job)), None)
 
-    def _send_job(self, worker: WorkerProcess) -> None:
-        assert worker.job is not None
-        status = self.store.status(worker.job)
-        if status.cancel_requested:
-            self._end(worker, JobState.CANCELLED, {})
+    def _send_job(self, worker: WorkerProcess, running: RunningJob) -> None:
+        job = running.job
+        if self.store.status(job).cancel_requested:
+            self._end(worker, running, JobState.CANCELLED, {})
             return
-        body = {"job": worker.job, "redo_of": self.store.redo_of(worker.job)}
+        body = {"job": job, "redo_of": self.store.redo_of(job)}
         try:
-            spec = Buffer(self.store.spec_text(worker.job).encode("utf-8"))  # the worker parses it
+            spec = Buffer(self.store.spec_text(job).encode("utf-8"))  # the worker parses it
         except JobUnreadable as problem:
-            self._fail(worker, problem.to_dict())
+            self._fail(worker, running, problem.to_dict())
             return
         self.tell(worker, Message("run", body, buffers={"spec": spec}))
 
@@ -343,22 +398,22 @@ class Scheduler:
             self.store.append(job, kind, body)
         self.changed(job)
 
-    def _fail(self, worker: WorkerProcess, error: Mapping[str, Any]) -> None:
-        attempts = self.store.status(str(worker.job)).attempts
-        self._end(worker, JobState.FAILED, {"error": error, "attempts": attempts})
+    def _fail(self, worker: WorkerProcess, running: RunningJob, error: Mapping[str, Any]) -> None:
+        attempts = self.store.status(running.job).attempts
+        self._end(worker, running, JobState.FAILED, {"error": error, "attempts": attempts})
 
-    def _end(self, worker: WorkerProcess, state: JobState, body: Mapping[str, Any]) -> None:
-        job = str(worker.job)
-        self.store.finish(job, state, body)
-        worker.job = worker.stall = worker.kill_at = None
-        worker.idle_since = self.clock.now()
-        self._forget(job)
-        _log.info("job is %s", state.value, extra={"job": job})
-        self.changed(job)
+    def _end(
+        self, worker: WorkerProcess, running: RunningJob, state: JobState, body: Mapping[str, Any]
+    ) -> None:
+        self.store.finish(running.job, state, body)
+        self._forget(running.job)
+        _log.info("job is %s", state.value, extra={"job": running.job})
+        self._take_back(worker, running)
 
     def _forget(self, job: str) -> None:
         self._written.pop(job, None)
         self._low_memory_jobs.discard(job)
+        self._lone_jobs.discard(job)
         shutil.rmtree(journal_folder(self.settings.home, job), ignore_errors=True)
 
     def _prune(self, now: float) -> None:

@@ -1,4 +1,6 @@
-"""One worker as the supervisor sees it: its device, its job, and how long it may be silent."""
+"""One worker as the supervisor sees it: its device, its jobs, and how long each may be silent."""
+
+from dataclasses import dataclass
 
 import zmq
 
@@ -11,10 +13,26 @@ from svfr_server.supervisor.child_process import ChildProcess, package_environme
 from svfr_server.supervisor.stall_timeout import StallTimeout
 
 
+@dataclass(eq=False)
+class RunningJob:
+    """A job that a worker has.
+
+    ``has_room``: the worker has said that the next one may begin beside it; ``is_first``: it is its first
+    attempt; ``kill_at``: when its time to react to a cancel is over.
+    """
+
+    job: str
+    stall: StallTimeout
+    is_first: bool
+    has_room: bool = False
+    kill_at: float | None = None
+
+
 class WorkerProcess(ChildProcess):
     """A running worker for one device.
 
-    ``low_memory``: it began with less memory in use, after another had run out of it.
+    ``jobs`` are those that it has, in the order in which they began. ``low_memory``: it began with less
+    memory in use, after another had run out of it.
     """
 
     def __init__(
@@ -28,8 +46,7 @@ class WorkerProcess(ChildProcess):
         low_memory: bool = False,
     ) -> None:
         self.device = device
-        self.job: str | None = None
-        self.stall: StallTimeout | None = None
+        self.jobs: list[RunningJob] = []
         self.low_memory = low_memory
         self.idle_since = 0.0
         self.compiling_until = 0.0
@@ -54,6 +71,16 @@ class WorkerProcess(ChildProcess):
             },
             context=context,
         )
+
+    def running(self, job: object) -> RunningJob | None:
+        """Return what is known of a job that the worker has, else None."""
+        return next((one for one in self.jobs if one.job == job), None)
+
+    @property
+    def has_room(self) -> bool:
+        """Whether one more job may begin here, beside what is left of the only one."""
+        only = self.jobs[0] if len(self.jobs) == 1 else None
+        return only is not None and only.has_room and only.is_first and not self.low_memory
 
 
 def described(settings: ServerSettings) -> dict[str, object]:

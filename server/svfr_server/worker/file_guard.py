@@ -4,6 +4,9 @@ Roots that are checked only before a job do not hold: a link may be swapped whil
 every file it is about to open, rename or create (audit events, PEP 578), whichever module asks; the guard
 judges the real path then. Libraries that open files in C do not ask Python: EXR headers are always read by
 Python first, and where the kernel offers it ``landlock.py`` holds the roots against everything.
+
+Two jobs may run at once, each on threads of its own, which know their job by their context. A thread of
+neither, such as one that compiles networks, must respect both.
 """
 
 import os
@@ -12,6 +15,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable
+from contextvars import ContextVar, Token
 from pathlib import Path
 from typing import Any
 
@@ -54,13 +58,17 @@ class FileGuard:
         self._scratch = (Path(tempfile.gettempdir()),)
         self._output = spec.output
         self._made: set[str] = set()
+        self._token: Token[FileGuard | None] | None = None
 
     def __enter__(self) -> "FileGuard":
-        _hook.guard = self
+        self._token = _own.set(self)
+        _hook.guards = (*_hook.guards, self)
         return self
 
     def __exit__(self, *_: object) -> None:
-        _hook.guard = None
+        _hook.guards = tuple(guard for guard in _hook.guards if guard is not self)
+        if self._token is not None:
+            _own.reset(self._token)
 
     def opens(self, path: str, flags: int) -> None:
         """Judge a file that is about to be opened."""
@@ -115,31 +123,36 @@ class FileGuard:
 
 
 class _AuditHook:
-    """Where the interpreter's one hook, which cannot be removed, finds the guard of the running job."""
+    """Where the interpreter's one hook, which cannot be removed, finds the guards of the running jobs."""
 
     def __init__(self) -> None:
-        self.guard: FileGuard | None = None
+        self.guards: tuple[FileGuard, ...] = ()
         self._judging = threading.local()
 
     def judge(self, event: str, arguments: tuple[Any, ...]) -> None:
-        """Check an audit event against the running job's rights; raises what the guard raises."""
-        guard = self.guard
-        if guard is None or (event != "open" and event not in _CREATING):
+        """Check an audit event against its job's rights; raises what the guard raises."""
+        if not self.guards or (event != "open" and event not in _CREATING):
             return
         if getattr(self._judging, "now", False):
             return  # what the guard itself touches
         self._judging.now = True
         try:
-            if event == "open":
-                path, _, flags = arguments
-                if isinstance(path, str | bytes | os.PathLike):
-                    guard.opens(_absolute(path), int(flags or 0))
-            elif event in ("os.rename", "os.link"):
-                guard.appears(_absolute(arguments[1]), _absolute(arguments[0]))
-            else:
-                guard.creates(_absolute(arguments[_CREATING[event]]))
+            own = _own.get()
+            for guard in self.guards if own is None else (own,):
+                _judge_by(guard, event, arguments)
         finally:
             self._judging.now = False
+
+
+def _judge_by(guard: FileGuard, event: str, arguments: tuple[Any, ...]) -> None:
+    if event == "open":
+        path, _, flags = arguments
+        if isinstance(path, str | bytes | os.PathLike):
+            guard.opens(_absolute(path), int(flags or 0))
+    elif event in ("os.rename", "os.link"):
+        guard.appears(_absolute(arguments[1]), _absolute(arguments[0]))
+    else:
+        guard.creates(_absolute(arguments[_CREATING[event]]))
 
 
 def _is_special(path: str) -> bool:
@@ -161,6 +174,7 @@ def _raise(problem: Exception | None) -> None:
 
 
 _hook = _AuditHook()
+_own: ContextVar[FileGuard | None] = ContextVar("svfr_file_guard", default=None)
 
 
 def install() -> None:

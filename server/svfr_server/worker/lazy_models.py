@@ -1,6 +1,9 @@
 """The worker's models, made when the first job asks for one."""
 
+import threading
 from typing import Any
+
+from svfr_restore.job_line import JobLine
 
 
 class LazyModels:
@@ -14,7 +17,9 @@ class LazyModels:
 
     def __init__(self, device: str, low_memory: bool = False) -> None:
         self._device = device
+        self._making = threading.Lock()
         self.low_memory = low_memory
+        self.line = JobLine()  # the same for every cache that this becomes
         self._cache: Any = None
 
     @property
@@ -28,10 +33,15 @@ class LazyModels:
         self.low_memory = True
 
     def __getattr__(self, name: str) -> Any:
-        if self._cache is None:
-            from svfr_restore.plan.models import ModelCache
-            from svfr_server.worker.out_of_memory import LowMemoryModels
+        return getattr(self._made(), name)
 
-            cache = ModelCache(self._device)
-            self._cache = LowMemoryModels(cache) if self.low_memory else cache
-        return getattr(self._cache, name)
+    def _made(self) -> Any:
+        with self._making:
+            if self._cache is None:
+                from svfr_restore.plan.models import ModelCache
+                from svfr_server.worker.out_of_memory import LowMemoryModels
+
+                cache = ModelCache(self._device)
+                cache.line = self.line
+                self._cache = LowMemoryModels(cache) if self.low_memory else cache
+            return self._cache

@@ -14,6 +14,8 @@ from svfr_client.protocol.wire import Message, pack, unpack
 PROGRESS_SECONDS = 0.1
 # How often a worker without a job says that it compiles.
 COMPILING_SECONDS = 10.0
+# How often a worker with a job asks for another order; meanwhile the job's threads use the socket.
+ORDERS_SECONDS = 0.01
 LINGER_MS = 3000
 
 
@@ -24,6 +26,7 @@ class WorkerLink:
         self._lock = threading.Lock()
         self._orders: deque[Message] = deque()
         self._cancelled: set[str] = set()
+        self._is_stopping = False
         self._context: zmq.Context[Any] = zmq.Context()
         self._socket = self._context.socket(zmq.DEALER)
         self._socket.linger = LINGER_MS
@@ -45,27 +48,38 @@ class WorkerLink:
         while not self._orders:
             if is_compiling():
                 self.send(Message("compiling"))
-            with self._lock:
-                if self._socket.poll(round(1000 * COMPILING_SECONDS)):
-                    self._take(unpack(self._socket.recv_multipart()))
+            self._receive(round(1000 * COMPILING_SECONDS))
         return self._orders.popleft()
+
+    def order_beside(self) -> Message | None:
+        """Return what to do next, None where nothing is to be done yet; called beside a job that runs."""
+        self._receive(0)
+        if self._orders:
+            return self._orders.popleft()
+        time.sleep(ORDERS_SECONDS)
+        return None
 
     def is_cancelled(self, job: str) -> bool:
         """Return whether the job should end now: it was cancelled, or the service stops."""
-        with self._lock:
-            while self._socket.poll(0):
-                self._take(unpack(self._socket.recv_multipart()))
-        return job in self._cancelled or any(order.op == "stop" for order in self._orders)
+        self._receive(0)
+        return job in self._cancelled or self._is_stopping
 
     def close(self) -> None:
         """Send what is left and close."""
         self._socket.close()
         self._context.term()
 
+    def _receive(self, wait_ms: int) -> None:
+        with self._lock:
+            while self._socket.poll(wait_ms):
+                wait_ms = 0
+                self._take(unpack(self._socket.recv_multipart()))
+
     def _take(self, message: Message) -> None:
         if message.op == "cancel":
             self._cancelled.add(str(message.body["job"]))
         else:
+            self._is_stopping = self._is_stopping or message.op == "stop"
             self._orders.append(message)
 
 
@@ -79,6 +93,7 @@ class JobReporter:
         self._stage: tuple[str, int | None] | None = None
         self._stage_began = 0.0
         self._last_sent = 0.0
+        self._has_room = False
 
     def report(self, report: Any) -> None:
         """Send a ``svfr_restore.reports.Report``; safe from any thread of the worker."""
@@ -90,6 +105,9 @@ class JobReporter:
             self._send("warning", {"message": report.message, "frame": report.frame, "path": report.path})
 
     def _progress(self, report: Any) -> None:
+        if report.is_ending and not self._has_room:
+            self._has_room = True
+            self._link.send(Message("room", {"job": self._job}))
         now = time.monotonic()
         stage = (report.stage, report.track)
         if stage != self._stage:

@@ -1,9 +1,11 @@
 """The process that computes: ``python -m svfr_server.worker.main``, started by the supervisor only.
 
 It reads one line of JSON from its standard input (where to connect, with which keys, on which device),
-says that it is ready and then runs one job at a time. The input stays open as a lifeline: when it ends,
-the supervisor is gone and the worker ends too. torch and the pipeline are loaded with the first job, so
-that the supervisor knows of the worker at once.
+says that it is ready and then runs one job after the other, each on a thread of its own. Once nothing is left
+of a job but its last pictures the supervisor may send the next one, which begins beside it
+(``svfr_restore.job_line``), unless it is about files that the job before writes. The input stays open as a
+lifeline: when it ends, the supervisor is gone and the worker ends too. torch and the pipeline are loaded with
+the first job, so that the supervisor knows of the worker at once.
 """
 
 import importlib
@@ -21,7 +23,7 @@ from typing import Any
 
 from svfr.validation import read_json
 from svfr_client.connection import KeyPair
-from svfr_client.errors import SeveralProblems, SvfrError, raise_problems
+from svfr_client.errors import JobWasCancelled, SeveralProblems, SvfrError, raise_problems
 from svfr_client.job import JobSpec
 from svfr_client.protocol.wire import Message, pack, unpack
 from svfr_client.reasons import in_one_line
@@ -37,6 +39,7 @@ from svfr_server.worker import file_guard, landlock
 from svfr_server.worker.lazy_models import LazyModels
 from svfr_server.worker.lifeline import watch_lifeline
 from svfr_server.worker.link import JobReporter, WorkerLink
+from svfr_server.worker.meeting_jobs import may_meet
 from svfr_server.worker.out_of_memory import describe_memory, free_unused, is_device_lost, is_out_of_memory
 from svfr_server.worker.references import ReferenceKeeper
 from svfr_server.worker.resume import Resumption
@@ -44,7 +47,9 @@ from svfr_server.worker.scratch import make_scratch_folder
 from svfr_server.worker.sources import Sources
 
 CANCELLED = "CANCELLED"
+ASK_SECONDS = 0.1
 DEVICE_LOST = 4
+BROKEN = 5
 MOST_PROBLEMS = 100
 MOST_TEXT = 2000
 _log = logging.getLogger(__name__)
@@ -63,6 +68,27 @@ class _Work:
     redo_of: str | None
 
 
+class _Running:
+    """A job on its thread, and those that it may begin beside; ``spec`` is known once it is read."""
+
+    thread: threading.Thread
+
+    def __init__(self, before: "tuple[_Running, ...]") -> None:
+        self._before = before
+        self.spec: JobSpec | None = None
+
+    def wait_for_what_is_read(self, is_cancelled: Callable[[], bool]) -> None:
+        """Wait for jobs whose output this one may read, or write beside. Raises JobWasCancelled."""
+        assert self.spec is not None
+        for one in self._before:
+            if one.spec is None or may_meet(one.spec, self.spec):
+                while one.thread.is_alive():
+                    one.thread.join(ASK_SECONDS)
+                    if is_cancelled():
+                        raise JobWasCancelled("The job was cancelled.")
+        self._before = ()
+
+
 class Worker:
     """Runs jobs for one supervisor until it is told to stop."""
 
@@ -74,42 +100,68 @@ class Worker:
         keys = from_plain(KeyPair, start["keys"], "keys")
         self._link = WorkerLink(str(start["endpoint"]), str(start["server_key"]), keys)
         self._models = LazyModels(str(start["device"]), self._began_low_memory)
+        self._running: list[_Running] = []
+        self._is_worn_out = False
 
     def serve(self) -> None:
-        """Take jobs until "stop"."""
+        """Take jobs until "stop", or until the process should be replaced and its jobs have ended."""
         self._link.send(Message("ready", {"pid": os.getpid()}))
         while True:
-            message = self._link.next_order(lambda: self._models.is_compiling)
-            if message.op == "stop":
+            self._running = [one for one in self._running if one.thread.is_alive()]
+            if self._running:
+                message = self._link.order_beside()
+            elif self._is_worn_out:
                 break
-            if message.op == "run" and not self._run(message):
+            else:
+                message = self._link.next_order(lambda: self._models.is_compiling)
+            if message is not None and message.op == "stop":
                 break
+            if message is not None and message.op == "run":
+                self._begin(message)
+        for one in self._running:
+            one.thread.join()
         self._link.close()
 
-    def _run(self, message: Message) -> bool:
-        """Run one job and report its end; False if the process should be replaced afterwards."""
+    def _begin(self, message: Message) -> None:
+        running = _Running(tuple(self._running))
+        running.thread = threading.Thread(
+            target=self._run, args=(message, running), name="svfr-job", daemon=True
+        )
+        self._running.append(running)
+        running.thread.start()
+
+    def _run(self, message: Message, running: "_Running") -> None:
+        """Run one job and report its end; the process ends with whatever is no failure of a job."""
         job = str(message.body["job"])
         log_job(job)
         try:
-            answer = self._outcome(job, message)
+            self._run_named(job, message, running)
+        except BaseException:
+            _log.exception("the process ends")
+            os._exit(BROKEN)
         finally:
             log_job(None)
+
+    def _run_named(self, job: str, message: Message, running: "_Running") -> None:
+        answer = self._outcome(job, message, running)
         try:
             unpack(pack(answer))
         except SvfrError as problem:
             _log.exception("the job's result cannot be sent")
             text = f"The job's result does not follow the protocol: {problem.message}"
             answer = _failed(job, InternalFailure(text[:MOST_TEXT], remedy="See the worker's log."))
+        if answer.op == "low_memory" or answer.body.get("is_last", False):
+            self._is_worn_out = True
         self._link.send(answer)
-        return answer.op != "low_memory" and not answer.body.get("is_last", False)
 
-    def _outcome(self, job: str, message: Message) -> Message:
+    def _outcome(self, job: str, message: Message, running: "_Running") -> Message:
         try:
-            spec = JobSpec.from_json(read_json(message.buffers["spec"].data))
+            running.spec = spec = JobSpec.from_json(read_json(message.buffers["spec"].data))
         except SvfrError as problem:
             return Message("unreadable", {"job": job, "reason": problem.message[:MOST_TEXT]})
         try:
             raise_problems(self._roots.problems(spec))
+            running.wait_for_what_is_read(partial(self._link.is_cancelled, job))
             return self._retry_with_less_memory(_Work(job, spec, message.body.get("redo_of")))
         except SvfrError as problem:
             if problem.code == CANCELLED:

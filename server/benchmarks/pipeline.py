@@ -41,7 +41,7 @@ from svfr_restore.job import JobStages
 from svfr_restore.plan.job_plan import plan_job
 from svfr_restore.plan.models import ModelCache
 from svfr_restore.plan.track_plan import TrackPlan
-from svfr_restore.reports import JobContext
+from svfr_restore.reports import JobContext, Report, Reporter
 from svfr_restore.sampling.restorers import IdentityRestorer, Restorer
 
 _WINDOW, _OVERLAP, _SHORTEST, _ENCODED = 16, 3, 8, 4
@@ -53,24 +53,33 @@ _IDLE = 0.05
 class Device:
     """Seconds that a device takes for one branch over a window of 16 frames, to encode 4 and to decode 16.
 
-    ``busy_seconds`` is what it has worked so far.
+    ``spans`` are the times at which it worked so far, in seconds of the system's clock.
     """
 
     name: str
     branch: float
     encode: float
     decode: float
-    busy_seconds: float = field(default=0.0, compare=False)
+    spans: list[tuple[float, float]] = field(default_factory=list, compare=False)
+
+    @property
+    def busy_seconds(self) -> float:
+        """What it was told to work so far."""
+        return self._asked
+
+    def __post_init__(self) -> None:
+        self._asked = 0.0
 
     def slower(self, times: float) -> Device:
         """Return the same device, so many times as slow."""
-        each = (seconds * times for seconds in (self.branch, self.encode, self.decode))
-        return Device(self.name, *each)
+        return Device(self.name, self.branch * times, self.encode * times, self.decode * times)
 
     def work(self, seconds: float) -> None:
         """Be busy for a while."""
+        began = time.time()
         time.sleep(seconds)
-        self.busy_seconds += seconds
+        self.spans.append((began, time.time()))
+        self._asked += seconds
 
 
 DEVICES = (Device("H100", 0.056, 0.05, 0.8), Device("4090", 0.205, 0.15, 2.0))
@@ -79,8 +88,8 @@ DEVICES = (Device("H100", 0.056, 0.05, 0.8), Device("4090", 0.205, 0.15, 2.0))
 class WaitingRestorer(IdentityRestorer):
     """Gives the crops back after the time that two passes of so many steps take on a device."""
 
-    def __init__(self, device: Device, steps: int) -> None:
-        self._device, self._steps = device, steps
+    def __init__(self, device: Device, steps: int, report: Reporter) -> None:
+        self._device, self._steps, self._report = device, steps, report
 
     def restore(self, index: int, crops: CropSpool) -> Iterator[tuple[int, Float32]]:
         """Ask for the crops as the sampler does, sleep, and yield them."""
@@ -94,6 +103,7 @@ class WaitingRestorer(IdentityRestorer):
         device.work(device.encode * (count - first) / _ENCODED)
         for step in range(self._steps):
             device.work(2 * device.branch * self._windows(count, step))
+            self._report(Report("progress", "denoise", step + 1, self._steps, track=index))
         for window in studio_decode_windows(count, _WINDOW):
             device.work(device.decode * (window.stop - window.start) / _WINDOW)
             for frame in crops.frames[window.start + window.blend : window.stop]:
@@ -112,7 +122,7 @@ class WaitingStages(JobStages):
 
     def restorer(self, track: TrackPlan, reference: torch.Tensor | None) -> Restorer:
         """Return what waits in the networks' place."""
-        return WaitingRestorer(self.device, self.steps)
+        return WaitingRestorer(self.device, self.steps, self._context.report)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,1 +1,1 @@
-"""The process that runs one job at a time on one device."""
+"""The process that runs jobs on one device, the next one beside the last frames of the one before."""

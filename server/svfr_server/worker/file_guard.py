@@ -127,6 +127,7 @@ class _AuditHook:
 
     def __init__(self) -> None:
         self.guards: tuple[FileGuard, ...] = ()
+        self.is_installed = False
         self._judging = threading.local()
 
     def judge(self, event: str, arguments: tuple[Any, ...]) -> None:
@@ -178,5 +179,7 @@ _own: ContextVar[FileGuard | None] = ContextVar("svfr_file_guard", default=None)
 
 
 def install() -> None:
-    """Put the hook into this interpreter; once for each worker process."""
-    sys.addaudithook(_hook.judge)
+    """Put the hook into this interpreter; once is enough, and it cannot be undone."""
+    if not _hook.is_installed:
+        _hook.is_installed = True
+        sys.addaudithook(_hook.judge)

@@ -1,4 +1,4 @@
-"""That a followed job waits for its turn, and what for: said once, and again every minute."""
+"""The queue in words, and that a followed job waits for its turn: at first, and again every minute."""
 
 import contextlib
 import time
@@ -15,6 +15,11 @@ from .output import Output
 FIRST_AFTER_SECONDS = 3.0
 ASK_EVERY_SECONDS = 5.0
 REPEAT_EVERY_SECONDS = 60.0
+QUEUE_TEXTS = {
+    "open": "waiting jobs are started again.",
+    "paused": "no further job is started until svfr resume; what runs goes on.",
+    "draining": "no new jobs are taken; the server ends with its last running job.",
+}
 _WAITS = ("queued", "retry")
 
 

@@ -75,18 +75,21 @@ def parse(arguments: Sequence[str] | None = None) -> dict[str, Any]:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the service; returns 0 after a clean stop, 2 if another one runs, 1 for other errors."""
     try:
-        run(**parse(arguments))
+        serve(arguments)
     except SvfrError as problem:
-        return _refused(disk_is_full(problem) or problem)
-    except OSError as problem:
-        return _refused(storage_error(problem))
+        print(f"[{problem.code}] {problem}", file=sys.stderr)
+        return MODULE_FOLDER_HELD if isinstance(problem, AnotherServerRuns) else 1
     return 0
 
 
-def _refused(problem: SvfrError) -> int:
-    """Print why no service runs, and return the exit status."""
-    print(f"[{problem.code}] {problem}", file=sys.stderr)
-    return MODULE_FOLDER_HELD if isinstance(problem, AnotherServerRuns) else 1
+def serve(arguments: Sequence[str] | None = None) -> None:
+    """Run the service until a clean stop; raises SvfrError, AnotherServerRuns among them, when none runs."""
+    try:
+        run(**parse(arguments))
+    except SvfrError as problem:
+        raise disk_is_full(problem) or problem from problem.__cause__
+    except OSError as problem:
+        raise storage_error(problem) from problem
 
 
 if __name__ == "__main__":

@@ -172,6 +172,8 @@ def test_what_is_no_size_is_refused(text: str) -> None:
 
 def test_the_queue_is_paused_watched_resumed_and_drained(home: Path, service: Client) -> None:
     assert svfr("pause")[1][0]["queue"] == "paused"
+    assert svfr("status")[1][0]["queue"] == "paused"
+    assert "queue is paused" in CliRunner().invoke(app, ["status"]).stdout
     spec = JobSpec("/p/a.%04d.exr", "1", ("bfr",), "/p/o.%04d.exr")
     waiting = service.submit(spec).job
     code, rows = svfr("watch", "--count", "2", "--every", "0.2")

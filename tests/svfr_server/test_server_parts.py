@@ -27,7 +27,7 @@ from svfr_server.roots import PathRoots
 from svfr_server.settings import Limits, ServerSettings, find_devices
 from svfr_server.supervisor import child_process, sockets, zap_keys
 from svfr_server.supervisor.child_process import ChildProcess
-from svfr_server.supervisor.lock import InstanceLock
+from svfr_server.supervisor.lock import LOCK_FILE, InstanceLock, wait_until_free
 from svfr_server.supervisor.streams import Streams
 from svfr_server.supervisor.worker_process import worker_environment
 from svfr_server.supervisor.zap_keys import KeyRing
@@ -84,6 +84,12 @@ def test_the_folder_can_be_held_once(tmp_path: Path) -> None:
     with InstanceLock(tmp_path / "server.lock"), pytest.raises(AnotherServerRuns, match=holder):
         InstanceLock(tmp_path / "server.lock")
     InstanceLock(tmp_path / "server.lock").release()
+
+
+def test_who_waits_for_the_folder_learns_whether_it_came_free(tmp_path: Path) -> None:
+    with InstanceLock(tmp_path / LOCK_FILE):
+        assert not wait_until_free(tmp_path / LOCK_FILE, within_seconds=0.0)
+    assert wait_until_free(tmp_path / LOCK_FILE, within_seconds=0.0)
 
 
 def test_every_path_of_a_job_is_checked(tmp_path: Path) -> None:

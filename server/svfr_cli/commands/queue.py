@@ -14,13 +14,8 @@ from svfr_client.vocabulary import EXISTING_POLICIES, WordReader
 
 from ..follow import step_text, written_text
 from ..output import JsonOutput, Output, speaking
+from ..queue_notice import QUEUE_TEXTS
 from .options import AsJson, Server, listed
-
-_TEXTS = {
-    "open": "Waiting jobs are started again.",
-    "paused": "No further job is started until svfr resume; what runs goes on.",
-    "draining": "No new jobs are taken; the server ends with its last running job.",
-}
 
 
 def pause(server: Server = None, as_json: AsJson = False) -> None:
@@ -117,7 +112,8 @@ def _ask(op: str, server: str | None, as_json: bool) -> None:
         with client_at(server, f"svfr {op}") as client:
             pong = {"pause": client.pause, "resume": client.resume, "drain": client.drain}[op]()
         body = {"queue": pong.queue, "queued": pong.queued, "running": pong.running}
-        output.result("queue", body, f"{_TEXTS[pong.queue]} {pong.running} running, {pong.queued} queued.")
+        text = f"The queue is {pong.queue}: {QUEUE_TEXTS[pong.queue]}"
+        output.result("queue", body, f"{text} {pong.running} running, {pong.queued} queued.")
 
 
 def _show(output: Output, jobs: tuple[JobStatus, ...], queue: str) -> None:

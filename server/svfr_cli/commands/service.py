@@ -13,9 +13,11 @@ from svfr_client.transfer.own_names import shown_plate
 from ..exit_codes import ExitCode
 from ..follow import step_text
 from ..output import Output, error_text, speaking
+from ..queue_notice import QUEUE_TEXTS
 from ..root_options import ReadRoots, WriteRoots
 from .options import AsJson, Server
 
+_STOP_SECONDS = 30.0
 JobArgument = Annotated[str, typer.Argument(metavar="JOB", help="The job's id, as svfr jobs shows it.")]
 
 
@@ -76,14 +78,11 @@ def serve(
     """Run the service here until Ctrl-C, or stop the one that runs."""
     with speaking(as_json) as output:
         if stop:
-            from svfr_client.client import Client
-
-            with Client(name="svfr serve") as client:
-                client.shutdown()
-            output.result("stopped", {}, "The server stops.")
+            _stop(output)
             return
         from svfr_client.connection import require_own_folder
-        from svfr_server.__main__ import MODULE_FOLDER_HELD, main
+        from svfr_server.__main__ import serve as serve_here
+        from svfr_server.errors import AnotherServerRuns
 
         require_own_folder()
         options = [f"--listen={listen}", f"--port={port}"]
@@ -101,8 +100,26 @@ def serve(
         if overlap is not None:
             options += ["--overlap" if overlap else "--no-overlap"]
         options += [] if umask is None else [f"--umask={umask}"]
-        code = main(options)
-        raise typer.Exit(int(ExitCode.NO_SERVER) if code == MODULE_FOLDER_HELD else code)
+        try:
+            serve_here(options)
+        except AnotherServerRuns as problem:
+            output.error(problem)
+            raise typer.Exit(int(ExitCode.NO_SERVER)) from problem  # hosts know it by this
+
+
+def _stop(output: Output) -> None:
+    """Stop the server that runs, and wait until another one can start in its folder."""
+    from svfr_client.client import Client
+    from svfr_client.connection import service_folder
+    from svfr_server.supervisor.lock import LOCK_FILE, wait_until_free
+
+    with Client(name="svfr serve") as client:
+        client.shutdown()
+    if not wait_until_free(service_folder() / LOCK_FILE, within_seconds=_STOP_SECONDS):
+        text = f"The server was asked to stop and still ends after {_STOP_SECONDS:g} s."
+        output.result("stopping", {}, f"{text} `svfr serve` can start when it is gone.")
+        raise typer.Exit(int(ExitCode.FAILED))
+    output.result("stopped", {}, "The server has stopped.")
 
 
 def status(
@@ -138,12 +155,13 @@ def status(
                 output.result("job", body, _job_text(state, fetched_to))
                 return
             welcome, pong = client.hello(), client.ping()
-            body = {**to_plain(welcome), "queued": pong.queued, "running": pong.running}
+            counts = {"queue": pong.queue, "queued": pong.queued, "running": pong.running}
             text = (
                 f"The server runs (process {welcome.pid}) on {', '.join(welcome.devices)}: "
                 f"{pong.running} running, {pong.queued} queued."
             )
-            output.result("server", body, text)
+            closed = "" if pong.queue == "open" else f" The queue is {pong.queue}: {QUEUE_TEXTS[pong.queue]}"
+            output.result("server", {**to_plain(welcome), **counts}, text + closed)
 
 
 def _show_page(output: Output, at: str | None, port: int, is_opened: bool) -> None:

@@ -24,6 +24,10 @@ else:
 
 # Windows locks bytes against reading too; a byte far behind the text leaves the text readable.
 _LOCKED_BYTE = 1 << 20
+_POLL_SECONDS = 0.1
+
+
+LOCK_FILE = "server.lock"
 
 
 class InstanceLock:
@@ -78,6 +82,20 @@ class InstanceLock:
         trace: TracebackType | None,
     ) -> None:
         self.release()
+
+
+def wait_until_free(path: Path, within_seconds: float) -> bool:
+    """Wait until no process holds the lock any more; returns whether that came within so many seconds."""
+    until = time.monotonic() + within_seconds
+    while True:
+        try:
+            InstanceLock(path).release()
+        except AnotherServerRuns:
+            if time.monotonic() >= until:
+                return False
+            time.sleep(_POLL_SECONDS)
+        else:
+            return True
 
 
 def _try_lock(file: IO[str], folder: int | None) -> bool:

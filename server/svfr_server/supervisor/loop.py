@@ -34,7 +34,7 @@ from svfr_server.supervisor.child_process import ChildProcess
 from svfr_server.supervisor.client_endpoint import ClientEndpoint
 from svfr_server.supervisor.connections import READ_EVERY_SECONDS
 from svfr_server.supervisor.idleness import IdleWatch
-from svfr_server.supervisor.lock import InstanceLock
+from svfr_server.supervisor.lock import LOCK_FILE, InstanceLock
 from svfr_server.supervisor.request_handler import RequestHandler
 from svfr_server.supervisor.scheduler import Scheduler
 from svfr_server.supervisor.streams import Streams
@@ -62,7 +62,7 @@ class Supervisor:
         self._settings = settings
         require_own_folder(settings.home)
         self._ring = KeyRing(settings.home)
-        self._lock = InstanceLock(settings.home / "server.lock")
+        self._lock = InstanceLock(settings.home / LOCK_FILE)
         self.boot = uuid.uuid4().hex
         self._server_keys, self._local_keys = self._ring.server_keys(), self._ring.local_keys()
         if settings.listen != LOOPBACK and set(self._ring.authorised().values()) == {LOCAL_CLIENT}:

@@ -58,11 +58,14 @@ def find_model(name_or_path: str) -> Path:
     for place in places:
         if is_file(place / SPEC_FILE):
             return place
+    remedy = f"Give one of these names, or a folder with a {SPEC_FILE}; {SEARCH_VARIABLE} adds folders."
+    if is_file(Path(name_or_path) / SPEC_FILE):
+        remedy = f"For the folder of this name write ./{name_or_path}"
     known = ", ".join(listing.name for listing in list_models()) or "none"
     raise ModelMissing(
         f"There is no model {name_or_path!r}. Models found: {known}.",
         path=name_or_path if is_path else None,
-        remedy=f"Give one of these names, or a folder with a {SPEC_FILE}; {SEARCH_VARIABLE} adds folders.",
+        remedy=remedy,
     )
 
 
@@ -149,6 +152,13 @@ def read_networks(folder: Path) -> tuple[DiffusionSpec, Networks]:
     if unlisted:
         raise ModelSpecInvalid(unlisted, path=folder / SPEC_FILE)
     return spec, networks
+
+
+def unnamed_weights(folder: Path) -> list[str]:
+    """Return the weight files of a folder that its model.json does not name, and nothing reads."""
+    spec = read_spec(folder)
+    named = spec.files if isinstance(spec, DiffusionSpec) else {}
+    return sorted({path.name for path in folder.glob("*.safetensors")} - set(named))
 
 
 def verify(folder: Path, *, afresh: bool = False) -> list[SvfrError]:

@@ -38,12 +38,17 @@ def check(
 ) -> None:
     """Check every file, key and shape of a model."""
     with speaking(as_json) as output:
-        from svfr.models.folder import find_model, verify
+        from svfr.models.folder import find_model, unnamed_weights, verify
         from svfr_client.errors import raise_problems
 
         folder = find_model(model)
         raise_problems(verify(folder, afresh=True))
-        output.result("model", {"name": model, "folder": str(folder)}, f"{model} is sound ({folder}).")
+        networks, unnamed = _networks_of(folder), unnamed_weights(folder)
+        body = {"name": model, "folder": str(folder), "networks": networks, "unnamed": unnamed}
+        holds = ", ".join(networks) or "none, it is built in"
+        output.result("model", body, f"{model} is sound ({folder}). Networks: {holds}.")
+        if unnamed:
+            output.note(f"Warning: model.json does not name {', '.join(unnamed)}: nothing reads it.")
 
 
 @app.command("import")
@@ -99,6 +104,18 @@ def schema() -> None:
     from svfr.models.spec import spec_schema
 
     typer.echo(json.dumps(spec_schema(), indent=1))
+
+
+def _networks_of(folder: Path) -> list[str]:
+    """Return the names of the networks that a sound folder holds."""
+    from svfr.errors import ModelHasNoNetwork
+    from svfr.models.folder import read_networks
+
+    try:
+        networks = read_networks(folder)[1]
+    except ModelHasNoNetwork:
+        return []
+    return [Path(name).stem for name in networks.by_file()]
 
 
 def _accepts(licence: str, already: bool, as_json: bool) -> bool:

@@ -17,7 +17,7 @@ from svfr_restore.media.colour_claims import ColourClaimOfFile, of_id
 from svfr_restore.media.exr.container import ChunkReader, ExrHeader, read_header
 from svfr_restore.media.exr.header import PIXEL_BYTES, PartHeader
 from svfr_restore.media.exr.pixels import lines_per_chunk
-from svfr_restore.media.exr.select import RgbChannels, find_rgb, other_views
+from svfr_restore.media.exr.select import GREY_AS_RGB_PART, RgbChannels, find_rgb, other_views
 from svfr_restore.media.plate_base import (
     ANY_PICTURE,
     FilePlate,
@@ -59,6 +59,11 @@ class ExrPlate(FilePlate):
                 f"The plate is stereo; the view {', '.join(views)} is not restored (choose it with --view)."
             )
             self.notes = (text,)
+        if choice.is_grey:
+            self.notes += (
+                f"The plate's one channel {choice.red} comes back as it is: the restored R, G and B are "
+                f"in the part {GREY_AS_RGB_PART} of the same file.",
+            )
         self.notes += _two_claims(part)
 
     def _first_readable(self) -> tuple[ExrHeader, RgbChannels]:

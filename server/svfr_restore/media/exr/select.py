@@ -12,6 +12,7 @@ from svfr_restore.media.exr.header import UINT, PartHeader
 from svfr_restore.media.plate_base import ANY_PICTURE, PictureChoice
 
 OWN_PARTS = ("svfr", "svfr_data")
+GREY_AS_RGB_PART = "svfr_rgb"  # beside a plate of one channel, which stays
 _BEAUTY_LAYERS = ("rgba", "rgb", "beauty", "combined")
 _MOST_NAMED = 12
 

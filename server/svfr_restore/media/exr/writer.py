@@ -45,7 +45,7 @@ from svfr_restore.media.exr.layers import (
 )
 from svfr_restore.media.exr.recode import decode_rows
 from svfr_restore.media.exr.restored import Change, RestoredPart, restore_part
-from svfr_restore.media.exr.select import OWN_PARTS, RgbChannels, find_rgb
+from svfr_restore.media.exr.select import GREY_AS_RGB_PART, OWN_PARTS, RgbChannels, find_rgb
 from svfr_restore.media.plate_base import PlateFrame
 from svfr_restore.media.window import Window
 
@@ -213,7 +213,8 @@ def _without_aces_flag(part: PartHeader) -> PartHeader:
 def _grey_as_rgb(part: PartHeader, choice: RgbChannels, rgb: Float32) -> NewPart:
     """Return a part of R, G and B beside a black-and-white picture, which stays as it is."""
     pixel_type = next(c.pixel_type for c in part.channels if c.name == choice.red)
-    return picture_part("svfr_rgb", part, {name: rgb[..., i] for i, name in enumerate("RGB")}, pixel_type)
+    planes = {name: rgb[..., i] for i, name in enumerate("RGB")}
+    return picture_part(GREY_AS_RGB_PART, part, planes, pixel_type)
 
 
 def _merged(

@@ -167,6 +167,12 @@ def test_unsigned_integer_rgb_is_no_picture(tmp_path: Path) -> None:
         open_plate(tmp_path / "p.exr")
 
 
+def test_a_plate_of_one_channel_says_where_its_colours_will_be(tmp_path: Path) -> None:
+    write_plate(tmp_path / "p.exr", {"Y": np.ones((8, 30), "f2")})
+    (note,) = open_plate(tmp_path / "p.exr").notes
+    assert "one channel Y" in note and "part svfr_rgb" in note
+
+
 def test_subsampled_channels_beside_rgb_are_refused(tmp_path: Path) -> None:
     path = write_plate(tmp_path / "p.exr", picture(8, 30) | {"Y": np.ones((8, 30), "f2")})
     full, half = (b"Y\0" + struct.pack("<4i", 1, 0, n, n) for n in (1, 2))

@@ -10,13 +10,16 @@ import torch
 
 from svfr.sampling.network_input import to_network
 from svfr_client.errors import SvfrError, raise_problems
-from svfr_client.job import Reference
+from svfr_client.job import JobSpec, Reference
 from svfr_restore.errors import FaceTrackNotFound, ReferenceCannotBeUsed
 from svfr_restore.media.feed import FrameFeed
 from svfr_restore.plan.job_plan import JobPlan
 from svfr_restore.plan.track_plan import TrackPlan
 from svfr_restore.reports import JobContext
 from svfr_restore.sampling.identities import codes_of
+
+# How far apart the channels of a grey picture may be on average, in [-1, 1]: three codes of 255.
+_GREY_AT_MOST = 3 * 2 / 255
 
 
 def user_references(
@@ -71,14 +74,32 @@ def _picture(
     if reference is None:
         return None
     if reference.photo is not None:
-        return _at_size(plan.photos[reference.photo], track.crop_px)
+        photo = _at_size(plan.photos[reference.photo], track.crop_px)
+        _warn_if_grey(photo, plan.spec, reference, context)
+        return photo
     assert reference.frame is not None
     for other in tracks:
         if other.index == track.index and reference.frame in other.frames:
-            return to_network(codes_of(feed, other, reference.frame)[None])[0]
+            picture = to_network(codes_of(feed, other, reference.frame)[None])[0]
+            _warn_if_grey(picture, plan.spec, reference, context)
+            return picture
     text = f"Face {track.index} is not in frame {reference.frame}; it makes its own reference."
     context.warn(text, track=track.index, frame=reference.frame)
     return None
+
+
+def _warn_if_grey(picture: torch.Tensor, spec: JobSpec, reference: Reference, context: JobContext) -> None:
+    """Warn of a picture (3, S, S) in [-1, 1] without colours in a job that is to bring some."""
+    apart = float((picture.amax(dim=0) - picture.amin(dim=0)).mean())
+    if "colorize" not in spec.tasks or apart > _GREY_AT_MOST:
+        return
+    what = f"frame {reference.frame}" if reference.photo is None else f"photo {reference.photo}"
+    context.warn(
+        f"The reference {what} has no colours, and the face comes back without any: give a photo in colour, "
+        "or no reference, for the model to choose them.",
+        track=reference.track,
+        frame=reference.frame,
+    )
 
 
 def _at_size(photo: torch.Tensor, crop_px: int) -> torch.Tensor:

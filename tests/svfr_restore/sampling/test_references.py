@@ -73,6 +73,22 @@ def test_a_face_that_is_not_in_its_reference_frame_is_an_error(two: JobSpec) -> 
     assert caught.value.frame == 1002 and "1005 to 1008" in caught.value.message
 
 
+def test_a_reference_without_colours_is_warned_of_where_colours_are_asked_for(
+    plate: str, tiny_model: str, tmp_path: Path
+) -> None:
+    pattern = str(tmp_path / "grey" / "shot.%04d.exr")
+    for frame in (1001, 1002):
+        grey = np.repeat(job_samples.picture(frame)[..., :1], 3, axis=-1)
+        job_samples.write_exr(Path(pattern % frame), grey)
+    for source, warned in ((pattern, 1), (plate, 0)):
+        spec = job_samples.job(
+            source, tmp_path / "out", "1001-1002", model=tiny_model, tasks=("colorize",), existing="overwrite"
+        )
+        reports = Reports()
+        job_samples.run(with_references(spec, Reference(frame=1001)), reports=reports)
+        assert sum("frame 1001 has no colours" in text for text in reports.warnings) == warned
+
+
 def portrait() -> np.ndarray:
     from skimage import data
 

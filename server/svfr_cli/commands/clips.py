@@ -84,10 +84,13 @@ def list_portraits(
         from svfr_lab.clips import portraits
 
         found = portraits.list_portraits(folder)
-        portraits.write_portrait_list(out, found, portraits.PUBLISHED)
+        sources = portraits.sources_of(found)
+        portraits.write_portrait_list(out, found, sources)
         train, held = len(found.trained_with), len(found.held_back)
         body = {"path": str(out.absolute()), "train": train, "held_back": held, "sha256": found.sha256}
         output.result("listed", body, f"{out}: {train} portraits to train with, {held} held back.")
+        if portraits.UNKNOWN in sources:
+            output.note("Whose these pictures are is not known: the list's first line has room to say it.")
 
 
 @app.command("prepare")

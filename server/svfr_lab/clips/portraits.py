@@ -36,6 +36,7 @@ PUBLISHED = (
     {"repository": "CivilServiceUSA/us-senate", "commit": "9247c869", "licence": "MIT"},
 )
 """Where the people come from that mini learnt from: official portraits, nearly all by the US government."""
+UNKNOWN = {"repository": "unknown", "licence": "unknown: say so yourself, here"}
 _PUBLISHED_FOLDER = "headshots/512x512"
 
 
@@ -113,6 +114,18 @@ def list_portraits(root: Path) -> PortraitList:
             "No picture in the folder shows a face.", path=root, remedy="Name the folder of the portraits."
         )
     return PortraitList(root, tuple(found[sha] for sha in sorted(found)))
+
+
+def sources_of(found: PortraitList) -> tuple[Mapping[str, str], ...]:
+    """Return the :data:`PUBLISHED` repositories that portraits are from, or one that says it is unknown.
+
+    They are known by those held back, whose hashes are published with this package.
+    """
+    held_back = {portrait.sha256 for portrait in found.held_back}
+    if not held_back or not held_back <= held_back_hashes():
+        return (UNKNOWN,)
+    below = {portrait.path.split("/")[0] for portrait in found.portraits}
+    return tuple(one for one in PUBLISHED if one["repository"].split("/")[1] in below) or PUBLISHED
 
 
 def write_portrait_list(path: Path, portraits: PortraitList, sources: Iterable[Mapping[str, str]]) -> None:

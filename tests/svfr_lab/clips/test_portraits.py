@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -18,6 +19,7 @@ from svfr_lab.clips.errors import PortraitListInvalid
 from svfr_lab.clips.portrait_clips import PortraitClips
 from svfr_lab.clips.portrait_motion import draw_motion, seen
 from svfr_lab.clips.portraits import (
+    UNKNOWN,
     Portrait,
     PortraitList,
     held_back_hashes,
@@ -25,6 +27,7 @@ from svfr_lab.clips.portraits import (
     is_portrait_list,
     list_portraits,
     read_portrait_list,
+    sources_of,
     square_around,
     write_portrait_list,
 )
@@ -134,6 +137,17 @@ def test_the_pictures_of_one_size_count_in_clones_of_the_published_repositories(
     (portrait,) = read_portrait_list(tmp_path / "l.jsonl").portraits
     assert portrait.path == "us-house/headshots/512x512/one.png"
     assert np.abs(np.array(portrait.box[:2]) + 44 - [222, 125]).max() < 24
+    (source,) = json.loads((tmp_path / "l.jsonl").read_text().splitlines()[0])["sources"]
+    assert source["repository"] == "unknown" and "MIT" not in source["licence"]
+
+
+def test_published_portraits_are_known_by_the_hashes_of_those_held_back(tmp_path: Path) -> None:
+    known = sorted(held_back_hashes())[0]
+    portrait = Portrait("us-senate/headshots/512x512/a.jpg", known, (0.0, 0.0, 9.0, 9.0))
+    (source,) = sources_of(PortraitList(tmp_path, (portrait,)))
+    assert (source["repository"], source["licence"]) == ("CivilServiceUSA/us-senate", "MIT")
+    stranger = replace(portrait, sha256=f"{7 * 10**30:064x}")
+    assert sources_of(PortraitList(tmp_path, (portrait, stranger))) == (UNKNOWN,)
 
 
 def test_a_square_beyond_the_picture_is_mirrored() -> None:

@@ -24,8 +24,8 @@ from svfr.training.nets.trainable import DenoisingGoal, TrainableNet
 from svfr.training.recipe.config import NetworkConfig, Recipe
 
 LICENCE = (
-    "Apache-2.0. The weights were trained by this project on rendered heads and on published official "
-    "portraits; no third-party weights."
+    "Apache-2.0 as far as SVFR Studio is concerned: no third-party weights are in it. The licences of the "
+    "pictures it was trained with apply too, and that of the model it began with."
 )
 
 # One step from the low-quality latent is what most of the training is spent on. Sampling in four steps from

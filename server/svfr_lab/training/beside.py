@@ -10,7 +10,14 @@ import torch
 
 from svfr.models.folder import find_model
 from svfr.training.errors import TrainingPartMissing
-from svfr_lab.training.request import TrainRequest, TrainResult, data_record, keep_recipe, stop_requested
+from svfr_lab.training.request import (
+    TrainRequest,
+    TrainResult,
+    data_record,
+    keep_data_record,
+    keep_recipe,
+    stop_requested,
+)
 
 Export = Callable[[Path, dict[str, Any]], object]
 """Writes the model folder of that path, with that training record."""
@@ -56,6 +63,7 @@ def run_stage(
 ) -> TrainResult:
     """Run a stage of ``steps`` steps, or export it as it is; at its end the model ``name`` is written."""
     keep_recipe(recipe, request.out / "recipe.toml")
+    keep_data_record(request)
     if not request.export_only:
         with stop_requested() as stop:
             stage.run(report, stop)

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import signal
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from svfr.training.errors import TrainingDataUnusable
 from svfr.training.nets.svd_parts import SvdSource
-from svfr_client.files import write_whole
+from svfr_client.files import is_file, write_whole
 from svfr_lab.clips.list_file import LIST_SUFFIX, read_clip_list
 from svfr_lab.clips.portraits import is_portrait_list, read_portrait_list
 from svfr_lab.heads.dataset import file_sha256, open_rendered_folder
+
+DATA_FILE = "data.json"
+_STATE_FILE = "state.pt"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +55,23 @@ def keep_recipe(recipe: Path, copy: Path) -> None:
     """Copy the recipe beside the run, unless it is that copy."""
     if not copy.exists() or not copy.samefile(recipe):
         write_whole(copy, recipe.read_bytes())
+
+
+def keep_data_record(request: TrainRequest) -> None:
+    """Note beside the run what it is trained with; raises TrainingDataUnusable when it was other data before.
+
+    A folder without steps may begin with other data. So may one of before this was noted.
+    """
+    kept = request.out / DATA_FILE
+    text = json.dumps(data_record(request.data), indent=1) + "\n"
+    has_steps = (request.out / _STATE_FILE).is_file()
+    if has_steps and is_file(kept) and kept.read_text(encoding="utf-8", errors="replace") != text:
+        raise TrainingDataUnusable(
+            "The run in this folder was trained with other data until now.",
+            path=request.data,
+            remedy=f"Give the --data it began with, or another --out; without its {DATA_FILE} it goes on so.",
+        )
+    write_whole(kept, text)
 
 
 def data_record(data: Path) -> dict[str, Any]:

@@ -31,7 +31,14 @@ from svfr_lab.clips.portraits import is_portrait_list
 from svfr_lab.clips.video_clips import VideoClips
 from svfr_lab.training.detail_run import train_detail
 from svfr_lab.training.reference_run import train_reference_net
-from svfr_lab.training.request import TrainRequest, TrainResult, data_record, keep_recipe, stop_requested
+from svfr_lab.training.request import (
+    TrainRequest,
+    TrainResult,
+    data_record,
+    keep_data_record,
+    keep_recipe,
+    stop_requested,
+)
 from svfr_lab.training.tensorboard_log import Board
 from svfr_lab.training.validation_sheet import write_sheet
 
@@ -107,6 +114,7 @@ def train(request: TrainRequest, report: Callable[[dict[str, Any]], None]) -> Tr
     )
     if trainer.is_main:
         keep_recipe(recipe, request.out / "recipe.toml")
+        keep_data_record(request)
     board = Board(request.out / "tensorboard") if request.tensorboard and trainer.is_main else None
 
     def report_all(row: dict[str, Any]) -> None:

@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from typer.testing import CliRunner
 
 from svfr.errors import CheckpointUnreadable, TensorsUnexpected
 from svfr.models.model import load_model
-from svfr.training.errors import RecipeInvalid, TrainingPartMissing
+from svfr.training.errors import RecipeInvalid, TrainingDataUnusable, TrainingPartMissing
 from svfr.training.loop.run_log import RunLog
 from svfr.training.nets.svd_net import SvdNet
 from svfr.training.nets.svd_parts import load_frozen_parts
@@ -26,6 +27,7 @@ from svfr.training.recipe.config import read_recipe
 from svfr_cli.main import app
 from svfr_client.errors import SvfrError
 from svfr_lab.clips.degraded_clips import RenderedClips
+from svfr_lab.training.request import keep_data_record
 from svfr_lab.training.run import TrainRequest, find_recipe, train
 from svfr_lab.training.tensorboard_log import Board
 from svfr_lab.training.validation_sheet import write_sheet
@@ -132,6 +134,19 @@ def test_a_run_can_be_exported_before_it_is_done(data: Path, recipe: Path, tmp_p
     assert result.folder == tmp_path / "run" / "models" / "tiny-0"
     assert "not finished" in (result.folder / "README.md").read_text()
     assert train(request, lambda row: None).folder == result.folder, "what is there stays"
+
+
+def test_a_run_does_not_go_on_with_other_data(data: Path, tmp_path: Path) -> None:
+    request = TrainRequest(recipe="mini", data=data, out=tmp_path)
+    keep_data_record(request)
+    other = replace(request, data=write_rendered_folder(tmp_path / "other", clips=2))
+    keep_data_record(other)  # no step was done yet
+    (tmp_path / "state.pt").touch()
+    with pytest.raises(TrainingDataUnusable, match="other data"):
+        keep_data_record(request)
+    keep_data_record(other)
+    (tmp_path / "data.json").unlink()
+    keep_data_record(request)
 
 
 def test_a_state_of_another_recipe_is_refused(data: Path, recipe: Path, tmp_path: Path) -> None:

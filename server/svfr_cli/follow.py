@@ -183,7 +183,7 @@ def follow(client: FollowsJobs, job: str, output: Output) -> Followed:
                     if event.kind == "frame":
                         written[int(event.body["frame"])] = str(event.body.get("path"))
                     if event.is_last:
-                        _raise_unless_done(event)
+                        _raise_unless_done(event, has_written=bool(written))
                         return Followed(len(written), written[max(written)] if written else None)
             except KeyboardInterrupt:
                 if cancelled:
@@ -205,10 +205,11 @@ def _show(event: Event, output: Output, progress: Progress) -> None:
         output.note(f"Warning: {body.get('message', event.kind)}")
 
 
-def _raise_unless_done(event: Event) -> None:
+def _raise_unless_done(event: Event, *, has_written: bool) -> None:
     if event.kind == JobState.CANCELLED.value:
-        raise JobWasCancelled(
-            f"Job {event.job} was cancelled.", remedy="To go on: the same again with --existing overwrite."
-        )
+        remedy = "To go on: the same again."
+        if has_written:
+            remedy = "To go on: the same again with --existing overwrite."
+        raise JobWasCancelled(f"Job {event.job} was cancelled.", remedy=remedy)
     if event.kind == JobState.FAILED.value:
         raise error_from_dict(dict(event.body.get("error", event.body)))

@@ -158,6 +158,10 @@ def print_table(results: Sequence[CaseResult]) -> None:
             f"  {result.case.name:<10}{pair(s.damaged):>15}{pair(s.restored):>15}"
             f"{result.job_seconds:>6.0f} s  {pair(s.baseline)} ({s.baseline_name})"
         )
+    beyond = [r.case.name for r in results if r.scores.restored.inside_db <= r.scores.damaged.inside_db]
+    if beyond:
+        say(f"  Not closer to the truth than what came in: {', '.join(beyond)}. That damage is beyond the")
+        say("  preview model, and its frames look much as before; docs/results.md has its figures.")
 
 
 def pair(score: Score) -> str:

@@ -24,7 +24,8 @@ def train(
         str,
         typer.Argument(
             metavar="CONFIG",
-            help="A TOML recipe, or a name: mini, mini-detail, mini-colour, full, or joined by +.",
+            help="A TOML recipe, or a name: mini, mini-detail, mini-colour, full (any other lists all); "
+            "several joined by +.",
         ),
     ],
     data: Annotated[Path, typer.Option("--data", help="The training clips.")],

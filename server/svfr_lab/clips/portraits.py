@@ -27,6 +27,7 @@ from svfr_restore.faces.hog import HogDetector
 FORMAT, VERSION = "svfr-portraits", 1
 HELD_BACK_OF = 7
 _PICTURES = ("*.jpg", "*.jpeg", "*.png")
+_MOST_PX = 100_000.0
 _KEYS = {"path", "sha256", "box"}
 _REMEDY = "Write the list again with svfr clips portraits."
 
@@ -168,7 +169,11 @@ def _portrait(row: Mapping[str, Any]) -> Portrait:
     if set(row) != _KEYS or len(row["box"]) != 4 or len(row["sha256"]) != 64:
         raise ValueError(f"a line has {', '.join(sorted(row))}")
     int(row["sha256"], 16)
-    return Portrait(str(row["path"]), row["sha256"], tuple(float(v) for v in row["box"]))  # type: ignore[arg-type]
+    left, top, width, height = (float(value) for value in row["box"])
+    is_near = all(abs(value) <= _MOST_PX for value in (left, top, width, height))  # no NaN is
+    if not (is_near and width > 0 and height > 0):
+        raise Flaw(f"a line has the box {row['box']}")
+    return Portrait(str(row["path"]), row["sha256"], (left, top, width, height))
 
 
 def decoded(content: bytes) -> NDArray[np.uint8]:

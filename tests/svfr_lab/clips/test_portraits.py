@@ -69,7 +69,13 @@ def test_the_hash_alone_says_who_is_held_back() -> None:
     assert len(held_back_hashes()) >= 60 and all(is_held_back(sha) for sha in held_back_hashes())
 
 
-@pytest.mark.parametrize("line", ['{"path": "a.png"}', "[1]", "{", '{"path": 1, "sha256": "x", "box": [1]}'])
+BOXES = ["[NaN, 0, 9, 9]", "[0, 0, NaN, 9]", "[0, 0, 0, 9]", "[0, 0, 9, -1]", "[0, 1e300, 9, 9]"]
+BOXED = [f'{{"path": "a.png", "sha256": "{7:064x}", "box": {box}}}' for box in BOXES]
+
+
+@pytest.mark.parametrize(
+    "line", ['{"path": "a.png"}', "[1]", "{", '{"path": 1, "sha256": "x", "box": [1]}', *BOXED]
+)
 def test_a_line_that_is_no_portrait_is_refused(listed: Path, tmp_path: Path, line: str) -> None:
     broken = tmp_path / "broken.jsonl"
     broken.write_text(listed.read_text().splitlines()[0] + "\n" + line + "\n")

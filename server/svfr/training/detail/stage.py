@@ -32,7 +32,7 @@ from svfr.training.detail.losses import (
 from svfr.training.detail.recipe import DetailConfig
 from svfr.training.loop.descent import descend
 from svfr.training.loop.run_log import RunLog
-from svfr.training.loop.state_file import load_module, read_state, write_state
+from svfr.training.loop.state_file import load_module, load_optimiser, read_state, write_state
 
 _ENTRIES = ("step", "net", "average", "discriminator", "optimisers")
 _BETAS, _DISCRIMINATOR_BETAS = (0.5, 0.99), (0.0, 0.99)
@@ -120,7 +120,7 @@ class DetailStage:
         for optimiser, saved in zip(
             (self._optimiser, self._discriminator_optimiser), state["optimisers"], strict=True
         ):
-            optimiser.load_state_dict(saved)
+            load_optimiser(self.state_path, optimiser, saved)
         self.step = int(state["step"])
 
     def _filled_bank(self) -> SampleBank:

@@ -42,7 +42,19 @@ def read_state(path: Path, needed: Iterable[str]) -> dict[str, Any]:
     if missing:
         text = f"The training state has no {', '.join(missing)}."
         raise CheckpointUnreadable(text, path=path, remedy=_REMEDY)
+    step = state.get("step", 0)
+    if type(step) is not int or step < 0:
+        raise CheckpointUnreadable(f"The training state has the step {step!r}.", path=path, remedy=_REMEDY)
     return state
+
+
+def load_optimiser(path: Path, optimiser: torch.optim.Optimizer, saved: Mapping[str, Any]) -> None:
+    """Give an optimiser the state of an entry; raises CheckpointUnreadable when it is another one's."""
+    try:
+        optimiser.load_state_dict(dict(saved))
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError, RuntimeError) as error:
+        text = f"The training state is that of another optimiser: {reason_of(error)}."
+        raise CheckpointUnreadable(text, path=path, remedy=_REMEDY) from error
 
 
 def load_module(path: Path, module: nn.Module, weights: Mapping[str, torch.Tensor]) -> None:

@@ -27,7 +27,7 @@ from svfr.training.loop.batch_check import check_batch
 from svfr.training.loop.build import build_net, measure_codec
 from svfr.training.loop.muon import build_optimiser
 from svfr.training.loop.run_log import RunLog
-from svfr.training.loop.state_file import load_module, read_state, write_state
+from svfr.training.loop.state_file import load_module, load_optimiser, read_state, write_state
 from svfr.training.loop.step_loss import StepLoss
 from svfr.training.nets.svd_net import SvdNet
 from svfr.training.nets.svd_parts import SvdSource
@@ -112,7 +112,7 @@ class Trainer:
         load_module(self.state_path, self.net, state["net"])
         load_module(self.state_path, self.average, state["average"])
         load_module(self.state_path, self.heads, state.get("heads", {}))
-        self.optimiser.load_state_dict(state["optimiser"])
+        load_optimiser(self.state_path, self.optimiser, state["optimiser"])
         self.step = int(state["step"])
 
     @property

@@ -20,7 +20,7 @@ from svfr.models.model import Model
 from svfr.nets.patch_unet import PatchUNet
 from svfr.training.loop.descent import descend
 from svfr.training.loop.run_log import RunLog
-from svfr.training.loop.state_file import load_module, read_state, write_state
+from svfr.training.loop.state_file import load_module, load_optimiser, read_state, write_state
 from svfr.training.loop.trainer import has_fast_bfloat16
 from svfr.training.reference.adversary import Adversary
 from svfr.training.reference.aim import Aim
@@ -162,7 +162,7 @@ class ReferenceStage:
         state = read_state(self.state_path, _ENTRIES)
         load_module(self.state_path, self.net, state["net"])
         load_module(self.state_path, self._average, state["average"])
-        self._optimiser.load_state_dict(state["optimiser"])
+        load_optimiser(self.state_path, self._optimiser, state["optimiser"])
         if self._adversary is not None:
             self._adversary.load(state["adversary"])
         self.step = int(state["step"])

@@ -13,6 +13,7 @@ import pytest
 import torch
 from tiny_training import CONFIG, NoisyGradients
 
+from svfr.errors import CheckpointUnreadable
 from svfr.models.folder import read_spec, verify
 from svfr.models.model import Model, load_model
 from svfr.models.spec import DiffusionSpec
@@ -172,6 +173,21 @@ def test_the_model_that_is_written_is_the_base_and_what_was_learnt(
     assert same_weights(again.net, network), "a run begins with what its base has learnt"
     other = dataclasses.replace(config, network=PatchUNetSizes((8, 16), (1, 1)))
     assert not stage(model, tmp_path / "other", other).net.leave.weight.any()
+
+
+@pytest.mark.parametrize(
+    ("harm", "match"),
+    [({"step": -5}, "step -5"), ({"step": "x"}, "step 'x'"), ({"optimiser": {}}, "another optimiser")],
+)
+def test_a_state_that_is_no_runs_of_this_stage_is_refused(
+    base: Model, tmp_path: Path, harm: dict[str, object], match: str
+) -> None:
+    begun = stage(base, tmp_path)
+    begun.save()
+    state = torch.load(begun.state_path, weights_only=True)
+    torch.save({**state, **harm}, begun.state_path)
+    with pytest.raises(CheckpointUnreadable, match=match):
+        stage(base, tmp_path)
 
 
 @STAGES

@@ -31,6 +31,7 @@ SMALL = (
     ("blocks = [2, 2, 2, 2]", "blocks = [1, 1]"),
     ("crop_px = 64", "crop_px = 16"),
     ("crop_px = 96", "crop_px = 20"),
+    ("begin_step = 4400", "begin_step = 0"),
 )
 
 
@@ -54,23 +55,25 @@ def portraits(folder: Path) -> Path:
     return folder / "people.jsonl"
 
 
-def test_one_command_runs_all_stages_to_a_model_with_detail_and_colour(tmp_path: Path) -> None:
-    recipe = "+".join(toy(name, tmp_path) for name in ("mini-gpu", "mini-detail-gpu", "mini-colour"))
+def test_one_command_runs_all_stages_to_a_model_with_all_networks_beside_its_base(tmp_path: Path) -> None:
+    stages = ("mini-gpu", "mini-detail-gpu", "mini-colour", "mini-hole")
+    recipe = "+".join(toy(name, tmp_path) for name in stages)
     rows: list[dict[str, object]] = []
     request = TrainRequest(
         recipe=recipe, data=portraits(tmp_path), out=tmp_path / "run", device="cpu", threads=1, workers=2
     )
     result = train(request, rows.append)
-    assert result.folder is not None and result.folder.parents[1].name == "mini-colour"
+    assert result.folder is not None and result.folder.parents[1].name == "mini-hole"
     assert not verify(result.folder)
     spec = read_spec(result.folder)
     assert isinstance(spec, DiffusionSpec) and spec.detail is not None and spec.crop_px == 48
     assert spec.colour is not None and spec.colour.side_px == 20
-    for stage in ("detail", "colour"):
+    assert spec.hole is not None and spec.hole.side_px == 20
+    for stage in ("detail", "colour", "hole"):
         assert spec.training[stage]["data"]["people"] + spec.training[stage]["data"]["held_back"] == 3
 
 
-@pytest.mark.parametrize("name", ["mini-detail", "mini-colour"])
+@pytest.mark.parametrize("name", ["mini-detail", "mini-colour", "mini-hole"])
 def test_a_stage_that_adds_to_a_model_asks_for_one(name: str, tmp_path: Path) -> None:
     with pytest.raises(TrainingPartMissing, match="none was given"):
         train(TrainRequest(recipe=name, data=tmp_path, out=tmp_path / "run"), lambda row: None)

@@ -68,9 +68,10 @@ def test_networks_beside_the_base_that_the_new_model_lacks_are_the_old_ones(
     spec = read_spec(changed)
     assert isinstance(spec, DiffusionSpec)
     copies = {name: changed / name for name in AVERAGED}
-    write_folder(tmp_path / "bare", replace(spec, detail=None, colour=None), {}, copies)
+    write_folder(tmp_path / "bare", replace(spec, detail=None, colour=None, hole=None), {}, copies)
     old = Path(job_samples.with_colour(str(shipped), tmp_path / "old"))
     mean = average(old, tmp_path / "bare", tmp_path / "mean")
     assert mean.detail == spec.detail and mean.colour is not None
-    assert {"detail", "colour"} <= set(mean.training)
+    assert mean.hole == spec.hole is not None
+    assert {"detail", "colour", "hole"} <= set(mean.training)
     load_model(tmp_path / "mean", "cpu")

@@ -36,6 +36,8 @@ CONV_IDENTITY_FILE = "identity.safetensors"
 DETAIL_FILE = "detail.safetensors"
 COLOUR_FILE = "colour.safetensors"
 HOLE_FILE = "hole.safetensors"
+# The networks that a model may have beside its base, by their entries in model.json.
+BESIDE_FILES = {"detail": DETAIL_FILE, "colour": COLOUR_FILE, "hole": HOLE_FILE}
 
 Network = TypeVar("Network", bound=nn.Module)
 

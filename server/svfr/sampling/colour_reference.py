@@ -9,8 +9,8 @@ from __future__ import annotations
 import torch
 from torch.nn import functional
 
-from svfr.errors import NotFinite
 from svfr.nets.colour_net import ColourNet, luma_of, with_chroma
+from svfr.sampling.both_ways import mean_of_both_ways
 
 
 @torch.no_grad()
@@ -23,12 +23,8 @@ def colour_reference(network: ColourNet, side_px: int, reference: torch.Tensor) 
     luma = luma_of(reference[None])
     small = functional.interpolate(luma, size=(side_px, side_px), mode="area").clamp(-1.0, 1.0)
     seen = small.to(network.leave.weight)
-    chroma = (network(seen) + network(seen.flip(3)).flip(3)) / 2.0
-    if not bool(torch.isfinite(chroma).all()):
-        raise NotFinite(
-            "The colours that the model's colour network gives the reference are not finite.",
-            remedy="Check the model with `svfr model check`: its weights may be damaged.",
-        )
+    text = "The colours that the model's colour network gives the reference are not finite."
+    chroma = mean_of_both_ways(network, seen, not_finite=text)
     size = (reference.shape[-2], reference.shape[-1])
     enlarged = functional.interpolate(chroma.to(reference), size=size, mode="bicubic", align_corners=False)
     # chroma is that of code values 0 to 1, and these go from -1 to 1

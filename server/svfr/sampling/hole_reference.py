@@ -9,8 +9,8 @@ from __future__ import annotations
 import torch
 from torch.nn import functional
 
-from svfr.errors import NotFinite
 from svfr.nets.hole_net import HoleNet
+from svfr.sampling.both_ways import mean_of_both_ways
 
 
 @torch.no_grad()
@@ -29,12 +29,8 @@ def paint_hole(network: HoleNet, side_px: int, reference: torch.Tensor, hole: to
     size = (side_px, side_px)
     small = functional.interpolate(reference[None].to(weight), size=size, mode="area").clamp(-1.0, 1.0)
     holes = (functional.interpolate(hidden, size=size, mode="area") > 0).to(weight)
-    painted = (network(small, holes) + network(small.flip(3), holes.flip(3)).flip(3)) / 2.0
-    if not bool(torch.isfinite(painted).all()):
-        raise NotFinite(
-            "What the model's hole network paints into the reference is not finite.",
-            remedy="Check the model with `svfr model check`: its weights may be damaged.",
-        )
+    text = "What the model's hole network paints into the reference is not finite."
+    painted = mean_of_both_ways(network, small, holes, not_finite=text)
     filled = torch.where(holes > 0, painted, small)  # so that its edge is met smoothly
     enlarged = functional.interpolate(filled, size=hole.shape, mode="bicubic", align_corners=False)
     return torch.where(hole[None], enlarged[0].to(reference), reference)

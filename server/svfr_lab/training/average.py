@@ -9,12 +9,13 @@ from __future__ import annotations
 import argparse
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors.torch import load_file
 
 from svfr.models.folder import read_spec, write_folder
-from svfr.models.networks import COLOUR_FILE, DETAIL_FILE, HOLE_FILE
+from svfr.models.networks import BESIDE_FILES
 from svfr.models.spec import DiffusionSpec
 from svfr_lab.errors import ArgumentOutOfRange
 
@@ -50,17 +51,13 @@ def average(old: Path, new: Path, out: Path) -> DiffusionSpec:
     hashes = {name: [spec.files[name].sha256 for spec in (before, after)] for name in AVERAGED}
     training = {**after.training, "mean_of_sha256": hashes}
     copies = {name: new / name for name in after.files if name not in AVERAGED}
-    for part, file in (("detail", DETAIL_FILE), ("colour", COLOUR_FILE), ("hole", HOLE_FILE)):
+    kept: dict[str, Any] = {}
+    for part, file in BESIDE_FILES.items():
         if getattr(after, part) is None and getattr(before, part) is not None:
             copies[file] = old / file
             training[part] = before.training.get(part, {})
-    spec = replace(
-        after,
-        detail=after.detail or before.detail,
-        colour=after.colour or before.colour,
-        hole=after.hole or before.hole,
-        training=training,
-    )
+            kept[part] = getattr(before, part)
+    spec = replace(after, training=training, **kept)
     tensors = {name: mean_weights(old / name, new / name) for name in AVERAGED}
     return write_folder(out, spec, tensors, copies)
 

@@ -9,10 +9,8 @@ from safetensors.torch import load_file
 
 from svfr.models.eight_bit_weights import packed
 from svfr.models.folder import find_model, read_diffusion_spec, write_folder
-from svfr.models.networks import COLOUR_FILE, DETAIL_FILE, HOLE_FILE
+from svfr.models.networks import BESIDE_FILES
 from svfr.models.spec import DiffusionSpec
-
-BESIDE = (DETAIL_FILE, COLOUR_FILE, HOLE_FILE)
 
 
 def in_eight_bits(model: Path, out: Path) -> DiffusionSpec:
@@ -21,7 +19,7 @@ def in_eight_bits(model: Path, out: Path) -> DiffusionSpec:
     Raises FolderExists, and what reading a model raises.
     """
     spec = read_diffusion_spec(model)
-    tensors = {name: packed(load_file(model / name)) for name in BESIDE if name in spec.files}
+    tensors = {name: packed(load_file(model / name)) for name in BESIDE_FILES.values() if name in spec.files}
     copies = {name: model / name for name in spec.files if name not in tensors}
     return write_folder(out, spec, tensors, copies)
 

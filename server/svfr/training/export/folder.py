@@ -21,10 +21,9 @@ from svfr.models.eight_bit_weights import packed
 from svfr.models.folder import read_spec, write_folder
 from svfr.models.networks import (
     ARCFACE_FILE,
-    COLOUR_FILE,
+    BESIDE_FILES,
     CONV_IDENTITY_FILE,
     DETAIL_FILE,
-    HOLE_FILE,
     ID_PROJECTION_FILE,
     UNET_FILE,
     VAE_FILE,
@@ -158,7 +157,7 @@ def export_reference_net(
     """
     sizes = config.network
     beside = ReferenceNetSpec(widths=sizes.widths, blocks=sizes.blocks, side_px=config.side_px)
-    file = {"colour": COLOUR_FILE, "hole": HOLE_FILE}[config.stage]
+    file = BESIDE_FILES[config.stage]
     weights = _stored(net.state_dict(), file)
     record = _stage_record(config.seed, steps, config.steps, weights=weights, more=training)
     spec = _spec_beside(base)
